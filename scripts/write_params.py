@@ -1,0 +1,29 @@
+"""Writes params.yaml: the parameters of one environment, resolved, for DVC (which knows no environments)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import yaml
+from kedro.config import OmegaConfigLoader
+
+ROOT = Path(__file__).resolve().parents[1]
+HEADER = "# Written by `make params ENV={env}`; edit conf/, not this file.\n"
+
+
+def resolved(env: str) -> dict[str, object]:
+    """Parameters and data folder of an environment, with its name."""
+    loader = OmegaConfigLoader(conf_source=str(ROOT / "conf"), env=env, base_env="base", default_run_env="base")
+    return {"env": env, **dict(loader["globals"]), **dict(loader["parameters"])}
+
+
+def text(env: str) -> str:
+    """The file's content."""
+    return HEADER.format(env=env) + yaml.safe_dump(resolved(env), sort_keys=False)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", default="base")
+    (ROOT / "params.yaml").write_text(text(parser.parse_args().env))

@@ -1,0 +1,51 @@
+"""The project's ``kedro run``: all cores by default, and a user's mistake is one line, not a stack trace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from kedro.config import MissingConfigException
+from kedro.framework.cli.project import run as kedro_run
+
+from lowland.errors import LowlandError
+
+RUNNER = "lowland.runners.GridRunner"
+USER_MISTAKE = 2
+
+
+class StudyCommand(click.Command):
+    """Kedro's own run command with this project's default runner and error style."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the study; exits with code 2 after a user's mistake."""
+        verbose = ctx.params.pop("verbose")
+        ctx.params["runner"] = ctx.params["runner"] or RUNNER
+        try:
+            return super().invoke(ctx)
+        except (LowlandError, MissingConfigException, ValueError) as error:
+            if verbose or not isinstance(error, LowlandError | MissingConfigException) and not _is_selection(error):
+                raise
+            click.secho(f"Error: {error}", err=True, fg="red")
+            ctx.exit(USER_MISTAKE)
+
+
+def _is_selection(error: Exception) -> bool:
+    """Kedro names unknown pipelines, tags and namespaces by plain ValueErrors."""
+    return str(error).startswith(("Failed to find the pipeline", "Pipeline contains no nodes", "Pipeline does not"))
+
+
+run = StudyCommand(
+    name="run",
+    callback=kedro_run.callback,
+    help="Run the study (or the part that tags, namespaces or nodes select) on all cores.",
+    params=[*kedro_run.params, click.Option(["--verbose"], is_flag=True, help="Show the stack trace of any error.")],
+)
+
+
+@click.group(name="lowland")
+def cli() -> None:
+    """The reliability of low-precision networks."""
+
+
+cli.add_command(run)

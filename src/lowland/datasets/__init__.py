@@ -1,0 +1,7 @@
+"""Kedro datasets: written atomically, refused in one line where unreadable, shown in kedro-viz."""
+
+from lowland.datasets.reports import JSONDataset, PlotlyDataset, TextDataset
+from lowland.datasets.tables import TableDataset
+from lowland.datasets.tensors import ModelDataset, TensorsDataset
+
+__all__ = ["JSONDataset", "ModelDataset", "PlotlyDataset", "TableDataset", "TensorsDataset", "TextDataset"]

@@ -1,0 +1,90 @@
+"""Files that are there whole or not at all, and the dataset class that reads and writes them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, NewType, TypeVar
+
+from kedro.io import AbstractDataset
+from kedro.io.core import DatasetError
+
+# kedro-viz chooses the widget by the *name* of the return annotation of ``preview``, hence no ``X | None`` there.
+TablePreview = NewType("TablePreview", dict[str, Any])
+PlotlyPreview = NewType("PlotlyPreview", dict[str, Any])
+JSONPreview = NewType("JSONPreview", str)
+
+T = TypeVar("T")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
+
+    The name is hidden, ends in ``.part`` and is unique, so that two processes never write to the same file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)  # mkstemp keeps others out
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+class FileDataset(AbstractDataset[T, T], Generic[T]):
+    """One local file, written atomically; what cannot be read is one line that names the file.
+
+    Args:
+        filepath: Where the file is or will be.
+        metadata: For plugins, such as ``kedro-viz: {layer: models}``.
+    """
+
+    KIND = "file"
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    @abstractmethod
+    def _read(self, path: Path) -> T:
+        """Return the content of the file."""
+
+    @abstractmethod
+    def _write(self, data: T, path: Path) -> None:
+        """Write the content to a new file."""
+
+    def load(self) -> T:
+        """Return the content of the file.
+
+        Raises:
+            DatasetError: The file is missing, truncated or of another kind.
+        """
+        if not self._filepath.is_file():
+            raise DatasetError(f"{self._filepath} does not exist; run its node first")
+        try:
+            return self._read(self._filepath)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise DatasetError(
+                f"{self._filepath} cannot be read as a {self.KIND} ({reason}); delete it and run its node again"
+            ) from error
+
+    def save(self, data: T) -> None:
+        """Replace the file by a new one, whole."""
+        with atomic_path(self._filepath) as part:
+            self._write(data, part)
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

@@ -1,0 +1,138 @@
+"""The axes of the study: parameters become tasks, runs and cells, and templates find their place in the DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings
+from kedro.pipeline import Pipeline
+from pydantic import BaseModel, ConfigDict
+
+from lowland.config import PAIRS, Study, validate
+from lowland.measurements import Cell
+
+
+class Run(BaseModel):
+    """One float training: a task, a recipe and one repetition."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    recipe: str
+    seed: str
+    number: int
+
+    @property
+    def id(self) -> str:
+        """The stable name ``task.recipe.seed``, also the run's namespace in the DAG."""
+        return f"{self.task}.{self.recipe}.{self.seed}"
+
+
+class CellGroup(BaseModel):
+    """The cells of one task, recipe and precision, in the order of the seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cells: tuple[Cell, ...]
+
+
+class Grid:
+    """The cross product of the axes of one validated study."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.tasks, self.recipes = tuple(study.tasks), tuple(study.recipes)
+        self.seeds, self.precisions = tuple(study.seeds), tuple(study.precisions)
+
+    @property
+    def configurations(self) -> list[tuple[str, str]]:
+        """All (task, recipe)."""
+        return list(product(self.tasks, self.recipes))
+
+    @property
+    def runs(self) -> list[Run]:
+        """All float trainings."""
+        return [
+            Run(task=task, recipe=recipe, seed=seed, number=self.study.seeds[seed])
+            for task, recipe, seed in product(self.tasks, self.recipes, self.seeds)
+        ]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All deployable models."""
+        return [
+            self._cell(run.task, run.recipe, run.seed, precision) for run in self.runs for precision in self.precisions
+        ]
+
+    def _cell(self, task: str, recipe: str, seed: str, precision: str) -> Cell:
+        options = self.study.precisions[precision]
+        return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options.model_dump())
+
+    def added_parameters(self) -> dict[str, Any]:
+        """Parameters that tell every node which run, cell or group of cells it works on."""
+        added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}}
+        for run in self.runs:
+            _put(added["runs"], run.id, run.model_dump())
+        for cell in self.cells:
+            _put(added["cells"], cell.id, cell.model_dump())
+        for (task, recipe), precision in product(self.configurations, self.precisions):
+            cells = [self._cell(task, recipe, seed, precision).model_dump() for seed in self.seeds]
+            _put(added["groups"], f"{task}.{recipe}.{precision}", {"cells": cells})
+        return added
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *branches, leaf = dotted.split(".")
+    for branch in branches:
+        tree = tree.setdefault(branch, {})
+    tree[leaf] = value
+
+
+_current: Grid | None = None
+
+
+def set_parameters(raw: Mapping[str, Any]) -> Grid:
+    """Makes this run's parameters the grid that pipelines are built from.
+
+    Raises:
+        LowlandError: The parameters are wrong.
+    """
+    global _current
+    _current = Grid(validate(raw))
+    return _current
+
+
+def current() -> Grid:
+    """The grid of this run; without a run (registry listing, tests) the grid of the default environment."""
+    return _current or set_parameters(default_parameters())
+
+
+def default_parameters() -> dict[str, Any]:
+    """The parameters as Kedro reads them from the project's ``conf`` folder."""
+    root = Path(__file__).resolve().parents[2]
+    loader = OmegaConfigLoader(conf_source=str(root / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS)
+    return dict(loader["parameters"])
+
+
+def place(
+    template: Pipeline, namespace: str, *, parameters: Mapping[str, str] | None = None, **inputs: str
+) -> Pipeline:
+    """A copy of a template in a namespace, its parameters and outer inputs wired.
+
+    Args:
+        template: Nodes with plain names.
+        namespace: Dotted; prefixes the template's nodes and the datasets it makes.
+        parameters: The template's ``params:key`` to the study's ``params:value``.
+        inputs: The template's input datasets to datasets of the study.
+    """
+    wires = {f"params:{key}": f"params:{value}" for key, value in (parameters or {}).items()}
+    return Pipeline([template], namespace=namespace, inputs=inputs, parameters=wires)
+
+
+def joined(parts: Iterable[Pipeline]) -> Pipeline:
+    """One pipeline of many parts."""
+    return Pipeline(list(parts))

@@ -1,0 +1,216 @@
+"""One capture of a model's curvature, shared by every measure that needs the diagonal of the Hessian or the inputs'."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate
+from lowland.landscape.layers import SquaredGradients, recorded_calls
+from lowland.landscape.linearity import obstacle_to_exactness
+from lowland.landscape.subject import (
+    Batches,
+    Dequantizable,
+    Loss,
+    checked_batches,
+    differentiable,
+    gradients,
+    trainable,
+)
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Loss, gradient and second derivatives of a model on some rows.
+
+    Attributes:
+        loss: Mean loss, standard error over rows.
+        gradient: Gradient of the mean loss by parameter name.
+        diagonal: Diagonal of the Hessian of the mean loss by parameter name, float64; empty if not asked for.
+        input_diagonal: [rows, ...] diagonal of each row's input curvature JᵀH_L J (Gauss-Newton part); zero if not
+            asked for.
+        outputs: [rows, ...] the model's outputs.
+        parameters: Values of the parameters by name.
+    """
+
+    loss: Estimate
+    gradient: dict[str, Tensor]
+    diagonal: dict[str, Tensor]
+    input_diagonal: Tensor
+    outputs: Tensor
+    parameters: dict[str, Tensor]
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows entered."""
+        return len(self.outputs)
+
+    @property
+    def trace(self) -> Estimate:
+        """Trace of the Hessian of the mean loss; exact on these rows, so its standard error is 0."""
+        return Estimate(float(sum(float(d.sum()) for d in self.diagonal.values())), 0.0, self.num_rows)
+
+    @property
+    def gradient_norm(self) -> Estimate:
+        """Euclidean norm of the mean gradient."""
+        square = sum(float(g.double().square().sum()) for g in self.gradient.values())
+        return Estimate(square**0.5, 0.0, self.num_rows)
+
+
+def curvature(
+    model: nn.Module | Dequantizable, loss: Loss, batches: Batches, *, parameters: bool = True, inputs: bool = True
+) -> Curvature:
+    r"""Captures loss, gradient and the diagonals of the Hessian in parameters and inputs, in one sweep over the rows.
+
+    Each row's loss Hessian in the C outputs is decomposed, :math:`H_L = \sum_k \lambda_k u_k u_k^T` (indefinite
+    allowed); one backward pass per k with the cotangents :math:`u_k` then gives :math:`H_{ii} = \frac{1}{N} \sum_{r,k}
+    \lambda_{kr} (\partial (u_{kr} \cdot z_r) / \partial \theta_i)^2`, which is exact for networks that are piecewise
+    linear in each parameter tensor.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``.
+        loss: ``loss(outputs, targets)``, mean over independent rows.
+        batches: Pairs (inputs, targets), rows first.
+        parameters: Whether the diagonal in the parameters is wanted.
+        inputs: Whether the diagonal in the inputs is wanted; they must be floating point.
+
+    Returns:
+        The capture; its numbers are NaN where the loss or its derivatives are not finite.
+
+    Raises:
+        LowlandError: If ``parameters`` and the network is not piecewise linear, or for unusable batches or models.
+
+    Source:
+        Martens, "New insights and perspectives on the natural gradient method", JMLR 21 (2020), section 8; per-sample
+        gradients of linear layers: Goodfellow, arXiv:1510.01799.
+    """
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    wanted = trainable(module)
+    if parameters and (obstacle := obstacle_to_exactness(module, pairs[0][0])):
+        raise LowlandError(
+            f"model: {obstacle}, so the exact diagonal of the Hessian is not available: use hessian_trace(..., "
+            "method='hutchinson'), or move a smooth output activation into the loss"
+        )
+    total = sum(len(rows) for rows, _ in pairs)
+    parts = [_captured(module, wanted, loss, *pair, parameters, inputs) for pair in pairs]
+    shares = [len(rows) / total for rows, _ in pairs]
+    losses = torch.cat([part.row_losses for part in parts])
+    mean = sum(share * part.loss for share, part in zip(shares, parts, strict=True))
+    return Curvature(
+        loss=Estimate(float(mean), Estimate.from_samples(losses).standard_error, total),
+        gradient=_averaged(shares, [part.gradient for part in parts]),
+        diagonal=_averaged(shares, [part.diagonal for part in parts]),
+        input_diagonal=torch.cat([part.input_diagonal for part in parts]),
+        outputs=torch.cat([part.outputs for part in parts]),
+        parameters={name: p.detach() for name, p in wanted.items()},
+    )
+
+
+def output_hessians(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Each row's Hessian of the loss in its outputs.
+
+    Args:
+        loss: Mean over independent rows.
+        outputs: [rows, ...] with C values a row.
+        targets: [rows, ...].
+
+    Returns:
+        [rows, C, C], not divided by the number of rows.
+    """
+    leaf = outputs.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(loss(leaf, targets), leaf, create_graph=True)
+    columns = slope.flatten(1).unbind(1)
+    if not slope.requires_grad:  # a loss linear in the outputs
+        return outputs.new_zeros(len(outputs), len(columns), len(columns))
+    rows = [
+        torch.autograd.grad(column.sum(), leaf, retain_graph=True, allow_unused=True, materialize_grads=True)[
+            0
+        ].flatten(1)
+        for column in columns
+    ]
+    return torch.stack(rows, 1).mul_(len(outputs))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one batch contributes, as means over its rows."""
+
+    loss: float
+    row_losses: Tensor
+    gradient: dict[str, Tensor]
+    diagonal: dict[str, Tensor]
+    input_diagonal: Tensor
+    outputs: Tensor
+
+
+def _captured(
+    module: nn.Module,
+    wanted: dict[str, nn.Parameter],
+    loss: Loss,
+    rows: Tensor,
+    targets: Tensor,
+    parameters: bool,
+    inputs: bool,
+) -> _Part:
+    """One batch: a forward pass, a backward pass for the gradient and one for each direction of the outputs."""
+    leaf = rows.detach().requires_grad_(inputs)
+    with recorded_calls(module if parameters else nn.Identity()) as calls:
+        outputs = module(leaf)
+    value = loss(outputs, targets)
+    slopes = gradients(value, wanted, retain_graph=True)
+    final = outputs.detach()
+    row_losses = vmap(lambda z, y: loss(z[None], y[None]))(final, targets)
+    layers = [SquaredGradients(call) for call in calls]
+    sources = [call.output for call in calls] + [leaf] * inputs
+    input_diagonal = torch.zeros_like(leaf, dtype=final.dtype, requires_grad=False)
+    hessians = output_hessians(loss, final, targets) if sources else final.new_zeros(0)
+    if not (value.isfinite() and final.isfinite().all() and hessians.isfinite().all()):
+        unknown = {name: torch.full_like(p, torch.nan, requires_grad=False) for name, p in wanted.items()}
+        return _Part(math.nan, row_losses, unknown, unknown if parameters else {}, input_diagonal * torch.nan, final)
+
+    for weights, direction in _directions(hessians) if sources else ():
+        found = torch.autograd.grad(
+            outputs,
+            sources,
+            direction.reshape(outputs.shape),
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for layer, cotangent in zip(layers, found, strict=False):  # the inputs' own comes last
+            layer.add(weights, cotangent)
+        if inputs:
+            input_diagonal += found[-1].square() * weights.reshape(-1, *[1] * (leaf.ndim - 1))
+    sums = {name: total for layer in layers for name, total in layer.result().items()}
+    return _Part(
+        float(value.detach()),
+        row_losses,
+        dict(zip(wanted, slopes, strict=True)),
+        {name: sums[name].double() / len(rows) for name in wanted} if parameters else {},
+        input_diagonal,
+        final,
+    )
+
+
+def _directions(hessians: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Eigenvalues [rows] and eigenvectors [rows, C] of the rows' Hessians, without those that are flat in every row."""
+    values, vectors = torch.linalg.eigh(hessians)
+    flat = torch.finfo(values.dtype).eps * values.abs().max()
+    for k in range(values.shape[1]):
+        if values[:, k].abs().max() > flat:
+            yield values[:, k], vectors[:, :, k]
+
+
+def _averaged(shares: list[float], parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Mean over batches in float64, weighted by their shares of the rows."""
+    return {
+        name: torch.stack([share * part[name].double() for share, part in zip(shares, parts, strict=True)]).sum(0)
+        for name in parts[0]
+    }

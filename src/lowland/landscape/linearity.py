@@ -1,0 +1,60 @@
+"""Is the network piecewise linear in each of its parameters? Then the diagonal of its Hessian is exactly computable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lowland.landscape.subject import gradients, trainable
+from lowland.randomness import generator
+
+PROBE_ROWS = 64
+
+
+def obstacle_to_exactness(model: nn.Module, inputs: Tensor) -> str | None:
+    r"""Why the diagonal of the Hessian differs from that of the Gauss-Newton matrix, or ``None`` if it does not.
+
+    With outputs z and loss gradient g in them, the Hessian is :math:`H = G + \sum_c g_c \nabla^2 z_c`. For a direction
+    v inside one parameter tensor, :math:`v^T H v = v^T G v` for every loss exactly if z is (piecewise) linear along v.
+    The probe draws a random v per tensor and random signs w per output and compares the second derivative :math:`v^T
+    \nabla^2 (w \cdot z) v` with the first, :math:`\|Jv\|`. It accepts ReLU-like activations, batch-norm in evaluation
+    mode, pooling, residual sums, (transposed) convolutions and straight-through quantizers; it refuses smooth
+    activations, normalisation by statistics of the data, weight normalisation and weights that act twice in depth.
+
+    Args:
+        model: Any module.
+        inputs: [rows, ...]; the first 64 rows are looked at.
+
+    Returns:
+        One sentence that names the first parameter that stands in the way, or ``None``.
+    """
+    owners: dict[int, str] = {}
+    for module_name, module in model.named_modules():
+        for name, parameter in module.named_parameters(module_name, recurse=False):
+            if owners.setdefault(id(parameter), name) != name:
+                return f"{owners[id(parameter)]!r} and {name!r} are one tensor used by two layers"
+    outputs = model(inputs[:PROBE_ROWS])
+    draws = generator("piecewise-linearity probe")
+    signs = torch.randint(0, 2, outputs.shape, generator=draws).to(outputs).mul_(2).sub_(1).requires_grad_()
+    parameters = trainable(model)
+    slopes = gradients((signs * outputs).sum(), parameters, create_graph=True)
+    for (name, parameter), slope in zip(parameters.items(), slopes, strict=True):
+        size = parameter.detach().square().mean().sqrt()
+        direction = torch.randn(parameter.shape, generator=draws).to(parameter) * torch.where(size > 0, size, 1.0)
+        try:
+            first, second = torch.autograd.grad(
+                (slope * direction).sum(),
+                [signs, parameter],
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        except RuntimeError as error:  # some kernels (recurrent layers) have no second derivative at all
+            return f"the outputs have no second derivative in {name!r} ({str(error).splitlines()[0]})"
+        bend = (second * direction).sum().abs()
+        if bend > torch.finfo(outputs.dtype).eps ** 0.5 * first.norm():
+            return (
+                f"the outputs are not piecewise linear in {name!r} (second derivative {float(bend):.2g} against "
+                f"a first of {float(first.norm()):.2g} along a random direction)"
+            )
+    return None

@@ -1,0 +1,222 @@
+"""Matched curvature: curvature in the metric of the disturbance that a deployed network will meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate
+from lowland.landscape.curvature import Curvature, curvature
+from lowland.landscape.subject import Batches, Dequantizable, Loss
+
+TARGETS = ("weights", "biases")
+
+
+@runtime_checkable
+class CodedNetwork(Dequantizable, Protocol):
+    """A deployed network: integer codes, step sizes and two's complement widths by tensor name."""
+
+    @property
+    def codes(self) -> Mapping[str, Tensor]:
+        """Integers by tensor name; the names are those of the twin's parameters."""
+        ...
+
+    @property
+    def scales(self) -> Mapping[str, Tensor]:
+        """Step sizes, scalar or one per output channel: value = code times scale."""
+        ...
+
+    @property
+    def bits(self) -> Mapping[str, int]:
+        """Widths in bits."""
+        ...
+
+
+def flip_curvature(
+    integer_network: CodedNetwork,
+    loss: Loss,
+    batches: Batches,
+    *,
+    encoding: str = "twos_complement",
+    targets: Sequence[str] = TARGETS,
+) -> Estimate:
+    r"""Predicted rise of the mean loss by one random bit flip in the stored codes.
+
+    :math:`\frac{1}{F} \sum_{f} g_{i(f)} \delta_f + \tfrac12 H_{ii} \delta_f^2` over all F single-bit flips of the
+    targeted codes, :math:`\delta` being the weight change of that flip: step size times signed change of the code.
+
+    Args:
+        integer_network: Network with ``codes``, ``scales``, ``bits`` and ``dequantized()``.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets).
+        encoding: Key of ``ENCODINGS``.
+        targets: ``weights`` and / or ``biases``.
+
+    Returns:
+        Nats (the loss's unit) per flip, exact over all flips; status ``non_finite`` where the loss is not finite.
+
+    Raises:
+        LowlandError: Unknown encoding or target, a code that its width cannot hold, or a network whose twin is not
+            piecewise linear.
+    """
+    return expected_flip_rise(
+        integer_network, curvature(integer_network, loss, batches, inputs=False), encoding=encoding, targets=targets
+    )
+
+
+def expected_flip_rise(
+    integer_network: CodedNetwork,
+    found: Curvature,
+    *,
+    encoding: str = "twos_complement",
+    targets: Sequence[str] = TARGETS,
+) -> Estimate:
+    """``flip_curvature`` from a capture of the network's curvature that is already there."""
+    total, flips = 0.0, 0
+    for name, changes in _flips(integer_network, encoding, targets):
+        first = (found.gradient[name][..., None] * changes).sum()
+        second = (found.diagonal[name][..., None] * changes.square()).sum()
+        total += float(first + second / 2)
+        flips += changes.numel()
+    return Estimate(total / flips, 0.0, found.num_rows)
+
+
+def mean_squared_flip(
+    integer_network: CodedNetwork, *, encoding: str = "twos_complement", targets: Sequence[str] = TARGETS
+) -> Estimate:
+    r"""Mean squared weight change of one random bit flip: the baseline of ``flip_curvature`` without any curvature.
+
+    :math:`\frac{1}{F} \sum_f \delta_f^2`.
+
+    Args:
+        integer_network: Network with ``codes``, ``scales`` and ``bits``.
+        encoding: Key of ``ENCODINGS``.
+        targets: ``weights`` and / or ``biases``.
+
+    Returns:
+        Squared weight units, exact over all flips (their number is ``num_samples``).
+
+    Raises:
+        LowlandError: Unknown encoding or target, or a code that its width cannot hold.
+    """
+    changes = [change for _, change in _flips(integer_network, encoding, targets)]
+    flips = sum(c.numel() for c in changes)
+    return Estimate(sum(float(c.square().sum()) for c in changes) / flips, 0.0, flips)
+
+
+def rounding_curvature(integer_network: CodedNetwork, loss: Loss, batches: Batches) -> Estimate:
+    r"""Predicted rise of the mean loss by rounding every weight and bias to its grid.
+
+    :math:`\tfrac12 \sum_i H_{ii} \Delta_i^2 / 12` with the step size :math:`\Delta_i`: the errors are taken as
+    independent and uniform over one step.
+
+    Args:
+        integer_network: Network with ``codes``, ``scales`` and ``dequantized()``.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets).
+
+    Returns:
+        In the loss's unit; status ``non_finite`` where the loss is not finite.
+
+    Raises:
+        LowlandError: If the network's twin is not piecewise linear, or the batches are unusable.
+    """
+    return expected_rounding_rise(integer_network, curvature(integer_network, loss, batches, inputs=False))
+
+
+def expected_rounding_rise(integer_network: CodedNetwork, found: Curvature) -> Estimate:
+    """``rounding_curvature`` from a capture of the network's curvature that is already there."""
+    codes, scales = integer_network.codes, integer_network.scales
+    total = sum(float((found.diagonal[name] * _steps(scales[name], codes[name]).square()).sum()) / 24 for name in codes)
+    return Estimate(total, 0.0, found.num_rows)
+
+
+def input_curvature(model: nn.Module | Dequantizable, loss: Loss, batches: Batches, *, covariance: Tensor) -> Estimate:
+    r"""Predicted rise of the mean loss under Gaussian noise on the inputs.
+
+    :math:`\tfrac12 E_x \mathrm{tr}(\Sigma J^T H_L J)` with the Jacobian J of the outputs in the inputs and the loss's
+    Hessian :math:`H_L` in the outputs: the exact curvature for networks that are piecewise linear in their inputs.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets); floating-point inputs.
+        covariance: Variances of the noise, one per input feature (the inputs' shape without rows), in squared input
+            units.
+
+    Returns:
+        In the loss's unit, with standard error over rows; status ``non_finite`` where the loss is not finite.
+
+    Raises:
+        LowlandError: A covariance of another shape or with negative or non-finite entries, training mode, unusable
+            batches.
+    """
+    return expected_noise_rise(curvature(model, loss, batches, parameters=False), covariance=covariance)
+
+
+def expected_noise_rise(found: Curvature, *, covariance: Tensor) -> Estimate:
+    """``input_curvature`` from a capture of the model's curvature that is already there."""
+    expected = found.input_diagonal.shape[1:]
+    if covariance.shape != expected:
+        raise LowlandError(
+            f"covariance: got shape {tuple(covariance.shape)}; expected {tuple(expected)}, one variance per feature"
+        )
+    if not bool((covariance >= 0).all() and covariance.isfinite().all()):
+        raise LowlandError("covariance: got negative or non-finite variances; expected finite numbers, at least 0")
+    rows = found.input_diagonal.double() * covariance.to(found.input_diagonal).double()
+    return Estimate.from_samples(rows.flatten(1).sum(1) / 2)
+
+
+def twos_complement_changes(codes: Tensor, bits: int) -> Tensor:
+    """Signed change of each code by each single bit flip in two's complement.
+
+    Args:
+        codes: Integers of any shape in [-2^(bits-1), 2^(bits-1) - 1].
+        bits: Width of the word.
+
+    Returns:
+        [*codes.shape, bits] int64, least significant bit first.
+    """
+    places = torch.arange(bits, device=codes.device)
+    weights = torch.bitwise_left_shift(torch.ones_like(places), places)
+    weights[-1] *= -1  # the sign bit counts negative
+    values = codes.to(torch.int64)[..., None]
+    return weights * (1 - 2 * (torch.bitwise_right_shift(values, places) & 1))
+
+
+ENCODINGS: dict[str, Callable[[Tensor, int], Tensor]] = {"twos_complement": twos_complement_changes}
+
+
+def _flips(network: CodedNetwork, encoding: str, targets: Sequence[str]) -> list[tuple[str, Tensor]]:
+    """Name and weight changes [*shape, bits] (float64) of every targeted tensor."""
+    if encoding not in ENCODINGS:
+        raise LowlandError(f"encoding: got {encoding!r}; expected one of {', '.join(ENCODINGS)}")
+    unknown = sorted(set(targets) - set(TARGETS))
+    if unknown or not targets:
+        raise LowlandError(f"targets: got {', '.join(unknown) or 'none'}; expected some of {', '.join(TARGETS)}")
+    codes, scales, bits = network.codes, network.scales, network.bits
+    found = []
+    for name, tensor in codes.items():
+        if ("biases" if name.endswith("bias") else "weights") not in targets:
+            continue
+        bound = 2 ** (bits[name] - 1)
+        if tensor.numel() and not -bound <= int(tensor.min()) <= int(tensor.max()) < bound:
+            raise LowlandError(
+                f"codes of {name!r} reach from {int(tensor.min())} to {int(tensor.max())}; expected {-bound} to "
+                f"{bound - 1} in {bits[name]} bits"
+            )
+        changes = ENCODINGS[encoding](tensor, bits[name])
+        found.append((name, changes * _steps(scales[name], tensor)[..., None]))
+    if not found:
+        raise LowlandError(f"targets: the network stores no {' or '.join(targets)}; expected at least one such tensor")
+    return found
+
+
+def _steps(scale: Tensor, codes: Tensor) -> Tensor:
+    """Step sizes in float64, shaped to multiply the codes: scalar, or one per output channel."""
+    step = scale.detach().double()
+    return step.reshape(-1, *[1] * (codes.ndim - 1)) if step.ndim == 1 and step.numel() == len(codes) else step

@@ -1,0 +1,118 @@
+"""Baselines to set beside matched curvature: sharpness in other metrics, weight norm, entropy."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate
+from lowland.landscape.curvature import Curvature, curvature
+from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable, trainable
+
+
+def scaled_trace(model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> Estimate:
+    r"""Curvature under relative perturbations of the weights, :math:`\sum_i H_{ii} \theta_i^2`.
+
+    It does not change when layers are rescaled by :math:`\alpha` and :math:`1 / \alpha`.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets).
+
+    Returns:
+        In the loss's unit, exact on these rows; status ``non_finite`` where the loss is not finite.
+
+    Raises:
+        LowlandError: If the network is not piecewise linear, or the batches are unusable.
+
+    Source:
+        Petzka et al., "Relative flatness and generalization", NeurIPS 2021 (its diagonal form).
+    """
+    return relative_trace(curvature(model, loss, batches, inputs=False))
+
+
+def relative_trace(found: Curvature) -> Estimate:
+    """``scaled_trace`` from a capture of the model's curvature that is already there."""
+    total = sum(float((h * found.parameters[name].double().square()).sum()) for name, h in found.diagonal.items())
+    return Estimate(total, 0.0, found.num_rows)
+
+
+def normalised_sharpness(model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> Estimate:
+    r"""Trace of the Hessian of the loss of outputs that are scaled to unit spread.
+
+    :math:`\mathrm{tr} \nabla^2_\theta \frac{1}{N} \sum_r \ell(z_r(\theta) / s, y_r)` with the fixed spread
+    :math:`s^2 = \mathrm{mean}_{r,c} (z_{rc} - \mathrm{mean}_{r'} z_{r'c})^2`. It takes away that a network with larger
+    logits of the same shape looks flatter where it is sure of itself.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets).
+
+    Returns:
+        The trace, exact on these rows; status ``undefined`` where all rows give the same outputs, ``non_finite`` where
+        the outputs are not finite.
+
+    Raises:
+        LowlandError: If the network is not piecewise linear, or the batches are unusable.
+
+    Source:
+        Andriushchenko et al., "A modern look at the relationship between sharpness and generalization", ICML 2023,
+        section 3 (there row by row and worst case); here one spread for all rows, so that rows keep their weights.
+    """
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    with torch.no_grad():
+        outputs = torch.cat([module(inputs) for inputs, _ in pairs])
+    return normalised_trace(module, loss, pairs, outputs)
+
+
+def normalised_trace(module: nn.Module, loss: Loss, batches: Batches, outputs: Tensor) -> Estimate:
+    """``normalised_sharpness`` where the outputs [rows, ...] on all batches are already there."""
+    spread = float((outputs.double() - outputs.double().mean(0)).square().mean().sqrt())
+    if not math.isfinite(spread):
+        return Estimate.missing("non_finite")
+    if spread == 0:
+        return Estimate.missing("undefined")
+    return curvature(module, partial(_scaled_loss, loss, spread), batches, inputs=False).trace
+
+
+def _scaled_loss(loss: Loss, spread: float, outputs: Tensor, targets: Tensor) -> Tensor:
+    return loss(outputs / spread, targets)
+
+
+def weight_norm(model: nn.Module | Dequantizable) -> Estimate:
+    r"""Euclidean norm of all trainable parameters (weights and biases), :math:`\sqrt{\sum_i \theta_i^2}`.
+
+    Args:
+        model: Module, or a deployed network with ``dequantized()`` (its norm is that of code times scale).
+
+    Returns:
+        The norm, without error; ``num_samples`` is the number of parameters.
+    """
+    parameters = trainable(model.dequantized() if isinstance(model, Dequantizable) else model).values()
+    square = sum(float(p.detach().double().square().sum()) for p in parameters)
+    return Estimate(math.sqrt(square), 0.0, sum(p.numel() for p in parameters))
+
+
+def output_entropy(outputs: Tensor) -> Estimate:
+    r"""Mean entropy of the predicted classes, :math:`-\sum_c p_c \ln p_c` with p the softmax of the outputs.
+
+    Args:
+        outputs: [rows, classes] logits, at least two classes.
+
+    Returns:
+        Nats in [0, ln classes], with standard error over rows.
+
+    Raises:
+        LowlandError: Outputs of another form.
+    """
+    if outputs.ndim != 2 or outputs.shape[1] < 2 or not len(outputs):
+        raise LowlandError(f"outputs: got shape {tuple(outputs.shape)}; expected [rows, classes], two classes or more")
+    log_probabilities = outputs.detach().double().log_softmax(1)
+    return Estimate.from_samples(-(log_probabilities.exp() * log_probabilities).sum(1))

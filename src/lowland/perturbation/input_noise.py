@@ -1,0 +1,102 @@
+"""Noise on the inputs, in units of what the training data look like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from lowland.errors import LowlandError
+from lowland.randomness import Key, generator
+
+
+class InputNoiseOptions(BaseModel):
+    """Which noises at which levels, and how many draws of each.
+
+    Attributes:
+        kinds: Keys of ``INPUT_NOISES``.
+        levels: Per cent; what a per cent means is each noise's own.
+        draws: Independent draws whose mean and standard error are reported.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kinds: Annotated[tuple[Literal["gaussian", "salt_and_pepper"], ...], Field(min_length=1)]
+    levels: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(min_length=1)]
+    draws: Annotated[int, Field(ge=1)]
+
+
+class FeatureRanges(NamedTuple):
+    """Training statistics of every feature [features], in the units of the inputs that are disturbed."""
+
+    deviation: Tensor
+    minimum: Tensor
+    maximum: Tensor
+
+    @classmethod
+    def of(cls, inputs: Tensor) -> FeatureRanges:
+        """Population standard deviation, minimum and maximum over the rows of training inputs [n, features]."""
+        return cls(inputs.std(dim=0, correction=0), inputs.amin(dim=0), inputs.amax(dim=0))
+
+
+class Disturbance(NamedTuple):
+    """Random numbers of one draw, shared by every level and every cell of a task."""
+
+    normal: Tensor
+    uniform: Tensor
+    high: Tensor
+
+    def to(self, device: torch.device) -> Disturbance:
+        """The same numbers on another device."""
+        return Disturbance(*(tensor.to(device) for tensor in self))
+
+
+def draw(shape: torch.Size, *, key: tuple[Key, ...]) -> Disturbance:
+    """The random numbers behind one draw of input noise; equal keys give equal noise."""
+    source = generator(*key)
+    return Disturbance(
+        torch.randn(shape, generator=source),
+        torch.rand(shape, generator=source),
+        torch.rand(shape, generator=source) < 0.5,
+    )
+
+
+def gaussian(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, level: float) -> Tensor:
+    """Adds N(0, σ²) with σ = level/100 times the training standard deviation of each feature.
+
+    Args:
+        inputs: [n, features].
+        ranges: Of the training set.
+        disturbance: Of the same shape as the inputs.
+        level: Per cent, at least 0.
+    """
+    return inputs + (_share(level) * ranges.deviation) * disturbance.normal
+
+
+def salt_and_pepper(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, level: float) -> Tensor:
+    """Sets level/2 per cent of the entries to their feature's training maximum and as many to its minimum.
+
+    Entries hit at one level are hit at every higher one.
+
+    Args:
+        inputs: [n, features].
+        ranges: Of the training set.
+        disturbance: Of the same shape as the inputs.
+        level: Per cent of all entries, 0 to 100.
+    """
+    if level > 100:
+        raise LowlandError(f"salt_and_pepper level is {level}; expected per cent of entries, 0 to 100")
+    extreme = torch.where(disturbance.high, ranges.maximum, ranges.minimum)
+    return torch.where(disturbance.uniform < _share(level), extreme, inputs)
+
+
+def _share(level: float) -> float:
+    if not level >= 0:
+        raise LowlandError(f"noise level is {level}; expected per cent, at least 0")
+    return level / 100
+
+
+INPUT_NOISES: dict[str, Callable[..., Tensor]] = {"gaussian": gaussian, "salt_and_pepper": salt_and_pepper}

@@ -1,0 +1,1 @@
+"""The Kedro layer: nodes unpack configuration, call the library and shape the table."""

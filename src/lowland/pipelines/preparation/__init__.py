@@ -1,0 +1,5 @@
+"""The preparation stage."""
+
+from lowland.pipelines.preparation.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

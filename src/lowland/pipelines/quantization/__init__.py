@@ -1,0 +1,5 @@
+"""The quantization stage."""
+
+from lowland.pipelines.quantization.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

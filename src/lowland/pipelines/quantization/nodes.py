@@ -1,0 +1,122 @@
+"""From a float network to the network that is deployed, at one precision."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from torch import nn
+
+from lowland.artifacts import StoredModel, StoredTensors
+from lowland.devices import resolve_device
+from lowland.estimate import Estimate
+from lowland.grid import Run
+from lowland.measurements import Cell, Measurement, table, unavailable
+from lowland.quantization import (
+    IntegerNetwork,
+    Precision,
+    QuantizationOptions,
+    build_quantized,
+    calibrate,
+    deployment_check,
+    freeze,
+)
+from lowland.tasks import Splits, Task, TaskOptions, build_task
+from lowland.tasks.evaluation import answer, performance, shift_response
+from lowland.training import Recipe, TrainingOptions, train
+
+FLOAT_BITS = 32
+
+
+def deploy_float(
+    cell: Cell, task: TaskOptions, data: StoredTensors, trained: StoredModel
+) -> tuple[StoredModel, pd.DataFrame]:
+    """The float network as it is: the reference cell."""
+    if trained.status != "ok":
+        return trained, unavailable(cell, "performance", trained.status)
+    parameters = sum(parameter.numel() for parameter in trained.network.parameters())
+    costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
+    rows = _performance(build_task(task), trained.network, Splits.from_tensors(data.tensors))
+    return trained, table(cell, [*rows, *costs])
+
+
+def quantize_after_training(
+    cell: Cell,
+    precision: Precision,
+    options: QuantizationOptions,
+    task: TaskOptions,
+    data: StoredTensors,
+    trained: StoredModel,
+) -> tuple[StoredModel, pd.DataFrame]:
+    """Calibrated on training rows, then frozen; no weight is trained."""
+    if trained.status != "ok":
+        return trained, unavailable(cell, "performance", trained.status)
+    splits = Splits.from_tensors(data.tensors)
+    quantized = _calibrated(trained.network, precision, options, splits)
+    return _deployed(cell, build_task(task), splits, quantized)
+
+
+def fine_tune_quantized(
+    cell: Cell,
+    run: Run,
+    recipe: Recipe,
+    precision: Precision,
+    options: QuantizationOptions,
+    fine_tuning: TrainingOptions,
+    device: str,
+    task: TaskOptions,
+    data: StoredTensors,
+    trained: StoredModel,
+) -> tuple[StoredModel, pd.DataFrame, pd.DataFrame]:
+    """Quantization-aware fine-tuning with the run's own recipe, then frozen."""
+    if trained.status != "ok":
+        return trained, pd.DataFrame(), unavailable(cell, "performance", trained.status)
+    target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
+    result = train(
+        _calibrated(trained.network, precision, options, splits).to(target),
+        splits.train.to(target),
+        splits.validation.to(target),
+        loss=problem.loss,
+        recipe=recipe.root,
+        options=fine_tuning,
+        key=(run.task, run.number, "fine-tuning"),
+    )
+    if result.status != "ok":
+        diverged = StoredModel(trained.network, result.status)
+        return diverged, result.curves, unavailable(cell, "performance", result.status)
+    model, rows = _deployed(cell, problem, splits, result.network.cpu())
+    return model, result.curves, rows
+
+
+def _calibrated(network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits) -> nn.Module:
+    quantized = build_quantized(network, precision, input_bits=options.input_bits)
+    calibrate(quantized, splits.train.inputs[: options.calibration_rows])
+    return quantized
+
+
+def _deployed(cell: Cell, task: Task, splits: Splits, quantized: nn.Module) -> tuple[StoredModel, pd.DataFrame]:
+    network = freeze(quantized)
+    check = deployment_check(quantized, network, splits.test.inputs)
+    count = len(splits.test.inputs)
+    checks = [
+        Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count), "test"),
+        Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count), "test"),
+    ]
+    costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
+    return StoredModel(network), table(cell, [*_performance(task, network, splits), *checks, *costs])
+
+
+def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) -> list[Measurement]:
+    with torch.no_grad():
+        clean = answer(task, model, splits.test)
+        shifted = {name: answer(task, model, rows) for name, rows in splits.shifted.items()}
+    rows = performance(task, clean, condition="test")
+    for name, response in shifted.items():
+        rows += shift_response(task, clean, response, condition=name)
+    return rows
+
+
+def _costs(*, size: int, parameters: int) -> list[Measurement]:
+    return [
+        Measurement("cost", "size", Estimate(float(size))),
+        Measurement("cost", "parameters", Estimate(float(parameters))),
+    ]

@@ -1,0 +1,30 @@
+"""Float training of one run."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lowland.artifacts import StoredModel, StoredTensors
+from lowland.devices import resolve_device
+from lowland.grid import Run
+from lowland.tasks import Splits, TaskOptions, build_task
+from lowland.tasks.networks import initialised_network
+from lowland.training import Recipe, TrainingOptions, train
+
+
+def train_float(
+    run: Run, task: TaskOptions, recipe: Recipe, options: TrainingOptions, device: str, data: StoredTensors
+) -> tuple[StoredModel, pd.DataFrame]:
+    """The run's float network and its learning curves."""
+    target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
+    network = initialised_network(problem.network_spec(), key=(run.task, run.number)).to(target)
+    result = train(
+        network,
+        splits.train.to(target),
+        splits.validation.to(target),
+        loss=problem.loss,
+        recipe=recipe.root,
+        options=options,
+        key=(run.task, run.number),
+    )
+    return StoredModel(result.network.cpu(), result.status), result.curves

@@ -1,0 +1,20 @@
+"""Builds quantized networks, calibrates them and freezes them into integers; trains none."""
+
+from lowland.quantization.freezing import DeploymentCheck, deployment_check, freeze
+from lowland.quantization.integer import DequantizedNetwork, IntegerNetwork
+from lowland.quantization.precision import Precision, QuantizationOptions
+from lowland.quantization.qat import QuantizedNetwork, build_quantized
+from lowland.quantization.static_ptq import calibrate
+
+__all__ = [
+    "DeploymentCheck",
+    "DequantizedNetwork",
+    "IntegerNetwork",
+    "Precision",
+    "QuantizationOptions",
+    "QuantizedNetwork",
+    "build_quantized",
+    "calibrate",
+    "deployment_check",
+    "freeze",
+]

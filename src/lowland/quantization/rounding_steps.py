@@ -1,0 +1,167 @@
+"""Steps that round: floats to codes, accumulators to codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lowland.quantization.codes import code_range
+from lowland.quantization.step import Step
+
+# Products of accumulator and multiplier stay below 2^62, so that rounding cannot leave 64 bits.
+_PRODUCT_BITS = 62
+_MULTIPLIER_BITS = 31
+
+
+class Quantize(Step):
+    """Floats to codes: clamp(round(x / scale), lowest, highest).
+
+    Args:
+        name: See ``Step``.
+        inputs: See ``Step``.
+        bits: Width of the codes.
+        signed: Whether codes are two's complement or unsigned.
+        scale: Step size, scalar.
+    """
+
+    kind = "quantize"
+
+    def __init__(self, name: str, inputs: tuple[str, ...], *, bits: int, signed: bool, scale: Tensor) -> None:
+        super().__init__(name, inputs)
+        self.bits = bits
+        self.signed = signed
+        self.lowest, self.highest = code_range(bits, signed=signed)
+        self.scale: Tensor
+        self.register_buffer("scale", scale)
+
+    def settings(self) -> dict[str, Any]:
+        """Width and signedness."""
+        return {"bits": self.bits, "signed": self.signed}
+
+    @classmethod
+    def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Quantize:
+        """A quantizer without its scale."""
+        return cls(name, inputs, scale=torch.zeros(()), **settings)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Codes * scale, by the operations of Brevitas in their order.
+
+        Args:
+            values: Floats of any shape.
+        """
+        return (values / self.scale).round_().clamp_(self.lowest, self.highest).mul_(self.scale)
+
+    def integer(self, codes: Tensor) -> Tensor:
+        """The codes of real inputs: the one place where integers come from floats (the sensor's converter).
+
+        Args:
+            codes: Floats of any shape.
+        """
+        return (codes / self.scale).round_().clamp_(self.lowest, self.highest).to(torch.int64)
+
+    def dequantized(self) -> nn.Module:
+        """A straight-through quantizer."""
+        return StraightThrough(self.scale.clone(), self.lowest, self.highest)
+
+
+class Requantize(Quantize):
+    """Accumulators to codes of an activation: clamp(round(accumulator * input scale / scale)).
+
+    With unsigned codes the lower clamp is the rectifier. In integers the ratio of scales is a fixed-point number,
+    multiplier / 2^shift (Jacob et al. 2018, arXiv:1712.05877, eq. 5-6), rounded half to even as in floats.
+
+    Args:
+        name: See ``Step``.
+        inputs: See ``Step``.
+        bits: Width of the codes.
+        signed: Whether codes are two's complement or unsigned.
+        scale: Step size of the result, scalar.
+        multiplier: Integer scalar, below 2^31.
+        shift: Integer scalar.
+    """
+
+    kind = "requantize"
+
+    def __init__(
+        self,
+        name: str,
+        inputs: tuple[str, ...],
+        *,
+        bits: int,
+        signed: bool,
+        scale: Tensor,
+        multiplier: Tensor,
+        shift: Tensor,
+    ) -> None:
+        super().__init__(name, inputs, bits=bits, signed=signed, scale=scale)
+        self.multiplier: Tensor
+        self.shift: Tensor
+        self.register_buffer("multiplier", multiplier)
+        self.register_buffer("shift", shift)
+
+    @classmethod
+    def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Requantize:
+        """A quantizer without its scales."""
+        zero = torch.zeros((), dtype=torch.int64)
+        return cls(name, inputs, scale=torch.zeros(()), multiplier=zero, shift=zero.clone(), **settings)
+
+    def integer(self, codes: Tensor) -> Tensor:
+        """Codes of the activation from accumulators (int64)."""
+        product = codes * self.multiplier
+        quotient = product >> self.shift
+        remainder = product - (quotient << self.shift)
+        half = torch.ones_like(self.shift) << (self.shift - 1)
+        round_up = (remainder > half) | ((remainder == half) & (quotient & 1 == 1))
+        return (quotient + round_up).clamp_(self.lowest, self.highest)
+
+
+def fixed_point(ratio: float, *, accumulator_bits: int) -> tuple[Tensor, Tensor]:
+    """A positive ratio as multiplier / 2^shift, as fine as 64-bit products allow.
+
+    Args:
+        ratio: Input scale / output scale, above 0.
+        accumulator_bits: Width that holds every accumulator the multiplier will meet.
+
+    Returns:
+        Multiplier (at most 31 bits) and shift, int64 scalars.
+    """
+    width = min(_MULTIPLIER_BITS, _PRODUCT_BITS - accumulator_bits)
+    exponent = torch.frexp(torch.tensor(ratio, dtype=torch.float64)).exponent.item()
+    # A shift of at least one keeps "half" an integer; it costs no accuracy that such large ratios could use.
+    shift = min(max(width - int(exponent), 1), _PRODUCT_BITS)
+    return torch.tensor(round(ratio * 2**shift)), torch.tensor(shift)
+
+
+class StraightThrough(nn.Module):
+    """A quantizer whose derivative is 1 inside its range and 0 outside (Bengio et al. 2013, arXiv:1308.3432).
+
+    An unsigned quantizer is a rectifier as well: its range is open at zero.
+
+    Args:
+        scale: Step size, scalar.
+        lowest: Lowest code.
+        highest: Highest code.
+    """
+
+    def __init__(self, scale: Tensor, lowest: int, highest: int) -> None:
+        super().__init__()
+        self.lowest = lowest
+        self.highest = highest
+        self.scale: Tensor
+        self.register_buffer("scale", scale)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Codes * scale.
+
+        Args:
+            values: Floats of any shape.
+        """
+        fixed = values.detach()
+        codes = (fixed / self.scale).round()
+        above = codes >= self.lowest if self.lowest < 0 else fixed > 0
+        inside = above & (codes <= self.highest)
+        quantized = codes.clamp(self.lowest, self.highest) * self.scale
+        # x - x is exactly zero and carries the derivative, so the value is the quantized one to the last bit.
+        return torch.where(inside, quantized + (values - fixed), quantized)

@@ -1,0 +1,52 @@
+"""What every step of an integer network can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+INPUTS = "inputs"
+"""The name by which the first steps refer to the network's own input."""
+
+
+class Step(nn.Module, ABC):
+    """One operation of an integer network: named, with named inputs.
+
+    A step computes from floats (``forward``), from codes (``integer``) and as a differentiable module
+    (``dequantized``). ``settings`` and the buffers together restore it.
+
+    Args:
+        name: Unique in its network; names the tensors of the step (``0.weight``).
+        inputs: Names of the steps whose results it takes, ``inputs`` for the network's own input.
+    """
+
+    kind: ClassVar[str]
+    code_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, name: str, inputs: tuple[str, ...]) -> None:
+        super().__init__()
+        self.name = name
+        self.inputs = inputs
+
+    def spec(self) -> dict[str, Any]:
+        """What ``step_from_spec`` needs to build this step without its tensors, jsonable."""
+        return {"kind": self.kind, "name": self.name, "inputs": list(self.inputs), **self.settings()}
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """The keyword arguments of ``empty``."""
+
+    @classmethod
+    @abstractmethod
+    def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Step:
+        """A step of this kind whose buffers wait for ``load_state_dict``."""
+
+    @abstractmethod
+    def integer(self, codes: Tensor) -> Tensor:
+        """The result in integers (int64) from integers."""
+
+    @abstractmethod
+    def dequantized(self) -> nn.Module:
+        """The same function as a module with float parameters, differentiable straight through the roundings."""

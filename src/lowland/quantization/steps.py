@@ -1,0 +1,25 @@
+"""The kinds of steps that an integer network can be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lowland.errors import LowlandError
+from lowland.quantization.linear_step import Linear
+from lowland.quantization.rounding_steps import Quantize, Requantize
+from lowland.quantization.step import Step
+
+STEPS: dict[str, type[Step]] = {step.kind: step for step in (Quantize, Requantize, Linear)}
+
+
+def step_from_spec(spec: Mapping[str, Any]) -> Step:
+    """The step that ``Step.spec`` described, its buffers waiting for ``load_state_dict``.
+
+    Raises:
+        LowlandError: A kind of step that does not exist.
+    """
+    settings = {key: value for key, value in spec.items() if key not in ("kind", "name", "inputs")}
+    if spec["kind"] not in STEPS:
+        raise LowlandError(f"step kind is {spec['kind']!r}; expected one of {', '.join(STEPS)}")
+    return STEPS[spec["kind"]].empty(spec["name"], tuple(spec["inputs"]), **settings)

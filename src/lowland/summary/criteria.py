@@ -1,0 +1,156 @@
+"""What a configuration is judged by: one number per cell, read from the long table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+CELL = ["task", "recipe", "seed", "precision", "method", "weight_bits"]
+CONFIGURATION = ["task", "recipe", "precision", "method", "weight_bits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One quantity of a cell, named for tables and figures.
+
+    Attributes:
+        name: Short key, stable in files.
+        label: Name for people.
+        family: Family of its rows in the long table.
+        measure: Measure of its rows.
+        condition: Condition of its rows. For float cells a condition of stored codes stands for its ``ieee754_``
+            twin: at the same bit error rate their memory holds float32 words instead of codes.
+        level: Strength; ``None`` takes the mean over all levels.
+        higher_is_better: Direction.
+    """
+
+    name: str
+    label: str
+    family: str
+    measure: str
+    condition: str
+    level: float | None = None
+    higher_is_better: bool = True
+
+
+ACCURACY = Criterion("accuracy", "clean accuracy", "performance", "accuracy", "test")
+SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
+_NAMES = {
+    "gaussian": "Gaussian noise",
+    "salt_and_pepper": "salt-and-pepper noise",
+    "flips": "a fixed number of bit flips",
+    "bit_error_rate": "a bit error rate",
+    "ieee754_flips": "a fixed number of bit flips (float32 words)",
+    "ieee754_bit_error_rate": "a bit error rate (float32 words)",
+    "smeared": "detector smearing",
+    "pileup": "pile-up",
+    "high_pt": "another pT window",
+}
+
+
+def condition_label(condition: str) -> str:
+    """A condition in words; its own name with spaces where nobody has given it words."""
+    return _NAMES.get(condition, condition.replace("_", " "))
+
+
+def robustness_criteria(measurements: pd.DataFrame) -> tuple[Criterion, ...]:
+    """Accuracy under every disturbance in the table, each averaged over its levels, in order of appearance.
+
+    The accuracy that is left, not the accuracy that is lost: a classifier that always says the same loses nothing.
+    """
+    rows = measurements[
+        measurements.family.isin(["noise", "bit_flip", "corruption"]) & (measurements.measure == "accuracy")
+    ]
+    found = rows[["family", "condition"]].drop_duplicates().itertuples(index=False)
+    return tuple(
+        Criterion(
+            f"accuracy_{row.condition}",
+            f"accuracy under {condition_label(row.condition)}",
+            row.family,
+            "accuracy",
+            row.condition,
+        )
+        for row in found
+        if not row.condition.startswith("ieee754_")
+    )
+
+
+def display(criterion_name: str, value: float | None) -> str:
+    """A criterion's value as people read it: bits with separators, accuracies in per cent."""
+    if value is None or value != value:
+        return "no number"
+    return f"{value:,.0f} bits" if criterion_name == SIZE.name else f"{100 * value:.1f} %"
+
+
+def cells(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Every cell in the table, in order of appearance; ``pairs`` of seeds are not cells."""
+    return measurements.loc[measurements.seed != "pairs", CELL].drop_duplicates().reset_index(drop=True)
+
+
+def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """The criterion of every cell.
+
+    Args:
+        measurements: The long table.
+        criterion: What to read. Over several levels the plain mean is taken; it exists only where every level that
+            this precision was disturbed with is ``ok``: a mean over the levels that happened to work would flatter.
+
+    Returns:
+        One row per cell: the cell's columns, ``value`` (NaN where there is none), ``standard_error`` (of the rows
+        themselves, that is over draws or probes), ``status``.
+    """
+    condition = pd.Series(criterion.condition, index=measurements.index)
+    if criterion.condition in ("flips", "bit_error_rate"):
+        condition = condition.where(measurements.method != "float", f"ieee754_{criterion.condition}")
+    rows = measurements[
+        (measurements.family == criterion.family)
+        & (measurements.measure == criterion.measure)
+        & (measurements.condition == condition)
+        & (measurements.target == "")
+        & (measurements.reference == "")
+    ]
+    if criterion.level is not None:
+        rows = rows[np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0)]
+    all_cells = cells(measurements)
+    if rows.empty:
+        return all_cells.assign(value=np.nan, standard_error=np.nan, status="failed")
+    expected = rows.groupby(["task", "precision"], sort=False)["level"].nunique(dropna=False)
+    sums = (
+        rows.assign(
+            good=rows.value.where(rows.status == "ok"),
+            variance=rows.standard_error**2,
+            bad=rows.status.where(rows.status != "ok"),
+        )
+        .groupby(["task", "recipe", "seed", "precision"], sort=False)
+        .agg(total=("good", "sum"), variance=("variance", "sum"), rows=("good", "size"), bad=("bad", "first"))
+        .reset_index()
+    )
+    merged = all_cells.merge(sums, how="left", on=["task", "recipe", "seed", "precision"])
+    wanted = [expected.get((t, p), 1) for t, p in zip(merged.task, merged.precision, strict=True)]
+    complete = (merged["rows"] == wanted).to_numpy()
+    status = merged.bad.where(merged.bad.notna(), np.where(complete, "ok", "failed")).astype(str)
+    good = status == "ok"
+    return all_cells.assign(
+        value=(merged.total / merged["rows"]).where(good),
+        standard_error=(np.sqrt(merged.variance) / merged["rows"]).where(good),
+        status=status,
+    )
+
+
+def is_measured(measurements: pd.DataFrame, criterion: Criterion) -> bool:
+    """Whether any row of the table, whatever its status, is about this criterion."""
+    rows = measurements[
+        (measurements.family == criterion.family)
+        & (measurements.measure == criterion.measure)
+        & (measurements.condition == criterion.condition)
+    ]
+    return bool(len(rows) if criterion.level is None else np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0).any())
+
+
+def measured_levels(measurements: pd.DataFrame, *, family: str, conditions: Sequence[str]) -> list[float]:
+    """The levels at which these conditions were measured, ascending."""
+    rows = measurements[(measurements.family == family) & measurements.condition.isin(list(conditions))]
+    return sorted(float(level) for level in rows.level.dropna().unique())

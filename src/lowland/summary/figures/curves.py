@@ -1,0 +1,151 @@
+"""What is left of the accuracy as a disturbance grows, one line per precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from lowland.summary.criteria import CONFIGURATION, Criterion, condition_label, criterion_values, measured_levels
+from lowland.summary.over_seeds import over_seeds
+from lowland.summary.style import MUTED, Style, figure, menu, spread, transparent
+
+_AXES = {
+    "flips": "bits flipped, out of all stored bits",
+    "bit_error_rate": "bit error rate (probability that a stored bit is flipped)",
+}
+
+
+@dataclass(frozen=True)
+class _Axis:
+    title: str
+    levels: list[float]
+    positions: list[float]
+    labels: list[str]
+
+
+def accuracy_curves(
+    measurements: pd.DataFrame, *, family: str, condition: str, style: Style, recipe: str | None = None
+) -> go.Figure:
+    """Accuracy against the strength of one disturbance, per precision, for a recipe to choose.
+
+    Lines are means over the seeds, bands their 95 % t-intervals; the leftmost point is the undisturbed test set.
+    Float networks appear under bit flips with the bits of their float32 words.
+
+    Args:
+        measurements: The long table of one task.
+        family: ``noise`` or ``bit_flip``.
+        condition: A condition of that family.
+        style: Of the report.
+        recipe: The one shown first; by default the first in the table.
+    """
+    conditions = [condition, f"ieee754_{condition}"] if family == "bit_flip" else [condition]
+    levels = measured_levels(measurements, family=family, conditions=conditions)
+    if family == "bit_flip":
+        logs = [float(np.log10(level)) for level in levels]
+        step = float(np.median(np.diff(logs))) if len(logs) > 1 else 1.0
+        positions = [logs[0] - max(step, 0.5), *logs] if logs else [0.0]
+    else:
+        positions = [0.0, *levels]
+    title = _AXES.get(condition, f"{condition_label(condition)}, per cent")
+    axis = _Axis(title, levels, positions, ["none", *(_rate(v) if condition == "bit_error_rate" else f"{v:g}" for v in levels)])
+    columns = [("performance", "test", None), *((family, condition, level) for level in levels)]
+    return _curves(measurements, columns, axis, style, recipe)
+
+
+def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None = None) -> go.Figure:
+    """Accuracy on the shifted sets beside the test set, per precision; arguments as in ``accuracy_curves``."""
+    rows = measurements[(measurements.family == "corruption") & (measurements.measure == "accuracy")]
+    sets = list(dict.fromkeys(rows.condition))
+    axis = _Axis(
+        "data set", [0.0] * len(sets), [float(i) for i in range(len(sets) + 1)], ["test", *map(condition_label, sets)]
+    )
+    columns = [("performance", "test", None), *(("corruption", name, None) for name in sets)]
+    return _curves(measurements, columns, axis, style, recipe)
+
+
+def _curves(
+    measurements: pd.DataFrame,
+    columns: list[tuple[str, str, float | None]],
+    axis: _Axis,
+    style: Style,
+    recipe: str | None,
+) -> go.Figure:
+    parts = []
+    for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
+        criterion = Criterion("", "", family, "accuracy", condition, level)
+        values = over_seeds(criterion_values(measurements, criterion), by=CONFIGURATION)
+        parts.append(values.assign(position=position, label=label))
+    table = pd.concat(parts)
+    first = recipe if recipe in style.recipes else style.recipes[0]
+    fig = figure(height=430, x_title=axis.title, y_title="accuracy")
+    width = (axis.positions[-1] - axis.positions[0]) or 1.0
+    low, high = float(np.nanmin(table["mean"])), float(np.nanmax(table["mean"]))
+    owners: list[str] = []
+    for name in style.recipes:
+        ends = []
+        for precision in style.precisions:
+            line = table[(table.recipe == name) & (table.precision == precision)].sort_values("position")
+            shown = line[line["mean"].notna()]
+            if len(shown) < 2:
+                continue
+            colour = style.colours[precision]
+            visible = name == first
+            banded = shown[shown.low.notna()]
+            fig.add_scatter(
+                x=[*banded.position, *banded.position[::-1]],
+                y=[*banded.high.round(5), *banded.low.round(5)[::-1]],
+                mode="none",
+                fill="toself",
+                fillcolor=transparent(colour, 0.10),
+                hoverinfo="skip",
+                visible=visible,
+            )
+            hover = [
+                f"<b>{precision}</b>, {name}<br>{axis.title}: {label}<br>accuracy {mean:.3f}"
+                + (f" [{lo:.3f}, {hi:.3f}]" if lo == lo else "")
+                for label, mean, lo, hi in zip(shown.label, shown["mean"], shown.low, shown.high, strict=True)
+            ]
+            fig.add_scatter(
+                x=list(shown.position),
+                y=list(shown["mean"].round(5)),
+                mode="lines+markers",
+                line={"color": colour, "width": 2, "dash": style.dashes[precision]},
+                marker={"symbol": style.markers[name], "size": 7, "color": colour, "line": {"width": 1.5, "color": colour}},
+                text=hover,
+                hoverinfo="text",
+                visible=visible,
+            )
+            owners += [name, name]
+            ends.append((precision, float(shown["mean"].iloc[-1]), colour))
+        heights = spread([end for _, end, _ in ends], gap=0.052 * (high - low or 1.0))
+        fig.add_scatter(
+            x=[axis.positions[-1] + 0.025 * width] * len(ends),
+            y=heights,
+            mode="text",
+            text=[f"<b>{precision}</b>" for precision, *_ in ends],
+            textposition="middle right",
+            textfont={"color": [colour for *_, colour in ends], "size": 12},
+            hoverinfo="skip",
+            cliponaxis=False,
+            visible=name == first,
+        )
+        owners.append(name)
+    buttons = [
+        {"label": f"recipe: {name}", "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
+        for name in style.recipes
+    ]
+    room = 0.06 * (high - low or 1.0)
+    fig.update_layout(updatemenus=[menu(buttons, active=style.recipes.index(first))], margin={"t": 54, "r": 58})
+    fig.update_xaxes(tickvals=axis.positions, ticktext=axis.labels, range=[axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.02 * width])
+    fig.update_yaxes(tickformat=".0%", range=[low - room, high + room])
+    fig.update_layout(yaxis_title_font_color=MUTED)
+    return fig
+
+
+def _rate(rate: float) -> str:
+    exponent = int(np.floor(np.log10(rate) + 1e-9))
+    mantissa = rate / 10**exponent
+    return f"10<sup>{exponent}</sup>" if abs(mantissa - 1) < 1e-6 else f"{mantissa:g}·10<sup>{exponent}</sup>"

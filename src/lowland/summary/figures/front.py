@@ -1,0 +1,168 @@
+"""Size, accuracy and robustness of every configuration, the Pareto front picked out."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from lowland.summary.style import ACCENT, MUTED, Style, figure, menu, transparent
+
+_WORDS = {
+    "front": "on the front",
+    "near": "near the front: beaten only by differences the seeds do not vouch for",
+    "dominated": "dominated",
+}
+# Doublings of the size by which methods of equal bits are set apart.
+_SIDE = {"qat": -0.12, "ptq": 0.12}
+
+
+def pareto_figure(
+    pareto: pd.DataFrame, *, style: Style, chosen: tuple[str, str] | None = None, robustness: str | None = None
+) -> go.Figure:
+    """Accuracy left under a disturbance against size, for a disturbance to choose.
+
+    Full markers with error bars (95 % t-interval over seeds) are on the front in (size, clean accuracy, this
+    robustness); faint ones are dominated. Markers of one bit width are set side by side; their sizes differ by a few
+    bits only.
+
+    Args:
+        pareto: From ``pareto``, one task.
+        style: Of the report.
+        chosen: (recipe, precision) of the recommended configuration, ringed.
+        robustness: The criterion shown first; by default the first in the table.
+    """
+    names = list(dict.fromkeys(pareto.robustness))
+    first = robustness if robustness in names else names[0]
+    fig = figure(height=540, x_title="size of all weights and biases, in bits", y_title="")
+    owners: list[str] = []
+    for name in names:
+        rows = pareto[(pareto.robustness == name) & (pareto.standing != "undefined")]
+        for precision in style.precisions:
+            for standing, group in rows[rows.precision == precision].groupby("standing", sort=False):
+                fig.add_trace(_markers(group, str(standing), precision, style, visible=name == first))
+                owners.append(name)
+        ringed = rows[[(r, p) == chosen for r, p in zip(rows.recipe, rows.precision, strict=True)]]
+        if len(ringed):
+            fig.add_scatter(
+                x=_places(ringed, style),
+                y=list(ringed.robust.round(5)),
+                mode="markers+text",
+                marker={"symbol": "circle-open", "size": 21, "color": ACCENT, "line": {"width": 2}},
+                text=["<b>recommended</b>"],
+                textposition="top center",
+                textfont={"color": ACCENT, "size": 12.5},
+                hoverinfo="skip",
+                visible=name == first,
+            )
+            owners.append(name)
+    for recipe in style.recipes:
+        fig.add_scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=recipe,
+            marker={"symbol": style.markers[recipe], "size": 9, "color": MUTED, "line": {"width": 1.5, "color": MUTED}},
+            showlegend=True,
+        )
+    labels = dict(zip(pareto.robustness, pareto.label, strict=True))
+    count = len(style.recipes)
+    buttons = [
+        {
+            "label": labels[name],
+            "method": "update",
+            "args": [
+                {"visible": [owner == name for owner in owners] + [True] * count},
+                {"annotations": _cluster_labels(pareto[pareto.robustness == name], style)},
+            ],
+        }
+        for name in names
+    ]
+    sizes = sorted(pareto["size"].dropna())
+    ticks = _ticks(sizes)
+    fig.update_layout(
+        updatemenus=[menu(buttons, active=names.index(first))],
+        annotations=_cluster_labels(pareto[pareto.robustness == first], style),
+        margin={"t": 54},
+        showlegend=True,
+        legend={
+            "orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "font": {"size": 12, "color": MUTED},
+            "itemclick": False, "itemdoubleclick": False, "title": {"text": ""},
+        },
+    )  # fmt: skip
+    fig.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{v:,.0f}" for v in ticks])
+    fig.update_yaxes(tickformat=".0%")
+    return fig
+
+
+def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *, visible: bool) -> go.Scatter:
+    strength = {"front": 1.0, "near": 0.55}.get(standing, 0.2)
+    colour = transparent(style.colours[precision], strength)
+    hover = [
+        f"<b>{row.recipe}, {row.precision}</b><br>{row.label} {row.robust:.3f}{_interval(row.robust_low, row.robust_high)}<br>"
+        f"clean accuracy {row.accuracy:.3f}{_interval(row.accuracy_low, row.accuracy_high)}<br>size {row.size:,.0f} bits<br>"
+        f"{_WORDS[standing]}" + (f"<br>beaten by {row.dominated_by}" if row.dominated_by else "")
+        for row in group.itertuples()
+    ]
+    error = None
+    if standing == "front":
+        error = {
+            "type": "data", "symmetric": True, "array": list((group.robust_high - group.robust).fillna(0).round(5)),
+            "thickness": 1, "width": 0, "color": transparent(style.colours[precision], 0.6),
+        }  # fmt: skip
+    return go.Scatter(
+        x=_places(group, style),
+        y=list(group.robust.round(5)),
+        mode="markers",
+        marker={
+            "symbol": [style.markers[r] for r in group.recipe], "size": 11 if standing == "front" else 8.5, "color": colour,
+            "line": {"width": 1.6, "color": colour},
+        },
+        error_y=error,
+        text=hover,
+        hoverinfo="text",
+        visible=visible,
+        showlegend=False,
+    )  # fmt: skip
+
+
+def _places(rows: pd.DataFrame, style: Style) -> list[float]:
+    return [_beside(*cell, style) for cell in zip(rows.recipe, rows.method, rows["size"], strict=True)]
+
+
+def _beside(recipe: str, method: str, size: float, style: Style) -> float:
+    """The size, moved sideways by recipe and method so that equal sizes do not hide each other."""
+    share = style.recipes.index(recipe) / max(len(style.recipes) - 1, 1) - 0.5
+    return round(size * 2 ** (0.17 * share + _SIDE.get(method, 0.0)), 1)
+
+
+def _cluster_labels(rows: pd.DataFrame, style: Style) -> list[dict[str, object]]:
+    """The name of each precision above its cluster."""
+    labels: list[dict[str, object]] = []
+    for precision in style.precisions:
+        cluster = rows[(rows.precision == precision) & rows.robust.notna()]
+        if not len(cluster):
+            continue
+        labels.append(
+            {
+                "x": math.log10(float(cluster["size"].median()) * 2 ** _SIDE.get(cluster.method.iloc[0], 0.0)),
+                "y": float(cluster.robust.min()),
+                "yshift": -16,
+                "text": f"<b>{precision}</b>",
+                "showarrow": False,
+                "font": {"color": style.colours[precision], "size": 12.5},
+            }
+        )
+    return labels
+
+
+def _interval(low: float, high: float) -> str:
+    return f" [{low:.3f}, {high:.3f}]" if low == low else ""
+
+
+def _ticks(sizes: list[float]) -> list[float]:
+    if not sizes:
+        return []
+    candidates = [m * 10.0**e for e in range(1, 10) for m in (1, 2, 5)]
+    return [v for v in candidates if sizes[0] * 0.8 <= v <= sizes[-1] * 1.25]

@@ -1,0 +1,61 @@
+"""What might foretell robustness: landscape measures and the baselines they must beat, one number per cell."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lowland.summary.criteria import ACCURACY, CELL, Criterion, cells, criterion_values
+
+BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", "clean_accuracy", "clean_loss")
+CLEAN_LOSS = Criterion("loss", "clean loss", "performance", "loss", "test", higher_is_better=False)
+
+
+def predictors(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Every landscape measure and every baseline of every cell.
+
+    A measure of pairs of seeds (CKA) is averaged over the pairs of its configuration and given to each of its cells.
+    A measure taken under several conditions or levels becomes several predictors, named ``measure (condition level)``.
+
+    Returns:
+        The cell's columns, ``predictor``, ``kind`` (``landscape`` | ``baseline``), ``value``, ``status``. A predictor
+        has no row on a precision where nobody measured it (float networks have no codes to flip); a cell that lacks
+        what other cells of its precision have counts as ``failed``.
+    """
+    rows = measurements[
+        (measurements.family == "landscape") & (measurements.measure != "all") & (measurements.target == "")
+    ]
+    variants = rows[["measure", "condition", "level"]].drop_duplicates()["measure"].value_counts()
+    names = [
+        m if variants[m] == 1 else f"{m} ({c} {level:g})"
+        for m, c, level in zip(rows.measure, rows.condition, rows.level, strict=True)
+    ]
+    rows = rows.assign(predictor=names)
+    parts = [_single(measurements, rows[rows.reference == ""]), _pairs(measurements, rows[rows.reference != ""])]
+    for name, criterion in (("clean_accuracy", ACCURACY), ("clean_loss", CLEAN_LOSS)):
+        parts.append(criterion_values(measurements, criterion).assign(predictor=name)[[*CELL, "predictor", "value", "status"]])
+    every = cells(measurements)
+    parts.append(every.assign(predictor="weight_bits", value=every.weight_bits.astype("float64"), status="ok"))
+    frame = pd.concat([p for p in parts if len(p)], ignore_index=True)
+    kind = frame.predictor.isin(BASELINES).map({True: "baseline", False: "landscape"})
+    frame = frame.assign(kind=kind, value=frame.value.where(frame.status == "ok"))
+    return frame[[*CELL, "predictor", "kind", "value", "status"]]
+
+
+def _single(measurements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    design = rows[["task", "precision", "predictor"]].drop_duplicates()
+    full = cells(measurements).merge(design, on=["task", "precision"])
+    frame = full.merge(rows[[*CELL, "predictor", "value", "status"]], how="left", on=[*CELL, "predictor"])
+    return frame.assign(status=frame.status.fillna("failed"))
+
+
+def _pairs(measurements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    if rows.empty:
+        return pd.DataFrame(columns=[*CELL, "predictor", "value", "status"])
+    per_configuration = (
+        rows.assign(good=rows.value.where(rows.status == "ok"), bad=rows.status.where(rows.status != "ok"))
+        .groupby(["task", "recipe", "precision", "predictor"], sort=False)
+        .agg(value=("good", lambda v: v.mean(skipna=False)), status=("bad", "first"))
+        .reset_index()
+    )
+    frame = cells(measurements).merge(per_configuration, on=["task", "recipe", "precision"])
+    return frame.assign(status=frame.status.fillna("ok").astype(str))

@@ -1,0 +1,227 @@
+"""Which configuration to deploy: the answer, why, what ties with it, what fails first, or how far off everything is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from lowland.errors import LowlandError
+from lowland.summary.criteria import ACCURACY, CONFIGURATION, SIZE, Criterion, display, is_measured, measured_levels
+from lowland.summary.endurance import endurance
+from lowland.summary.over_seeds import configurations
+from lowland.summary.pareto import SIZE_TOLERANCE
+from lowland.summary.requirements import Requirements
+
+RECOMMENDED = "recommended"
+ON_THE_MEAN = "met on the mean only"
+NOTHING = "no configuration meets the requirements"
+
+
+def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[str, Any]:
+    """The recommendation for every task, ready for JSON.
+
+    A requirement is met **surely** if the whole 95 % t-interval over the seeds lies on its right side, and **on the
+    mean** if only the mean does. Choices are made among the configurations that meet everything surely: an engineer
+    will retrain, and a threshold that one seed in three misses is a promise that breaks. The mean decides only where
+    nothing is sure, and then the outcome says so. Among those that pass, the preferences decide on the *means*: sorting
+    by lower ends would reward a recipe for three seeds that agree by luck. Whatever overlaps with the best is a tie.
+    A configuration with a seed that gave no number cannot meet anything surely.
+
+    Args:
+        measurements: The long table.
+        requirements: What is asked.
+
+    Returns:
+        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``, ``met on the mean
+        only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with intervals; None where nothing
+        meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the requirement with the least to
+        spare), ``endurance`` (per disturbance, where the chosen or nearest configuration gives way), ``requirements``
+        (per requirement: how many meet it, who comes nearest, by how much it is missed) and ``nearest`` (the
+        configuration with the smallest worst shortfall; None where something meets).
+
+    Raises:
+        LowlandError: A requirement about a condition or level that was not measured.
+    """
+    demands = requirements.demands()
+    preferences = requirements.preferences()
+    _check_measured(measurements, demands)
+    criteria = list({c.name: c for c in (ACCURACY, SIZE, *(c for _, c, _ in demands), *preferences)}.values())
+    numbers = configurations(measurements, criteria)
+    tasks = {
+        str(task): _Choice(rows, criteria, demands, preferences).answer(measurements[measurements.task == task])
+        for task, rows in numbers.groupby("task", sort=False)
+    }
+    return {"requirements": requirements.model_dump(mode="json"), "tasks": tasks}
+
+
+class _Choice:
+    """All configurations of one task against the requirements."""
+
+    def __init__(
+        self,
+        numbers: pd.DataFrame,
+        criteria: list[Criterion],
+        demands: list[tuple[str, Criterion, float]],
+        preferences: list[Criterion],
+    ) -> None:
+        self.numbers = {
+            name: rows.set_index(CONFIGURATION)[["mean", "low", "high", "num_seeds", "num_not_ok"]]
+            for name, rows in numbers.groupby("criterion", sort=False)
+        }
+        self.index = next(iter(self.numbers.values())).index
+        self.criteria, self.demands, self.preferences = criteria, demands, preferences
+        on_the_mean = {p: self._spare(c, t, "mean") >= 0 for p, c, t in demands}
+        surely = {p: (self._spare(c, t, "worst") >= 0) & (self.numbers[c.name].num_not_ok == 0) for p, c, t in demands}
+        self.on_the_mean, self.surely = (pd.DataFrame(g, index=self.index) for g in (on_the_mean, surely))
+
+    def answer(self, measurements: pd.DataFrame) -> dict[str, Any]:
+        surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
+        outcome = RECOMMENDED if surely.any() else ON_THE_MEAN if on_the_mean.any() else NOTHING
+        passing = self.index[surely if surely.any() else on_the_mean]
+        measured = self.numbers[ACCURACY.name]["mean"].notna()
+        candidates = passing[measured.loc[passing]] if len(passing) else passing
+        if outcome != NOTHING and not len(candidates):
+            outcome = NOTHING
+        report: dict[str, Any] = {
+            "outcome": outcome,
+            "num_configurations": len(self.index),
+            "num_meeting_surely": int(surely.sum()),
+            "num_meeting_on_the_mean": int(on_the_mean.sum()),
+            "chosen": None,
+            "why": [],
+            "tied": [],
+            "tightest": None,
+            "nearest": None,
+            "requirements": [self._standing(p, c, t) for p, c, t in self.demands],
+        }
+        if outcome == NOTHING:
+            subject = self._nearest()
+            report["nearest"] = self._describe(subject) if subject is not None else None
+            report["why"] = [self._blocked()]
+        else:
+            tied, why = self._narrow(candidates)
+            subject, *others = tied
+            report |= {"chosen": self._describe(subject), "tied": [self._describe(o) for o in others], "why": why}
+            report["tightest"] = self._tightest(subject)
+        report["endurance"] = [] if subject is None else endurance(measurements, subject, floor=self._floor(subject))
+        return report
+
+    def _spare(self, criterion: Criterion, threshold: float, end: str) -> pd.Series:
+        """How much better than the threshold, at the mean or at the worst end of the interval; NaN: unknown."""
+        column = end if end == "mean" else ("low" if criterion.higher_is_better else "high")
+        values = self.numbers[criterion.name][column]
+        return values - threshold if criterion.higher_is_better else threshold - values
+
+    def _narrow(self, candidates: pd.Index) -> tuple[list[tuple[Any, ...]], list[str]]:
+        """The configurations that no preference can tell apart, the choice first, and how it came to that."""
+        gate = f"{len(candidates)} of {len(self.index)} configurations meet every requirement"
+        why = [f"{gate}." if self.demands else f"Nothing is required; all {len(candidates)} measured configurations compete."]
+        for criterion in self.preferences:
+            rows = self.numbers[criterion.name].loc[candidates]
+            best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
+            kept = candidates[[self._ties(criterion, rows.loc[best], row) for _, row in rows.iterrows()]]
+            extreme = display(criterion.name, float(rows.loc[best, "mean"]))
+            better = "highest" if criterion.higher_is_better else "smallest"
+            if len(candidates) > 1:
+                left = "one" if len(kept) == 1 else f"{len(kept)} that it cannot tell apart"
+                why.append(f"Of these {len(candidates)}, the {better} {criterion.label} ({extreme}) leaves {left}.")
+            candidates = kept
+        last = next((c for c in self.preferences if c.higher_is_better), ACCURACY)
+        order = self.numbers[last.name].loc[candidates, "mean"].sort_values(ascending=False, kind="stable").index
+        if len(order) > 1:
+            why.append(f"These {len(order)} are tied; the one with the highest mean {last.label} is named.")
+        return list(order), why
+
+    @staticmethod
+    def _ties(criterion: Criterion, best: pd.Series, row: pd.Series) -> bool:
+        if criterion.name == SIZE.name:
+            return bool(row["mean"] <= best["mean"] * (1 + SIZE_TOLERANCE))
+        # Without an interval (one seed) nothing can be told apart.
+        return not (row["high"] < best["low"] or row["low"] > best["high"])
+
+    def _standing(self, parameter: str, criterion: Criterion, threshold: float) -> dict[str, Any]:
+        """How one requirement fares over all configurations; the nearest is sought among those that meet the others."""
+        spare = self._spare(criterion, threshold, "mean")
+        others = self.on_the_mean.drop(columns=parameter).all(axis=1)
+        pool = spare[others].dropna() if others.any() and spare[others].notna().any() else spare.dropna()
+        best = pool.idxmax() if len(pool) else None
+        return {
+            "parameter": parameter,
+            "label": criterion.label,
+            "threshold": threshold,
+            "higher_is_better": criterion.higher_is_better,
+            "num_meeting_surely": int(self.surely[parameter].sum()),
+            "num_meeting_on_the_mean": int(self.on_the_mean[parameter].sum()),
+            "nearest": None if best is None else {"recipe": best[1], "precision": best[2]},
+            "nearest_meets_the_others": bool(others.any()),
+            "nearest_value": None if best is None else _plain(self.numbers[criterion.name].loc[best, "mean"]),
+            "shortfall": None if best is None else _plain(max(0.0, -float(pool.max()))),
+        }
+
+    def _nearest(self) -> tuple[Any, ...] | None:
+        """The configuration whose worst shortfall, relative to the threshold, is the smallest."""
+        relative = pd.DataFrame({p: -self._spare(c, t, "mean") / max(t, 1e-12) for p, c, t in self.demands}, index=self.index)
+        complete = relative.dropna()
+        return complete.clip(lower=0).max(axis=1).idxmin() if len(complete) else None
+
+    def _blocked(self) -> str:
+        alone = [p for p in self.surely if not self.on_the_mean[p].any()]
+        if alone:
+            return f"No configuration meets {' or '.join(alone)} even on its own."
+        return "Each requirement is met by some configuration, but no configuration meets all of them."
+
+    def _tightest(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
+        spares = {
+            p: (c, t, float(self._spare(c, t, "worst").loc[subject])) for p, c, t in self.demands
+        }
+        known = {p: s for p, s in spares.items() if s[2] == s[2]}
+        if not known:
+            return None
+        parameter = min(known, key=lambda p: known[p][2] / max(known[p][1], 1e-12))
+        criterion, threshold, spare = known[parameter]
+        return {"parameter": parameter, "label": criterion.label, "threshold": threshold, "to_spare": _plain(spare)}
+
+    def _floor(self, subject: tuple[Any, ...]) -> float:
+        """The accuracy below which a disturbance counts as too much: the lowest one asked for, else 90 % of clean."""
+        asked = [t for _, c, t in self.demands if c.higher_is_better]
+        return min(asked) if asked else 0.9 * float(self.numbers[ACCURACY.name].loc[subject, "mean"])
+
+    def _describe(self, subject: tuple[Any, ...]) -> dict[str, Any]:
+        thresholds = {c.name: (p, t) for p, c, t in self.demands}
+        numbers = {}
+        for criterion in self.criteria:
+            row = self.numbers[criterion.name].loc[subject]
+            entry: dict[str, Any] = {"label": criterion.label, **{k: _plain(row[k]) for k in ("mean", "low", "high")}}
+            entry |= {"num_seeds": int(row["num_seeds"]), "num_not_ok": int(row["num_not_ok"])}
+            if criterion.name in thresholds:
+                parameter, threshold = thresholds[criterion.name]
+                sure, mean = self.surely.loc[subject, parameter], self.on_the_mean.loc[subject, parameter]
+                entry |= {"threshold": threshold, "met": "surely" if sure else "on the mean" if mean else "no"}
+            numbers[criterion.name] = entry
+        _, recipe, precision, method, bits = subject
+        return {"recipe": recipe, "precision": precision, "method": method, "weight_bits": int(bits), "numbers": numbers}
+
+
+def _check_measured(measurements: pd.DataFrame, demands: list[tuple[str, Criterion, float]]) -> None:
+    for parameter, criterion, _ in demands:
+        family = measurements[(measurements.family == criterion.family) & (measurements.measure != "all")]
+        # A family that failed on every cell is a result; a level nobody asked the study for is a mistake.
+        if len(family) and not is_measured(measurements, criterion):
+            levels = measured_levels(measurements, family=criterion.family, conditions=[criterion.condition])
+            asked = criterion.condition + ("" if criterion.level is None else f" at {criterion.level:g}")
+            known = (
+                f"{criterion.condition} at {', '.join(f'{v:g}' for v in levels)}"
+                if levels
+                else ", ".join(condition for condition in family.condition.drop_duplicates() if condition)
+            )
+            raise LowlandError(
+                f"requirements.{parameter} asks for {asked}, which was not measured; expected one of: {known}; "
+                f"change the requirement or add the level to the study"
+            )
+
+
+def _plain(value: Any) -> float | None:
+    """A float that JSON knows: NaN becomes null."""
+    number = float(value)
+    return None if number != number or number in (float("inf"), float("-inf")) else number

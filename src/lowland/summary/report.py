@@ -1,0 +1,279 @@
+"""One self-contained page: the answer first, then what it rests on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from lowland.measurements import MEASURES
+from lowland.summary.criteria import ACCURACY, SIZE, condition_label, display
+from lowland.summary.figures import (
+    accuracy_curves,
+    correlation_heatmap,
+    learning_figure,
+    pareto_figure,
+    prediction_figure,
+    predictor_comparison,
+    predictor_label,
+    ratio_heatmap,
+    shift_curves,
+)
+from lowland.summary.findings import beyond_chance, extremes, grid_size, not_ok_counts, prediction_verdicts
+from lowland.summary.over_seeds import configurations
+from lowland.summary.recommendation import NOTHING
+from lowland.summary.strips import strip
+from lowland.summary.style import Style
+
+_METHODS = {
+    "float": "32-bit floating point",
+    "qat": "quantization-aware training",
+    "ptq": "quantized after training",
+    "dynamic": "dynamically quantized",
+}
+
+
+def render_report(
+    measurements: pd.DataFrame,
+    *,
+    correlations: pd.DataFrame,
+    predictions: pd.DataFrame,
+    prediction_fits: pd.DataFrame,
+    pareto: pd.DataFrame,
+    recommendation: Mapping[str, Any],
+    learning_curves: pd.DataFrame | None = None,
+    task_descriptions: Mapping[str, str] | None = None,
+    commands: Sequence[str] = ("make run",),
+) -> str:
+    """The report as one HTML page that needs nothing else: no network, no fonts, no other file.
+
+    Equal inputs give equal bytes: element ids are fixed and there is neither a date nor anything random in it.
+
+    Args:
+        measurements: The long table.
+        correlations: From ``correlations``.
+        predictions: From ``prediction_points``.
+        prediction_fits: From ``prediction_fits``.
+        pareto: From ``pareto``.
+        recommendation: From ``recommend``.
+        learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; without it there is no such figure.
+        task_descriptions: A sentence per task on its data and network.
+        commands: What to type to get this page again.
+
+    Returns:
+        HTML with the answer in the element with id ``answer``.
+    """
+    page = _Page()
+    tasks = [
+        _task(
+            page,
+            str(task),
+            rows,
+            correlations=correlations[correlations.task == task],
+            predictions=predictions[predictions.task == task],
+            fits=prediction_fits[prediction_fits.task == task],
+            pareto=pareto[pareto.task == task],
+            answer=recommendation["tasks"][task],
+            curves=None if learning_curves is None else learning_curves[learning_curves.task == task],
+            description=(task_descriptions or {}).get(str(task), ""),
+        )
+        for task, rows in measurements.groupby("task", sort=False)
+    ]
+    present = set(measurements.measure) - {"all"}
+    return _environment().get_template("report.html.j2").render(
+        tasks=tasks,
+        size=grid_size(measurements),
+        not_ok=not_ok_counts(measurements).to_dict("records"),
+        methods=[_METHODS[m] for m in dict.fromkeys(measurements.method)],
+        requirements=recommendation["requirements"],
+        glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
+        commands=commands,
+        plotly=Markup(get_plotlyjs()),  # the library's own text, once
+        figures=Markup(page.scripts()),  # JSON with every closing tag escaped
+    )
+
+
+class _Page:
+    """Collects figures: a placeholder where each stands, all their data at the end of the page."""
+
+    def __init__(self) -> None:
+        self._specifications: dict[str, str] = {}
+
+    def add(self, name: str, figure: go.Figure, *, linked: str = "") -> Markup:
+        specification = figure.to_plotly_json()
+        text = json.dumps(_plain(specification), separators=(",", ":"), allow_nan=False, sort_keys=True)
+        self._specifications[name] = text.replace("</", "<\\/")
+        height = int(figure.layout.height)
+        template = '<div class="figure" id="{}" data-linked="{}" style="height:{}px"></div>'
+        return Markup(template).format(name, linked, height)  # format escapes the names
+
+    def scripts(self) -> str:
+        entries = ",\n".join(f"{json.dumps(name)}:{text}" for name, text in self._specifications.items())
+        return f"{{{entries}}}"
+
+
+def _task(
+    page: _Page,
+    task: str,
+    measurements: pd.DataFrame,
+    *,
+    correlations: pd.DataFrame,
+    predictions: pd.DataFrame,
+    fits: pd.DataFrame,
+    pareto: pd.DataFrame,
+    answer: Mapping[str, Any],
+    curves: pd.DataFrame | None,
+    description: str,
+) -> dict[str, Any]:
+    """Everything the template needs about one task."""
+    style = Style.of(measurements)
+    subject = answer["chosen"] or answer["nearest"]
+    recipe = subject["recipe"] if subject else None
+    disturbed = measurements[measurements.measure == "accuracy"]
+    disturbances = [
+        (family, condition)
+        for family, condition in disturbed[["family", "condition"]].drop_duplicates().itertuples(index=False)
+        if family in ("noise", "bit_flip") and not condition.startswith("ieee754_")
+    ]
+    figures = {
+        "disturbances": [
+            {
+                "label": condition_label(condition),
+                "condition": condition,
+                "html": page.add(
+                    f"curve-{task}-{condition}",
+                    accuracy_curves(measurements, family=family, condition=condition, style=style, recipe=recipe),
+                    linked=f"recipe-{task}",
+                ),
+            }
+            for family, condition in disturbances
+        ],
+        "shift": page.add(f"shift-{task}", shift_curves(measurements, style=style, recipe=recipe), linked=f"recipe-{task}")
+        if (disturbed.family == "corruption").any()
+        else "",
+        "pareto": page.add(
+            f"pareto-{task}",
+            pareto_figure(
+                pareto,
+                style=style,
+                chosen=(subject["recipe"], subject["precision"]) if answer["chosen"] else None,
+                robustness=_decisive(pareto),
+            ),
+        )
+        if len(pareto)
+        else "",
+        "correlation": page.add(f"correlation-{task}", correlation_heatmap(correlations)) if len(correlations) else "",
+        "predictions": [
+            {
+                "condition": condition,
+                "label": condition_label(condition),
+                "scatter": page.add(
+                    f"prediction-{task}-{condition}", prediction_figure(predictions, condition=condition, style=style)
+                ),
+                "comparison": page.add(f"comparison-{task}-{condition}", predictor_comparison(fits, condition=condition)),
+                "ratio": page.add(f"ratio-{task}-{condition}", ratio_heatmap(fits, condition=condition, style=style)),
+            }
+            for condition in dict.fromkeys(predictions.condition)
+        ],
+        "learning": page.add(f"learning-{task}", learning_figure(curves, style=style))
+        if curves is not None and len(curves)
+        else "",
+    }
+    return {
+        "name": task,
+        "description": description,
+        "answer": answer,
+        "nothing": answer["outcome"] == NOTHING,
+        "method": _METHODS[subject["method"]] if subject else "",
+        "numbers": _numbers(subject) if subject else [],
+        "figures": figures,
+        "style": style,
+        "matrix": _matrix(measurements, style, subject),
+        "size": grid_size(measurements),
+        "extremes": extremes(correlations).to_dict("records"),
+        "beyond_chance": beyond_chance(correlations),
+        "descriptive": bool(len(correlations) and correlations.descriptive.any()),
+        "left_out": int(correlations.num_not_ok.max()) if len(correlations) else 0,
+        "verdicts": prediction_verdicts(fits) if len(fits) else [],
+        "not_positive": int((predictions.status.eq("ok") & ~(predictions.measured > 0)).sum()) if len(predictions) else 0,
+    }
+
+
+def _decisive(pareto: pd.DataFrame) -> str | None:
+    """The front shown first: bit errors if measured, for they are what float accuracy says nothing about."""
+    names = list(dict.fromkeys(pareto.robustness))
+    return "accuracy_bit_error_rate" if "accuracy_bit_error_rate" in names else (names[0] if names else None)
+
+
+def _numbers(subject: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The subject's numbers for the answer's table, each with a drawing of interval and threshold."""
+    return [
+        {
+            **entry,
+            "name": name,
+            "shown": display(name, entry["mean"]),
+            "low_shown": display(name, entry["low"]),
+            "high_shown": display(name, entry["high"]),
+            "threshold_shown": display(name, entry.get("threshold")),
+            "strip": Markup(strip(entry, higher_is_better=name != SIZE.name)),  # numbers only, drawn by us
+        }
+        for name, entry in subject["numbers"].items()
+    ]
+
+
+def _matrix(measurements: pd.DataFrame, style: Style, subject: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Clean accuracy of every configuration, recipes by precisions, with the size of each precision."""
+    numbers = configurations(measurements, [ACCURACY, SIZE])
+    value = {(r.criterion, r.recipe, r.precision): r for r in numbers.itertuples()}
+    sizes = numbers[numbers.criterion == SIZE.name].groupby("precision", sort=False)["mean"].median()
+    best = numbers[numbers.criterion == ACCURACY.name].groupby("precision", sort=False)["mean"].max()
+    rows = []
+    for recipe in style.recipes:
+        row = []
+        for precision in style.precisions:
+            entry = value.get((ACCURACY.name, recipe, precision))
+            mean = entry.mean if entry is not None else float("nan")
+            row.append(
+                {
+                    "shown": "–" if mean != mean else f"{100 * mean:.1f}",
+                    "half": "" if entry is None or entry.low != entry.low else f"{100 * (entry.high - entry.mean):.1f}",
+                    "best": mean == best.get(precision),
+                    "chosen": subject is not None and (recipe, precision) == (subject["recipe"], subject["precision"]),
+                }
+            )
+        rows.append((recipe, row))
+    heads = [(p, style.colours[p], "–" if sizes[p] != sizes[p] else f"{sizes[p]:,.0f}") for p in style.precisions]
+    return {"heads": heads, "rows": rows}
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lowland.summary", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["predictor"] = predictor_label
+    environment.filters["condition"] = condition_label
+    environment.filters["display"] = lambda value, name: display(name, value)
+    environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", "−")
+    environment.filters["decimal"] = lambda value: "–" if value is None or value != value else f"{value:.2f}".replace("-", "−")
+    return environment
+
+
+def _plain(value: Any) -> Any:
+    """Plotly's nested values as JSON knows them: NaN becomes null, arrays become lists."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and value != value else value

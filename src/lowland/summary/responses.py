@@ -1,0 +1,62 @@
+"""How badly a disturbance hurts a cell: one number per cell, family and condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lowland.summary.criteria import CELL, cells
+
+FAMILIES = ("noise", "bit_flip", "corruption")
+
+
+def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_rise", "accuracy_drop")) -> pd.DataFrame:
+    """One response per cell, disturbance family, condition and measure; higher is worse.
+
+    ``accuracy_drop`` (bounded): the plain mean over the levels. ``loss_rise`` (spans decades): the mean over the levels
+    of asinh(rise / s), s being the median |rise| of all cells at that level, so that 1 flip counts as much as 100;
+    asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and keeps
+    the order of the cells at every level.
+
+    A response exists only where every level of the condition is ``ok``. A cell that lacks rows which other cells of
+    its precision have counts as ``failed``: it stays in the table without a number.
+
+    Args:
+        measurements: The long table.
+        measures: ``loss_rise``, ``accuracy_drop``, ``mismatch_rate``.
+
+    Returns:
+        The cell's columns, family, condition, response, value, num_levels, status.
+    """
+    rows = measurements[
+        measurements.family.isin(FAMILIES) & measurements.measure.isin(list(measures)) & (measurements.target == "")
+    ]
+    if rows.empty:
+        return pd.DataFrame(columns=[*CELL, "family", "condition", "response", "value", "num_levels", "status"])
+    where = ["task", "family", "condition", "measure", "level"]
+    good = rows.value.where(rows.status == "ok")
+    scale = good.abs().groupby([rows[name] for name in where], dropna=False).transform("median")
+    logarithmic = (rows.measure == "loss_rise") & (scale > 0)
+    balanced = good.where(~logarithmic, np.arcsinh(good / scale.where(scale > 0, 1.0)))
+    per_cell = (
+        rows.assign(balanced=balanced, bad=rows.status.where(rows.status != "ok"))
+        .groupby([*CELL, "family", "condition", "measure"], sort=False)
+        .agg(value=("balanced", lambda v: v.mean(skipna=False)), num_levels=("level", "size"), status=("bad", "first"))
+        .reset_index()
+        .rename(columns={"measure": "response"})
+    )
+    design = (
+        per_cell.groupby(["task", "precision", "family", "condition", "response"], sort=False)["num_levels"]
+        .max()
+        .rename("wanted")
+        .reset_index()
+    )
+    full = cells(measurements).merge(design, on=["task", "precision"])
+    frame = full.merge(per_cell, how="left", on=[*CELL, "family", "condition", "response"])
+    complete = frame.num_levels == frame.wanted
+    status = frame.status.where(frame.status.notna(), np.where(complete, "ok", "failed")).astype(str)
+    return frame.assign(
+        status=status, value=frame.value.where(status == "ok"), num_levels=frame.num_levels.fillna(0).astype("int64")
+    ).drop(columns="wanted")

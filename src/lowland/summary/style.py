@@ -1,0 +1,157 @@
+"""The report's visual language: a precision always has the same colour, a recipe always the same marker."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+INK, MUTED, FAINT, RULE, PAPER = "#1d2433", "#5b6474", "#9aa2b1", "#e4e7ec", "#ffffff"
+ACCENT = "#b3261e"
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
+# One hue per method (blue against orange survives every common colour blindness), darker with more bits.
+_RAMPS = {
+    "float": ("#2a2e37", "#2a2e37", "#2a2e37"),
+    "qat": ("#5bb8ec", "#1f7fc4", "#0b3c74"),
+    "ptq": ("#f5ac3d", "#dd6b12", "#8c3000"),
+    "dynamic": ("#63c6a4", "#149471", "#064d3b"),
+}
+_DASHES = {"float": "solid", "qat": "solid", "ptq": "5px,3px", "dynamic": "1px,3px"}
+# Neighbours in a grid are often two strengths of one recipe: full and open twins of one shape stand together.
+_MARKERS = (
+    "circle", "square", "square-open", "triangle-up", "triangle-up-open", "diamond", "diamond-open", "cross",
+    "cross-open", "star", "star-open", "pentagon", "pentagon-open", "hexagon", "hexagon-open", "triangle-down",
+    "triangle-down-open", "hourglass", "hourglass-open", "bowtie",
+)  # fmt: skip
+DIVERGING = [[0.0, "#6a2c85"], [0.25, "#b99bc9"], [0.5, "#f8f8f8"], [0.75, "#97cba1"], [1.0, "#17683a"]]
+
+
+@dataclass(frozen=True)
+class Style:
+    """Colours of precisions and markers of recipes, fixed by the long table.
+
+    Attributes:
+        precisions: Short names in order: float first, then by method and falling bits.
+        colours: By precision.
+        dashes: By precision.
+        recipes: In order of appearance.
+        markers: By recipe.
+    """
+
+    precisions: tuple[str, ...]
+    colours: dict[str, str]
+    dashes: dict[str, str]
+    recipes: tuple[str, ...]
+    markers: dict[str, str]
+
+    @classmethod
+    def of(cls, measurements: pd.DataFrame) -> Style:
+        """The style of every figure about this table."""
+        found = measurements[["precision", "method", "weight_bits", "activation_bits"]].drop_duplicates("precision")
+        order = {method: i for i, method in enumerate(_RAMPS)}
+        rows = sorted(
+            found.itertuples(index=False), key=lambda r: (order[r.method], -r.weight_bits, -r.activation_bits, r.precision)
+        )
+        recipes = tuple(dict.fromkeys(measurements.recipe))
+        return cls(
+            precisions=tuple(r.precision for r in rows),
+            colours={r.precision: colour(r.method, r.weight_bits) for r in rows},
+            dashes={r.precision: _DASHES[r.method] for r in rows},
+            recipes=recipes,
+            markers={recipe: _MARKERS[i % len(_MARKERS)] for i, recipe in enumerate(recipes)},
+        )
+
+
+def colour(method: str, weight_bits: int) -> str:
+    """The colour of a method at a bit width, between its light (2 bits) and its dark (16 bits and more) end."""
+    light, middle, dark = (_channels(c) for c in _RAMPS[method])
+    position = 2 * min(max((math.log2(max(weight_bits, 2)) - 1) / 2.4, 0.0), 1.0)
+    start, end, share = (light, middle, position) if position <= 1 else (middle, dark, position - 1)
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in zip(start, end, strict=True))
+
+
+def transparent(hex_colour: str, alpha: float) -> str:
+    """The same colour, see-through."""
+    return "rgba({},{},{},{})".format(*_channels(hex_colour), alpha)
+
+
+def figure(*, height: int, x_title: str = "", y_title: str = "") -> go.Figure:
+    """An empty figure in the house style: light, as wide as its place, thin rules, no frame, no tool bar clutter."""
+    axis = {
+        "showgrid": True,
+        "gridcolor": RULE,
+        "gridwidth": 1,
+        "zeroline": False,
+        "linecolor": FAINT,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": FAINT,
+        "tickfont": {"color": MUTED, "size": 12},
+        "title": {"font": {"color": INK, "size": 13}, "standoff": 10},
+        "automargin": True,
+        "fixedrange": True,
+    }
+    empty = go.Figure()
+    empty.update_layout(
+        template="none",
+        height=height,
+        autosize=True,
+        margin={"l": 56, "r": 16, "t": 16, "b": 52},
+        paper_bgcolor=PAPER,
+        plot_bgcolor=PAPER,
+        font={"family": FONT, "size": 13, "color": INK},
+        hoverlabel={"bgcolor": PAPER, "bordercolor": FAINT, "font": {"family": FONT, "size": 12.5, "color": INK}, "align": "left"},
+        hovermode="closest",
+        showlegend=False,
+        dragmode=False,
+        xaxis=axis,
+        yaxis=axis,
+    )
+    empty.update_xaxes(title_text=x_title, showgrid=False)
+    empty.update_yaxes(title_text=y_title)
+    return empty
+
+
+def menu(buttons: list[dict[str, object]], *, active: int = 0) -> dict[str, object]:
+    """A drop-down list above the plot, at its left edge."""
+    return {
+        "buttons": buttons,
+        "active": active,
+        "type": "dropdown",
+        "direction": "down",
+        "showactive": True,
+        "x": 0,
+        "xanchor": "left",
+        "y": 1,
+        "yanchor": "bottom",
+        "pad": {"b": 10, "t": 0, "l": 0, "r": 0},
+        "bgcolor": PAPER,
+        "bordercolor": FAINT,
+        "borderwidth": 1,
+        "font": {"family": FONT, "size": 12.5, "color": INK},
+    }
+
+
+def spread(positions: list[float], *, gap: float) -> list[float]:
+    """Positions moved as little as needed so that labels at them stand at least ``gap`` apart."""
+    order = sorted(range(len(positions)), key=positions.__getitem__)
+    groups: list[tuple[float, list[int]]] = []
+    for i in order:
+        groups.append((positions[i], [i]))
+        while len(groups) > 1:
+            (lower, below), (upper, above) = groups[-2:]
+            if upper - lower >= gap * (len(below) + len(above)) / 2:
+                break
+            centre = (lower * len(below) + upper * len(above)) / (len(below) + len(above))
+            groups[-2:] = [(centre, below + above)]
+    placed = list(positions)
+    for centre, members in groups:
+        for rank, i in enumerate(members):
+            placed[i] = centre + gap * (rank - (len(members) - 1) / 2)
+    return placed
+
+
+def _channels(hex_colour: str) -> tuple[int, int, int]:
+    return int(hex_colour[1:3], 16), int(hex_colour[3:5], 16), int(hex_colour[5:7], 16)

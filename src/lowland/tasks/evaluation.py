@@ -1,0 +1,85 @@
+"""How well a model answers, clean and disturbed, as rows of the long table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lowland.estimate import Estimate
+from lowland.measurements import Family, Measurement
+from lowland.tasks.task import Rows, Task
+
+
+class Answer(NamedTuple):
+    """What a model made of some rows: loss, score, decision and non-finite outputs, per row [n]."""
+
+    losses: Tensor
+    scores: Tensor
+    decisions: Tensor
+    non_finite: Tensor
+
+
+def answer(task: Task, model: nn.Module, rows: Rows) -> Answer:
+    """A model's answer to all rows at once, without gradients."""
+    with torch.no_grad():
+        outputs = model(rows.inputs)
+        return Answer(
+            task.row_losses(outputs, rows.targets),
+            task.row_scores(outputs, rows.targets),
+            task.decisions(outputs),
+            ~outputs.isfinite().flatten(1).all(dim=1),
+        )
+
+
+def performance(task: Task, clean: Answer, *, condition: str) -> list[Measurement]:
+    """Score and loss of undisturbed rows, with standard errors over rows."""
+    return [
+        Measurement("performance", task.score_name, Estimate.from_samples(clean.scores), condition),
+        Measurement("performance", "loss", Estimate.from_samples(clean.losses), condition),
+    ]
+
+
+def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str) -> list[Measurement]:
+    """Score on a shifted set, and what was lost against the nominal test set.
+
+    The two sets hold different rows, so the errors of the differences add in quadrature.
+    """
+    scores, losses = Estimate.from_samples(shifted.scores), Estimate.from_samples(shifted.losses)
+    before, loss_before = Estimate.from_samples(clean.scores), Estimate.from_samples(clean.losses)
+    return [
+        Measurement("corruption", task.score_name, scores, condition),
+        Measurement("corruption", f"{task.score_name}_drop", _difference(before, scores), condition),
+        Measurement("corruption", "loss_rise", _difference(losses, loss_before), condition),
+    ]
+
+
+def _difference(first: Estimate, second: Estimate) -> Estimate:
+    error = (first.standard_error**2 + second.standard_error**2) ** 0.5
+    return Estimate(first.value - second.value, error, min(first.num_samples, second.num_samples))
+
+
+def disturbance_response(
+    task: Task, clean: Answer, draws: Sequence[Answer], *, family: Family, condition: str, target: str, level: float
+) -> list[Measurement]:
+    """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
+
+    A loss that is no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such rows as wrong.
+    """
+    score = torch.stack([d.scores.mean() for d in draws])
+    rise = torch.stack([(d.losses.double() - clean.losses.double()).mean() for d in draws])
+    changed = torch.stack([((d.decisions != clean.decisions) | d.non_finite).float().mean() for d in draws])
+    broken = torch.stack([d.non_finite.float().mean() for d in draws])
+    values = {
+        task.score_name: score,
+        f"{task.score_name}_drop": clean.scores.mean() - score,
+        "loss_rise": rise,
+        "mismatch_rate": changed,
+        "non_finite_rate": broken,
+    }
+    return [
+        Measurement(family, measure, Estimate.from_samples(samples), condition, target, level)
+        for measure, samples in values.items()
+    ]

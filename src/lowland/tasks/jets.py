@@ -1,0 +1,136 @@
+"""LHC jet tagging: five kinds of jets told apart by sixteen substructure features.
+
+The task of the hls4ml studies (Duarte et al. 2018, arXiv 1804.06913). The default source is the project's own
+simulation (``docs/data/jets.md``); ``source: openml`` reads the published set.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from lowland.errors import LowlandError
+from lowland.tasks.tables import Standardiser, check_table, stratified_split
+from lowland.tasks.task import Splits, Task, classification_scores
+
+FEATURES = (
+    "zlogz",
+    "c1_b0_mmdt",
+    "c1_b1_mmdt",
+    "c1_b2_mmdt",
+    "c2_b1_mmdt",
+    "c2_b2_mmdt",
+    "d2_b1_mmdt",
+    "d2_b2_mmdt",
+    "d2_a1_b1_mmdt",
+    "d2_a1_b2_mmdt",
+    "m2_b1_mmdt",
+    "m2_b2_mmdt",
+    "n2_b1_mmdt",
+    "n2_b2_mmdt",
+    "mass_mmdt",
+    "multiplicity",
+)
+CLASSES = ("g", "q", "w", "z", "t")
+NOMINAL = "nominal"
+OPENML_NAME = "hls4ml_lhc_jets_hlf"
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class JetsOptions(BaseModel):
+    """Where the jets come from, how many rows each set gets and how wide the network is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["jets"]
+    source: Literal["file", "openml"]
+    train_rows: Count
+    validation_rows: Count
+    landscape_rows: Count
+    test_rows: Count
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+class Jets(Task):
+    """Jet tagging with cross-entropy and accuracy."""
+
+    score_name = "accuracy"
+
+    def __init__(self, options: JetsOptions) -> None:
+        self.options = options
+
+    def check(self, raw: pd.DataFrame, origin: str) -> None:
+        """Columns, finite features, known labels and at least two jets a class in every set."""
+        if "set" not in raw.columns:
+            raise LowlandError(f"{origin}: column 'set' is missing; expected it to name the nominal and shifted sets")
+        if NOMINAL not in set(raw["set"]):
+            raise LowlandError(f"{origin}: column 'set' never says {NOMINAL!r}; these rows are the training data")
+        for name, part in raw.groupby("set", sort=False):
+            check_table(part, features=FEATURES, label="label", classes=CLASSES, origin=f"{origin} (set {name!r})")
+
+    def prepare(self, raw: pd.DataFrame) -> Splits:
+        """Stratified, duplicate-free splits of the nominal jets; the other sets become the shifted ones."""
+        sets = {
+            str(part_name): (
+                part[list(FEATURES)].to_numpy(np.float64),
+                pd.Categorical(part["label"], categories=list(CLASSES)).codes.astype(np.int64),
+            )
+            for part_name, part in raw.groupby("set", sort=True)
+        }
+        features, labels = sets.pop(NOMINAL)
+        sizes = {part: getattr(self.options, f"{part}_rows") for part in ("train", "validation", "landscape", "test")}
+        chosen = stratified_split(features.astype(np.float32), labels, sizes, key=(self.options.kind,))
+        standardiser = Standardiser(features[chosen["train"]])
+        return Splits(
+            **{part: standardiser.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            shifted={part: standardiser.rows(*values) for part, values in sets.items()},
+        )
+
+    def network_spec(self) -> dict[str, Any]:
+        """A multilayer perceptron; the published one is 64-32-32."""
+        return {"kind": "mlp", "inputs": len(FEATURES), "hidden": list(self.options.hidden), "outputs": len(CLASSES)}
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy."""
+        return torch.nn.functional.cross_entropy(outputs, targets)
+
+    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of every row."""
+        return torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
+
+    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """1 for the right class, else 0."""
+        return classification_scores(outputs, targets)
+
+    def decisions(self, outputs: Tensor) -> Tensor:
+        """The class with the highest output."""
+        return outputs.argmax(dim=1)
+
+
+def fetch_openml_jets() -> pd.DataFrame:
+    """The published jets as a raw table: all rows nominal, no shifted sets.
+
+    Raises:
+        LowlandError: The set could not be fetched or lacks the expected columns.
+    """
+    from sklearn.datasets import fetch_openml
+
+    try:
+        bunch = fetch_openml(OPENML_NAME, as_frame=True, parser="auto")
+    except (OSError, ValueError) as error:
+        raise LowlandError(
+            f"tasks: source openml could not read {OPENML_NAME!r} ({error}); check the network or use source: file"
+        ) from error
+    frame = bunch.data.copy()
+    missing = [feature for feature in FEATURES if feature not in frame.columns]
+    if missing:
+        raise LowlandError(f"tasks: the OpenML set {OPENML_NAME!r} has no column {missing[0]!r}; it may have changed")
+    return pd.DataFrame(
+        frame[list(FEATURES)].astype("float32").assign(label=bunch.target.astype(str).str.lower(), set=NOMINAL)
+    )

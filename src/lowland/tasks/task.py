@@ -1,0 +1,116 @@
+"""What every task supplies, and the rows it works on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+
+class Rows(NamedTuple):
+    """Model inputs [n, ...] and their targets [n, ...]."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def head(self, count: int) -> Rows:
+        """The first ``count`` rows (all, where there are fewer)."""
+        return Rows(self.inputs[:count], self.targets[:count])
+
+    def to(self, device: str) -> Rows:
+        """The rows on another device."""
+        return Rows(self.inputs.to(device), self.targets.to(device))
+
+    def batches(self, size: int) -> list[Rows]:
+        """The rows in their order, ``size`` at a time; the last batch may be smaller."""
+        return [Rows(*pair) for pair in zip(self.inputs.split(size), self.targets.split(size), strict=True)]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The disjoint sets of a task, standardised with the training set's statistics.
+
+    Attributes:
+        train: Rows that weights are fitted to.
+        validation: Rows that choose the best epoch.
+        landscape: Held-out rows on which the loss landscape is measured.
+        test: Held-out rows on which performance and robustness are measured.
+        shifted: Naturally shifted test sets by name.
+    """
+
+    train: Rows
+    validation: Rows
+    landscape: Rows
+    test: Rows
+    shifted: dict[str, Rows] = field(default_factory=dict)
+
+    def _named(self) -> Iterator[tuple[str, Rows]]:
+        for name in ("train", "validation", "landscape", "test"):
+            yield name, getattr(self, name)
+        for name, rows in self.shifted.items():
+            yield f"shifted/{name}", rows
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Flat names and tensors, as a dataset stores them; undone by ``from_tensors``."""
+        return {f"{name}/{part}": getattr(rows, part) for name, rows in self._named() for part in ("inputs", "targets")}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Splits:
+        """The inverse of ``to_tensors``."""
+        names = dict.fromkeys(key.rpartition("/")[0] for key in tensors)
+        rows = {name: Rows(tensors[f"{name}/inputs"], tensors[f"{name}/targets"]) for name in names}
+        shifted = {name.partition("/")[2]: rows.pop(name) for name in names if name.startswith("shifted/")}
+        return cls(**rows, shifted=shifted)
+
+
+class Task(ABC):
+    """A problem to deploy for: its data, network, loss and headline score."""
+
+    score_name: str
+
+    @abstractmethod
+    def check(self, raw: pd.DataFrame, origin: str) -> None:
+        """Refuse a raw table that the task cannot be prepared from.
+
+        Args:
+            raw: The table as it was read.
+            origin: File or source named in the message.
+
+        Raises:
+            LowlandError: With the first defect found.
+        """
+
+    @abstractmethod
+    def prepare(self, raw: pd.DataFrame) -> Splits:
+        """Split and standardise a checked table."""
+
+    @abstractmethod
+    def network_spec(self) -> dict[str, Any]:
+        """The recipe from which ``build_network`` makes the float network."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss over the rows: a differentiable scalar."""
+
+    @abstractmethod
+    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Loss of every row [n]; their mean is ``loss``."""
+
+    @abstractmethod
+    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Headline score of every row [n] in float; their mean is the task's metric. Non-finite outputs score worst."""
+
+    @abstractmethod
+    def decisions(self, outputs: Tensor) -> Tensor:
+        """What a deployed system acts on, per row [n]: equal decisions count as the same answer."""
+
+
+def classification_scores(outputs: Tensor, targets: Tensor) -> Tensor:
+    """1 where the highest output is the target's, else 0; a row with a non-finite output counts as wrong."""
+    right = (outputs.argmax(dim=1) == targets) & outputs.isfinite().all(dim=1)
+    return right.to(torch.float32)

@@ -1,0 +1,83 @@
+import struct
+
+import pytest
+import torch
+from kedro.io import DatasetError
+from safetensors.torch import save_file
+
+from lowland.artifacts import StoredModel
+from lowland.datasets import ModelDataset, TensorsDataset
+from lowland.tasks.networks import MLP
+from tests.datasets.cases import SPEC, model, tensors
+
+
+@pytest.fixture
+def stored(tmp_path):
+    data = ModelDataset(filepath=str(tmp_path / "model.safetensors"))
+    data.save(model())
+    return data
+
+
+def test_a_model_comes_back_as_it_was(stored):
+    before, after = model(), stored.load()
+    inputs = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    assert after.status == "non_finite"
+    assert isinstance(after.network, MLP)
+    assert after.network.spec == SPEC
+    assert not after.network.training
+    assert torch.equal(after.network(inputs), before.network(inputs))
+    assert all(p.requires_grad for p in after.network.parameters())
+
+
+def test_loading_leaves_the_global_random_numbers_alone(stored):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    stored.load()
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_saving_leaves_the_network_as_it_came(tmp_path):
+    before = model()
+    before.network.train()
+    ModelDataset(filepath=str(tmp_path / "a.safetensors")).save(before)
+    assert before.network.training
+    assert all(p.grad is None and p.requires_grad for p in before.network.parameters())
+
+
+def test_tensors_come_back_with_type_and_shape(tmp_path):
+    data = TensorsDataset(filepath=str(tmp_path / "a.safetensors"))
+    data.save(tensors())
+    after = data.load()
+    assert after.facts == {"names": ["a"]}
+    assert after.tensors.keys() == tensors().tensors.keys()
+    for name, tensor in tensors().tensors.items():
+        assert after.tensors[name].dtype == tensor.dtype
+        assert torch.equal(after.tensors[name], tensor)
+
+
+def test_facts_may_hold_what_is_not_a_number(tmp_path):
+    data = TensorsDataset(filepath=str(tmp_path / "a.safetensors"))
+    data.save(type(tensors())({"x": torch.zeros(1)}, {"loss": float("nan")}))
+    assert data.load().facts["loss"] != data.load().facts["loss"]
+    assert '"loss": null' in data.preview()
+
+
+@pytest.mark.parametrize("change", ["foreign", "status", "kind", "missing", "header"])
+def test_another_file_is_refused_in_one_line(stored, change):
+    path, network = stored._filepath, model().network
+    if change == "foreign":
+        save_file({"a": torch.zeros(1)}, path)
+    elif change == "status":
+        stored.save(StoredModel(network, "fine"))
+    elif change == "kind":
+        network.spec = {"kind": "transformer"}
+        stored.save(StoredModel(network))
+    elif change == "missing":
+        network.spec = SPEC | {"hidden": [3]}
+        stored.save(StoredModel(network))
+    else:
+        path.write_bytes(struct.pack("<Q", 2**40) + b"{}")
+    with pytest.raises(DatasetError, match=f"{path} cannot be read as a safetensors file of lowland") as caught:
+        stored.load()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,73 @@
+"""Slow and obviously right: dense Hessians, brute-force flips and kernels, in plain loops."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
+
+from lowland.landscape.subject import Loss
+
+
+def dense_hessian(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Hessian [p, p] of the mean loss in all parameters, one row after the other."""
+    parameters = list(model.parameters())
+    slopes = torch.autograd.grad(loss(model(inputs), targets), parameters, create_graph=True)
+    rows = []
+    for slope in torch.cat([s.flatten() for s in slopes]):
+        row = torch.autograd.grad(slope, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
+        rows.append(parameters_to_vector(row))
+    return torch.stack(rows)
+
+
+def dense_gradient(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Gradient [p] of the mean loss."""
+    return parameters_to_vector(torch.autograd.grad(loss(model(inputs), targets), list(model.parameters())))
+
+
+def input_gauss_newton(model: nn.Module, loss: Loss, row: Tensor, target: Tensor) -> Tensor:
+    """J^T H_L J [d, d] of one row: Jacobian of the outputs in the inputs, Hessian of the loss in the outputs."""
+    jacobian = torch.autograd.functional.jacobian(lambda x: model(x[None])[0].flatten(), row).flatten(1)
+    output = model(row[None]).detach()
+    hessian = torch.autograd.functional.hessian(lambda z: loss(z.reshape_as(output), target[None]), output.flatten())
+    return jacobian.T @ hessian @ jacobian
+
+
+def flipped(code: int, bit: int, bits: int) -> int:
+    """The code after one bit of its two's complement word is inverted, by way of the word itself."""
+    word = (code % 2**bits) ^ (1 << bit)
+    return word - 2**bits if word >= 2 ** (bits - 1) else word
+
+
+def second_order_flip_rise(network, loss: Loss, inputs: Tensor, targets: Tensor, kinds: tuple[str, ...]) -> float:
+    """Mean over every single flip of g d + H d^2 / 2, with the dense Hessian of the dequantized twin."""
+    twin = network.dequantized().eval()
+    names = [name for name, _ in twin.named_parameters()]
+    sizes = [p.numel() for p in twin.parameters()]
+    gradient = dict(zip(names, dense_gradient(twin, loss, inputs, targets).split(sizes), strict=True))
+    diagonal = dict(zip(names, dense_hessian(twin, loss, inputs, targets).diagonal().split(sizes), strict=True))
+    rises = []
+    for name, codes in network.codes.items():
+        if not name.endswith(kinds):
+            continue
+        step = network.scales[name].double()
+        steps = (step.reshape(-1, *[1] * (codes.ndim - 1)) if step.ndim else step).expand(codes.shape).flatten()
+        for index, code in enumerate(codes.flatten().tolist()):
+            for bit in range(network.bits[name]):
+                change = float(steps[index]) * (flipped(code, bit, network.bits[name]) - code)
+                rises.append(float(gradient[name][index]) * change + float(diagonal[name][index]) * change**2 / 2)
+    return sum(rises) / len(rises)
+
+
+def debiased_cka(first: Tensor, second: Tensor) -> float:
+    """The published formula on explicit Gram matrices."""
+
+    def unbiased(a: Tensor, b: Tensor) -> float:
+        n = len(a)
+        k, m = a @ a.T, b @ b.T
+        k.fill_diagonal_(0)
+        m.fill_diagonal_(0)
+        middle = k.sum() * m.sum() / ((n - 1) * (n - 2))
+        return float((torch.trace(k @ m) + middle - 2 / (n - 2) * (k @ m).sum()) / (n * (n - 3)))
+
+    return unbiased(first, second) / (unbiased(first, first) * unbiased(second, second)) ** 0.5

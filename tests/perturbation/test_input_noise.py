@@ -1,0 +1,54 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowland.errors import LowlandError
+from lowland.perturbation import FeatureRanges, draw, gaussian, salt_and_pepper
+
+TRAINING = torch.randn(500, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 5.0, 0.1])
+RANGES = FeatureRanges.of(TRAINING)
+INPUTS = TRAINING[:400]
+DRAW = draw(INPUTS.shape, key=("toy", 0))
+
+
+def test_gaussian_noise_has_the_stated_share_of_each_features_spread():
+    noise = gaussian(INPUTS, RANGES, DRAW, level=20) - INPUTS
+    assert noise.std(dim=0) / RANGES.deviation == pytest.approx([0.2] * 3, rel=0.1)
+
+
+def test_levels_of_one_draw_scale_the_same_noise():
+    weak, strong = (gaussian(INPUTS, RANGES, DRAW, level=level) - INPUTS for level in (5, 50))
+    assert torch.allclose(10 * weak, strong, atol=1e-5)
+
+
+def test_salt_and_pepper_hits_the_stated_share_half_and_half():
+    noisy = salt_and_pepper(INPUTS, RANGES, DRAW, level=30)
+    high, low = (noisy == RANGES.maximum).float().mean(), (noisy == RANGES.minimum).float().mean()
+    assert float(high + low) == pytest.approx(0.30, abs=0.04)
+    assert float(high) == pytest.approx(0.15, abs=0.03)
+    untouched = (noisy != RANGES.maximum) & (noisy != RANGES.minimum)
+    assert torch.equal(noisy[untouched], INPUTS[untouched])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 100), st.floats(0, 100))
+def test_salt_and_pepper_sets_nest(first, second):
+    low, high = sorted((first, second))
+    hit = [salt_and_pepper(INPUTS, RANGES, DRAW, level=level) != INPUTS for level in (low, high)]
+    assert not (hit[0] & ~hit[1]).any()
+
+
+@pytest.mark.parametrize("noise", [gaussian, salt_and_pepper])
+def test_level_zero_changes_nothing_and_draws_are_keyed(noise):
+    assert torch.equal(noise(INPUTS, RANGES, DRAW, level=0), INPUTS)
+    again, other = draw(INPUTS.shape, key=("toy", 0)), draw(INPUTS.shape, key=("toy", 1))
+    assert torch.equal(noise(INPUTS, RANGES, again, level=30), noise(INPUTS, RANGES, DRAW, level=30))
+    assert not torch.equal(noise(INPUTS, RANGES, other, level=30), noise(INPUTS, RANGES, DRAW, level=30))
+
+
+def test_levels_out_of_range_are_refused():
+    with pytest.raises(LowlandError, match="noise level is -1; expected per cent, at least 0"):
+        gaussian(INPUTS, RANGES, DRAW, level=-1)
+    with pytest.raises(LowlandError, match="salt_and_pepper level is 101"):
+        salt_and_pepper(INPUTS, RANGES, DRAW, level=101)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from lowland.quantization import Precision, QuantizationOptions
+
+
+@pytest.mark.parametrize("bits", [2, 8, 16])
+@pytest.mark.parametrize("method", ["qat", "ptq"])
+def test_integer_widths_from_2_to_16_bits_exist(method: str, bits: int) -> None:
+    precision = Precision(method=method, weight_bits=bits, activation_bits=8)
+    assert precision.weight_bits == bits
+
+
+@pytest.mark.parametrize("bits", [0, 1, 17, 33, -4])
+@pytest.mark.parametrize("field", ["weight_bits", "activation_bits"])
+def test_other_widths_are_refused_by_name(field: str, bits: int) -> None:
+    with pytest.raises(ValidationError, match=rf"{field} is {bits}; expected 2 to 16 bits"):
+        Precision(**{"method": "ptq", "weight_bits": 8, "activation_bits": 8, field: bits})
+
+
+def test_float_has_32_bits_and_no_others() -> None:
+    assert Precision(method="float", weight_bits=32, activation_bits=32).method == "float"
+    with pytest.raises(ValidationError, match="weight_bits is 8 with method float; expected 32"):
+        Precision(method="float", weight_bits=8, activation_bits=32)
+
+
+def test_unknown_methods_and_keys_are_refused() -> None:
+    with pytest.raises(ValidationError, match="method"):
+        Precision(method="magic", weight_bits=8, activation_bits=8)
+    with pytest.raises(ValidationError, match="extra"):
+        Precision(method="ptq", weight_bits=8, activation_bits=8, bits=8)
+
+
+def test_options_are_checked() -> None:
+    assert QuantizationOptions(input_bits=8, calibration_rows=1).input_bits == 8
+    with pytest.raises(ValidationError, match="input_bits is 1; expected 2 to 16"):
+        QuantizationOptions(input_bits=1, calibration_rows=10)
+    with pytest.raises(ValidationError, match="calibration_rows is 0; expected at least 1"):
+        QuantizationOptions(input_bits=8, calibration_rows=0)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lowland.errors import LowlandError
+from lowland.quantization import Precision, QuantizedNetwork, build_quantized, freeze
+from tests.quantization.networks import float_network, rows, step, twin
+
+WIDTHS = [2, 4, 8]
+PRECISION = Precision(method="qat", weight_bits=4, activation_bits=4)
+
+
+def gradients(network: QuantizedNetwork, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    network.zero_grad()
+    functional.cross_entropy(outputs, targets).backward()
+    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_values_and_gradients_are_those_of_brevitas(bits: int, bias: bool) -> None:
+    network = twin(bits, bias=bias, steps=5)
+    inputs, targets = rows(256, seed=1)
+    assert torch.equal(network(inputs), network.reference(inputs))
+    ours = gradients(network, network(inputs), targets)
+    theirs = gradients(network, network.reference(inputs), targets)
+    assert ours.keys() == theirs.keys()
+    for name, gradient in theirs.items():
+        torch.testing.assert_close(ours[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_second_derivatives_are_those_of_brevitas() -> None:
+    """The Jacobian penalty differentiates an input gradient by the weights."""
+    network = twin(4, steps=5)
+    inputs, _ = rows(64, seed=1)
+    inputs.requires_grad_()
+    found = []
+    for outputs in (network(inputs), network.reference(inputs)):
+        (jacobian,) = torch.autograd.grad(outputs[:, 0].sum(), inputs, create_graph=True)
+        network.zero_grad()
+        jacobian.square().sum().backward()
+        found.append({name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None})
+    ours, theirs = found
+    for name, gradient in theirs.items():
+        mine = ours.get(name, torch.zeros_like(gradient))
+        torch.testing.assert_close(mine, gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_the_twin_carries_the_weights_and_leaves_the_network_alone() -> None:
+    network = float_network()
+    before = copy.deepcopy(network.state_dict())
+    quantized = build_quantized(network, PRECISION, input_bits=8)
+    for name, tensor in before.items():
+        assert torch.equal(network.state_dict()[name], tensor)
+        assert torch.equal(quantized.state_dict()[f"layers.{name}"], tensor)
+    assert not any(p is q for p in network.parameters() for q in quantized.parameters())
+
+
+def test_building_does_not_advance_the_global_generator_of_its_caller() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    build_quantized(float_network(), PRECISION, input_bits=8)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_network_may_keep_its_layers_in_an_attribute() -> None:
+    holder = nn.Module()
+    holder.layers = float_network()
+    assert build_quantized(holder, PRECISION, input_bits=8).bits == {
+        "input": 8, "0": 4, "1": 4, "2": 4, "3": 4, "4": 4,
+    }  # fmt: skip
+
+
+def test_all_scales_but_the_inputs_are_trained() -> None:
+    network = twin(4)
+    before = {name: float(network.threshold(name)) for name in network.bits}
+    inputs, targets = rows(256)
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], 0.01)
+    losses = [step(network, inputs, targets, optimizer) for _ in range(30)]
+    moved = {name for name in network.bits if float(network.threshold(name)) != before[name]}
+    assert moved == set(network.bits) - {"input"}
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_twin_survives_its_state() -> None:
+    network = twin(4, steps=3)
+    again = build_quantized(float_network(seed=9), PRECISION, input_bits=8)
+    again.load_state_dict(network.state_dict())
+    inputs, _ = rows(50)
+    assert torch.equal(again(inputs), network(inputs))
+    assert torch.equal(copy.deepcopy(network)(inputs), network(inputs))
+    freeze(again)  # it knows that it is calibrated
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (nn.Linear(3, 2), "network is a Linear; expected an nn.Sequential"),
+        (nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2)), "layer 1 of the network is Tanh; expected ReLU"),
+        (nn.Sequential(nn.Linear(3, 2), nn.ReLU()), "has 2 layers; expected Linear and ReLU in turn, Linear last"),
+        (nn.Sequential(), "has 0 layers"),
+    ],
+)
+def test_other_structures_are_refused(network: nn.Module, message: str) -> None:
+    with pytest.raises(LowlandError, match=message):
+        build_quantized(network, PRECISION, input_bits=8)
+
+
+def test_float_precision_and_impossible_inputs_are_refused() -> None:
+    with pytest.raises(LowlandError, match="precision method is 'float'; expected 'qat' or 'ptq'"):
+        build_quantized(
+            float_network(), Precision(method="float", weight_bits=32, activation_bits=32), input_bits=8
+        )
+    with pytest.raises(LowlandError, match="input_bits is 33; expected 2 to 16"):
+        build_quantized(float_network(), PRECISION, input_bits=33)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lowland.errors import LowlandError
+from lowland.quantization import Precision, build_quantized, calibrate
+from lowland.quantization.qat import Grid, on_grid
+from lowland.quantization.static_ptq import best_threshold
+from tests.quantization.networks import rows, trained_float
+
+
+def squared_error(values: torch.Tensor, threshold: float, lowest: int, highest: int) -> float:
+    scale = torch.tensor(threshold / max(-lowest, highest))
+    return float((on_grid(values, Grid(scale, lowest, highest)) - values).square().mean())
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [(-1, 1), (-7, 7), (-128, 127), (0, 3), (0, 255)])
+def test_the_threshold_loses_least(lowest: int, highest: int) -> None:
+    values = torch.randn(3000, generator=torch.Generator().manual_seed(0))
+    if lowest == 0:
+        values = values.clamp(min=0)
+    found = best_threshold(values, Grid(torch.tensor(1.0), lowest, highest))
+    exhaustive = min(
+        squared_error(values, float(t), lowest, highest) for t in torch.linspace(0.1, 1, 400) * values.abs().max()
+    )
+    assert squared_error(values, found, lowest, highest) <= 1.02 * exhaustive
+
+
+def test_a_silent_layer_gets_a_usable_scale() -> None:
+    assert best_threshold(torch.zeros(10), Grid(torch.tensor(1.0), 0, 15)) > 0
+
+
+def test_codes_beyond_the_range_are_rare_and_the_accuracy_stays() -> None:
+    network = trained_float()
+    inputs, targets = rows(2000, seed=1)
+    accuracy = float((network(inputs).argmax(-1) == targets).float().mean())
+    drops = []
+    for bits in (8, 6, 4):
+        precision = Precision(method="ptq", weight_bits=bits, activation_bits=bits)
+        quantized = calibrate(build_quantized(network, precision, input_bits=8), rows(512)[0])
+        drops.append(accuracy - float((quantized(inputs).argmax(-1) == targets).float().mean()))
+    assert drops[0] < 0.01 and drops[1] < 0.02 and drops[2] < 0.1
+
+
+def test_calibration_needs_finite_rows() -> None:
+    precision = Precision(method="ptq", weight_bits=8, activation_bits=8)
+    quantized = build_quantized(trained_float(), precision, input_bits=8)
+    with pytest.raises(LowlandError, match="calibration inputs have 0 rows"):
+        calibrate(quantized, rows(1)[0][:0])
+    with pytest.raises(LowlandError, match="calibration inputs hold NaN or infinite values"):
+        calibrate(quantized, torch.full((4, 6), torch.nan))
+    assert not quantized.calibrated

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from lowland.tasks import Rows, build_task
+from lowland.tasks.evaluation import Answer, answer, disturbance_response, performance, shift_response
+from lowland.tasks.jets import JetsOptions
+
+TASK = build_task(
+    JetsOptions(kind="jets", source="file", train_rows=1, validation_rows=1, landscape_rows=1, test_rows=1, hidden=(2,))
+)
+
+
+def made(scores, losses=None, decisions=None, non_finite=None):
+    n = len(scores)
+    return Answer(
+        torch.tensor(losses or [1.0] * n),
+        torch.tensor(scores),
+        torch.tensor(decisions or [0] * n),
+        torch.tensor(non_finite or [False] * n),
+    )
+
+
+def test_answer_matches_the_task():
+    outputs = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+    result = answer(TASK, torch.nn.Identity(), Rows(outputs, torch.tensor([0, 0])))
+    assert result.scores.tolist() == [1.0, 0.0] and result.decisions.tolist() == [0, 1]
+    assert result.losses[1] - result.losses[0] == pytest.approx(2.0)
+
+
+def test_performance_has_the_binomial_standard_error():
+    rows = {m.measure: m.estimate for m in performance(TASK, made([1.0, 1.0, 0.0, 1.0]), condition="test")}
+    assert rows["accuracy"].value == 0.75
+    assert rows["accuracy"].standard_error == pytest.approx((0.25 / 4) ** 0.5)
+
+
+def test_responses_are_compared_row_by_row():
+    clean = made([1.0, 1.0], losses=[1.0, 1.0], decisions=[0, 1])
+    draws = [made([1.0, 0.0], [1.0, 3.0], [0, 0]), made([1.0, 1.0], [1.0, 1.0], [0, 1])]
+    rows = {
+        m.measure: m.estimate
+        for m in disturbance_response(TASK, clean, draws, family="noise", condition="c", target="inputs", level=5)
+    }
+    assert rows["accuracy"].value == 0.75 and rows["accuracy_drop"].value == 0.25
+    assert rows["loss_rise"].value == 0.5 and rows["loss_rise"].standard_error == pytest.approx(0.5)
+    assert rows["mismatch_rate"].value == 0.25
+
+
+def test_outputs_that_are_no_numbers_count_and_show():
+    clean = made([1.0, 1.0])
+    draws = [made([0.0, 1.0], [float("nan"), 1.0], [0, 0], [True, False])]
+    rows = {
+        m.measure: m.estimate
+        for m in disturbance_response(TASK, clean, draws, family="bit_flip", condition="c", target="weights", level=1)
+    }
+    assert rows["loss_rise"].status == "non_finite"
+    assert rows["accuracy"].value == 0.5 and rows["mismatch_rate"].value == 0.5 and rows["non_finite_rate"].value == 0.5
+
+
+def test_a_shifted_set_is_compared_with_independent_rows():
+    rows = {
+        m.measure: m.estimate
+        for m in shift_response(TASK, made([1.0, 1.0, 1.0, 0.0]), made([1.0, 0.0]), condition="pileup")
+    }
+    assert rows["accuracy_drop"].value == 0.25
+    assert rows["accuracy_drop"].standard_error == pytest.approx((0.25**2 + 0.5**2) ** 0.5)

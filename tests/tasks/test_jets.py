@@ -1,0 +1,91 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lowland.errors import LowlandError
+from lowland.tasks import Splits, build_task
+from lowland.tasks import jets as jets_module
+from lowland.tasks.jets import CLASSES, FEATURES, JetsOptions
+
+OPTIONS = JetsOptions(
+    kind="jets", source="file", train_rows=100, validation_rows=20, landscape_rows=20, test_rows=40, hidden=(8, 4)
+)
+
+
+@pytest.fixture
+def raw():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(3.0, 2.0, size=(300, 16)).astype("float32"), columns=FEATURES)
+    return frame.assign(
+        label=[CLASSES[i % 5] for i in range(300)], set=["nominal"] * 200 + ["smeared"] * 50 + ["pileup"] * 50
+    )
+
+
+def test_splits_are_standardised_and_shifted_sets_are_not_refitted(raw):
+    splits = build_task(OPTIONS).prepare(raw)
+    assert splits.train.inputs.mean(dim=0).abs().max() < 1e-5
+    assert (splits.train.inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
+    assert set(splits.shifted) == {"smeared", "pileup"}
+    assert [len(getattr(splits, part).inputs) for part in ("train", "validation", "landscape", "test")] == [
+        100,
+        20,
+        20,
+        40,
+    ]
+
+
+def test_splits_survive_their_tensor_form(raw):
+    splits = build_task(OPTIONS).prepare(raw)
+    again = Splits.from_tensors(splits.to_tensors())
+    assert torch.equal(again.test.inputs, splits.test.inputs)
+    assert torch.equal(again.shifted["pileup"].targets, splits.shifted["pileup"].targets)
+
+
+def test_labels_follow_the_published_order_of_classes(raw):
+    splits = build_task(OPTIONS).prepare(raw)
+    assert splits.test.targets.bincount().tolist() == [8] * 5
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda f: f.drop(columns="set"), "column 'set' is missing"),
+        (lambda f: f.assign(set="smeared"), "never says 'nominal'"),
+        (lambda f: f.drop(columns="zlogz"), r"jets\.parquet \(set 'nominal'\): column 'zlogz' is missing"),
+        (lambda f: f[~((f.set == "pileup") & (f.label == "t"))], r"set 'pileup'\): class 't' has 0 rows"),
+    ],
+)
+def test_damaged_tables_are_refused(raw, damage, message):
+    with pytest.raises(LowlandError, match=message):
+        build_task(OPTIONS).check(damage(raw), "jets.parquet")
+
+
+def test_a_row_with_a_non_finite_output_is_wrong():
+    task = build_task(OPTIONS)
+    outputs = torch.tensor([[0.0, 1.0], [float("nan"), 1.0], [float("inf"), 0.0]])
+    assert task.row_scores(outputs, torch.tensor([1, 1, 0])).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_published_set_is_brought_into_the_raw_form(monkeypatch, raw):
+    import sklearn.datasets
+
+    class Bunch:
+        data = raw[list(FEATURES)]
+        target = raw["label"]
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", lambda name, **_: Bunch)
+    frame = jets_module.fetch_openml_jets()
+    build_task(OPTIONS).check(frame, "OpenML")
+    assert build_task(OPTIONS).prepare(frame).shifted == {}
+
+
+def test_unreachable_openml_is_one_line(monkeypatch):
+    import sklearn.datasets
+
+    def refuse(name, **_):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", refuse)
+    with pytest.raises(LowlandError, match="source openml could not read 'hls4ml_lhc_jets_hlf'"):
+        jets_module.fetch_openml_jets()

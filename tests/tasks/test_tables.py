@@ -1,0 +1,83 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowland.errors import LowlandError
+from lowland.tasks.tables import Standardiser, check_table, stratified_split
+
+SIZES = {"train": 60, "validation": 10, "test": 30}
+
+
+def split(features, labels, sizes=SIZES):
+    return stratified_split(np.asarray(features, np.float32), np.asarray(labels, np.int64), sizes, key=("toy",))
+
+
+def test_sets_are_disjoint_stratified_and_of_the_wanted_size():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [500, 300, 200])
+    parts = split(rng.normal(size=(1000, 3)), labels, {"train": 600, "test": 200})
+    assert not set(parts["train"]) & set(parts["test"])
+    assert np.bincount(labels[parts["train"]]).tolist() == [300, 180, 120]
+    assert np.bincount(labels[parts["test"]]).tolist() == [100, 60, 40]
+
+
+def test_split_depends_on_the_key_alone():
+    features = np.random.default_rng(1).normal(size=(200, 2))
+    labels = np.arange(200) % 2
+    first, second = split(features, labels), split(features, labels)
+    assert all(np.array_equal(first[name], second[name]) for name in SIZES)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 12), min_size=20, max_size=120), st.integers(0, 2**31))
+def test_duplicated_rows_never_leak_between_sets(values, seed):
+    labels = np.random.default_rng(seed).integers(0, 2, len(values))
+    features = np.array(values, np.float32)[:, None]
+    parts = split(features, labels)
+    for name in SIZES:
+        for other in SIZES:
+            if name != other:
+                assert not set(features[parts[name], 0]) & set(features[parts[other], 0])
+
+
+def test_sets_shrink_together_where_rows_are_scarce():
+    parts = split(np.random.default_rng(2).normal(size=(50, 2)), np.arange(50) % 2)
+    assert [len(parts[name]) for name in SIZES] == [30, 5, 15] or sum(len(p) for p in parts.values()) == 50
+
+
+def test_standardiser_uses_training_statistics_and_survives_constant_features():
+    training = np.array([[1.0, 5.0], [3.0, 5.0]])
+    rows = Standardiser(training).rows(np.array([[1.0, 5.0], [5.0, 6.0]]), np.array([0, 1]))
+    assert rows.inputs.tolist() == [[-1.0, 0.0], [3.0, 1.0]]
+
+
+GOOD = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [0.0, 1.0, 0.0, 1.0], "label": ["x", "y", "x", "y"]})
+
+
+def check(frame):
+    check_table(frame, features=("a", "b"), label="label", classes=("x", "y"), origin="toy.parquet")
+
+
+def test_a_good_table_passes():
+    check(GOOD)
+
+
+@pytest.mark.parametrize(
+    "frame, message",
+    [
+        (GOOD.drop(columns="b"), r"toy\.parquet: column 'b' is missing"),
+        (GOOD.assign(b="text"), "column 'b' holds"),
+        (
+            GOOD.assign(a=[1.0, float("nan"), 3.0, float("inf")]),
+            r"column 'a' has 2 NaN or infinite values \(first in row 1\)",
+        ),
+        (GOOD.assign(label=["x", "x", "x", "y"]), "class 'y' has 1 rows; at least 2"),
+        (GOOD.assign(label=["x", "y", "x", "w"]), "has the value 'w'; expected x, y"),
+    ],
+)
+def test_a_bad_table_is_one_clear_line(frame, message):
+    with pytest.raises(LowlandError, match=message) as caught:
+        check(frame)
+    assert "\n" not in str(caught.value)

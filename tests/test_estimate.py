@@ -1,0 +1,29 @@
+import math
+
+import pytest
+import torch
+
+from lowland.estimate import Estimate
+
+
+def test_mean_and_standard_error_of_samples():
+    samples = torch.tensor([1.0, 2.0, 3.0, 6.0])
+    estimate = Estimate.from_samples(samples)
+    assert estimate.value == 3.0
+    assert estimate.standard_error == pytest.approx(math.sqrt(14 / 3) / 2)
+    assert estimate.num_samples == 4 and estimate.status == "ok"
+
+
+def test_one_sample_has_no_spread():
+    assert Estimate.from_samples(torch.tensor([2.5])) == Estimate(2.5, 0.0, 1)
+
+
+@pytest.mark.parametrize("value, error", [(math.nan, 0.0), (math.inf, 0.0), (1.0, math.nan)])
+def test_non_finite_numbers_are_never_ok(value, error):
+    assert Estimate(value, error).status == "non_finite"
+    assert Estimate(value, error, status="undefined").status == "undefined"
+
+
+def test_missing_estimate_holds_no_number():
+    missing = Estimate.missing("failed")
+    assert math.isnan(missing.value) and missing.num_samples == 0 and missing.status == "failed"

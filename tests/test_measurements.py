@@ -1,0 +1,49 @@
+import pandas as pd
+import pandera.errors
+import pytest
+
+from lowland.estimate import Estimate
+from lowland.measurements import COLUMNS, Cell, Measurement, complete, stack, table, unavailable
+
+CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
+
+
+def rows(family="performance", measure="accuracy"):
+    return table(CELL, [Measurement(family, measure, Estimate(0.7, 0.01, 100), "test")])
+
+
+def test_rows_carry_their_cell_and_survive_a_file(tmp_path):
+    frame = rows()
+    assert tuple(frame.columns) == COLUMNS
+    assert frame.loc[0, ["task", "recipe", "seed", "precision"]].tolist() == ["jets", "plain", "s0", "qat8"]
+    frame.to_parquet(tmp_path / "rows.parquet")
+    pd.testing.assert_frame_equal(stack([pd.read_parquet(tmp_path / "rows.parquet")]), frame)
+
+
+@pytest.mark.parametrize("family, measure", [("performance", "acuracy"), ("perf", "accuracy")])
+def test_unknown_words_are_refused(family, measure):
+    with pytest.raises(pandera.errors.SchemaError, match=r"isin"):
+        rows(family, measure)
+
+
+def test_stack_keeps_order_and_skips_children_that_left_nothing():
+    stacked = stack([rows(), None, unavailable(CELL, "noise", "failed")])
+    assert stacked["family"].tolist() == ["performance", "noise"]
+    assert tuple(stack([None]).columns) == COLUMNS and len(stack([])) == 0
+
+
+def test_every_missing_family_of_every_cell_becomes_a_failed_row():
+    other = CELL.model_copy(update={"seed": "s1"})
+    full = complete(rows(), [CELL, other], ["performance", "noise"])
+    failed = full[full["status"] == "failed"]
+    assert sorted(zip(failed["seed"], failed["family"], strict=True)) == [
+        ("s0", "noise"),
+        ("s1", "noise"),
+        ("s1", "performance"),
+    ]
+    assert (failed["measure"] == "all").all()
+    assert full["value"].notna().sum() == 1
+
+
+def test_a_complete_table_is_left_as_it_is():
+    pd.testing.assert_frame_equal(complete(rows(), [CELL], ["performance"]), rows())
