@@ -20,7 +20,7 @@ def resolved(env: str) -> dict[str, object]:
 
 def text(env: str) -> str:
     """The file's content."""
-    return HEADER.format(env=env) + yaml.safe_dump(resolved(env), sort_keys=False)
+    return HEADER.format(env=env) + yaml.safe_dump(resolved(env), sort_keys=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -92,7 +93,7 @@ class FakeIntegerNetwork:
         self.scales: dict[str, Tensor] = {}
         self.bits: dict[str, int] = {}
         self.activation_scales = [0.05] * (len(sizes) - 2)
-        for index, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
             shapes = {"weight": ((outputs, inputs), bits, 0.11), "bias": ((outputs,), bias_bits, 0.003)}
             for kind, (shape, width, scale) in shapes.items():
                 name = f"{2 * index}.{kind}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
 from lowland.landscape.subject import Loss
 
@@ -16,13 +15,14 @@ def dense_hessian(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor)
     rows = []
     for slope in torch.cat([s.flatten() for s in slopes]):
         row = torch.autograd.grad(slope, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
-        rows.append(parameters_to_vector(row))
+        rows.append(torch.cat([part.flatten() for part in row]))
     return torch.stack(rows)
 
 
 def dense_gradient(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor) -> Tensor:
     """Gradient [p] of the mean loss."""
-    return parameters_to_vector(torch.autograd.grad(loss(model(inputs), targets), list(model.parameters())))
+    slopes = torch.autograd.grad(loss(model(inputs), targets), list(model.parameters()))
+    return torch.cat([slope.flatten() for slope in slopes])
 
 
 def input_gauss_newton(model: nn.Module, loss: Loss, row: Tensor, target: Tensor) -> Tensor:

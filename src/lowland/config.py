@@ -13,8 +13,8 @@ from lowland.faults.options import BitFlipOptions
 from lowland.landscape.options import LandscapeOptions
 from lowland.perturbation import InputNoiseOptions
 from lowland.quantization import Precision, QuantizationOptions
-from lowland.summary.requirements import Requirements
-from lowland.tasks import TaskOptions
+from lowland.summary.requirements import Requirements, check_measurable
+from lowland.tasks import TaskOptions, build_task
 from lowland.training import Recipe, TrainingOptions
 
 PAIRS = "pairs"  # reserved as a seed's name: what compares two seeds lives in that namespace
@@ -58,9 +58,16 @@ def validate(raw: Mapping[str, Any]) -> Study:
         LowlandError: One line: the first wrong parameter, what came, what was expected.
     """
     try:
-        return Study.model_validate(dict(raw))
+        study = Study.model_validate(dict(raw))
     except ValidationError as error:
         raise LowlandError(_first_line(error)) from None
+    check_measurable(
+        study.requirements,
+        noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
+        bit_error_rates=study.bit_flips.bit_error_rates,
+        shifted_sets=sorted({name for options in study.tasks.values() for name in build_task(options).shifted_sets}),
+    )
+    return study
 
 
 def _first_line(error: ValidationError) -> str:

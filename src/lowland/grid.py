@@ -33,7 +33,7 @@ class Run(BaseModel):
 
 
 class CellGroup(BaseModel):
-    """The cells of one task, recipe and precision, in the order of the seeds."""
+    """Some cells: those of one task, recipe and precision in the order of the seeds, or all of the study."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +74,8 @@ class Grid:
 
     def added_parameters(self) -> dict[str, Any]:
         """Parameters that tell every node which run, cell or group of cells it works on."""
-        added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}}
+        everything = {"cells": [cell.model_dump() for cell in self.cells]}
+        added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:

@@ -1,4 +1,4 @@
-"""The probe accepts networks that are piecewise linear in each parameter tensor, and refuses the others with a reason."""
+"""The probe accepts networks that are piecewise linear in each parameter tensor and refuses others with a reason."""
 
 import pytest
 import torch

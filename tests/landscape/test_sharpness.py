@@ -53,7 +53,7 @@ def test_constant_and_non_finite_outputs_have_no_normalised_sharpness():
 def test_weight_norm():
     model = CASES["mlp"].model()
     estimate = weight_norm(model)
-    expected = math.sqrt(sum(float((p**2).sum()) for p in model.parameters()))
+    expected = math.sqrt(sum(float((p.detach() ** 2).sum()) for p in model.parameters()))
     assert (estimate.value, estimate.num_samples) == (pytest.approx(expected, rel=1e-12), 83)
     network = FakeIntegerNetwork()
     squares = sum(float(((network.codes[n] * network.scales[n]) ** 2).sum()) for n in network.codes)

@@ -114,8 +114,6 @@ def test_other_structures_are_refused(network: nn.Module, message: str) -> None:
 
 def test_float_precision_and_impossible_inputs_are_refused() -> None:
     with pytest.raises(LowlandError, match="precision method is 'float'; expected 'qat' or 'ptq'"):
-        build_quantized(
-            float_network(), Precision(method="float", weight_bits=32, activation_bits=32), input_bits=8
-        )
+        build_quantized(float_network(), Precision(method="float", weight_bits=32, activation_bits=32), input_bits=8)
     with pytest.raises(LowlandError, match="input_bits is 33; expected 2 to 16"):
         build_quantized(float_network(), PRECISION, input_bits=33)

@@ -12,9 +12,7 @@ from lowland.quantization.rounding_steps import Quantize, Requantize, StraightTh
 
 def requantize(ratio: float, *, bits: int, accumulator_bits: int) -> Requantize:
     multiplier, shift = fixed_point(ratio, accumulator_bits=accumulator_bits)
-    return Requantize(
-        "1", ("0",), bits=bits, signed=False, scale=torch.tensor(1.0), multiplier=multiplier, shift=shift
-    )
+    return Requantize("1", ("0",), bits=bits, signed=False, scale=torch.tensor(1.0), multiplier=multiplier, shift=shift)
 
 
 @given(st.floats(1e-9, 100.0), st.integers(4, 40))

@@ -128,6 +128,18 @@ def test_seconds_and_memory_of_every_node_are_kept(tmp_path):
         assert table["peak_megabytes"].between(20, 20_000).all()
 
 
+def test_a_nested_node_is_known_by_its_namespace(tmp_path):
+    cells = {"jets.plain.s0.fp32": {}}
+    catalog = toy.catalog(tmp_path, cells)
+    catalog.save("source", toy.source())
+    template = Pipeline([Node(toy.half, "source", "half", name="measure", tags=["landscape"])])
+    placed = Pipeline(template, namespace="jets.plain.s0.fp32", inputs={"source"})
+    GridRunner(max_workers=1).run(placed, catalog)
+    (row,) = pd.read_parquet(tmp_path / "timings.parquet").to_dict("records")
+    assert row["node"] == "jets.plain.s0.fp32.measure"
+    assert (row["stage"], row["namespace"], row["status"]) == ("landscape", "jets.plain.s0.fp32", "ok")
+
+
 def test_a_partial_run_keeps_the_other_rows(tmp_path):
     run(tmp_path, CELLS)
     before = pd.read_parquet(tmp_path / "timings.parquet").set_index("node")
@@ -148,6 +160,54 @@ def test_only_missing_outputs_continues(tmp_path):
     GridRunner(max_workers=2).run(toy.study(list(CELLS)), catalog, only_missing_outputs=True)
     assert gathered(tmp_path) == {"a": 4.5, "b": 5.0, "c": 5.5}
     assert (tmp_path / "a.tried").read_text() == "1"
+
+
+PROJECT_SETTINGS = """
+import os
+from pathlib import Path
+from kedro.framework.hooks import hook_impl
+
+class Witness:
+    @hook_impl
+    def before_node_run(self, node):
+        with Path(__file__).with_name("seen").open("a") as seen:
+            seen.write(f"{node.name} {os.getpid()}\\n")
+
+HOOKS = (Witness(),)
+"""
+HOOKED = """
+import os, sys
+from pathlib import Path
+from kedro.framework.project import configure_project
+from lowland.runners import GridRunner
+from tests.runners import toy
+
+if __name__ == "__main__":
+    configure_project("witnessed")
+    GridRunner(max_workers=2).run(toy.study(["a"]), toy.catalog(Path(sys.argv[1]), {"a": {}}))
+    print(os.getpid())
+"""
+
+
+def test_the_projects_hooks_run_in_the_workers(tmp_path):
+    package = tmp_path / "witnessed"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "settings.py").write_text(PROJECT_SETTINGS)
+    (tmp_path / "hooked.py").write_text(HOOKED)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(tmp_path / "hooked.py"), str(tmp_path / "data")],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    main = done.stdout.split()[-1]
+    seen = [line.split() for line in (package / "seen").read_text().splitlines()]
+    assert sorted(name for name, _ in seen) == ["a.half", "a.square", "gather", "prepare", "report"]
+    assert main not in {process for _, process in seen}
+    assert "Running node" not in done.stdout  # calm: only the runner talks
 
 
 INTERRUPTED = """
@@ -175,22 +235,22 @@ def wait_for(condition, seconds=60):
 def test_ctrl_c_ends_within_five_seconds_and_finished_nodes_stay(tmp_path):
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(script), str(tmp_path / "data")],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    with (tmp_path / "output").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(script), str(tmp_path / "data")],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     slow = [tmp_path / "data" / f"slow{i}.tried" for i in range(6)]
     wait_for(lambda: sum(path.exists() for path in slow) == 2)  # both workers are busy
     start = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
-    output, _ = process.communicate(timeout=30)
+    assert process.wait(timeout=30) == 1
     assert time.monotonic() - start < 5
-    assert process.returncode == 1
+    output = (tmp_path / "output").read_text()
     assert "nodes are over and saved" in output
     assert "Traceback" not in output
     assert (tmp_path / "data" / "quick.square.parquet").exists()
@@ -198,7 +258,7 @@ def test_ctrl_c_ends_within_five_seconds_and_finished_nodes_stay(tmp_path):
     assert not list((tmp_path / "data").glob(".*.part"))
     table = pd.read_parquet(tmp_path / "data" / "timings.parquet")
     assert "quick.square" in set(table["node"])
-    wait_for(lambda: not group_is_alive(process.pid), 5)
+    wait_for(lambda: not group_is_alive(process.pid))  # nothing goes on in the background
 
 
 def group_is_alive(group):

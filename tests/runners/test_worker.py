@@ -57,12 +57,13 @@ def test_threads_are_set_for_the_node():
         torch.set_num_threads(before)
 
 
-def test_warnings_of_libraries_come_back(monkeypatch):
+def test_warnings_of_libraries_come_back():
     def warns():
         warnings.warn("deprecated thing", UserWarning, stacklevel=1)
         return 1
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        (message,) = execute(job(warns)).messages
-    assert "deprecated thing" in message
+        before = warnings.showwarning
+        assert execute(job(warns)).messages == ("UserWarning: deprecated thing",)
+        assert warnings.showwarning is before

@@ -18,7 +18,8 @@ def raw():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(3.0, 2.0, size=(300, 16)).astype("float32"), columns=FEATURES)
     return frame.assign(
-        label=[CLASSES[i % 5] for i in range(300)], set=["nominal"] * 200 + ["smeared"] * 50 + ["pileup"] * 50
+        label=[CLASSES[i % 5] for i in range(300)],
+        set=["nominal"] * 200 + ["smeared"] * 40 + ["pileup"] * 30 + ["high_pt"] * 30,
     )
 
 
@@ -26,7 +27,7 @@ def test_splits_are_standardised_and_shifted_sets_are_not_refitted(raw):
     splits = build_task(OPTIONS).prepare(raw)
     assert splits.train.inputs.mean(dim=0).abs().max() < 1e-5
     assert (splits.train.inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
-    assert set(splits.shifted) == {"smeared", "pileup"}
+    assert set(splits.shifted) == {"smeared", "pileup", "high_pt"}
     assert [len(getattr(splits, part).inputs) for part in ("train", "validation", "landscape", "test")] == [
         100,
         20,
@@ -52,6 +53,7 @@ def test_labels_follow_the_published_order_of_classes(raw):
     [
         (lambda f: f.drop(columns="set"), "column 'set' is missing"),
         (lambda f: f.assign(set="smeared"), "never says 'nominal'"),
+        (lambda f: f[f.set != "pileup"], "never says 'pileup'"),
         (lambda f: f.drop(columns="zlogz"), r"jets\.parquet \(set 'nominal'\): column 'zlogz' is missing"),
         (lambda f: f[~((f.set == "pileup") & (f.label == "t"))], r"set 'pileup'\): class 't' has 0 rows"),
     ],
@@ -76,8 +78,9 @@ def test_published_set_is_brought_into_the_raw_form(monkeypatch, raw):
 
     monkeypatch.setattr(sklearn.datasets, "fetch_openml", lambda name, **_: Bunch)
     frame = jets_module.fetch_openml_jets()
-    build_task(OPTIONS).check(frame, "OpenML")
-    assert build_task(OPTIONS).prepare(frame).shifted == {}
+    task = build_task(OPTIONS.model_copy(update={"source": "openml"}))
+    task.check(frame, "OpenML")
+    assert task.prepare(frame).shifted == {} and task.shifted_sets == ()
 
 
 def test_unreachable_openml_is_one_line(monkeypatch):

@@ -106,7 +106,10 @@ class SquaredGradients:
         if self._cotangents is not None:
             full = {"weight": lambda d: d.T @ self.call.inputs[0].square(), "bias": lambda d: d.sum(0)}
             self._sums = {name: full[name](self._cotangents) for name in self.call.parameters()}
-        return {self.call.full_name(name): total for name, total in self._sums.items()}
+        return {
+            self.call.full_name(name): self._sums.get(name, torch.zeros_like(p, requires_grad=False))
+            for name, p in self.call.parameters().items()
+        }
 
     def _is_plain_linear(self) -> bool:
         """A torch linear layer on one vector a row (subclasses may do more than multiply)."""

@@ -195,11 +195,12 @@ def build_quantized(network: nn.Module, precision: Precision, *, input_bits: int
         raise LowlandError("precision method is 'float'; expected 'qat' or 'ptq' (float networks have no twin)")
     check_bits("input_bits", input_bits)
     twin: OrderedDict[str, nn.Module] = OrderedDict({INPUT: quantizers.input_quantizer(input_bits)})
-    for name, layer in float_layers(network).named_children():
-        if isinstance(layer, nn.Linear):
-            twin[name] = quantizers.quantized_linear(layer, precision.weight_bits)
-        else:
-            twin[name] = quantizers.quantized_relu(precision.activation_bits)
+    with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
+        for name, layer in float_layers(network).named_children():
+            if isinstance(layer, nn.Linear):
+                twin[name] = quantizers.quantized_linear(layer, precision.weight_bits)
+            else:
+                twin[name] = quantizers.quantized_relu(precision.activation_bits)
     quantized = QuantizedNetwork(nn.Sequential(twin))
     quantized.threshold(INPUT).requires_grad_(False)
     return quantized

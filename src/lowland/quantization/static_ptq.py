@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.quantization.qat import Grid, QuantizedNetwork, on_grid
 
-_BINS = 4096
+_BINS = 2048
 _CANDIDATES = 200
 
 
@@ -63,10 +63,5 @@ def best_threshold(values: Tensor, shape: Grid) -> float:
     centres = edge + step * (torch.arange(_BINS) + 0.5)
     unit = max(-shape.lowest, shape.highest)
     candidates = largest * torch.arange(1, _CANDIDATES + 1) / _CANDIDATES
-    errors = torch.stack(
-        [
-            (counts * (on_grid(centres, Grid(candidate / unit, shape.lowest, shape.highest)) - centres).square()).sum()
-            for candidate in candidates
-        ]
-    )
-    return float(candidates[errors.argmin()])
+    rounded = on_grid(centres, Grid(candidates[:, None] / unit, shape.lowest, shape.highest))
+    return float(candidates[((rounded - centres).square() @ counts).argmin()])

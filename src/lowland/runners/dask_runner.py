@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 FIRST_WORKER_SECONDS = 60.0
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 20.0
+HURRY_SECONDS = 1.5
 COUNT_SECONDS = 1.0
 
 
@@ -44,6 +45,9 @@ class DaskRunner(GridRunner):
         super().__init__(max_workers=max_workers, threads=threads, is_async=is_async)
         self._address = address
         self._limit = max_workers
+
+    def _warm_up(self) -> None:
+        """Not needed: a cluster has processes of its own."""
 
     def _start_workers(self, count: int, pipeline: Pipeline) -> Workers:
         if self._address is None:
@@ -130,10 +134,11 @@ class DaskWorkers:
             with suppress(Exception):  # whatever state it is in, we are leaving
                 self._client.cancel([future for _, future in self._running.values()], force=True)
         self._running.clear()
-        cluster = self._client.cluster
-        self._client.close(timeout=CLOSE_SECONDS)
-        if cluster is not None:
-            cluster.close(timeout=CLOSE_SECONDS)
+        cluster, seconds = self._client.cluster, HURRY_SECONDS if now else CLOSE_SECONDS
+        with suppress(TimeoutError):  # what is left of a cluster of ours are daemons, which end with this process
+            self._client.close(timeout=seconds)
+            if cluster is not None:
+                cluster.close(timeout=seconds)
 
     def _collect(self, key: str) -> tuple[Job, Outcome]:
         job, future = self._running.pop(key)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
+import pkgutil
 from collections.abc import Iterable
 from concurrent.futures import Executor
 
@@ -19,7 +21,7 @@ from lowland.runners.progress import GATHER, RunProgress
 from lowland.runners.schedule import Schedule, State
 from lowland.runners.timings import save_timings
 from lowland.runners.worker import Job, Outcome, describe
-from lowland.runners.workers import LocalWorkers, Workers
+from lowland.runners.workers import LocalWorkers, Workers, warm_up
 
 POLL_SECONDS = 0.5
 PRELOAD = ("lowland.datasets", "pyarrow.parquet")  # pandas imports the latter with its first file
@@ -64,6 +66,12 @@ class GridRunner(AbstractRunner):
                 raise LowlandError(f"{name} is {value!r}; expected a whole number from 1")
         self._max_workers = self._validate_max_workers(max_workers)
         self._threads = threads
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Workers import what the pipelines need while this process does the same."""
+        if project.PACKAGE_NAME is not None:
+            warm_up(threads=self._threads, preload=[*PRELOAD, *_pipeline_modules(project.PACKAGE_NAME)])
 
     def _get_executor(self, max_workers: int) -> Executor | None:
         """Not used: ``_start_workers`` gives what this runner needs."""
@@ -156,6 +164,13 @@ class GridRunner(AbstractRunner):
         for parent in schedule.lost(node):  # not what an earlier run may have left in its place
             datasets |= {name: MemoryDataset(None) for name in parent.outputs if name in datasets}
         return Job(project.PACKAGE_NAME, self._threads, node, datasets, self._is_async, run_id)
+
+
+def _pipeline_modules(package: str) -> list[str]:
+    """Names of the project's pipelines, found without importing them."""
+    found = importlib.util.find_spec(f"{package}.pipelines")
+    folders = found.submodule_search_locations if found is not None else None
+    return [f"{package}.pipelines.{module.name}" for module in pkgutil.iter_modules(folders or [])]
 
 
 def _refuse_memory(pipeline: Pipeline, catalog: DataCatalog) -> None:

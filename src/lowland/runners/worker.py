@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 import traceback
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
 from kedro.framework import project
 from kedro.framework.hooks.manager import _create_hook_manager, _register_hooks
 from kedro.io import AbstractDataset, DataCatalog
@@ -71,6 +71,8 @@ _ONE_AT_A_TIME = threading.Lock()  # nodes of one process share torch's global g
 
 def execute(job: Job) -> Outcome:
     """Runs one node, from loading its inputs to saving its outputs."""
+    import torch  # the runner imports this module first of all, and is to start its workers before it waits for torch
+
     with _ONE_AT_A_TIME:
         start, error, trace = perf_counter(), None, ""
         _reset_peak_memory()
@@ -108,22 +110,27 @@ def _hooks(package: str | None) -> PluginManager:
 
 
 class _Messages(logging.Handler):
-    """Collects warnings while a node runs."""
+    """Collects warnings, logged or raised, while a node runs."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.texts: list[str] = []
+        self._show = warnings.showwarning
 
     def emit(self, record: logging.LogRecord) -> None:
         self.texts.append(record.getMessage().strip())
 
     def __enter__(self) -> _Messages:
-        logging.captureWarnings(True)
+        warnings.showwarning = self._warned
         logging.getLogger().addHandler(self)
         return self
 
     def __exit__(self, *_: Any) -> None:
         logging.getLogger().removeHandler(self)
+        warnings.showwarning = self._show
+
+    def _warned(self, message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        self.texts.append(f"{category.__name__}: {message}")
 
 
 def _reset_peak_memory() -> None:

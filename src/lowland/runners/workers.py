@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
@@ -45,16 +46,17 @@ class LocalWorkers:
     """
 
     def __init__(self, count: int, *, threads: int, preload: Sequence[str] = ()) -> None:
-        # Never plain fork: once this process has run a threaded torch operation, a forked child deadlocks.
+        warm_up(threads=threads, preload=preload)
         self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(["__main__", __name__, *preload])
-        with _environment(threads), _interrupts_ignored():
-            forkserver.ensure_running()
         self._processes: dict[Connection, ForkServerProcess] = {}
         self._idle: list[Connection] = []
         self._running: dict[Connection, Job] = {}
-        for _ in range(count):
-            self._start()
+        try:
+            for _ in range(count):
+                self._start()
+        except BaseException:  # Ctrl-C while they start
+            self.close(now=True)
+            raise
 
     def free(self) -> int:
         """How many processes have nothing to do."""
@@ -114,9 +116,20 @@ class LocalWorkers:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
+def warm_up(*, threads: int, preload: Sequence[str] = ()) -> None:
+    """Starts the process that workers are forked from, if there is none: it imports while this one goes on.
+
+    Never plain fork: once this process has run a threaded torch operation, a forked child deadlocks.
+    """
+    forkserver.set_forkserver_preload(["__main__", __name__, *preload])
+    with _environment(threads), _interrupts_ignored():
+        forkserver.ensure_running()
+
+
 def serve(connection: Connection) -> None:
     """A worker's life: receive a job, run it, send the outcome, until the runner hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the runner decides
+    logging.getLogger().handlers.clear()  # only the runner writes to the terminal: warnings travel with the outcome
     while True:
         try:
             content = connection.recv_bytes()

@@ -16,14 +16,31 @@ from lowland.summary.rank_correlation import (
     interval,
     resampled_clusters,
 )
-from lowland.summary.responses import responses
+from lowland.summary.responses import FAMILIES, responses
 
 ENOUGH_RECIPES = 8
 SCOPES = ("within precision", "pooled")
 COLUMNS = (
-    "task", "family", "condition", "response", "predictor", "kind", "statistic", "scope", "value", "low", "high",
-    "num_recipes", "num_cells", "num_strata", "num_not_ok", "worst_stratum", "worst_value", "descriptive", "status",
-)  # fmt: skip
+    "task",
+    "family",
+    "condition",
+    "response",
+    "predictor",
+    "kind",
+    "statistic",
+    "scope",
+    "value",
+    "low",
+    "high",
+    "num_recipes",
+    "num_cells",
+    "num_strata",
+    "num_not_ok",
+    "worst_stratum",
+    "worst_value",
+    "descriptive",
+    "status",
+)
 
 
 def correlations(
@@ -49,10 +66,11 @@ def correlations(
         confidence: Of the intervals.
 
     Returns:
-        One row per task, family, condition, response, predictor, statistic and scope. ``num_not_ok`` counts cells
-        that should have entered and had no ``ok`` number on either side. ``descriptive`` says that there were fewer
-        than eight recipes: read the number as a description of these models, not as a finding. ``status`` is
-        ``undefined`` where no correlation exists (bit width within one precision; fewer than three cells).
+        One row per task, family, condition, response, predictor, statistic and scope, for pairs that some precision has
+        both of (float networks have no codes, so flip curvature never meets flips of float32 words). ``num_not_ok``
+        counts cells that should have entered and lack an ``ok`` number on either side. ``descriptive`` says that there
+        were fewer than eight recipes: read the number as a description of these models, not as a finding. ``status``
+        is ``undefined`` where no correlation exists (bit width within one precision; fewer than three cells).
     """
     predictor_rows = predictors(measurements)
     response_rows = responses(measurements, measures=response_measures)
@@ -60,6 +78,9 @@ def correlations(
     for task, index in cells(measurements).groupby("task", sort=False):
         ours = predictor_rows[predictor_rows.task == task]
         theirs = response_rows[response_rows.task == task]
+        family = theirs.family.map({name: i for i, name in enumerate(FAMILIES)})
+        measure = theirs.response.map({name: i for i, name in enumerate(response_measures)})
+        theirs = theirs.assign(f=family, m=measure).sort_values(["f", "m"], kind="stable")
         if len(theirs):
             study = _Study(str(task), index, num_resamples, confidence)
             parts.append(study.correlate(ours, theirs))
@@ -84,6 +105,8 @@ class _Study:
         # Pairs with the same missing cells share one pass through the resamples.
         for x_names, x, x_expected in _by_missing(*xs):
             for y_names, y, y_expected in _by_missing(*ys):
+                if not (x_expected & y_expected).any():
+                    continue
                 used = np.isfinite(x[0]) & np.isfinite(y[0])
                 left_out = (x_expected & y_expected & ~used).sum(-1)
                 parts += [
@@ -93,7 +116,9 @@ class _Study:
         frame = pd.concat(parts, ignore_index=True)
         rank = [
             (order[(r.family, r.condition, r.response)], order[(r.predictor, r.kind)], i)
-            for i, r in enumerate(frame[["family", "condition", "response", "predictor", "kind"]].itertuples(index=False))
+            for i, r in enumerate(
+                frame[["family", "condition", "response", "predictor", "kind"]].itertuples(index=False)
+            )
         ]
         return frame.iloc[[i for *_, i in sorted(rank)]].reset_index(drop=True)[list(COLUMNS)]
 

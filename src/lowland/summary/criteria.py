@@ -41,10 +41,10 @@ SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
 _NAMES = {
     "gaussian": "Gaussian noise",
     "salt_and_pepper": "salt-and-pepper noise",
-    "flips": "a fixed number of bit flips",
-    "bit_error_rate": "a bit error rate",
-    "ieee754_flips": "a fixed number of bit flips (float32 words)",
-    "ieee754_bit_error_rate": "a bit error rate (float32 words)",
+    "flips": "bit flips, fixed number",
+    "bit_error_rate": "bit errors, fixed rate",
+    "ieee754_flips": "bit flips in float32 words, fixed number",
+    "ieee754_bit_error_rate": "bit errors in float32 words, fixed rate",
     "smeared": "detector smearing",
     "pileup": "pile-up",
     "high_pt": "another pT window",
@@ -147,7 +147,9 @@ def is_measured(measurements: pd.DataFrame, criterion: Criterion) -> bool:
         & (measurements.measure == criterion.measure)
         & (measurements.condition == criterion.condition)
     ]
-    return bool(len(rows) if criterion.level is None else np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0).any())
+    return bool(
+        len(rows) if criterion.level is None else np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0).any()
+    )
 
 
 def measured_levels(measurements: pd.DataFrame, *, family: str, conditions: Sequence[str]) -> list[float]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lowland.summary.criteria import condition_label
+from lowland.summary.responses import FAMILIES
 
 
 def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, floor: float) -> list[dict[str, Any]]:
@@ -18,21 +19,22 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
         floor: Accuracy between 0 and 1 that must be left, on the mean over the seeds.
 
     Returns:
-        Per condition, in order of appearance: condition, label, floor, ``last_held`` (highest level below the first
-        lost one; None if already the first level is lost), ``first_lost`` (None if all are held), ``levels`` and
-        ``accuracies``. Shifted sets have a single level, given as None.
+        Per condition, noise first, then flips and shifted sets: family, condition, label, floor, ``last_held`` (highest
+        level below the first lost one; None if already the first level is lost), ``first_lost`` and ``holds_all``
+        (None and true if nothing is lost), ``levels`` and ``accuracies``. Shifted sets have a single level, None.
     """
     _, recipe, precision, *_ = configuration
     rows = measurements[
         (measurements.recipe == recipe)
         & (measurements.precision == precision)
-        & measurements.family.isin(["noise", "bit_flip", "corruption"])
+        & measurements.family.isin(FAMILIES)
         & (measurements.measure == "accuracy")
         & (measurements.target == "")
     ]
     rows = rows.assign(value=rows.value.where(rows.status == "ok"))
     found = []
-    for (family, condition), group in rows.groupby(["family", "condition"], sort=False):
+    order = sorted(rows.groupby(["family", "condition"], sort=False), key=lambda item: FAMILIES.index(item[0][0]))
+    for (family, condition), group in order:
         curve = group.groupby("level", dropna=False)["value"].mean().sort_index()
         lost = [level for level, accuracy in curve.items() if not accuracy >= floor]
         held = [level for level in curve.index if not lost or level < lost[0]]

@@ -44,7 +44,9 @@ def extremes(correlations: pd.DataFrame, *, statistic: str = "spearman", respons
     return pd.concat(picked, ignore_index=True) if picked else rows.assign(extreme="")
 
 
-def beyond_chance(correlations: pd.DataFrame, *, statistic: str = "spearman", response: str = "loss_rise") -> dict[str, int]:
+def beyond_chance(
+    correlations: pd.DataFrame, *, statistic: str = "spearman", response: str = "loss_rise"
+) -> dict[str, int]:
     """How many within-precision intervals exclude zero, and of how many: one in twenty would by chance alone."""
     rows = correlations[
         (correlations.statistic == statistic)

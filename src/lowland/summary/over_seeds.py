@@ -14,7 +14,7 @@ from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, criterion_v
 def over_seeds(values: pd.DataFrame, *, by: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
     """Mean and t-interval over seeds.
 
-    mean ± t(n − 1)·s/√n over the n seeds that gave a number. No bootstrap: with three seeds a nominal 95 % bootstrap
+    mean ± t(n - 1)·s/√n over the n seeds that gave a number. No bootstrap: with three seeds a nominal 95 % bootstrap
     interval covers 67 %. The interval speaks of training again with other seeds; what all cells share (the same test
     rows, the same draws of the disturbance) is not in it, which is right for comparing them.
 

@@ -35,8 +35,8 @@ def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None
     """
     criteria = robustness_criteria(measurements) if robustness is None else tuple(robustness)
     parts = []
+    numbers = configurations(measurements, list({c.name: c for c in (ACCURACY, SIZE, *criteria)}.values()))
     for criterion in criteria:
-        numbers = configurations(measurements, [ACCURACY, SIZE, criterion])
         wide = _wide(numbers, {ACCURACY.name: "accuracy", SIZE.name: "size", criterion.name: "robust"})
         for _, task in wide.groupby("task", sort=False):
             parts.append(_standings(task).assign(robustness=criterion.name, label=criterion.label))

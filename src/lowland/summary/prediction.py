@@ -7,17 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from lowland.randomness import seed_of
 from lowland.summary.prediction_points import BASELINES, MATCHED
-from lowland.summary.rank_correlation import Array, coefficient, resampled_clusters, spearman_moments
+from lowland.summary.rank_correlation import Array, resampled_clusters
 
 EVERY = "all precisions"
 WITHIN = "within precision"
 
 
 def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidence: float = 0.95) -> pd.DataFrame:
-    """Log–log fits of measured against predicted loss rise, for the matched curvature and its baselines.
+    """Log-log fits of measured against predicted loss rise, for the matched curvature and its baselines.
 
     For every condition, each level alone and all levels together (``level`` NaN), and for the scopes ``all
     precisions``, ``within precision`` (an own intercept per precision: what is left once the precision is known) and
@@ -25,7 +26,7 @@ def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidenc
     knowing that 100 flips hurt more than one. All predictors are fitted to the same points.
 
     Baselines get a free slope and intercept. The matched curvature is given the same fit, and the harder test beside
-    it: ``one_to_one``, R² of measured against predicted as it stands, 1 − Σ(log y − log ŷ)²/Σ(log y − mean)², negative
+    it: ``one_to_one``, R² of measured against predicted as it stands, 1 - Σ(log y - log ŷ)²/Σ(log y - mean)², negative
     where the mean would have done better.
 
     Args:
@@ -79,7 +80,9 @@ def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidenc
                         "r_squared_high": high,
                         "slope": slopes[0],
                         "one_to_one": _one_to_one(np.log(x[positive]), y, intercepts[positive]) if matched else np.nan,
-                        "median_ratio": _median_ratio(part.measured.to_numpy(dtype="float64"), x, ok) if matched else np.nan,
+                        "median_ratio": _median_ratio(part.measured.to_numpy(dtype="float64"), x, ok)
+                        if matched
+                        else np.nan,
                         "spearman": _spearman(x[ok], part.measured.to_numpy(dtype="float64")[ok], intercepts[ok]),
                         "ceiling": ceiling,
                     }
@@ -146,14 +149,16 @@ def _median_ratio(measured: Array, predicted: Array, ok: NDArray[np.bool_]) -> f
 
 
 def _spearman(x: Array, y: Array, strata: NDArray[np.intp]) -> float:
+    """Ranks inside each stratum, correlated over all: ``rank_correlation`` with one resample."""
     if len(x) < 3:
         return np.nan
-    one = np.ones((1, 1))
-    moments = [
-        spearman_moments(x[None, m], y[None, m], np.zeros(int(m.sum()), dtype=np.intp), one)
-        for m in (strata == s for s in np.unique(strata))
-    ]
-    return float(coefficient(moments)[0, 0, 0])
+    rank_x, rank_y = np.empty_like(x), np.empty_like(y)
+    for stratum in np.unique(strata):
+        here = strata == stratum
+        for rank, values in ((rank_x, x), (rank_y, y)):
+            rank[here] = stats.rankdata(values[here]) - (here.sum() + 1) / 2
+    product = (rank_x @ rank_x) * (rank_y @ rank_y)
+    return float(rank_x @ rank_y / np.sqrt(product)) if product > 0 else np.nan
 
 
 def _percentiles(values: Array, num_recipes: int, confidence: float) -> tuple[float, float]:

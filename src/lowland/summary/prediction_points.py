@@ -21,7 +21,7 @@ FAMILY = {"flips": "bit_flip", "bit_error_rate": "bit_flip", "gaussian": "noise"
 def prediction_points(measurements: pd.DataFrame) -> pd.DataFrame:
     """Every cell at every level of flips, bit error rate and Gaussian noise, predicted and measured.
 
-    predicted = matched curvature × exposure, without any fitted constant: exposure is the number of flips, p × size at
+    predicted = matched curvature · exposure, without any fitted constant: exposure is the number of flips, p · size at
     bit error rate p, and (level / 10)² for Gaussian noise, the input curvature being taken at 10 %.
     The baselines stand beside it as they are; mean squared flip is multiplied by the exposure too.
 
@@ -35,7 +35,9 @@ def prediction_points(measurements: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     values = predictors(measurements)
-    wide = values.pivot_table(index=CELL, columns="predictor", values="value", aggfunc="first", dropna=False, observed=True)
+    wide = values.pivot_table(
+        index=CELL, columns="predictor", values="value", aggfunc="first", dropna=False, observed=True
+    )
     size = criterion_values(measurements, SIZE).set_index(CELL)["value"]
     scale = _curvature_scale(measurements)
     for condition, matched in MATCHED.items():
@@ -65,7 +67,9 @@ def prediction_points(measurements: pd.DataFrame) -> pd.DataFrame:
         frame["status"] = rows.status.where(rows.status != "ok", np.where(present, "ok", "undefined")).astype(str)
         parts.append(frame)
     if not parts:
-        return pd.DataFrame(columns=[*CELL, "condition", "level", "exposure", "measured", "standard_error", "predicted", "status"])
+        return pd.DataFrame(
+            columns=[*CELL, "condition", "level", "exposure", "measured", "standard_error", "predicted", "status"]
+        )
     frame = pd.concat(parts, ignore_index=True)
     return frame[[*(c for c in frame.columns if c != "status"), "status"]]
 

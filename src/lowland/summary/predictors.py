@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lowland.measurements import MEASURES
 from lowland.summary.criteria import ACCURACY, CELL, Criterion, cells, criterion_values
 
 BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", "clean_accuracy", "clean_loss")
+_LABELS = {
+    "weight_bits": "bit width",
+    "clean_accuracy": "clean accuracy",
+    "clean_loss": "clean loss",
+    "loss": "loss (other rows)",
+}
 CLEAN_LOSS = Criterion("loss", "clean loss", "performance", "loss", "test", higher_is_better=False)
+
+
+def predictor_label(name: str) -> str:
+    """A predictor in words."""
+    base, _, rest = name.partition(" (")
+    label = _LABELS.get(base) or (MEASURES[base].label if base in MEASURES else base.replace("_", " "))
+    return f"{label} ({rest}" if rest else label
 
 
 def predictors(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +46,9 @@ def predictors(measurements: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(predictor=names)
     parts = [_single(measurements, rows[rows.reference == ""]), _pairs(measurements, rows[rows.reference != ""])]
     for name, criterion in (("clean_accuracy", ACCURACY), ("clean_loss", CLEAN_LOSS)):
-        parts.append(criterion_values(measurements, criterion).assign(predictor=name)[[*CELL, "predictor", "value", "status"]])
+        parts.append(
+            criterion_values(measurements, criterion).assign(predictor=name)[[*CELL, "predictor", "value", "status"]]
+        )
     every = cells(measurements)
     parts.append(every.assign(predictor="weight_bits", value=every.weight_bits.astype("float64"), status="ok"))
     frame = pd.concat([p for p in parts if len(p)], ignore_index=True)

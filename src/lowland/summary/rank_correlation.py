@@ -88,15 +88,17 @@ def coefficient(strata: list[Moments]) -> Array:
 
 def resampled_clusters(num_clusters: int, *, num_resamples: int, seed: int) -> Array:
     """Weights [1 + resamples, clusters]: the study as it is, then clusters drawn with replacement."""
-    drawn = np.random.default_rng(seed).multinomial(num_clusters, np.full(num_clusters, 1 / num_clusters), num_resamples)
+    drawn = np.random.default_rng(seed).multinomial(
+        num_clusters, np.full(num_clusters, 1 / num_clusters), num_resamples
+    )
     return np.concatenate([np.ones((1, num_clusters)), drawn.astype(np.float64)])
 
 
 def interval(coefficients: Array, *, num_clusters: int, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Interval of a correlation from its resamples: tanh(atanh r ± t(G − 1)·s), s the resamples' spread of atanh r.
+    """Interval of a correlation from its resamples: tanh(atanh r ± t(G - 1)·s), s the resamples' spread of atanh r.
 
     With 8 clusters the plain percentile interval excludes zero in up to 10 % of studies without any relation; this one
-    in 3.5–6.5 % over the same simulated studies (few or many strata, seeds alike or unlike), with the same power.
+    in 3.5 to 6.5 % over the same simulated studies (few or many strata, seeds alike or unlike), with the same power.
 
     Args:
         coefficients: [1 + resamples, ...]; the first is the study's own.

@@ -33,12 +33,12 @@ def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[st
         requirements: What is asked.
 
     Returns:
-        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``, ``met on the mean
-        only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with intervals; None where nothing
-        meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the requirement with the least to
-        spare), ``endurance`` (per disturbance, where the chosen or nearest configuration gives way), ``requirements``
-        (per requirement: how many meet it, who comes nearest, by how much it is missed) and ``nearest`` (the
-        configuration with the smallest worst shortfall; None where something meets).
+        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``,
+        ``met on the mean only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with
+        intervals; None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the
+        requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or nearest configuration
+        gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how much it is missed)
+        and ``nearest`` (the configuration with the smallest worst shortfall; None where something meets).
 
     Raises:
         LowlandError: A requirement about a condition or level that was not measured.
@@ -116,7 +116,11 @@ class _Choice:
     def _narrow(self, candidates: pd.Index) -> tuple[list[tuple[Any, ...]], list[str]]:
         """The configurations that no preference can tell apart, the choice first, and how it came to that."""
         gate = f"{len(candidates)} of {len(self.index)} configurations meet every requirement"
-        why = [f"{gate}." if self.demands else f"Nothing is required; all {len(candidates)} measured configurations compete."]
+        why = [
+            f"{gate}."
+            if self.demands
+            else f"Nothing is required; all {len(candidates)} measured configurations compete."
+        ]
         for criterion in self.preferences:
             rows = self.numbers[criterion.name].loc[candidates]
             best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
@@ -161,7 +165,9 @@ class _Choice:
 
     def _nearest(self) -> tuple[Any, ...] | None:
         """The configuration whose worst shortfall, relative to the threshold, is the smallest."""
-        relative = pd.DataFrame({p: -self._spare(c, t, "mean") / max(t, 1e-12) for p, c, t in self.demands}, index=self.index)
+        relative = pd.DataFrame(
+            {p: -self._spare(c, t, "mean") / max(t, 1e-12) for p, c, t in self.demands}, index=self.index
+        )
         complete = relative.dropna()
         return complete.clip(lower=0).max(axis=1).idxmin() if len(complete) else None
 
@@ -172,9 +178,7 @@ class _Choice:
         return "Each requirement is met by some configuration, but no configuration meets all of them."
 
     def _tightest(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
-        spares = {
-            p: (c, t, float(self._spare(c, t, "worst").loc[subject])) for p, c, t in self.demands
-        }
+        spares = {p: (c, t, float(self._spare(c, t, "worst").loc[subject])) for p, c, t in self.demands}
         known = {p: s for p, s in spares.items() if s[2] == s[2]}
         if not known:
             return None
@@ -200,7 +204,13 @@ class _Choice:
                 entry |= {"threshold": threshold, "met": "surely" if sure else "on the mean" if mean else "no"}
             numbers[criterion.name] = entry
         _, recipe, precision, method, bits = subject
-        return {"recipe": recipe, "precision": precision, "method": method, "weight_bits": int(bits), "numbers": numbers}
+        return {
+            "recipe": recipe,
+            "precision": precision,
+            "method": method,
+            "weight_bits": int(bits),
+            "numbers": numbers,
+        }
 
 
 def _check_measured(measurements: pd.DataFrame, demands: list[tuple[str, Criterion, float]]) -> None:

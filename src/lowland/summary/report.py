@@ -21,15 +21,15 @@ from lowland.summary.figures import (
     pareto_figure,
     prediction_figure,
     predictor_comparison,
-    predictor_label,
     ratio_heatmap,
     shift_curves,
 )
 from lowland.summary.findings import beyond_chance, extremes, grid_size, not_ok_counts, prediction_verdicts
 from lowland.summary.over_seeds import configurations
+from lowland.summary.predictors import predictor_label
 from lowland.summary.recommendation import NOTHING
 from lowland.summary.strips import strip
-from lowland.summary.style import Style
+from lowland.summary.style import DASH, MINUS, Style
 
 _METHODS = {
     "float": "32-bit floating point",
@@ -86,16 +86,20 @@ def render_report(
         for task, rows in measurements.groupby("task", sort=False)
     ]
     present = set(measurements.measure) - {"all"}
-    return _environment().get_template("report.html.j2").render(
-        tasks=tasks,
-        size=grid_size(measurements),
-        not_ok=not_ok_counts(measurements).to_dict("records"),
-        methods=[_METHODS[m] for m in dict.fromkeys(measurements.method)],
-        requirements=recommendation["requirements"],
-        glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
-        commands=commands,
-        plotly=Markup(get_plotlyjs()),  # the library's own text, once
-        figures=Markup(page.scripts()),  # JSON with every closing tag escaped
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            tasks=tasks,
+            size=grid_size(measurements),
+            not_ok=not_ok_counts(measurements).to_dict("records"),
+            methods=[_METHODS[m] for m in dict.fromkeys(measurements.method)],
+            requirements=recommendation["requirements"],
+            glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
+            commands=commands,
+            plotly=Markup(get_plotlyjs()),  # the library's own text, once
+            figures=Markup(page.scripts()),  # JSON with every closing tag escaped
+        )
     )
 
 
@@ -154,7 +158,9 @@ def _task(
             }
             for family, condition in disturbances
         ],
-        "shift": page.add(f"shift-{task}", shift_curves(measurements, style=style, recipe=recipe), linked=f"recipe-{task}")
+        "shift": page.add(
+            f"shift-{task}", shift_curves(measurements, style=style, recipe=recipe), linked=f"recipe-{task}"
+        )
         if (disturbed.family == "corruption").any()
         else "",
         "pareto": page.add(
@@ -176,7 +182,9 @@ def _task(
                 "scatter": page.add(
                     f"prediction-{task}-{condition}", prediction_figure(predictions, condition=condition, style=style)
                 ),
-                "comparison": page.add(f"comparison-{task}-{condition}", predictor_comparison(fits, condition=condition)),
+                "comparison": page.add(
+                    f"comparison-{task}-{condition}", predictor_comparison(fits, condition=condition)
+                ),
                 "ratio": page.add(f"ratio-{task}-{condition}", ratio_heatmap(fits, condition=condition, style=style)),
             }
             for condition in dict.fromkeys(predictions.condition)
@@ -194,6 +202,7 @@ def _task(
         "numbers": _numbers(subject) if subject else [],
         "figures": figures,
         "style": style,
+        "precisions": _precisions(measurements, style),
         "matrix": _matrix(measurements, style, subject),
         "size": grid_size(measurements),
         "extremes": extremes(correlations).to_dict("records"),
@@ -201,7 +210,9 @@ def _task(
         "descriptive": bool(len(correlations) and correlations.descriptive.any()),
         "left_out": int(correlations.num_not_ok.max()) if len(correlations) else 0,
         "verdicts": prediction_verdicts(fits) if len(fits) else [],
-        "not_positive": int((predictions.status.eq("ok") & ~(predictions.measured > 0)).sum()) if len(predictions) else 0,
+        "not_positive": int((predictions.status.eq("ok") & ~(predictions.measured > 0)).sum())
+        if len(predictions)
+        else 0,
     }
 
 
@@ -227,6 +238,12 @@ def _numbers(subject: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _precisions(measurements: pd.DataFrame, style: Style) -> list[dict[str, Any]]:
+    columns = ["precision", "method", "weight_bits", "activation_bits"]
+    found = measurements[columns].drop_duplicates("precision").set_index("precision").loc[list(style.precisions)]
+    return [row | {"how": _METHODS[row["method"]]} for row in found.reset_index().to_dict("records")]
+
+
 def _matrix(measurements: pd.DataFrame, style: Style, subject: Mapping[str, Any] | None) -> dict[str, Any]:
     """Clean accuracy of every configuration, recipes by precisions, with the size of each precision."""
     numbers = configurations(measurements, [ACCURACY, SIZE])
@@ -241,14 +258,14 @@ def _matrix(measurements: pd.DataFrame, style: Style, subject: Mapping[str, Any]
             mean = entry.mean if entry is not None else float("nan")
             row.append(
                 {
-                    "shown": "–" if mean != mean else f"{100 * mean:.1f}",
+                    "shown": DASH if mean != mean else f"{100 * mean:.1f}",
                     "half": "" if entry is None or entry.low != entry.low else f"{100 * (entry.high - entry.mean):.1f}",
                     "best": mean == best.get(precision),
                     "chosen": subject is not None and (recipe, precision) == (subject["recipe"], subject["precision"]),
                 }
             )
         rows.append((recipe, row))
-    heads = [(p, style.colours[p], "–" if sizes[p] != sizes[p] else f"{sizes[p]:,.0f}") for p in style.precisions]
+    heads = [(p, style.colours[p], DASH if sizes[p] != sizes[p] else f"{sizes[p]:,.0f}") for p in style.precisions]
     return {"heads": heads, "rows": rows}
 
 
@@ -263,8 +280,10 @@ def _environment() -> jinja2.Environment:
     environment.filters["predictor"] = predictor_label
     environment.filters["condition"] = condition_label
     environment.filters["display"] = lambda value, name: display(name, value)
-    environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", "−")
-    environment.filters["decimal"] = lambda value: "–" if value is None or value != value else f"{value:.2f}".replace("-", "−")
+    environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", MINUS)
+    environment.filters["decimal"] = lambda value: (
+        DASH if value is None or value != value else f"{value:.2f}".replace("-", MINUS)
+    )
     return environment
 
 

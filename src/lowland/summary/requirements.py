@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lowland.errors import LowlandError
 from lowland.summary.criteria import ACCURACY, SIZE, Criterion, condition_label
 
-Preference = Literal[
-    "size", "accuracy", "accuracy_under_noise", "accuracy_under_bit_errors", "accuracy_under_shift"
-]
+Preference = Literal["size", "accuracy", "accuracy_under_noise", "accuracy_under_bit_errors", "accuracy_under_shift"]
 
 
 class UnderNoise(BaseModel):
@@ -78,7 +76,14 @@ class Requirements(BaseModel):
             found.append(
                 (
                     f"minimum_accuracy_under_noise[{i}]",
-                    Criterion(f"accuracy_{noise.condition}_{noise.level:g}", label, "noise", "accuracy", noise.condition, noise.level),
+                    Criterion(
+                        f"accuracy_{noise.condition}_{noise.level:g}",
+                        label,
+                        "noise",
+                        "accuracy",
+                        noise.condition,
+                        noise.level,
+                    ),
                     noise.accuracy,
                 )
             )
@@ -87,7 +92,14 @@ class Requirements(BaseModel):
             found.append(
                 (
                     f"minimum_accuracy_under_bit_errors[{i}]",
-                    Criterion(f"accuracy_bit_error_rate_{bits.rate:g}", label, "bit_flip", "accuracy", "bit_error_rate", bits.rate),
+                    Criterion(
+                        f"accuracy_bit_error_rate_{bits.rate:g}",
+                        label,
+                        "bit_flip",
+                        "accuracy",
+                        "bit_error_rate",
+                        bits.rate,
+                    ),
                     bits.accuracy,
                 )
             )
@@ -118,8 +130,8 @@ class Requirements(BaseModel):
                 matching = [c for parameter, c, _ in self.demands() if parameter.startswith(f"minimum_{name}[")]
                 if not matching:
                     raise LowlandError(
-                        f"requirements.prefer names {name!r}, but requirements.minimum_{name} is empty; expected at least "
-                        f"one entry there that says at which strength"
+                        f"requirements.prefer names {name!r}, but requirements.minimum_{name} is empty; expected at "
+                        f"least one entry there that says at which strength"
                     )
                 found.append(matching[0])
         return found
@@ -160,4 +172,6 @@ def check_measurable(
 def _among(where: str, value: float, measured: Sequence[float]) -> None:
     if not any(abs(value - level) <= 1e-9 * abs(level) for level in measured):
         listed = ", ".join(f"{level:g}" for level in sorted(measured)) or "none"
-        raise LowlandError(f"{where} is {value:g}, which is not measured; expected one of {listed}, or add it to the study")
+        raise LowlandError(
+            f"{where} is {value:g}, which is not measured; expected one of {listed}, or add it to the study"
+        )

@@ -13,7 +13,7 @@ def strip(entry: Mapping[str, Any], *, higher_is_better: bool) -> str:
     """An inline SVG: bar = interval, dot = mean, upright line = what is required, shading = the side that is allowed.
 
     Args:
-        entry: ``mean``, ``low``, ``high`` (None where unknown) and, if something is required, ``threshold`` and ``met``.
+        entry: ``mean``, ``low``, ``high`` (None where unknown); if something is required, ``threshold`` and ``met``.
         higher_is_better: Which side of the threshold is allowed.
     """
     points = [entry[key] for key in ("mean", "low", "high", "threshold") if entry.get(key) is not None]

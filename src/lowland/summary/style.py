@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,6 +11,8 @@ import plotly.graph_objects as go
 
 INK, MUTED, FAINT, RULE, PAPER = "#1d2433", "#5b6474", "#9aa2b1", "#e4e7ec", "#ffffff"
 ACCENT = "#b3261e"
+# Typographic signs by name: some look like others in code.
+MINUS, TIMES, DASH = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 # One hue per method (blue against orange survives every common colour blindness), darker with more bits.
 _RAMPS = {
@@ -21,10 +24,27 @@ _RAMPS = {
 _DASHES = {"float": "solid", "qat": "solid", "ptq": "5px,3px", "dynamic": "1px,3px"}
 # Neighbours in a grid are often two strengths of one recipe: full and open twins of one shape stand together.
 _MARKERS = (
-    "circle", "square", "square-open", "triangle-up", "triangle-up-open", "diamond", "diamond-open", "cross",
-    "cross-open", "star", "star-open", "pentagon", "pentagon-open", "hexagon", "hexagon-open", "triangle-down",
-    "triangle-down-open", "hourglass", "hourglass-open", "bowtie",
-)  # fmt: skip
+    "circle",
+    "square",
+    "square-open",
+    "triangle-up",
+    "triangle-up-open",
+    "diamond",
+    "diamond-open",
+    "cross",
+    "cross-open",
+    "star",
+    "star-open",
+    "pentagon",
+    "pentagon-open",
+    "hexagon",
+    "hexagon-open",
+    "triangle-down",
+    "triangle-down-open",
+    "hourglass",
+    "hourglass-open",
+    "bowtie",
+)
 DIVERGING = [[0.0, "#6a2c85"], [0.25, "#b99bc9"], [0.5, "#f8f8f8"], [0.75, "#97cba1"], [1.0, "#17683a"]]
 
 
@@ -52,7 +72,8 @@ class Style:
         found = measurements[["precision", "method", "weight_bits", "activation_bits"]].drop_duplicates("precision")
         order = {method: i for i, method in enumerate(_RAMPS)}
         rows = sorted(
-            found.itertuples(index=False), key=lambda r: (order[r.method], -r.weight_bits, -r.activation_bits, r.precision)
+            found.itertuples(index=False),
+            key=lambda r: (order[r.method], -r.weight_bits, -r.activation_bits, r.precision),
         )
         recipes = tuple(dict.fromkeys(measurements.recipe))
         return cls(
@@ -102,7 +123,12 @@ def figure(*, height: int, x_title: str = "", y_title: str = "") -> go.Figure:
         paper_bgcolor=PAPER,
         plot_bgcolor=PAPER,
         font={"family": FONT, "size": 13, "color": INK},
-        hoverlabel={"bgcolor": PAPER, "bordercolor": FAINT, "font": {"family": FONT, "size": 12.5, "color": INK}, "align": "left"},
+        hoverlabel={
+            "bgcolor": PAPER,
+            "bordercolor": FAINT,
+            "font": {"family": FONT, "size": 12.5, "color": INK},
+            "align": "left",
+        },
         hovermode="closest",
         showlegend=False,
         dragmode=False,
@@ -114,10 +140,10 @@ def figure(*, height: int, x_title: str = "", y_title: str = "") -> go.Figure:
     return empty
 
 
-def menu(buttons: list[dict[str, object]], *, active: int = 0) -> dict[str, object]:
+def menu(buttons: Sequence[Mapping[str, object]], *, active: int = 0) -> dict[str, object]:
     """A drop-down list above the plot, at its left edge."""
     return {
-        "buttons": buttons,
+        "buttons": list(buttons),
         "active": active,
         "type": "dropdown",
         "direction": "down",

@@ -38,6 +38,7 @@ FEATURES = (
 )
 CLASSES = ("g", "q", "w", "z", "t")
 NOMINAL = "nominal"
+SHIFTED = ("high_pt", "pileup", "smeared")
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 Count = Annotated[int, Field(ge=1)]
@@ -64,6 +65,7 @@ class Jets(Task):
 
     def __init__(self, options: JetsOptions) -> None:
         self.options = options
+        self.shifted_sets = SHIFTED if options.source == "file" else ()
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Columns, finite features, known labels and at least two jets a class in every set."""
@@ -71,6 +73,11 @@ class Jets(Task):
             raise LowlandError(f"{origin}: column 'set' is missing; expected it to name the nominal and shifted sets")
         if NOMINAL not in set(raw["set"]):
             raise LowlandError(f"{origin}: column 'set' never says {NOMINAL!r}; these rows are the training data")
+        for name in self.shifted_sets:
+            if name not in set(raw["set"]):
+                raise LowlandError(
+                    f"{origin}: column 'set' never says {name!r}; expected {', '.join(SHIFTED)} beside {NOMINAL}"
+                )
         for name, part in raw.groupby("set", sort=False):
             check_table(part, features=FEATURES, label="label", classes=CLASSES, origin=f"{origin} (set {name!r})")
 

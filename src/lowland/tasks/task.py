@@ -69,9 +69,15 @@ class Splits:
 
 
 class Task(ABC):
-    """A problem to deploy for: its data, network, loss and headline score."""
+    """A problem to deploy for: its data, network, loss and headline score.
+
+    Attributes:
+        score_name: The headline score, a measure of the long table.
+        shifted_sets: Names of the naturally shifted test sets that its data hold.
+    """
 
     score_name: str
+    shifted_sets: tuple[str, ...]
 
     @abstractmethod
     def check(self, raw: pd.DataFrame, origin: str) -> None:

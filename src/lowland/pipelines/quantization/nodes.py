@@ -80,11 +80,12 @@ def fine_tune_quantized(
         options=fine_tuning,
         key=(run.task, run.number, "fine-tuning"),
     )
+    curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
     if result.status != "ok":
         diverged = StoredModel(trained.network, result.status)
-        return diverged, result.curves, unavailable(cell, "performance", result.status)
+        return diverged, curves, unavailable(cell, "performance", result.status)
     model, rows = _deployed(cell, problem, splits, result.network.cpu())
-    return model, result.curves, rows
+    return model, curves, rows
 
 
 def _calibrated(network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits) -> nn.Module:

@@ -27,4 +27,5 @@ def train_float(
         options=options,
         key=(run.task, run.number),
     )
-    return StoredModel(result.network.cpu(), result.status), result.curves
+    curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")
+    return StoredModel(result.network.cpu(), result.status), curves

@@ -1,15 +1,10 @@
 """The report's figures: functions of tables that return Plotly figures."""
 
+from lowland.summary.figures.correlation_map import correlation_heatmap
 from lowland.summary.figures.curves import accuracy_curves, shift_curves
 from lowland.summary.figures.front import pareto_figure
 from lowland.summary.figures.learning import learning_figure
-from lowland.summary.figures.relations import (
-    correlation_heatmap,
-    prediction_figure,
-    predictor_comparison,
-    predictor_label,
-    ratio_heatmap,
-)
+from lowland.summary.figures.prediction import prediction_figure, predictor_comparison, ratio_heatmap
 
 __all__ = [
     "accuracy_curves",
@@ -18,7 +13,6 @@ __all__ = [
     "pareto_figure",
     "prediction_figure",
     "predictor_comparison",
-    "predictor_label",
     "ratio_heatmap",
     "shift_curves",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.criteria import CONFIGURATION, Criterion, condition_label, criterion_values, measured_levels
+from lowland.summary.criteria import CONFIGURATION, condition_label, measured_levels
 from lowland.summary.over_seeds import over_seeds
 from lowland.summary.style import MUTED, Style, figure, menu, spread, transparent
 
@@ -31,7 +32,7 @@ def accuracy_curves(
 ) -> go.Figure:
     """Accuracy against the strength of one disturbance, per precision, for a recipe to choose.
 
-    Lines are means over the seeds, bands their 95 % t-intervals; the leftmost point is the undisturbed test set.
+    Lines are means over the seeds, whiskers their 95 % t-intervals; the leftmost point is the undisturbed test set.
     Float networks appear under bit flips with the bits of their float32 words.
 
     Args:
@@ -50,7 +51,9 @@ def accuracy_curves(
     else:
         positions = [0.0, *levels]
     title = _AXES.get(condition, f"{condition_label(condition)}, per cent")
-    axis = _Axis(title, levels, positions, ["none", *(_rate(v) if condition == "bit_error_rate" else f"{v:g}" for v in levels)])
+    axis = _Axis(
+        title, levels, positions, ["none", *(_rate(v) if condition == "bit_error_rate" else f"{v:g}" for v in levels)]
+    )
     columns = [("performance", "test", None), *((family, condition, level) for level in levels)]
     return _curves(measurements, columns, axis, style, recipe)
 
@@ -60,7 +63,10 @@ def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None
     rows = measurements[(measurements.family == "corruption") & (measurements.measure == "accuracy")]
     sets = list(dict.fromkeys(rows.condition))
     axis = _Axis(
-        "data set", [0.0] * len(sets), [float(i) for i in range(len(sets) + 1)], ["test", *map(condition_label, sets)]
+        "data set",
+        [0.0] * len(sets),
+        [float(i) for i in range(len(sets) + 1)],
+        ["test", *(condition_label(name).replace(" ", "<br>") for name in sets)],
     )
     columns = [("performance", "test", None), *(("corruption", name, None) for name in sets)]
     return _curves(measurements, columns, axis, style, recipe)
@@ -68,21 +74,27 @@ def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None
 
 def _curves(
     measurements: pd.DataFrame,
-    columns: list[tuple[str, str, float | None]],
+    columns: Sequence[tuple[str, str, float | None]],
     axis: _Axis,
     style: Style,
     recipe: str | None,
 ) -> go.Figure:
+    accuracies = measurements[(measurements.measure == "accuracy") & (measurements.target == "")]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
-        criterion = Criterion("", "", family, "accuracy", condition, level)
-        values = over_seeds(criterion_values(measurements, criterion), by=CONFIGURATION)
-        parts.append(values.assign(position=position, label=label))
-    table = pd.concat(parts)
+        here = accuracies[
+            (accuracies.family == family) & accuracies.condition.isin([condition, f"ieee754_{condition}"])
+        ]
+        at = here if level is None else here[np.isclose(here.level, level, rtol=1e-9, atol=0)]
+        parts.append(at.assign(position=position, label=label))
+    table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"])
     first = recipe if recipe in style.recipes else style.recipes[0]
     fig = figure(height=430, x_title=axis.title, y_title="accuracy")
     width = (axis.positions[-1] - axis.positions[0]) or 1.0
     low, high = float(np.nanmin(table["mean"])), float(np.nanmax(table["mean"]))
+    # Side by side by a hair, so that the whiskers of close lines can be told apart.
+    count = len(style.precisions)
+    sideways = {p: 0.006 * (i - (count - 1) / 2) for i, p in enumerate(style.precisions)}
     owners: list[str] = []
     for name in style.recipes:
         ends = []
@@ -92,37 +104,38 @@ def _curves(
             if len(shown) < 2:
                 continue
             colour = style.colours[precision]
-            visible = name == first
-            banded = shown[shown.low.notna()]
-            fig.add_scatter(
-                x=[*banded.position, *banded.position[::-1]],
-                y=[*banded.high.round(5), *banded.low.round(5)[::-1]],
-                mode="none",
-                fill="toself",
-                fillcolor=transparent(colour, 0.10),
-                hoverinfo="skip",
-                visible=visible,
-            )
             hover = [
                 f"<b>{precision}</b>, {name}<br>{axis.title}: {label}<br>accuracy {mean:.3f}"
                 + (f" [{lo:.3f}, {hi:.3f}]" if lo == lo else "")
                 for label, mean, lo, hi in zip(shown.label, shown["mean"], shown.low, shown.high, strict=True)
             ]
             fig.add_scatter(
-                x=list(shown.position),
+                x=[round(p + sideways[precision] * width, 5) for p in shown.position],
                 y=list(shown["mean"].round(5)),
+                error_y={
+                    "type": "data",
+                    "array": list((shown.high - shown["mean"]).fillna(0).round(5)),
+                    "thickness": 1,
+                    "width": 0,
+                    "color": transparent(colour, 0.4),
+                },
                 mode="lines+markers",
                 line={"color": colour, "width": 2, "dash": style.dashes[precision]},
-                marker={"symbol": style.markers[name], "size": 7, "color": colour, "line": {"width": 1.5, "color": colour}},
+                marker={
+                    "symbol": style.markers[name],
+                    "size": 7,
+                    "color": colour,
+                    "line": {"width": 1.5, "color": colour},
+                },
                 text=hover,
                 hoverinfo="text",
-                visible=visible,
+                visible=name == first,
             )
-            owners += [name, name]
+            owners.append(name)
             ends.append((precision, float(shown["mean"].iloc[-1]), colour))
         heights = spread([end for _, end, _ in ends], gap=0.052 * (high - low or 1.0))
         fig.add_scatter(
-            x=[axis.positions[-1] + 0.025 * width] * len(ends),
+            x=[axis.positions[-1] + 0.03 * width] * len(ends),
             y=heights,
             mode="text",
             text=[f"<b>{precision}</b>" for precision, *_ in ends],
@@ -139,7 +152,11 @@ def _curves(
     ]
     room = 0.06 * (high - low or 1.0)
     fig.update_layout(updatemenus=[menu(buttons, active=style.recipes.index(first))], margin={"t": 54, "r": 58})
-    fig.update_xaxes(tickvals=axis.positions, ticktext=axis.labels, range=[axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.02 * width])
+    fig.update_xaxes(
+        tickvals=axis.positions,
+        ticktext=axis.labels,
+        range=[axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.04 * width],
+    )
     fig.update_yaxes(tickformat=".0%", range=[low - room, high + room])
     fig.update_layout(yaxis_title_font_color=MUTED)
     return fig

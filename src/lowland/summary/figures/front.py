@@ -43,17 +43,15 @@ def pareto_figure(
             for standing, group in rows[rows.precision == precision].groupby("standing", sort=False):
                 fig.add_trace(_markers(group, str(standing), precision, style, visible=name == first))
                 owners.append(name)
-        ringed = rows[[(r, p) == chosen for r, p in zip(rows.recipe, rows.precision, strict=True)]]
+        ringed = rows[[cell == chosen for cell in zip(rows.recipe, rows.precision, strict=True)]]
         if len(ringed):
             fig.add_scatter(
                 x=_places(ringed, style),
                 y=list(ringed.robust.round(5)),
-                mode="markers+text",
-                marker={"symbol": "circle-open", "size": 21, "color": ACCENT, "line": {"width": 2}},
-                text=["<b>recommended</b>"],
-                textposition="top center",
-                textfont={"color": ACCENT, "size": 12.5},
+                mode="markers",
+                marker={"symbol": "circle-open", "size": 22, "color": ACCENT, "line": {"width": 2}},
                 hoverinfo="skip",
+                showlegend=False,
                 visible=name == first,
             )
             owners.append(name)
@@ -74,7 +72,7 @@ def pareto_figure(
             "method": "update",
             "args": [
                 {"visible": [owner == name for owner in owners] + [True] * count},
-                {"annotations": _cluster_labels(pareto[pareto.robustness == name], style)},
+                {"annotations": _labels(pareto[pareto.robustness == name], style, chosen)},
             ],
         }
         for name in names
@@ -83,14 +81,20 @@ def pareto_figure(
     ticks = _ticks(sizes)
     fig.update_layout(
         updatemenus=[menu(buttons, active=names.index(first))],
-        annotations=_cluster_labels(pareto[pareto.robustness == first], style),
+        annotations=_labels(pareto[pareto.robustness == first], style, chosen),
         margin={"t": 54},
         showlegend=True,
         legend={
-            "orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "font": {"size": 12, "color": MUTED},
-            "itemclick": False, "itemdoubleclick": False, "title": {"text": ""},
+            "orientation": "h",
+            "x": 0,
+            "y": -0.16,
+            "yanchor": "top",
+            "font": {"size": 12, "color": MUTED},
+            "itemclick": False,
+            "itemdoubleclick": False,
+            "title": {"text": ""},
         },
-    )  # fmt: skip
+    )
     fig.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{v:,.0f}" for v in ticks])
     fig.update_yaxes(tickformat=".0%")
     return fig
@@ -100,23 +104,31 @@ def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *
     strength = {"front": 1.0, "near": 0.55}.get(standing, 0.2)
     colour = transparent(style.colours[precision], strength)
     hover = [
-        f"<b>{row.recipe}, {row.precision}</b><br>{row.label} {row.robust:.3f}{_interval(row.robust_low, row.robust_high)}<br>"
-        f"clean accuracy {row.accuracy:.3f}{_interval(row.accuracy_low, row.accuracy_high)}<br>size {row.size:,.0f} bits<br>"
-        f"{_WORDS[standing]}" + (f"<br>beaten by {row.dominated_by}" if row.dominated_by else "")
+        f"<b>{row.recipe}, {row.precision}</b><br>"
+        f"{row.label} {row.robust:.3f}{_interval(row.robust_low, row.robust_high)}<br>"
+        f"clean accuracy {row.accuracy:.3f}{_interval(row.accuracy_low, row.accuracy_high)}<br>"
+        f"size {row.size:,.0f} bits<br>{_WORDS[standing]}"
+        + (f"<br>beaten by {row.dominated_by}" if row.dominated_by else "")
         for row in group.itertuples()
     ]
     error = None
     if standing == "front":
         error = {
-            "type": "data", "symmetric": True, "array": list((group.robust_high - group.robust).fillna(0).round(5)),
-            "thickness": 1, "width": 0, "color": transparent(style.colours[precision], 0.6),
-        }  # fmt: skip
+            "type": "data",
+            "symmetric": True,
+            "array": list((group.robust_high - group.robust).fillna(0).round(5)),
+            "thickness": 1,
+            "width": 0,
+            "color": transparent(style.colours[precision], 0.6),
+        }
     return go.Scatter(
         x=_places(group, style),
         y=list(group.robust.round(5)),
         mode="markers",
         marker={
-            "symbol": [style.markers[r] for r in group.recipe], "size": 11 if standing == "front" else 8.5, "color": colour,
+            "symbol": [style.markers[r] for r in group.recipe],
+            "size": 11 if standing == "front" else 8.5,
+            "color": colour,
             "line": {"width": 1.6, "color": colour},
         },
         error_y=error,
@@ -124,7 +136,7 @@ def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *
         hoverinfo="text",
         visible=visible,
         showlegend=False,
-    )  # fmt: skip
+    )
 
 
 def _places(rows: pd.DataFrame, style: Style) -> list[float]:
@@ -137,8 +149,8 @@ def _beside(recipe: str, method: str, size: float, style: Style) -> float:
     return round(size * 2 ** (0.17 * share + _SIDE.get(method, 0.0)), 1)
 
 
-def _cluster_labels(rows: pd.DataFrame, style: Style) -> list[dict[str, object]]:
-    """The name of each precision above its cluster."""
+def _labels(rows: pd.DataFrame, style: Style, chosen: tuple[str, str] | None) -> list[dict[str, object]]:
+    """The name of each precision below its cluster, and the recommended configuration by its ring."""
     labels: list[dict[str, object]] = []
     for precision in style.precisions:
         cluster = rows[(rows.precision == precision) & rows.robust.notna()]
@@ -152,6 +164,24 @@ def _cluster_labels(rows: pd.DataFrame, style: Style) -> list[dict[str, object]]
                 "text": f"<b>{precision}</b>",
                 "showarrow": False,
                 "font": {"color": style.colours[precision], "size": 12.5},
+            }
+        )
+    ringed = rows[[cell == chosen for cell in zip(rows.recipe, rows.precision, strict=True)]]
+    for x, y in zip(_places(ringed, style), ringed.robust, strict=True):
+        labels.append(
+            {
+                "x": math.log10(x),
+                "y": float(y),
+                "text": "recommended",
+                "showarrow": True,
+                "arrowhead": 0,
+                "arrowwidth": 1.2,
+                "arrowcolor": ACCENT,
+                "standoff": 12,
+                "ax": -58,
+                "ay": -62,
+                "font": {"color": ACCENT, "size": 13},
+                "bgcolor": "rgba(255,255,255,0.85)",
             }
         )
     return labels

@@ -1,0 +1,1 @@
+"""From the long table to correlations, a Pareto front, a recommendation and the report."""

@@ -1,0 +1,24 @@
+"""Shared by all tests: quick ones run first, and Chromium is found or the browser tests say why they are skipped."""
+
+import shutil
+
+import pytest
+
+SLOW_LAST = ("dvc", "dask", "browser")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items):
+    def speed(item):
+        return max((place for place, mark in enumerate(SLOW_LAST, 1) if item.get_closest_marker(mark)), default=0)
+
+    items.sort(key=speed)  # stable: otherwise the order of the files
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of the browser that playwright drives."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")

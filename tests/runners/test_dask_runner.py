@@ -1,0 +1,113 @@
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lowland.errors import LowlandError
+from lowland.runners import DaskRunner, GridRunError, GridRunner, dask_runner
+from tests.runners import toy
+
+ROOT = Path(__file__).resolve().parents[2]
+CELLS = {"a": {}, "b": {}, "c": {}}
+
+pytestmark = pytest.mark.dask
+
+
+def run(runner, folder, cells):
+    runner.run(toy.study(list(cells)), toy.catalog(folder, cells))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("expected")
+    run(GridRunner(max_workers=1), folder, CELLS)
+    return toy.results(folder)
+
+
+@contextmanager
+def started(*arguments, folder):
+    """A dask command until the block ends."""
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", *arguments],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def cluster(folder, workers):
+    """A scheduler on loopback with workers: its address and their processes."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with ExitStack() as stack:
+        stack.enter_context(started("scheduler", "--host", address, "--no-dashboard", folder=folder))
+        command = ("worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny", "--host", "127.0.0.1")
+        yield address, [stack.enter_context(started(*command, folder=folder)) for _ in range(workers)]
+
+
+def free_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def test_a_local_cluster_of_two_processes_gives_the_same_bytes(tmp_path, expected):
+    run(DaskRunner(max_workers=2), tmp_path, CELLS)
+    assert toy.results(tmp_path) == expected
+    assert pd.read_parquet(tmp_path / "timings.parquet")["seconds"].gt(0).all()
+
+
+def test_a_failed_node_on_a_cluster_blocks_its_descendants_only(tmp_path):
+    with pytest.raises(GridRunError, match=r"1 failed \(b\.square\), 1 skipped, 7 done") as caught:
+        run(DaskRunner(max_workers=1), tmp_path, CELLS | {"b": {"fails": True}})
+    assert caught.value.failed == {"b.square": "UnpicklableError: boom b"}
+
+
+def test_a_worker_of_an_external_scheduler_may_die(tmp_path, expected):
+    cells = {name: {"seconds": 1.5} for name in CELLS}
+    data = tmp_path / "data"
+    with cluster(tmp_path, workers=2) as (address, workers):
+
+        def kill_one_when_both_are_busy():
+            while sum((data / f"{name}.tried").exists() for name in cells) < 2:
+                time.sleep(0.02)
+            workers[0].kill()
+
+        killer = threading.Thread(target=kill_one_when_both_are_busy)
+        killer.start()
+        run(DaskRunner(address=address), data, cells)
+        killer.join()
+        assert workers[0].wait(timeout=10) == -9
+        assert workers[1].poll() is None
+    assert toy.results(data) == expected
+    assert sum(int(path.read_text()) for path in data.glob("*.tried")) == len(cells) + 1
+
+
+def test_no_scheduler_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(dask_runner, "CONNECT_SECONDS", 0.5)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with pytest.raises(LowlandError, match=f"address is {address}: no Dask scheduler answers there"):
+        run(DaskRunner(address=address), tmp_path, CELLS)
+
+
+def test_a_scheduler_without_workers_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(dask_runner, "FIRST_WORKER_SECONDS", 0.5)
+    with (
+        cluster(tmp_path, workers=0) as (address, _),
+        pytest.raises(LowlandError, match=r"the scheduler has no workers after 0 s; start some with `dask worker"),
+    ):
+        run(DaskRunner(address=address), tmp_path / "data", CELLS)

@@ -1,0 +1,70 @@
+import copy
+
+import pytest
+
+from lowland import grid
+from lowland.config import validate
+from lowland.errors import LowlandError
+
+
+@pytest.fixture(scope="module")
+def good():
+    return grid.default_parameters()
+
+
+def changed(good, path, value):
+    raw = copy.deepcopy(good)
+    *branches, leaf = path.split("/")
+    here = raw
+    for branch in branches:
+        here = here[branch]
+    here[leaf] = value
+    return raw
+
+
+def test_the_committed_parameters_are_valid(good):
+    study = validate(good)
+    assert len(study.recipes) >= 8 and len(study.precisions) == 7 and len(study.seeds) == 3
+
+
+@pytest.mark.parametrize(
+    "path, value, message",
+    [
+        ("recipes/plain", {"kind": "plane"}, r"recipes\.plain.*'plane'.*'jacobian'"),
+        ("recipes/jacobian_1e-2", {"kind": "jacobian", "weight": -1}, r"recipes\.jacobian_1e-2.*weight: got -1"),
+        ("tasks/jets/kind", "jest", r"tasks\.jets.*got 'jest'"),
+        ("precisions/qat8", {"method": "qta", "weight_bits": 8, "activation_bits": 8}, r"precisions\.qat8.*'qta'"),
+        ("precisions/qat8", {"method": "qat", "weight_bits": 0, "activation_bits": 8}, r"precisions\.qat8.*0"),
+        ("precisions/qat8", {"method": "qat", "weight_bits": 1, "activation_bits": 8}, r"precisions\.qat8.*1"),
+        ("precisions/qat8", {"method": "ptq", "weight_bits": 33, "activation_bits": 8}, r"precisions\.qat8.*33"),
+        ("precisions", {}, r"parameter precisions is empty; expected at least one entry"),
+        ("recipes", {}, r"parameter recipes is empty"),
+        ("seeds", {}, r"parameter seeds is empty"),
+        ("tasks", {}, r"parameter tasks is empty"),
+        ("seeds", {"pairs": 0}, r"parameter seeds\.pairs: got 'pairs'"),
+        ("seeds", {"s.0": 0}, r"got 's\.0'; a name must start"),
+        ("training/epochs", 0, r"training\.epochs: got 0"),
+        ("training/learning_rate", -0.1, r"training\.learning_rate: got -0\.1"),
+        ("training/epoch", 3, r"parameter training\.epoch is not known; check its spelling"),
+        ("input_noise/levels", [120], r"input_noise\.levels\.0: got 120"),
+        ("input_noise/kinds", ["poisson"], r"input_noise\.kinds\.0: got 'poisson'"),
+        ("bit_flips/bit_error_rates", [2.0], r"bit_flips\.bit_error_rates\.0: got 2\.0"),
+    ],
+)
+def test_a_wrong_parameter_is_one_line_that_names_it(good, path, value, message):
+    with pytest.raises(LowlandError, match=message) as caught:
+        validate(changed(good, path, value))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_a_missing_parameter_is_named(good):
+    raw = copy.deepcopy(good)
+    del raw["training"]["epochs"]
+    with pytest.raises(LowlandError, match=r"parameter training\.epochs is missing"):
+        validate(raw)
+
+
+def test_requirements_about_what_is_not_measured_are_refused_at_once(good):
+    demand = {"minimum_accuracy_under_noise": [{"condition": "gaussian", "level": 7, "accuracy": 0.5}]}
+    with pytest.raises(LowlandError, match=r"level is 7, which is not measured; expected one of 5, 10"):
+        validate(changed(good, "requirements", demand))

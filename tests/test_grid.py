@@ -1,0 +1,33 @@
+from kedro.pipeline import Node, Pipeline
+
+from lowland import grid
+
+
+def test_cells_are_the_cross_product_in_a_stable_order():
+    study = grid.Grid(grid.validate(grid.default_parameters()))
+    ids = [cell.id for cell in study.cells]
+    assert len(ids) == len(set(ids)) == len(study.tasks) * len(study.recipes) * len(study.seeds) * len(study.precisions)
+    assert ids[0] == "jets.plain.s0.fp32" and ids[1] == "jets.plain.s0.qat8"
+
+
+def test_every_node_can_learn_its_cell_from_the_added_parameters():
+    study = grid.Grid(grid.validate(grid.default_parameters()))
+    added = study.added_parameters()
+    for cell in study.cells:
+        here = added["cells"][cell.task][cell.recipe][cell.seed][cell.precision]
+        assert grid.Cell.model_validate(here) == cell
+    group = added["groups"]["jets"]["plain"]["qat8"]["cells"]
+    assert [cell["seed"] for cell in group] == list(study.seeds)
+    assert len(added["everything"]["cells"]) == len(study.cells)
+
+
+def add(a, b):
+    return a + b
+
+
+def test_place_prefixes_names_and_wires_what_comes_from_outside():
+    template = Pipeline([Node(add, ["params:option", "table"], "result", name="add")])
+    placed = grid.place(template, "jets.plain", parameters={"option": "options.add"}, table="jets.table")
+    (node,) = placed.nodes
+    assert node.inputs == ["params:options.add", "jets.table"]
+    assert node.outputs == ["jets.plain.result"] and node.name == "jets.plain.add"

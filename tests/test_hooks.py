@@ -1,0 +1,108 @@
+"""A bad run is refused before it deletes or computes anything."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
+
+from lowland import grid
+from lowland.datasets import TableDataset
+from lowland.errors import LowlandError
+from lowland.hooks import SELECTIONS, RunGuard
+from lowland.tasks.jets import CLASSES, FEATURES
+
+
+def first(raw):
+    return raw
+
+
+PIPELINE = Pipeline(
+    [
+        Node(first, ["jets.raw"], "jets.measured", name="measure", tags=["landscape"]),
+        Node(first, ["jets.measured"], "jets.table", name="gather", tags=["summary", "gather"]),
+    ]
+)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project folder with raw data, and the results of an earlier run."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/code.py").write_text("x = 1\n")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(80, 16)).astype("float32"), columns=FEATURES)
+    names = np.repeat(["nominal", "high_pt", "pileup", "smeared"], 20)
+    frame = frame.assign(label=[CLASSES[i % 5] for i in range(80)], set=names)
+    files = {name: tmp_path / "data" / f"{name}.parquet" for name in ("raw", "measured", "table")}
+    catalog = DataCatalog({f"jets.{name}": TableDataset(filepath=str(file)) for name, file in files.items()})
+    for name in files:
+        catalog.save(f"jets.{name}", frame)
+    grid.set_parameters(grid.default_parameters())
+    return tmp_path, catalog, files
+
+
+def ask(project, *, resume=False, **selection):
+    root, catalog, _ = project
+    parameters = dict.fromkeys(SELECTIONS) | selection
+    RunGuard().before_pipeline_run(
+        parameters | {"project_path": str(root), "env": None, "only_missing_outputs": resume}, PIPELINE, catalog
+    )
+
+
+def test_a_full_run_starts_from_a_clean_table(project):
+    ask(project)
+    _, _, files = project
+    assert files["raw"].exists() and not files["measured"].exists() and not files["table"].exists()
+
+
+def test_a_part_of_the_study_deletes_nothing(project):
+    ask(project, tags=("landscape",))
+    assert all(file.exists() for file in project[2].values())
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda f: f.unlink(), r"raw\.parquet: the file is missing"),
+        (lambda f: f.write_bytes(f.read_bytes()[:2000]), r"raw\.parquet: cannot be read .*expected a complete Parquet"),
+        (lambda f: pd.read_parquet(f).drop(columns="zlogz").to_parquet(f), "column 'zlogz' is missing"),
+        (lambda f: pd.read_parquet(f).assign(zlogz=np.nan).to_parquet(f), "column 'zlogz' has 20 NaN"),
+        (lambda f: pd.read_parquet(f).query("label != 't'").to_parquet(f), "class 't' has 0 rows"),
+    ],
+)
+def test_bad_data_are_one_line_and_nothing_is_deleted(project, damage, message):
+    damage(project[2]["raw"])
+    with pytest.raises(LowlandError, match=message) as caught:
+        ask(project)
+    assert "\n" not in str(caught.value)
+    assert project[2]["measured"].exists() and project[2]["table"].exists()
+
+
+def test_resuming_the_same_run_is_allowed_and_refreshes_what_was_gathered(project):
+    ask(project)
+    _, catalog, files = project
+    catalog.save("jets.table", pd.DataFrame({"made": ["while a cell was missing"]}))
+    ask(project, resume=True)
+    assert not files["table"].exists()
+
+
+def test_resuming_a_complete_run_leaves_everything(project):
+    ask(project)
+    root, catalog, files = project
+    for name in ("measured", "table"):
+        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
+    ask(project, resume=True)
+    assert files["table"].exists() and files["measured"].exists()
+
+
+def test_resuming_after_a_change_is_refused(project):
+    ask(project)
+    (project[0] / "src/code.py").write_text("x = 2\n")
+    with pytest.raises(LowlandError, match="parameters, data or code changed since the run to resume"):
+        ask(project, resume=True)
+
+
+def test_resuming_what_never_ran_is_refused(project):
+    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+        ask(project, resume=True)
