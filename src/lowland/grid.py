@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
@@ -113,9 +114,10 @@ def current() -> Grid:
 
 
 def default_parameters() -> dict[str, Any]:
-    """The parameters as Kedro reads them from the project's ``conf`` folder."""
+    """The parameters as Kedro reads them from the project's ``conf`` folder (and ``KEDRO_ENV``)."""
     root = Path(__file__).resolve().parents[2]
-    loader = OmegaConfigLoader(conf_source=str(root / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS)
+    conf = str(root / settings.CONF_SOURCE)
+    loader = OmegaConfigLoader(conf_source=conf, env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
     return dict(loader["parameters"])
 
 

@@ -46,12 +46,12 @@ def test_standard_error_matches_the_spread_over_samples():
     draws = torch.Generator().manual_seed(6)
     mixing = torch.randn(5, 5, generator=draws)
     estimates = []
-    for _ in range(100):
+    for _ in range(50):
         first = torch.randn(400, 5, generator=draws)
         estimates.append(linear_cka(first, first @ mixing + 2 * torch.randn(400, 5, generator=draws)))
     spread = torch.tensor([e.value for e in estimates]).std().item()
     errors = torch.tensor([e.standard_error for e in estimates]).mean().item()
-    assert errors == pytest.approx(spread, rel=0.25)
+    assert errors == pytest.approx(spread, rel=0.35)
 
 
 def test_features_of_any_shape(features):

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowland.quantization.codes import code_range, signed_width, smallest_dtype
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=8))
 def test_signed_width_is_the_smallest_that_holds_all_codes(codes: list[int]) -> None:
     bits = signed_width(torch.tensor(codes))

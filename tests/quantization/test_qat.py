@@ -79,11 +79,11 @@ def test_the_network_may_keep_its_layers_in_an_attribute() -> None:
 
 def test_all_scales_but_the_inputs_are_trained() -> None:
     network = twin(4)
-    before = {name: float(network.threshold(name)) for name in network.bits}
+    before = {name: network.threshold(name).item() for name in network.bits}
     inputs, targets = rows(256)
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], 0.01)
     losses = [step(network, inputs, targets, optimizer) for _ in range(30)]
-    moved = {name for name in network.bits if float(network.threshold(name)) != before[name]}
+    moved = {name for name in network.bits if network.threshold(name).item() != before[name]}
     assert moved == set(network.bits) - {"input"}
     assert losses[-1] < 0.8 * losses[0]
 

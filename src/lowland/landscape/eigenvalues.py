@@ -16,6 +16,7 @@ from lowland.measurements import Measurement
 from lowland.randomness import generator as keyed_generator
 
 MAXIMUM_PRODUCTS = 200  # or twice the eigenvalues asked for, where that is more
+CONFIRMATIONS = 3  # steps in a row that must meet the tolerance: a start without the top direction finds it late
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def hessian_eigenvalues(
 
     A Ritz value :math:`\theta` with residual r lies within r of an eigenvalue, and within :math:`r^2 / gap` of it where
     the gap to the other Ritz values is wider than r; the smaller bound is compared with :math:`tolerance \cdot
-    |\theta|`. Copies of a repeated eigenvalue are found only after the space around the first is exhausted.
+    |\theta|` and must pass in three steps in a row. Copies of a repeated eigenvalue are found only after the space
+    around the first is exhausted.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
@@ -101,7 +103,7 @@ def _lanczos(
     tridiagonal = torch.zeros(limit + 1, limit + 1, dtype=torch.float64)
     basis[0] = _orthogonalised(torch.randn(size, generator=draws).to(like), basis[:0])
     unknown = torch.full((count,), torch.nan, dtype=torch.float64)
-    values, residuals, bounds = unknown, unknown, unknown
+    values, residuals, confirmed = unknown, unknown, 0
     for step in range(limit):
         image = product(basis[step])
         if not image.isfinite().all():
@@ -117,8 +119,9 @@ def _lanczos(
         if step + 1 >= count:
             values = ritz.flip(0)[:count]
             residuals = norm * vectors[-1].abs().flip(0)[:count]
-            bounds = _error_bounds(ritz.flip(0), residuals)
-            if step + 1 == size or (not exhausted and bool((bounds <= tolerance * values.abs()).all())):
+            met = bool((_error_bounds(ritz.flip(0), residuals) <= tolerance * values.abs()).all())
+            confirmed = confirmed + 1 if met and not exhausted else 0
+            if step + 1 == size or confirmed == CONFIRMATIONS:
                 return values, residuals, True, step + 1
         if step + 1 == limit:
             break
@@ -127,7 +130,7 @@ def _lanczos(
         else:
             tridiagonal[step, step + 1] = tridiagonal[step + 1, step] = norm
             basis[step + 1] = remainder / norm
-    return values, residuals, bool((bounds <= tolerance * values.abs()).all()), limit
+    return values, residuals, False, limit
 
 
 def _orthogonalised(vector: Tensor, basis: Tensor) -> Tensor:

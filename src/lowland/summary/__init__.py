@@ -1,1 +1,28 @@
 """From the long table to correlations, a Pareto front, a recommendation and the report."""
+
+from lowland.summary.correlation import correlations
+from lowland.summary.figures import accuracy_curves, correlation_heatmap, pareto_figure
+from lowland.summary.headline import headline
+from lowland.summary.pareto import pareto
+from lowland.summary.prediction import prediction_fits
+from lowland.summary.prediction_points import prediction_points
+from lowland.summary.recommendation import recommend
+from lowland.summary.report import render_report
+from lowland.summary.requirements import Requirements, check_measurable
+from lowland.summary.style import Style
+
+__all__ = [
+    "Requirements",
+    "Style",
+    "accuracy_curves",
+    "check_measurable",
+    "correlation_heatmap",
+    "correlations",
+    "headline",
+    "pareto",
+    "pareto_figure",
+    "prediction_fits",
+    "prediction_points",
+    "recommend",
+    "render_report",
+]

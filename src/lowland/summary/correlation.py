@@ -80,7 +80,8 @@ def correlations(
         theirs = response_rows[response_rows.task == task]
         family = theirs.family.map({name: i for i, name in enumerate(FAMILIES)})
         measure = theirs.response.map({name: i for i, name in enumerate(response_measures)})
-        theirs = theirs.assign(f=family, m=measure).sort_values(["f", "m"], kind="stable")
+        words = theirs.condition.str.startswith("ieee754_")
+        theirs = theirs.assign(f=family, w=words, m=measure).sort_values(["f", "w", "m"], kind="stable")
         if len(theirs):
             study = _Study(str(task), index, num_resamples, confidence)
             parts.append(study.correlate(ours, theirs))

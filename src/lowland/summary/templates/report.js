@@ -1,13 +1,11 @@
 (function () {
   "use strict";
   var config = { displayModeBar: false, responsive: true, scrollZoom: false };
-  var drawn = Object.keys(figures).map(function (name) {
-    var place = document.getElementById(name);
-    Plotly.newPlot(place, figures[name].data, figures[name].layout, config);
-    return place;
-  });
+  var waiting = Object.keys(figures);
+  var drawn = [];
+
   // One choice of recipe holds for all figures that offer it.
-  drawn.filter(function (place) { return place.dataset.linked; }).forEach(function (place) {
+  function follow(place) {
     place.on("plotly_buttonclicked", function (event) {
       var number = event.active;
       drawn.forEach(function (other) {
@@ -16,9 +14,25 @@
         Plotly.update(other, button.args[0], { "updatemenus[0].active": number });
       });
     });
-  });
+  }
+  function drawNext() {
+    var name = waiting.shift();
+    var place = document.getElementById(name);
+    Plotly.newPlot(place, figures[name].data, figures[name].layout, config);
+    if (place.dataset.linked) { follow(place); }
+    drawn.push(place);
+  }
+  // Figure by figure, so that the page can be read and scrolled from the start; `data-drawn` says when all are there.
+  function drawOn() {
+    if (!waiting.length) { document.documentElement.dataset.drawn = "all"; return; }
+    drawNext();
+    setTimeout(drawOn, 0);
+  }
+  window.addEventListener("load", function () { setTimeout(drawOn, 0); });
+
   // Paper is narrower than the screen: figures are drawn anew for it.
   window.addEventListener("beforeprint", function () {
+    while (waiting.length) { drawNext(); }
     drawn.forEach(function (place) { Plotly.relayout(place, { width: 670 }); });
   });
   window.addEventListener("afterprint", function () {

@@ -1,0 +1,47 @@
+"""DVC on the smoke study: what Kedro has run need not run again, and a change reruns what depends on it."""
+
+import subprocess
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.dvc
+
+
+@pytest.fixture(scope="module")
+def tracked(finished, tmp_path_factory):
+    """The finished smoke study, committed to DVC."""
+    subprocess.run(["git", "init", "-q"], cwd=finished.folder, check=True)
+    assert finished.python("scripts.write_params", "--env", "smoke").returncode == 0
+    result = finished.python("dvc", "commit", "-f", "-q")
+    assert result.returncode == 0, result.stderr
+    return finished
+
+
+def test_repro_after_a_kedro_run_and_commit_does_nothing(tracked):
+    before = tracked.tables()
+    result = tracked.python("dvc", "repro")
+    assert result.returncode == 0, result.stderr
+    assert "Data and pipelines are up to date." in result.stdout + result.stderr
+    assert "Running stage" not in result.stdout
+    assert tracked.tables() == before
+
+
+def test_a_changed_requirement_reruns_the_summary_alone(tracked):
+    params = tracked.folder / "params.yaml"
+    original = params.read_text()
+    changed = yaml.safe_load(original)
+    changed["requirements"]["minimum_accuracy"] = 0.123
+    params.write_text(yaml.safe_dump(changed))
+    try:
+        result = tracked.python("dvc", "status", "--json")
+    finally:
+        params.write_text(original)
+    assert result.returncode == 0, result.stderr
+    assert list(yaml.safe_load(result.stdout)) == ["summary"]
+
+
+def test_metrics_are_numbers_that_dvc_shows(tracked):
+    result = tracked.python("dvc", "metrics", "show", "--json")
+    assert result.returncode == 0, result.stderr
+    assert "num_configurations" in result.stdout

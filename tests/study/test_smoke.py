@@ -1,0 +1,114 @@
+"""The whole study on the smallest grid, as a user runs it."""
+
+import json
+import signal
+import time
+
+import pandas as pd
+import pytest
+import yaml
+
+from lowland.measurements import checked
+
+
+def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
+    frame = checked(pd.read_parquet(finished.reporting("measurements.parquet")))
+    cells = frame[frame["family"] == "performance"].groupby(["recipe", "seed", "precision"])
+    assert len(cells) == 2 * 2 * 3
+    assert set(frame["family"]) == {"performance", "cost", "landscape", "noise", "bit_flip", "corruption"}
+    float_only = frame[(frame["status"] == "undefined")]
+    assert set(float_only["precision"]) == {"fp32"}
+    assert not (frame["status"] == "failed").any()
+
+
+def test_deployed_networks_are_the_ones_that_were_trained(finished):
+    frame = pd.read_parquet(finished.reporting("measurements.parquet"))
+    assert frame.loc[frame["measure"] == "deployment_mismatch", "value"].max() <= 1e-5
+    assert frame.loc[frame["measure"] == "integer_mismatch_rate", "value"].max() <= 1e-3
+
+
+def test_disturbances_are_common_to_all_cells_and_levels_are_ordered(finished):
+    frame = pd.read_parquet(finished.reporting("measurements.parquet"))
+    changed = frame[(frame["measure"] == "mismatch_rate") & (frame["condition"] == "gaussian")]
+    by_level = changed.groupby("level")["value"].mean()
+    assert by_level.is_monotonic_increasing and by_level.iloc[0] > 0
+
+
+def test_the_answer_and_its_numbers_are_there(finished):
+    recommendation = json.loads(finished.reporting("recommendation.json").read_text())
+    assert set(recommendation["tasks"]) == {"jets"}
+    assert 'id="answer"' in finished.reporting("report.html").read_text()
+    assert json.loads(finished.reporting("metrics.json").read_text())["jets"]["num_configurations"] == 6
+
+
+def test_output_is_calm(finished):
+    lines = [line for line in finished.output.splitlines() if line.strip()]
+    assert len(lines) < 40, finished.output
+    assert "Warning" not in finished.output and "Traceback" not in finished.output
+
+
+def test_seconds_and_memory_of_every_node_are_kept(finished):
+    timings = pd.read_parquet(finished.reporting("timings.parquet"))
+    assert {"preparation", "training", "quantization", "landscape", "perturbation", "summary"} <= set(timings["stage"])
+    assert (timings["seconds"] > 0).all() and (timings["peak_megabytes"] > 50).all()
+
+
+def test_interrupted_study_ends_soon_and_goes_on_from_there(finished, project):
+    process = project.start("run", "--env", "smoke")
+    deadline = time.monotonic() + 120
+    while len(project.cells_done()) < 6 and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 5
+    assert process.returncode != 0 and "Traceback" not in errors
+    kept = {path: path.stat().st_mtime_ns for path in project.cells_done()}
+    assert len(kept) >= 6
+    assert not list((project.folder / "data").rglob("*.part"))
+
+    result = project.kedro("run", "--env", "smoke", "--only-missing-outputs")
+    assert result.returncode == 0, result.stderr
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept, "finished cells were computed again"
+    assert project.tables() == finished.tables()
+
+
+def test_a_diverging_recipe_costs_its_own_cells_only(project):
+    parameters = project.folder / "conf/smoke/parameters.yml"
+    axes = yaml.safe_load(parameters.read_text())
+    axes["recipes"]["jacobian_1e-2"]["weight"] = 1.0e38
+    axes["seeds"] = {"s0": 0}
+    parameters.write_text(yaml.safe_dump(axes, sort_keys=False))
+    result = project.kedro("run", "--env", "smoke")
+    assert result.returncode == 0, result.stderr
+    frame = pd.read_parquet(project.reporting("measurements.parquet"))
+    diverged = frame[frame["recipe"] == "jacobian_1e-2"]
+    assert set(diverged["status"]) == {"non_finite"} and set(diverged["measure"]) == {"all"}
+    assert set(diverged["precision"]) == {"fp32", "qat4", "ptq4"}
+    assert (frame.loc[frame["recipe"] == "plain", "status"] == "ok").mean() > 0.9
+    assert project.reporting("report.html").exists()
+
+
+@pytest.mark.parametrize("edit, message", [({"seeds": {}}, "parameter seeds is empty")])
+def test_a_rejected_run_deletes_nothing(finished, project, edit, message):
+    kept = project.folder / "data/smoke/08_reporting/report.html"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("from an earlier run")
+    parameters = project.folder / "conf/smoke/parameters.yml"
+    parameters.write_text(yaml.safe_dump(yaml.safe_load(parameters.read_text()) | edit))
+    result = project.kedro("run", "--env", "smoke")
+    assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
+    assert kept.read_text() == "from an earlier run"
+
+
+def test_requirements_that_nothing_meets_are_a_result(finished, project):
+    import shutil
+
+    shutil.copytree(finished.folder / "data/smoke", project.folder / "data/smoke")
+    result = project.kedro(
+        "run", "--env", "smoke", "--tags", "summary", "--params", "requirements.minimum_accuracy=0.999"
+    )
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(project.reporting("recommendation.json").read_text())["tasks"]["jets"]
+    assert answer["outcome"] == "no configuration meets the requirements" and answer["nearest"] is not None

@@ -1,0 +1,72 @@
+"""One made-up study and everything derived from it, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lowland.summary.correlation import correlations
+from lowland.summary.pareto import pareto
+from lowland.summary.prediction import prediction_fits
+from lowland.summary.prediction_points import prediction_points
+from lowland.summary.recommendation import recommend
+from lowland.summary.report import render_report
+from lowland.summary.requirements import Requirements, UnderBitErrors, UnderNoise
+from tests.summary.study import study
+
+REQUIREMENTS = Requirements(
+    maximum_size=40_000,
+    minimum_accuracy=0.7,
+    minimum_accuracy_under_noise=(UnderNoise(condition="gaussian", level=10, accuracy=0.7),),
+    minimum_accuracy_under_bit_errors=(UnderBitErrors(rate=1e-3, accuracy=0.6),),
+    prefer=("size", "accuracy"),
+)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A study and what the summary makes of it."""
+
+    measurements: pd.DataFrame
+    correlations: pd.DataFrame
+    points: pd.DataFrame
+    fits: pd.DataFrame
+    pareto: pd.DataFrame
+    recommendation: dict[str, Any]
+
+    @classmethod
+    def of(cls, measurements: pd.DataFrame, requirements: Requirements = REQUIREMENTS, num_resamples: int = 200):
+        points = prediction_points(measurements)
+        return cls(
+            measurements,
+            correlations(measurements, num_resamples=num_resamples),
+            points,
+            prediction_fits(points, num_resamples=20),
+            pareto(measurements),
+            recommend(measurements, requirements),
+        )
+
+    def report(self, **options: Any) -> str:
+        return render_report(
+            self.measurements,
+            correlations=self.correlations,
+            predictions=self.points,
+            prediction_fits=self.fits,
+            pareto=self.pareto,
+            recommendation=self.recommendation,
+            **options,
+        )
+
+
+@pytest.fixture(scope="session")
+def tables() -> Tables:
+    return Tables.of(study())
+
+
+@pytest.fixture(scope="session")
+def small() -> pd.DataFrame:
+    """Two recipes, two seeds, three precisions: as small as a smoke study."""
+    return study(recipes=("plain", "clipping"), seeds=("s0", "s1"), precisions=("fp32", "qat4", "ptq8"))

@@ -1,0 +1,75 @@
+"""Reading one number per cell out of the long table."""
+
+import numpy as np
+import pytest
+
+from lowland.summary.criteria import (
+    ACCURACY,
+    SIZE,
+    Criterion,
+    criterion_values,
+    display,
+    is_measured,
+    measured_levels,
+    robustness_criteria,
+)
+
+GAUSSIAN = Criterion("g", "g", "noise", "accuracy", "gaussian")
+RATE = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
+
+
+def test_the_mean_is_taken_over_all_levels(small):
+    values = criterion_values(small, GAUSSIAN)
+    rows = small[(small.family == "noise") & (small.condition == "gaussian") & (small.measure == "accuracy")]
+    expected = rows.groupby(["recipe", "seed", "precision"], sort=False)["value"].mean()
+    assert values.value.to_numpy() == pytest.approx(expected.to_numpy())
+    assert (values.status == "ok").all()
+
+
+def test_a_float_cell_is_read_from_its_words(small):
+    values = criterion_values(small, RATE)
+    floats = values[values.method == "float"]
+    words = small[(small.condition == "ieee754_bit_error_rate") & (small.level == 1e-3) & (small.measure == "accuracy")]
+    assert floats.value.to_numpy() == pytest.approx(words.value.to_numpy())
+
+
+def test_one_bad_level_leaves_no_number(small):
+    broken = small.copy()
+    at = broken.index[
+        (broken.condition == "gaussian")
+        & (broken.level == 50)
+        & (broken.measure == "accuracy")
+        & (broken.precision == "qat4")
+    ]
+    broken.loc[at[0], ["value", "status"]] = [np.nan, "non_finite"]
+    missing = broken.drop(index=at[1])
+    values = criterion_values(missing, GAUSSIAN).query("precision == 'qat4'")
+    assert list(values.status[:2]) == ["non_finite", "failed"]
+    assert values.value.isna().tolist() == [True, True, False, False]
+
+
+def test_a_cell_without_the_family_failed(small):
+    gone = small[~((small.family == "noise") & (small.seed == "s1") & (small.precision == "qat4"))]
+    values = criterion_values(gone, GAUSSIAN)
+    assert len(values) == 12
+    assert list(values[(values.seed == "s1") & (values.precision == "qat4")].status) == ["failed", "failed"]
+
+
+def test_levels_and_presence(small):
+    assert measured_levels(small, family="noise", conditions=["gaussian"]) == [5, 10, 15, 20, 30, 50]
+    assert is_measured(small, RATE)
+    assert not is_measured(small, Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 0.5))
+
+
+def test_every_disturbance_is_a_criterion_once(small):
+    names = [c.name for c in robustness_criteria(small)]
+    assert sorted(names) == sorted(
+        f"accuracy_{c}"
+        for c in ("gaussian", "salt_and_pepper", "flips", "bit_error_rate", "smeared", "pileup", "high_pt")
+    )
+
+
+def test_numbers_for_people():
+    assert display(SIZE.name, 19536.0) == "19,536 bits"
+    assert display(ACCURACY.name, 0.7503) == "75.0 %"
+    assert display(ACCURACY.name, None) == display(ACCURACY.name, float("nan")) == "no number"

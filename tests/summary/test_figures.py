@@ -1,0 +1,100 @@
+"""Figures show the numbers of the tables."""
+
+import pandas as pd
+import pytest
+
+from lowland.summary.figures import (
+    accuracy_curves,
+    correlation_heatmap,
+    learning_figure,
+    pareto_figure,
+    prediction_figure,
+    predictor_comparison,
+    ratio_heatmap,
+    shift_curves,
+)
+from lowland.summary.style import Style
+
+
+@pytest.fixture(scope="module")
+def style(tables):
+    return Style.of(tables.measurements)
+
+
+def _lines(figure):
+    return [t for t in figure.data if t.mode == "lines+markers" and t.visible]
+
+
+def test_curves_start_at_the_undisturbed_accuracy(tables, style):
+    figure = accuracy_curves(
+        tables.measurements, family="bit_flip", condition="bit_error_rate", style=style, recipe="clipping"
+    )
+    lines = _lines(figure)
+    assert len(lines) == 7
+    m = tables.measurements
+    rows = m[(m.recipe == "clipping") & (m.precision == "fp32") & (m.measure == "accuracy")]
+    clean = rows[rows.condition == "test"].value.mean()
+    words = rows[(rows.condition == "ieee754_bit_error_rate") & (rows.level == 1e-2)].value.mean()
+    assert lines[0].y[0] == pytest.approx(clean, abs=1e-5)
+    assert lines[0].y[-1] == pytest.approx(words, abs=1e-5)
+    assert list(figure.layout.xaxis.ticktext) == ["none", "10<sup>-4</sup>", "10<sup>-3</sup>", "10<sup>-2</sup>"]
+
+
+def test_the_selector_shows_one_recipe_at_a_time(tables, style):
+    figure = accuracy_curves(tables.measurements, family="noise", condition="gaussian", style=style, recipe="clipping")
+    menu = figure.layout.updatemenus[0]
+    assert menu.buttons[menu.active].label == "recipe: clipping"
+    masks = [button.args[0]["visible"] for button in menu.buttons]
+    assert [sum(column) for column in zip(*masks, strict=True)] == [1] * len(figure.data)
+    assert list(masks[menu.active]) == [bool(trace.visible) for trace in figure.data]
+
+
+def test_shifted_sets(tables, style):
+    figure = shift_curves(tables.measurements, style=style)
+    assert len(_lines(figure)) == 7
+    assert figure.layout.xaxis.ticktext[0] == "test"
+
+
+def test_the_pareto_figure_rings_the_choice(tables, style):
+    figure = pareto_figure(tables.pareto, style=style, chosen=("clipping", "qat4"), robustness="accuracy_gaussian")
+    assert [a.text for a in figure.layout.annotations].count("recommended") == 1
+    shown = [t for t in figure.data if t.visible and t.hoverinfo == "text"]
+    assert sum(len(t.x) for t in shown) == 56
+    for button in figure.layout.updatemenus[0].buttons:
+        assert len(button.args[0]["visible"]) == len(figure.data)
+
+
+def test_the_heat_map_is_bold_where_zero_is_excluded(tables):
+    figure = correlation_heatmap(tables.correlations)
+    shown = figure.data[0]
+    row, column = list(shown.y).index("flip curvature"), list(shown.x).index("flips")
+    assert shown.text[row][column].startswith("<b>+")
+    assert "95 % interval" in shown.hovertext[row][column]
+    assert shown.text[list(shown.y).index("bit width")][column] == ""
+    assert len(figure.data) == 4
+
+
+@pytest.mark.parametrize("condition", ["flips", "bit_error_rate", "gaussian"])
+def test_prediction_figures(tables, style, condition):
+    points = prediction_figure(tables.points, condition=condition, style=style)
+    line = points.data[0]
+    assert list(line.x) == list(line.y)
+    assert sum(len(t.x) for t in points.data[1:]) == (tables.points.condition == condition).sum()
+    ratios = ratio_heatmap(tables.fits, condition=condition, style=style).data[0]
+    assert len(ratios.y) == (7 if condition == "gaussian" else 6)
+    comparison = predictor_comparison(tables.fits, condition=condition)
+    assert comparison.layout.yaxis.ticktext[-1] == ("input curvature" if condition == "gaussian" else "flip curvature")
+
+
+def test_learning_curves(style):
+    curves = pd.DataFrame(
+        [
+            {"recipe": r, "seed": s, "precision": "fp32", "epoch": e, "validation_loss": 1 / e}
+            for r in ("plain", "clipping")
+            for s in ("s0", "s1")
+            for e in (1, 2, 3)
+        ]
+    )
+    figure = learning_figure(curves, style=style)
+    assert len(figure.data) == 4
+    assert [t.visible for t in figure.data] == [True, True, False, False]

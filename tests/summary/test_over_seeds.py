@@ -1,0 +1,42 @@
+"""Means over seeds and their t-intervals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lowland.summary.criteria import ACCURACY, SIZE
+from lowland.summary.over_seeds import configurations, over_seeds
+
+
+def _values(values, status=None):
+    return pd.DataFrame({"name": "a", "value": values, "status": status or ["ok"] * len(values)})
+
+
+def test_the_interval_is_students():
+    values = [0.71, 0.74, 0.72]
+    row = over_seeds(_values(values), by=["name"]).iloc[0]
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
+    assert (row["mean"], row.low, row.high) == pytest.approx((np.mean(values), low, high))
+    assert (row.num_seeds, row.num_not_ok) == (3, 0)
+
+
+def test_one_seed_has_no_interval():
+    row = over_seeds(_values([0.7]), by=["name"]).iloc[0]
+    assert row["mean"] == 0.7
+    assert np.isnan(row.low)
+    assert np.isnan(row.high)
+
+
+def test_what_is_not_ok_is_counted_and_not_used():
+    row = over_seeds(_values([0.7, 0.8, 9.0], ["ok", "ok", "failed"]), by=["name"]).iloc[0]
+    assert row["mean"] == pytest.approx(0.75)
+    assert (row.num_seeds, row.num_not_ok) == (2, 1)
+
+
+def test_sizes_are_counted_not_estimated(small):
+    found = configurations(small, [ACCURACY, SIZE])
+    sizes = found[found.criterion == "size"]
+    assert (sizes.low == sizes["mean"]).all()
+    assert (sizes.high == sizes["mean"]).all()
+    assert len(found) == 2 * 2 * 3

@@ -1,0 +1,194 @@
+"""The choice, its ties, its near misses."""
+
+import json
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from lowland.errors import LowlandError
+from lowland.summary.over_seeds import configurations
+from lowland.summary.recommendation import NOTHING, ON_THE_MEAN, RECOMMENDED, recommend
+from lowland.summary.requirements import Requirements, UnderBitErrors, UnderNoise, UnderShift, check_measurable
+
+
+def _answer(measurements, **requirements):
+    found = recommend(measurements, Requirements(**requirements))
+    json.dumps(found, allow_nan=False)
+    return found["tasks"]["jets"]
+
+
+def test_the_smallest_that_surely_meets_everything(tables):
+    answer = tables.recommendation["tasks"]["jets"]
+    assert answer["outcome"] == RECOMMENDED
+    assert answer["chosen"]["weight_bits"] == 4 or answer["chosen"]["weight_bits"] == 2
+    for number in answer["chosen"]["numbers"].values():
+        assert number["met"] == "surely"
+    assert answer["num_meeting_surely"] <= answer["num_meeting_on_the_mean"] <= answer["num_configurations"] == 56
+    json.dumps(tables.recommendation, allow_nan=False)
+
+
+def test_ties_overlap_with_the_best(tables):
+    answer = _answer(tables.measurements, prefer=("accuracy",))
+    best = answer["chosen"]["numbers"]["accuracy"]
+    assert answer["tied"]
+    for other in answer["tied"]:
+        number = other["numbers"]["accuracy"]
+        assert number["high"] >= best["low"]
+        assert number["mean"] <= best["mean"]
+    assert best["mean"] == pytest.approx(
+        max(r.mean for r in configurations(tables.measurements, Requirements().preferences()[:1]).itertuples())
+    )
+
+
+def test_a_later_preference_breaks_the_tie(tables):
+    first = _answer(tables.measurements, prefer=("accuracy",))
+    both = _answer(tables.measurements, prefer=("accuracy", "size"))
+    names = {(c["recipe"], c["precision"]) for c in [first["chosen"], *first["tied"]]}
+    assert {(c["recipe"], c["precision"]) for c in [both["chosen"], *both["tied"]]} < names
+    assert both["chosen"]["numbers"]["size"]["mean"] <= first["chosen"]["numbers"]["size"]["mean"]
+
+
+def test_met_on_the_mean_only(tables):
+    best = _answer(tables.measurements, prefer=("accuracy",))["chosen"]["numbers"]["accuracy"]
+    answer = _answer(tables.measurements, minimum_accuracy=best["mean"] - 1e-9)
+    assert answer["outcome"] == ON_THE_MEAN
+    assert answer["chosen"]["numbers"]["accuracy"]["met"] == "on the mean"
+    assert answer["num_meeting_surely"] == 0
+
+
+def test_nothing_meets_is_a_result_that_names_the_nearest(tables):
+    answer = _answer(
+        tables.measurements,
+        minimum_accuracy=0.9,
+        minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.6}],
+        maximum_size=25_000,
+    )
+    assert answer["outcome"] == NOTHING == "no configuration meets the requirements"
+    assert answer["chosen"] is None
+    assert answer["tied"] == []
+    assert "minimum_accuracy" in answer["why"][0]
+    missed = {r["parameter"]: r for r in answer["requirements"]}
+    assert missed["minimum_accuracy"]["num_meeting_on_the_mean"] == 0
+    assert missed["minimum_accuracy"]["shortfall"] == pytest.approx(0.9 - missed["minimum_accuracy"]["nearest_value"])
+    assert missed["minimum_accuracy"]["nearest_meets_the_others"]
+    assert missed["maximum_size"]["num_meeting_surely"] > 0
+    assert answer["nearest"]["numbers"]["accuracy"]["met"] == "no"
+    assert answer["endurance"]
+
+
+def test_each_alone_but_not_together(tables):
+    smallest = _answer(tables.measurements, prefer=("size",))["chosen"]["numbers"]["size"]["mean"]
+    answer = _answer(tables.measurements, maximum_size=smallest * 1.001, minimum_accuracy=0.73)
+    assert answer["outcome"] == NOTHING
+    assert answer["why"] == ["Each requirement is met by some configuration, but no configuration meets all of them."]
+    missed = {r["parameter"]: r for r in answer["requirements"]}
+    assert missed["maximum_size"]["shortfall"] > 0
+    assert missed["minimum_accuracy"]["shortfall"] > 0
+
+
+def test_a_seed_without_a_number_is_never_sure(tables):
+    broken = tables.measurements.copy()
+    chosen = tables.recommendation["tasks"]["jets"]["chosen"]
+    at = (broken.recipe == chosen["recipe"]) & (broken.precision == chosen["precision"]) & (broken.seed == "s1")
+    broken.loc[at & (broken.family == "noise"), ["value"]] = np.nan
+    broken.loc[at & (broken.family == "noise"), ["status"]] = "non_finite"
+    found = recommend(broken, Requirements(**tables.recommendation["requirements"]))["tasks"]["jets"]
+    assert (found["chosen"]["recipe"], found["chosen"]["precision"]) != (chosen["recipe"], chosen["precision"])
+    names = {(c["recipe"], c["precision"]) for c in found["tied"]}
+    assert (chosen["recipe"], chosen["precision"]) not in names
+
+
+def test_one_seed_is_never_sure_and_ties_with_all(small):
+    answer = _answer(small[small.seed == "s0"], minimum_accuracy=0.5)
+    assert answer["outcome"] == ON_THE_MEAN
+    assert answer["chosen"]["numbers"]["accuracy"]["low"] is None
+
+
+def test_no_requirements_compete_freely(small):
+    answer = _answer(small)
+    assert answer["outcome"] == RECOMMENDED
+    assert answer["why"][0].startswith("Nothing is required")
+    assert answer["tightest"] is None
+
+
+def test_the_tightest_requirement_and_what_gives_way(tables):
+    answer = tables.recommendation["tasks"]["jets"]
+    spare = answer["tightest"]["to_spare"]
+    assert 0 <= spare < 1
+    by = {e["condition"]: e for e in answer["endurance"]}
+    assert list(by)[:2] == ["gaussian", "salt_and_pepper"]
+    rate = by["bit_error_rate"]
+    assert rate["floor"] == 0.6
+    for level, accuracy in zip(rate["levels"], rate["accuracies"], strict=True):
+        assert (accuracy >= 0.6) == (rate["first_lost"] is None or level < rate["first_lost"])
+    assert by["pileup"]["levels"] == [None]
+
+
+def test_a_level_that_was_not_measured_is_a_mistake(small):
+    with pytest.raises(
+        LowlandError, match=r"bit_error_rate at 0\.5.*expected one of: bit_error_rate at 0\.0001, 0\.001"
+    ):
+        _answer(small, minimum_accuracy_under_bit_errors=[{"rate": 0.5, "accuracy": 0.6}])
+    with pytest.raises(LowlandError, match=r"asks for fog at 10.*gaussian"):
+        _answer(small, minimum_accuracy_under_noise=[{"condition": "fog", "level": 10, "accuracy": 0.6}])
+
+
+def test_a_family_that_failed_everywhere_is_a_result(small):
+    answer = _answer(
+        small[small.family != "bit_flip"], minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.6}]
+    )
+    assert answer["outcome"] == NOTHING
+    assert answer["nearest"] is None
+    assert answer["requirements"][0]["nearest"] is None
+
+
+def test_a_preference_needs_a_requirement_of_its_kind():
+    with pytest.raises(LowlandError, match="minimum_accuracy_under_noise is empty"):
+        Requirements(prefer=("accuracy_under_noise",)).preferences()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"minimum_accuracy": 1.2},
+        {"maximum_size": -1},
+        {"minimum_acuracy": 0.7},
+        {"prefer": ()},
+        {"prefer": ("beauty",)},
+        {"minimum_accuracy_under_bit_errors": [{"rate": 0, "accuracy": 0.5}]},
+        {"minimum_accuracy_under_noise": [{"condition": "gaussian", "level": float("nan"), "accuracy": 0.5}]},
+    ],
+)
+def test_wrong_requirements_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        Requirements(**wrong)
+
+
+def test_requirements_are_checked_before_the_study():
+    study = {"noise_levels": {"gaussian": [5, 10]}, "bit_error_rates": [1e-4, 1e-3], "shifted_sets": ["pileup"]}
+    check_measurable(
+        Requirements(
+            minimum_accuracy_under_noise=(UnderNoise(condition="gaussian", level=10, accuracy=0.5),),
+            minimum_accuracy_under_bit_errors=(UnderBitErrors(rate=0.001, accuracy=0.5),),
+            minimum_accuracy_under_shift=(UnderShift(condition="pileup", accuracy=0.5),),
+        ),
+        **study,
+    )
+    wrong = {
+        r"noise\[0\]\.level is 7.*one of 5, 10": {
+            "minimum_accuracy_under_noise": (UnderNoise(condition="gaussian", level=7, accuracy=0.5),)
+        },
+        r"noise\[0\]\.condition is 'fog'": {
+            "minimum_accuracy_under_noise": (UnderNoise(condition="fog", level=5, accuracy=0.5),)
+        },
+        r"bit_errors\[0\]\.rate is 0\.5": {
+            "minimum_accuracy_under_bit_errors": (UnderBitErrors(rate=0.5, accuracy=0.5),)
+        },
+        r"shift\[0\]\.condition is 'fog'": {
+            "minimum_accuracy_under_shift": (UnderShift(condition="fog", accuracy=0.5),)
+        },
+    }
+    for message, requirements in wrong.items():
+        with pytest.raises(LowlandError, match=message):
+            check_measurable(Requirements(**requirements), **study)

@@ -1,0 +1,129 @@
+"""The page: complete, self-contained, the same every time, and honest about what failed."""
+
+import html
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lowland.measurements import unavailable
+from lowland.summary.requirements import Requirements
+from tests.summary.conftest import Tables
+from tests.summary.study import study
+
+
+@pytest.fixture(scope="module")
+def page(tables):
+    return tables.report(task_descriptions={"jets": "Jets of particles."}, commands=("make run",))
+
+
+def _without_scripts(page):
+    return re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+
+
+def _text(page):
+    text = re.sub(r"<style>.*?</style>", "", _without_scripts(page), flags=re.DOTALL)
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)))
+
+
+def _figures(page):
+    return json.loads(re.search(r"var figures = (\{.*?\n?\});\n", page, flags=re.DOTALL).group(1).replace("<\\/", "</"))
+
+
+def test_equal_inputs_give_equal_bytes(tables, page):
+    assert tables.report(task_descriptions={"jets": "Jets of particles."}, commands=("make run",)) == page
+
+
+def test_it_needs_nothing_else(page):
+    body = _without_scripts(page)
+    assert not re.search(r"https?://", body)
+    assert not re.search(r'(src|href)="(?!#|data:)', body)
+    assert "@import" not in body
+    assert page.count("* plotly.js v") == 1
+
+
+def test_the_answer_comes_first(tables, page):
+    body = _without_scripts(page)
+    assert body.index('id="answer"') < body.index('id="disturbed"')
+    chosen = tables.recommendation["tasks"]["jets"]["chosen"]
+    answer = _text(body[body.index('<section id="answer"') : body.index('<section id="disturbed"')])
+    assert f"Train with {chosen['recipe']} and deploy at {chosen['precision']}" in answer
+    assert "holds all 4 requirements" in answer
+
+
+def test_every_figure_has_its_place_and_every_place_its_figure(page):
+    places = re.findall(r'<div class="figure" id="([^"]+)"', page)
+    assert len(places) == len(set(places)) > 10
+    assert sorted(places) == sorted(_figures(page))
+
+
+def test_ids_are_unique(page):
+    ids = re.findall(r'\bid="([^"]+)"', _without_scripts(page))
+    assert len(ids) == len(set(ids))
+
+
+def test_it_says_what_it_must(page):
+    text = _text(page)
+    for needed in (
+        "FPGA's configuration memory",
+        "the frozen network at its dequantized weights",
+        "standard deviation σ is p/100",
+        "resampling the recipes",
+        "8 recipes, 3 seeds, 7 precisions",
+        "nothing failed",
+        "Glossary",
+        "make run",
+    ):
+        assert needed in text
+
+
+def test_nothing_meets(tables):
+    impossible = Requirements(minimum_accuracy=0.99)
+    text = _text(Tables.of(tables.measurements, impossible, num_resamples=10).report())
+    assert "No configuration meets the requirements." in text
+    assert "Nearest comes" in text
+    assert "short by" in text
+
+
+def test_failures_are_counted(small):
+    kept = small[~((small.recipe == "plain") & (small.seed == "s1") & (small.precision == "qat4"))].copy()
+    from lowland.measurements import Cell
+
+    cell = Cell(
+        task="jets", recipe="plain", seed="s1", precision="qat4", method="qat", weight_bits=4, activation_bits=4
+    )
+    failed = [unavailable(cell, family, "failed") for family in ("performance", "landscape", "noise", "bit_flip")]
+    kept.loc[kept.index[kept.measure == "hessian_trace"][0], ["value", "status"]] = [np.nan, "not_converged"]
+    text = _text(Tables.of(pd.concat([kept, *failed], ignore_index=True), Requirements(), 10).report())
+    assert "bit flip failed 1 1" in text
+    assert "landscape not_converged 1 1" in text
+    assert "Descriptive only" in text
+
+
+@pytest.mark.parametrize("families", [("performance", "cost"), ("performance", "cost", "noise"), ("landscape",)])
+def test_a_study_with_little_in_it_still_has_a_page(small, families):
+    text = _text(Tables.of(small[small.family.isin(families)].reset_index(drop=True), Requirements(), 10).report())
+    assert "How sure are we" in text
+
+
+def test_one_recipe_one_seed():
+    lonely = study(recipes=("plain",), seeds=("s0",), precisions=("qat4",))
+    text = _text(Tables.of(lonely, Requirements(minimum_accuracy=0.1), 10).report())
+    assert "Probably plain at qat4" in text
+
+
+def test_two_tasks_have_an_answer_each(small):
+    both = pd.concat([small, small.assign(task="econ")], ignore_index=True)
+    page = Tables.of(both, Requirements(), 10).report()
+    answer = _without_scripts(page).partition('<section id="disturbed"')[0]
+    assert answer.count('class="verdict"') == 2
+    assert sorted(re.findall(r'<div class="figure" id="([^"]+)"', page)) == sorted(_figures(page))
+
+
+def test_names_cannot_break_the_page(small):
+    evil = small.replace({"recipe": {"plain": "</script><b>&\"'"}})
+    page = Tables.of(evil, Requirements(), 10).report()
+    assert "</script><b>" not in page
+    assert _figures(page)
