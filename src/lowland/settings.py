@@ -1,7 +1,12 @@
 """Project settings that Kedro reads."""
 
+import warnings
+
 from lowland.hooks import GridHook, RunGuard
 
 HOOKS = (GridHook(), RunGuard())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
+
+# The dots are namespaces; Kedro says so for every name that has two.
+warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters", category=UserWarning)

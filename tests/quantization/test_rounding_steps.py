@@ -55,3 +55,9 @@ def test_straight_through_has_slope_one_inside_and_zero_outside(lowest: int, hig
     (slope,) = torch.autograd.grad(result.sum(), values)
     # Unsigned codes come with a rectifier: no slope below zero although -0.3 rounds to a code of the range.
     assert slope.tolist() == ([0, 1, 1, 1, 0] if lowest < 0 else [0, 0, 1, 1, 0])
+
+
+def test_rounding_noise_does_not_open_a_rectifier() -> None:
+    values = torch.tensor([0.0, 1e-9, -1e-9, 0.3], requires_grad=True)
+    StraightThrough(torch.tensor(0.5), lowest=0, highest=3)(values).sum().backward()
+    assert values.grad is not None and values.grad.tolist() == [0.0, 0.0, 0.0, 1.0]

@@ -6,7 +6,7 @@ import torch
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate
 from lowland.quantization.qat import Grid, on_grid
-from lowland.quantization.static_ptq import best_threshold
+from lowland.quantization.static_ptq import best_threshold, best_weight_threshold
 from tests.quantization.networks import rows, trained_float
 
 
@@ -27,8 +27,24 @@ def test_the_threshold_loses_least(lowest: int, highest: int) -> None:
     assert squared_error(values, found, lowest, highest) <= 1.02 * exhaustive
 
 
+@pytest.mark.parametrize("highest", [1, 7, 127])
+def test_the_weight_threshold_loses_least_at_the_outputs(highest: int) -> None:
+    source = torch.Generator().manual_seed(0)
+    weight, exact = torch.randn(5, 6, generator=source), torch.randn(200, 6, generator=source) * torch.arange(1, 7)
+    values = (exact * 2).round() / 2
+
+    def loss(threshold: float) -> float:
+        rounded = on_grid(weight, Grid(torch.tensor(threshold / highest), -highest, highest))
+        return float((values @ rounded.T - exact @ weight.T).square().mean())
+
+    found = best_weight_threshold(weight, Grid(torch.tensor(1.0), -highest, highest), values, exact)
+    exhaustive = min(loss(float(t)) for t in torch.linspace(0.1, 1, 500) * weight.abs().max())
+    assert loss(found) <= 1.1 * exhaustive
+
+
 def test_a_silent_layer_gets_a_usable_scale() -> None:
     assert best_threshold(torch.zeros(10), Grid(torch.tensor(1.0), 0, 15)) > 0
+    assert best_weight_threshold(torch.zeros(2, 3), Grid(torch.tensor(1.0), -7, 7), *[torch.ones(4, 3)] * 2) > 0
 
 
 def test_codes_beyond_the_range_are_rare_and_the_accuracy_stays() -> None:

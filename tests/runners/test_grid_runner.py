@@ -213,13 +213,14 @@ def test_the_projects_hooks_run_in_the_workers(tmp_path):
 INTERRUPTED = """
 import sys
 from pathlib import Path
-from lowland.runners import GridRunner
+from lowland import runners
 from tests.runners import toy
 
 if __name__ == "__main__":
     cells = {"quick": {}} | {f"slow{i}": {"seconds": 60} for i in range(6)}
     try:
-        GridRunner(max_workers=2).run(toy.study(list(cells)), toy.catalog(Path(sys.argv[1]), cells))
+        runner = getattr(runners, sys.argv[1])(max_workers=2)
+        runner.run(toy.study(list(cells)), toy.catalog(Path(sys.argv[2]), cells))
     except KeyboardInterrupt:
         sys.exit("interrupted")
 """
@@ -232,12 +233,13 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
-def test_ctrl_c_ends_within_five_seconds_and_finished_nodes_stay(tmp_path):
+@pytest.mark.parametrize("runner", ["GridRunner", pytest.param("DaskRunner", marks=pytest.mark.dask)])
+def test_ctrl_c_ends_within_five_seconds_and_finished_nodes_stay(tmp_path, runner):
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
     with (tmp_path / "output").open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(script), str(tmp_path / "data")],
+            [sys.executable, "-W", "ignore", str(script), runner, str(tmp_path / "data")],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=output,

@@ -11,6 +11,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from lowland.datasets import TableDataset
+from lowland.datasets.atomic import atomic_path
 
 
 class UnpicklableError(Exception):
@@ -33,6 +34,8 @@ def square(frame: pd.DataFrame, cell: dict) -> pd.DataFrame:
     flag = Path(cell["folder"]) / f"{cell['name']}.tried"
     tries = int(flag.read_text()) if flag.exists() else 0
     flag.write_text(str(tries + 1))
+    with atomic_path(flag.with_suffix(".process")) as part:
+        part.write_text(str(os.getpid()))
     if cell.get("fails"):
         raise UnpicklableError("boom", cell["name"])
     if tries < cell.get("killed", 0):

@@ -1,5 +1,6 @@
 """Landscape measures and baselines of every cell."""
 
+import pandas as pd
 import pytest
 
 from lowland.summary.predictors import predictor_label, predictors
@@ -49,8 +50,6 @@ def test_a_cell_that_lacks_a_measure_failed(small):
 
 def test_two_levels_are_two_predictors(small):
     twice = small[small.measure == "input_curvature"].assign(level=20.0)
-    import pandas as pd
-
     names = set(predictors(pd.concat([small, twice], ignore_index=True)).predictor)
     assert {"input_curvature (gaussian 10)", "input_curvature (gaussian 20)"} <= names
 

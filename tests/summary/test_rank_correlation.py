@@ -64,9 +64,8 @@ def test_two_u_shapes_in_the_bits_are_no_relation():
     clusters = np.tile(np.repeat(np.arange(8), 3), 5)
     ones = np.ones((1, 8))
     pooled = coefficient([spearman_moments(x[None], y[None], clusters, ones)]).item()
-    inside = [
-        spearman_moments(x[None, bits == b], y[None, bits == b], clusters[bits == b], ones) for b in np.unique(bits)
-    ]
+    each = [bits == b for b in np.unique(bits)]
+    inside = [spearman_moments(x[None, m], y[None, m], clusters[m], ones) for m in each]
     assert pooled > 0.7
     assert abs(coefficient(inside).item()) < 0.2
 
@@ -94,7 +93,7 @@ def test_fewer_than_three_clusters_give_no_interval():
 
 
 def _studies(rng, num_studies, *, alike_seeds, alike_precisions, rho=0.0, recipes=8, seeds=3, precisions=7):
-    """Many studies as the x's and y's of one table [studies, precision, recipe, seed]; returns whether zero is excluded."""
+    """In how many of many studies the interval excludes zero."""
 
     def variable(shared):
         recipe = shared

@@ -37,8 +37,7 @@ def test_responses_are_compared_row_by_row():
     clean = made([1.0, 1.0], losses=[1.0, 1.0], decisions=[0, 1])
     draws = [made([1.0, 0.0], [1.0, 3.0], [0, 0]), made([1.0, 1.0], [1.0, 1.0], [0, 1])]
     rows = {
-        m.measure: m.estimate
-        for m in disturbance_response(TASK, clean, draws, family="noise", condition="c", target="inputs", level=5)
+        m.measure: m.estimate for m in disturbance_response(TASK, clean, draws, family="noise", condition="c", level=5)
     }
     assert rows["accuracy"].value == 0.75 and rows["accuracy_drop"].value == 0.25
     assert rows["loss_rise"].value == 0.5 and rows["loss_rise"].standard_error == pytest.approx(0.5)
@@ -50,7 +49,7 @@ def test_outputs_that_are_no_numbers_count_and_show():
     draws = [made([0.0, 1.0], [float("nan"), 1.0], [0, 0], [True, False])]
     rows = {
         m.measure: m.estimate
-        for m in disturbance_response(TASK, clean, draws, family="bit_flip", condition="c", target="weights", level=1)
+        for m in disturbance_response(TASK, clean, draws, family="bit_flip", condition="c", level=1)
     }
     assert rows["loss_rise"].status == "non_finite"
     assert rows["accuracy"].value == 0.5 and rows["mismatch_rate"].value == 0.5 and rows["non_finite_rate"].value == 0.5

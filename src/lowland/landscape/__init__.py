@@ -4,7 +4,7 @@ Models are ``nn.Module`` in evaluation mode, or deployed networks that offer ``d
 targets)`` is a mean over rows; ``batches`` is a sequence of ``(inputs, targets)``. Every model is left as it came.
 """
 
-from lowland.landscape.curvature import Curvature, curvature
+from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
 from lowland.landscape.gradient import gradient_norm, mean_gradient
 from lowland.landscape.linearity import obstacle_to_exactness
@@ -20,7 +20,7 @@ __all__ = [
     "Curvature",
     "Eigenvalues",
     "LandscapeOptions",
-    "curvature",
+    "capture_curvature",
     "flip_curvature",
     "gradient_norm",
     "hessian_diagonal",

@@ -63,7 +63,7 @@ class Curvature:
         return Estimate(square**0.5, 0.0, self.num_rows)
 
 
-def curvature(
+def capture_curvature(
     model: nn.Module | Dequantizable, loss: Loss, batches: Batches, *, parameters: bool = True, inputs: bool = True
 ) -> Curvature:
     r"""Captures loss, gradient and the diagonals of the Hessian in parameters and inputs, in one sweep over the rows.

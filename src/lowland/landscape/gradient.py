@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lowland.estimate import Estimate
-from lowland.landscape.curvature import curvature
+from lowland.landscape.curvature import capture_curvature
 from lowland.landscape.subject import Batches, Dequantizable, Loss
 
 
@@ -23,7 +23,7 @@ def mean_gradient(model: nn.Module | Dequantizable, loss: Loss, batches: Batches
     Raises:
         LowlandError: Training mode, unusable batches or parameters without gradient.
     """
-    return curvature(model, loss, batches, parameters=False, inputs=False).gradient
+    return capture_curvature(model, loss, batches, parameters=False, inputs=False).gradient
 
 
 def gradient_norm(model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> Estimate:
@@ -40,4 +40,4 @@ def gradient_norm(model: nn.Module | Dequantizable, loss: Loss, batches: Batches
     Raises:
         LowlandError: Training mode, unusable batches or parameters without gradient.
     """
-    return curvature(model, loss, batches, parameters=False, inputs=False).gradient_norm
+    return capture_curvature(model, loss, batches, parameters=False, inputs=False).gradient_norm

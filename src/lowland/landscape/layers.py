@@ -133,7 +133,8 @@ def _weighted_squares(call: LayerCall, weights: Tensor, cotangent: Tensor) -> di
     rows = max(1, PER_SAMPLE_ELEMENTS // max(1, sum(p.numel() for p in parameters.values())))
     for start in range(0, len(weights), rows):
         part = slice(start, start + rows)
-        found = vmap(gradient)(cotangent[part], *(i[part] for i in call.inputs))
+        with torch.no_grad():  # the layer may hold others, whose parameters want gradients
+            found = vmap(gradient)(cotangent[part], *(i[part] for i in call.inputs))
         for name, gradients in found.items():
             total = torch.tensordot(weights[part], gradients.square(), dims=1)
             totals[name] = totals[name] + total if name in totals else total

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.curvature import Curvature, curvature
+from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.subject import Batches, Dequantizable, Loss
 
 TARGETS = ("weights", "biases")
@@ -64,7 +64,10 @@ def flip_curvature(
             piecewise linear.
     """
     return expected_flip_rise(
-        integer_network, curvature(integer_network, loss, batches, inputs=False), encoding=encoding, targets=targets
+        integer_network,
+        capture_curvature(integer_network, loss, batches, inputs=False),
+        encoding=encoding,
+        targets=targets,
     )
 
 
@@ -125,7 +128,7 @@ def rounding_curvature(integer_network: CodedNetwork, loss: Loss, batches: Batch
     Raises:
         LowlandError: If the network's twin is not piecewise linear, or the batches are unusable.
     """
-    return expected_rounding_rise(integer_network, curvature(integer_network, loss, batches, inputs=False))
+    return expected_rounding_rise(integer_network, capture_curvature(integer_network, loss, batches, inputs=False))
 
 
 def expected_rounding_rise(integer_network: CodedNetwork, found: Curvature) -> Estimate:
@@ -155,7 +158,7 @@ def input_curvature(model: nn.Module | Dequantizable, loss: Loss, batches: Batch
         LowlandError: A covariance of another shape or with negative or non-finite entries, training mode, unusable
             batches.
     """
-    return expected_noise_rise(curvature(model, loss, batches, parameters=False), covariance=covariance)
+    return expected_noise_rise(capture_curvature(model, loss, batches, parameters=False), covariance=covariance)
 
 
 def expected_noise_rise(found: Curvature, *, covariance: Tensor) -> Estimate:

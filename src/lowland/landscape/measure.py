@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lowland.estimate import Estimate
-from lowland.landscape.curvature import Curvature, curvature
+from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.eigenvalues import hessian_eigenvalues
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.matched import (
@@ -62,7 +62,7 @@ def measure_landscape(
     module = differentiable(model)
     pairs = checked_batches(batches, module)
     exact = obstacle_to_exactness(module, pairs[0][0]) is None
-    found = curvature(module, loss, pairs, parameters=exact)
+    found = capture_curvature(module, loss, pairs, parameters=exact)
     level = options.input_noise_level
     noise = expected_noise_rise(found, covariance=input_covariance * (level / 100) ** 2)
     eigenvalues = EIGENVALUE_BACKENDS[options.backend](module, loss, pairs, tolerance=options.eigenvalue_tolerance)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.curvature import Curvature, curvature
+from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable, trainable
 
 
@@ -33,7 +33,7 @@ def scaled_trace(model: nn.Module | Dequantizable, loss: Loss, batches: Batches)
     Source:
         Petzka et al., "Relative flatness and generalization", NeurIPS 2021 (its diagonal form).
     """
-    return relative_trace(curvature(model, loss, batches, inputs=False))
+    return relative_trace(capture_curvature(model, loss, batches, inputs=False))
 
 
 def relative_trace(found: Curvature) -> Estimate:
@@ -79,7 +79,7 @@ def normalised_trace(module: nn.Module, loss: Loss, batches: Batches, outputs: T
         return Estimate.missing("non_finite")
     if spread == 0:
         return Estimate.missing("undefined")
-    return curvature(module, partial(_scaled_loss, loss, spread), batches, inputs=False).trace
+    return capture_curvature(module, partial(_scaled_loss, loss, spread), batches, inputs=False).trace
 
 
 def _scaled_loss(loss: Loss, spread: float, outputs: Tensor, targets: Tensor) -> Tensor:

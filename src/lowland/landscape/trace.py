@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.curvature import curvature
+from lowland.landscape.curvature import capture_curvature
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.products import HessianProducts
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
@@ -29,7 +29,7 @@ def hessian_trace(
 ) -> Estimate:
     r"""Trace of the Hessian of the mean loss in all trainable parameters.
 
-    ``exact`` sums the diagonal (see ``curvature``): as many backward passes as the network has outputs, no error.
+    ``exact`` sums the diagonal (see ``capture_curvature``): a backward pass for each output of the network, no error.
     ``hutchinson`` averages :math:`v^T H v` over random signs v. ``auto`` is exact where the network is piecewise linear
     in each parameter tensor, found by a probe, and Hutchinson elsewhere.
 
@@ -59,7 +59,7 @@ def hessian_trace(
     module = differentiable(model)
     pairs = checked_batches(batches, module)
     if method == "exact" or (method == "auto" and obstacle_to_exactness(module, pairs[0][0]) is None):
-        return curvature(module, loss, pairs, inputs=False).trace
+        return capture_curvature(module, loss, pairs, inputs=False).trace
     return _hutchinson(HessianProducts(module, loss, pairs), num_probes, generator or keyed_generator("hessian_trace"))
 
 
@@ -77,7 +77,7 @@ def hessian_diagonal(model: nn.Module | Dequantizable, loss: Loss, batches: Batc
     Raises:
         LowlandError: As ``hessian_trace(..., method="exact")``.
     """
-    return curvature(model, loss, batches, inputs=False).diagonal
+    return capture_curvature(model, loss, batches, inputs=False).diagonal
 
 
 def _hutchinson(product: HessianProducts, num_probes: int, generator: torch.Generator) -> Estimate:

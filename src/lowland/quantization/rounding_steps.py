@@ -134,6 +134,9 @@ def fixed_point(ratio: float, *, accumulator_bits: int) -> tuple[Tensor, Tensor]
     return torch.tensor(round(ratio * 2**shift)), torch.tensor(shift)
 
 
+ZERO_MARGIN = 1e-5  # in steps of the output; float noise of a layer's sum is a hundred times smaller
+
+
 class StraightThrough(nn.Module):
     """A quantizer whose derivative is 1 inside its range and 0 outside (Bengio et al. 2013, arXiv:1308.3432).
 
@@ -160,7 +163,9 @@ class StraightThrough(nn.Module):
         """
         fixed = values.detach()
         codes = (fixed / self.scale).round()
-        above = codes >= self.lowest if self.lowest < 0 else fixed > 0
+        # At low bits integer sums are often exactly zero; without a margin the rounding noise of the floats would
+        # decide whether such a rectifier is open, and with it the derivatives of whole layers.
+        above = codes >= self.lowest if self.lowest < 0 else fixed > ZERO_MARGIN * self.scale
         inside = above & (codes <= self.highest)
         quantized = codes.clamp(self.lowest, self.highest) * self.scale
         # x - x is exactly zero and carries the derivative, so the value is the quantized one to the last bit.

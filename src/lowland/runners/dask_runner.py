@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
+import signal
 import uuid
 from contextlib import suppress
 from time import monotonic
@@ -14,7 +16,7 @@ from kedro.pipeline import Pipeline
 from lowland.errors import LowlandError
 from lowland.runners.grid_runner import GridRunner
 from lowland.runners.worker import Job, Outcome, describe, execute
-from lowland.runners.workers import Workers
+from lowland.runners.workers import THREAD_VARIABLES, Workers
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -23,6 +25,7 @@ CONNECT_SECONDS = 10.0
 FIRST_WORKER_SECONDS = 60.0
 CLOSE_SECONDS = 20.0
 HURRY_SECONDS = 1.5
+CALM = {"DASK_LOGGING__DISTRIBUTED": "critical"}
 COUNT_SECONDS = 1.0
 
 
@@ -51,7 +54,7 @@ class DaskRunner(GridRunner):
 
     def _start_workers(self, count: int, pipeline: Pipeline) -> Workers:
         if self._address is None:
-            return DaskWorkers.local(count)
+            return DaskWorkers.local(count, threads=self._threads)
         return DaskWorkers.connect(self._address, limit=self._limit)
 
 
@@ -70,12 +73,15 @@ class DaskWorkers:
         self._count, self._counted = 0, 0.0
 
     @classmethod
-    def local(cls, count: int) -> DaskWorkers:
+    def local(cls, count: int, *, threads: int) -> DaskWorkers:
         """A cluster of processes on this machine, which ends with the run."""
+        import dask
+
         distributed = _distributed()
-        cluster = distributed.LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
-        )
+        with dask.config.set({"distributed.nanny.pre-spawn-environ": CALM | dict.fromkeys(THREAD_VARIABLES, threads)}):
+            cluster = distributed.LocalCluster(
+                n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+            )
         return cls(distributed.Client(cluster), limit=count)
 
     @classmethod
@@ -130,11 +136,15 @@ class DaskWorkers:
 
     def close(self, *, now: bool = False) -> None:
         """Leaves the scheduler; ends it where this run started it."""
+        cluster, seconds = self._client.cluster, HURRY_SECONDS if now else CLOSE_SECONDS
         if now:
             with suppress(Exception):  # whatever state it is in, we are leaving
                 self._client.cancel([future for _, future in self._running.values()], force=True)
+            for nanny in cluster.workers.values() if cluster is not None else ():
+                nanny.auto_restart = False
+                with suppress(OSError, TypeError):  # it may have no process any more
+                    os.kill(nanny.pid, signal.SIGKILL)  # files are renamed into place when whole
         self._running.clear()
-        cluster, seconds = self._client.cluster, HURRY_SECONDS if now else CLOSE_SECONDS
         with suppress(TimeoutError):  # what is left of a cluster of ours are daemons, which end with this process
             self._client.close(timeout=seconds)
             if cluster is not None:
@@ -157,4 +167,11 @@ def _distributed():  # type: ignore[no-untyped-def]  # a module, imported late: 
         import distributed
     except ModuleNotFoundError:
         raise LowlandError("DaskRunner needs the package distributed: pip install 'lowland[dask]'") from None
+    _stay_calm()
     return distributed
+
+
+def _stay_calm() -> None:
+    """Only the runner tells what happens: a dead worker is reported where its node is."""
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

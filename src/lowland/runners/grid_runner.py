@@ -24,7 +24,7 @@ from lowland.runners.worker import Job, Outcome, describe
 from lowland.runners.workers import LocalWorkers, Workers, warm_up
 
 POLL_SECONDS = 0.5
-PRELOAD = ("lowland.datasets", "pyarrow.parquet")  # pandas imports the latter with its first file
+PRELOAD = ("kedro.framework.context", "lowland.datasets", "pyarrow.parquet")  # what a first node would import
 NAMED = 5
 
 
@@ -61,8 +61,12 @@ class GridRunner(AbstractRunner):
 
     def __init__(self, max_workers: int | None = None, threads: int = 1, is_async: bool = False) -> None:
         super().__init__(is_async=is_async)
-        for name, value in (("max_workers", max_workers), ("threads", threads)):
-            if value is not None and (not isinstance(value, int) or value < 1):
+        options: dict[str, object] = {
+            "max_workers": max_workers,
+            "threads": threads,
+        }  # text comes from the command line
+        for name, value in options.items():
+            if value is not None and not (isinstance(value, int) and value >= 1):
                 raise LowlandError(f"{name} is {value!r}; expected a whole number from 1")
         self._max_workers = self._validate_max_workers(max_workers)
         self._threads = threads
@@ -70,8 +74,8 @@ class GridRunner(AbstractRunner):
 
     def _warm_up(self) -> None:
         """Workers import what the pipelines need while this process does the same."""
-        if project.PACKAGE_NAME is not None:
-            warm_up(threads=self._threads, preload=[*PRELOAD, *_pipeline_modules(project.PACKAGE_NAME)])
+        if modules := _pipeline_modules(project.PACKAGE_NAME):
+            warm_up(threads=self._threads, preload=[*PRELOAD, *modules])
 
     def _get_executor(self, max_workers: int) -> Executor | None:
         """Not used: ``_start_workers`` gives what this runner needs."""
@@ -166,10 +170,10 @@ class GridRunner(AbstractRunner):
         return Job(project.PACKAGE_NAME, self._threads, node, datasets, self._is_async, run_id)
 
 
-def _pipeline_modules(package: str) -> list[str]:
-    """Names of the project's pipelines, found without importing them."""
-    found = importlib.util.find_spec(f"{package}.pipelines")
-    folders = found.submodule_search_locations if found is not None else None
+def _pipeline_modules(package: str | None) -> list[str]:
+    """Names of the project's pipelines, found without importing them; none outside a project."""
+    found = importlib.util.find_spec(f"{package}.pipelines") if package else None
+    folders = found.submodule_search_locations if found else None
     return [f"{package}.pipelines.{module.name}" for module in pkgutil.iter_modules(folders or [])]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
@@ -39,7 +41,8 @@ class RunProgress:
         self._starts: dict[str, float] = {}
         self._begin = self._last_sign = monotonic()
         self._task: TaskID | None = None
-        console = rich.get_console()  # the one that Kedro's log lines go through: they appear above the bar
+        self._ending = ExitStack()
+        console = rich.get_console()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -51,11 +54,18 @@ class RunProgress:
         )
 
     def __enter__(self) -> RunProgress:
+        handlers = [h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler]
+        streams = [handler.stream for handler in handlers]
         self._bar.start()
+        if not self._bar.disable:
+            for handler, stream in zip(handlers, streams, strict=True):
+                handler.setStream(sys.stderr)  # the bar's, for now: lines appear above it
+                self._ending.callback(handler.setStream, stream)
         self._task = self._bar.add_task("nodes", total=self._total)
         return self
 
     def __exit__(self, *_: Any) -> None:
+        self._ending.close()
         self._bar.stop()
 
     def started(self, node: Node) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from lowland.randomness import seed_of
 from lowland.summary.prediction_points import BASELINES, MATCHED
@@ -15,6 +14,11 @@ from lowland.summary.rank_correlation import Array, resampled_clusters
 
 EVERY = "all precisions"
 WITHIN = "within precision"
+COLUMNS = (
+    *("task", "condition", "level", "scope", "predictor", "matched", "r_squared", "r_squared_low", "r_squared_high"),
+    *("slope", "one_to_one", "median_ratio", "spearman", "ceiling", "num_points", "num_not_positive", "num_not_ok"),
+    "num_recipes",
+)
 
 
 def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidence: float = 0.95) -> pd.DataFrame:
@@ -37,10 +41,10 @@ def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidenc
 
     Returns:
         One row per task, condition, level, scope, predictor: matched (bool), r_squared, r_squared_low, r_squared_high,
-        slope, one_to_one, median_ratio (measured / predicted;
-        matched only), spearman (all ``ok`` points, stratified as the intercepts are), ceiling (the R² that a perfect
-        predictor could reach given the standard errors of the measured values; rough), num_points,
-        num_not_positive (``ok`` but without a logarithm: left out of R², kept in Spearman), num_not_ok.
+        slope, one_to_one, median_ratio (measured / predicted; matched only), spearman (all ``ok`` points, stratified as
+        the intercepts are), ceiling (the R² that a perfect predictor could reach given the standard errors of the
+        measured values; rough), num_points, num_not_positive (``ok`` but without a logarithm: left out of R², kept in
+        Spearman), num_not_ok, num_recipes.
     """
     records = []
     for (task, condition), group in points.groupby(["task", "condition"], sort=False):
@@ -65,6 +69,7 @@ def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidenc
             y = np.log(part.measured.to_numpy(dtype="float64", na_value=np.nan)[positive])
             error = (part.standard_error / part.measured).to_numpy(dtype="float64")[positive]
             ceiling = _ceiling(y, error, intercepts[positive])
+            ranks = _centred_ranks(part.loc[ok, ["measured", *names]], intercepts[ok])
             for name in names:
                 matched = name == "predicted"
                 x = part[name].to_numpy(dtype="float64")
@@ -83,11 +88,11 @@ def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidenc
                         "median_ratio": _median_ratio(part.measured.to_numpy(dtype="float64"), x, ok)
                         if matched
                         else np.nan,
-                        "spearman": _spearman(x[ok], part.measured.to_numpy(dtype="float64")[ok], intercepts[ok]),
+                        "spearman": _correlation(ranks[name], ranks["measured"]),
                         "ceiling": ceiling,
                     }
                 )
-    return pd.DataFrame.from_records(records)
+    return pd.DataFrame.from_records(records, columns=list(COLUMNS))
 
 
 def _parts(group: pd.DataFrame) -> Iterator[tuple[float, str, pd.DataFrame, NDArray[np.intp]]]:
@@ -114,10 +119,10 @@ def _fit(
     """Slope and R² about the intercepts' own means, for every resample of the clusters: [resamples] each."""
     groups, group = np.unique(intercepts, return_inverse=True)
     products = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y])
-    sums = np.zeros((6, weights.shape[1], max(len(groups), 1)))
-    for moment, product in zip(sums, products, strict=True):
-        np.add.at(moment, (cluster, group), product)
-    count, sx, sy, sxx, sxy, syy = np.einsum("bc,mcg->mbg", weights, sums)
+    shape = (weights.shape[1], max(len(groups), 1))
+    place = cluster * shape[1] + group
+    sums = np.stack([np.bincount(place, product, shape[0] * shape[1]).reshape(shape) for product in products])
+    count, sx, sy, sxx, sxy, syy = weights @ sums
     count = np.maximum(count, 1.0)
     xx, xy, yy = (sxx - sx**2 / count).sum(1), (sxy - sx * sy / count).sum(1), (syy - sy**2 / count).sum(1)
     enough = (xx > 1e-12) & (yy > 1e-12) & (len(x) >= len(groups) + 2)
@@ -148,17 +153,16 @@ def _median_ratio(measured: Array, predicted: Array, ok: NDArray[np.bool_]) -> f
     return float(np.median(ratios)) if len(ratios) else np.nan
 
 
-def _spearman(x: Array, y: Array, strata: NDArray[np.intp]) -> float:
-    """Ranks inside each stratum, correlated over all: ``rank_correlation`` with one resample."""
-    if len(x) < 3:
-        return np.nan
-    rank_x, rank_y = np.empty_like(x), np.empty_like(y)
-    for stratum in np.unique(strata):
-        here = strata == stratum
-        for rank, values in ((rank_x, x), (rank_y, y)):
-            rank[here] = stats.rankdata(values[here]) - (here.sum() + 1) / 2
-    product = (rank_x @ rank_x) * (rank_y @ rank_y)
-    return float(rank_x @ rank_y / np.sqrt(product)) if product > 0 else np.nan
+def _centred_ranks(values: pd.DataFrame, strata: NDArray[np.intp]) -> dict[str, Array]:
+    """Mid-ranks inside each stratum, minus their mean, column by column."""
+    ranks = values.groupby(strata).rank()
+    centred = ranks - ranks.groupby(strata).transform("mean")
+    return {str(name): centred[name].to_numpy() for name in centred}
+
+
+def _correlation(x: Array, y: Array) -> float:
+    product = (x @ x) * (y @ y)
+    return float(x @ y / np.sqrt(product)) if len(x) > 2 and product > 0 else np.nan
 
 
 def _percentiles(values: Array, num_recipes: int, confidence: float) -> tuple[float, float]:

@@ -79,7 +79,8 @@ class _Choice:
         surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
         outcome = RECOMMENDED if surely.any() else ON_THE_MEAN if on_the_mean.any() else NOTHING
         passing = self.index[surely if surely.any() else on_the_mean]
-        measured = self.numbers[ACCURACY.name]["mean"].notna()
+        needed = {ACCURACY.name, *(c.name for c in self.preferences)}
+        measured = pd.DataFrame({name: self.numbers[name]["mean"].notna() for name in needed}).all(axis=1)
         candidates = passing[measured.loc[passing]] if len(passing) else passing
         if outcome != NOTHING and not len(candidates):
             outcome = NOTHING

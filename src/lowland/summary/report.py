@@ -109,13 +109,13 @@ class _Page:
     def __init__(self) -> None:
         self._specifications: dict[str, str] = {}
 
-    def add(self, name: str, figure: go.Figure, *, linked: str = "") -> Markup:
+    def add(self, name: str, figure: go.Figure, *, linked: str = "", wide: bool = False) -> Markup:
         specification = figure.to_plotly_json()
         text = json.dumps(_plain(specification), separators=(",", ":"), allow_nan=False, sort_keys=True)
         self._specifications[name] = text.replace("</", "<\\/")
         height = int(figure.layout.height)
-        template = '<div class="figure" id="{}" data-linked="{}" style="height:{}px"></div>'
-        return Markup(template).format(name, linked, height)  # format escapes the names
+        template = '<div class="scroll"><div class="{}" id="{}" data-linked="{}" style="height:{}px"></div></div>'
+        return Markup(template).format("figure wide" if wide else "figure", name, linked, height)  # escapes the names
 
     def scripts(self) -> str:
         entries = ",\n".join(f"{json.dumps(name)}:{text}" for name, text in self._specifications.items())
@@ -174,7 +174,9 @@ def _task(
         )
         if len(pareto)
         else "",
-        "correlation": page.add(f"correlation-{task}", correlation_heatmap(correlations)) if len(correlations) else "",
+        "correlation": page.add(f"correlation-{task}", correlation_heatmap(correlations), wide=True)
+        if len(correlations)
+        else "",
         "predictions": [
             {
                 "condition": condition,

@@ -62,7 +62,14 @@ def _difference(first: Estimate, second: Estimate) -> Estimate:
 
 
 def disturbance_response(
-    task: Task, clean: Answer, draws: Sequence[Answer], *, family: Family, condition: str, target: str, level: float
+    task: Task,
+    clean: Answer,
+    draws: Sequence[Answer],
+    *,
+    family: Family,
+    condition: str,
+    level: float,
+    target: str = "",
 ) -> list[Measurement]:
     """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
 

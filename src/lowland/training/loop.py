@@ -82,7 +82,7 @@ def train(
         LowlandError: Never for numbers: a divergence ends training with status ``non_finite``.
     """
     inputs, targets = training
-    optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.decay), lr=options.learning_rate)
+    optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.decay), lr=options.learning_rate, fused=True)
     steps = options.epochs * math.ceil(len(inputs) / options.batch_size)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * step / steps)) if options.schedule == "cosine" else 1.0

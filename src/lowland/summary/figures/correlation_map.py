@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from lowland.summary.correlation import SCOPES
 from lowland.summary.criteria import condition_label
 from lowland.summary.predictors import predictor_label
-from lowland.summary.style import DIVERGING, INK, MINUS, figure, menu
+from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, figure, menu
 
 MATCHED = ("flip_curvature", "input_curvature", "rounding_curvature")
 _RESPONSES = {"loss_rise": "loss rise", "accuracy_drop": "accuracy drop", "mismatch_rate": "changed decisions"}
@@ -33,7 +33,7 @@ def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearma
     """
     chosen = correlations[correlations.statistic == statistic]
     predictors = _ordered_predictors(chosen)
-    fig = figure(height=150 + 27 * len(predictors))
+    traces: list[dict[str, Any]] = []
     views = [(r, s) for r in dict.fromkeys(chosen.response) for s in SCOPES]
     buttons = []
     for number, (response, scope) in enumerate(views):
@@ -41,23 +41,26 @@ def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearma
         conditions = list(dict.fromkeys(view.condition))
         cell: dict[tuple[str, str], Any] = {(r.predictor, r.condition): r for r in view.itertuples()}
         grid: list[list[Any]] = [[cell.get((p, c)) for c in conditions] for p in predictors]
-        fig.add_heatmap(
-            z=[[None if _missing(r) else round(r.value, 3) for r in row] for row in grid],
-            x=[_SHORT.get(c, condition_label(c)) for c in conditions],
-            y=[predictor_label(p) for p in predictors],
-            text=[[_cell_text(r) for r in row] for row in grid],
-            texttemplate="%{text}",
-            textfont={"size": 11.5},
-            hovertext=[[_cell_hover(r) for r in row] for row in grid],
-            hoverinfo="text",
-            colorscale=DIVERGING,
-            zmin=-1,
-            zmax=1,
-            xgap=2,
-            ygap=2,
-            showscale=False,
-            hoverongaps=False,
-            visible=number == 0,
+        traces.append(
+            dict(
+                type="heatmap",
+                z=[[None if _missing(r) else round(r.value, 3) for r in row] for row in grid],
+                x=[_SHORT.get(c, condition_label(c)) for c in conditions],
+                y=[predictor_label(p) for p in predictors],
+                text=[[_cell_text(r) for r in row] for row in grid],
+                texttemplate="%{text}",
+                textfont={"size": 11.5},
+                hovertext=[[_cell_hover(r) for r in row] for row in grid],
+                hoverinfo="text",
+                colorscale=DIVERGING,
+                zmin=-1,
+                zmax=1,
+                xgap=2,
+                ygap=2,
+                showscale=False,
+                hoverongaps=False,
+                visible=number == 0,
+            )
         )
         words = "precision by precision" if scope == SCOPES[0] else "all precisions in one pot"
         visible = [i == number for i in range(len(views))]
@@ -66,27 +69,16 @@ def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearma
         )
     groups = [MATCHED, tuple(p for p in predictors if p in set(chosen.loc[chosen.kind == "baseline", "predictor"]))]
     lines = [sum(p in groups[0] for p in predictors), len(predictors) - len(groups[1])]
-    fig.update_layout(
-        updatemenus=[menu(buttons)],
-        margin={"t": 104, "l": 150, "b": 16, "r": 8},
-        shapes=[
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": line - 0.5,
-                "y1": line - 0.5,
-                "line": {"color": INK, "width": 1.2},
-            }
-            for line in lines
-            if 0 < line < len(predictors)
-        ],
+    rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": INK, "width": 1.2}}
+    return figure(
+        traces,
+        height=150 + 27 * len(predictors),
+        x=LABELS | {"side": "top", "tickangle": -28},
+        y=LABELS | {"autorange": "reversed"},
+        updatemenus=[menu(buttons) | {"pad": {"b": 62}}],
+        shapes=[rule | {"y0": line - 0.5, "y1": line - 0.5} for line in lines if 0 < line < len(predictors)],
+        margin={"l": 8, "r": 8, "t": 104, "b": 16},
     )
-    fig.update_xaxes(side="top", ticks="", showline=False, tickangle=-28, tickfont={"color": INK, "size": 12})
-    fig.update_yaxes(autorange="reversed", showgrid=False, ticks="", tickfont={"color": INK, "size": 12.5})
-    fig.update_layout(updatemenus=[{"y": 1, "pad": {"b": 62}}])
-    return fig
 
 
 def _ordered_predictors(rows: pd.DataFrame) -> list[str]:

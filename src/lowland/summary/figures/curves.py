@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 
 from lowland.summary.criteria import CONFIGURATION, condition_label, measured_levels
 from lowland.summary.over_seeds import over_seeds
-from lowland.summary.style import MUTED, Style, figure, menu, spread, transparent
+from lowland.summary.style import Style, figure, menu, spread, transparent
 
 _AXES = {
     "flips": "bits flipped, out of all stored bits",
@@ -89,7 +90,7 @@ def _curves(
         parts.append(at.assign(position=position, label=label))
     table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"])
     first = recipe if recipe in style.recipes else style.recipes[0]
-    fig = figure(height=430, x_title=axis.title, y_title="accuracy")
+    traces: list[dict[str, Any]] = []
     width = (axis.positions[-1] - axis.positions[0]) or 1.0
     low, high = float(np.nanmin(table["mean"])), float(np.nanmax(table["mean"]))
     # Side by side by a hair, so that the whiskers of close lines can be told apart.
@@ -109,41 +110,47 @@ def _curves(
                 + (f" [{lo:.3f}, {hi:.3f}]" if lo == lo else "")
                 for label, mean, lo, hi in zip(shown.label, shown["mean"], shown.low, shown.high, strict=True)
             ]
-            fig.add_scatter(
-                x=[round(p + sideways[precision] * width, 5) for p in shown.position],
-                y=list(shown["mean"].round(5)),
-                error_y={
-                    "type": "data",
-                    "array": list((shown.high - shown["mean"]).fillna(0).round(5)),
-                    "thickness": 1,
-                    "width": 0,
-                    "color": transparent(colour, 0.4),
-                },
-                mode="lines+markers",
-                line={"color": colour, "width": 2, "dash": style.dashes[precision]},
-                marker={
-                    "symbol": style.markers[name],
-                    "size": 7,
-                    "color": colour,
-                    "line": {"width": 1.5, "color": colour},
-                },
-                text=hover,
-                hoverinfo="text",
-                visible=name == first,
+            traces.append(
+                dict(
+                    type="scatter",
+                    x=[round(p + sideways[precision] * width, 5) for p in shown.position],
+                    y=list(shown["mean"].round(5)),
+                    error_y={
+                        "type": "data",
+                        "array": list((shown.high - shown["mean"]).fillna(0).round(5)),
+                        "thickness": 1,
+                        "width": 0,
+                        "color": transparent(colour, 0.4),
+                    },
+                    mode="lines+markers",
+                    line={"color": colour, "width": 2, "dash": style.dashes[precision]},
+                    marker={
+                        "symbol": style.markers[name],
+                        "size": 7,
+                        "color": colour,
+                        "line": {"width": 1.5, "color": colour},
+                    },
+                    text=hover,
+                    hoverinfo="text",
+                    visible=name == first,
+                )
             )
             owners.append(name)
             ends.append((precision, float(shown["mean"].iloc[-1]), colour))
         heights = spread([end for _, end, _ in ends], gap=0.052 * (high - low or 1.0))
-        fig.add_scatter(
-            x=[axis.positions[-1] + 0.03 * width] * len(ends),
-            y=heights,
-            mode="text",
-            text=[f"<b>{precision}</b>" for precision, *_ in ends],
-            textposition="middle right",
-            textfont={"color": [colour for *_, colour in ends], "size": 12},
-            hoverinfo="skip",
-            cliponaxis=False,
-            visible=name == first,
+        traces.append(
+            dict(
+                type="scatter",
+                x=[axis.positions[-1] + 0.03 * width] * len(ends),
+                y=heights,
+                mode="text",
+                text=[f"<b>{precision}</b>" for precision, *_ in ends],
+                textposition="middle right",
+                textfont={"color": [colour for *_, colour in ends], "size": 12},
+                hoverinfo="skip",
+                cliponaxis=False,
+                visible=name == first,
+            )
         )
         owners.append(name)
     buttons = [
@@ -151,15 +158,19 @@ def _curves(
         for name in style.recipes
     ]
     room = 0.06 * (high - low or 1.0)
-    fig.update_layout(updatemenus=[menu(buttons, active=style.recipes.index(first))], margin={"t": 54, "r": 58})
-    fig.update_xaxes(
-        tickvals=axis.positions,
-        ticktext=axis.labels,
-        range=[axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.04 * width],
+    return figure(
+        traces,
+        height=430,
+        x={
+            "title": axis.title,
+            "tickvals": axis.positions,
+            "ticktext": axis.labels,
+            "range": [axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.04 * width],
+        },
+        y={"title": "accuracy", "tickformat": ".0%", "range": [low - room, high + room]},
+        updatemenus=[menu(buttons, active=style.recipes.index(first))],
+        margin={"l": 56, "r": 58, "t": 54, "b": 52},
     )
-    fig.update_yaxes(tickformat=".0%", range=[low - room, high + room])
-    fig.update_layout(yaxis_title_font_color=MUTED)
-    return fig
 
 
 def _rate(rate: float) -> str:

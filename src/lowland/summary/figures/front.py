@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.style import ACCENT, MUTED, Style, figure, menu, transparent
+from lowland.summary.style import ACCENT, MUTED, Style, figure, legend, menu, transparent
 
 _WORDS = {
     "front": "on the front",
@@ -35,34 +36,45 @@ def pareto_figure(
     """
     names = list(dict.fromkeys(pareto.robustness))
     first = robustness if robustness in names else names[0]
-    fig = figure(height=540, x_title="size of all weights and biases, in bits", y_title="")
+    traces: list[dict[str, Any]] = []
     owners: list[str] = []
     for name in names:
         rows = pareto[(pareto.robustness == name) & (pareto.standing != "undefined")]
         for precision in style.precisions:
             for standing, group in rows[rows.precision == precision].groupby("standing", sort=False):
-                fig.add_trace(_markers(group, str(standing), precision, style, visible=name == first))
+                traces.append(_markers(group, str(standing), precision, style, visible=name == first))
                 owners.append(name)
         ringed = rows[[cell == chosen for cell in zip(rows.recipe, rows.precision, strict=True)]]
         if len(ringed):
-            fig.add_scatter(
-                x=_places(ringed, style),
-                y=list(ringed.robust.round(5)),
-                mode="markers",
-                marker={"symbol": "circle-open", "size": 22, "color": ACCENT, "line": {"width": 2}},
-                hoverinfo="skip",
-                showlegend=False,
-                visible=name == first,
+            traces.append(
+                dict(
+                    type="scatter",
+                    x=_places(ringed, style),
+                    y=list(ringed.robust.round(5)),
+                    mode="markers",
+                    marker={"symbol": "circle-open", "size": 22, "color": ACCENT, "line": {"width": 2}},
+                    hoverinfo="skip",
+                    showlegend=False,
+                    visible=name == first,
+                )
             )
             owners.append(name)
     for recipe in style.recipes:
-        fig.add_scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            name=recipe,
-            marker={"symbol": style.markers[recipe], "size": 9, "color": MUTED, "line": {"width": 1.5, "color": MUTED}},
-            showlegend=True,
+        traces.append(
+            dict(
+                type="scatter",
+                x=[None],
+                y=[None],
+                mode="markers",
+                name=recipe,
+                marker={
+                    "symbol": style.markers[recipe],
+                    "size": 9,
+                    "color": MUTED,
+                    "line": {"width": 1.5, "color": MUTED},
+                },
+                showlegend=True,
+            )
         )
     labels = dict(zip(pareto.robustness, pareto.label, strict=True))
     count = len(style.recipes)
@@ -79,28 +91,24 @@ def pareto_figure(
     ]
     sizes = sorted(pareto["size"].dropna())
     ticks = _ticks(sizes)
-    fig.update_layout(
+    return figure(
+        traces,
+        height=540,
+        x={
+            "title": "size of all weights and biases, in bits",
+            "type": "log",
+            "tickvals": ticks,
+            "ticktext": [f"{v:,.0f}" for v in ticks],
+        },
+        y={"tickformat": ".0%"},
         updatemenus=[menu(buttons, active=names.index(first))],
         annotations=_labels(pareto[pareto.robustness == first], style, chosen),
-        margin={"t": 54},
-        showlegend=True,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": -0.16,
-            "yanchor": "top",
-            "font": {"size": 12, "color": MUTED},
-            "itemclick": False,
-            "itemdoubleclick": False,
-            "title": {"text": ""},
-        },
+        margin={"l": 56, "r": 16, "t": 54, "b": 52},
+        legend=legend(x=0, y=-0.16, yanchor="top"),
     )
-    fig.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{v:,.0f}" for v in ticks])
-    fig.update_yaxes(tickformat=".0%")
-    return fig
 
 
-def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *, visible: bool) -> go.Scatter:
+def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *, visible: bool) -> dict[str, Any]:
     strength = {"front": 1.0, "near": 0.55}.get(standing, 0.2)
     colour = transparent(style.colours[precision], strength)
     hover = [
@@ -121,7 +129,8 @@ def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *
             "width": 0,
             "color": transparent(style.colours[precision], 0.6),
         }
-    return go.Scatter(
+    return dict(
+        type="scatter",
         x=_places(group, style),
         y=list(group.robust.round(5)),
         mode="markers",
