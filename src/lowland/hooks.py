@@ -59,7 +59,7 @@ class RunGuard:
                 )
             _clear_gathered(pipeline, catalog)
         elif not partial:
-            for path in _outputs(pipeline, catalog):
+            for path in [*_outputs(pipeline, catalog), *_files(catalog, ["timings"])]:
                 path.unlink(missing_ok=True)
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.write_text(_digest(root, data))
@@ -101,7 +101,11 @@ def _digest(root: Path, data: bytes) -> str:
 
 
 def _outputs(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
-    paths = (getattr(catalog.get(name), "_filepath", None) for name in sorted(pipeline.all_outputs()))
+    return _files(catalog, sorted(pipeline.all_outputs()))
+
+
+def _files(catalog: DataCatalog, names: list[str]) -> list[Path]:
+    paths = (getattr(catalog.get(name), "_filepath", None) for name in names)
     return [Path(str(path)) for path in paths if path is not None]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import sys
 from pathlib import Path
@@ -13,13 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TABLE = ROOT / "data" / "01_raw" / "jets.parquet"
-_spec = importlib.util.spec_from_file_location("simulate_jets", ROOT / "scripts" / "simulate_jets.py")
-jets = importlib.util.module_from_spec(_spec)
-# Dataclasses look their own module up by name.
-sys.modules["simulate_jets"] = jets
-_spec.loader.exec_module(jets)
+from scripts import simulate_jets as jets
+
+TABLE = Path(__file__).parents[2] / "data" / "01_raw" / "jets.parquet"
 
 
 def random_jet(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -46,7 +41,7 @@ def slow_correlations(pt: np.ndarray, y: np.ndarray, phi: np.ndarray, beta: floa
     return e2, *three
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 13, 40])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 13, 18])
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
 def test_correlations_equal_loops(n: int, beta: float) -> None:
     pt, y, phi = random_jet(n)
@@ -170,8 +165,8 @@ def test_subtraction_removes_charged_particles_in_the_tracker_and_soft_ones() ->
 
 def test_pileup_draws_a_poisson_number_of_events() -> None:
     pool = [particles(1, charged=False, code=22)] * 3
-    counts = [len(jets.pileup_overlay(pool, np.random.default_rng(seed))) for seed in range(300)]
-    assert np.mean(counts) == pytest.approx(jets.PILEUP_MEAN, abs=1.5)
+    counts = [len(jets.pileup_overlay(pool, np.random.default_rng(seed))) for seed in range(100)]
+    assert np.mean(counts) == pytest.approx(jets.PILEUP_MEAN, abs=2.0)
 
 
 def test_acceptance_wants_window_centre_and_a_hard_parton() -> None:
@@ -203,17 +198,17 @@ def test_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_simulated_jets_are_reproducible_and_finite() -> None:
+def test_simulated_jets_are_reproducible_and_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("pythia8mc", "fastjet", "awkward"):
         pytest.importorskip(module)
-    chunk = jets.Chunk("smeared", "w", 0, 20, 5)
-    (values, events), (again, _) = jets.simulate_chunk(chunk), jets.simulate_chunk(chunk)
+    # Two batches for the longer chunk, and few events beyond those needed.
+    monkeypatch.setattr(jets, "BATCH_EVENTS", 8)
+    values, events = jets.simulate_chunk(jets.Chunk("smeared", "w", 0, 20, 5))
     assert values.shape == (20, 17)
     assert events >= 10
     assert np.isfinite(values).all()
-    np.testing.assert_array_equal(values, again)
-    # A shorter chunk is the beginning of a longer one.
-    np.testing.assert_array_equal(jets.simulate_chunk(jets.Chunk("smeared", "w", 0, 5, 5))[0], values[:5])
+    # A shorter chunk is the beginning of a longer one: what is simulated again is the same.
+    np.testing.assert_array_equal(jets.simulate_chunk(jets.Chunk("smeared", "w", 0, 12, 5))[0], values[:12])
     window = jets.SCENARIOS["smeared"].jet_pt
     assert ((values[:, -1] > window[0]) & (values[:, -1] < window[1])).all()
 

@@ -67,6 +67,12 @@ def tables() -> Tables:
 
 
 @pytest.fixture(scope="session")
+def tiny(small) -> pd.DataFrame:
+    """The small study at the first and the last level of everything."""
+    return small[small.level.isna() | small.level.isin([5, 10, 50, 1, 100, 1e-4, 1e-2])].reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
 def small() -> pd.DataFrame:
     """Two recipes, two seeds, three precisions: as small as a smoke study."""
     return study(recipes=("plain", "clipping"), seeds=("s0", "s1"), precisions=("fp32", "qat4", "ptq8"))

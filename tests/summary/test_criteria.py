@@ -1,6 +1,7 @@
 """Reading one number per cell out of the long table."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lowland.summary.criteria import (
@@ -53,6 +54,14 @@ def test_a_cell_without_the_family_failed(small):
     values = criterion_values(gone, GAUSSIAN)
     assert len(values) == 12
     assert list(values[(values.seed == "s1") & (values.precision == "qat4")].status) == ["failed", "failed"]
+
+
+def test_a_single_target_stands_for_the_whole(small):
+    only = small.copy()
+    only.loc[only.family == "bit_flip", "target"] = "weights"
+    assert criterion_values(only, RATE).value.equals(criterion_values(small, RATE).value)
+    both = pd.concat([small, only[only.family == "bit_flip"].assign(value=9.0)], ignore_index=True)
+    assert criterion_values(both, RATE).value.equals(criterion_values(small, RATE).value)
 
 
 def test_levels_and_presence(small):

@@ -48,6 +48,14 @@ def test_a_cell_that_lacks_a_measure_failed(small):
     assert (found[found.predictor == "hessian_trace"].status == "failed").sum() == 1
 
 
+def test_what_is_undefined_for_a_precision_is_no_failure(small):
+    floats = small[(small.precision == "fp32") & (small.measure == "hessian_trace")]
+    undefined = floats.assign(measure="flip_curvature", value=float("nan"), status="undefined")
+    found = predictors(pd.concat([small, undefined], ignore_index=True))
+    assert "fp32" not in set(found[found.predictor == "flip_curvature"].precision)
+    assert (found.status == "ok").all()
+
+
 def test_two_levels_are_two_predictors(small):
     twice = small[small.measure == "input_curvature"].assign(level=20.0)
     names = set(predictors(pd.concat([small, twice], ignore_index=True)).predictor)

@@ -3,14 +3,12 @@
 import html
 import json
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lowland.measurements import Cell, unavailable
-from lowland.summary.recommendation import recommend
 from lowland.summary.requirements import Requirements
 from tests.summary.conftest import Tables
 from tests.summary.study import study
@@ -32,10 +30,6 @@ def _text(page):
 
 def _figures(page):
     return json.loads(re.search(r"var figures = (\{.*?\n?\});\n", page, flags=re.DOTALL).group(1).replace("<\\/", "</"))
-
-
-def test_equal_inputs_give_equal_bytes(tables, page):
-    assert tables.report(task_descriptions={"jets": "Jets of particles."}, commands=("make run",)) == page
 
 
 def test_it_needs_nothing_else(page):
@@ -81,30 +75,35 @@ def test_it_says_what_it_must(page):
         assert needed in text
 
 
-def test_nothing_meets(tables):
-    impossible = recommend(tables.measurements, Requirements(minimum_accuracy=0.99))
-    text = _text(replace(tables, recommendation=impossible).report())
-    assert "No configuration meets the requirements." in text
-    assert "Nearest comes" in text
-    assert "short by" in text
-
-
-def test_failures_are_counted(small):
-    kept = small[~((small.recipe == "plain") & (small.seed == "s1") & (small.precision == "qat4"))].copy()
+@pytest.fixture(scope="module")
+def unlucky(tiny):
+    """A study with a failed cell, an iteration that did not converge, and requirements that nothing meets."""
+    kept = tiny[~((tiny.recipe == "plain") & (tiny.seed == "s1") & (tiny.precision == "qat4"))].copy()
     cell = Cell(
         task="jets", recipe="plain", seed="s1", precision="qat4", method="qat", weight_bits=4, activation_bits=4
     )
     failed = [unavailable(cell, family, "failed") for family in ("performance", "landscape", "noise", "bit_flip")]
     kept.loc[kept.index[kept.measure == "hessian_trace"][0], ["value", "status"]] = [np.nan, "not_converged"]
-    text = _text(Tables.of(pd.concat([kept, *failed], ignore_index=True), Requirements(), 10).report())
+    return Tables.of(pd.concat([kept, *failed], ignore_index=True), Requirements(minimum_accuracy=0.99), 10)
+
+
+def test_failures_are_counted_and_nothing_meets(unlucky):
+    text = _text(unlucky.report())
     assert "bit flip failed 1 1" in text
     assert "landscape not_converged 1 1" in text
     assert "Descriptive only" in text
+    assert "No configuration meets the requirements." in text
+    assert "Nearest comes" in text
+    assert "short by" in text
 
 
-@pytest.mark.parametrize("families", [("performance", "cost"), ("performance", "cost", "noise"), ("landscape",)])
-def test_a_study_with_little_in_it_still_has_a_page(small, families):
-    text = _text(Tables.of(small[small.family.isin(families)].reset_index(drop=True), Requirements(), 10).report())
+def test_equal_inputs_give_equal_bytes(unlucky):
+    assert unlucky.report() == unlucky.report()
+
+
+@pytest.mark.parametrize("families", [("performance", "cost"), ("landscape",)])
+def test_a_study_with_little_in_it_still_has_a_page(tiny, families):
+    text = _text(Tables.of(tiny[tiny.family.isin(families)].reset_index(drop=True), Requirements(), 10).report())
     assert "How sure are we" in text
 
 
@@ -114,16 +113,10 @@ def test_one_recipe_one_seed():
     assert "Probably plain at qat4" in text
 
 
-def test_two_tasks_have_an_answer_each(small):
-    both = pd.concat([small, small.assign(task="econ")], ignore_index=True)
-    page = Tables.of(both, Requirements(), 10).report()
+def test_two_tasks_have_an_answer_each_and_names_cannot_break_the_page(tiny):
+    evil = tiny.replace({"recipe": {"plain": "</script><b>&\"'"}})
+    page = Tables.of(pd.concat([tiny, evil.assign(task="econ")], ignore_index=True), Requirements(), 10).report()
     answer = _without_scripts(page).partition('<section id="disturbed"')[0]
     assert answer.count('class="verdict"') == 2
-    assert sorted(re.findall(r'<div class="figure[^"]*" id="([^"]+)"', page)) == sorted(_figures(page))
-
-
-def test_names_cannot_break_the_page(small):
-    evil = small.replace({"recipe": {"plain": "</script><b>&\"'"}})
-    page = Tables.of(evil, Requirements(), 10).report()
     assert "</script><b>" not in page
-    assert _figures(page)
+    assert sorted(re.findall(r'<div class="figure[^"]*" id="([^"]+)"', page)) == sorted(_figures(page))

@@ -193,7 +193,7 @@ class _Study:
                         "num_not_ok": left_out,
                         "worst_stratum": worst_name.ravel(),
                         "worst_value": worst_value.ravel() if scope == "within precision" else np.nan,
-                        "descriptive": len(recipes) < ENOUGH_RECIPES,
+                        "descriptive": 0 < len(recipes) < ENOUGH_RECIPES,
                         "status": np.where(np.isfinite(value.ravel()), "ok", "undefined"),
                     }
                 )

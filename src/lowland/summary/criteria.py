@@ -90,6 +90,12 @@ def cells(measurements: pd.DataFrame) -> pd.DataFrame:
     return measurements.loc[measurements.seed != "pairs", CELL].drop_duplicates().reset_index(drop=True)
 
 
+def of_the_whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows about the whole network: those without a target, or of the only target where a study had but one."""
+    whole = rows.target == ""
+    return rows[whole] if whole.any() or rows.target.nunique() > 1 else rows
+
+
 def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     """The criterion of every cell.
 
@@ -109,9 +115,9 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
         & (measurements.condition == condition)
-        & (measurements.target == "")
         & (measurements.reference == "")
     ]
+    rows = of_the_whole(rows)
     if criterion.level is not None:
         rows = rows[np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0)]
     all_cells = cells(measurements)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import condition_label
+from lowland.summary.criteria import condition_label, of_the_whole
 from lowland.summary.responses import FAMILIES
 
 
@@ -29,8 +29,8 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
         & (measurements.precision == precision)
         & measurements.family.isin(FAMILIES)
         & (measurements.measure == "accuracy")
-        & (measurements.target == "")
     ]
+    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("family", sort=False)) if len(rows) else rows
     rows = rows.assign(value=rows.value.where(rows.status == "ok"))
     found = []
     order = sorted(rows.groupby(["family", "condition"], sort=False), key=lambda item: FAMILIES.index(item[0][0]))

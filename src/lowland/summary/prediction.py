@@ -42,8 +42,9 @@ def prediction_fits(points: pd.DataFrame, *, num_resamples: int = 400, confidenc
     Returns:
         One row per task, condition, level, scope, predictor: matched (bool), r_squared, r_squared_low, r_squared_high,
         slope, one_to_one, median_ratio (measured / predicted; matched only), spearman (all ``ok`` points, stratified as
-        the intercepts are), ceiling (the R² that a perfect predictor could reach given the standard errors of the
-        measured values; rough), num_points, num_not_positive (``ok`` but without a logarithm: left out of R², kept in
+        the intercepts are), ceiling (the R² a perfect predictor would reach if the standard errors of the measured
+        values were independent; pessimistic, for the draws are common to all cells and most of their error with
+        them: R² may exceed it), num_points, num_not_positive (``ok`` but without a logarithm: left out of R², kept in
         Spearman), num_not_ok, num_recipes.
     """
     records = []

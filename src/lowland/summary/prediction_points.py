@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lowland.summary.criteria import CELL, SIZE, criterion_values
+from lowland.summary.criteria import CELL, SIZE, criterion_values, of_the_whole
 from lowland.summary.predictors import predictors
 
 CURVATURE_LEVEL = 10.0
@@ -45,8 +45,8 @@ def prediction_points(measurements: pd.DataFrame) -> pd.DataFrame:
             (measurements.family == FAMILY[condition])
             & (measurements.condition == condition)
             & (measurements.measure == "loss_rise")
-            & (measurements.target == "")
         ]
+        rows = of_the_whole(rows)
         if rows.empty:
             continue
         index = pd.MultiIndex.from_frame(rows[CELL])

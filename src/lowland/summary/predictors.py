@@ -44,6 +44,9 @@ def predictors(measurements: pd.DataFrame) -> pd.DataFrame:
         for m, c, level in zip(rows.measure, rows.condition, rows.level, strict=True)
     ]
     rows = rows.assign(predictor=names)
+    # What is undefined for a whole precision is no failure: float networks have no codes to flip.
+    exists = (rows.status != "undefined").groupby([rows.task, rows.precision, rows.predictor]).transform("any")
+    rows = rows[exists]
     parts = [_single(measurements, rows[rows.reference == ""]), _pairs(measurements, rows[rows.reference != ""])]
     for name, criterion in (("clean_accuracy", ACCURACY), ("clean_loss", CLEAN_LOSS)):
         parts.append(

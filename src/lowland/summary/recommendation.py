@@ -170,7 +170,7 @@ class _Choice:
             {p: -self._spare(c, t, "mean") / max(t, 1e-12) for p, c, t in self.demands}, index=self.index
         )
         complete = relative.dropna()
-        return complete.clip(lower=0).max(axis=1).idxmin() if len(complete) else None
+        return complete.clip(lower=0).max(axis=1).idxmin() if self.demands and len(complete) else None
 
     def _blocked(self) -> str:
         alone = [p for p in self.surely if not self.on_the_mean[p].any()]

@@ -31,6 +31,13 @@ from lowland.summary.recommendation import NOTHING
 from lowland.summary.strips import strip
 from lowland.summary.style import DASH, MINUS, Style
 
+_STATUSES = {
+    "non_finite": "overflowed: the result is no number",
+    "not_converged": "the iteration did not settle",
+    "undefined": "has no meaning there (a float network has no codes to flip)",
+    "timeout": "took too long",
+    "failed": "no result",
+}
 _METHODS = {
     "float": "32-bit floating point",
     "qat": "quantization-aware training",
@@ -80,7 +87,7 @@ def render_report(
             fits=prediction_fits[prediction_fits.task == task],
             pareto=pareto[pareto.task == task],
             answer=recommendation["tasks"][task],
-            curves=None if learning_curves is None else learning_curves[learning_curves.task == task],
+            curves=None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task"),
             description=(task_descriptions or {}).get(str(task), ""),
         )
         for task, rows in measurements.groupby("task", sort=False)
@@ -93,6 +100,7 @@ def render_report(
             tasks=tasks,
             size=grid_size(measurements),
             not_ok=not_ok_counts(measurements).to_dict("records"),
+            statuses=_STATUSES,
             methods=[_METHODS[m] for m in dict.fromkeys(measurements.method)],
             requirements=recommendation["requirements"],
             glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
@@ -209,8 +217,8 @@ def _task(
         "size": grid_size(measurements),
         "extremes": extremes(correlations).to_dict("records"),
         "beyond_chance": beyond_chance(correlations),
-        "descriptive": bool(len(correlations) and correlations.descriptive.any()),
-        "left_out": int(correlations.num_not_ok.max()) if len(correlations) else 0,
+        "descriptive": float(correlations.descriptive.mean()) if len(correlations) else 0.0,
+        "left_out": _left_out(correlations),
         "verdicts": prediction_verdicts(fits) if len(fits) else [],
         "not_positive": int((predictions.status.eq("ok") & ~(predictions.measured > 0)).sum())
         if len(predictions)
@@ -238,6 +246,12 @@ def _numbers(subject: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for name, entry in subject["numbers"].items()
     ]
+
+
+def _left_out(correlations: pd.DataFrame) -> list[tuple[str, int]]:
+    """Disturbances whose correlations had to do without some cells, and without how many at worst."""
+    worst = correlations.groupby("condition", sort=False)["num_not_ok"].max()
+    return [(condition_label(str(condition)), int(count)) for condition, count in worst.items() if count]
 
 
 def _precisions(measurements: pd.DataFrame, style: Style) -> list[dict[str, Any]]:

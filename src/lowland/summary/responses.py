@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lowland.summary.criteria import CELL, cells
+from lowland.summary.criteria import CELL, cells, of_the_whole
 
 FAMILIES = ("noise", "bit_flip", "corruption")
 
@@ -30,11 +30,10 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_ri
     Returns:
         The cell's columns, family, condition, response, value, num_levels, status.
     """
-    rows = measurements[
-        measurements.family.isin(FAMILIES) & measurements.measure.isin(list(measures)) & (measurements.target == "")
-    ]
+    rows = measurements[measurements.family.isin(FAMILIES) & measurements.measure.isin(list(measures))]
     if rows.empty:
         return pd.DataFrame(columns=[*CELL, "family", "condition", "response", "value", "num_levels", "status"])
+    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("family", sort=False))
     where = ["task", "family", "condition", "measure", "level"]
     good = rows.value.where(rows.status == "ok")
     scale = good.abs().groupby([rows[name] for name in where], dropna=False).transform("median")

@@ -48,7 +48,15 @@ _MARKERS = (
 )
 # An axis of names instead of numbers.
 LABELS: dict[str, Any] = {"showgrid": False, "ticks": "", "showline": False, "tickfont": {"color": INK, "size": 12.5}}
-DIVERGING = [[0.0, "#6a2c85"], [0.25, "#b99bc9"], [0.5, "#f8f8f8"], [0.75, "#97cba1"], [1.0, "#17683a"]]
+DIVERGING = [
+    [0.0, "#6a2c85"],
+    [0.15, "#a884bd"],
+    [0.3, "#d5c3df"],
+    [0.5, "#f8f8f8"],
+    [0.7, "#c3e0c8"],
+    [0.85, "#7fbb8d"],
+    [1.0, "#17683a"],
+]
 
 
 @dataclass(frozen=True)

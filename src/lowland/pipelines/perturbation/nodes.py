@@ -53,7 +53,7 @@ def _under_flips(
     task: Task, network: nn.Module, clean: Answer, splits: Splits, options: BitFlipOptions, key: tuple[str, ...]
 ) -> Iterator[Measurement]:
     """Random flips at equal counts and at equal rates."""
-    target = "" if set(options.targets) == set(TARGETS) else "+".join(options.targets)
+    target = "" if set(options.targets) == set(TARGETS.values()) else "+".join(options.targets)
     for condition, level, networks in flipped_networks(network, options, key=(*key, "bit flips")):
         answers = [answer(task, flipped, splits.test) for flipped in networks]
         yield from disturbance_response(

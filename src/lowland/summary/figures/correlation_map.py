@@ -38,7 +38,7 @@ def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearma
     buttons = []
     for number, (response, scope) in enumerate(views):
         view = chosen[(chosen.response == response) & (chosen.scope == scope)]
-        conditions = list(dict.fromkeys(view.condition))
+        conditions = list(dict.fromkeys(view.condition[view.status == "ok"]))
         cell: dict[tuple[str, str], Any] = {(r.predictor, r.condition): r for r in view.itertuples()}
         grid: list[list[Any]] = [[cell.get((p, c)) for c in conditions] for p in predictors]
         traces.append(
@@ -106,7 +106,7 @@ def _cell_hover(row: Any) -> str:
         f"<b>{predictor_label(row.predictor)}</b> with {_RESPONSES[row.response]}, {condition_label(row.condition)}<br>"
     )
     if row.status != "ok":
-        return head + "no correlation: one of the two does not vary here"
+        return head + "no correlation: one of the two has no numbers here, or does not vary"
     worst = f"<br>worst precision: {row.worst_stratum} ({row.worst_value:+.2f})" if row.worst_stratum else ""
     left_out = f"<br>{row.num_not_ok} cells without a number" if row.num_not_ok else ""
     descriptive = "<br>descriptive only: fewer than 8 recipes" if row.descriptive else ""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.criteria import CONFIGURATION, condition_label, measured_levels
+from lowland.summary.criteria import CONFIGURATION, condition_label, measured_levels, of_the_whole
 from lowland.summary.over_seeds import over_seeds
 from lowland.summary.style import Style, figure, menu, spread, transparent
 
@@ -34,7 +34,8 @@ def accuracy_curves(
     """Accuracy against the strength of one disturbance, per precision, for a recipe to choose.
 
     Lines are means over the seeds, whiskers their 95 % t-intervals; the leftmost point is the undisturbed test set.
-    Float networks appear under bit flips with the bits of their float32 words.
+    Float networks appear under bit flips with the bits of their float32 words; where they collapse, their line leaves
+    the frame and its label says how deep it falls.
 
     Args:
         measurements: The long table of one task.
@@ -80,19 +81,23 @@ def _curves(
     style: Style,
     recipe: str | None,
 ) -> go.Figure:
-    accuracies = measurements[(measurements.measure == "accuracy") & (measurements.target == "")]
+    accuracies = measurements[measurements.measure == "accuracy"]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
         here = accuracies[
             (accuracies.family == family) & accuracies.condition.isin([condition, f"ieee754_{condition}"])
         ]
+        here = of_the_whole(here)
         at = here if level is None else here[np.isclose(here.level, level, rtol=1e-9, atol=0)]
         parts.append(at.assign(position=position, label=label))
     table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"])
     first = recipe if recipe in style.recipes else style.recipes[0]
     traces: list[dict[str, Any]] = []
     width = (axis.positions[-1] - axis.positions[0]) or 1.0
-    low, high = float(np.nanmin(table["mean"])), float(np.nanmax(table["mean"]))
+    framed = _framed(table)
+    low, high = float(np.nanmin(framed)), float(np.nanmax(framed))
+    gap = 0.052 * (high - low or 1.0)
+    lowest = low - gap
     # Side by side by a hair, so that the whiskers of close lines can be told apart.
     count = len(style.precisions)
     sideways = {p: 0.006 * (i - (count - 1) / 2) for i, p in enumerate(style.precisions)}
@@ -137,14 +142,15 @@ def _curves(
             )
             owners.append(name)
             ends.append((precision, float(shown["mean"].iloc[-1]), colour))
-        heights = spread([end for _, end, _ in ends], gap=0.052 * (high - low or 1.0))
+        heights = spread([max(end, low) for _, end, _ in ends], gap=gap)
+        lowest = min([lowest, *(height - gap / 2 for height in heights)])
         traces.append(
             dict(
                 type="scatter",
                 x=[axis.positions[-1] + 0.03 * width] * len(ends),
                 y=heights,
                 mode="text",
-                text=[f"<b>{precision}</b>" for precision, *_ in ends],
+                text=[f"<b>{p}</b>" + (f" ↓{end:.0%}" if end < lowest else "") for p, end, _ in ends],
                 textposition="middle right",
                 textfont={"color": [colour for *_, colour in ends], "size": 12},
                 hoverinfo="skip",
@@ -157,7 +163,6 @@ def _curves(
         {"label": f"recipe: {name}", "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
         for name in style.recipes
     ]
-    room = 0.06 * (high - low or 1.0)
     return figure(
         traces,
         height=430,
@@ -167,10 +172,18 @@ def _curves(
             "ticktext": axis.labels,
             "range": [axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.04 * width],
         },
-        y={"title": "accuracy", "tickformat": ".0%", "range": [low - room, high + room]},
+        y={"title": "accuracy", "tickformat": ".0%", "range": [lowest, high + gap]},
         updatemenus=[menu(buttons, active=style.recipes.index(first))],
-        margin={"l": 56, "r": 58, "t": 54, "b": 52},
+        margin={"l": 56, "r": 92 if len(framed) < len(table) else 64, "t": 54, "b": 52},
     )
+
+
+def _framed(table: pd.DataFrame) -> pd.Series:
+    """The means that the frame must hold: a float network that collapses may leave it (its label says where to)."""
+    codes = table.loc[table.method != "float", "mean"]
+    floats = table.loc[table.method == "float", "mean"]
+    collapsed = len(codes) and floats.min() < codes.min() - 0.5 * (codes.max() - codes.min())
+    return codes if collapsed else table["mean"]
 
 
 def _rate(rate: float) -> str:

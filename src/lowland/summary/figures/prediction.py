@@ -77,7 +77,7 @@ def prediction_figure(points: pd.DataFrame, *, condition: str, style: Style) -> 
         "type": "log",
         "range": [math.log10(end) for end in ends],
         "tickvals": decades,
-        "ticktext": [f"{v:g}" for v in decades],
+        "ticktext": [f"{v:g}" if v >= 1e-3 else f"10<sup>{round(math.log10(v))}</sup>" for v in decades],
     }
     at = math.log10(ends[1] / 1.25)
     label = {"x": at, "y": at, "text": "measured = predicted", "xanchor": "right", "xshift": -8, "yanchor": "middle"}
@@ -126,8 +126,7 @@ def ratio_heatmap(fits: pd.DataFrame, *, condition: str, style: Style) -> go.Fig
                     ""
                     if r is None
                     else f"<b>{r.scope} at {r.level:g}</b><br>median measured / predicted {r.median_ratio:.2f}<br>"
-                    f"R² {r.r_squared:.2f} of at most about {r.ceiling:.2f}<br>"
-                    f"Spearman {r.spearman:.2f} over {r.num_points} cells"
+                    f"R² {r.r_squared:.2f}, Spearman {r.spearman:.2f} over {r.num_points} cells"
                     for r in row
                 ]
                 for row in grid
@@ -194,16 +193,6 @@ def predictor_comparison(fits: pd.DataFrame, *, condition: str) -> go.Figure:
                 hoverinfo="text",
             )
         )
-    ceiling = rows.loc[rows.scope == EVERY, "ceiling"].max()
-    marks: dict[str, Any] = {}
-    if ceiling == ceiling:
-        x = float(ceiling)
-        words = {"x": x, "y": -0.6, "text": "ceiling: noise of measuring", "xanchor": "right", "yanchor": "bottom"}
-        upright = {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1}
-        marks = {
-            "annotations": [words | {"showarrow": False, "xshift": -4, "font": {"size": 11.5, "color": MUTED}}],
-            "shapes": [upright | {"line": {"color": FAINT, "width": 1, "dash": "dot"}}],
-        }
     return figure(
         traces,
         height=110 + 42 * len(order),
@@ -216,5 +205,4 @@ def predictor_comparison(fits: pd.DataFrame, *, condition: str) -> go.Figure:
         },
         legend=legend(x=0, y=1.0, yanchor="bottom"),
         margin={"l": 8, "r": 16, "t": 36, "b": 52},
-        **marks,
     )
