@@ -1,8 +1,12 @@
 """Shared by all tests: quick ones run first, and Chromium is found or the browser tests say why they are skipped."""
 
+import os
 import shutil
 
 import pytest
+
+# Before torch is imported: on small tensors several threads cost more than they bring, on busy cores ruinously so.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SLOW_LAST = ("dvc", "dask", "browser")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

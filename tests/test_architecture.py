@@ -41,9 +41,8 @@ def broken_walls(room, source):
     found = []
     for module in imports_of(source):
         top, *rest = module.split(".")
-        if top in ("kedro", "kedro_viz", "kedro_datasets"):
-            found.append(module)
-        elif top == "lowland" and rest and rest[0] not in ALLOWED[room] | {room}:
+        foreign = top == "lowland" and rest and rest[0] not in ALLOWED[room] | {room}
+        if foreign or top in ("kedro", "kedro_viz", "kedro_datasets"):
             found.append(module)
     return found
 
@@ -101,7 +100,7 @@ def module_graph():
                     target = f"{node.module}.{alias.name}"
                     wanted.add(target if target in modules else node.module)
         # a package and its own modules import each other by design of __init__; ask only about real modules
-        graph[name] = {w for w in wanted if w in modules and w != name and not w == name.rpartition(".")[0]}
+        graph[name] = {w for w in wanted if w in modules and w != name and w != name.rpartition(".")[0]}
     return graph
 
 

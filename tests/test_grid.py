@@ -27,7 +27,7 @@ def add(a, b):
 
 def test_place_prefixes_names_and_wires_what_comes_from_outside():
     template = Pipeline([Node(add, ["params:option", "table"], "result", name="add")])
-    placed = grid.place(template, "jets.plain", parameters={"option": "options.add"}, table="jets.table")
+    placed = grid.place(template, "jets.plain", parameters={"option": "options.add"}, inputs={"table": "jets.table"})
     (node,) = placed.nodes
     assert node.inputs == ["params:options.add", "jets.table"]
     assert node.outputs == ["jets.plain.result"] and node.name == "jets.plain.add"

@@ -89,7 +89,7 @@ def test_resuming_the_same_run_is_allowed_and_refreshes_what_was_gathered(projec
 
 def test_resuming_a_complete_run_leaves_everything(project):
     ask(project)
-    root, catalog, files = project
+    _, catalog, files = project
     for name in ("measured", "table"):
         catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
     ask(project, resume=True)

@@ -24,7 +24,7 @@ class StudyCommand(click.Command):
         try:
             return super().invoke(ctx)
         except (LowlandError, MissingConfigException, ValueError) as error:
-            if verbose or not isinstance(error, LowlandError | MissingConfigException) and not _is_selection(error):
+            if verbose or (not isinstance(error, LowlandError | MissingConfigException) and not _is_selection(error)):
                 raise
             click.secho(f"Error: {error}", err=True, fg="red")
             ctx.exit(USER_MISTAKE)

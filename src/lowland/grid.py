@@ -13,7 +13,7 @@ from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel, ConfigDict
 
-from lowland.config import PAIRS, Study, validate
+from lowland.config import Study, validate
 from lowland.measurements import Cell
 
 
@@ -122,7 +122,7 @@ def default_parameters() -> dict[str, Any]:
 
 
 def place(
-    template: Pipeline, namespace: str, *, parameters: Mapping[str, str] | None = None, **inputs: str
+    template: Pipeline, namespace: str, *, parameters: Mapping[str, str] | None = None, inputs: Mapping[str, str]
 ) -> Pipeline:
     """A copy of a template in a namespace, its parameters and outer inputs wired.
 
@@ -133,7 +133,7 @@ def place(
         inputs: The template's input datasets to datasets of the study.
     """
     wires = {f"params:{key}": f"params:{value}" for key, value in (parameters or {}).items()}
-    return Pipeline([template], namespace=namespace, inputs=inputs, parameters=wires)
+    return Pipeline([template], namespace=namespace, inputs=dict(inputs), parameters=wires)
 
 
 def joined(parts: Iterable[Pipeline]) -> Pipeline:

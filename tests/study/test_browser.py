@@ -64,7 +64,7 @@ def test_report_opens_offline_and_shows_its_answer_first(finished, page):
     assert answer.is_visible()
     assert answer.bounding_box()["y"] < 600, "the answer is not on the first screen"
     assert "plain" in answer.inner_text() or "jacobian" in answer.inner_text()
-    page.wait_for_selector(".js-plotly-plot .main-svg")
+    page.wait_for_selector("html[data-drawn=all]")
     assert page.locator(".js-plotly-plot").count() >= 4
     assert page.problems == []
 
@@ -72,7 +72,7 @@ def test_report_opens_offline_and_shows_its_answer_first(finished, page):
 def test_report_fits_a_phone(finished, browser):
     phone = browser.new_page(viewport={"width": 390, "height": 800})
     phone.goto(finished.reporting("report.html").as_uri())
-    phone.wait_for_selector(".js-plotly-plot .main-svg")
+    phone.wait_for_selector("html[data-drawn=all]")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 400
     phone.close()
 

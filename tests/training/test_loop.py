@@ -114,6 +114,6 @@ def test_weight_decay_shrinks_weights_not_biases():
     model = network()
     before = copy.deepcopy(model.state_dict())
     fit(model, loss=flat, kind="weight_decay", weight=0.5, options=OPTIONS.model_copy(update={"epochs": 2}))
-    # validation loss never improves after the first epoch, so the first epoch's weights are kept: 4 steps of 1 - lr * 0.5
+    # validation loss never improves after the first epoch, so its weights are kept: 4 steps of 1 - lr * 0.5
     assert torch.allclose(model[0].weight, before["0.weight"] * (1 - 0.01 * 0.5) ** 4)
     assert torch.equal(model[0].bias, before["0.bias"])

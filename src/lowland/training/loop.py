@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 import pandas as pd
 import torch
@@ -18,6 +18,7 @@ from lowland.randomness import Key, generator
 from lowland.training.recipes import RecipeBase
 from lowland.training.regularizers import weight_layers
 
+Network = TypeVar("Network", bound=nn.Module)
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -40,7 +41,7 @@ class TrainingOptions(BaseModel):
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Generic[Network]):
     """What training leaves: the best network, its learning curves and whether the numbers stayed finite.
 
     Attributes:
@@ -50,13 +51,13 @@ class Training:
         status: ``ok`` or ``non_finite``.
     """
 
-    network: nn.Module
+    network: Network
     curves: pd.DataFrame
     status: Status
 
 
 def train(
-    network: nn.Module,
+    network: Network,
     training: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor],
     *,
@@ -65,7 +66,7 @@ def train(
     options: TrainingOptions,
     key: tuple[Key, ...],
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
-) -> Training:
+) -> Training[Network]:
     """Fit a network with Adam and keep the weights of its best epoch on validation data.
 
     Args:

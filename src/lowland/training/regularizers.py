@@ -78,13 +78,17 @@ def orthogonality_penalty(model: nn.Module) -> Tensor:
     return total
 
 
-MATRIX_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED_LAYERS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
-def weight_layers(model: nn.Module) -> Iterator[nn.Module]:
+WeightLayer = (
+    nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+)
+
+
+def weight_layers(model: nn.Module) -> Iterator[WeightLayer]:
     """All Linear and (transposed) convolution layers, in the order of ``model.modules()``."""
-    yield from (layer for layer in model.modules() if isinstance(layer, MATRIX_LAYERS + TRANSPOSED_LAYERS))
+    yield from (layer for layer in model.modules() if isinstance(layer, WeightLayer))
 
 
 def weight_matrices(model: nn.Module) -> Iterator[Tensor]:

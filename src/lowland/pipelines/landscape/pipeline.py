@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from lowland import grid
+from lowland.config import PAIRS
 from lowland.pipelines.landscape.nodes import compare_seeds, measure_cell
 
 MEASURE = Pipeline(
@@ -28,8 +29,7 @@ def create_pipeline(**_: object) -> Pipeline:
             MEASURE,
             cell.id,
             parameters={"cell": f"cells.{cell.id}", "task": f"tasks.{cell.task}", "landscape": "landscape"},
-            splits=f"{cell.task}.splits",
-            model=f"{cell.id}.model",
+            inputs={"splits": f"{cell.task}.splits", "model": f"{cell.id}.model"},
         )
         for cell in study_grid.cells
     ]
@@ -53,8 +53,7 @@ def _comparison(task: str, recipe: str, precision: str, seeds: tuple[str, ...]) 
     )
     return grid.place(
         Pipeline([node]),
-        f"{task}.{recipe}.{grid.PAIRS}.{precision}",
+        f"{task}.{recipe}.{PAIRS}.{precision}",
         parameters={"group": f"groups.{task}.{recipe}.{precision}"},
-        splits=f"{task}.splits",
-        **models,
+        inputs={"splits": f"{task}.splits", **models},
     )

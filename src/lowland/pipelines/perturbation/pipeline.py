@@ -32,8 +32,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "input_noise": "input_noise",
                 "bit_flips": "bit_flips",
             },
-            splits=f"{cell.task}.splits",
-            model=f"{cell.id}.model",
+            inputs={"splits": f"{cell.task}.splits", "model": f"{cell.id}.model"},
         )
         for cell in grid.current().cells
     )

@@ -18,7 +18,7 @@ def create_pipeline(**_: object) -> Pipeline:
         parameters = {"task": f"tasks.{task}"}
         published = options.source == "openml"
         if published:
-            parts.append(grid.place(FETCH, task, parameters=parameters))
+            parts.append(grid.place(FETCH, task, parameters=parameters, inputs={}))
         raw = f"{task}.published" if published else f"{task}.raw"
-        parts.append(grid.place(PREPARE, task, parameters=parameters, raw=raw))
+        parts.append(grid.place(PREPARE, task, parameters=parameters, inputs={"raw": raw}))
     return grid.joined(parts)

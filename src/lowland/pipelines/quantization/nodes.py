@@ -15,6 +15,7 @@ from lowland.quantization import (
     IntegerNetwork,
     Precision,
     QuantizationOptions,
+    QuantizedNetwork,
     build_quantized,
     calibrate,
     deployment_check,
@@ -88,13 +89,15 @@ def fine_tune_quantized(
     return model, curves, rows
 
 
-def _calibrated(network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits) -> nn.Module:
+def _calibrated(
+    network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits
+) -> QuantizedNetwork:
     quantized = build_quantized(network, precision, input_bits=options.input_bits)
     calibrate(quantized, splits.train.inputs[: options.calibration_rows])
     return quantized
 
 
-def _deployed(cell: Cell, task: Task, splits: Splits, quantized: nn.Module) -> tuple[StoredModel, pd.DataFrame]:
+def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwork) -> tuple[StoredModel, pd.DataFrame]:
     network = freeze(quantized)
     check = deployment_check(quantized, network, splits.test.inputs)
     count = len(splits.test.inputs)

@@ -71,8 +71,7 @@ def create_pipeline(**_: object) -> Pipeline:
             "fine_tuning": "fine_tuning",
             "device": "device",
         }
+        inputs = {"splits": f"{cell.task}.splits", "trained": f"{run}.trained"}
         needed = {key: value for key, value in wires.items() if f"params:{key}" in template.inputs()}
-        parts.append(
-            grid.place(template, cell.id, parameters=needed, splits=f"{cell.task}.splits", trained=f"{run}.trained")
-        )
+        parts.append(grid.place(template, cell.id, parameters=needed, inputs=inputs))
     return grid.joined(parts)

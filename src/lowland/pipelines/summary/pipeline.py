@@ -48,7 +48,7 @@ def _curves(study: grid.Grid, task: str, recipe: str) -> list[str]:
 def _gather(func: Callable[..., pd.DataFrame], name: str, namespace: str, tables: list[str]) -> Pipeline:
     wires = {f"table_{number}": table for number, table in enumerate(tables)}
     node = Node(func, list(wires), name, name=f"gather_{name}", tags=GATHER)
-    return grid.place(Pipeline([node]), namespace, **wires)
+    return grid.place(Pipeline([node]), namespace, inputs=wires)
 
 
 def _analysis(tasks: tuple[str, ...]) -> Pipeline:
@@ -81,4 +81,4 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
         ]
     )
     parameters = {"everything": "everything", "requirements": "requirements"}
-    return grid.place(template, "summary", parameters=parameters, **tables, **learning)
+    return grid.place(template, "summary", parameters=parameters, inputs=tables | learning)

@@ -33,7 +33,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "training": "training",
                 "device": "device",
             },
-            splits=f"{run.task}.splits",
+            inputs={"splits": f"{run.task}.splits"},
         )
         for run in grid.current().runs
     )
