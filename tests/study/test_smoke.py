@@ -1,6 +1,7 @@
 """The whole study on the smallest grid, as a user runs it."""
 
 import json
+import shutil
 import signal
 import time
 
@@ -77,7 +78,7 @@ def test_interrupted_study_ends_soon_and_goes_on_from_there(finished, project):
 def test_a_diverging_recipe_costs_its_own_cells_only(project):
     parameters = project.folder / "conf/smoke/parameters.yml"
     axes = yaml.safe_load(parameters.read_text())
-    axes["recipes"]["jacobian_1e-2"]["weight"] = 1.0e38
+    axes["recipes"]["jacobian_1e-2"] = {"kind": "orthogonal", "weight": 1.0e38}
     axes["seeds"] = {"s0": 0}
     parameters.write_text(yaml.safe_dump(axes, sort_keys=False))
     result = project.kedro("run", "--env", "smoke")
@@ -103,8 +104,6 @@ def test_a_rejected_run_deletes_nothing(finished, project, edit, message):
 
 
 def test_requirements_that_nothing_meets_are_a_result(finished, project):
-    import shutil
-
     shutil.copytree(finished.folder / "data/smoke", project.folder / "data/smoke")
     result = project.kedro(
         "run", "--env", "smoke", "--tags", "summary", "--params", "requirements.minimum_accuracy=0.999"
