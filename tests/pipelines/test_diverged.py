@@ -1,0 +1,63 @@
+"""A cell whose training diverged passes through every node as rows with its status."""
+
+import pytest
+import torch
+from torch import nn
+
+from lowland.artifacts import StoredModel, StoredTensors
+from lowland.faults import BitFlipOptions
+from lowland.grid import CellGroup, Run
+from lowland.landscape import LandscapeOptions
+from lowland.measurements import Cell
+from lowland.perturbation import InputNoiseOptions
+from lowland.pipelines.landscape.nodes import compare_seeds, measure_cell
+from lowland.pipelines.perturbation.nodes import disturb
+from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
+from lowland.quantization import Precision, QuantizationOptions
+from lowland.tasks import Rows, Splits
+from lowland.tasks.jets import JetsOptions
+from lowland.training import Recipe, TrainingOptions
+
+CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
+RUN = Run(task="jets", recipe="plain", seed="s0", number=0)
+TASK = JetsOptions(
+    kind="jets", source="file", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8, hidden=(4,)
+)
+ROWS = Rows(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5)
+DATA = StoredTensors(Splits(ROWS, ROWS, ROWS, ROWS).to_tensors())
+DIVERGED = StoredModel(nn.Linear(16, 5), "non_finite")
+PRECISION = Precision(method="qat", weight_bits=8, activation_bits=8)
+OPTIONS = QuantizationOptions(input_bits=8, calibration_rows=8)
+TUNING = TrainingOptions(epochs=1, batch_size=4, learning_rate=0.1, schedule="constant")
+NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(5,), draws=1)
+FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), targets=("weights",), draws=1)
+
+
+@pytest.mark.parametrize(
+    "node, families",
+    [
+        (lambda: deploy_float(CELL, TASK, DATA, DIVERGED)[1], ["performance"]),
+        (lambda: quantize_after_training(CELL, PRECISION, OPTIONS, TASK, DATA, DIVERGED)[1], ["performance"]),
+        (
+            lambda: fine_tune_quantized(
+                CELL, RUN, Recipe({"kind": "plain"}), PRECISION, OPTIONS, TUNING, "cpu", TASK, DATA, DIVERGED
+            )[2],
+            ["performance"],
+        ),
+        (lambda: measure_cell(CELL, TASK, LandscapeOptions(), DATA, DIVERGED), ["landscape"]),
+        (lambda: disturb(CELL, TASK, NOISE, FLIPS, DATA, DIVERGED), ["noise", "bit_flip"]),
+    ],
+)
+def test_a_diverged_model_becomes_rows_with_its_status(node, families):
+    rows = node()
+    assert rows["family"].tolist() == families
+    assert set(rows["status"]) == {"non_finite"} and set(rows["measure"]) == {"all"}
+
+
+def test_pairs_with_a_diverged_seed_say_so():
+    group = CellGroup(cells=tuple(CELL.model_copy(update={"seed": seed}) for seed in ("s0", "s1", "s2")))
+    healthy = StoredModel(nn.Linear(16, 5).eval())
+    rows = compare_seeds(group, DATA, healthy, DIVERGED, healthy)
+    assert rows["seed"].tolist() == ["s0", "s0", "s1"]
+    assert rows["reference"].tolist() == ["jets.plain.s1.qat8", "jets.plain.s2.qat8", "jets.plain.s2.qat8"]
+    assert rows["status"].tolist() == ["non_finite", "ok", "non_finite"]
