@@ -14,7 +14,7 @@ from kedro.framework.startup import bootstrap_project
 from scripts.write_params import text
 
 ROOT = Path(__file__).resolve().parents[1]
-ADDED = ("cells", "runs", "groups", "everything")  # made from the axes by the grid hook
+ADDED = ("cells", "runs", "groups", "everything", "descriptions")  # made from the axes by the grid hook
 
 
 @pytest.fixture(scope="module")

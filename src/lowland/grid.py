@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lowland.config import Study, validate
 from lowland.measurements import Cell
+from lowland.tasks import build_task
 
 
 class Run(BaseModel):
@@ -77,6 +78,7 @@ class Grid:
         """Parameters that tell every node which run, cell or group of cells it works on."""
         everything = {"cells": [cell.model_dump() for cell in self.cells]}
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
+        added["descriptions"] = {name: build_task(options).description for name, options in self.study.tasks.items()}
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:

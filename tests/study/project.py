@@ -19,8 +19,10 @@ class Project:
 
     def command(self, *arguments):
         """The arguments and environment of a Python command in the folder."""
-        # the copy's own package, not the installed one
-        environment = os.environ | {"PYTHONPATH": str(self.folder / "src"), "DVC_NO_ANALYTICS": "1"}
+        # the copy's own package, not the installed one; `kedro` on the path, where DVC's stages look for it
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+        own = {"PYTHONPATH": str(self.folder / "src"), "PATH": path, "DVC_NO_ANALYTICS": "1"}
+        environment = os.environ | own
         return [sys.executable, "-m", *arguments], {"cwd": self.folder, "env": environment}
 
     def python(self, *arguments, timeout=240):

@@ -65,6 +65,12 @@ class Jets(Task):
 
     def __init__(self, options: JetsOptions) -> None:
         self.options = options
+        widths = "-".join(map(str, options.hidden))
+        origin = "simulated LHC jets" if options.source == "file" else "the published hls4ml LHC jets"
+        self.description = (
+            f"The task: {origin} of five kinds (gluon, light quark, W, Z, top), told apart by {len(FEATURES)} "
+            f"substructure features; the network has {widths} hidden units with ReLU."
+        )
         self.shifted_sets = SHIFTED if options.source == "file" else ()
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:

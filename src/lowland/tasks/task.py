@@ -73,10 +73,12 @@ class Task(ABC):
 
     Attributes:
         score_name: The headline score, a measure of the long table.
+        description: A sentence on data and network for people who read the report.
         shifted_sets: Names of the naturally shifted test sets that its data hold.
     """
 
     score_name: str
+    description: str
     shifted_sets: tuple[str, ...]
 
     @abstractmethod

@@ -82,6 +82,7 @@ def draw(
 
 
 def report(
+    descriptions: dict[str, str],
     measurements: pd.DataFrame,
     correlation_table: pd.DataFrame,
     points: pd.DataFrame,
@@ -99,5 +100,6 @@ def report(
         pareto=front,
         recommendation=recommendation,
         learning_curves=gather_curves(*curves),
+        task_descriptions=descriptions,
         commands=COMMANDS,
     )

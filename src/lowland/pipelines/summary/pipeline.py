@@ -77,8 +77,8 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
                 name="draw",
                 tags=SUMMARY,
             ),
-            Node(nodes.report, [*analysed, *learning], "report", name="report", tags=SUMMARY),
+            Node(nodes.report, ["params:descriptions", *analysed, *learning], "report", name="report", tags=SUMMARY),
         ]
     )
-    parameters = {"everything": "everything", "requirements": "requirements"}
+    parameters = {"everything": "everything", "descriptions": "descriptions", "requirements": "requirements"}
     return grid.place(template, "summary", parameters=parameters, inputs=tables | learning)
