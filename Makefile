@@ -47,7 +47,7 @@ params: $(STAMP)  ## write params.yaml, which DVC reads: make params ENV=smoke
 viz: $(STAMP)  ## look at the pipeline in the browser
 	$(BIN)/kedro viz run
 
-bench: $(STAMP)  ## seconds and memory per stage, and the comparison with peers
+bench: $(STAMP)  ## seconds and memory per stage, all cores against one
 	$(BIN)/python benchmarks/speed.py
 
 clean:  ## remove the environment and the caches; results stay

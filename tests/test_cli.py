@@ -20,6 +20,7 @@ def kedro(*arguments):
         (["--params", "training.epochs=0"], "parameter training.epochs: got 0"),
         (["--pipelines", "landscpe"], "Failed to find the pipeline named 'landscpe'"),
         (["--env", "smok"], "smok"),
+        (["--runner", "nosuch.Runner"], "--runner is 'nosuch.Runner', which cannot be loaded"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_two(arguments, message):

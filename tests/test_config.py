@@ -30,8 +30,8 @@ def test_the_committed_parameters_are_valid(good):
 @pytest.mark.parametrize(
     "path, value, message",
     [
-        ("recipes/plain", {"kind": "plane"}, r"recipes\.plain.*'plane'.*'jacobian'"),
-        ("recipes/jacobian_1e-2", {"kind": "jacobian", "weight": -1}, r"recipes\.jacobian_1e-2.*weight: got -1"),
+        ("recipes/plain", {"kind": "plane"}, r"recipes\.plain\.kind: got 'plane'; expected .*'jacobian'"),
+        ("recipes/jacobian_1e-2", {"kind": "jacobian", "weight": -1}, r"recipes\.jacobian_1e-2\.weight: got -1"),
         ("tasks/jets/kind", "jest", r"tasks\.jets.*got 'jest'"),
         ("precisions/qat8", {"method": "qta", "weight_bits": 8, "activation_bits": 8}, r"precisions\.qat8.*'qta'"),
         ("precisions/qat8", {"method": "qat", "weight_bits": 0, "activation_bits": 8}, r"precisions\.qat8.*0"),
@@ -48,6 +48,15 @@ def test_the_committed_parameters_are_valid(good):
         ("training/epoch", 3, r"parameter training\.epoch is not known; check its spelling"),
         ("input_noise/levels", [120], r"input_noise\.levels\.0: got 120"),
         ("input_noise/kinds", ["poisson"], r"input_noise\.kinds\.0: got 'poisson'"),
+        ("recipes/plain", {"weight": 1.0}, r"recipes\.plain\.kind: got None; expected a name"),
+        ("seeds", {"s0": 0, "s1": 0}, r"equal numbers would repeat the same training"),
+        ("seeds", {"s0": True}, r"seeds\.s0: got True"),
+        ("tasks/summary", {"kind": "jets"}, r"got 'summary'; a name must start"),
+        ("recipes/jacobian_1e-2/num_projections", 9, r"num_projections is 9; expected 1 to 5"),
+        ("input_noise/levels", [5, 5], r"levels names an entry twice"),
+        ("input_noise/draws", 1, r"input_noise\.draws: got 1"),
+        ("bit_flips/counts", [1, 1], r"counts names a level twice"),
+        ("bit_flips", {"counts": [], "bit_error_rates": [], "draws": 2}, r"both empty; expected levels"),
         ("bit_flips/bit_error_rates", [2.0], r"bit_flips\.bit_error_rates\.0: got 2\.0"),
     ],
 )

@@ -31,23 +31,33 @@ def project(tmp_path):
     (tmp_path / "src").mkdir()
     (tmp_path / "src/code.py").write_text("x = 1\n")
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(80, 16)).astype("float32"), columns=FEATURES)
-    names = np.repeat(["nominal", "high_pt", "pileup", "smeared"], 20)
-    frame = frame.assign(label=[CLASSES[i % 5] for i in range(80)], set=names)
+    frame = pd.DataFrame(rng.normal(size=(320, 16)).astype("float32"), columns=FEATURES)
+    names = np.repeat(["nominal", "high_pt", "pileup", "smeared"], [200, 40, 40, 40])
+    frame = frame.assign(label=[CLASSES[i % 5] for i in range(320)], set=names)
     files = {name: tmp_path / "data" / f"{name}.parquet" for name in ("raw", "measured", "table")}
     catalog = DataCatalog({f"jets.{name}": TableDataset(filepath=str(file)) for name, file in files.items()})
     for name in files:
         catalog.save(f"jets.{name}", frame)
-    grid.set_parameters(grid.default_parameters())
-    return tmp_path, catalog, files
+    parameters = grid.default_parameters()
+    sizes = {"train_rows": 120, "validation_rows": 20, "landscape_rows": 20, "test_rows": 40}
+    grid.set_parameters(parameters | {"tasks": {"jets": parameters["tasks"]["jets"] | sizes}})
+    yield tmp_path, catalog, files
+    grid.set_parameters(parameters)
 
 
-def ask(project, *, resume=False, **selection):
+def ask(project, *, resume=False, starts=True, **selection):
     root, catalog, _ = project
     parameters = dict.fromkeys(SELECTIONS) | selection
-    RunGuard().before_pipeline_run(
-        parameters | {"project_path": str(root), "env": None, "only_missing_outputs": resume}, PIPELINE, catalog
-    )
+    guard = RunGuard()
+    asked = parameters | {
+        "project_path": str(root),
+        "env": None,
+        "only_missing_outputs": resume,
+        "runner": "GridRunner",
+    }
+    guard.before_pipeline_run(asked, PIPELINE, catalog)
+    if starts:
+        guard.before_first_node()
 
 
 def test_a_full_run_starts_from_a_clean_table(project):
@@ -67,7 +77,7 @@ def test_a_part_of_the_study_deletes_nothing(project):
         (lambda f: f.unlink(), r"raw\.parquet: the file is missing"),
         (lambda f: f.write_bytes(f.read_bytes()[:2000]), r"raw\.parquet: cannot be read .*expected a complete Parquet"),
         (lambda f: pd.read_parquet(f).drop(columns="zlogz").to_parquet(f), "column 'zlogz' is missing"),
-        (lambda f: pd.read_parquet(f).assign(zlogz=np.nan).to_parquet(f), "column 'zlogz' has 20 NaN"),
+        (lambda f: pd.read_parquet(f).assign(zlogz=np.nan).to_parquet(f), "column 'zlogz' has 200 NaN"),
         (lambda f: pd.read_parquet(f).query("label != 't'").to_parquet(f), "class 't' has 0 rows"),
     ],
 )
@@ -106,3 +116,67 @@ def test_resuming_after_a_change_is_refused(project):
 def test_resuming_what_never_ran_is_refused(project):
     with pytest.raises(LowlandError, match=r"\.run-local is missing"):
         ask(project, resume=True)
+
+
+def test_a_run_that_is_refused_before_its_first_node_deletes_nothing(project):
+    ask(project, starts=False)
+    assert all(file.exists() for file in project[2].values())
+    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+        ask(project, resume=True)
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_deleted(project, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    current = grid.current().study
+    monkeypatch.setattr(grid.current(), "study", current.model_copy(update={"device": "cuda"}))
+    with pytest.raises(LowlandError, match="device is 'cuda'"):
+        ask(project)
+    assert all(file.exists() for file in project[2].values())
+
+
+def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
+    ask(project)
+    (project[0] / "src/code.py").write_text("x = 2\n")
+    ask(project, tags=("landscape",))
+    (project[0] / "src/code.py").write_text("x = 1\n")
+    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+        ask(project, resume=True)
+
+
+def test_resuming_a_part_after_a_change_is_refused(project):
+    ask(project)
+    (project[0] / "src/code.py").write_text("x = 2\n")
+    with pytest.raises(LowlandError, match="code changed"):
+        ask(project, resume=True, tags=("landscape",))
+
+
+def test_a_part_whose_inputs_are_missing_is_one_line(project):
+    _, catalog, files = project
+    part = Pipeline([Node(first, ["jets.measured"], "jets.shown", name="show", tags=["landscape"])])
+    files["measured"].unlink()
+    parameters = dict.fromkeys(SELECTIONS) | {"tags": ("landscape",), "project_path": str(project[0]), "env": None}
+    catalog["jets.shown"] = TableDataset(filepath=str(project[0] / "shown.parquet"))
+    with pytest.raises(LowlandError, match=r"measured\.parquet does not exist .*run the stages before it"):
+        RunGuard().before_pipeline_run(parameters | {"only_missing_outputs": False}, part, catalog)
+
+
+def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkeypatch):
+    from lowland import hooks
+
+    root, catalog, files = project
+    study = grid.current().study
+    options = study.tasks["jets"].model_copy(update={"source": "openml"})
+    monkeypatch.setattr(grid.current(), "study", study.model_copy(update={"tasks": {"jets": options}}))
+    catalog["jets.published"] = TableDataset(filepath=str(root / "published.parquet"))
+    pipeline = Pipeline([Node(first, ["jets.published"], "jets.measured", name="measure", tags=["landscape"])])
+    calls = []
+
+    def fetch():
+        calls.append(1)
+        return pd.read_parquet(files["raw"]).query("set == 'nominal'")
+
+    monkeypatch.setattr(hooks, "fetch_openml_jets", fetch)
+    assert hooks.check_raw_tables(pipeline, catalog) == hooks.check_raw_tables(pipeline, catalog)
+    assert len(calls) == 1 and (root / "published.parquet").is_file()

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import click
+import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.utils import load_obj
 
 from lowland.errors import LowlandError
 
 RUNNER = "lowland.runners.GridRunner"
 USER_MISTAKE = 2
+MISTAKES = (LowlandError, MissingConfigException, yaml.YAMLError)
+# Kedro tells unknown pipelines, tags and namespaces by plain ValueErrors.
+SELECTIONS = ("Failed to find the pipeline", "Pipeline contains no nodes", "Pipeline does not")
 
 
 class StudyCommand(click.Command):
@@ -22,17 +27,23 @@ class StudyCommand(click.Command):
         verbose = ctx.params.pop("verbose")
         ctx.params["runner"] = ctx.params["runner"] or RUNNER
         try:
+            _check_runner(ctx.params["runner"])
             return super().invoke(ctx)
-        except (LowlandError, MissingConfigException, ValueError) as error:
-            if verbose or (not isinstance(error, LowlandError | MissingConfigException) and not _is_selection(error)):
+        except (*MISTAKES, ValueError) as error:
+            if verbose or not (isinstance(error, MISTAKES) or str(error).startswith(SELECTIONS)):
                 raise
-            click.secho(f"Error: {error}", err=True, fg="red")
+            click.secho(f"Error: {' '.join(str(error).split())}", err=True, fg="red")
             ctx.exit(USER_MISTAKE)
 
 
-def _is_selection(error: Exception) -> bool:
-    """Kedro names unknown pipelines, tags and namespaces by plain ValueErrors."""
-    return str(error).startswith(("Failed to find the pipeline", "Pipeline contains no nodes", "Pipeline does not"))
+def _check_runner(name: str) -> None:
+    try:
+        load_obj(name, "kedro.runner")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise LowlandError(
+            f"--runner is {name!r}, which cannot be loaded ({error}); expected {RUNNER}, lowland.runners.DaskRunner or "
+            "one of kedro.runner"
+        ) from error
 
 
 run = StudyCommand(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lowland.errors import LowlandError
 from lowland.faults.options import BitFlipOptions
@@ -17,14 +17,15 @@ from lowland.summary.requirements import Requirements, check_measurable
 from lowland.tasks import TaskOptions, build_task
 from lowland.training import Recipe, TrainingOptions
 
-PAIRS = "pairs"  # reserved as a seed's name: what compares two seeds lives in that namespace
+PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
+RESERVED = (PAIRS, "summary")
 
 
 def _checked_name(name: str) -> str:
-    if name == PAIRS or not re.fullmatch(r"[a-z][a-z0-9_+-]*", name):
+    if name in RESERVED or not re.fullmatch(r"[a-z][a-z0-9_+-]*", name):
         raise ValueError(
             f"a name must start with a lower-case letter, hold lower-case letters, digits, '_', '+' and '-' only, "
-            f"and not be {PAIRS!r}: it names folders and datasets"
+            f"and not be one of {', '.join(RESERVED)}: it names folders and datasets"
         )
     return name
 
@@ -40,7 +41,7 @@ class Study(BaseModel):
     device: Literal["auto", "cuda", "mps", "cpu"]
     tasks: Annotated[dict[Name, TaskOptions], Field(min_length=1)]
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
-    seeds: Annotated[dict[Name, Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds: Annotated[dict[Name, Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
     precisions: Annotated[dict[Name, Precision], Field(min_length=1)]
     training: TrainingOptions
     fine_tuning: TrainingOptions
@@ -49,6 +50,21 @@ class Study(BaseModel):
     input_noise: InputNoiseOptions
     bit_flips: BitFlipOptions
     requirements: Requirements
+
+    @model_validator(mode="after")
+    def _repeats_nothing(self) -> Self:
+        if len(set(self.seeds.values())) < len(self.seeds):
+            raise ValueError(f"seeds are {self.seeds}; equal numbers would repeat the same training, not vary it")
+        for name, recipe in self.recipes.items():
+            projections = getattr(recipe.root, "num_projections", 1)
+            for task, options in self.tasks.items():
+                outputs = build_task(options).network_spec()["outputs"]
+                if projections > outputs:
+                    raise ValueError(
+                        f"recipes.{name}.num_projections is {projections}; expected 1 to {outputs}, "
+                        f"the outputs of {task}"
+                    )
+        return self
 
 
 def validate(raw: Mapping[str, Any]) -> Study:
@@ -60,7 +76,7 @@ def validate(raw: Mapping[str, Any]) -> Study:
     try:
         study = Study.model_validate(dict(raw))
     except ValidationError as error:
-        raise LowlandError(_first_line(error)) from None
+        raise LowlandError(_first_line(error, raw)) from None
     check_measurable(
         study.requirements,
         noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
@@ -70,10 +86,9 @@ def validate(raw: Mapping[str, Any]) -> Study:
     return study
 
 
-def _first_line(error: ValidationError) -> str:
+def _first_line(error: ValidationError, raw: Mapping[str, Any]) -> str:
     first, count = error.errors()[0], error.error_count()
-    parts = [str(part) for part in first["loc"]]
-    where = ".".join(part for part in parts if part != "[key]")
+    where = ".".join(_written(first["loc"], raw))
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if first["type"] == "missing":
         text = f"parameter {where} is missing; add it to conf/base/parameters*.yml"
@@ -81,9 +96,29 @@ def _first_line(error: ValidationError) -> str:
         text = f"parameter {where} is not known; check its spelling"
     elif first["type"] == "too_short":
         text = f"parameter {where} is empty; expected at least one entry"
+    elif first["type"].startswith("union_tag"):
+        kind = first["input"].get("kind") if isinstance(first["input"], dict) else first["input"]
+        expected = first.get("ctx", {}).get("expected_tags", "a name that says which recipe it is")
+        text = f"parameter {where}.kind: got {kind!r}; expected {expected}"
+    elif not where:
+        text = f"parameters: {message}"
     else:
         text = f"parameter {where}: got {_shown(first['input'])}; {message}"
     return text + (f" (and {count - 1} more)" if count > 1 else "")
+
+
+def _written(loc: tuple[str | int, ...], raw: Any) -> list[str]:
+    """The path as it stands in the YAML: without the tags that pydantic adds for unions and keys."""
+    path, here = [], raw
+    for position, part in enumerate(loc):
+        inside = isinstance(here, Mapping) and part in here
+        indexed = isinstance(here, list | tuple) and isinstance(part, int)
+        if inside or indexed:
+            here = here[part]
+            path.append(str(part))
+        elif position == len(loc) - 1 and part != "[key]":
+            path.append(str(part))
+    return path
 
 
 def _shown(value: Any) -> str:

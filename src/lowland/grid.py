@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,10 @@ class Grid:
         self.tasks, self.recipes = tuple(study.tasks), tuple(study.recipes)
         self.seeds, self.precisions = tuple(study.seeds), tuple(study.precisions)
 
+    def raw_table(self, task: str) -> str:
+        """The dataset that a task is prepared from."""
+        return f"{task}.published" if self.study.tasks[task].source == "openml" else f"{task}.raw"
+
     @property
     def configurations(self) -> list[tuple[str, str]]:
         """All (task, recipe)."""
@@ -74,11 +78,18 @@ class Grid:
         options = self.study.precisions[precision]
         return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options.model_dump())
 
-    def added_parameters(self) -> dict[str, Any]:
-        """Parameters that tell every node which run, cell or group of cells it works on."""
+    def added_parameters(self, *, commands: Sequence[str] = ()) -> dict[str, Any]:
+        """Parameters that tell every node which run, cell or group of cells it works on.
+
+        Args:
+            commands: What a reader of the report types to make it again.
+        """
         everything = {"cells": [cell.model_dump() for cell in self.cells]}
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
-        added["descriptions"] = {name: build_task(options).description for name, options in self.study.tasks.items()}
+        tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
+        added["descriptions"] = {name: task.description for name, task in tasks.items()}
+        added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
+        added["commands"] = list(commands)
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
 from lowland import grid
+from lowland.devices import resolve_device
 from lowland.errors import LowlandError
-from lowland.tasks import build_task
+from lowland.tasks import build_task, fetch_openml_jets
 
 SELECTIONS = (
     "tags",
@@ -25,6 +27,7 @@ SELECTIONS = (
     "to_outputs",
     "pipeline_names",
 )
+USUAL = (None, "local", "base")
 
 
 class GridHook:
@@ -34,52 +37,87 @@ class GridHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Adds to the parameters which run and cell each node works on."""
         raw = dict(context.config_loader["parameters"])
-        context.config_loader["parameters"] = raw | grid.set_parameters(raw).added_parameters()
+        data = context.config_loader["globals"]["data"]
+        command = "make run" if context.env in USUAL else f"kedro run --env {context.env}"
+        commands = (command, f"# then open {data}/08_reporting/report.html in a browser")
+        added = grid.set_parameters(raw).added_parameters(commands=commands)
+        context.config_loader["parameters"] = raw | added
 
 
 class RunGuard:
-    """Checks the data before anything runs, clears outputs of an earlier study and guards resumption.
+    """Checks data and machine before anything runs, clears outputs of an earlier study and guards resumption.
 
     ``--only-missing-outputs`` looks at existence only. A file from other parameters, data or code would be taken for
-    this run's, so a full run first clears what it will write, and resuming is refused after a change.
+    this run's, so a full run first clears what it will write, and resuming is refused after a change. What was
+    decided before the run is done only once the runner has its workers: a run that is refused on the way there
+    leaves everything as it was.
     """
+
+    def __init__(self) -> None:
+        self._doomed: list[Path] = []
+        self._mark: tuple[Path, str | None] | None = None
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Refuses bad data and unsafe resumption; deletes only after everything was checked."""
+        """Refuses bad data, a missing device, missing inputs and unsafe resumption."""
+        self._doomed, self._mark = [], None
         data = check_raw_tables(pipeline, catalog)
+        if "DaskRunner" not in str(run_params.get("runner", "")):  # there the workers' machines count, not this one
+            resolve_device(grid.current().study.device)
         partial = any(run_params[key] for key in SELECTIONS)
         root = Path(run_params["project_path"])
         mark = root / "data" / f".run-{run_params['env'] or 'local'}"
+        now, before = {"study": _digest(root), "data": data}, _read(mark)
         if run_params["only_missing_outputs"]:
-            if not partial and (not mark.is_file() or mark.read_text() != _digest(root, data)):
+            compared = ("study",) if partial else ("study", "data")
+            if any(before.get(part) != now[part] for part in compared):
                 raise LowlandError(
                     "--only-missing-outputs: parameters, data or code changed since the run to resume "
                     f"(or {mark.relative_to(root)} is missing); use a full `kedro run` or `dvc repro`"
                 )
-            _clear_gathered(pipeline, catalog)
-        elif not partial:
-            for path in [*_outputs(pipeline, catalog), *_files(catalog, ["timings"])]:
+            for path in _gathered_too_early(pipeline, catalog):  # at once: the runner asks next what is missing
                 path.unlink(missing_ok=True)
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.write_text(_digest(root, data))
+        elif partial:
+            _refuse_missing_inputs(pipeline, catalog)
+            if before and before.get("study") != now["study"]:
+                self._mark = (mark, None)  # what is there now comes from two studies: nothing to resume
+        else:
+            self._doomed = [*_outputs(pipeline, catalog), *_files(catalog, ["timings"])]
+            self._mark = (mark, json.dumps(now))
+
+    @hook_impl
+    def before_first_node(self) -> None:
+        """Called by the project's runners when their workers stand ready."""
+        for path in self._doomed:
+            path.unlink(missing_ok=True)
+        if self._mark is not None:
+            mark, text = self._mark
+            mark.unlink(missing_ok=True)
+            if text is not None:
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.write_text(text)
 
 
-def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> bytes:
-    """Reads and checks every raw table that the pipeline starts from.
+def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> str:
+    """Reads and checks every raw table that the pipeline starts from; a published one is fetched where it is missing.
 
     Returns:
         A digest of their bytes.
 
     Raises:
-        LowlandError: A file is missing, cannot be read, or does not hold what its task needs.
+        LowlandError: A file is missing, cannot be read or fetched, or does not hold what its task needs.
     """
     digest = hashlib.sha256()
-    for task, options in grid.current().study.tasks.items():
-        name = f"{task}.raw"
+    study = grid.current()
+    for task, options in study.study.tasks.items():
+        name = study.raw_table(task)
         if name not in pipeline.inputs():
             continue
-        path = Path(str(getattr(catalog.get(name), "_filepath", name)))
+        path = _files(catalog, [name])[0]
+        if not path.is_file() and options.source == "openml":
+            table = fetch_openml_jets()
+            build_task(options).check(table, "OpenML")
+            catalog.save(name, table)
         if not path.is_file():
             raise LowlandError(f"{path}: the file is missing; `tasks.{task}` needs it (see docs/data)")
         try:
@@ -89,15 +127,34 @@ def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> bytes:
             raise LowlandError(f"{path}: cannot be read ({reason}); expected a complete Parquet file") from None
         build_task(options).check(raw, str(path))
         digest.update(path.read_bytes())
-    return digest.digest()
+    return digest.hexdigest()
 
 
-def _digest(root: Path, data: bytes) -> str:
-    digest = hashlib.sha256(data)
-    digest.update(grid.current().study.model_dump_json().encode())
-    for source in sorted((root / "src").rglob("*.py")):
+def _refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """A part of the study needs what the stages before it wrote."""
+    gathers = pipeline.only_nodes_with_tags("gather")  # they read what there is
+    names = [name for name in pipeline.inputs() if not name.startswith("params:") and name not in gathers.inputs()]
+    missing = [path for path in _files(catalog, sorted(names)) if not path.exists()]
+    if missing:
+        raise LowlandError(
+            f"{missing[0]} does not exist ({len(missing)} of {len(names)} inputs of this part are missing); "
+            "run the stages before it too (--tags preparation,training,...) or the whole study"
+        )
+
+
+def _digest(root: Path) -> str:
+    """Of everything but the data that decides a result: validated parameters, code and templates."""
+    digest = hashlib.sha256(grid.current().study.model_dump_json().encode())
+    for source in sorted(path for path in (root / "src").rglob("*") if path.suffix in (".py", ".j2", ".css", ".js")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+def _read(mark: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(mark.read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 def _outputs(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
@@ -109,10 +166,8 @@ def _files(catalog: DataCatalog, names: list[str]) -> list[Path]:
     return [Path(str(path)) for path in paths if path is not None]
 
 
-def _clear_gathered(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Tables and reports made while something was still missing would hide what is computed now."""
-    summary = pipeline.only_nodes_with_tags("summary")
-    measured = set(_outputs(pipeline, catalog)) - set(_outputs(summary, catalog))
-    if any(not path.exists() for path in measured):
-        for path in _outputs(summary, catalog):
-            path.unlink(missing_ok=True)
+def _gathered_too_early(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
+    """Tables and reports made while something was still missing: they would hide what is computed now."""
+    gathered = _outputs(pipeline.only_nodes_with_tags("summary"), catalog)
+    complete = all(path.exists() for path in set(_outputs(pipeline, catalog)) - set(gathered))
+    return [] if complete else gathered

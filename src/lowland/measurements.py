@@ -196,18 +196,30 @@ def stack(tables: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
     return frame.astype(_TYPES)
 
 
-def complete(frame: pd.DataFrame, cells: Iterable[Cell], families: Iterable[Family]) -> pd.DataFrame:
-    """The table with a ``failed`` row for every cell and family that has no row at all.
+def complete(
+    frame: pd.DataFrame, expected: Iterable[tuple[Cell, Family]], pairs: Iterable[tuple[Cell, Cell]] = ()
+) -> pd.DataFrame:
+    """The table with a ``failed`` row for whatever was expected and has no row at all.
 
     A crashed node leaves no file, so only the list of what was expected can tell what is missing.
+
+    Args:
+        frame: Rows of the long table.
+        expected: Cells with the families that should have been measured on each.
+        pairs: Cells whose outputs should have been compared, in the order in which they are.
     """
-    present = set(zip(*(frame[column] for column in (*_CELL_NAMES, "family")), strict=True))
-    wanted = list(families)
+    own = frame[frame["reference"] == ""]
+    present = set(zip(*(own[column] for column in (*_CELL_NAMES, "family")), strict=True))
     missing = [
         unavailable(cell, family, "failed")
-        for cell in cells
-        for family in wanted
+        for cell, family in expected
         if (cell.task, cell.recipe, cell.seed, cell.precision, family) not in present
+    ]
+    compared = set(zip(*(frame[column] for column in (*_CELL_NAMES, "reference")), strict=True))
+    missing += [
+        table(first, [Measurement("landscape", "cka", Estimate.missing("failed"), reference=second.id)])
+        for first, second in pairs
+        if (first.task, first.recipe, first.seed, first.precision, second.id) not in compared
     ]
     return stack([frame, *missing]) if missing else frame
 

@@ -29,20 +29,21 @@ DIVERGED = StoredModel(nn.Linear(16, 5), "non_finite")
 PRECISION = Precision(method="qat", weight_bits=8, activation_bits=8)
 OPTIONS = QuantizationOptions(input_bits=8, calibration_rows=8)
 TUNING = TrainingOptions(epochs=1, batch_size=4, learning_rate=0.1, schedule="constant")
-NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(5,), draws=1)
-FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), targets=("weights",), draws=1)
+NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(5,), draws=2)
+DEPLOYED = ["performance", "cost", "corruption"]
+FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), draws=2)
 
 
 @pytest.mark.parametrize(
     "node, families",
     [
-        (lambda: deploy_float(CELL, TASK, DATA, DIVERGED)[1], ["performance"]),
-        (lambda: quantize_after_training(CELL, PRECISION, OPTIONS, TASK, DATA, DIVERGED)[1], ["performance"]),
+        (lambda: deploy_float(CELL, TASK, DATA, DIVERGED)[1], DEPLOYED),
+        (lambda: quantize_after_training(CELL, PRECISION, OPTIONS, TASK, DATA, DIVERGED)[1], DEPLOYED),
         (
             lambda: fine_tune_quantized(
                 CELL, RUN, Recipe({"kind": "plain"}), PRECISION, OPTIONS, TUNING, "cpu", TASK, DATA, DIVERGED
             )[2],
-            ["performance"],
+            DEPLOYED,
         ),
         (lambda: measure_cell(CELL, TASK, LandscapeOptions(), DATA, DIVERGED), ["landscape"]),
         (lambda: disturb(CELL, TASK, NOISE, FLIPS, DATA, DIVERGED), ["noise", "bit_flip"]),

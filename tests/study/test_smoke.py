@@ -91,14 +91,24 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
     assert project.reporting("report.html").exists()
 
 
-@pytest.mark.parametrize("edit, message", [({"seeds": {}}, "parameter seeds is empty")])
-def test_a_rejected_run_deletes_nothing(finished, project, edit, message):
+@pytest.mark.parametrize(
+    "edit, arguments, message",
+    [
+        ({"seeds": {}}, (), "parameter seeds is empty"),
+        (
+            {},
+            ("--runner", "lowland.runners.DaskRunner", "--runner-params", "address=tcp://127.0.0.1:1"),
+            "no Dask scheduler answers",
+        ),
+    ],
+)
+def test_a_rejected_run_deletes_nothing(finished, project, edit, arguments, message):
     kept = project.folder / "data/smoke/08_reporting/report.html"
     kept.parent.mkdir(parents=True)
     kept.write_text("from an earlier run")
     parameters = project.folder / "conf/smoke/parameters.yml"
     parameters.write_text(yaml.safe_dump(yaml.safe_load(parameters.read_text()) | edit))
-    result = project.kedro("run", "--env", "smoke")
+    result = project.kedro("run", "--env", "smoke", *arguments)
     assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
     assert kept.read_text() == "from an earlier run"
 

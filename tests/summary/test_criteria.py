@@ -10,7 +10,6 @@ from lowland.summary.criteria import (
     Criterion,
     criterion_values,
     display,
-    is_measured,
     measured_levels,
     robustness_criteria,
 )
@@ -64,10 +63,8 @@ def test_a_single_target_stands_for_the_whole(small):
     assert criterion_values(both, RATE).value.equals(criterion_values(small, RATE).value)
 
 
-def test_levels_and_presence(small):
+def test_levels(small):
     assert measured_levels(small, family="noise", conditions=["gaussian"]) == [5, 10, 15, 20, 30, 50]
-    assert is_measured(small, RATE)
-    assert not is_measured(small, Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 0.5))
 
 
 def test_every_disturbance_is_a_criterion_once(small):

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lowland.summary.criteria import ACCURACY, SIZE
-from lowland.summary.over_seeds import configurations, over_seeds
+from lowland.summary.criteria import ACCURACY, SIZE, Criterion
+from lowland.summary.over_seeds import configurations, over_seeds, with_test_rows
 
 
 def _values(values, status=None):
@@ -40,3 +40,30 @@ def test_sizes_are_counted_not_estimated(small):
     assert (sizes.low == sizes["mean"]).all()
     assert (sizes.high == sizes["mean"]).all()
     assert len(found) == 2 * 2 * 3
+
+
+def test_a_threshold_is_held_against_seeds_and_test_rows(small):
+    flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
+    shift = Criterion("p", "p", "corruption", "accuracy", "pileup")
+    table = small.copy()
+    table.loc[table.condition == "pileup", "num_samples"] = 300
+    criteria = [ACCURACY, SIZE, flips, shift]
+    seeds = configurations(table, criteria)
+    found = with_test_rows(seeds, table, criteria)
+    assert found.seeds_low.equals(seeds.low)
+    assert found.seeds_high.equals(seeds.high)
+    for criterion, num_rows in (("accuracy", 5000), ("b", 5000), ("p", 300)):
+        row = found[found.criterion == criterion].iloc[0]
+        a = row["mean"]
+        half = np.hypot(row.seeds_high - a, stats.norm.ppf(0.975) * np.sqrt(a * (1 - a) / num_rows))
+        assert (row.low, row.high) == pytest.approx((a - half, a + half), abs=1e-12)
+        assert row.low < row.seeds_low
+    sizes = found[found.criterion == "size"]
+    assert sizes.low.equals(sizes.seeds_low)
+    assert sizes.high.equals(sizes.seeds_high)
+
+
+def test_without_a_number_of_test_rows_there_is_no_interval(small):
+    found = with_test_rows(configurations(small, [ACCURACY]), small.assign(num_samples=0), [ACCURACY])
+    assert found.low.isna().all()
+    assert found.seeds_low.notna().all()

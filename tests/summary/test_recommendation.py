@@ -3,10 +3,13 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from lowland.errors import LowlandError
+from lowland.measurements import Cell, unavailable
+from lowland.summary.endurance import endurance
 from lowland.summary.over_seeds import configurations
 from lowland.summary.recommendation import NOTHING, ON_THE_MEAN, RECOMMENDED, recommend
 from lowland.summary.requirements import Requirements, UnderBitErrors, UnderNoise, UnderShift, check_measurable
@@ -34,7 +37,7 @@ def test_ties_overlap_with_the_best(tables):
     assert answer["tied"]
     for other in answer["tied"]:
         number = other["numbers"]["accuracy"]
-        assert number["high"] >= best["low"]
+        assert number["seeds_high"] >= best["seeds_low"]
         assert number["mean"] <= best["mean"]
     assert best["mean"] == pytest.approx(
         max(r.mean for r in configurations(tables.measurements, Requirements().preferences()[:1]).itertuples())
@@ -125,13 +128,82 @@ def test_the_tightest_requirement_and_what_gives_way(tables):
     assert by["pileup"]["levels"] == [None]
 
 
-def test_a_level_that_was_not_measured_is_a_mistake(small):
-    with pytest.raises(
-        LowlandError, match=r"bit_error_rate at 0\.5.*expected one of: bit_error_rate at 0\.0001, 0\.001"
-    ):
-        _answer(small, minimum_accuracy_under_bit_errors=[{"rate": 0.5, "accuracy": 0.6}])
-    with pytest.raises(LowlandError, match=r"asks for fog at 10.*gaussian"):
-        _answer(small, minimum_accuracy_under_noise=[{"condition": "fog", "level": 10, "accuracy": 0.6}])
+@pytest.mark.parametrize(
+    "demand",
+    [
+        {"minimum_accuracy_under_bit_errors": [{"rate": 0.5, "accuracy": 0.6}]},
+        {"minimum_accuracy_under_noise": [{"condition": "fog", "level": 10, "accuracy": 0.6}]},
+        {"minimum_accuracy_under_shift": [{"condition": "fog", "accuracy": 0.6}]},
+    ],
+)
+def test_what_has_no_number_is_met_by_nobody(small, demand):
+    answer = _answer(small, **demand)
+    assert answer["outcome"] == NOTHING
+    assert answer["nearest"] is None
+    assert answer["num_meeting_on_the_mean"] == 0
+
+
+def test_float_networks_alone_can_be_asked_about_bit_errors(small):
+    floats = small[small.method == "float"]
+    answer = _answer(floats, minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.1}])
+    assert answer["outcome"] == RECOMMENDED
+    assert answer["chosen"]["precision"] == "fp32"
+
+
+def test_float_networks_answer_where_every_quantized_one_failed(small):
+    at = small.method != "float"
+    failed = [
+        unavailable(Cell(**cell), family, "failed")
+        for cell in small.loc[at, list(Cell.model_fields)].drop_duplicates().to_dict("records")
+        for family in ("performance", "bit_flip", "noise", "cost")
+    ]
+    answer = _answer(
+        pd.concat([small[~at], *failed], ignore_index=True),
+        minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.1}],
+    )
+    assert answer["chosen"]["precision"] == "fp32"
+    assert answer["requirements"][0]["num_meeting_on_the_mean"] == 2
+
+
+def test_a_nearest_configuration_without_accuracy_is_still_a_result(small):
+    answer = _answer(small[small.family != "performance"], maximum_size=1)
+    assert answer["outcome"] == NOTHING
+    assert answer["nearest"] is not None
+    assert answer["endurance"] == []
+
+
+def test_a_missing_number_for_what_is_preferred_is_said(small):
+    answer = _answer(small[small.family != "performance"], maximum_size=1e6)
+    assert answer["outcome"] == NOTHING
+    assert "a number is missing" in answer["why"][0]
+
+
+def test_few_test_rows_make_a_threshold_unsure_and_leave_the_ties(tables):
+    few = tables.measurements.assign(num_samples=50)
+    asked = {"minimum_accuracy": 0.73, "prefer": ("accuracy",)}
+    many_rows, few_rows = _answer(tables.measurements, **asked), _answer(few, **asked)
+    assert many_rows["outcome"] == RECOMMENDED
+    assert few_rows["outcome"] == ON_THE_MEAN
+    wide, narrow = few_rows["chosen"]["numbers"]["accuracy"], many_rows["chosen"]["numbers"]["accuracy"]
+    assert wide["low"] < narrow["low"] < narrow["seeds_low"] == wide["seeds_low"]
+    free = [_answer(m, prefer=("accuracy",))["tied"] for m in (tables.measurements, few)]
+    assert [[(c["recipe"], c["precision"]) for c in tied] for tied in free[:1]] == [
+        [(c["recipe"], c["precision"]) for c in tied] for tied in free[1:]
+    ]
+
+
+def test_a_level_at_which_a_seed_gave_no_number_is_not_held(small):
+    subject = ("jets", "plain", "qat4", "qat", 4)
+    at = (
+        (small.recipe == "plain") & (small.precision == "qat4") & (small.condition == "gaussian") & (small.seed == "s1")
+    )
+    at &= small.level == 10
+    overflowed = small.assign(value=small.value.mask(at), status=small.status.mask(at, "non_finite"))
+    assert {e["condition"]: e["first_lost"] for e in endurance(small, subject, floor=0.1)}["gaussian"] is None
+    for broken in (overflowed, small[~at]):
+        gaussian = next(e for e in endurance(broken, subject, floor=0.1) if e["condition"] == "gaussian")
+        assert (gaussian["last_held"], gaussian["first_lost"]) == (5, 10)
+        assert gaussian["accuracies"][1] is None
 
 
 def test_a_family_that_failed_everywhere_is_a_result(small):

@@ -13,10 +13,12 @@ from lowland.summary.requirements import Requirements
 from tests.summary.conftest import Tables
 from tests.summary.study import study
 
+COMMANDS = ("make setup", "make run && python -m webbrowser 'a.html'", "make run")
+
 
 @pytest.fixture(scope="module")
 def page(tables):
-    return tables.report(task_descriptions={"jets": "Jets of particles."}, commands=("make run",))
+    return tables.report(task_descriptions={"jets": "Jets of particles."}, commands=COMMANDS)
 
 
 def _without_scripts(page):
@@ -47,6 +49,7 @@ def test_the_answer_comes_first(tables, page):
     answer = _text(body[body.index('<section id="answer"') : body.index('<section id="disturbed"')])
     assert f"Train with {chosen['recipe']} and deploy at {chosen['precision']}" in answer
     assert "holds all 4 requirements" in answer
+    assert re.findall(r'data-outcome="([^"]*)"', body) == ["recommended"]
 
 
 def test_every_figure_has_its_place_and_every_place_its_figure(page):
@@ -75,6 +78,20 @@ def test_it_says_what_it_must(page):
         assert needed in text
 
 
+def test_every_command_has_its_line_and_no_commands_no_box(page, tiny):
+    shown = re.search(r"<pre><code>(.*?)</code></pre>", _without_scripts(page), flags=re.DOTALL).group(1)
+    assert html.unescape(shown).strip().splitlines() == list(COMMANDS)
+    assert "<pre>" not in _without_scripts(Tables.of(tiny, Requirements(), 10).report(commands=()))
+
+
+def test_intervals_of_requirements_say_what_they_are_over(tables, page):
+    text = _text(page)
+    assert "95 % interval over seeds and test rows" in text
+    assert "sampling error of the test rows" in text
+    accuracy = tables.recommendation["tasks"]["jets"]["chosen"]["numbers"]["accuracy"]
+    assert f"{100 * accuracy['low']:.1f} % to {100 * accuracy['high']:.1f} %" in text
+
+
 @pytest.fixture(scope="module")
 def unlucky(tiny):
     """A study with a failed cell, an iteration that did not converge, and requirements that nothing meets."""
@@ -88,7 +105,9 @@ def unlucky(tiny):
 
 
 def test_failures_are_counted_and_nothing_meets(unlucky):
-    text = _text(unlucky.report())
+    page = unlucky.report()
+    text = _text(page)
+    assert 'data-outcome="no configuration meets the requirements"' in page
     assert "bit flip failed 1 1" in text
     assert "landscape not_converged 1 1" in text
     assert "Descriptive only" in text

@@ -51,6 +51,7 @@ def test_labels_follow_the_published_order_of_classes(raw):
 @pytest.mark.parametrize(
     "damage, message",
     [
+        (lambda f: f.iloc[list(range(30)) + list(range(200, 300))], r"30 nominal rows leave 3 for validation_rows"),
         (lambda f: f.drop(columns="set"), "column 'set' is missing"),
         (lambda f: f.assign(set="smeared"), "never says 'nominal'"),
         (lambda f: f[f.set != "pileup"], "never says 'pileup'"),

@@ -1,7 +1,6 @@
 """Faults in the deployed codes."""
 
 from lowland.faults.bit_flips import (
-    TARGETS,
     FlipDraw,
     Flips,
     apply_flips,
@@ -16,7 +15,6 @@ from lowland.faults.options import BitFlipOptions
 from lowland.faults.sweep import flipped_networks
 
 __all__ = [
-    "TARGETS",
     "BitFlipOptions",
     "FlipDraw",
     "Flips",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class BitFlipOptions(BaseModel):
-    """Levels and draws of random bit flips.
+    """Levels and draws of random bit flips in all stored codes, weights and biases.
 
     Attributes:
         counts: Numbers of flipped bits (equal number of upsets).
         bit_error_rates: Shares of flipped bits (equal exposure: more bits, more upsets).
-        targets: Kinds of stored codes that are hit.
         draws: Independent flip sets whose mean and standard error are reported.
     """
 
@@ -21,5 +20,13 @@ class BitFlipOptions(BaseModel):
 
     counts: tuple[Annotated[int, Field(ge=1)], ...]
     bit_error_rates: tuple[Annotated[float, Field(gt=0, le=1)], ...]
-    targets: Annotated[tuple[Literal["weights", "biases"], ...], Field(min_length=1)]
-    draws: Annotated[int, Field(ge=1)]
+    draws: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _has_levels(self) -> Self:
+        for name, levels in (("counts", self.counts), ("bit_error_rates", self.bit_error_rates)):
+            if len(set(levels)) < len(levels):
+                raise ValueError(f"{name} names a level twice: {list(levels)}")
+        if not (self.counts or self.bit_error_rates):
+            raise ValueError("counts and bit_error_rates are both empty; expected levels in at least one")
+        return self

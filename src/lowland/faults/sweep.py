@@ -21,7 +21,7 @@ def flipped_networks(
 
     Args:
         network: Integer networks flip their codes; float ones their IEEE-754 words, as conditions of their own.
-        options: Levels, targets and number of draws.
+        options: Levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
 
     Yields:
@@ -31,10 +31,10 @@ def flipped_networks(
     numbers = range(options.draws)
     if isinstance(network, IntegerNetwork):
         prefix = ""
-        draws = [draw_flips(network, targets=options.targets, key=(*key, number)) for number in numbers]
+        draws = [draw_flips(network, key=(*key, number)) for number in numbers]
     else:
         prefix = "ieee754_"
-        draws = [draw_float_flips(network, targets=options.targets, key=(*key, number)) for number in numbers]
+        draws = [draw_float_flips(network, key=(*key, number)) for number in numbers]
 
     def flipped(flips: Flips) -> nn.Module:
         return apply_flips(network, flips) if isinstance(network, IntegerNetwork) else apply_float_flips(network, flips)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from lowland.errors import LowlandError
@@ -26,7 +26,14 @@ class InputNoiseOptions(BaseModel):
 
     kinds: Annotated[tuple[Literal["gaussian", "salt_and_pepper"], ...], Field(min_length=1)]
     levels: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(min_length=1)]
-    draws: Annotated[int, Field(ge=1)]
+    draws: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _names_nothing_twice(self) -> Self:
+        for name, values in (("kinds", self.kinds), ("levels", self.levels)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} names an entry twice: {list(values)}")
+        return self
 
 
 class FeatureRanges(NamedTuple):

@@ -10,6 +10,7 @@ from lowland.errors import LowlandError
 from lowland.quantization.qat import INPUT, Grid, QuantizedNetwork, on_grid
 
 _BINS = 2048
+_OFF_GRID = 2**0.5 / 1.4143  # irrational and just below 1
 _CANDIDATES = 200
 
 
@@ -100,8 +101,12 @@ def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Te
 
 
 def _candidates(largest: float, device: torch.device) -> Tensor:
-    """Thresholds to try: up to the largest value there is."""
-    return largest * torch.arange(1, _CANDIDATES + 1, device=device) / _CANDIDATES
+    """Thresholds to try: up to the largest value there is.
+
+    The largest activation is a whole number of accumulator steps. A threshold at a simple fraction of it would make
+    the ratio of scales a simple fraction too, and products would fall on rounding ties, which float noise decides.
+    """
+    return largest * _OFF_GRID * torch.arange(1, _CANDIDATES + 1, device=device) / _CANDIDATES
 
 
 def _unit(shape: Grid) -> int:

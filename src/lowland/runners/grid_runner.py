@@ -102,6 +102,8 @@ class GridRunner(AbstractRunner):
         with RunProgress(nodes, self._logger) as progress:
             workers = self._start_workers(min(self._max_workers, len(nodes)), pipeline)
             try:
+                if started := getattr(getattr(hook_manager, "hook", None), "before_first_node", None):
+                    started()  # the project's own hook: only now is the run sure to start
                 self._work(schedule, workers, catalog, run_id, ended, progress)
             except BaseException as error:
                 workers.close(now=True)

@@ -146,18 +146,6 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     )
 
 
-def is_measured(measurements: pd.DataFrame, criterion: Criterion) -> bool:
-    """Whether any row of the table, whatever its status, is about this criterion."""
-    rows = measurements[
-        (measurements.family == criterion.family)
-        & (measurements.measure == criterion.measure)
-        & (measurements.condition == criterion.condition)
-    ]
-    return bool(
-        len(rows) if criterion.level is None else np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0).any()
-    )
-
-
 def measured_levels(measurements: pd.DataFrame, *, family: str, conditions: Sequence[str]) -> list[float]:
     """The levels at which these conditions were measured, ascending."""
     rows = measurements[(measurements.family == family) & measurements.condition.isin(list(conditions))]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import condition_label, of_the_whole
+from lowland.summary.criteria import cells, condition_label, of_the_whole
 from lowland.summary.responses import FAMILIES
 
 
@@ -16,7 +16,8 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
     Args:
         measurements: The long table of one task.
         configuration: (task, recipe, precision, method, weight_bits).
-        floor: Accuracy between 0 and 1 that must be left, on the mean over the seeds.
+        floor: Accuracy between 0 and 1 that must be left, on the mean over the seeds. A level at which a seed gave
+            no number is not held: a mean over the seeds that happened to work would flatter.
 
     Returns:
         Per condition, noise first, then flips and shifted sets: family, condition, label, floor, ``last_held`` (highest
@@ -32,10 +33,13 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
     ]
     rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("family", sort=False)) if len(rows) else rows
     rows = rows.assign(value=rows.value.where(rows.status == "ok"))
+    known = cells(measurements)
+    num_seeds = known.loc[(known.recipe == recipe) & (known.precision == precision), "seed"].nunique()
     found = []
     order = sorted(rows.groupby(["family", "condition"], sort=False), key=lambda item: FAMILIES.index(item[0][0]))
     for (family, condition), group in order:
-        curve = group.groupby("level", dropna=False)["value"].mean().sort_index()
+        by_level = group.groupby("level", dropna=False)["value"].agg(["mean", "count"]).sort_index()
+        curve = by_level["mean"].where(by_level["count"] == num_seeds)
         lost = [level for level, accuracy in curve.items() if not accuracy >= floor]
         held = [level for level in curve.index if not lost or level < lost[0]]
         found.append(

@@ -1,4 +1,4 @@
-"""From cells to configurations: means over a handful of seeds, with t-intervals."""
+"""From cells to configurations: means over a handful of seeds, with t-intervals, for comparisons and for thresholds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, criterion_values
+from lowland.summary.criteria import ACCURACY, CONFIGURATION, SIZE, Criterion, criterion_values, of_the_whole
 
 
 def over_seeds(values: pd.DataFrame, *, by: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
@@ -60,3 +60,48 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
             part = part.assign(low=ends.low, high=ends.high)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def with_test_rows(
+    numbers: pd.DataFrame, measurements: pd.DataFrame, criteria: Sequence[Criterion], *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """The intervals to hold against a threshold: over seeds and over the test rows that happened to be drawn.
+
+    Half of it is √(h² + z²·a(1 - a)/n): h half of the interval over the seeds, a the mean accuracy, n the number of
+    test rows. Under noise and bit flips the rows are those of the clean test set; a shifted set has its own. Other
+    test rows would move all configurations together, so this is the wrong interval for comparing them.
+
+    Args:
+        numbers: From ``configurations``.
+        measurements: The long table.
+        criteria: What ``numbers`` is about. Only accuracies have a sampling error; other intervals stay as they are.
+        confidence: Between 0 and 1, that of ``numbers``.
+
+    Returns:
+        ``numbers`` with the wider interval as ``low`` and ``high`` (NaN where one of its parts is unknown) and the one
+        over seeds alone as ``seeds_low`` and ``seeds_high``.
+    """
+    frame = numbers.assign(seeds_low=numbers.low, seeds_high=numbers.high)
+    for criterion in criteria:
+        if criterion.measure != ACCURACY.measure:
+            continue
+        rows = frame[frame.criterion == criterion.name]
+        mean = rows["mean"].clip(0, 1)
+        variance = mean * (1 - mean) / rows.task.map(_num_test_rows(measurements, criterion)).astype(float)
+        half = np.sqrt((rows.high - rows["mean"]) ** 2 + stats.norm.ppf(0.5 + confidence / 2) ** 2 * variance)
+        frame.loc[rows.index, "low"] = rows["mean"] - half
+        frame.loc[rows.index, "high"] = rows["mean"] + half
+    return frame
+
+
+def _num_test_rows(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    """How many test rows an accuracy is a share of, by task: all its cells see the same ones."""
+    source = criterion if criterion.family == "corruption" else ACCURACY
+    rows = measurements[
+        (measurements.family == source.family)
+        & (measurements.measure == source.measure)
+        & (measurements.condition == source.condition)
+        & (measurements.status == "ok")
+        & (measurements.num_samples > 0)
+    ]
+    return of_the_whole(rows).groupby("task")["num_samples"].min()

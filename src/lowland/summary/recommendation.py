@@ -6,27 +6,30 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.errors import LowlandError
-from lowland.summary.criteria import ACCURACY, CONFIGURATION, SIZE, Criterion, display, is_measured, measured_levels
+from lowland.summary.criteria import ACCURACY, CONFIGURATION, SIZE, Criterion, display
 from lowland.summary.endurance import endurance
-from lowland.summary.over_seeds import configurations
+from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.pareto import SIZE_TOLERANCE
 from lowland.summary.requirements import Requirements
 
 RECOMMENDED = "recommended"
 ON_THE_MEAN = "met on the mean only"
 NOTHING = "no configuration meets the requirements"
+_ENDS = ("low", "high", "seeds_low", "seeds_high")
 
 
 def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[str, Any]:
     """The recommendation for every task, ready for JSON.
 
-    A requirement is met **surely** if the whole 95 % t-interval over the seeds lies on its right side, and **on the
-    mean** if only the mean does. Choices are made among the configurations that meet everything surely: an engineer
-    will retrain, and a threshold that one seed in three misses is a promise that breaks. The mean decides only where
-    nothing is sure, and then the outcome says so. Among those that pass, the preferences decide on the *means*: sorting
-    by lower ends would reward a recipe for three seeds that agree by luck. Whatever overlaps with the best is a tie.
-    A configuration with a seed that gave no number cannot meet anything surely.
+    A requirement is met **surely** if the whole 95 % interval over seeds and test rows lies on its right side, and **on
+    the mean** if only the mean does. A threshold is absolute, so the luck of the drawn test rows counts; configurations
+    share those rows, so they are compared by their t-intervals over the seeds alone. Choices are made among the
+    configurations that meet everything surely: an engineer will retrain, and a threshold that one seed in three misses
+    is a promise that breaks. The mean decides only where nothing is sure, and then the outcome says so. Among those
+    that pass, the preferences decide on the *means*: sorting by lower ends would reward a recipe for three seeds that
+    agree by luck. Whatever overlaps with the best is a tie. A configuration with a seed that gave no number cannot meet
+    anything surely. A requirement for which nothing gave a number is met by nobody, which is a result: whether the
+    study measures it at all is for ``check_measurable`` to say, before the study.
 
     Args:
         measurements: The long table.
@@ -35,19 +38,16 @@ def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[st
     Returns:
         ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``,
         ``met on the mean only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with
-        intervals; None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the
+        ``low`` and ``high`` over seeds and test rows, ``seeds_low`` and ``seeds_high`` over seeds alone; None where
+        nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the
         requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or nearest configuration
         gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how much it is missed)
         and ``nearest`` (the configuration with the smallest worst shortfall; None where something meets).
-
-    Raises:
-        LowlandError: A requirement about a condition or level that was not measured.
     """
     demands = requirements.demands()
     preferences = requirements.preferences()
-    _check_measured(measurements, demands)
     criteria = list({c.name: c for c in (ACCURACY, SIZE, *(c for _, c, _ in demands), *preferences)}.values())
-    numbers = configurations(measurements, criteria)
+    numbers = with_test_rows(configurations(measurements, criteria), measurements, criteria)
     tasks = {
         str(task): _Choice(rows, criteria, demands, preferences).answer(measurements[measurements.task == task])
         for task, rows in numbers.groupby("task", sort=False)
@@ -66,7 +66,7 @@ class _Choice:
         preferences: list[Criterion],
     ) -> None:
         self.numbers = {
-            name: rows.set_index(CONFIGURATION)[["mean", "low", "high", "num_seeds", "num_not_ok"]]
+            name: rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
             for name, rows in numbers.groupby("criterion", sort=False)
         }
         self.index = next(iter(self.numbers.values())).index
@@ -105,11 +105,11 @@ class _Choice:
             subject, *others = tied
             report |= {"chosen": self._describe(subject), "tied": [self._describe(o) for o in others], "why": why}
             report["tightest"] = self._tightest(subject)
-        report["endurance"] = [] if subject is None else endurance(measurements, subject, floor=self._floor(subject))
+        report["endurance"] = [] if subject is None else self._endurance(measurements, subject)
         return report
 
     def _spare(self, criterion: Criterion, threshold: float, end: str) -> pd.Series:
-        """How much better than the threshold, at the mean or at the worst end of the interval; NaN: unknown."""
+        """How much better than the threshold, at the mean or at the worst end of the wide interval; NaN: unknown."""
         column = end if end == "mean" else ("low" if criterion.higher_is_better else "high")
         values = self.numbers[criterion.name][column]
         return values - threshold if criterion.higher_is_better else threshold - values
@@ -143,7 +143,7 @@ class _Choice:
         if criterion.name == SIZE.name:
             return bool(row["mean"] <= best["mean"] * (1 + SIZE_TOLERANCE))
         # Without an interval (one seed) nothing can be told apart.
-        return not (row["high"] < best["low"] or row["low"] > best["high"])
+        return not (row["seeds_high"] < best["seeds_low"] or row["seeds_low"] > best["seeds_high"])
 
     def _standing(self, parameter: str, criterion: Criterion, threshold: float) -> dict[str, Any]:
         """How one requirement fares over all configurations; the nearest is sought among those that meet the others."""
@@ -173,6 +173,8 @@ class _Choice:
         return complete.clip(lower=0).max(axis=1).idxmin() if self.demands and len(complete) else None
 
     def _blocked(self) -> str:
+        if self.on_the_mean.all(axis=1).any():
+            return "Where the requirements are met, a number is missing for the accuracy or for what is preferred."
         alone = [p for p in self.surely if not self.on_the_mean[p].any()]
         if alone:
             return f"No configuration meets {' or '.join(alone)} even on its own."
@@ -187,17 +189,19 @@ class _Choice:
         criterion, threshold, spare = known[parameter]
         return {"parameter": parameter, "label": criterion.label, "threshold": threshold, "to_spare": _plain(spare)}
 
-    def _floor(self, subject: tuple[Any, ...]) -> float:
-        """The accuracy below which a disturbance counts as too much: the lowest one asked for, else 90 % of clean."""
+    def _endurance(self, measurements: pd.DataFrame, subject: tuple[Any, ...]) -> list[dict[str, Any]]:
+        """Too much is what leaves less than the lowest accuracy asked for, else less than 90 % of the clean one."""
         asked = [t for _, c, t in self.demands if c.higher_is_better]
-        return min(asked) if asked else 0.9 * float(self.numbers[ACCURACY.name].loc[subject, "mean"])
+        clean = float(self.numbers[ACCURACY.name].loc[subject, "mean"])
+        floor = _plain(min(asked) if asked else 0.9 * clean)
+        return [] if floor is None else endurance(measurements, subject, floor=floor)
 
     def _describe(self, subject: tuple[Any, ...]) -> dict[str, Any]:
         thresholds = {c.name: (p, t) for p, c, t in self.demands}
         numbers = {}
         for criterion in self.criteria:
             row = self.numbers[criterion.name].loc[subject]
-            entry: dict[str, Any] = {"label": criterion.label, **{k: _plain(row[k]) for k in ("mean", "low", "high")}}
+            entry: dict[str, Any] = {"label": criterion.label, **{k: _plain(row[k]) for k in ("mean", *_ENDS)}}
             entry |= {"num_seeds": int(row["num_seeds"]), "num_not_ok": int(row["num_not_ok"])}
             if criterion.name in thresholds:
                 parameter, threshold = thresholds[criterion.name]
@@ -212,24 +216,6 @@ class _Choice:
             "weight_bits": int(bits),
             "numbers": numbers,
         }
-
-
-def _check_measured(measurements: pd.DataFrame, demands: list[tuple[str, Criterion, float]]) -> None:
-    for parameter, criterion, _ in demands:
-        family = measurements[(measurements.family == criterion.family) & (measurements.measure != "all")]
-        # A family that failed on every cell is a result; a level nobody asked the study for is a mistake.
-        if len(family) and not is_measured(measurements, criterion):
-            levels = measured_levels(measurements, family=criterion.family, conditions=[criterion.condition])
-            asked = criterion.condition + ("" if criterion.level is None else f" at {criterion.level:g}")
-            known = (
-                f"{criterion.condition} at {', '.join(f'{v:g}' for v in levels)}"
-                if levels
-                else ", ".join(condition for condition in family.condition.drop_duplicates() if condition)
-            )
-            raise LowlandError(
-                f"requirements.{parameter} asks for {asked}, which was not measured; expected one of: {known}; "
-                f"change the requirement or add the level to the study"
-            )
 
 
 def _plain(value: Any) -> float | None:

@@ -69,7 +69,6 @@ def disturbance_response(
     family: Family,
     condition: str,
     level: float,
-    target: str = "",
 ) -> list[Measurement]:
     """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
 
@@ -87,6 +86,6 @@ def disturbance_response(
         "non_finite_rate": broken,
     }
     return [
-        Measurement(family, measure, Estimate.from_samples(samples), condition, target, level)
+        Measurement(family, measure, Estimate.from_samples(samples), condition, level=level)
         for measure, samples in values.items()
     ]

@@ -87,6 +87,25 @@ class Jets(Task):
         for name, part in raw.groupby("set", sort=False):
             check_table(part, features=FEATURES, label="label", classes=CLASSES, origin=f"{origin} (set {name!r})")
 
+        nominal = int((raw["set"] == NOMINAL).sum())
+        sizes = self._sizes()
+        shrink = min(1.0, nominal / sum(sizes.values()))
+        for name, size in sizes.items():
+            if size * shrink < len(CLASSES):
+                raise LowlandError(
+                    f"{origin}: {nominal} nominal rows leave {size * shrink:.0f} for {name}_rows; at least one a class "
+                    f"({len(CLASSES)}) is needed: use more data, or smaller shares for the other sets"
+                )
+
+    def _sizes(self) -> dict[str, int]:
+        options = self.options
+        return {
+            "train": options.train_rows,
+            "validation": options.validation_rows,
+            "landscape": options.landscape_rows,
+            "test": options.test_rows,
+        }
+
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Stratified, duplicate-free splits of the nominal jets; the other sets become the shifted ones."""
         sets = {
@@ -97,8 +116,7 @@ class Jets(Task):
             for part_name, part in raw.groupby("set", sort=True)
         }
         features, labels = sets.pop(NOMINAL)
-        sizes = {part: getattr(self.options, f"{part}_rows") for part in ("train", "validation", "landscape", "test")}
-        chosen = stratified_split(features.astype(np.float32), labels, sizes, key=(self.options.kind,))
+        chosen = stratified_split(features.astype(np.float32), labels, self._sizes(), key=(self.options.kind,))
         standardiser = Standardiser(features[chosen["train"]])
         return Splits(
             **{part: standardiser.rows(features[rows], labels[rows]) for part, rows in chosen.items()},

@@ -71,7 +71,7 @@ def stratified_split(
         key: Keys the order in which rows are drawn.
 
     Returns:
-        Sorted row numbers by set name.
+        Row numbers by set name, in random order: the first rows of a set are a fair sample of it.
     """
     _, group_of = np.unique(features, axis=0, return_inverse=True)
     group_of = group_of.reshape(-1)
@@ -88,7 +88,11 @@ def stratified_split(
         which = np.searchsorted(bounds, filled, side="left")
         for name, position in zip(sizes, range(len(sizes)), strict=True):
             chosen[name] += [rows for rows, p in zip(groups, which, strict=True) if p == position]
-    return {name: np.sort(np.concatenate(rows)) if rows else np.empty(0, int) for name, rows in chosen.items()}
+    drawn = {name: np.sort(np.concatenate(rows)) if rows else np.empty(0, int) for name, rows in chosen.items()}
+    return {
+        name: rows[torch.randperm(len(rows), generator=generator(*key, "order", name)).numpy()]
+        for name, rows in drawn.items()
+    }
 
 
 class Standardiser:

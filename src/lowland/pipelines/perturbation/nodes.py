@@ -8,7 +8,7 @@ import pandas as pd
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.faults import TARGETS, BitFlipOptions, flipped_networks
+from lowland.faults import BitFlipOptions, flipped_networks
 from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
 from lowland.perturbation import INPUT_NOISES, FeatureRanges, InputNoiseOptions, draw
 from lowland.tasks import Rows, Splits, Task, TaskOptions, build_task
@@ -53,9 +53,6 @@ def _under_flips(
     task: Task, network: nn.Module, clean: Answer, splits: Splits, options: BitFlipOptions, key: tuple[str, ...]
 ) -> Iterator[Measurement]:
     """Random flips at equal counts and at equal rates."""
-    target = "" if set(options.targets) == set(TARGETS.values()) else "+".join(options.targets)
     for condition, level, networks in flipped_networks(network, options, key=(*key, "bit flips")):
         answers = [answer(task, flipped, splits.test) for flipped in networks]
-        yield from disturbance_response(
-            task, clean, answers, family="bit_flip", condition=condition, target=target, level=level
-        )
+        yield from disturbance_response(task, clean, answers, family="bit_flip", condition=condition, level=level)

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lowland.artifacts import StoredTensors
-from lowland.tasks import TaskOptions, build_task, fetch_openml_jets
-
-
-def fetch_published(task: TaskOptions) -> pd.DataFrame:
-    """The published jets as a raw table."""
-    raw = fetch_openml_jets()
-    build_task(task).check(raw, "OpenML")
-    return raw
+from lowland.tasks import TaskOptions, build_task
 
 
 def prepare(task: TaskOptions, raw: pd.DataFrame) -> StoredTensors:

@@ -8,9 +8,9 @@ from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.devices import resolve_device
-from lowland.estimate import Estimate
+from lowland.estimate import Estimate, Status
 from lowland.grid import Run
-from lowland.measurements import Cell, Measurement, table, unavailable
+from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
 from lowland.quantization import (
     IntegerNetwork,
     Precision,
@@ -26,6 +26,7 @@ from lowland.tasks.evaluation import answer, performance, shift_response
 from lowland.training import Recipe, TrainingOptions, train
 
 FLOAT_BITS = 32
+FAMILIES: tuple[Family, ...] = ("performance", "cost", "corruption")
 
 
 def deploy_float(
@@ -33,7 +34,7 @@ def deploy_float(
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The float network as it is: the reference cell."""
     if trained.status != "ok":
-        return trained, unavailable(cell, "performance", trained.status)
+        return trained, _unavailable(cell, trained.status)
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
     rows = _performance(build_task(task), trained.network, Splits.from_tensors(data.tensors))
@@ -50,7 +51,7 @@ def quantize_after_training(
 ) -> tuple[StoredModel, pd.DataFrame]:
     """Calibrated on training rows, then frozen; no weight is trained."""
     if trained.status != "ok":
-        return trained, unavailable(cell, "performance", trained.status)
+        return trained, _unavailable(cell, trained.status)
     splits = Splits.from_tensors(data.tensors)
     quantized = _calibrated(trained.network, precision, options, splits)
     return _deployed(cell, build_task(task), splits, quantized)
@@ -70,7 +71,7 @@ def fine_tune_quantized(
 ) -> tuple[StoredModel, pd.DataFrame, pd.DataFrame]:
     """Quantization-aware fine-tuning with the run's own recipe, then frozen."""
     if trained.status != "ok":
-        return trained, pd.DataFrame(), unavailable(cell, "performance", trained.status)
+        return trained, pd.DataFrame(), _unavailable(cell, trained.status)
     target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
     result = train(
         _calibrated(trained.network, precision, options, splits).to(target),
@@ -84,9 +85,13 @@ def fine_tune_quantized(
     curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
     if result.status != "ok":
         diverged = StoredModel(trained.network, result.status)
-        return diverged, curves, unavailable(cell, "performance", result.status)
+        return diverged, curves, _unavailable(cell, result.status)
     model, rows = _deployed(cell, problem, splits, result.network.cpu())
     return model, curves, rows
+
+
+def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
+    return stack(unavailable(cell, family, status) for family in FAMILIES)
 
 
 def _calibrated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -24,8 +25,7 @@ from lowland.summary import (
     render_report,
 )
 
-EXPECTED: tuple[Family, ...] = ("performance", "landscape", "noise", "bit_flip")
-COMMANDS = ("make run", "open data/08_reporting/report.html")
+EXPECTED: tuple[Family, ...] = ("performance", "cost", "landscape", "noise", "bit_flip")
 
 
 def gather(*tables: pd.DataFrame | None) -> pd.DataFrame:
@@ -39,9 +39,18 @@ def gather_curves(*curves: pd.DataFrame | None) -> pd.DataFrame:
     return pd.concat(present, ignore_index=True) if present else pd.DataFrame()
 
 
-def close_study(everything: CellGroup, *tables: pd.DataFrame | None) -> pd.DataFrame:
+def close_study(
+    everything: CellGroup, shifted_sets: dict[str, list[str]], *tables: pd.DataFrame | None
+) -> pd.DataFrame:
     """The long table, with a ``failed`` row for whatever left no result."""
-    return checked(complete(stack(tables), everything.cells, EXPECTED))
+    expected = [(cell, family) for cell in everything.cells for family in EXPECTED]
+    expected += [(cell, "corruption") for cell in everything.cells if shifted_sets[cell.task]]
+    pairs = [
+        (a, b)
+        for a, b in combinations(everything.cells, 2)
+        if (a.task, a.recipe, a.precision) == (b.task, b.recipe, b.precision)
+    ]
+    return checked(complete(stack(tables), expected, pairs))
 
 
 def correlate(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -83,6 +92,7 @@ def draw(
 
 def report(
     descriptions: dict[str, str],
+    commands: list[str],
     measurements: pd.DataFrame,
     correlation_table: pd.DataFrame,
     points: pd.DataFrame,
@@ -101,5 +111,5 @@ def report(
         recommendation=recommendation,
         learning_curves=gather_curves(*curves),
         task_descriptions=descriptions,
-        commands=COMMANDS,
+        commands=commands,
     )

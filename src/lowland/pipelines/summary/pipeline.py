@@ -57,7 +57,13 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     analysed = ["measurements", "correlations", "prediction_points", "prediction_fits", "pareto", "recommendation"]
     template = Pipeline(
         [
-            Node(nodes.close_study, ["params:everything", *tables], "measurements", name="close_study", tags=GATHER),
+            Node(
+                nodes.close_study,
+                ["params:everything", "params:shifted_sets", *tables],
+                "measurements",
+                name="close_study",
+                tags=GATHER,
+            ),
             Node(nodes.correlate, ["measurements"], "correlations", name="correlate", tags=SUMMARY),
             Node(
                 nodes.predict, ["measurements"], ["prediction_points", "prediction_fits"], name="predict", tags=SUMMARY
@@ -77,8 +83,14 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
                 name="draw",
                 tags=SUMMARY,
             ),
-            Node(nodes.report, ["params:descriptions", *analysed, *learning], "report", name="report", tags=SUMMARY),
+            Node(
+                nodes.report,
+                ["params:descriptions", "params:commands", *analysed, *learning],
+                "report",
+                name="report",
+                tags=SUMMARY,
+            ),
         ]
     )
-    parameters = {"everything": "everything", "descriptions": "descriptions", "requirements": "requirements"}
+    parameters = {name: name for name in ("everything", "descriptions", "shifted_sets", "commands", "requirements")}
     return grid.place(template, "summary", parameters=parameters, inputs=tables | learning)
