@@ -91,7 +91,7 @@ class Scenario:
     pileup: bool = False
 
 
-# Parton window of +-1 % and jet window of 0.8 to 1.6 times the parton pT, as published for 1 TeV.
+# Parton window of +-1 % and jet window of 0.8 to 1.6 times the parton pT: jets of about the same energy.
 SCENARIOS: dict[str, Scenario] = {
     "nominal": Scenario(1000.0, (800.0, 1600.0)),
     "smeared": Scenario(1000.0, (800.0, 1600.0), smear=True),

@@ -149,7 +149,8 @@ class _Choice:
         """How one requirement fares over all configurations; the nearest is sought among those that meet the others."""
         spare = self._spare(criterion, threshold, "mean")
         others = self.on_the_mean.drop(columns=parameter).all(axis=1)
-        pool = spare[others].dropna() if others.any() and spare[others].notna().any() else spare.dropna()
+        among_others = spare[others].dropna()
+        pool = among_others if len(among_others) else spare.dropna()
         best = pool.idxmax() if len(pool) else None
         return {
             "parameter": parameter,
@@ -159,7 +160,7 @@ class _Choice:
             "num_meeting_surely": int(self.surely[parameter].sum()),
             "num_meeting_on_the_mean": int(self.on_the_mean[parameter].sum()),
             "nearest": None if best is None else {"recipe": best[1], "precision": best[2]},
-            "nearest_meets_the_others": bool(others.any()),
+            "nearest_meets_the_others": bool(len(among_others)),
             "nearest_value": None if best is None else _plain(self.numbers[criterion.name].loc[best, "mean"]),
             "shortfall": None if best is None else _plain(max(0.0, -float(pool.max()))),
         }
