@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  if [ -z "$$found" ]; then echo "lowland needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.12" >&2; exit 1; fi; \
 	  $$found -m venv $(VENV); \
 	fi
-	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dask,test,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dask,test,dev]'
 	@touch $@
 
 run: $(STAMP)  ## the whole study, on every core
