@@ -18,7 +18,7 @@ def kedro(*arguments):
     "arguments, message",
     [
         (["--params", "training.epochs=0"], "parameter training.epochs: got 0"),
-        (["--pipelines", "landscpe"], "Failed to find the pipeline named 'landscpe'"),
+        (["--pipelines", "landscpe"], "--pipelines names 'landscpe'; expected one of __default__, landscape"),
         (["--env", "smok"], "smok"),
         (["--runner", "nosuch.Runner"], "--runner is 'nosuch.Runner', which cannot be loaded"),
     ],

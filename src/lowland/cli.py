@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,13 +12,14 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.utils import load_obj
 
+from lowland import pipelines
 from lowland.errors import LowlandError
 
 RUNNER = "lowland.runners.GridRunner"
 USER_MISTAKE = 2
 MISTAKES = (LowlandError, MissingConfigException, yaml.YAMLError)
-# Kedro tells unknown pipelines, tags and namespaces by plain ValueErrors.
-SELECTIONS = ("Failed to find the pipeline", "Pipeline contains no nodes", "Pipeline does not")
+# Kedro tells unknown tags and namespaces by plain ValueErrors.
+SELECTIONS = ("Pipeline contains no nodes", "Pipeline does not")
 
 
 class StudyCommand(click.Command):
@@ -28,6 +31,7 @@ class StudyCommand(click.Command):
         ctx.params["runner"] = ctx.params["runner"] or RUNNER
         try:
             _check_runner(ctx.params["runner"])
+            _check_pipelines([*(ctx.params["pipelines"] or ()), *filter(None, [ctx.params["pipeline"]])])
             return super().invoke(ctx)
         except (*MISTAKES, ValueError) as error:
             if verbose or not (isinstance(error, MISTAKES) or str(error).startswith(SELECTIONS)):
@@ -44,6 +48,14 @@ def _check_runner(name: str) -> None:
             f"--runner is {name!r}, which cannot be loaded ({error}); expected {RUNNER}, lowland.runners.DaskRunner or "
             "one of kedro.runner"
         ) from error
+
+
+def _check_pipelines(names: Sequence[str]) -> None:
+    """Kedro imports a module for every name it is given, and fails with a stack trace where there is none."""
+    known = ["__default__", *(module.name for module in pkgutil.iter_modules(pipelines.__path__))]
+    for name in names:
+        if name not in known:
+            raise LowlandError(f"--pipelines names {name!r}; expected one of {', '.join(known)}")
 
 
 run = StudyCommand(
