@@ -17,6 +17,8 @@ FLAGS = (
     "--no-first-run",
 )
 
+METADATA = {"has_missing_dependencies": False, "package_compatibilities": []}
+
 
 @pytest.fixture(scope="module")
 def browser(chromium):
@@ -79,7 +81,7 @@ def test_report_fits_a_phone(finished, browser):
 def test_the_dag_opens_as_a_handful_of_boxes(site, page):
     # kedro-viz asks for a web font, which an offline machine lacks, and for metadata that its static build leaves out
     page.route(lambda url: not url.startswith(site), lambda route: route.fulfill(body="", content_type="text/css"))
-    page.route("**/api/metadata", lambda route: route.fulfill(json={}))
+    page.route("**/api/metadata", lambda route: route.fulfill(json=METADATA))
     page.goto(site)
     page.wait_for_selector(".pipeline-node", timeout=30_000)
     page.wait_for_timeout(1000)
