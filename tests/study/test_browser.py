@@ -17,7 +17,10 @@ FLAGS = (
     "--no-first-run",
 )
 
-METADATA = {"has_missing_dependencies": False, "package_compatibilities": []}
+PACKAGES = [
+    {"package_name": name, "package_version": "1.0", "is_compatible": True} for name in ("fsspec", "kedro-datasets")
+]
+METADATA = {"has_missing_dependencies": False, "package_compatibilities": PACKAGES}
 
 
 @pytest.fixture(scope="module")
