@@ -226,23 +226,6 @@ def _flipped(tensors: Mapping[str, Tensor], bits: Mapping[str, int], flips: Flip
     return result
 
 
-def flip_changes(codes: Tensor, bits: int) -> Tensor:
-    """The change of every code by every single flip: ±2^k, and ∓2^(bits-1) at the sign bit.
-
-    Args:
-        codes: Integers of any shape within ``bits`` bits of two's complement.
-        bits: Their width.
-
-    Returns:
-        int64 [*codes.shape, bits], the last axis by bit position from the least significant.
-    """
-    positions = torch.arange(bits)
-    weights = torch.ones_like(positions) << positions
-    weights[-1] = -weights[-1]
-    is_set = (codes.to(torch.int64).unsqueeze(-1) >> positions) & 1
-    return weights * (1 - 2 * is_set)
-
-
 def _targeted(tensors: Mapping[str, Tensor], targets: Sequence[str]) -> dict[str, Tensor]:
     """The tensors of these kinds, told by the last part of their names."""
     if not targets or not set(targets) <= set(TARGETS.values()):
