@@ -17,12 +17,12 @@ from lowland.faults import (
     apply_float_flips,
     draw_flips,
     draw_float_flips,
-    flip_changes,
     random_flips,
     random_float_flips,
 )
 from lowland.quantization import IntegerNetwork
 from lowland.quantization.codes import code_range, smallest_dtype
+from lowland.quantization.encodings import ENCODINGS
 from lowland.quantization.linear_step import Linear
 from tests.quantization.networks import float_network, integer_network
 
@@ -104,7 +104,7 @@ def test_flipping_twice_restores(case: tuple[list[int], int], rate: float, draw:
 @given(words())
 def test_flip_changes_are_those_of_all_single_flips(case: tuple[list[int], int]) -> None:
     codes, bits = case
-    changes = flip_changes(torch.tensor(codes, dtype=smallest_dtype(bits)), bits)
+    changes = ENCODINGS["twos_complement"].changes(torch.tensor(codes, dtype=smallest_dtype(bits)), bits)
     assert changes.shape == (len(codes), bits)
     network = single_layer(codes, bits)
     for element, code in enumerate(codes):

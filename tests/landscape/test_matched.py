@@ -14,7 +14,6 @@ from lowland.landscape import (
     rounding_curvature,
     scaled_trace,
 )
-from lowland.landscape.matched import twos_complement_changes
 from tests.cases import CASES, EXACT, FakeIntegerNetwork
 from tests.oracles import dense_hessian, flipped, input_gauss_newton, second_order_flip_rise
 
@@ -51,14 +50,6 @@ def test_scales_per_output_channel(network, rows):
     channels.dequantized = lambda: twin
     expected = second_order_flip_rise(channels, LOSS, *rows, ("weight", "bias"))
     assert flip_curvature(channels, LOSS, [rows]).value == pytest.approx(expected, rel=1e-10)
-
-
-@pytest.mark.parametrize("bits", [1, 2, 5, 16])
-def test_changes_are_those_of_the_words(bits):
-    codes = torch.arange(-(2 ** (bits - 1)), 2 ** (bits - 1))
-    changes = twos_complement_changes(codes, bits)
-    sample = range(0, len(codes), max(1, len(codes) // 64))
-    assert all(codes[i] + changes[i, b] == flipped(int(codes[i]), b, bits) for i in sample for b in range(bits))
 
 
 def test_mean_squared_flip(network):

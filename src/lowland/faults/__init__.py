@@ -12,7 +12,6 @@ from lowland.faults.bit_flips import (
 )
 from lowland.faults.options import BitFlipOptions
 from lowland.faults.sweep import flipped_networks
-from lowland.landscape.matched import twos_complement_changes as flip_changes
 
 __all__ = [
     "BitFlipOptions",
@@ -22,7 +21,6 @@ __all__ = [
     "apply_float_flips",
     "draw_flips",
     "draw_float_flips",
-    "flip_changes",
     "flipped_networks",
     "random_flips",
     "random_float_flips",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.subject import Batches, Dequantizable, Loss
+from lowland.quantization.encodings import encoding_of
 
 TARGETS = ("weights", "biases")
 
@@ -53,7 +53,7 @@ def flip_curvature(
         integer_network: Network with ``codes``, ``scales``, ``bits`` and ``dequantized()``.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets).
-        encoding: Key of ``ENCODINGS``.
+        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
 
     Returns:
@@ -97,7 +97,7 @@ def mean_squared_flip(
 
     Args:
         integer_network: Network with ``codes``, ``scales`` and ``bits``.
-        encoding: Key of ``ENCODINGS``.
+        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
 
     Returns:
@@ -174,30 +174,9 @@ def expected_noise_rise(found: Curvature, *, covariance: Tensor) -> Estimate:
     return Estimate.from_samples(rows.flatten(1).sum(1) / 2)
 
 
-def twos_complement_changes(codes: Tensor, bits: int) -> Tensor:
-    """Signed change of each code by each single bit flip in two's complement.
-
-    Args:
-        codes: Integers of any shape in [-2^(bits-1), 2^(bits-1) - 1].
-        bits: Width of the word.
-
-    Returns:
-        [*codes.shape, bits] int64, least significant bit first.
-    """
-    places = torch.arange(bits, device=codes.device)
-    weights = torch.bitwise_left_shift(torch.ones_like(places), places)
-    weights[-1] *= -1  # the sign bit counts negative
-    values = codes.to(torch.int64)[..., None]
-    return weights * (1 - 2 * (torch.bitwise_right_shift(values, places) & 1))
-
-
-ENCODINGS: dict[str, Callable[[Tensor, int], Tensor]] = {"twos_complement": twos_complement_changes}
-
-
 def _flips(network: CodedNetwork, encoding: str, targets: Sequence[str]) -> list[tuple[str, Tensor]]:
     """Name and weight changes [*shape, bits] (float64) of every targeted tensor."""
-    if encoding not in ENCODINGS:
-        raise LowlandError(f"encoding: got {encoding!r}; expected one of {', '.join(ENCODINGS)}")
+    words = encoding_of(encoding)
     unknown = sorted(set(targets) - set(TARGETS))
     if unknown or not targets:
         raise LowlandError(f"targets: got {', '.join(unknown) or 'none'}; expected some of {', '.join(TARGETS)}")
@@ -206,13 +185,8 @@ def _flips(network: CodedNetwork, encoding: str, targets: Sequence[str]) -> list
     for name, tensor in codes.items():
         if ("biases" if name.endswith("bias") else "weights") not in targets:
             continue
-        bound = 2 ** (bits[name] - 1)
-        if tensor.numel() and not -bound <= int(tensor.min()) <= int(tensor.max()) < bound:
-            raise LowlandError(
-                f"codes of {name!r} reach from {int(tensor.min())} to {int(tensor.max())}; expected {-bound} to "
-                f"{bound - 1} in {bits[name]} bits"
-            )
-        changes = ENCODINGS[encoding](tensor, bits[name])
+        words.check(tensor, bits[name], name=name)
+        changes = words.changes(tensor, bits[name])
         found.append((name, changes * _steps(scales[name], tensor)[..., None]))
     if not found:
         raise LowlandError(f"targets: the network stores no {' or '.join(targets)}; expected at least one such tensor")

@@ -1,0 +1,109 @@
+"""How a signed code is written into the bits of a word, and what one flipped bit does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lowland.errors import LowlandError
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A way to write integers as words of a fixed width.
+
+    Attributes:
+        name: Its key in ``ENCODINGS``.
+        lowest: The lowest code that so many bits can hold; the highest is 2^(bits-1) - 1 in all of them.
+        encode: Codes and width -> words, the bits as a number from 0 to 2^bits - 1 (int64).
+        decode: Words and width -> codes (int64); every word has a code.
+    """
+
+    name: str
+    lowest: Callable[[int], int]
+    encode: Callable[[Tensor, int], Tensor]
+    decode: Callable[[Tensor, int], Tensor]
+
+    def check(self, codes: Tensor, bits: int, *, name: str) -> None:
+        """Refuses codes that the word cannot hold.
+
+        Raises:
+            LowlandError: Names the tensor and the range.
+        """
+        if not codes.numel():
+            return
+        low, high = (int(bound) for bound in torch.aminmax(codes))
+        lowest, highest = self.lowest(bits), 2 ** (bits - 1) - 1
+        if low < lowest or high > highest:
+            raise LowlandError(
+                f"codes of {name!r} reach from {low} to {high}; expected {lowest} to {highest} in {bits} bits of "
+                f"{self.name}"
+            )
+
+    def changes(self, codes: Tensor, bits: int) -> Tensor:
+        """Signed change of each code by each single bit flip.
+
+        Args:
+            codes: Integers of any shape that the word can hold.
+            bits: Width of the word.
+
+        Returns:
+            [*codes.shape, bits] int64, least significant bit first.
+        """
+        places = torch.ones(bits, dtype=torch.int64, device=codes.device) << torch.arange(bits, device=codes.device)
+        values = codes.to(torch.int64)
+        flipped = self.encode(values, bits)[..., None] ^ places
+        return self.decode(flipped, bits) - values[..., None]
+
+
+def _twos_complement_codes(words: Tensor, bits: int) -> Tensor:
+    half = 2 ** (bits - 1)
+    return (words ^ half) - half
+
+
+def _sign_magnitude_words(codes: Tensor, bits: int) -> Tensor:
+    return codes.abs() | ((codes < 0).to(torch.int64) << (bits - 1))
+
+
+def _sign_magnitude_codes(words: Tensor, bits: int) -> Tensor:
+    magnitude = words & (2 ** (bits - 1) - 1)
+    return torch.where(words >> (bits - 1) == 1, -magnitude, magnitude)
+
+
+ENCODINGS: dict[str, Encoding] = {
+    encoding.name: encoding
+    for encoding in (
+        Encoding(
+            "twos_complement",
+            lowest=lambda bits: -(2 ** (bits - 1)),
+            encode=lambda codes, bits: codes & (2**bits - 1),
+            decode=_twos_complement_codes,
+        ),
+        Encoding(
+            "sign_magnitude",
+            lowest=lambda bits: 1 - 2 ** (bits - 1),
+            encode=_sign_magnitude_words,
+            decode=_sign_magnitude_codes,
+        ),
+        Encoding(
+            "offset_binary",
+            lowest=lambda bits: -(2 ** (bits - 1)),
+            encode=lambda codes, bits: codes + 2 ** (bits - 1),
+            decode=lambda words, bits: words - 2 ** (bits - 1),
+        ),
+    )
+}
+
+
+def encoding_of(name: str) -> Encoding:
+    """The encoding of this name.
+
+    Raises:
+        LowlandError: There is none.
+    """
+    if name not in ENCODINGS:
+        raise LowlandError(f"encoding: got {name!r}; expected one of {', '.join(ENCODINGS)}")
+    return ENCODINGS[name]
