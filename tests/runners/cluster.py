@@ -39,8 +39,8 @@ def cluster(folder, workers):
         command = ("worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny", "--host", "127.0.0.1")
         processes = [stack.enter_context(started(*command, folder=folder)) for _ in range(workers)]
         if workers:
-            with Client(address, timeout=60) as client:
-                client.wait_for_workers(workers, timeout=120)
+            with Client(address, timeout=120) as client:
+                client.wait_for_workers(workers, timeout=200)
         yield address, processes
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import subprocess
 import threading
 
 import pytest
@@ -50,9 +49,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site(finished):
     """The built kedro-viz site on loopback."""
-    command, options = finished.command("kedro", "viz", "build", "--include-previews")
-    options["env"] = options["env"] | {"KEDRO_ENV": "smoke"}
-    result = subprocess.run(command, **options, capture_output=True, text=True, timeout=240)
+    result = finished.kedro("viz", "build", "--include-previews", environment={"KEDRO_ENV": "smoke"})
     assert result.returncode == 0, result.stderr
     handler = functools.partial(Quiet, directory=str(finished.folder / "build"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)

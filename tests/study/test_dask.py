@@ -21,7 +21,7 @@ def test_a_scheduler_that_loses_a_worker_gives_the_same_bytes(finished, project,
     monkeypatch.setenv("PYTHONPATH", options["env"]["PYTHONPATH"])
     with cluster(project.folder, workers=2) as (address, workers):
         process = project.start("run", "--env", "smoke", *RUNNER, "--runner-params", f"address={address}")
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + 300
         while len(project.cells_done()) < 6 and time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()
             time.sleep(0.1)

@@ -2,22 +2,27 @@
 
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
 import yaml
+
+from tests.study.project import Project
 
 pytestmark = pytest.mark.dvc
 
 
 @pytest.fixture(scope="module")
 def tracked(finished, tmp_path_factory):
-    """The finished smoke study, committed to DVC."""
-    subprocess.run(["git", "init", "-q"], cwd=finished.folder, check=True)
-    assert finished.python("scripts.write_params", "--env", "smoke").returncode == 0
-    result = finished.python("dvc", "commit", "-f", "-q")
+    """A copy of the finished smoke study, committed to DVC."""
+    study = Project(tmp_path_factory.mktemp("tracked") / "project")
+    shutil.copytree(finished.folder, study.folder)
+    subprocess.run(["git", "init", "-q"], cwd=study.folder, check=True)
+    assert study.python("scripts.write_params", "--env", "smoke").returncode == 0
+    result = study.python("dvc", "commit", "-f", "-q")
     assert result.returncode == 0, result.stderr
-    return finished
+    return study
 
 
 def test_repro_after_a_kedro_run_and_commit_does_nothing(tracked):

@@ -80,7 +80,11 @@ class DaskWorkers:
         distributed = _distributed()
         with dask.config.set({"distributed.nanny.pre-spawn-environ": CALM | dict.fromkeys(THREAD_VARIABLES, threads)}):
             cluster = distributed.LocalCluster(
-                n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=None,  # Dask's share of a machine with many cores pauses a worker for ever
             )
         return cls(distributed.Client(cluster), limit=count)
 
