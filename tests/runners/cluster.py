@@ -15,11 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 @contextmanager
 def started(*arguments, folder):
     """A dask command until the block ends."""
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *arguments],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": path},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
