@@ -126,6 +126,36 @@ class FakeIntegerNetwork:
         return nn.Sequential(*layers)
 
 
+def _twin() -> nn.Module:
+    """The project's Brevitas twin, calibrated; every scale is a trainable parameter, the inputs' too."""
+    from tests.quantization.networks import twin  # here, because Brevitas takes two seconds to import
+
+    return twin(4).requires_grad_(True)
+
+
+def _stock_brevitas() -> nn.Module:
+    """Brevitas' own layers with its default quantizers, after enough steps for the scales to become parameters."""
+    from brevitas import nn as quantized
+
+    layers = nn.Sequential(
+        quantized.QuantIdentity(bit_width=8, return_quant_tensor=True, collect_stats_steps=2),
+        quantized.QuantLinear(6, 7, bias=True, weight_bit_width=4),
+        quantized.QuantReLU(bit_width=4, return_quant_tensor=True, collect_stats_steps=2),
+        quantized.QuantLinear(7, 4, bias=True, weight_bit_width=4),
+    )
+    with torch.no_grad():
+        for _ in range(3):
+            layers(torch.randn(16, 6))
+    return layers
+
+
+def _integer_twin() -> nn.Module:
+    """What is differentiated of a frozen network."""
+    from tests.quantization.networks import integer_network
+
+    return integer_network(4).dequantized()
+
+
 def sigmoid_error(outputs: Tensor, targets: Tensor) -> Tensor:
     """Squared error behind a sigmoid: its Hessian in the outputs is indefinite."""
     return (outputs.sigmoid() - targets).square().flatten(1).sum(1).mean()
@@ -216,6 +246,25 @@ CASES: dict[str, Case] = {
         (5, 3),
         functional.cross_entropy,
     ),
+    "convolutions": Case(  # groups, dilation, no bias, one dimension and two, an affine layer in between
+        lambda: nn.Sequential(
+            nn.ConvTranspose1d(2, 4, 3, stride=2, padding=1, output_padding=1, groups=2),
+            nn.ReLU(),
+            nn.Unflatten(2, (2, 4)),
+            nn.Conv2d(4, 4, (1, 2), groups=2, dilation=(1, 2), bias=False),
+            nn.BatchNorm2d(4),
+            nn.PReLU(4),
+            nn.ConvTranspose2d(4, 2, (2, 1), dilation=2, padding=(1, 0)),
+            nn.Conv2d(2, 2, 2, padding="same", padding_mode="circular"),
+            nn.Flatten(),
+        ),
+        (2, 4),
+        functional.cross_entropy,
+        rows=7,
+    ),
+    "twin": Case(_twin, (6,), functional.cross_entropy),
+    "stock Brevitas": Case(_stock_brevitas, (6,), functional.cross_entropy),
+    "integer network": Case(_integer_twin, (6,), functional.cross_entropy),
     "own parameter": Case(Scaled, (4,), functional.cross_entropy),
     "tanh": Case(_mlp(nn.Tanh), (4,), functional.cross_entropy, "not piecewise linear in '0.weight'"),
     "hard-swish": Case(_mlp(nn.Hardswish), (4,), functional.cross_entropy, "not piecewise linear in '0.weight'"),

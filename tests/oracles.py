@@ -33,8 +33,14 @@ def input_gauss_newton(model: nn.Module, loss: Loss, row: Tensor, target: Tensor
     return jacobian.T @ hessian @ jacobian
 
 
-def flipped(code: int, bit: int, bits: int) -> int:
-    """The code after one bit of its two's complement word is inverted, by way of the word itself."""
+def flipped(code: int, bit: int, bits: int, encoding: str = "twos_complement") -> int:
+    """The code after one bit of its word is inverted, by way of the word itself."""
+    if encoding == "sign_magnitude":
+        word = (abs(code) | (2 ** (bits - 1) if code < 0 else 0)) ^ (1 << bit)
+        magnitude = word % 2 ** (bits - 1)
+        return -magnitude if word >= 2 ** (bits - 1) else magnitude
+    if encoding == "offset_binary":
+        return ((code + 2 ** (bits - 1)) ^ (1 << bit)) - 2 ** (bits - 1)
     word = (code % 2**bits) ^ (1 << bit)
     return word - 2**bits if word >= 2 ** (bits - 1) else word
 
@@ -71,3 +77,17 @@ def debiased_cka(first: Tensor, second: Tensor) -> float:
         return float((torch.trace(k @ m) + middle - 2 / (n - 2) * (k @ m).sum()) / (n * (n - 3)))
 
     return unbiased(first, second) / (unbiased(first, first) * unbiased(second, second)) ** 0.5
+
+
+def largest_in_ball(slope: Tensor, matrix: Tensor, radius: float) -> float:
+    """Largest g u + u H u / 2 with |u| <= radius, H positive semidefinite: on the sphere, by its secular equation."""
+    values, vectors = torch.linalg.eigh(matrix)
+    along = vectors.T @ slope
+    if float(along.norm()) < 1e-9:
+        return float(values[-1]) * radius**2 / 2
+    low, high = float(values[-1]), float(values[-1]) + float(along.norm()) / radius
+    for _ in range(200):  # (multiplier - H) u = g with the multiplier above every eigenvalue, so that |u| = radius
+        middle = (low + high) / 2
+        low, high = (middle, high) if float((along / (middle - values)).norm()) > radius else (low, middle)
+    place = along / (high - values)
+    return float(along @ place + (values * place.square()).sum() / 2)

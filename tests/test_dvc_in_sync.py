@@ -154,8 +154,10 @@ def _code(kind, *, loads_models, asks_tasks):
         if module in met or module in GLUE:
             continue
         met.add(module)
-        # Datasets import a network's code where they rebuild one: only a stage that loads models comes by.
-        ahead += _imports(module, inside_functions=loads_models or not _is(module, "lowland.datasets"))
+        # Datasets import a network's code where they rebuild one: only a stage that loads models comes by. They import
+        # figures where kedro-viz asks for a preview: no stage comes by.
+        rebuilds = loads_models and module == "lowland.datasets.tensors"
+        ahead += _imports(module, inside_functions=rebuilds or not _is(module, "lowland.datasets"))
     return {_file(module).relative_to(ROOT) for module in met}
 
 

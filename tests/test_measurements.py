@@ -3,7 +3,7 @@ import pandera.errors
 import pytest
 
 from lowland.estimate import Estimate
-from lowland.measurements import COLUMNS, Cell, Measurement, complete, stack, table, unavailable
+from lowland.measurements import COLUMNS, Cell, Expected, Measurement, complete, stack, table, unavailable
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
 
@@ -34,7 +34,7 @@ def test_stack_keeps_order_and_skips_children_that_left_nothing():
 
 def test_every_missing_family_of_every_cell_becomes_a_failed_row():
     other = CELL.model_copy(update={"seed": "s1"})
-    full = complete(rows(), [(c, f) for c in (CELL, other) for f in ("performance", "noise")])
+    full = complete(rows(), [Expected(c, f) for c in (CELL, other) for f in ("performance", "noise")])
     failed = full[full["status"] == "failed"]
     assert sorted(zip(failed["seed"], failed["family"], strict=True)) == [
         ("s0", "noise"),
@@ -46,13 +46,21 @@ def test_every_missing_family_of_every_cell_becomes_a_failed_row():
 
 
 def test_a_complete_table_is_left_as_it_is():
-    pd.testing.assert_frame_equal(complete(rows(), [(CELL, "performance")]), rows())
+    pd.testing.assert_frame_equal(complete(rows(), [Expected(CELL, "performance")]), rows())
 
 
 def test_rows_of_pairs_do_not_stand_for_a_crashed_cell_nor_the_other_way_round():
     other = CELL.model_copy(update={"seed": "s1"})
     pair = table(CELL, [Measurement("landscape", "cka", Estimate(0.9), reference=other.id)])
-    full = complete(pair, [(CELL, "landscape"), (other, "landscape")], [(CELL, other)])
+    cka = Expected(CELL, "landscape", "cka", other.id)
+    full = complete(pair, [Expected(CELL, "landscape"), Expected(other, "landscape"), cka])
     assert full[full["status"] == "failed"]["seed"].tolist() == ["s0", "s1"]
-    lost = complete(rows(), [(CELL, "performance")], [(CELL, other)])
+    lost = complete(rows(), [Expected(CELL, "performance"), cka])
     assert lost.iloc[-1][["measure", "reference", "status"]].tolist() == ["cka", other.id, "failed"]
+
+
+def test_a_picture_does_not_stand_for_the_measures_of_every_cell_nor_the_other_way_round():
+    picture, usual = Expected(CELL, "landscape", "negative_spectral_mass"), Expected(CELL, "landscape")
+    for measure, failed in (("negative_spectral_mass", "all"), ("gradient_norm", "negative_spectral_mass")):
+        full = complete(rows("landscape", measure), [usual, picture])
+        assert full[full["status"] == "failed"]["measure"].tolist() == [failed]

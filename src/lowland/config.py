@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lowland.errors import LowlandError
 from lowland.faults.options import BitFlipOptions
-from lowland.landscape.options import LandscapeOptions
+from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.perturbation import InputNoiseOptions
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.summary.requirements import Requirements, check_measurable
@@ -47,14 +47,20 @@ class Study(BaseModel):
     fine_tuning: TrainingOptions
     quantization: QuantizationOptions
     landscape: LandscapeOptions
+    landscape_detail: LandscapeDetailOptions
     input_noise: InputNoiseOptions
     bit_flips: BitFlipOptions
     requirements: Requirements
 
     @model_validator(mode="after")
-    def _repeats_nothing(self) -> Self:
+    def _fits_together(self) -> Self:
         if len(set(self.seeds.values())) < len(self.seeds):
             raise ValueError(f"seeds are {self.seeds}; equal numbers would repeat the same training, not vary it")
+        for name in self.landscape_detail.precisions if self.landscape_detail.precisions != "all" else ():
+            if name not in self.precisions:
+                raise ValueError(
+                    f"landscape_detail.precisions names {name!r}; expected some of {', '.join(self.precisions)}, or all"
+                )
         for name, recipe in self.recipes.items():
             projections = getattr(recipe.root, "num_projections", 1)
             for task, options in self.tasks.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,21 @@ class Run(BaseModel):
 
 
 class CellGroup(BaseModel):
-    """Some cells: those of one task, recipe and precision in the order of the seeds, or all of the study."""
+    """The cells of one task, recipe and precision in the order of the seeds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cells: tuple[Cell, ...]
+
+
+class Everything(BaseModel):
+    """What a whole study measures: all cells, those whose landscapes are pictured, and the pairs that are connected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cells: tuple[Cell, ...]
+    detailed: tuple[Cell, ...]
+    connected: tuple[tuple[Cell, Cell], ...]
 
 
 class Grid:
@@ -74,6 +84,32 @@ class Grid:
             self._cell(run.task, run.recipe, run.seed, precision) for run in self.runs for precision in self.precisions
         ]
 
+    @property
+    def detailed_precisions(self) -> tuple[str, ...]:
+        """Precisions whose landscapes are pictured, in the order of the axis."""
+        chosen = self.study.landscape_detail.precisions
+        return tuple(name for name in self.precisions if chosen == "all" or name in chosen)
+
+    @property
+    def detailed_cells(self) -> list[Cell]:
+        """Cells whose spectral density and loss surface are taken."""
+        seeds = self.seeds[: _count(self.study.landscape_detail.seeds)]
+        return [cell for cell in self.cells if cell.seed in seeds and cell.precision in self.detailed_precisions]
+
+    @property
+    def detailed_pairs(self) -> list[tuple[str, str]]:
+        """Pairs of seeds between which mode connectivity is measured."""
+        return list(combinations(self.seeds, 2))[: _count(self.study.landscape_detail.pairs)]
+
+    @property
+    def connected_cells(self) -> list[tuple[Cell, Cell]]:
+        """Pairs of cells between which mode connectivity is measured."""
+        return [
+            (self._cell(task, recipe, first, precision), self._cell(task, recipe, second, precision))
+            for (task, recipe), precision in product(self.configurations, self.detailed_precisions)
+            for first, second in self.detailed_pairs
+        ]
+
     def _cell(self, task: str, recipe: str, seed: str, precision: str) -> Cell:
         options = self.study.precisions[precision]
         return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options.model_dump())
@@ -84,7 +120,10 @@ class Grid:
         Args:
             commands: What a reader of the report types to make it again.
         """
-        everything = {"cells": [cell.model_dump() for cell in self.cells]}
+        everything = {
+            name: [cell.model_dump() for cell in cells]
+            for name, cells in (("cells", self.cells), ("detailed", self.detailed_cells))
+        } | {"connected": [(a.model_dump(), b.model_dump()) for a, b in self.connected_cells]}
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
         added["descriptions"] = {name: task.description for name, task in tasks.items()}
@@ -98,6 +137,11 @@ class Grid:
             cells = [self._cell(task, recipe, seed, precision).model_dump() for seed in self.seeds]
             _put(added["groups"], f"{task}.{recipe}.{precision}", {"cells": cells})
         return added
+
+
+def _count(chosen: int | str) -> int | None:
+    """How many of a list: a slice's end."""
+    return None if isinstance(chosen, str) else chosen
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import pandas as pd
 import pandera.pandas as pa
@@ -55,12 +55,14 @@ class Measure:
         unit: Unit of the value; ``1`` for pure numbers.
         higher_is_better: Direction; ``None`` where neither end is better.
         meaning: One sentence for an engineer who has not met the measure.
+        selected: Taken on the cells that parameters select, not on all.
     """
 
     label: str
     unit: str
     higher_is_better: bool | None
     meaning: str
+    selected: bool = False
 
 
 MEASURES: dict[str, Measure] = {
@@ -84,6 +86,30 @@ MEASURES: dict[str, Measure] = {
     # landscape
     "gradient_norm": Measure("gradient norm", "nat", False, "Steepness of the loss where training stopped."),
     "hessian_trace": Measure("Hessian trace", "nat", False, "Sum of all curvatures of the loss over the weights."),
+    "sample_gradient_norm": Measure(
+        "row gradient norm", "nat", False, "Steepness of the loss of single rows; the level says which quantile."
+    ),
+    "smallest_eigenvalue": Measure(
+        "smallest eigenvalue", "nat", None, "Curvature in the most downward-bent direction, usually negative."
+    ),
+    "expected_sharpness": Measure(
+        "expected sharpness", "nat", False, "Mean loss rise when every weight is off by a random share of itself."
+    ),
+    "adaptive_sharpness": Measure(
+        "adaptive sharpness", "nat", False, "Worst loss rise in a ball of relative weight changes."
+    ),
+    "input_jacobian_norm": Measure(
+        "input Jacobian norm", "1", False, "How strongly the outputs follow small changes of the inputs."
+    ),
+    "flip_mismatch_curvature": Measure(
+        "flip mismatch", "1", False, "Predicted share of decisions that one random bit flip changes."
+    ),
+    "input_mismatch_curvature": Measure(
+        "input mismatch", "1", False, "Predicted share of decisions that Gaussian input noise changes."
+    ),
+    "rounding_mismatch_curvature": Measure(
+        "rounding mismatch", "1", False, "Predicted share of decisions that rounding every weight changes."
+    ),
     "largest_eigenvalue": Measure("largest eigenvalue", "nat", False, "Curvature in the sharpest direction."),
     "flip_curvature": Measure(
         "flip curvature", "nat", False, "Predicted loss rise of one random bit flip, from gradient and curvature."
@@ -101,8 +127,29 @@ MEASURES: dict[str, Measure] = {
     ),
     "weight_norm": Measure("weight norm", "1", False, "Euclidean norm of all weights."),
     "output_entropy": Measure("output entropy", "nat", None, "How undecided the outputs are on average."),
+    "disagreement_rate": Measure(
+        "disagreement of seeds", "1", False, "Share of rows that two seeds decide differently."
+    ),
+    "negative_spectral_mass": Measure(
+        "negative curvature", "1", False, "Share of all curvature that is negative: ways downhill.", True
+    ),
+    "mode_connectivity": Measure(
+        "mode connectivity",
+        "nat",
+        True,
+        "How far the loss on the way from one seed to another leaves their mean; negative: a barrier in between.",
+        True,
+    ),
+    "curve_barrier": Measure(
+        "curve barrier", "nat", False, "Highest rise of the loss on a trained curve from one seed to another.", True
+    ),
+    "linear_barrier": Measure(
+        "linear barrier", "nat", False, "Highest rise of the loss on the straight line from one seed to another.", True
+    ),
     "cka": Measure("CKA", "1", True, "How alike two seeds' outputs are (1: the same up to rotation and scale)."),
 }
+
+SELECTED = frozenset(name for name, measure in MEASURES.items() if measure.selected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,30 +243,48 @@ def stack(tables: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
     return frame.astype(_TYPES)
 
 
-def complete(
-    frame: pd.DataFrame, expected: Iterable[tuple[Cell, Family]], pairs: Iterable[tuple[Cell, Cell]] = ()
-) -> pd.DataFrame:
+class Expected(NamedTuple):
+    """What a study should have measured.
+
+    Attributes:
+        cell: On which cell.
+        family: Of which family.
+        measure: Which measure, or ``all``: any that is taken on every cell.
+        reference: Id of the other cell, for pairs.
+    """
+
+    cell: Cell
+    family: Family
+    measure: str = "all"
+    reference: str = ""
+
+
+def complete(frame: pd.DataFrame, expected: Iterable[Expected]) -> pd.DataFrame:
     """The table with a ``failed`` row for whatever was expected and has no row at all.
 
     A crashed node leaves no file, so only the list of what was expected can tell what is missing.
 
     Args:
         frame: Rows of the long table.
-        expected: Cells with the families that should have been measured on each.
-        pairs: Cells whose outputs should have been compared, in the order in which they are.
+        expected: What there should be.
     """
-    own = frame[frame["reference"] == ""]
-    present = set(zip(*(own[column] for column in (*_CELL_NAMES, "family")), strict=True))
+    keys = [*_CELL_NAMES, "family", "reference"]
+    usual = frame[~frame["measure"].isin(SELECTED)]
+    anything = set(zip(*(usual[column] for column in keys), strict=True))
+    present = set(zip(*(frame[column] for column in (*keys, "measure")), strict=True))
+
+    def is_there(wanted: Expected) -> bool:
+        cell = wanted.cell
+        key = (cell.task, cell.recipe, cell.seed, cell.precision, wanted.family, wanted.reference)
+        return key in anything if wanted.measure == "all" else (*key, wanted.measure) in present
+
     missing = [
-        unavailable(cell, family, "failed")
-        for cell, family in expected
-        if (cell.task, cell.recipe, cell.seed, cell.precision, family) not in present
-    ]
-    compared = set(zip(*(frame[column] for column in (*_CELL_NAMES, "reference")), strict=True))
-    missing += [
-        table(first, [Measurement("landscape", "cka", Estimate.missing("failed"), reference=second.id)])
-        for first, second in pairs
-        if (first.task, first.recipe, first.seed, first.precision, second.id) not in compared
+        table(
+            wanted.cell,
+            [Measurement(wanted.family, wanted.measure, Estimate.missing("failed"), reference=wanted.reference)],
+        )
+        for wanted in expected
+        if not is_there(wanted)
     ]
     return stack([frame, *missing]) if missing else frame
 

@@ -10,9 +10,18 @@ import plotly.graph_objects as go
 import torch
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.datasets import JSONDataset, ModelDataset, PlotlyDataset, TableDataset, TensorsDataset, TextDataset
+from lowland.datasets import (
+    JSONDataset,
+    ModelDataset,
+    PictureDataset,
+    PlotlyDataset,
+    TableDataset,
+    TensorsDataset,
+    TextDataset,
+)
 from lowland.datasets.atomic import FileDataset
 from lowland.tasks.networks import initialised_network
+from tests.summary.pictures import density
 
 SPEC = {"kind": "mlp", "inputs": 4, "hidden": [3, 2], "outputs": 2}
 
@@ -36,6 +45,7 @@ class Case(NamedTuple):
     name: str
     content: Callable[[], Any]
     preview: str | None
+    options: dict[str, Any] = {}  # noqa: RUF012 (a default that nobody changes)
 
 
 CASES = {
@@ -43,6 +53,7 @@ CASES = {
     "tensors": Case(TensorsDataset, "a.safetensors", tensors, "JSONPreview"),
     "parquet": Case(TableDataset, "a.parquet", frame, "TablePreview"),
     "csv": Case(TableDataset, "a.csv", frame, "TablePreview"),
+    "picture": Case(PictureDataset, "a.parquet", density, "PlotlyPreview", {"figure": "spectral_density"}),
     "json": Case(JSONDataset, "a.json", lambda: {"b": [1, 2.5, "x"], "a": {"c": None}}, "JSONPreview"),
     "plotly": Case(PlotlyDataset, "a.json", lambda: go.Figure(go.Scatter(x=[1, 2], y=[3, 4])), "PlotlyPreview"),
     "text": Case(TextDataset, "a.html", lambda: "<p>5 % \N{GREEK SMALL LETTER SIGMA}</p>\n", None),
@@ -50,4 +61,4 @@ CASES = {
 
 
 def dataset(case: Case, folder: Path) -> FileDataset:
-    return case.kind(filepath=str(folder / "deep" / case.name))
+    return case.kind(filepath=str(folder / "deep" / case.name), **case.options)

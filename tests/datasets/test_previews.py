@@ -7,6 +7,7 @@ from kedro_viz.api.rest.responses.utils import get_encoded_response
 from kedro_viz.models.flowchart.node_metadata import DataNodeMetadata
 from kedro_viz.models.flowchart.nodes import GraphNode
 
+from lowland.errors import LowlandError
 from tests.datasets.cases import CASES, dataset
 
 
@@ -31,8 +32,10 @@ def test_kedro_viz_takes_the_preview_for_what_it_is(tmp_path, name):
     elif kind == "TablePreview":
         assert preview["columns"] == ["task", "value", "bits"]
         assert preview["data"][1][1:] == [None, 8]
-    elif kind == "PlotlyPreview":
+    elif name == "plotly":
         assert preview["data"][0]["y"] == [3, 4]
+    elif kind == "PlotlyPreview":
+        assert [trace["name"] for trace in preview["data"] if "name" in trace][:2] == ["fp32", "qat4"]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -56,3 +59,10 @@ def test_the_rows_of_a_preview_are_an_option(tmp_path):
     data.save(CASES["parquet"].content())
     data.metadata = {"kedro-viz": {"preview_args": {"nrows": 1}}}
     assert len(shown(data)[0]["data"]) == 1
+
+
+def test_an_unknown_figure_is_one_line(tmp_path):
+    data = dataset(CASES["picture"]._replace(options={"figure": "density"}), tmp_path)
+    data.save(CASES["picture"].content())
+    with pytest.raises(LowlandError, match="figure is 'density'; expected one of spectral_density, loss_surface, mode"):
+        data.preview()

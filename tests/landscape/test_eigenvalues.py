@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.landscape import hessian_eigenvalues
+from lowland.landscape.eigenvalues import hessian_eigenvalues
+from lowland.landscape.products import HessianProducts
 from tests.cases import CASES
 from tests.oracles import dense_hessian
 
@@ -19,6 +22,68 @@ def test_equal_to_the_dense_ones(name, count):
     assert found.converged
     torch.testing.assert_close(found.values, dense[:count], rtol=1e-7, atol=0)
     assert (found.residuals <= 1e-3 * found.values).all()
+
+
+@pytest.mark.parametrize("name", ["mlp", "autoencoder", "tanh"])
+def test_ends_and_vectors(name):
+    case = CASES[name]
+    model, (inputs, targets) = case.model(), case.data()
+    hessian = dense_hessian(model, case.loss, inputs, targets)
+    dense = torch.linalg.eigvalsh(hessian)
+    expected = {"largest": dense.flip(0)[:2], "smallest": dense[:2], "both": torch.cat([dense.flip(0)[:2], dense[:2]])}
+    for which, values in expected.items():
+        found = hessian_eigenvalues(
+            model, case.loss, [(inputs, targets)], count=2, which=which, tolerance=1e-6, with_vectors=True
+        )
+        assert found.converged
+        torch.testing.assert_close(found.values, values, rtol=1e-6, atol=0)
+        assert list(found.vectors) == [n for n, _ in model.named_parameters()]
+        assert [v.shape[1:] for v in found.vectors.values()] == [p.shape for p in model.parameters()]
+        flat = torch.cat([v.flatten(1) for v in found.vectors.values()], 1)
+        torch.testing.assert_close(flat.norm(dim=1), torch.ones(len(values), dtype=torch.float64))
+        true_residuals = (flat @ hessian - found.values[:, None] * flat).norm(dim=1)
+        torch.testing.assert_close(found.residuals, true_residuals, rtol=1e-6, atol=1e-9)
+        assert (found.smallest.status == "undefined") == (which == "largest")
+        assert (found.largest.status == "undefined") == (which == "smallest")
+        assert [row.measure for row in found.rows()] == {
+            "largest": ["largest_eigenvalue"],
+            "smallest": ["smallest_eigenvalue"],
+            "both": ["largest_eigenvalue", "smallest_eigenvalue"],
+        }[which]
+    assert found.smallest.value == float(found.values[2])
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_repeated_eigenvalues_are_all_found(count):
+    """Squared error of a linear layer with three outputs: every eigenvalue three times."""
+    torch.manual_seed(0)
+    model = nn.Linear(4, 3, bias=False, dtype=torch.float64).eval()
+    inputs, targets = torch.randn(30, 4, dtype=torch.float64), torch.randn(30, 3, dtype=torch.float64)
+    dense = torch.linalg.eigvalsh(dense_hessian(model, functional.mse_loss, inputs, targets)).flip(0)
+    torch.testing.assert_close(dense[0], dense[2])
+    found = hessian_eigenvalues(model, functional.mse_loss, [(inputs, targets)], count=count, tolerance=1e-9)
+    assert found.converged
+    torch.testing.assert_close(found.values, dense[:count], rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("which", ["largest", "smallest", "both"])
+def test_many_rows_start_from_a_tenth_of_them(which):
+    """Few products with all rows, the tolerance kept, whatever the batches."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)).double().eval()
+    inputs = torch.randn(3000, 6, dtype=torch.float64)
+    targets = (inputs[:, :3] * 2).softmax(1).multinomial(1)[:, 0]
+    products = HessianProducts(model, functional.cross_entropy, [(inputs, targets)])
+    dense = torch.linalg.eigvalsh(products.block(torch.eye(products.size, dtype=torch.float64)))
+    truth = {"largest": dense[[-1, -2]], "smallest": dense[[0, 1]], "both": dense[[-1, -2, 0, 1]]}[which]
+    whole = [(inputs, targets)]
+    for batches in (whole, list(zip(inputs.split(701), targets.split(701), strict=True))):
+        found = hessian_eigenvalues(model, functional.cross_entropy, batches, count=2, which=which)
+        assert found.converged
+        # eigenvalues near 0 are held to the square of the tolerance in units of the largest
+        torch.testing.assert_close(found.values, truth, rtol=1e-3, atol=1e-6 * float(dense[-1]))
+    if which == "largest":
+        assert found.num_products <= 12
 
 
 def test_default_tolerance_is_kept():
@@ -54,7 +119,8 @@ def test_batches_do_not_matter():
 
 def test_too_few_products_are_told(monkeypatch):
     case = CASES["mlp"]
-    monkeypatch.setattr("lowland.landscape.eigenvalues.MAXIMUM_PRODUCTS", 2)
+    for limit in ("MAXIMUM_PRODUCTS", "MAXIMUM_BLOCKS"):
+        monkeypatch.setattr(f"lowland.landscape.eigenvalues.{limit}", 2)
     found = hessian_eigenvalues(case.model(), case.loss, [case.data()], tolerance=1e-12)
     assert not found.converged
     assert found.largest.status == "not_converged"
@@ -81,7 +147,9 @@ def test_rows():
     [
         ({"count": 0}, "count: got 0"),
         ({"count": 10**6}, "expected 1 to the 83 parameters"),
+        ({"count": 42, "which": "both"}, "expected 1 to half of the 83 parameters"),
         ({"tolerance": 0}, "toler"),
+        ({"which": "middle"}, "which: got 'middle'"),
     ],
 )
 def test_bad_input_is_told(options, message):

@@ -1,7 +1,10 @@
 """Matched curvature: brute force, dense oracles and the placebo."""
 
+import copy
+
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
@@ -14,8 +17,13 @@ from lowland.landscape import (
     rounding_curvature,
     scaled_trace,
 )
+from lowland.landscape.mismatch import (
+    flip_mismatch_curvature,
+    noise_mismatch_curvature,
+    rounding_mismatch_curvature,
+)
 from tests.cases import CASES, EXACT, FakeIntegerNetwork
-from tests.oracles import dense_hessian, flipped, input_gauss_newton, second_order_flip_rise
+from tests.oracles import dense_gradient, dense_hessian, flipped, input_gauss_newton, second_order_flip_rise
 
 LOSS = functional.cross_entropy
 
@@ -90,6 +98,46 @@ def test_input_curvature_against_the_dense_gauss_newton_matrix(name):
     assert again.value == pytest.approx(estimate.value, rel=1e-12, abs=1e-16)
 
 
+@pytest.mark.parametrize("encoding", ["twos_complement", "sign_magnitude", "offset_binary"])
+def test_flip_curvature_in_every_encoding(encoding, rows):
+    network = FakeIntegerNetwork()
+    for name, codes in network.codes.items():  # sign-magnitude has no code below -(2^(bits-1) - 1)
+        codes.clamp_(min=1 - 2 ** (network.bits[name] - 1))
+    twin = network.dequantized()
+    slope, matrix = dense_gradient(twin, LOSS, *rows), dense_hessian(twin, LOSS, *rows)
+    rises, squares, start = [], [], 0
+    for name, codes in network.codes.items():
+        bits = network.bits[name]
+        for index, code in enumerate(codes.flatten().tolist(), start):
+            for bit in range(bits):
+                change = float(network.scales[name]) * (flipped(code, bit, bits, encoding) - code)
+                rises.append(float(slope[index]) * change + float(matrix[index, index]) * change**2 / 2)
+                squares.append(change**2)
+        start += codes.numel()
+    found = flip_curvature(network, LOSS, [rows], encoding=encoding)
+    assert found.value == pytest.approx(sum(rises) / len(rises), rel=1e-10)
+    found = mean_squared_flip(network, encoding=encoding)
+    assert found.value == pytest.approx(sum(squares) / len(squares), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mlp", "autoencoder", "twin", "gru"])
+def test_input_curvature_with_a_full_covariance(name):
+    case = CASES[name]
+    model, (inputs, targets) = case.model(), case.data()
+    size = inputs[0].numel()
+    root = torch.randn(size, size, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    rows = [
+        float((input_gauss_newton(model, case.loss, row, target) @ root @ root.T).trace()) / 2
+        for row, target in zip(inputs, targets, strict=True)
+    ]
+    estimate = input_curvature(model, case.loss, [(inputs, targets)], covariance=root @ root.T)
+    assert estimate.value == pytest.approx(sum(rows) / len(rows), rel=1e-10)
+    variances = torch.linspace(0.1, 2, size, dtype=torch.float64)
+    full = input_curvature(model, case.loss, [(inputs, targets)], covariance=torch.diag(variances))
+    diagonal = input_curvature(model, case.loss, [(inputs, targets)], covariance=variances.reshape(case.shape))
+    assert full.value == pytest.approx(diagonal.value, rel=1e-10)
+
+
 def test_input_curvature_predicts_small_noise():
     """Second order in the noise: the quotient of measured and predicted rise tends to 1."""
     case = CASES["tanh"]
@@ -116,9 +164,36 @@ def test_placebo_rescaling_moves_the_raw_measures_only(network, rows):
         assert measure(other, LOSS, [rows]).value == pytest.approx(measure(network, LOSS, [rows]).value, rel=1e-6)
     before, after = (input_curvature(n, LOSS, [rows], covariance=covariance).value for n in (network, other))
     assert after == pytest.approx(before, rel=1e-6)
+    for measure in (flip_mismatch_curvature, rounding_mismatch_curvature):
+        assert measure(other, [rows]).value == pytest.approx(measure(network, [rows]).value, rel=1e-6)
+    before, after = (noise_mismatch_curvature(n, [rows], covariance=covariance).value for n in (network, other))
+    assert after == pytest.approx(before, rel=1e-6)
     assert hessian_trace(other, LOSS, [rows]).value > 5 * hessian_trace(network, LOSS, [rows]).value
     tops = [float(hessian_eigenvalues(n, LOSS, [rows]).values[0]) for n in (network, other)]
     assert tops[1] > 5 * tops[0]
+
+
+@pytest.mark.parametrize("factor", [1e-3, 50.0])
+def test_placebo_on_float_networks(factor):
+    """Channels rescaled through a rectifier: what is measured in the inputs or relative to the weights stays."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(3, 2, 2, stride=2), nn.Flatten()]
+    model = nn.Sequential(*layers, nn.Linear(32, 3)).double().eval()
+    inputs = torch.randn(15, 1, 2, 2, dtype=torch.float64)
+    batches = [(inputs, torch.randint(0, 3, (15,)))]
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other[0].weight *= factor
+        other[0].bias *= factor
+        other[2].weight /= factor
+    covariance = torch.ones(1, 2, 2)
+    for measure in (
+        lambda m: input_curvature(m, LOSS, batches, covariance=covariance),
+        lambda m: noise_mismatch_curvature(m, batches, covariance=covariance),
+        lambda m: scaled_trace(m, LOSS, batches),
+    ):
+        assert measure(other).value == pytest.approx(measure(model).value, rel=1e-6)
+    assert hessian_trace(other, LOSS, batches).value > 5 * hessian_trace(model, LOSS, batches).value
 
 
 def test_non_finite_losses_become_a_status(network, rows):
@@ -157,6 +232,9 @@ def test_bad_networks_and_options_are_told(build, options, message, rows):
         (torch.ones(()), "got shape"),
         (-torch.ones(4), "negative or non-finite"),
         (torch.full((4,), torch.nan), "negative or non-finite"),
+        (torch.full((4, 4), torch.nan), "not symmetric or not finite"),
+        (torch.ones(4, 4).triu(), "not symmetric or not finite"),
+        (torch.ones(4, 4) - 2 * torch.eye(4), "lowest eigenvalue"),
     ],
 )
 def test_bad_covariances_are_told(network, rows, covariance, message):

@@ -4,110 +4,175 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from lowland.landscape import (
     LandscapeOptions,
+    adaptive_sharpness,
+    compare_networks,
+    disagreement_rate,
+    expected_sharpness,
     flip_curvature,
+    flip_mismatch_curvature,
     gradient_norm,
+    gradient_norms,
     hessian_eigenvalues,
     hessian_trace,
+    hessian_trace_by_layer,
     input_curvature,
+    input_jacobian_norm,
+    layer_cka,
+    linear_cka,
     mean_squared_flip,
     measure_landscape,
+    noise_mismatch_curvature,
     normalised_sharpness,
     output_entropy,
     rounding_curvature,
+    rounding_mismatch_curvature,
     scaled_trace,
     weight_norm,
 )
 from lowland.measurements import MEASURES
+from lowland.quantization.folding import fold_batch_norm
 from tests.cases import CASES, FakeIntegerNetwork
 
 LOSS = functional.cross_entropy
-NAMES = {
-    "loss",
-    "gradient_norm",
-    "hessian_trace",
-    "largest_eigenvalue",
+QUANTILES = (0.25, 0.75)
+CODES_ONLY = {
     "flip_curvature",
-    "input_curvature",
     "rounding_curvature",
     "mean_squared_flip",
-    "scaled_trace",
-    "normalised_sharpness",
-    "weight_norm",
-    "output_entropy",
+    "flip_mismatch_curvature",
+    "rounding_mismatch_curvature",
 }
-CODES_ONLY = {"flip_curvature", "rounding_curvature", "mean_squared_flip"}
+NEEDS_THE_DIAGONAL = {"scaled_trace", "normalised_sharpness"}
+SMALL = {
+    "gradient_quantiles": QUANTILES,
+    "mismatch_rows": 6,
+    "weight_noise_size": 0.1,
+    "weight_noise_draws": 3,
+    "adaptive_radius": 0.2,
+    "adaptive_steps": 4,
+}
+
+
+def _rows(model, rows, loss=LOSS, **options):
+    found = measure_landscape(
+        model,
+        loss,
+        [rows],
+        options=LandscapeOptions(**SMALL | options),
+        input_covariance=torch.full(rows[0].shape[1:], 4.0),
+    )
+    assert all(row.family == "landscape" and row.measure in MEASURES for row in found)
+    keys = [(row.measure, row.condition, row.target, row.level) for row in found]
+    assert len(keys) == len({str(key) for key in keys})
+    return found
 
 
 def _measured(model, rows, **options):
-    found = measure_landscape(
-        model, LOSS, [rows], options=LandscapeOptions(**options), input_covariance=torch.full(rows[0].shape[1:], 4.0)
-    )
-    assert all(row.family == "landscape" and row.measure in MEASURES for row in found)
-    assert sorted(row.measure for row in found) == sorted(NAMES)
-    return {row.measure: row for row in found}
+    """Rows about the whole network by measure, quantiles aside."""
+    found = _rows(model, rows, **options)
+    return {row.measure: row for row in found if not row.target and row.measure != "sample_gradient_norm"}
 
 
 def test_rows_of_a_deployed_network_are_those_of_the_public_functions():
     network, rows = FakeIntegerNetwork(), CASES["mlp"].data()
-    batches = [rows]
+    batches, few = [rows], [(rows[0][:6], rows[1][:6])]
     found = {name: row.estimate for name, row in _measured(network, rows, input_noise_level=5).items()}
     twin = network.dequantized()
     covariance = torch.full((4,), 4.0 * 0.05**2)
+    ends = hessian_eigenvalues(network, LOSS, batches, which="both")
     expected = {
         "gradient_norm": gradient_norm(network, LOSS, batches),
         "hessian_trace": hessian_trace(network, LOSS, batches),
-        "largest_eigenvalue": hessian_eigenvalues(network, LOSS, batches).largest,
+        "largest_eigenvalue": ends.largest,
+        "smallest_eigenvalue": ends.smallest,
         "flip_curvature": flip_curvature(network, LOSS, batches),
         "rounding_curvature": rounding_curvature(network, LOSS, batches),
         "mean_squared_flip": mean_squared_flip(network),
+        "flip_mismatch_curvature": flip_mismatch_curvature(network, few),
+        "rounding_mismatch_curvature": rounding_mismatch_curvature(network, few),
         "input_curvature": input_curvature(network, LOSS, batches, covariance=covariance),
+        "input_mismatch_curvature": noise_mismatch_curvature(network, batches, covariance=covariance),
         "scaled_trace": scaled_trace(network, LOSS, batches),
         "normalised_sharpness": normalised_sharpness(network, LOSS, batches),
+        "expected_sharpness": expected_sharpness(network, LOSS, batches, relative_size=0.1, num_draws=3),
+        "adaptive_sharpness": adaptive_sharpness(network, LOSS, few, radius=0.2, num_steps=4),
+        "input_jacobian_norm": input_jacobian_norm(network, batches),
         "weight_norm": weight_norm(network),
         "output_entropy": output_entropy(twin(rows[0])),
     }
+    assert set(found) == {*expected, "loss"}
     for name, estimate in expected.items():
         assert found[name].value == pytest.approx(estimate.value, rel=1e-6), name
-        assert found[name].status == estimate.status == "ok"
+        assert found[name].status == estimate.status, name
     losses = functional.cross_entropy(twin(rows[0]).detach(), rows[1], reduction="none")
     assert found["loss"].value == pytest.approx(float(losses.mean()))
     assert found["loss"].standard_error == pytest.approx(float(losses.std()) / len(losses) ** 0.5)
 
 
+def test_quantiles_and_layers_have_rows_of_their_own():
+    model, rows = CASES["mlp"].model(), CASES["mlp"].data()
+    found = _rows(model, rows)
+    quantiles = {row.level: row.estimate.value for row in found if row.measure == "sample_gradient_norm"}
+    norms = gradient_norms(model, LOSS, [rows], quantiles=QUANTILES)
+    assert quantiles == {q: e.value for q, e in zip(QUANTILES, norms.estimates, strict=True)}
+    layers = {row.target: row.estimate.value for row in found if row.target and row.measure == "hessian_trace"}
+    by_layer = hessian_trace_by_layer(model, LOSS, [rows]).layers
+    assert layers == pytest.approx({name: estimate.value for name, estimate in by_layer.items()})
+
+
 def test_conditions_and_levels():
     rows = _measured(CASES["mlp"].model(), CASES["mlp"].data())
-    assert (rows["loss"].condition, rows["input_curvature"].condition) == ("landscape", "gaussian")
-    assert rows["input_curvature"].level == 10
-    assert all(math.isnan(row.level) for name, row in rows.items() if name != "input_curvature")
+    noise = {"input_curvature", "input_mismatch_curvature"}
+    assert rows["loss"].condition == "landscape"
+    assert all((rows[name].condition, rows[name].level) == ("gaussian", 10) for name in noise)
+    assert all(math.isnan(row.level) for name, row in rows.items() if name not in noise)
 
 
 def test_float_networks_have_no_flips_of_codes():
     rows = _measured(CASES["mlp"].model(), CASES["mlp"].data())
-    assert {name for name, row in rows.items() if row.estimate.status != "ok"} == CODES_ONLY
-    assert all(rows[name].estimate.status == "undefined" for name in CODES_ONLY)
+    assert {name for name, row in rows.items() if row.estimate.status == "undefined"} == CODES_ONLY
 
 
 def test_networks_without_exact_diagonal_keep_what_is_defined():
     rows = _measured(CASES["tanh"].model(), CASES["tanh"].data())
     undefined = {name for name, row in rows.items() if row.estimate.status == "undefined"}
-    assert undefined == CODES_ONLY | {"scaled_trace", "normalised_sharpness"}
+    assert undefined == CODES_ONLY | NEEDS_THE_DIAGONAL
     assert rows["hessian_trace"].estimate.num_samples == 100
 
 
-def test_hutchinson_and_pyhessian_on_request():
+@pytest.mark.parametrize(
+    "options", [{"trace_method": "hutchinson"}, {"trace_method": "hutch++"}, {"backend": "pyhessian"}]
+)
+def test_sampled_traces_and_pyhessian_on_request(options):
     model, rows = CASES["mlp"].model(), CASES["mlp"].data()
-    exact = _measured(model, rows)
-    for options in ({"trace_method": "hutchinson"}, {"backend": "pyhessian"}):
-        sampled = _measured(model, rows, num_probes=200, **options)
-        estimate = sampled["hessian_trace"].estimate
-        assert estimate.standard_error > 0
-        assert abs(estimate.value - exact["hessian_trace"].estimate.value) < 4 * estimate.standard_error
-        top = exact["largest_eigenvalue"].estimate.value
-        assert sampled["largest_eigenvalue"].estimate.value == pytest.approx(top, rel=0.02)
+    exact, sampled = _measured(model, rows), _measured(model, rows, num_probes=200, **options)
+    estimate = sampled["hessian_trace"].estimate
+    assert abs(estimate.value - exact["hessian_trace"].estimate.value) < 4 * estimate.standard_error + 1e-9
+    top = exact["largest_eigenvalue"].estimate.value
+    assert sampled["largest_eigenvalue"].estimate.value == pytest.approx(top, rel=0.02)
+
+
+def test_folding_batch_norm_leaves_every_measure_unchanged():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 5), nn.BatchNorm1d(5)
+    ).double()
+    inputs, targets = torch.randn(12, 1, 4, 4, dtype=torch.float64), torch.arange(12) % 5
+    with torch.no_grad():
+        for _ in range(3):
+            model(2 * inputs + 1)  # statistics that are not those of a fresh layer
+    model.eval()
+    apart, folded = (_rows(network, (inputs, targets)) for network in (model, fold_batch_norm(model)))
+    assert len(apart) == len(folded)
+    for one, other in zip(apart, folded, strict=True):
+        assert (one.measure, one.level) == pytest.approx((other.measure, other.level), nan_ok=True)
+        assert one.estimate.value == pytest.approx(other.estimate.value, rel=1e-6, nan_ok=True), one.measure
+        assert one.estimate.status == other.estimate.status
 
 
 def test_a_diverged_network_gives_statuses():
@@ -119,3 +184,15 @@ def test_a_diverged_network_gives_statuses():
             statuses = {name: row.estimate.status for name, row in rows.items()}
             kept = {"weight_norm", "mean_squared_flip"}
             assert all(status != "ok" for name, status in statuses.items() if name not in kept)
+
+
+def test_rows_of_a_pair_are_those_of_the_public_functions():
+    inputs, _ = CASES["mlp"].data()
+    first, second = CASES["mlp"].model(), FakeIntegerNetwork()
+    rows = compare_networks(first, second, inputs, reference="other")
+    outputs = first(inputs).detach(), second.dequantized()(inputs).detach()
+    whole = {row.measure: row.estimate for row in rows if not row.target}
+    assert whole == {"cka": linear_cka(*outputs), "disagreement_rate": disagreement_rate(*outputs)}
+    layers = layer_cka(first, second, [(inputs, torch.zeros(len(inputs)))])
+    assert {row.target for row in rows if row.target} == set(layers) - {"output"}
+    assert all(row.reference == "other" for row in rows)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from lowland.errors import LowlandError
-from lowland.landscape import linear_cka
+from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
+from tests.cases import CASES, FakeIntegerNetwork
 from tests.oracles import debiased_cka
 
 
@@ -67,3 +68,66 @@ def test_failures_are_told(features):
         linear_cka(first, second[1:])
     with pytest.raises(LowlandError, match="at least 5"):
         linear_cka(first[:4], second[:4])
+
+
+def test_more_features_than_rows(features):
+    first, second = features
+    wide = torch.cat([first * k for k in range(1, 41)], 1)
+    assert linear_cka(wide, second).value == pytest.approx(debiased_cka(wide, second), rel=1e-9)
+
+
+def test_layers_are_compared_under_their_names():
+    case = CASES["in-place"]
+    model, other = case.model(), case.model()
+    with torch.no_grad():
+        other[2].weight.copy_(torch.randn(5, 6, generator=torch.Generator().manual_seed(1)))
+    inputs, targets = case.data()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    found = layer_cka(model, other, [(inputs, targets)])
+    assert list(found) == ["0", "1", "2", "3", "4", "output"]
+    a = b = inputs
+    for name, (layer_a, layer_b) in enumerate(zip(model, other, strict=True)):
+        a, b = layer_a(a).detach().clone(), layer_b(b).detach().clone()
+        assert found[str(name)].value == pytest.approx(debiased_cka(a, b), rel=1e-9)
+    assert found["output"].value == found["4"].value
+    assert found["1"].value == pytest.approx(1)
+    pieces = layer_cka(model, other, list(zip(inputs.split(7), targets.split(7), strict=True)))
+    assert all(pieces[name].value == pytest.approx(value.value, rel=1e-9) for name, value in found.items())
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_layers_of_other_networks():
+    inputs, targets = CASES["mlp"].data()
+    deployed = FakeIntegerNetwork()
+    assert layer_cka(deployed, deployed, [(inputs, targets)])["output"].value == pytest.approx(1)
+    gru = CASES["gru"]
+    found = layer_cka(gru.model(), gru.model(), [gru.data()])
+    assert list(found) == ["layer", "head", "output"]
+    twice = CASES["called twice"]
+    assert list(layer_cka(twice.model(), twice.model(), [twice.data()])) == ["output"]
+    with pytest.raises(LowlandError, match="training mode"):
+        layer_cka(CASES["mlp"].model().train(), CASES["mlp"].model(), [(inputs, targets)])
+
+
+def test_disagreement_is_the_share_of_other_decisions():
+    first = torch.eye(4)[[0, 1, 2, 3, 0, 1, 2, 3]]
+    second = torch.eye(4)[[0, 1, 2, 3, 1, 2, 2, 3]]
+    found = disagreement_rate(first, second)
+    assert (found.value, found.num_samples) == (0.25, 8)
+    assert found.standard_error == pytest.approx((0.25 * 0.75 / 7) ** 0.5)
+    assert disagreement_rate(first, 5 * first + 1).value == 0
+    assert disagreement_rate(first, second * torch.nan).status == "non_finite"
+    for other in (second[:4], second[:, :1], second[0]):
+        with pytest.raises(LowlandError, match="two classes or more"):
+            disagreement_rate(first, other)
+
+
+def test_errors_of_disagreement_are_honest():
+    draws = torch.Generator().manual_seed(8)
+    first = torch.randn(40_000, 3, generator=draws)
+    second = first + torch.randn(40_000, 3, generator=draws)
+    truth = disagreement_rate(first, second).value
+    samples = [disagreement_rate(*pair) for pair in zip(first.split(200), second.split(200), strict=True)]
+    scores = torch.tensor([(s.value - truth) / s.standard_error for s in samples])
+    assert len(scores) == 200 and 0.8 < float(scores.var()) < 1.25

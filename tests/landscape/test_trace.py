@@ -6,9 +6,10 @@ from torch import nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
+from lowland.estimate import Estimate
 from lowland.landscape import hessian_diagonal, hessian_trace, mean_gradient
 from lowland.landscape import layers as layers_module
-from lowland.landscape.trace import _hutchinson
+from lowland.landscape.trace import _deflated, _plain, hessian_trace_by_layer
 from tests.cases import CASES, EXACT, REFUSED
 from tests.oracles import dense_gradient, dense_hessian
 
@@ -58,24 +59,71 @@ def test_exact_is_refused_and_auto_falls_back(name):
 
 
 class _Matrix:
-    """A dense symmetric matrix as the estimator sees a Hessian."""
+    """A dense symmetric matrix as the estimators see a Hessian: a falling spectrum, positive or of both signs."""
 
-    def __init__(self) -> None:
-        half = torch.randn(20, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        self.matrix = half @ half.T
-        self.size, self.like = 20, torch.empty(0, dtype=torch.float64)
+    def __init__(self, signs: int) -> None:
+        draws = torch.Generator().manual_seed(0)
+        basis = torch.linalg.qr(torch.randn(40, 40, generator=draws, dtype=torch.float64))[0]
+        values = 0.8 ** torch.arange(40.0, dtype=torch.float64)
+        self.matrix = basis @ torch.diag(values * torch.tensor([1.0, signs]).repeat(20)) @ basis.T
+        self.size, self.like = 40, torch.empty(0, dtype=torch.float64)
 
-    def __call__(self, vector):
-        return self.matrix @ vector
+    def block(self, vectors):
+        return vectors @ self.matrix
 
 
-def test_hutchinson_s_standard_error_is_honest():
-    matrix = _Matrix()
+@pytest.mark.parametrize("signs", [1, -1])
+@pytest.mark.parametrize(("estimator", "num_probes"), [(_plain, 50), (_deflated, 60)])
+def test_standard_errors_are_honest(estimator, num_probes, signs):
+    """At 50 and 20 independent samples Student's t would have a variance of 1.04 and 1.12."""
+    matrix = _Matrix(signs)
     truth = float(matrix.matrix.trace())
-    estimates = [_hutchinson(matrix, 50, torch.Generator().manual_seed(seed)) for seed in range(200)]
-    scores = torch.tensor([(e.value - truth) / e.standard_error for e in estimates])
-    assert 0.8 < scores.var().item() < 1.25
-    assert abs(scores.mean().item()) < 4 / 200**0.5
+    scores = []
+    for seed in range(200):
+        known, samples = estimator(matrix, num_probes, torch.Generator().manual_seed(seed))
+        estimate = Estimate.from_samples((known + samples).sum(1))
+        scores.append((estimate.value - truth) / estimate.standard_error)
+    assert 0.8 < torch.tensor(scores).var().item() < 1.25
+    assert abs(torch.tensor(scores).mean().item()) < 4 / 200**0.5
+
+
+def test_hutch_plus_plus_errs_less_where_the_spectrum_falls():
+    matrix = _Matrix(1)
+    errors = {}
+    for estimator in (_plain, _deflated):
+        known, samples = estimator(matrix, 45, torch.Generator().manual_seed(0))
+        errors[estimator] = Estimate.from_samples((known + samples).sum(1)).standard_error
+    assert errors[_deflated] < errors[_plain] / 2
+
+
+def test_hutch_plus_plus_is_exact_where_its_basis_spans_the_range():
+    case = CASES["mlp"]
+    model, (inputs, targets) = case.model(), case.data()
+    truth = float(dense_hessian(model, case.loss, inputs, targets).trace())
+    estimate = hessian_trace(model, case.loss, [(inputs, targets)], method="hutch++", num_probes=300)
+    assert estimate.value == pytest.approx(truth, rel=1e-9)
+    assert estimate.standard_error < 1e-9 * truth
+
+
+@pytest.mark.parametrize("name", ["mlp", "autoencoder", "own parameter"])
+def test_layers_sum_to_the_whole(name):
+    case = CASES[name]
+    model, (inputs, targets) = case.model(), case.data()
+    diagonal = dense_hessian(model, case.loss, inputs, targets).diagonal()
+    truth = {}
+    sizes = [p.numel() for p in model.parameters()]
+    for (parameter, _), part in zip(model.named_parameters(), diagonal.split(sizes), strict=True):
+        layer = parameter.rpartition(".")[0] or parameter
+        truth[layer] = truth.get(layer, 0.0) + float(part.sum())
+    for method in ("exact", "auto", "hutchinson", "hutch++"):
+        found = hessian_trace_by_layer(model, case.loss, [(inputs, targets)], method=method)
+        assert list(found.layers) == list(truth)
+        assert found.total.value == pytest.approx(sum(e.value for e in found.layers.values()), rel=1e-9)
+        assert found.total == hessian_trace(model, case.loss, [(inputs, targets)], method=method)
+        for layer, estimate in found.layers.items():
+            assert abs(estimate.value - truth[layer]) <= max(4 * estimate.standard_error, 1e-10 * abs(truth[layer]))
+            assert estimate.status == "ok"
+        assert [(row.measure, row.target) for row in found.rows()] == [("hessian_trace", layer) for layer in truth]
 
 
 def test_default_probes_are_repeatable_and_leave_torch_s_generator_alone():
@@ -114,8 +162,8 @@ def test_the_model_is_left_as_it_came(name):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     inputs, targets = case.data()
     copies = inputs.clone(), targets.clone()
-    for method in ("exact", "hutchinson"):
-        hessian_trace(model, case.loss, [(inputs, targets)], method=method, num_probes=2)
+    for method in ("exact", "hutchinson", "hutch++"):
+        hessian_trace(model, case.loss, [(inputs, targets)], method=method, num_probes=6)
     assert not model.training
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert all(bool((p.grad == 7).all()) and p.requires_grad for p in model.parameters())
@@ -128,8 +176,8 @@ def test_non_finite_losses_become_a_status():
     model, (inputs, targets) = case.model(), case.data()
     with torch.no_grad():
         model[0].weight[0, 0] = torch.inf
-    for method in ("auto", "exact", "hutchinson"):
-        assert hessian_trace(model, case.loss, [(inputs, targets)], method=method, num_probes=2).status == "non_finite"
+    for method in ("auto", "exact", "hutchinson", "hutch++"):
+        assert hessian_trace(model, case.loss, [(inputs, targets)], method=method, num_probes=6).status == "non_finite"
 
 
 def test_one_bad_batch_spoils_the_whole():
@@ -165,6 +213,7 @@ def _unused() -> nn.Module:
         (_unused, "good", {"method": "hutchinson"}, "parameter 'spare' gets no gradient"),
         (lambda: CASES["mlp"].model(), "good", {"method": "guess"}, "method: got 'guess'"),
         (lambda: CASES["mlp"].model(), "good", {"num_probes": 1}, "num_probes: got 1"),
+        (lambda: CASES["mlp"].model(), "good", {"method": "hutch++", "num_probes": 5}, "expected at least 6"),
     ],
 )
 def test_bad_input_is_told(build, batches, options, message):

@@ -7,10 +7,10 @@ from torch import nn
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.faults import BitFlipOptions
 from lowland.grid import CellGroup, Run
-from lowland.landscape import LandscapeOptions
+from lowland.landscape import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurements import Cell
 from lowland.perturbation import InputNoiseOptions
-from lowland.pipelines.landscape.nodes import compare_seeds, measure_cell
+from lowland.pipelines.landscape.nodes import compare_seeds, connect_seeds, measure_cell, picture_cell
 from lowland.pipelines.perturbation.nodes import disturb
 from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions
@@ -31,6 +31,21 @@ OPTIONS = QuantizationOptions(input_bits=8, calibration_rows=8)
 TUNING = TrainingOptions(epochs=1, batch_size=4, learning_rate=0.1, schedule="constant")
 NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(5,), draws=2)
 DEPLOYED = ["performance", "cost", "corruption"]
+DETAIL = LandscapeDetailOptions(
+    precisions="all",
+    seeds="all",
+    pairs="all",
+    density_runs=2,
+    density_steps=2,
+    surface_directions=("filter_normalised",),
+    surface_points=3,
+    surface_span=1.0,
+    surface_rows="all",
+    connectivity_epochs=1,
+    connectivity_learning_rate=0.1,
+    connectivity_batch_size=4,
+    connectivity_points=3,
+)
 FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), draws=2)
 
 
@@ -59,6 +74,19 @@ def test_pairs_with_a_diverged_seed_say_so():
     group = CellGroup(cells=tuple(CELL.model_copy(update={"seed": seed}) for seed in ("s0", "s1", "s2")))
     healthy = StoredModel(nn.Linear(16, 5).eval())
     rows = compare_seeds(group, DATA, healthy, DIVERGED, healthy)
-    assert rows["seed"].tolist() == ["s0", "s0", "s1"]
-    assert rows["reference"].tolist() == ["jets.plain.s1.qat8", "jets.plain.s2.qat8", "jets.plain.s2.qat8"]
-    assert rows["status"].tolist() == ["non_finite", "ok", "non_finite"]
+    whole = rows[rows["target"] == ""]
+    for measure in ("cka", "disagreement_rate"):
+        found = whole[whole["measure"] == measure]
+        assert found["seed"].tolist() == ["s0", "s0", "s1"]
+        assert found["reference"].tolist() == ["jets.plain.s1.qat8", "jets.plain.s2.qat8", "jets.plain.s2.qat8"]
+        assert found["status"].tolist() == ["non_finite", "ok", "non_finite"]
+
+
+def test_pictures_of_a_diverged_model_are_empty_and_say_so():
+    rows, density, surface = picture_cell(CELL, TASK, DETAIL, DATA, DIVERGED)
+    assert rows["measure"].tolist() == ["negative_spectral_mass"] and rows["status"].tolist() == ["non_finite"]
+    assert density.empty and surface.empty
+    group = CellGroup(cells=(CELL, CELL.model_copy(update={"seed": "s1"})))
+    rows, curve = connect_seeds(group, TASK, DETAIL, DATA, DIVERGED, DIVERGED)
+    assert rows["measure"].tolist() == ["mode_connectivity", "curve_barrier", "linear_barrier"]
+    assert set(rows["status"]) == {"non_finite"} and curve.empty

@@ -4,10 +4,16 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
 from lowland.errors import LowlandError
-from lowland.quantization import Precision, build_quantized, deployment_check, freeze
+from lowland.quantization import Precision, build_quantized, calibrate, deployment_check, freeze
+from lowland.quantization.codes import code_range
+from lowland.quantization.weighted_step import Weighted
+from tests.quantization.convolutions import CASES
 from tests.quantization.networks import float_network, rows, twin
+
+PRECISION = Precision(method="ptq", weight_bits=8, activation_bits=8)
 
 
 @pytest.mark.parametrize("bits", range(2, 17))
@@ -18,6 +24,52 @@ def test_the_frozen_network_replays_brevitas(bits: int, steps: int) -> None:
     check = deployment_check(quantized, freeze(quantized), inputs)
     assert check.largest_difference <= 1e-5
     assert check.decisions_changed == 0
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("bits", [2, 4, 8, 16])
+def test_convolutions_replay_brevitas_too(case: str, bits: int) -> None:
+    quantized = CASES[case].twin(bits, steps=2)
+    check = deployment_check(quantized, freeze(quantized), CASES[case].rows(60, seed=4))
+    assert check.largest_difference <= 1e-5
+    assert check.decisions_changed in (0, None)
+    assert check.integer_codes <= 1
+    if bits <= 8:  # floats hold the accumulators of such codes
+        assert check.integer_share <= 1e-5
+        assert check.integer_decisions in (0, None)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_accumulator_leaves_its_width_whatever_bits_flip(case: str) -> None:
+    network = freeze(CASES[case].twin(4))
+    extremes = {}
+    for name, codes in network.codes.items():
+        lowest, highest = code_range(network.bits[name], signed=True)
+        draws = torch.randint(0, 2, codes.shape, generator=torch.Generator().manual_seed(len(name)))
+        extremes[name] = torch.where(draws > 0, lowest, highest)
+    flipped = network.with_codes(extremes)
+    values = flipped.integer_values(100 * CASES[case].rows(20))
+    for name, step in flipped.steps.items():
+        if isinstance(step, Weighted):
+            lowest, highest = code_range(step.accumulator_bits, signed=True)
+            assert lowest <= int(values[name].min()) and int(values[name].max()) <= highest
+
+
+def test_integers_too_wide_for_their_products_are_refused() -> None:
+    layers = [nn.Conv2d(1, 1, 1), nn.ReLU(), *[nn.AvgPool2d(16, stride=1, padding=8)] * 3, nn.Conv2d(1, 1, 1)]
+    precision = Precision(method="ptq", weight_bits=16, activation_bits=16)
+    quantized = build_quantized(nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(1, 1, 1)), precision, input_bits=8)
+    calibrate(quantized, torch.randn(2, 1, 4, 4))
+    with pytest.raises(LowlandError, match=r"integers of layer '5' need 57 bits; expected at most 45"):
+        freeze(quantized)
+
+
+def test_channels_with_scales_of_their_own_are_flattened_only_as_codes() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.ReLU(), nn.Linear(8, 2))
+    quantized = build_quantized(network, PRECISION, input_bits=8, per_channel=True)
+    calibrate(quantized, torch.randn(8, 1, 3, 3))
+    with pytest.raises(LowlandError, match="layer '1' reshapes accumulators with one scale per channel"):
+        freeze(quantized)
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
@@ -57,17 +109,6 @@ def test_the_twin_is_left_as_it_came(training: bool) -> None:
     assert all(torch.equal(tensor, frozen[name]) for name, tensor in network.state_dict().items())
 
 
-def test_ties_of_the_highest_outputs_are_counted_apart() -> None:
-    quantized = twin(2)
-    with torch.no_grad():
-        quantized.layers.get_submodule("4").weight.zero_()
-        quantized.layers.get_submodule("4").bias.zero_()
-    check = deployment_check(quantized, freeze(quantized), rows(10)[0])
-    assert check.tied == 1
-    assert check.integer_decisions == 0
-
-
 def test_an_uncalibrated_twin_is_refused() -> None:
-    precision = Precision(method="ptq", weight_bits=8, activation_bits=8)
     with pytest.raises(LowlandError, match="no activation scales; expected calibrate"):
-        freeze(build_quantized(float_network(), precision, input_bits=8))
+        freeze(build_quantized(float_network(), PRECISION, input_bits=8))

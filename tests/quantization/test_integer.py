@@ -4,12 +4,14 @@ import json
 
 import pytest
 import torch
+from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.quantization import IntegerNetwork
+from lowland.quantization import IntegerNetwork, freeze
 from lowland.quantization.codes import code_range, smallest_dtype
+from tests.quantization.convolutions import CASES
 from tests.quantization.networks import CLASSES, integer_network, rows
 
 WIDTHS = [2, 3, 4, 8, 12, 16]
@@ -51,6 +53,40 @@ def test_a_network_survives_json_and_its_state(bits: int) -> None:
     assert all(again.codes[name].dtype == codes.dtype for name, codes in network.codes.items())
     assert torch.equal(again(inputs), network(inputs))
     assert torch.equal(again.forward_integer(inputs), network.forward_integer(inputs))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_convolution_networks_survive_json_and_their_state(case: str) -> None:
+    network = freeze(CASES[case].twin(4))
+    again = IntegerNetwork.from_spec(json.loads(json.dumps(network.spec)))
+    again.load_state_dict({name: tensor.clone() for name, tensor in network.state_dict().items()}, assign=True)
+    inputs = CASES[case].rows(20, seed=1)
+    assert again.spec == network.spec
+    assert torch.equal(again(inputs), network(inputs))
+    assert torch.equal(again.forward_integer(inputs), network.forward_integer(inputs))
+    assert all(torch.equal(scale, network.scales[name]) for name, scale in again.scales.items())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_dequantized_twin_of_convolutions_is_made_of_plain_layers(case: str) -> None:
+    network = freeze(CASES[case].twin(4))
+    inputs = CASES[case].rows(20, seed=1)
+    smooth = network.dequantized()
+    assert torch.equal(smooth(inputs), network(inputs))
+    parameters = dict(smooth.named_parameters())
+    assert list(network.codes) == [name for name in parameters if name in network.codes]
+    for name, codes in network.codes.items():
+        assert torch.equal(parameters[name].detach(), codes * network.scales[name])
+    owners = [module for module in smooth.modules() if any(True for _ in module.parameters(recurse=False))]
+    assert {type(owner) for owner in owners} <= {nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_integer_outputs_are_in_units_of_the_output_scale(case: str) -> None:
+    network = freeze(CASES[case].twin(4))
+    inputs = CASES[case].rows(20, seed=1)
+    results = network.forward_integer(inputs) * network.output_scale
+    torch.testing.assert_close(results, network(inputs), rtol=1e-5, atol=1e-5)
 
 
 def test_an_unknown_kind_of_step_is_refused() -> None:

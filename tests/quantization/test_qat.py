@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.quantization import Precision, QuantizedNetwork, build_quantized, freeze
+from lowland.quantization import Precision, QuantizedNetwork, build_quantized, calibrate, freeze
+from tests.quantization.convolutions import CASES
 from tests.quantization.networks import float_network, rows, step, twin
 
 WIDTHS = [2, 4, 8]
@@ -49,6 +50,94 @@ def test_second_derivatives_are_those_of_brevitas() -> None:
     for name, gradient in theirs.items():
         mine = ours.get(name, torch.zeros_like(gradient))
         torch.testing.assert_close(mine, gradient, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_convolutions_have_brevitas_values_gradients_and_hessian_products(case: str, bits: int) -> None:
+    network = CASES[case].twin(bits, steps=2).double()
+    inputs = CASES[case].rows(6, seed=1).double()
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    draws = torch.Generator().manual_seed(2)
+    direction = [torch.randn(p.shape, generator=draws, dtype=torch.float64) for p in parameters]
+    found = []
+    for outputs in (network(inputs), network.reference(inputs)):
+        slopes = torch.autograd.grad((outputs - 0.3).square().mean(), parameters, create_graph=True)
+        along = sum((slope * part).sum() for slope, part in zip(slopes, direction, strict=True))
+        products = torch.autograd.grad(along, parameters, allow_unused=True, materialize_grads=True)
+        found.append([outputs.detach(), *(slope.detach() for slope in slopes), *products])
+    assert torch.equal(found[0][0], found[1][0])
+    for mine, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-9 * float(theirs.abs().max() + 1e-9))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_second_derivatives_may_leave_results_out(case: str) -> None:
+    """As where linearity is probed: one parameter's slope along itself and along the weights of the outputs."""
+    network = CASES[case].twin(4)
+    outputs = network(CASES[case].rows(2))
+    weights = torch.ones_like(outputs, requires_grad=True)
+    for parameter in (p for p in network.parameters() if p.requires_grad):
+        (slope,) = torch.autograd.grad((weights * outputs).sum(), parameter, create_graph=True)
+        first, second = torch.autograd.grad(
+            (slope * parameter.detach()).sum(),
+            [weights, parameter],
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        assert first.isfinite().all() and second.isfinite().all()
+
+
+def test_batch_norm_is_folded_before_quantization() -> None:
+    network = CASES["classifier"].network()
+    before = copy.deepcopy(network.state_dict())
+    precision = Precision(method="ptq", weight_bits=16, activation_bits=16)
+    quantized = build_quantized(network, precision, input_bits=16)
+    assert list(quantized.bits) == ["input", "0", "2", "5"]
+    inputs = CASES["classifier"].rows(64)
+    torch.testing.assert_close(calibrate(quantized, inputs)(inputs), network(inputs), rtol=1e-3, atol=1e-3)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_a_scale_a_channel_is_at_least_as_near_as_one_a_tensor() -> None:
+    case = CASES["one scale a channel"]
+    network, inputs = case.network(), case.rows(256)
+    with torch.no_grad():
+        network[0].weight[0].mul_(20)
+    precision = Precision(method="ptq", weight_bits=3, activation_bits=8)
+    errors = []
+    for per_channel in (True, False):
+        quantized = build_quantized(network, precision, input_bits=8, per_channel=per_channel)
+        errors.append(float((calibrate(quantized, inputs)(inputs) - network(inputs)).detach().square().mean()))
+    assert quantized.threshold("0").shape == () and errors[0] < 0.8 * errors[1]
+
+
+def test_transposed_groups_have_no_scale_a_channel() -> None:
+    with pytest.raises(LowlandError, match="layer 3 is transposed and has groups; expected per_channel=False"):
+        build_quantized(CASES["upsampling"].network(), PRECISION, input_bits=8, per_channel=True)
+
+
+def test_the_float_part_is_trained_beside_the_quantized_one() -> None:
+    quantized = CASES["autoencoder"].twin(4)
+    before = copy.deepcopy(quantized.state_dict())
+    after = CASES["autoencoder"].twin(4, steps=2).state_dict()
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert {"layers.decoder.0.weight", "layers.encoder_0.weight"} <= moved
+    assert list(quantized.bits) == ["input", "encoder_0", "encoder_1", "encoder_3", "encoder_4"]
+
+
+def test_transforms_of_torch_see_through_the_twin() -> None:
+    network = twin(4)
+    inputs, targets = rows(16)
+    parameters = {name: p.detach() for name, p in network.named_parameters()}
+
+    def loss(values: dict[str, Tensor]) -> Tensor:
+        return functional.cross_entropy(torch.func.functional_call(network, values, (inputs,)), targets)
+
+    found = torch.func.grad(loss)(parameters)
+    for name, gradient in gradients(network, network(inputs), targets).items():
+        torch.testing.assert_close(found[name], gradient)
 
 
 def test_the_twin_carries_the_weights_and_leaves_the_network_alone() -> None:

@@ -5,8 +5,9 @@ import torch
 
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate
-from lowland.quantization.qat import Grid, on_grid
-from lowland.quantization.static_ptq import best_threshold, best_weight_threshold
+from lowland.quantization.fake_quantize import Grid, on_grid
+from lowland.quantization.static_ptq import best_channel_thresholds, best_threshold, best_weight_threshold
+from tests.quantization.convolutions import CASES
 from tests.quantization.networks import rows, trained_float
 
 
@@ -40,6 +41,40 @@ def test_the_weight_threshold_loses_least_at_the_outputs(highest: int) -> None:
     found = best_weight_threshold(weight, Grid(torch.tensor(1.0), -highest, highest), values, exact)
     exhaustive = min(loss(float(t)) for t in torch.linspace(0.1, 1, 500) * weight.abs().max())
     assert loss(found) <= 1.1 * exhaustive
+
+
+def test_every_channel_loses_least_by_itself() -> None:
+    source = torch.Generator().manual_seed(0)
+    weight = torch.randn(5, 6, generator=source) * torch.arange(5)[:, None]  # one of them all zeros
+    exact = torch.randn(200, 6, generator=source)
+    values = (exact * 2).round() / 2
+    shape = Grid(torch.tensor(1.0), -7, 7)
+    found = best_channel_thresholds(weight, shape, values, exact)
+    assert found.shape == (5,) and found[0] > 0
+    for channel in range(1, 5):
+        single = best_weight_threshold(weight[channel : channel + 1], shape, values, exact)
+        torch.testing.assert_close(found[channel], torch.tensor(single), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", ["0", "3"])
+def test_convolutions_lose_least_at_their_outputs(name: str) -> None:
+    """Of all scales, with everything before them as it is."""
+    network = CASES["one scale a channel"].network()
+    inputs = CASES["one scale a channel"].rows(64)
+    precision = Precision(method="ptq", weight_bits=3, activation_bits=4)
+    quantized = calibrate(build_quantized(network, precision, input_bits=4), inputs)
+    before = quantized.layers[: int(name) + 1]  # the inputs' quantizer comes first
+    exact = network[: int(name) + 1](inputs)
+    values = before(inputs).value
+    layer, shape = network[int(name)], quantized.grid(name)
+
+    def loss(threshold: float) -> float:
+        rounded = on_grid(layer.weight, shape._replace(scale=torch.tensor(threshold / 3)))
+        return float((quantized._operations[name](values, rounded, layer.bias) - exact).square().mean().detach())
+
+    largest = float(layer.weight.detach().abs().max())
+    exhaustive = min(loss(float(t)) for t in torch.linspace(0.1, 1, 300) * largest)
+    assert loss(float(quantized.threshold(name).detach())) <= 1.05 * exhaustive
 
 
 def test_a_silent_layer_gets_a_usable_scale() -> None:

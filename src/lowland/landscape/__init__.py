@@ -4,39 +4,73 @@ Models are ``nn.Module`` in evaluation mode, or deployed networks that offer ``d
 targets)`` is a mean over rows; ``batches`` is a sequence of ``(inputs, targets)``. Every model is left as it came.
 """
 
+from lowland.landscape.adaptive_sharpness import adaptive_sharpness
+from lowland.landscape.connectivity import ModeConnectivity, mode_connectivity
 from lowland.landscape.curvature import Curvature, capture_curvature
+from lowland.landscape.directions import Direction, filter_normalised_directions, hessian_directions, plane
 from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
-from lowland.landscape.gradient import gradient_norm, mean_gradient
+from lowland.landscape.expected_sharpness import expected_sharpness
+from lowland.landscape.gradient import GradientNorms, gradient_norm, gradient_norms, mean_gradient
+from lowland.landscape.jacobian import input_jacobian_norm
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.matched import flip_curvature, input_curvature, mean_squared_flip, rounding_curvature
-from lowland.landscape.measure import measure_landscape
-from lowland.landscape.options import LandscapeOptions
+from lowland.landscape.measure import compare_networks, measure_landscape
+from lowland.landscape.mismatch import flip_mismatch_curvature, noise_mismatch_curvature, rounding_mismatch_curvature
+from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
 from lowland.landscape.sharpness import normalised_sharpness, output_entropy, scaled_trace, weight_norm
-from lowland.landscape.similarity import linear_cka
-from lowland.landscape.trace import hessian_diagonal, hessian_trace
+from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
+from lowland.landscape.spectral_density import SpectralDensity, spectral_density
+from lowland.landscape.surface import LossLine, LossSurface, loss_line, loss_surface
+from lowland.landscape.trace import LayerTraces, hessian_diagonal, hessian_trace, hessian_trace_by_layer
 
 __all__ = [
     "Curvature",
+    "Direction",
     "Eigenvalues",
+    "GradientNorms",
+    "LandscapeDetailOptions",
     "LandscapeOptions",
+    "LayerTraces",
+    "LossLine",
+    "LossSurface",
+    "ModeConnectivity",
+    "SpectralDensity",
+    "adaptive_sharpness",
     "capture_curvature",
+    "compare_networks",
+    "disagreement_rate",
+    "expected_sharpness",
+    "filter_normalised_directions",
     "flip_curvature",
+    "flip_mismatch_curvature",
     "gradient_norm",
+    "gradient_norms",
     "hessian_diagonal",
+    "hessian_directions",
     "hessian_eigenvalues",
     "hessian_trace",
+    "hessian_trace_by_layer",
     "input_curvature",
+    "input_jacobian_norm",
+    "layer_cka",
     "linear_cka",
+    "loss_line",
+    "loss_surface",
     "mean_gradient",
     "mean_squared_flip",
     "measure_landscape",
+    "mode_connectivity",
+    "noise_mismatch_curvature",
     "normalised_sharpness",
     "obstacle_to_exactness",
     "output_entropy",
+    "plane",
     "pyhessian_eigenvalues",
     "pyhessian_trace",
     "rounding_curvature",
+    "rounding_mismatch_curvature",
     "scaled_trace",
+    "spectral_density",
     "weight_norm",
 ]

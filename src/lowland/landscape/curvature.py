@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +11,8 @@ from torch.func import vmap
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.layers import SquaredGradients, recorded_calls
 from lowland.landscape.linearity import obstacle_to_exactness
+from lowland.landscape.row_gradients import RowPlan, RowTape, coloured, stray_gradients
 from lowland.landscape.subject import (
     Batches,
     Dequantizable,
@@ -33,8 +32,8 @@ class Curvature:
         loss: Mean loss, standard error over rows.
         gradient: Gradient of the mean loss by parameter name.
         diagonal: Diagonal of the Hessian of the mean loss by parameter name, float64; empty if not asked for.
-        input_diagonal: [rows, ...] diagonal of each row's input curvature JᵀH_L J (Gauss-Newton part); zero if not
-            asked for.
+        input_diagonal: [rows, ...] diagonal of each row's input curvature JᵀH_L J (Gauss-Newton part), or
+            [rows, directions] that of LᵀJᵀH_L J L for directions L; zero if not asked for.
         outputs: [rows, ...] the model's outputs.
         parameters: Values of the parameters by name.
     """
@@ -64,7 +63,13 @@ class Curvature:
 
 
 def capture_curvature(
-    model: nn.Module | Dequantizable, loss: Loss, batches: Batches, *, parameters: bool = True, inputs: bool = True
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    *,
+    parameters: bool = True,
+    inputs: bool = True,
+    input_factor: Tensor | None = None,
 ) -> Curvature:
     r"""Captures loss, gradient and the diagonals of the Hessian in parameters and inputs, in one sweep over the rows.
 
@@ -79,6 +84,8 @@ def capture_curvature(
         batches: Pairs (inputs, targets), rows first.
         parameters: Whether the diagonal in the parameters is wanted.
         inputs: Whether the diagonal in the inputs is wanted; they must be floating point.
+        input_factor: L, [features, directions] or [features] for a diagonal one: the diagonal of :math:`L^T J^T H_L J
+            L` instead of that of :math:`J^T H_L J`.
 
     Returns:
         The capture; its numbers are NaN where the loss or its derivatives are not finite.
@@ -98,13 +105,16 @@ def capture_curvature(
             f"model: {obstacle}, so the exact diagonal of the Hessian is not available: use hessian_trace(..., "
             "method='hutchinson'), or move a smooth output activation into the loss"
         )
-    total = sum(len(rows) for rows, _ in pairs)
-    parts = [_captured(module, wanted, loss, *pair, parameters, inputs) for pair in pairs]
-    shares = [len(rows) / total for rows, _ in pairs]
-    losses = torch.cat([part.row_losses for part in parts])
-    mean = sum(share * part.loss for share, part in zip(shares, parts, strict=True))
+    plan = RowPlan.of(module, wanted if parameters else {}, pairs)
+    parts = [_captured(module, plan, wanted, loss, *chunk, inputs, input_factor) for chunk in plan.chunks(pairs)]
+    total = sum(len(part.outputs) for part in parts)
+    shares = [len(part.outputs) / total for part in parts]
     return Curvature(
-        loss=Estimate(float(mean), Estimate.from_samples(losses).standard_error, total),
+        loss=Estimate(
+            math.fsum(share * part.loss for share, part in zip(shares, parts, strict=True)),
+            Estimate.from_samples(torch.cat([part.row_losses for part in parts])).standard_error,
+            total,
+        ),
         gradient=_averaged(shares, [part.gradient for part in parts]),
         diagonal=_averaged(shares, [part.diagonal for part in parts]),
         input_diagonal=torch.cat([part.input_diagonal for part in parts]),
@@ -140,7 +150,7 @@ def output_hessians(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one batch contributes, as means over its rows."""
+    """What one chunk contributes, as means over its rows."""
 
     loss: float
     row_losses: Tensor
@@ -152,64 +162,76 @@ class _Part:
 
 def _captured(
     module: nn.Module,
+    plan: RowPlan,
     wanted: dict[str, nn.Parameter],
     loss: Loss,
     rows: Tensor,
     targets: Tensor,
-    parameters: bool,
     inputs: bool,
+    factor: Tensor | None,
 ) -> _Part:
-    """One batch: a forward pass, a backward pass for the gradient and one for each direction of the outputs."""
-    leaf = rows.detach().requires_grad_(inputs)
-    with recorded_calls(module if parameters else nn.Identity()) as calls:
-        outputs = module(leaf)
-    value = loss(outputs, targets)
+    """One chunk: a forward pass, a backward pass for the gradient and one for each direction of the outputs."""
+    tape = RowTape(module, rows, layers=plan.layers, inputs=inputs)
+    value = loss(tape.outputs, targets)
     slopes = gradients(value, wanted, retain_graph=True)
-    final = outputs.detach()
+    final = tape.outputs.detach()
     row_losses = vmap(lambda z, y: loss(z[None], y[None]))(final, targets)
-    layers = [SquaredGradients(call) for call in calls]
-    sources = [call.output for call in calls] + [leaf] * inputs
-    input_diagonal = torch.zeros_like(leaf, dtype=final.dtype, requires_grad=False)
-    hessians = output_hessians(loss, final, targets) if sources else final.new_zeros(0)
+    shape = rows.shape if factor is None else (len(rows), factor.shape[-1])
+    input_diagonal = torch.zeros(shape, dtype=final.dtype, device=final.device)
+    sums = {name: torch.zeros_like(p, requires_grad=False) for name, p in plan.parameters.items()}
+    hessians = output_hessians(loss, final, targets) if plan.parameters or inputs else final.new_zeros(0)
     if not (value.isfinite() and final.isfinite().all() and hessians.isfinite().all()):
         unknown = {name: torch.full_like(p, torch.nan, requires_grad=False) for name, p in wanted.items()}
-        return _Part(math.nan, row_losses, unknown, unknown if parameters else {}, input_diagonal * torch.nan, final)
+        unknown_diagonal = {name: unknown[name] for name in plan.parameters}
+        return _Part(math.nan, row_losses, unknown, unknown_diagonal, input_diagonal * torch.nan, final)
 
-    for weights, direction in _directions(hessians) if sources else ():
-        found = torch.autograd.grad(
-            outputs,
-            sources,
-            direction.reshape(outputs.shape),
-            retain_graph=True,
-            allow_unused=True,
-            materialize_grads=True,
-        )
-        for layer, cotangent in zip(layers, found, strict=False):  # the inputs' own comes last
-            layer.add(weights, cotangent)
+    weights, vectors = _directions(hessians) if hessians.numel() else (hessians, hessians)
+    del hessians
+    passes = plan.passes(len(rows))
+    for start in range(0, weights.shape[1] if weights.ndim > 1 else 0, passes):
+        strength, directions = weights[:, start : start + passes], vectors[:, start : start + passes]
+        directions = directions.reshape(*directions.shape[:2], *final.shape[1:])
+        found = tape.pulled_back(directions)
+        for call, cotangents in zip(tape.calls, found, strict=False):  # the inputs' own comes last
+            for name, squares in call.squares(strength, cotangents).items():
+                sums[name] += squares
         if inputs:
-            input_diagonal += found[-1].square() * weights.reshape(-1, *[1] * (leaf.ndim - 1))
-    sums = {name: total for layer in layers for name, total in layer.result().items()}
+            slope = found[-1] if factor is None else coloured(found[-1], factor)
+            input_diagonal += torch.einsum("rk,rk...->r...", strength, slope.square())
+        for part, stray in stray_gradients(module, plan.strays, rows, directions):
+            for name, gradient in stray.items():
+                sums[name] += torch.tensordot(strength[part], gradient.square(), dims=2)
     return _Part(
         float(value.detach()),
         row_losses,
         dict(zip(wanted, slopes, strict=True)),
-        {name: sums[name].double() / len(rows) for name in wanted} if parameters else {},
+        {name: total.double() / len(rows) for name, total in sums.items()},
         input_diagonal,
         final,
     )
 
 
-def _directions(hessians: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Eigenvalues [rows] and eigenvectors [rows, C] of the rows' Hessians, without those that are flat in every row."""
-    values, vectors = torch.linalg.eigh(hessians)
-    flat = torch.finfo(values.dtype).eps * values.abs().max()
-    for k in range(values.shape[1]):
-        if values[:, k].abs().max() > flat:
-            yield values[:, k], vectors[:, :, k]
+def _directions(hessians: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues [rows, K] and eigenvectors [rows, K, C] of the rows' Hessians, without what is flat in every row."""
+    used = (hessians != 0).any(1).any(0).nonzero().squeeze(1)
+    inner = hessians[:, used][:, :, used]
+    diagonal = inner.diagonal(dim1=1, dim2=2)
+    if torch.equal(inner, torch.diag_embed(diagonal)):
+        values, vectors = diagonal, torch.eye(len(used)).to(inner).expand(len(inner), -1, -1)
+    else:
+        values, vectors = torch.linalg.eigh(inner)
+        order = values.abs().argsort(1, descending=True)
+        values = values.gather(1, order)
+        vectors = vectors.mT.gather(1, order[:, :, None].expand_as(vectors))
+        kept = values.abs().amax(0) > torch.finfo(values.dtype).eps * values.abs().max()
+        values, vectors = values[:, kept], vectors[:, kept]
+    full = hessians.new_zeros(*values.shape, hessians.shape[2])
+    full[:, :, used] = vectors
+    return values, full
 
 
 def _averaged(shares: list[float], parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Mean over batches in float64, weighted by their shares of the rows."""
+    """Mean over chunks in float64, weighted by their shares of the rows."""
     return {
         name: torch.stack([share * part[name].double() for share, part in zip(shares, parts, strict=True)]).sum(0)
         for name in parts[0]

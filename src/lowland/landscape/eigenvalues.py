@@ -1,9 +1,9 @@
-"""Largest eigenvalues of the Hessian by the Lanczos method, with residuals."""
+"""Eigenvalues at the ends of the Hessian's spectrum by the block Lanczos method, with residuals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,24 +11,36 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.products import HessianProducts
-from lowland.landscape.subject import Batches, Dequantizable, Loss
+from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
 from lowland.measurements import Measurement
 from lowland.randomness import generator as keyed_generator
 
-MAXIMUM_PRODUCTS = 200  # or twice the eigenvalues asked for, where that is more
-CONFIRMATIONS = 3  # steps in a row that must meet the tolerance: a start without the top direction finds it late
+End = Literal["largest", "smallest", "both"]
+
+MAXIMUM_PRODUCTS = 200
+MAXIMUM_BLOCKS = 12  # where that is more
+CONFIRMATIONS = 3  # steps in a row that must meet the tolerance: a random start finds the top direction late
+COARSE_STRIDE = 10  # one row in so many gives the starting vectors ...
+COARSE_ROWS = 256  # ... where so many are left
+COARSE_TOLERANCE = 1e-2
+NEIGHBOURHOOD = 0.1  # directions so close to those wanted on few rows may change places with them on all
 
 
 @dataclass(frozen=True)
 class Eigenvalues:
-    """Largest eigenvalues of a Hessian.
+    """Eigenvalues at one end of a Hessian's spectrum, or at both.
 
     Attributes:
-        values: [count] float64, in descending order; NaN where the Hessian is not finite.
-        residuals: [count] norms of Hv - λv for the unit eigenvector v.
+        values: float64; the largest in descending order, the smallest in ascending order (most negative first), or
+            both, the largest first; NaN where the Hessian is not finite.
+        residuals: Norms of Hv - λv for the unit eigenvectors v, by the Lanczos relation (equal to them up to rounding).
         converged: Whether every value met the tolerance.
-        num_products: Hessian-vector products spent.
+        num_products: Hessian-vector products with all rows; those with a tenth of the rows, that gave the starting
+            vectors, are not counted.
         num_rows: Rows that the loss was averaged over.
+        vectors: Unit eigenvectors [values, *shape] by parameter name, in the order of the values; ``None`` if not
+            asked for.
+        which: The end or ends.
     """
 
     values: Tensor
@@ -36,16 +48,29 @@ class Eigenvalues:
     converged: bool
     num_products: int
     num_rows: int
+    vectors: dict[str, Tensor] | None = field(default=None, repr=False)
+    which: End = "largest"
 
     @property
     def largest(self) -> Estimate:
         """The largest one, deterministic on its rows; status ``not_converged`` where the tolerance was missed."""
-        value = float(self.values[0])
-        return Estimate(value, 0.0, self.num_rows, "ok" if self.converged or value != value else "not_converged")
+        return Estimate.missing("undefined") if self.which == "smallest" else self._estimate(0)
+
+    @property
+    def smallest(self) -> Estimate:
+        """The most negative one, likewise."""
+        if self.which == "largest":
+            return Estimate.missing("undefined")
+        return self._estimate(0 if self.which == "smallest" else len(self.values) // 2)
 
     def rows(self) -> list[Measurement]:
-        """The largest eigenvalue as a row of the long table."""
-        return [Measurement("landscape", "largest_eigenvalue", self.largest)]
+        """The outermost eigenvalues that were asked for as rows of the long table."""
+        ends = {"largest_eigenvalue": self.largest, "smallest_eigenvalue": self.smallest}
+        return [Measurement("landscape", name, end) for name, end in ends.items() if end.status != "undefined"]
+
+    def _estimate(self, index: int) -> Estimate:
+        value = float(self.values[index])
+        return Estimate(value, 0.0, self.num_rows, "ok" if self.converged or value != value else "not_converged")
 
 
 def hessian_eigenvalues(
@@ -54,96 +79,191 @@ def hessian_eigenvalues(
     batches: Batches,
     *,
     count: int = 1,
+    which: End = "largest",
     tolerance: float = 1e-3,
+    with_vectors: bool = False,
     generator: torch.Generator | None = None,
 ) -> Eigenvalues:
-    r"""Largest (most positive) eigenvalues of the Hessian of the mean loss, by Lanczos with full reorthogonalisation.
+    r"""Eigenvalues at the ends of the spectrum, by block Lanczos with full reorthogonalisation.
 
-    A Ritz value :math:`\theta` with residual r lies within r of an eigenvalue, and within :math:`r^2 / gap` of it where
-    the gap to the other Ritz values is wider than r; the smaller bound is compared with :math:`tolerance \cdot
-    |\theta|` and must pass in three steps in a row. Copies of a repeated eigenvalue are found only after the space
-    around the first is exhausted.
+    Blocks have as many vectors as eigenvalues are wanted, so that all copies of a repeated one are found. A Ritz value
+    :math:`\theta` with residual r lies within r of an eigenvalue, and within :math:`r^2 / gap` of it where the gap to
+    the other Ritz values is wider than r; the smaller bound must pass :math:`tolerance \cdot |\theta|` (or
+    :math:`tolerance^2` of the largest in size, for eigenvalues near 0).
+
+    With many rows, eigenvectors on a tenth of them (evenly spaced) are the starting vectors, with those of neighbouring
+    eigenvalues, and the gaps there count too: two or three steps are enough then. With few, the start is random and
+    three steps in a row must pass.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
         loss: ``loss(outputs, targets)``, mean over rows.
-        batches: Sequence of (inputs, targets). A single batch is several times faster than many (see
-            ``HessianProducts``).
-        count: How many, 1 to the number of parameters.
+        batches: Sequence of (inputs, targets).
+        count: How many at each end, 1 to the number of parameters (half of it for ``both``).
+        which: ``largest`` (most positive), ``smallest`` (most negative) or ``both``.
         tolerance: Relative error of each value, above 0. In float32 products, below 1e-6 it cannot be met.
-        generator: CPU generator of the starting vector; a fixed one without it.
+        with_vectors: Whether the eigenvectors are wanted.
+        generator: CPU generator of the starting vectors; a fixed one without it.
 
     Returns:
-        Values with residuals; ``converged`` is False where 200 products (2 count, if more) were not enough.
+        Values with residuals; ``converged`` is False where 200 products (12 blocks, if more) were not enough.
 
     Raises:
-        LowlandError: ``count`` or ``tolerance`` out of range, training mode, unusable batches, parameters without
-            gradient.
+        LowlandError: ``count``, ``which`` or ``tolerance`` out of range, training mode, unusable batches, parameters
+            without gradient.
 
     Source:
-        Golub and Van Loan, Matrix Computations (2013), chapter 10; error bounds: Parlett, The Symmetric Eigenvalue
+        Golub and Van Loan, Matrix Computations (2013), section 10.3.6; error bounds: Parlett, The Symmetric Eigenvalue
         Problem (1998), theorem 11.7.1.
     """
     if not tolerance > 0:
         raise LowlandError(f"tolerance: got {tolerance}; expected a relative error above 0")
-    product = HessianProducts(model, loss, batches)
-    if not 1 <= count <= product.size:
-        raise LowlandError(f"count: got {count}; expected 1 to the {product.size} parameters of the model")
+    if which not in get_args(End):
+        raise LowlandError(f"which: got {which!r}; expected 'largest', 'smallest' or 'both'")
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    product = HessianProducts(module, loss, pairs)
+    if not 1 <= count <= product.size // (2 if which == "both" else 1):
+        half = "half of " if which == "both" else ""
+        raise LowlandError(f"count: got {count}; expected 1 to {half}the {product.size} parameters of the model")
     draws = generator or keyed_generator("hessian_eigenvalues")
-    values, residuals, converged, steps = _lanczos(product, product.size, product.like, count, tolerance, draws)
-    return Eigenvalues(values, residuals, converged, steps, product.num_rows)
+    start, known = torch.randn(count, product.size, generator=draws).to(product.like), torch.empty(0)
+    coarse = None
+    if sum(len(inputs[::COARSE_STRIDE]) for inputs, _ in pairs) >= COARSE_ROWS:
+        thin = [(inputs[::COARSE_STRIDE], targets[::COARSE_STRIDE]) for inputs, targets in pairs]
+        coarse = _Lanczos(HessianProducts(module, loss, thin), count, which, max(tolerance, COARSE_TOLERANCE), draws)
+        coarse.run(start, CONFIRMATIONS)
+        start, known = coarse.neighbourhood()
+    lanczos = _Lanczos(product, count, which, tolerance, draws, known)
+    lanczos.run(start, CONFIRMATIONS if coarse is None or not coarse.converged else 1)
+    vectors = None
+    if with_vectors:
+        flat = lanczos.vectors().split([shape.numel() for shape in product.shapes.values()], 1)
+        vectors = {n: v.unflatten(1, s) for (n, s), v in zip(product.shapes.items(), flat, strict=True)}
+    return Eigenvalues(
+        lanczos.values, lanczos.residuals, lanczos.converged, lanczos.steps, product.num_rows, vectors, which
+    )
 
 
-def _lanczos(
-    product: Callable[[Tensor], Tensor], size: int, like: Tensor, count: int, tolerance: float, draws: torch.Generator
-) -> tuple[Tensor, Tensor, bool, int]:
-    """Ritz values, residuals, whether they converged, number of products."""
-    limit = min(size, max(MAXIMUM_PRODUCTS, 2 * count))
-    basis = like.new_empty(limit, size)
-    tridiagonal = torch.zeros(limit + 1, limit + 1, dtype=torch.float64)
-    basis[0] = _orthogonalised(torch.randn(size, generator=draws).to(like), basis[:0])
-    unknown = torch.full((count,), torch.nan, dtype=torch.float64)
-    values, residuals, confirmed = unknown, unknown, 0
-    for step in range(limit):
-        image = product(basis[step])
-        if not image.isfinite().all():
-            return unknown, unknown, False, step + 1
-        tridiagonal[step, step] = torch.dot(image, basis[step])
-        used = basis[: step + 1]
-        remainder = image - used.T @ (used @ image)
-        remainder -= used.T @ (used @ remainder)
-        norm = float(remainder.norm())
-        ritz, vectors = torch.linalg.eigh(tridiagonal[: step + 1, : step + 1])
-        scale = float(ritz.abs().max())
-        exhausted = norm <= 10 * torch.finfo(like.dtype).eps * scale
-        if step + 1 >= count:
-            values = ritz.flip(0)[:count]
-            residuals = norm * vectors[-1].abs().flip(0)[:count]
-            met = bool((_error_bounds(ritz.flip(0), residuals) <= tolerance * values.abs()).all())
-            confirmed = confirmed + 1 if met and not exhausted else 0
-            if step + 1 == size or confirmed == CONFIRMATIONS:
-                return values, residuals, True, step + 1
-        if step + 1 == limit:
-            break
-        if exhausted:  # an invariant subspace: what is left of the space is orthogonal to it
-            basis[step + 1] = _orthogonalised(torch.randn(size, generator=draws).to(like), used)
-        else:
-            tridiagonal[step, step + 1] = tridiagonal[step + 1, step] = norm
-            basis[step + 1] = remainder / norm
-    return values, residuals, False, limit
+class _Lanczos:
+    """Block Lanczos: an orthonormal basis, the Hessian in it, and what its eigenvalues tell of the whole."""
 
+    def __init__(
+        self,
+        product: HessianProducts,
+        count: int,
+        which: End,
+        tolerance: float,
+        draws: torch.Generator,
+        known: Tensor | None = None,
+    ) -> None:
+        self._product, self._which, self._count = product, which, count
+        self._tolerance, self._draws = tolerance, draws
+        self._known = torch.empty(0) if known is None else known
+        self.steps = 0
+        self.converged = False
+        wanted = 2 * count if which == "both" else count
+        self.values = torch.full((wanted,), torch.nan, dtype=torch.float64)
+        self.residuals = self.values.clone()
+        self._ritz = torch.empty(0, dtype=torch.float64)
+        self._coordinates = torch.empty(0, 0, dtype=torch.float64)
+        self._basis = product.like.new_empty(0, product.size)
 
-def _orthogonalised(vector: Tensor, basis: Tensor) -> Tensor:
-    """The unit vector along what is left of a vector outside an orthonormal basis."""
-    for _ in range(2):
-        vector = vector - basis.T @ (basis @ vector)
-    return vector / vector.norm()
+    def run(self, start: Tensor, confirmations: int) -> None:
+        """Until the wanted values have met the tolerance so often in a row, or the space or the patience is at an end.
 
+        Args:
+            start: [block, size], linearly independent or not.
+            confirmations: Steps.
+        """
+        size = self._product.size
+        limit = min(size, max(MAXIMUM_PRODUCTS, MAXIMUM_BLOCKS * len(start)))
+        basis = self._product.like.new_empty(limit, size)
+        matrix = torch.zeros(limit, limit, dtype=torch.float64)
+        block, _ = self._orthonormal(start[:limit], basis[:0], 0.0)
+        confirmed = 0
+        while True:
+            low, high = self.steps, self.steps + len(block)
+            basis[low:high] = block
+            images = self._product.block(block)
+            self.steps = high
+            if not images.isfinite().all():
+                return
+            self._basis = basis[:high]
+            inner = (self._basis @ images.T).double()
+            matrix[:high, low:high] = inner
+            matrix[low:high, :high] = inner.T
+            matrix[low:high, low:high] = (inner[low:] + inner[low:].T) / 2
+            remainder = images - inner.T.to(images) @ self._basis
+            remainder -= (remainder @ self._basis.T) @ self._basis
+            self._ritz, self._coordinates = torch.linalg.eigh(matrix[:high, :high])
+            scale = float(self._ritz.abs().max())
+            block, exhausted = self._orthonormal(remainder[: limit - high], self._basis, scale)
+            if high >= len(self.values):
+                met = self._judged((remainder @ remainder.T).double(), low)
+                confirmed = confirmed + 1 if met and not exhausted else 0
+                if high == size or confirmed == confirmations:
+                    self.converged = True
+                    return
+            if high == limit:
+                return
 
-def _error_bounds(ritz: Tensor, residuals: Tensor) -> Tensor:
-    """Residual, or its square over the gap to the nearest other Ritz value where that is smaller and the gap exists."""
-    gaps = (ritz[None, :] - ritz[: len(residuals), None]).abs()
-    gaps[torch.arange(len(residuals)), torch.arange(len(residuals))] = torch.inf
-    nearest = gaps.amin(1)
-    usable = (nearest > residuals) & nearest.isfinite()  # a lone Ritz value knows of no gap
-    return torch.where(usable, residuals.square() / nearest, residuals)
+    def neighbourhood(self) -> tuple[Tensor, Tensor]:
+        """Ritz vectors of the wanted values and their neighbours [n, size], at most twice as many; other values."""
+        if not len(self._ritz):
+            size = (self._count, self._product.size)
+            return torch.randn(size, generator=self._draws).to(self._product.like), torch.empty(0)
+        wanted = self._wanted()
+        radius = NEIGHBOURHOOD * float(self._ritz.abs().max())
+        distances = (self._ritz[:, None] - self._ritz[wanted]).abs().amin(1)
+        nearest = distances.argsort(stable=True)[: 2 * len(wanted)]
+        chosen = nearest[distances[nearest] <= radius]
+        others = torch.ones(len(self._ritz), dtype=torch.bool)
+        others[chosen] = False
+        return self._coordinates[:, chosen].T.to(self._basis) @ self._basis, self._ritz[others]
+
+    def vectors(self) -> Tensor:
+        """Unit Ritz vectors [values, size]; NaN where the Hessian is not finite."""
+        if self.values.isnan().any():
+            return self._product.like.new_full((len(self.values), self._product.size), torch.nan)
+        found = self._coordinates[:, self._wanted()].T.to(self._basis) @ self._basis
+        return found / found.norm(dim=1, keepdim=True)
+
+    def _wanted(self) -> Tensor:
+        """Places of the wanted values among the ascending Ritz values."""
+        total = len(self._ritz)
+        top = torch.arange(total - 1, max(-1, total - 1 - self._count), -1)
+        bottom = torch.arange(min(self._count, total))
+        return {"largest": top, "smallest": bottom, "both": torch.cat([top, bottom])}[self._which]
+
+    def _judged(self, gram: Tensor, low: int) -> bool:
+        """Takes over values and residuals; whether all of them are good enough."""
+        wanted = self._wanted()
+        tail = self._coordinates[low:, wanted]
+        self.values = self._ritz[wanted]
+        self.residuals = (tail * (gram @ tail)).sum(0).clamp(min=0).sqrt()
+        gaps = (self._ritz[None] - self.values[:, None]).abs()
+        gaps[torch.arange(len(wanted)), wanted] = torch.inf
+        nearest = torch.cat([gaps, (self._known[None] - self.values[:, None]).abs()], 1).amin(1)
+        usable = (nearest > self.residuals) & nearest.isfinite()  # a lone Ritz value knows of no gap
+        bounds = torch.where(usable, self.residuals.square() / nearest, self.residuals)
+        allowed = self._tolerance * self.values.abs()
+        return bool((bounds <= allowed.clamp(min=self._tolerance**2 * float(self._ritz.abs().max()))).all())
+
+    def _orthonormal(self, block: Tensor, basis: Tensor, scale: float) -> tuple[Tensor, bool]:
+        """Orthonormal rows outside a basis that span the block's; random ones where it is exhausted, and whether."""
+        found = block.new_empty(len(block), block.shape[1])
+        exhausted = False
+        least = 10 * torch.finfo(block.dtype).eps * scale
+        for index, row in enumerate(block):
+            norm = row.norm()
+            for _ in range(2):
+                row = row - (found[:index] @ row) @ found[:index]
+            if not float(row.norm()) > max(least, 1e-6 * float(norm)):  # an invariant subspace
+                exhausted = True
+                row = torch.randn(len(row), generator=self._draws).to(row)
+                for _ in range(3):
+                    row = row - (basis @ row) @ basis
+                    row = row - (found[:index] @ row) @ found[:index]
+            found[index] = row / row.norm()
+        return found, exhausted

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature import Curvature, capture_curvature
-from lowland.landscape.subject import Batches, Dequantizable, Loss
+from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
 from lowland.quantization.encodings import encoding_of
 
 TARGETS = ("weights", "biases")
@@ -80,7 +81,7 @@ def expected_flip_rise(
 ) -> Estimate:
     """``flip_curvature`` from a capture of the network's curvature that is already there."""
     total, flips = 0.0, 0
-    for name, changes in _flips(integer_network, encoding, targets):
+    for name, changes in weight_changes(integer_network, encoding, targets):
         first = (found.gradient[name][..., None] * changes).sum()
         second = (found.diagonal[name][..., None] * changes.square()).sum()
         total += float(first + second / 2)
@@ -106,7 +107,7 @@ def mean_squared_flip(
     Raises:
         LowlandError: Unknown encoding or target, or a code that its width cannot hold.
     """
-    changes = [change for _, change in _flips(integer_network, encoding, targets)]
+    changes = [change for _, change in weight_changes(integer_network, encoding, targets)]
     flips = sum(c.numel() for c in changes)
     return Estimate(sum(float(c.square().sum()) for c in changes) / flips, 0.0, flips)
 
@@ -134,7 +135,9 @@ def rounding_curvature(integer_network: CodedNetwork, loss: Loss, batches: Batch
 def expected_rounding_rise(integer_network: CodedNetwork, found: Curvature) -> Estimate:
     """``rounding_curvature`` from a capture of the network's curvature that is already there."""
     codes, scales = integer_network.codes, integer_network.scales
-    total = sum(float((found.diagonal[name] * _steps(scales[name], codes[name]).square()).sum()) / 24 for name in codes)
+    total = sum(
+        float((found.diagonal[name] * step_sizes(scales[name], codes[name]).square()).sum()) / 24 for name in codes
+    )
     return Estimate(total, 0.0, found.num_rows)
 
 
@@ -148,34 +151,72 @@ def input_curvature(model: nn.Module | Dequantizable, loss: Loss, batches: Batch
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets); floating-point inputs.
-        covariance: Variances of the noise, one per input feature (the inputs' shape without rows), in squared input
-            units.
+        covariance: Variances of the noise, one per input feature (the inputs' shape without rows), or the full
+            [features, features] matrix (features counted along the flattened inputs), in squared input units.
 
     Returns:
         In the loss's unit, with standard error over rows; status ``non_finite`` where the loss is not finite.
 
     Raises:
-        LowlandError: A covariance of another shape or with negative or non-finite entries, training mode, unusable
-            batches.
+        LowlandError: A covariance of another shape or not positive semidefinite, training mode, unusable batches.
     """
-    return expected_noise_rise(capture_curvature(model, loss, batches, parameters=False), covariance=covariance)
+    module = differentiable(model)
+    pairs = checked_batches(batches, module, differentiable_inputs=True)
+    factor = noise_factor(covariance, pairs[0][0].shape[1:])
+    found = capture_curvature(module, loss, pairs, parameters=False, input_factor=factor)
+    return Estimate.from_samples(found.input_diagonal.double().sum(1) / 2)
 
 
 def expected_noise_rise(found: Curvature, *, covariance: Tensor) -> Estimate:
-    """``input_curvature`` from a capture of the model's curvature that is already there."""
+    """``input_curvature`` from a capture of the model's curvature that is already there (variances only)."""
     expected = found.input_diagonal.shape[1:]
     if covariance.shape != expected:
         raise LowlandError(
             f"covariance: got shape {tuple(covariance.shape)}; expected {tuple(expected)}, one variance per feature"
         )
-    if not bool((covariance >= 0).all() and covariance.isfinite().all()):
-        raise LowlandError("covariance: got negative or non-finite variances; expected finite numbers, at least 0")
+    noise_factor(covariance, expected)
     rows = found.input_diagonal.double() * covariance.to(found.input_diagonal).double()
     return Estimate.from_samples(rows.flatten(1).sum(1) / 2)
 
 
-def _flips(network: CodedNetwork, encoding: str, targets: Sequence[str]) -> list[tuple[str, Tensor]]:
-    """Name and weight changes [*shape, bits] (float64) of every targeted tensor."""
+def noise_factor(covariance: Tensor, shape: torch.Size) -> Tensor:
+    r"""L with :math:`L L^T = \Sigma`, float64: [features, directions], or [features], the diagonal, of variances.
+
+    Args:
+        covariance: Of the inputs' shape, or [features, features].
+        shape: Of one row of inputs.
+
+    Raises:
+        LowlandError: Another shape, non-finite entries, negative variances or eigenvalues, or no symmetry.
+    """
+    size = shape.numel()
+    values = covariance.detach().double()
+    if values.shape not in (shape, (size, size)):
+        raise LowlandError(
+            f"covariance: got shape {tuple(values.shape)}; expected {tuple(shape)}, one variance per feature, or "
+            f"{(size, size)}, the full matrix"
+        )
+    if values.shape == shape:
+        if not bool((values >= 0).all() and values.isfinite().all()):
+            raise LowlandError("covariance: got negative or non-finite variances; expected finite numbers, at least 0")
+        return values.flatten().sqrt()
+    if not values.isfinite().all() or not torch.allclose(values, values.T, atol=1e-6 * float(values.abs().max())):
+        raise LowlandError("covariance: got a matrix that is not symmetric or not finite; expected a covariance matrix")
+    strengths, axes = torch.linalg.eigh(values)
+    if strengths[0] < -1e-6 * strengths[-1].abs():
+        raise LowlandError(
+            f"covariance: its lowest eigenvalue is {float(strengths[0]):.2g}; expected none below 0: a covariance "
+            "matrix is positive semidefinite"
+        )
+    return axes * strengths.clamp_min(0).sqrt()
+
+
+def weight_changes(network: CodedNetwork, encoding: str, targets: Sequence[str]) -> list[tuple[str, Tensor]]:
+    """Name and weight changes [*shape, bits] (float64) by every single bit flip of every targeted tensor.
+
+    Raises:
+        LowlandError: Unknown encoding or target, or a code that its width cannot hold.
+    """
     words = encoding_of(encoding)
     unknown = sorted(set(targets) - set(TARGETS))
     if unknown or not targets:
@@ -187,13 +228,13 @@ def _flips(network: CodedNetwork, encoding: str, targets: Sequence[str]) -> list
             continue
         words.check(tensor, bits[name], name=name)
         changes = words.changes(tensor, bits[name])
-        found.append((name, changes * _steps(scales[name], tensor)[..., None]))
+        found.append((name, changes * step_sizes(scales[name], tensor)[..., None]))
     if not found:
         raise LowlandError(f"targets: the network stores no {' or '.join(targets)}; expected at least one such tensor")
     return found
 
 
-def _steps(scale: Tensor, codes: Tensor) -> Tensor:
+def step_sizes(scale: Tensor, codes: Tensor) -> Tensor:
     """Step sizes in float64, shaped to multiply the codes: scalar, or one per output channel."""
     step = scale.detach().double()
     return step.reshape(-1, *[1] * (codes.ndim - 1)) if step.ndim == 1 and step.numel() == len(codes) else step

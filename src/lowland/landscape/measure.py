@@ -1,12 +1,17 @@
-"""Every scalar measure of one model's loss landscape, from one capture of its curvature."""
+"""All scalar landscape measures of one cell, and how alike two cells are."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from lowland.estimate import Estimate
+from lowland.landscape.adaptive_sharpness import adaptive_sharpness
 from lowland.landscape.curvature import Curvature, capture_curvature
-from lowland.landscape.eigenvalues import hessian_eigenvalues
+from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
+from lowland.landscape.expected_sharpness import expected_sharpness
+from lowland.landscape.gradient import gradient_norms
+from lowland.landscape.jacobian import input_jacobian_norm
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.matched import (
     CodedNetwork,
@@ -15,14 +20,17 @@ from lowland.landscape.matched import (
     expected_rounding_rise,
     mean_squared_flip,
 )
+from lowland.landscape.mismatch import flip_mismatch_curvature, noise_mismatch_curvature, rounding_mismatch_curvature
 from lowland.landscape.options import LandscapeOptions
 from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
 from lowland.landscape.sharpness import normalised_trace, output_entropy, relative_trace, weight_norm
-from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
-from lowland.landscape.trace import hessian_trace
+from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
+from lowland.landscape.subject import Batch, Batches, Dequantizable, Loss, checked_batches, differentiable
+from lowland.landscape.trace import hessian_trace, hessian_trace_by_layer
 from lowland.measurements import Measurement
+from lowland.quantization.folding import fold_batch_norm
 
-EIGENVALUE_BACKENDS = {"lowland": hessian_eigenvalues, "pyhessian": pyhessian_eigenvalues}
+UNDEFINED = Estimate.missing("undefined")
 
 
 def measure_landscape(
@@ -35,21 +43,23 @@ def measure_landscape(
 ) -> list[Measurement]:
     r"""The rows of the ``landscape`` family for one cell.
 
-    Loss, gradient norm, Hessian trace, largest eigenvalue, the matched curvatures (flip, input, rounding) and the
-    baselines (mean squared flip, scaled trace, logit-normalised sharpness, weight norm, entropy). What is
-    differentiated in a deployed network is its twin at the dequantized weights with straight-through activation
-    quantizers.
+    Loss, gradient norms, Hessian trace (whole and by layer), both ends of its spectrum, the matched curvatures (flip,
+    input, rounding; for the loss and for the share of changed decisions), sharpness under random and worst-case changes
+    of the weights, the norm of the input Jacobian, and the baselines (mean squared flip, scaled trace, logit-normalised
+    sharpness, weight norm, entropy). What is differentiated in a deployed network is its twin at the dequantized
+    weights with straight-through activation quantizers; batch-norm is folded into the layer before it, so that a
+    network and its folded twin give the same numbers.
 
-    Flip curvature, mean squared flip and rounding curvature are ``undefined`` for float networks: they store IEEE-754
-    words, whose exponent flips leave the range of any expansion, and are on no grid. What needs the exact diagonal is
-    ``undefined`` for networks that are not piecewise linear.
+    What is about codes is ``undefined`` for float networks: they store IEEE-754 words, whose exponent flips leave the
+    range of any expansion, and are on no grid. What needs the exact diagonal is ``undefined`` for networks that are
+    not piecewise linear.
 
     Args:
         model: Float network in evaluation mode, or a deployed one with ``codes``, ``scales``, ``bits``,
             ``dequantized()``.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets).
-        options: Backend, accuracy, noise level.
+        options: Backend, accuracy, noise level, sizes of weight changes.
         input_covariance: Variance of each input feature in training (the inputs' shape without rows), in squared input
             units; the noise at level p has :math:`(p / 100)^2` times this variance.
 
@@ -59,31 +69,88 @@ def measure_landscape(
     Raises:
         LowlandError: Training mode, unusable batches, parameters without gradient, a covariance of the wrong shape.
     """
-    module = differentiable(model)
+    module = fold_batch_norm(differentiable(model))
     pairs = checked_batches(batches, module)
     exact = obstacle_to_exactness(module, pairs[0][0]) is None
     found = capture_curvature(module, loss, pairs, parameters=exact)
+    few = _first_rows(pairs, options.mismatch_rows)
     level = options.input_noise_level
-    noise = expected_noise_rise(found, covariance=input_covariance * (level / 100) ** 2)
-    eigenvalues = EIGENVALUE_BACKENDS[options.backend](module, loss, pairs, tolerance=options.eigenvalue_tolerance)
+    covariance = input_covariance * (level / 100) ** 2
+    ends = _spectrum_ends(module, loss, pairs, options)
     entropy = found.outputs.ndim == 2 and found.outputs.shape[1] > 1
     values: dict[str, Estimate] = {
         "gradient_norm": found.gradient_norm,
         "hessian_trace": _trace(module, loss, pairs, options, found if exact else None),
-        "largest_eigenvalue": eigenvalues.largest,
-        **_code_measures(model, found if exact else None),
-        "scaled_trace": relative_trace(found) if exact else Estimate.missing("undefined"),
-        "normalised_sharpness": (
-            normalised_trace(module, loss, pairs, found.outputs) if exact else Estimate.missing("undefined")
+        **ends,
+        **_code_measures(model, found if exact else None, few),
+        "scaled_trace": relative_trace(found) if exact else UNDEFINED,
+        "normalised_sharpness": normalised_trace(module, loss, pairs, found.outputs) if exact else UNDEFINED,
+        "expected_sharpness": expected_sharpness(
+            module, loss, pairs, relative_size=options.weight_noise_size, num_draws=options.weight_noise_draws
         ),
+        "adaptive_sharpness": adaptive_sharpness(
+            module, loss, few, radius=options.adaptive_radius, num_steps=options.adaptive_steps
+        ),
+        "input_jacobian_norm": input_jacobian_norm(module, pairs),
         "weight_norm": weight_norm(module),
-        "output_entropy": output_entropy(found.outputs) if entropy else Estimate.missing("undefined"),
+        "output_entropy": output_entropy(found.outputs) if entropy else UNDEFINED,
     }
+    noise = {
+        "input_curvature": expected_noise_rise(found, covariance=covariance),
+        "input_mismatch_curvature": noise_mismatch_curvature(module, pairs, covariance=covariance),
+    }
+    by_layer = hessian_trace_by_layer(module, loss, pairs, method="exact").rows() if exact else []
     return [
         Measurement("landscape", "loss", found.loss, "landscape"),
         *(Measurement("landscape", name, value) for name, value in values.items()),
-        Measurement("landscape", "input_curvature", noise, "gaussian", "", level),
+        *gradient_norms(module, loss, pairs, quantiles=options.gradient_quantiles).rows(),
+        *by_layer,
+        *(Measurement("landscape", name, value, "gaussian", "", level) for name, value in noise.items()),
     ]
+
+
+def compare_networks(
+    first: nn.Module | Dequantizable | None, second: nn.Module | Dequantizable | None, inputs: Tensor, *, reference: str
+) -> list[Measurement]:
+    """How alike two networks see the same rows: CKA of outputs and layers, and how often they decide differently.
+
+    Args:
+        first: Network in evaluation mode; ``None`` where there is none to be trusted.
+        second: The same.
+        inputs: Rows [rows, ...].
+        reference: Id of the second one's cell, for the table.
+
+    Returns:
+        One row a measure; ``non_finite`` where a network is missing.
+    """
+    if first is None or second is None:
+        names = ("cka", "disagreement_rate")
+        return [Measurement("landscape", name, Estimate.missing("non_finite"), reference=reference) for name in names]
+    batch = [(inputs, inputs.new_zeros(len(inputs)))]
+    with torch.no_grad():
+        outputs = [differentiable(network)(inputs) for network in (first, second)]
+    layers = layer_cka(first, second, batch)
+    return [
+        Measurement("landscape", "cka", linear_cka(*outputs), reference=reference),
+        Measurement("landscape", "disagreement_rate", disagreement_rate(*outputs), reference=reference),
+        *(
+            Measurement("landscape", "cka", value, target=layer, reference=reference)
+            for layer, value in layers.items()
+            if layer != "output"
+        ),
+    ]
+
+
+def _spectrum_ends(
+    module: nn.Module, loss: Loss, pairs: tuple[Batch, ...], options: LandscapeOptions
+) -> dict[str, Estimate]:
+    """Largest and smallest eigenvalue by the chosen backend; PyHessian knows the largest magnitude only."""
+    tolerance = options.eigenvalue_tolerance
+    if options.backend == "pyhessian":
+        found: Eigenvalues = pyhessian_eigenvalues(module, loss, pairs, tolerance=tolerance)
+        return {"largest_eigenvalue": found.largest, "smallest_eigenvalue": UNDEFINED}
+    found = hessian_eigenvalues(module, loss, pairs, which="both", tolerance=tolerance)
+    return {"largest_eigenvalue": found.largest, "smallest_eigenvalue": found.smallest}
 
 
 def _trace(
@@ -92,18 +159,32 @@ def _trace(
     """The trace by the chosen backend and method; the capture serves where it is what was asked for."""
     if options.backend == "pyhessian":
         return pyhessian_trace(module, loss, batches, num_probes=options.num_probes)
-    if exact is not None and options.trace_method != "hutchinson":
+    if exact is not None and options.trace_method in ("auto", "exact"):
         return exact.trace
     return hessian_trace(module, loss, batches, method=options.trace_method, num_probes=options.num_probes)
 
 
-def _code_measures(model: nn.Module | Dequantizable, exact: Curvature | None) -> dict[str, Estimate]:
+def _code_measures(
+    model: nn.Module | Dequantizable, exact: Curvature | None, few: tuple[Batch, ...]
+) -> dict[str, Estimate]:
     """What is defined for networks with codes only."""
-    missing = Estimate.missing("undefined")
     if not isinstance(model, CodedNetwork):
-        return dict.fromkeys(("flip_curvature", "rounding_curvature", "mean_squared_flip"), missing)
+        names = ("flip_curvature", "rounding_curvature", "mean_squared_flip")
+        return dict.fromkeys((*names, "flip_mismatch_curvature", "rounding_mismatch_curvature"), UNDEFINED)
     return {
-        "flip_curvature": expected_flip_rise(model, exact) if exact else missing,
-        "rounding_curvature": expected_rounding_rise(model, exact) if exact else missing,
+        "flip_curvature": expected_flip_rise(model, exact) if exact else UNDEFINED,
+        "rounding_curvature": expected_rounding_rise(model, exact) if exact else UNDEFINED,
         "mean_squared_flip": mean_squared_flip(model),
+        "flip_mismatch_curvature": flip_mismatch_curvature(model, few),
+        "rounding_mismatch_curvature": rounding_mismatch_curvature(model, few),
     }
+
+
+def _first_rows(pairs: tuple[Batch, ...], count: int) -> tuple[Batch, ...]:
+    """The first rows of all batches together."""
+    kept, left = [], count
+    for inputs, targets in pairs:
+        if left > 0:
+            kept.append((inputs[:left], targets[:left]))
+            left -= len(inputs)
+    return tuple(kept)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class LandscapeOptions(BaseModel):
@@ -13,17 +13,78 @@ class LandscapeOptions(BaseModel):
     Attributes:
         backend: Who computes trace and largest eigenvalue: ``lowland``, or ``pyhessian`` for reference (slower,
             sampled).
-        trace_method: ``auto`` (exact where the network is piecewise linear), ``exact`` or ``hutchinson``.
+        trace_method: ``auto`` (exact where the network is piecewise linear), ``exact``, ``hutchinson`` or ``hutch++``.
         num_probes: Probes where the trace is sampled.
         eigenvalue_tolerance: Relative error of the largest eigenvalue.
         input_noise_level: Gaussian input noise that ``input_curvature`` predicts, per cent of each feature's standard
             deviation in training.
+        gradient_quantiles: Which quantiles of the rows' gradient norms are kept.
+        mismatch_rows: Rows for what is counted row by row and step by step: changed decisions under flips, and the
+            worst change of the weights.
+        weight_noise_size: Random change of every weight in ``expected_sharpness``, as a share of itself.
+        weight_noise_draws: Pairs of such changes.
+        adaptive_radius: Size of the ball of ``adaptive_sharpness``, all relative changes together.
+        adaptive_steps: Ascent steps in it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backend: Literal["lowland", "pyhessian"] = "lowland"
-    trace_method: Literal["auto", "exact", "hutchinson"] = "auto"
+    trace_method: Literal["auto", "exact", "hutchinson", "hutch++"] = "auto"
     num_probes: Annotated[int, Field(ge=2)] = 100
     eigenvalue_tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     input_noise_level: Annotated[float, Field(gt=0, le=100)] = 10.0
+    gradient_quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.05, 0.5, 0.95)
+    mismatch_rows: Annotated[int, Field(ge=2)] = 1000
+    weight_noise_size: Annotated[float, Field(gt=0)] = 0.05
+    weight_noise_draws: Annotated[int, Field(ge=2)] = 10
+    adaptive_radius: Annotated[float, Field(gt=0)] = 0.5
+    adaptive_steps: Annotated[int, Field(ge=4)] = 20
+
+
+class LandscapeDetailOptions(BaseModel):
+    """Pictures of the landscape, too costly for every cell: which cells get them, and how fine they are.
+
+    Spectral density and loss surface are taken of the first ``seeds`` seeds, mode connectivity between the first
+    ``pairs`` pairs of seeds, at the ``precisions`` of every recipe.
+
+    Attributes:
+        precisions: Names from the axis of precisions, or ``all``; none switches the pictures off.
+        seeds: How many seeds, or ``all``.
+        pairs: How many pairs of seeds, or ``all``.
+        density_runs: Independent Lanczos runs of the spectral density; their spread is its standard error.
+        density_steps: Hessian products in each.
+        surface_directions: Planes: ``filter_normalised`` (two random directions) and / or ``hessian`` (the two
+            sharpest).
+        surface_points: Grid points along each side of a plane, odd, so that the network itself is one of them.
+        surface_span: Half the side of the plane, in units of its directions.
+        surface_rows: Rows that the loss is averaged over, or ``all`` landscape rows.
+        connectivity_epochs: Epochs that train the bend of the curve between two seeds.
+        connectivity_learning_rate: Step of the optimiser at their start.
+        connectivity_batch_size: Training rows of each step.
+        connectivity_points: Places along the curve where the loss is taken.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precisions: tuple[str, ...] | Literal["all"]
+    seeds: Annotated[int, Field(ge=0)] | Literal["all"]
+    pairs: Annotated[int, Field(ge=0)] | Literal["all"]
+    density_runs: Annotated[int, Field(ge=2)]
+    density_steps: Annotated[int, Field(ge=2)]
+    surface_directions: tuple[Literal["filter_normalised", "hessian"], ...]
+    surface_points: Annotated[int, Field(ge=3)]
+    surface_span: Annotated[float, Field(gt=0)]
+    surface_rows: Annotated[int, Field(ge=2)] | Literal["all"]
+    connectivity_epochs: Annotated[int, Field(ge=1)]
+    connectivity_learning_rate: Annotated[float, Field(gt=0)]
+    connectivity_batch_size: Annotated[int, Field(ge=1)]
+    connectivity_points: Annotated[int, Field(ge=3)]
+
+    @model_validator(mode="after")
+    def _shows_the_network(self) -> Self:
+        if self.surface_points % 2 == 0:
+            raise ValueError(
+                f"surface_points is {self.surface_points}; expected an odd number, for a point in the middle"
+            )
+        return self

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
+from lowland.landscape.pearlmutter import Chain, Linearised, chain_of
 from lowland.landscape.subject import (
     Batches,
     Dequantizable,
@@ -15,13 +18,19 @@ from lowland.landscape.subject import (
     trainable,
 )
 
+BLOCK_ELEMENTS = 2**17  # of the widest activation of a block of rows: what the cache holds between two layers
+BLOCK_ROWS = 1024  # at most, for narrow networks
+KEPT_BYTES = 2**26  # linearisations are kept between products up to this size, and computed anew beyond
+VECTORS_AT_ONCE = 16
+
 
 class HessianProducts:
     """The Hessian of the mean loss in all trainable parameters, as a linear map.
 
-    With a single batch the graph of the gradient is built once and shared by all products, which is several times
-    faster and keeps the activations of that batch; with several batches each product goes through them one after the
-    other.
+    Chains of linear, convolutional and piecewise-linear layers go through an R-operator (see ``Chain``) in blocks of
+    rows; activations and loss gradients of all blocks are kept as long as they are small. Other networks go through
+    autograd's double backward pass: with a single batch the graph of the gradient is built once, shared by all products
+    and keeps the activations of that batch; with several batches each call goes through them one after the other.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``.
@@ -32,6 +41,7 @@ class HessianProducts:
         size: Number of trainable parameters.
         num_rows: Rows in all batches.
         like: An empty tensor of the parameters' type and device.
+        shapes: Shapes of the parameters by name, in the order in which vectors are laid out.
 
     Raises:
         LowlandError: For unusable batches or models.
@@ -42,10 +52,17 @@ class HessianProducts:
         self._loss = loss
         self._batches = checked_batches(batches, self._model)
         self._parameters = trainable(self._model)
-        self._shared = self._slope(*self._batches[0]) if len(self._batches) == 1 else None
+        self.shapes = {name: p.shape for name, p in self._parameters.items()}
         self.size = sum(p.numel() for p in self._parameters.values())
         self.num_rows = sum(len(inputs) for inputs, _ in self._batches)
         self.like = next(iter(self._parameters.values())).detach().new_empty(0)
+        self._chain = chain_of(self._model, self._parameters, self._batches[0][0])
+        self._kept: list[tuple[Linearised, float]] = []
+        self._shared: Tensor | None = None
+        if self._chain is not None:
+            self._keep(self._chain)
+        elif len(self._batches) == 1:
+            self._shared = self._slope(*self._batches[0])
 
     def __call__(self, vector: Tensor) -> Tensor:
         """The product H v.
@@ -53,11 +70,51 @@ class HessianProducts:
         Args:
             vector: [size], laid out as the parameters in their order.
         """
-        if self._shared is not None:
-            return self._product(self._shared, vector)
-        total = torch.zeros_like(vector)
+        return self.block(vector[None])[0]
+
+    def block(self, vectors: Tensor) -> Tensor:
+        """The products H v of several vectors, at less cost each than one by one.
+
+        Args:
+            vectors: [k, size], each laid out as the parameters in their order.
+
+        Returns:
+            [k, size].
+        """
+        if self._chain is not None:
+            parts = [self._chained(self._chain, part) for part in vectors.split(VECTORS_AT_ONCE)]
+            return torch.cat(parts)
+        total = torch.zeros_like(vectors)
         for inputs, targets in self._batches:
-            total += self._product(self._slope(inputs, targets), vector) * (len(inputs) / self.num_rows)
+            slope = self._shared if self._shared is not None else self._slope(inputs, targets)
+            for index, vector in enumerate(vectors):
+                last = index == len(vectors) - 1 and self._shared is None
+                total[index] += self._product(slope, vector, keep=not last) * (len(inputs) / self.num_rows)
+        return total
+
+    def _keep(self, chain: Chain) -> None:
+        """Linearises all blocks of rows, unless they grow too large."""
+        held = 0
+        for block in self._linearised(chain):
+            held += block[0].num_bytes
+            if held > KEPT_BYTES:
+                self._kept = []
+                return
+            self._kept.append(block)
+
+    def _linearised(self, chain: Chain) -> Iterator[tuple[Linearised, float]]:
+        """Blocks of rows with their shares of all rows."""
+        size = max(1, min(BLOCK_ROWS, BLOCK_ELEMENTS // chain.width))
+        for inputs, targets in self._batches:
+            for rows, aims in zip(inputs.split(size), targets.split(size), strict=True):
+                yield chain.linearised(self._loss, rows, aims), len(rows) / self.num_rows
+
+    def _chained(self, chain: Chain, vectors: Tensor) -> Tensor:
+        total = torch.zeros_like(vectors)
+        for block, share in self._kept or self._linearised(chain):
+            part = torch.zeros_like(vectors)
+            chain.add_products(block, vectors, part)
+            total.add_(part, alpha=share)
         return total
 
     def _slope(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -66,14 +123,14 @@ class HessianProducts:
         found = gradients(value, self._parameters, create_graph=True)
         return torch.cat([g.flatten() for g in found])
 
-    def _product(self, slope: Tensor, vector: Tensor) -> Tensor:
+    def _product(self, slope: Tensor, vector: Tensor, *, keep: bool) -> Tensor:
         if not slope.requires_grad:  # the loss is linear in every parameter
             return torch.zeros_like(vector)
         found = torch.autograd.grad(
             slope,
             list(self._parameters.values()),
             vector,
-            retain_graph=slope is self._shared,
+            retain_graph=keep,
             allow_unused=True,
             materialize_grads=True,
         )

@@ -56,33 +56,68 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     return parameters
 
 
-def checked_batches(batches: Batches, model: nn.Module) -> tuple[Batch, ...]:
+def checked_batches(batches: Batches, model: nn.Module, *, differentiable_inputs: bool = False) -> tuple[Batch, ...]:
     """The batches as a tuple of non-empty pairs on the model's device.
 
+    Args:
+        batches: Pairs (inputs, targets), rows first.
+        model: Whose parameters and buffers say where the data must be.
+        differentiable_inputs: Whether derivatives in the inputs are wanted, so that they must be floating point.
+
     Raises:
-        LowlandError: If there is no batch, a batch is no pair, has no rows or unequal numbers of rows, or lives on
-            another device than the model.
+        LowlandError: If there is no batch, a batch is no pair of tensors, has no rows or unequal numbers of rows, lives
+            on another device than the model, or the model lives on several.
     """
     checked = tuple(batches)
     if not checked:
         raise LowlandError("batches: got none; expected at least one pair (inputs, targets)")
-    device = next((p.device for p in model.parameters()), None)
+    device = _device(model)
     for index, batch in enumerate(checked):
         if isinstance(batch, Tensor) or len(batch) != 2:
             raise LowlandError(
                 f"batches[{index}]: got {type(batch).__name__}; expected a pair (inputs, targets): put a "
                 "single pair in a list"
             )
+        for name, values in zip(("inputs", "targets"), batch, strict=True):
+            if not isinstance(values, Tensor):
+                raise LowlandError(
+                    f"batches[{index}]: {name} are a {type(values).__name__}; expected a tensor, rows first: use "
+                    "torch.as_tensor"
+                )
+            if device is not None and values.device != device:
+                raise LowlandError(
+                    f"batches[{index}]: {name} are on {values.device}, the model on {device}; expected one device: "
+                    "move one of them with .to(device)"
+                )
         inputs, targets = batch
-        if len(inputs) == 0 or len(inputs) != len(targets):
+        if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) == 0 or len(inputs) != len(targets):
+            rows = [len(values) if values.ndim else "no" for values in batch]
             raise LowlandError(
-                f"batches[{index}]: got {len(inputs)} inputs and {len(targets)} targets; expected equal numbers above 0"
+                f"batches[{index}]: got {rows[0]} inputs and {rows[1]} targets; expected equal numbers above 0"
             )
-        if device is not None and inputs.device != device:
+        if differentiable_inputs and not inputs.is_floating_point():
             raise LowlandError(
-                f"batches[{index}]: inputs are on {inputs.device}, the model on {device}; move one of them"
+                f"batches[{index}]: inputs are {inputs.dtype}; expected floating point, or there is no derivative in "
+                "them: give the first differentiable layer's inputs (embeddings for tokens)"
             )
     return checked
+
+
+def _device(model: nn.Module) -> torch.device | None:
+    """Where all parameters and buffers are.
+
+    Raises:
+        LowlandError: If they are in several places.
+    """
+    first: tuple[str, torch.device] | None = None
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        first = first or (name, tensor.device)
+        if tensor.device != first[1]:
+            raise LowlandError(
+                f"model: {first[0]!r} is on {first[1]}, {name!r} on {tensor.device}; expected one device: move the "
+                "model with .to(device)"
+            )
+    return first[1] if first else None
 
 
 def gradients(
@@ -91,8 +126,17 @@ def gradients(
     """Gradient of a scalar in every parameter; ``.grad`` is not touched.
 
     Raises:
-        LowlandError: If a parameter does not take part in the value.
+        LowlandError: If the value is no scalar or a parameter does not take part in it.
     """
+    if value.numel() != 1:
+        raise LowlandError(
+            f"loss: got a value of shape {tuple(value.shape)}; expected a scalar, the mean over the rows: reduce it"
+        )
+    if not value.requires_grad:
+        raise LowlandError(
+            "loss: its value does not depend on the model's parameters through autograd; expected a differentiable "
+            "loss of the outputs: call it without detach() or no_grad"
+        )
     found = torch.autograd.grad(
         value, list(parameters.values()), create_graph=create_graph, retain_graph=retain_graph, allow_unused=True
     )

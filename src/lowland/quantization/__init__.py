@@ -1,6 +1,8 @@
 """Builds quantized networks, calibrates them and freezes them into integers; trains none."""
 
-from lowland.quantization.freezing import DeploymentCheck, deployment_check, freeze
+from lowland.quantization.deployment import DeploymentCheck, deployment_check
+from lowland.quantization.folding import fold_batch_norm
+from lowland.quantization.freezing import freeze
 from lowland.quantization.integer import DequantizedNetwork, IntegerNetwork
 from lowland.quantization.precision import Precision, QuantizationOptions
 from lowland.quantization.qat import QuantizedNetwork, build_quantized
@@ -16,5 +18,6 @@ __all__ = [
     "build_quantized",
     "calibrate",
     "deployment_check",
+    "fold_batch_norm",
     "freeze",
 ]

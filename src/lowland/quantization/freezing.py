@@ -1,18 +1,55 @@
-"""From the Brevitas twin to the integer network, and the check that nothing changed on the way."""
+"""From the Brevitas twin to the integer network."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import copy
+from collections import OrderedDict
+from math import prod
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from lowland.errors import LowlandError
 from lowland.quantization.codes import code_range, signed_width, smallest_dtype
+from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
+from lowland.quantization.fake_quantize import Grid
+from lowland.quantization.float_island import FloatIsland
 from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.layer_specs import LAYERS, layer_settings
 from lowland.quantization.linear_step import Linear
-from lowland.quantization.qat import BIAS_BITS, Grid, QuantizedNetwork, check_calibrated
-from lowland.quantization.rounding_steps import Quantize, Requantize, fixed_point
+from lowland.quantization.operations import fan_in, geometry, weighted_kind
+from lowland.quantization.pooling_steps import AvgPool2d, MaxPool1d, MaxPool2d, pair
+from lowland.quantization.precision import BIAS_BITS
+from lowland.quantization.qat import QuantizedNetwork, check_calibrated
+from lowland.quantization.reshaping_steps import Flatten, Unflatten
+from lowland.quantization.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
 from lowland.quantization.step import INPUTS, Step
+from lowland.quantization.weighted_step import Weighted
+
+WEIGHTED: dict[str, type[Weighted]] = {step.kind: step for step in (Linear, Conv1d, Conv2d, ConvTranspose2d)}
+PASSING: dict[str, type[Step]] = {step.kind: step for step in (MaxPool1d, MaxPool2d, AvgPool2d, Flatten, Unflatten)}
+
+
+class _Flow(NamedTuple):
+    """What a step hands on.
+
+    Attributes:
+        source: The step's name.
+        scale: Step size of its integers, in a shape that multiplies them.
+        reach: The largest size that its integers can have, whatever bits flip.
+        rounded: Whether they are codes of a quantizer and no accumulators.
+    """
+
+    source: str
+    scale: Tensor
+    reach: int
+    rounded: bool
+
+    @property
+    def bits(self) -> int:
+        """Two's complement width that holds all its integers."""
+        return 1 + self.reach.bit_length()
 
 
 def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
@@ -22,128 +59,95 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
         quantized: Calibrated, trained or not.
 
     Raises:
-        LowlandError: Not calibrated.
+        LowlandError: Not calibrated, a float part that no spec can describe, or integers too wide for 64-bit products.
     """
     check_calibrated(quantized)
     steps: list[Step] = []
-    scale = torch.ones(())
-    reach = 0  # the largest code that the step before can hand on
+    flow = _Flow(INPUTS, torch.ones(()), 0, rounded=True)
     with torch.no_grad():
         for name, layer in quantized.layers.named_children():
-            own, bits = quantized.grid(name), quantized.bits[name]
-            own = own._replace(scale=own.scale.clone())
-            source = (steps[-1].name,) if steps else (INPUTS,)
-            if isinstance(layer, nn.Linear):
-                step = _linear(name, source, layer, own, bits, scale=scale, reach=reach)
-                scale = step.output_scale
-                steps.append(step)
-                continue
-            signed = own.lowest < 0
-            if steps and isinstance(before := steps[-1], Linear):
-                ratio = float(scale.double() / own.scale.double())
-                multiplier, shift = fixed_point(ratio, accumulator_bits=before.accumulator_bits)
-                steps.append(
-                    Requantize(
-                        name, source, bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift
-                    )
-                )
-            else:
-                steps.append(Quantize(name, source, bits=bits, signed=signed, scale=own.scale))
-            scale, reach = own.scale, max(-own.lowest, own.highest)
+            step, flow = _step(quantized, name, layer, flow)
+            _check_width(name, flow.bits, PRODUCT_BITS)
+            steps.append(step)
     return IntegerNetwork(steps)
 
 
-def _linear(
-    name: str, source: tuple[str, ...], layer: nn.Linear, own: Grid, bits: int, *, scale: Tensor, reach: int
-) -> Linear:
-    """The step of a linear layer whose inputs have this scale and no larger codes than ``reach``."""
-    accumulator = own.scale * scale
-    largest = reach * 2 ** (bits - 1) * layer.in_features
+def _check_width(name: str, bits: int, most: int) -> None:
+    """Refuse integers that the arithmetic could not hold."""
+    if bits > most:
+        raise LowlandError(
+            f"integers of layer {name!r} need {bits} bits; expected at most {most}: use fewer weight_bits or "
+            "activation_bits, or smaller pooling windows"
+        )
+
+
+def _step(quantized: QuantizedNetwork, name: str, layer: nn.Module, flow: _Flow) -> tuple[Step, _Flow]:
+    """The step of one layer of a twin, and what it hands on."""
+    source = (flow.source,)
+    step: Step
+    if name not in quantized.bits:
+        step, reach = _passing(name, source, layer, flow)
+        return step, _Flow(name, step.result_scale(flow.scale), reach, flow.rounded)
+    own, bits = quantized.grid(name), quantized.bits[name]
+    own = own._replace(scale=own.scale.clone())
+    if (kind := weighted_kind(layer)) is not None:
+        step, reach = _weighted(kind, name, source, layer, own, bits, flow)
+        return step, _Flow(name, step.result_scale(flow.scale), reach, rounded=False)
+    signed = own.lowest < 0
+    if flow.rounded:
+        step = Quantize(name, source, bits=bits, signed=signed, scale=own.scale)
+    else:
+        _check_width(flow.source, flow.bits, PRODUCT_BITS - bits - 1)  # the multiplier must be finer than the codes
+        ratios = flow.scale.double() / own.scale.double()
+        multiplier, shift = fixed_points(ratios, accumulator_bits=flow.bits)
+        step = Requantize(name, source, bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift)
+    return step, _Flow(name, own.scale, max(-own.lowest, own.highest), rounded=True)
+
+
+def _passing(name: str, source: tuple[str, ...], layer: nn.Module, flow: _Flow) -> tuple[Step, int]:
+    """The step of a layer that does not quantize, and its largest integer."""
+    if isinstance(layer, nn.Sequential):
+        network = nn.Sequential(OrderedDict(copy.deepcopy(layer)._modules))
+        return FloatIsland(name, source, network=network, input_scale=flow.scale.clone()), 0
+    kind = next(kind for kind in PASSING if isinstance(layer, LAYERS[kind][0]))
+    if flow.scale.ndim and kind in ("flatten", "unflatten"):
+        raise LowlandError(
+            f"layer {name!r} reshapes accumulators with one scale per channel; expected ReLU before it, or "
+            "per_channel=False"
+        )
+    settings = layer_settings(layer, kind)
+    window = prod(pair(settings["kernel_size"])) if kind == "avg_pool2d" else 1
+    return PASSING[kind].empty(name, source, **settings), flow.reach * window
+
+
+def _weighted(
+    kind: str, name: str, source: tuple[str, ...], layer: Any, own: Grid, bits: int, flow: _Flow
+) -> tuple[Step, int]:
+    """The step of a layer with weights, and its largest accumulator."""
+    sizes = geometry(layer)
+    accumulator = (own.scale.flatten() if own.scale.ndim else own.scale) * flow.scale
+    reach = flow.reach * 2 ** (bits - 1) * fan_in(kind, sizes)
     bias, bias_bits = None, 0
     if layer.bias is not None:
         codes = _codes(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
         bias_bits = signed_width(codes)
         bias = codes.to(smallest_dtype(bias_bits))
-        largest += 2 ** (bias_bits - 1)
-    return Linear(
+        reach += 2 ** (bias_bits - 1)
+    step = WEIGHTED[kind](
         name,
         source,
+        sizes=sizes,
         weight=_codes(layer.weight, own).to(smallest_dtype(bits)),
         weight_bits=bits,
         weight_scale=own.scale,
         bias=bias,
         bias_bits=bias_bits,
         output_scale=accumulator,
-        accumulator_bits=1 + largest.bit_length(),
+        accumulator_bits=1 + reach.bit_length(),
     )
+    return step, reach
 
 
 def _codes(values: Tensor, own: Grid) -> Tensor:
     """The codes of a tensor on its grid, int64."""
     return (values.detach() / own.scale).round().clamp(own.lowest, own.highest).to(torch.int64)
-
-
-class DeploymentCheck(NamedTuple):
-    """How a frozen network differs from its twin and from its own integer arithmetic.
-
-    Attributes:
-        largest_difference: Largest |output of the twin - output of the frozen network|.
-        decisions_changed: Rows with another arg-max although the twin's two highest outputs differ by more than
-            ``largest_difference``.
-        integer_rows: Share of rows where an activation code in integer arithmetic is not the one of the floats.
-        integer_codes: Largest difference of such codes.
-        integer_decisions: Share of rows that integer arithmetic decides differently, rows with equal highest integer
-            outputs left out (there rounding noise of the floats decides).
-        tied: Share of rows with equal highest integer outputs.
-    """
-
-    largest_difference: float
-    decisions_changed: int
-    integer_rows: float
-    integer_codes: int
-    integer_decisions: float
-    tied: float
-
-
-@torch.no_grad()
-def deployment_check(quantized: QuantizedNetwork, integer: IntegerNetwork, inputs: Tensor) -> DeploymentCheck:
-    """Compares twin (by Brevitas' own forward), frozen network and integer arithmetic row by row.
-
-    Args:
-        quantized: The twin; left as it came.
-        integer: What ``freeze`` made of it.
-        inputs: Rows [rows, features].
-    """
-    training = quantized.training
-    quantized.eval()
-    try:
-        expected = quantized.reference(inputs)
-    finally:
-        quantized.train(training)
-    floats = integer.float_values(inputs)
-    integers = integer.integer_values(inputs)
-    *_, outputs = floats.values()
-    *_, accumulators = integers.values()
-
-    difference = float((outputs - expected).abs().max())
-    first, second = expected.topk(2, dim=-1).values.unbind(-1)
-    clear = first - second > difference
-    changed = (outputs.argmax(-1) != expected.argmax(-1)) & clear
-
-    apart = torch.stack(
-        [
-            ((floats[name] / scale).round().to(torch.int64) - integers[name]).abs().amax(-1)
-            for name, scale in integer.activation_scales.items()
-        ]
-    ).amax(0)
-    highest, next_highest = accumulators.topk(2, dim=-1).values.unbind(-1)
-    tied = highest == next_highest
-    decided = (accumulators.argmax(-1) != outputs.argmax(-1)) & ~tied
-    return DeploymentCheck(
-        difference,
-        int(changed.sum()),
-        float((apart > 0).double().mean()),
-        int(apart.max()),
-        float(decided.double().mean()),
-        float(tied.double().mean()),
-    )

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.quantization.codes import code_range
-from lowland.quantization.linear_step import Linear
 from lowland.quantization.rounding_steps import Quantize
 from lowland.quantization.step import INPUTS, Step
 from lowland.quantization.steps import step_from_spec
+from lowland.quantization.weighted_step import Weighted
 
 
 class IntegerNetwork(nn.Module):
@@ -33,8 +33,8 @@ class IntegerNetwork(nn.Module):
     def _steps(self) -> Iterable[Step]:
         return self.steps.values()  # type: ignore[return-value]  # ModuleDict forgets what it was filled with
 
-    def _linears(self) -> Iterable[Linear]:
-        return (step for step in self._steps() if isinstance(step, Linear))
+    def _weighted(self) -> Iterable[Weighted]:
+        return (step for step in self._steps() if isinstance(step, Weighted))
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -51,14 +51,14 @@ class IntegerNetwork(nn.Module):
         """The stored integers by tensor name, in the smallest integer type of torch."""
         return {
             f"{step.name}.{kind}": codes
-            for step in self._linears()
+            for step in self._weighted()
             for kind in step.code_names
             if (codes := getattr(step, kind)) is not None
         }
 
     @property
     def scales(self) -> dict[str, Tensor]:
-        """Step size of each tensor in ``codes``: its float value is code * scale."""
+        """Step size of each tensor in ``codes``, scalar or one per channel: its float value is code * scale."""
         by_kind = {"weight": "weight_scale", "bias": "output_scale"}
         return {name: getattr(self.steps[step], by_kind[kind]) for name, step, kind in self._names()}
 
@@ -84,9 +84,17 @@ class IntegerNetwork(nn.Module):
 
     @property
     def size(self) -> int:
-        """Bits that store all weights and biases."""
+        """Bits that store all weights and biases in codes; parts left in float are not deployed and do not count."""
         bits = self.bits
         return sum(codes.numel() * bits[name] for name, codes in self.codes.items())
+
+    @property
+    def output_scale(self) -> Tensor:
+        """Step size of what ``forward_integer`` gives, in a shape that multiplies it; 1 behind a float island."""
+        scales = {INPUTS: torch.ones(())}
+        for step in self._steps():
+            scales[step.name] = scale = step.result_scale(scales[step.inputs[0]])
+        return scale
 
     def _names(self) -> Iterable[tuple[str, str, str]]:
         return ((name, *name.rsplit(".", 1)) for name in self.codes)  # type: ignore[misc]  # "step.kind": two parts
@@ -95,10 +103,10 @@ class IntegerNetwork(nn.Module):
         """Outputs by Brevitas' own float operations on code * scale.
 
         Args:
-            inputs: Floats [rows, features].
+            inputs: Floats [rows, ...].
 
         Returns:
-            Floats [rows, outputs].
+            Floats [rows, ...].
         """
         *_, outputs = self.float_values(inputs).values()
         return outputs
@@ -107,7 +115,7 @@ class IntegerNetwork(nn.Module):
         """The floats after every step, by Brevitas' own operations.
 
         Args:
-            inputs: Floats [rows, features].
+            inputs: Floats [rows, ...].
 
         Returns:
             Floats [rows, ...] by step name.
@@ -121,10 +129,11 @@ class IntegerNetwork(nn.Module):
         """The integers after every step, computed in integers only.
 
         Args:
-            inputs: Floats [rows, features]; the first step turns them into codes.
+            inputs: Floats [rows, ...]; the first step turns them into codes.
 
         Returns:
-            int64 tensors [rows, ...] by step name: activation codes, and accumulators after linear steps.
+            int64 tensors [rows, ...] by step name: activation codes, accumulators after steps with weights;
+            floats from a float island on.
         """
         values = {INPUTS: inputs}
         for step in self._steps():
@@ -137,10 +146,10 @@ class IntegerNetwork(nn.Module):
         It may differ from ``forward`` by one activation code where float rounding decides a tie.
 
         Args:
-            inputs: Floats [rows, features]; the first step turns them into codes.
+            inputs: Floats [rows, ...]; the first step turns them into codes.
 
         Returns:
-            int64 [rows, outputs], in units of the last layer's bias scale.
+            int64 [rows, ...], in units of ``output_scale``; floats behind a float island.
         """
         *_, outputs = self.integer_values(inputs).values()
         return outputs
@@ -175,7 +184,7 @@ class IntegerNetwork(nn.Module):
             changed.setdefault(step, {})[kind] = new.to(old[name].dtype)
         return IntegerNetwork(
             [
-                step.with_codes(changed[step.name]) if isinstance(step, Linear) and step.name in changed else step
+                step.with_codes(changed[step.name]) if isinstance(step, Weighted) and step.name in changed else step
                 for step in self._steps()
             ]
         )
@@ -203,7 +212,7 @@ class DequantizedNetwork(nn.Module):
             self._inputs[step.name] = step.inputs
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [rows, outputs] of inputs [rows, features]."""
+        """Outputs [rows, ...] of inputs [rows, ...]."""
         values = {INPUTS: inputs}
         for name, module in self.named_children():
             values[name] = result = module(*(values[key] for key in self._inputs[name]))

@@ -10,6 +10,8 @@ from lowland.errors import LowlandError
 
 FLOAT_BITS = 32
 FEWEST_BITS, MOST_BITS = 2, 16
+BIAS_BITS = 48
+"""Width of bias codes while training, beyond what any bias needs; freezing finds the smallest that holds them."""
 
 
 def check_bits(name: str, bits: int) -> int:

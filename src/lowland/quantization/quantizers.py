@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+from math import prod
+
 import torch
 from brevitas.inject.enum import ScalingImplType
-from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
+from brevitas.nn import QuantConv1d, QuantConv2d, QuantConvTranspose2d, QuantIdentity, QuantLinear, QuantReLU
 from brevitas.quant.base import IntQuant, NarrowIntQuant, PerTensorFloatScaling8bit, UintQuant
 from brevitas.quant.scaled_int import Int32Bias
 from brevitas.quant.solver.act import ActQuantSolver
 from brevitas.quant.solver.weight import WeightQuantSolver
-from torch import nn
+from brevitas.quant_tensor import IntQuantTensor, QuantTensor
+from torch import Tensor, nn
+
+from lowland.quantization.operations import geometry, weighted_kind
+from lowland.quantization.pooling_steps import pair
+from lowland.quantization.precision import BIAS_BITS
 
 _SMALLEST_SCALE = 1e-10
 
@@ -20,6 +28,18 @@ class LearnedWeightScale(NarrowIntQuant, PerTensorFloatScaling8bit, WeightQuantS
     scaling_impl_type = ScalingImplType.PARAMETER
     scaling_min_val = _SMALLEST_SCALE
     scaling_init = torch.tensor(1.0)
+
+
+class LearnedChannelScale(LearnedWeightScale):
+    """Signed narrow-range weights, one learned scale an output channel."""
+
+    scaling_per_output_channel = True
+
+
+class WideBias(Int32Bias):
+    """Biases at the accumulator's scale, in words that large biases do not leave even where that scale is tiny."""
+
+    bit_width = BIAS_BITS
 
 
 class LearnedUnsignedScale(UintQuant, PerTensorFloatScaling8bit, ActQuantSolver):
@@ -38,6 +58,14 @@ class LearnedSignedScale(IntQuant, PerTensorFloatScaling8bit, ActQuantSolver):
     scaling_init = torch.tensor(1.0)
 
 
+WEIGHTED: dict[str, type[nn.Module]] = {
+    "linear": QuantLinear,
+    "conv1d": QuantConv1d,
+    "conv2d": QuantConv2d,
+    "conv_transpose2d": QuantConvTranspose2d,
+}
+
+
 def input_quantizer(bits: int) -> nn.Module:
     """Inputs to signed codes."""
     return QuantIdentity(act_quant=LearnedSignedScale, bit_width=bits, return_quant_tensor=True)
@@ -48,18 +76,66 @@ def quantized_relu(bits: int) -> nn.Module:
     return QuantReLU(act_quant=LearnedUnsignedScale, bit_width=bits, return_quant_tensor=True)
 
 
-def quantized_linear(linear: nn.Linear, bits: int) -> nn.Module:
-    """A linear layer with the weights of a float one; the bias is quantized at the accumulator's scale."""
-    twin = QuantLinear(
-        linear.in_features,
-        linear.out_features,
-        bias=linear.bias is not None,
-        weight_quant=LearnedWeightScale,
+def quantized_layer(layer: nn.Module, bits: int, *, per_channel: bool) -> nn.Module:
+    """A layer with the weights of a float one; the bias is quantized at the accumulator's scale."""
+    kind = weighted_kind(layer)
+    assert kind is not None  # the chain holds no others
+    sizes = {name: tuple(size) if isinstance(size, list) else size for name, size in geometry(layer).items()}
+    twin = WEIGHTED[kind](
+        **sizes,
+        bias=layer.bias is not None,
+        weight_quant=LearnedChannelScale if per_channel else LearnedWeightScale,
         weight_bit_width=bits,
-        bias_quant=Int32Bias,
+        bias_quant=WideBias,
         return_quant_tensor=False,
-        dtype=linear.weight.dtype,
+        dtype=layer.weight.dtype,
     )
     # Not strict: the float layer knows no weight scale, which the twin keeps.
-    twin.load_state_dict(linear.state_dict(), strict=False)
+    twin.load_state_dict(layer.state_dict(), strict=False)
     return twin
+
+
+def passing_layer(layer: nn.Module) -> nn.Module:
+    """The same pooling or change of shape on tensors of Brevitas."""
+    if isinstance(layer, nn.AvgPool2d):
+        return AveragePool(layer.kernel_size, layer.stride, layer.padding)
+    if isinstance(layer, nn.Unflatten):
+        return Unflatten(layer.dim, layer.unflattened_size)
+    return copy.deepcopy(layer)  # the same object may stand in several places
+
+
+class AveragePool(nn.AvgPool2d):
+    """Average pooling that keeps all codes: sums at a scale divided by their number (Brevitas' own truncates them)."""
+
+    @property
+    def area(self) -> int:
+        """Number of values that are averaged."""
+        return prod(pair(self.kernel_size))
+
+    def forward(self, input: Tensor | QuantTensor) -> Tensor | QuantTensor:
+        """Means of values [rows, channels, height, width]."""
+        if not isinstance(input, IntQuantTensor):
+            return super().forward(input)
+        return input.set(
+            value=super().forward(input.value),
+            scale=input.scale / self.area,
+            bit_width=input.bit_width + (self.area - 1).bit_length(),
+        )
+
+
+class Unflatten(nn.Unflatten):
+    """A change of shape that Brevitas' tensors do not know."""
+
+    def forward(self, input: Tensor | QuantTensor) -> Tensor | QuantTensor:
+        """The same values in their new shape."""
+        if isinstance(input, QuantTensor):
+            return input.set(value=super().forward(input.value))
+        return super().forward(input)
+
+
+class FloatPart(nn.Sequential):
+    """Layers that stay float, fed with the values of what comes in."""
+
+    def forward(self, input: Tensor | QuantTensor) -> Tensor:
+        """The layers' floats."""
+        return super().forward(input.value if isinstance(input, QuantTensor) else input)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 from lowland.quantization.codes import code_range
 from lowland.quantization.step import Step
 
-# Products of accumulator and multiplier stay below 2^62, so that rounding cannot leave 64 bits.
-_PRODUCT_BITS = 62
+PRODUCT_BITS = 62
+"""Products of accumulator and multiplier stay below 2^62, so that rounding cannot leave 64 bits."""
+
 _MULTIPLIER_BITS = 31
 
 
@@ -61,6 +63,10 @@ class Quantize(Step):
         """
         return (codes / self.scale).round_().clamp_(self.lowest, self.highest).to(torch.int64)
 
+    def result_scale(self, scale: Tensor) -> Tensor:
+        """The quantizer's own step size, whatever came in."""
+        return self.scale
+
     def dequantized(self) -> nn.Module:
         """A straight-through quantizer."""
         return StraightThrough(self.scale.clone(), self.lowest, self.highest)
@@ -78,8 +84,8 @@ class Requantize(Quantize):
         bits: Width of the codes.
         signed: Whether codes are two's complement or unsigned.
         scale: Step size of the result, scalar.
-        multiplier: Integer scalar, below 2^31.
-        shift: Integer scalar.
+        multiplier: Integers below 2^31: a scalar, or one per channel in a shape that multiplies the accumulators.
+        shift: Integers of the same shape.
     """
 
     kind = "requantize"
@@ -101,10 +107,17 @@ class Requantize(Quantize):
         self.register_buffer("multiplier", multiplier)
         self.register_buffer("shift", shift)
 
+    def settings(self) -> dict[str, Any]:
+        """Width and signedness; the shape of the multiplier where it is no scalar."""
+        shape = {"multiplier_shape": list(self.multiplier.shape)} if self.multiplier.ndim else {}
+        return {**super().settings(), **shape}
+
     @classmethod
-    def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Requantize:
+    def empty(
+        cls, name: str, inputs: tuple[str, ...], *, multiplier_shape: Sequence[int] = (), **settings: Any
+    ) -> Requantize:
         """A quantizer without its scales."""
-        zero = torch.zeros((), dtype=torch.int64)
+        zero = torch.zeros(tuple(multiplier_shape), dtype=torch.int64)
         return cls(name, inputs, scale=torch.zeros(()), multiplier=zero, shift=zero.clone(), **settings)
 
     def integer(self, codes: Tensor) -> Tensor:
@@ -127,11 +140,23 @@ def fixed_point(ratio: float, *, accumulator_bits: int) -> tuple[Tensor, Tensor]
     Returns:
         Multiplier (at most 31 bits) and shift, int64 scalars.
     """
-    width = min(_MULTIPLIER_BITS, _PRODUCT_BITS - accumulator_bits)
+    width = min(_MULTIPLIER_BITS, PRODUCT_BITS - accumulator_bits)
     exponent = torch.frexp(torch.tensor(ratio, dtype=torch.float64)).exponent.item()
     # A shift of at least one keeps "half" an integer; it costs no accuracy that such large ratios could use.
-    shift = min(max(width - int(exponent), 1), _PRODUCT_BITS)
+    shift = min(max(width - int(exponent), 1), PRODUCT_BITS)
     return torch.tensor(round(ratio * 2**shift)), torch.tensor(shift)
+
+
+def fixed_points(ratios: Tensor, *, accumulator_bits: int) -> tuple[Tensor, Tensor]:
+    """``fixed_point`` of every ratio: multipliers and shifts in the ratios' shape.
+
+    Args:
+        ratios: Input scales / output scale, above 0, any shape.
+        accumulator_bits: Width that holds every accumulator the multipliers will meet.
+    """
+    pairs = [fixed_point(float(ratio), accumulator_bits=accumulator_bits) for ratio in ratios.flatten()]
+    multipliers, shifts = zip(*pairs, strict=True)
+    return torch.stack(multipliers).reshape(ratios.shape), torch.stack(shifts).reshape(ratios.shape)
 
 
 ZERO_MARGIN = 1e-5  # in steps of the output; float noise of a layer's sum is a hundred times smaller

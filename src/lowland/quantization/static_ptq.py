@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.quantization.qat import INPUT, Grid, QuantizedNetwork, on_grid
+from lowland.quantization.fake_quantize import Grid, on_grid
+from lowland.quantization.operations import geometry, operation, patches, weight_matrices, weighted_kind
+from lowland.quantization.qat import INPUT, QuantizedNetwork
 
 _BINS = 2048
 _OFF_GRID = 2**0.5 / 1.4143  # irrational and just below 1
 _CANDIDATES = 200
+_PATCH_ELEMENTS = 2**24  # convolutions are fitted to as many rows as fill 64 MiB with what their outputs sum
 
 
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
@@ -23,7 +28,7 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
 
     Args:
         quantized: From ``build_quantized``; changed in place.
-        inputs: Training rows [rows, features], finite.
+        inputs: Training rows [rows, ...], finite.
 
     Returns:
         The twin itself.
@@ -37,15 +42,24 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
         raise LowlandError("calibration inputs hold NaN or infinite values; expected finite rows: clean the data first")
     with torch.no_grad():
         exact, values, scale = inputs, inputs, inputs.new_ones(())
+        layer: Any
         for name, layer in quantized.layers.named_children():
-            shape = quantized.grid(name)
-            if isinstance(layer, nn.Linear):
-                best = best_weight_threshold(layer.weight, shape, values, exact)
-                exact = functional.linear(exact, layer.weight, layer.bias)
-            else:
-                best = best_threshold(values, shape)
+            if (kind := weighted_kind(layer)) is not None:
+                threshold, shape = quantized.threshold(name), quantized.grid(name)
+                sizes = geometry(layer)
+                matrices = weight_matrices(kind, sizes, layer.weight)
+                rows = max(1, _PATCH_ELEMENTS // patches(kind, sizes, values[:1]).numel())
+                pieces = [patches(kind, sizes, tensor[:rows]) for tensor in (values, exact)]
+                if threshold.ndim:
+                    threshold.copy_(best_channel_thresholds(matrices, shape, *pieces).reshape(threshold.shape))
+                else:
+                    threshold.fill_(best_weight_threshold(matrices, shape, *pieces))
+                exact = operation(kind, sizes)(exact, layer.weight, layer.bias)
+            elif name in quantized.bits:
+                quantized.threshold(name).fill_(best_threshold(values, quantized.grid(name)))
                 exact = exact if name == INPUT else functional.relu(exact)
-            quantized.threshold(name).fill_(best)
+            else:
+                exact = layer(exact)
             values, scale = quantized.compute(name, values, scale)
         quantized.calibrated.fill_(True)
     return quantized
@@ -82,22 +96,35 @@ def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Te
     second moments A = mean x' x'^T and B = mean x' x^T.
 
     Args:
-        weight: W, [outputs, inputs].
+        weight: W, [..., outputs, inputs].
         shape: Lowest and highest code; the scale is what is looked for.
-        values: x', what the quantized network feeds the layer, [rows, inputs].
-        exact: x, what the float network feeds it, [rows, inputs].
+        values: x', what the quantized network feeds the layer, [..., rows, inputs].
+        exact: x, what the float network feeds it, [..., rows, inputs].
 
     Returns:
         Scale times the number of codes on a side, above 0.
     """
-    largest = float(weight.abs().max())
+    largest = weight.abs().amax()
     if largest == 0:
         return 1.0
-    candidates = _candidates(largest, weight.device)
-    rounded = on_grid(weight, Grid(candidates[:, None, None] / _unit(shape), shape.lowest, shape.highest))
-    quantized_moments, cross_moments = values.T @ values, values.T @ exact
-    errors = (rounded @ quantized_moments * rounded - 2 * (rounded @ cross_moments) * weight).sum((1, 2))
-    return float(candidates[errors.argmin()])
+    candidates = _candidates(float(largest), weight.device)
+    errors = _output_errors(weight, shape, values, exact, candidates.reshape(-1, *[1] * (weight.ndim - 1)))
+    return float(candidates[errors.flatten(1).sum(1).argmin()])
+
+
+def best_channel_thresholds(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor) -> Tensor:
+    """``best_weight_threshold`` of every output by itself, [..., outputs]."""
+    largest = weight.abs().amax(-1)
+    candidates = _candidates(1.0, weight.device).reshape(-1, *[1] * largest.ndim) * largest.where(largest > 0, 1.0)
+    errors = _output_errors(weight, shape, values, exact, candidates)
+    return candidates.gather(0, errors.argmin(0, keepdim=True))[0]
+
+
+def _output_errors(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor, candidates: Tensor) -> Tensor:
+    """Squared errors of each output [candidates, ..., outputs], up to a constant, with candidates of such a shape."""
+    rounded = on_grid(weight, Grid(candidates[..., None] / _unit(shape), shape.lowest, shape.highest))
+    quantized_moments, cross_moments = values.mT @ values, values.mT @ exact
+    return (rounded @ quantized_moments * rounded - 2 * (rounded @ cross_moments) * weight).sum(-1)
 
 
 def _candidates(largest: float, device: torch.device) -> Tensor:

@@ -47,6 +47,14 @@ class Step(nn.Module, ABC):
     def integer(self, codes: Tensor) -> Tensor:
         """The result in integers (int64) from integers."""
 
+    def result_scale(self, scale: Tensor) -> Tensor:
+        """Step size of the resulting integers, given that of the integers that come in.
+
+        Args:
+            scale: In a shape that multiplies the integers.
+        """
+        return scale
+
     @abstractmethod
     def dequantized(self) -> nn.Module:
         """The same function as a module with float parameters, differentiable straight through the roundings."""

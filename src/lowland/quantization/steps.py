@@ -6,11 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowland.errors import LowlandError
+from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
+from lowland.quantization.float_island import FloatIsland
 from lowland.quantization.linear_step import Linear
+from lowland.quantization.pooling_steps import AvgPool2d, MaxPool1d, MaxPool2d
+from lowland.quantization.reshaping_steps import Flatten, Unflatten
 from lowland.quantization.rounding_steps import Quantize, Requantize
 from lowland.quantization.step import Step
 
-STEPS: dict[str, type[Step]] = {step.kind: step for step in (Quantize, Requantize, Linear)}
+STEPS: dict[str, type[Step]] = {
+    step.kind: step
+    for step in (
+        Quantize,
+        Requantize,
+        Linear,
+        Conv1d,
+        Conv2d,
+        ConvTranspose2d,
+        MaxPool1d,
+        MaxPool2d,
+        AvgPool2d,
+        Flatten,
+        Unflatten,
+        FloatIsland,
+    )
+}
 
 
 def step_from_spec(spec: Mapping[str, Any]) -> Step:

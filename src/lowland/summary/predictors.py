@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lowland.measurements import MEASURES
+from lowland.measurements import MEASURES, SELECTED
 from lowland.summary.criteria import ACCURACY, CELL, Criterion, cells, criterion_values
 
 BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", "clean_accuracy", "clean_loss")
@@ -40,7 +40,7 @@ def predictors(measurements: pd.DataFrame) -> pd.DataFrame:
     ]
     variants = rows[["measure", "condition", "level"]].drop_duplicates()["measure"].value_counts()
     names = [
-        m if variants[m] == 1 else f"{m} ({c} {level:g})"
+        m if variants[m] == 1 else f"{m} ({f'{c} {level:g}'.strip()})"
         for m, c, level in zip(rows.measure, rows.condition, rows.level, strict=True)
     ]
     rows = rows.assign(predictor=names)
@@ -64,6 +64,8 @@ def _single(measurements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     design = rows[["task", "precision", "predictor"]].drop_duplicates()
     full = cells(measurements).merge(design, on=["task", "precision"])
     frame = full.merge(rows[[*CELL, "predictor", "value", "status"]], how="left", on=[*CELL, "predictor"])
+    selected = frame.predictor.map(lambda name: name.partition(" (")[0] in SELECTED).astype(bool)
+    frame = frame[frame.status.notna() | ~selected]  # nobody asked for it there
     return frame.assign(status=frame.status.fillna("failed"))
 
 

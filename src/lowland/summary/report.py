@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 from lowland.measurements import MEASURES
 from lowland.summary.criteria import ACCURACY, SIZE, condition_label, display
 from lowland.summary.figures import (
+    PICTURES,
     accuracy_curves,
     correlation_heatmap,
     learning_figure,
@@ -55,6 +56,7 @@ def render_report(
     pareto: pd.DataFrame,
     recommendation: Mapping[str, Any],
     learning_curves: pd.DataFrame | None = None,
+    pictures: Mapping[str, pd.DataFrame] | None = None,
     task_descriptions: Mapping[str, str] | None = None,
     commands: Sequence[str] = ("make run",),
 ) -> str:
@@ -70,6 +72,7 @@ def render_report(
         pareto: From ``pareto``.
         recommendation: From ``recommend``.
         learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; without it there is no such figure.
+        pictures: A key of ``figures.PICTURES`` -> its table for all tasks; without it there are no such figures.
         task_descriptions: A sentence per task on its data and network.
         commands: What to type to get this page again.
 
@@ -88,6 +91,7 @@ def render_report(
             pareto=pareto[pareto.task == task],
             answer=recommendation["tasks"][task],
             curves=None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task"),
+            pictures={k: p[p.task == task] for k, p in (pictures or {}).items() if len(p)},
             description=(task_descriptions or {}).get(str(task), ""),
         )
         for task, rows in measurements.groupby("task", sort=False)
@@ -141,6 +145,7 @@ def _task(
     pareto: pd.DataFrame,
     answer: Mapping[str, Any],
     curves: pd.DataFrame | None,
+    pictures: Mapping[str, pd.DataFrame],
     description: str,
 ) -> dict[str, Any]:
     """Everything the template needs about one task."""
@@ -199,6 +204,11 @@ def _task(
             }
             for condition in dict.fromkeys(predictions.condition)
         ],
+        "pictures": {
+            name: page.add(f"{name}-{task}", PICTURES[name](table, style=style))
+            for name, table in pictures.items()
+            if len(table)
+        },
         "learning": page.add(f"learning-{task}", learning_figure(curves, style=style))
         if curves is not None and len(curves)
         else "",

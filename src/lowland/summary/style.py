@@ -57,6 +57,7 @@ DIVERGING = [
     [0.85, "#7fbb8d"],
     [1.0, "#17683a"],
 ]
+SEQUENTIAL = [[0.0, "#0b3c74"], [0.33, "#5bb8ec"], [0.66, "#f5d58a"], [1.0, "#b3261e"]]
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,8 @@ def figure(
         "hovermode": "closest",
         "showlegend": "legend" in layout,
         "dragmode": False,
-        "xaxis": _axis({"showgrid": False, **(x or {})}),
-        "yaxis": _axis(y or {}),
+        "xaxis": axis({"showgrid": False, **(x or {})}),
+        "yaxis": axis(y or {}),
     }
     return go.Figure(data=[dict(trace) for trace in traces], layout=house | layout)
 
@@ -196,7 +197,8 @@ def spread(positions: list[float], *, gap: float) -> list[float]:
     return placed
 
 
-def _axis(own: Mapping[str, Any]) -> dict[str, Any]:
+def axis(own: Mapping[str, Any]) -> dict[str, Any]:
+    """An axis in the house style with what it has of its own; ``title`` as plain text."""
     house = {
         "showgrid": True,
         "gridcolor": RULE,

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, islice
+from typing import Any
 
 import pandas as pd
-import torch
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
 from lowland.grid import CellGroup
-from lowland.landscape import LandscapeOptions, linear_cka, measure_landscape
+from lowland.landscape import (
+    LandscapeDetailOptions,
+    LandscapeOptions,
+    ModeConnectivity,
+    compare_networks,
+    loss_surface,
+    measure_landscape,
+    mode_connectivity,
+    plane,
+    spectral_density,
+)
 from lowland.measurements import Cell, Measurement, stack, table, unavailable
+from lowland.randomness import generator
 from lowland.tasks import Splits, TaskOptions, build_task
 
 
@@ -33,12 +44,83 @@ def measure_cell(
 
 
 def compare_seeds(group: CellGroup, data: StoredTensors, *models: StoredModel) -> pd.DataFrame:
-    """CKA of the outputs of every pair of seeds, on the landscape rows."""
+    """How alike the outputs and layers of every pair of seeds are, on the landscape rows."""
     inputs = Splits.from_tensors(data.tensors).landscape.inputs
-    with torch.no_grad():
-        outputs = [model.network(inputs) if model.status == "ok" else None for model in models]
-    tables = []
-    for (first, a), (second, b) in combinations(zip(group.cells, outputs, strict=True), 2):
-        similarity = Estimate.missing("non_finite") if a is None or b is None else linear_cka(a, b)
-        tables.append(table(first, [Measurement("landscape", "cka", similarity, reference=second.id)]))
-    return stack(tables)
+    networks = [model.network if model.status == "ok" else None for model in models]
+    return stack(
+        table(first, compare_networks(a, b, inputs, reference=second.id))
+        for (first, a), (second, b) in combinations(zip(group.cells, networks, strict=True), 2)
+    )
+
+
+def picture_cell(
+    cell: Cell, task: TaskOptions, options: LandscapeDetailOptions, data: StoredTensors, model: StoredModel
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Rows of the long table, spectral density and loss surfaces of one cell, on the landscape rows."""
+    if model.status != "ok":
+        missing = Measurement("landscape", "negative_spectral_mass", Estimate.missing(model.status))
+        return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
+    splits, problem = Splits.from_tensors(data.tensors), build_task(task)
+    batches = [splits.landscape]
+    density = spectral_density(
+        model.network,
+        problem.loss,
+        batches,
+        num_runs=options.density_runs,
+        num_steps=options.density_steps,
+        generator=generator(cell.task, "spectral_density"),
+    )
+    rows = None if options.surface_rows == "all" else options.surface_rows
+    surfaces = {
+        name: loss_surface(
+            model.network,
+            problem.loss,
+            batches,
+            directions=plane(name, model.network, problem.loss, batches, generator=generator(cell.task, "plane", name)),
+            span=options.surface_span,
+            num_points=options.surface_points,
+            rows_per_point=rows,
+            generator=generator(cell.task, "loss_surface"),
+        )
+        for name in options.surface_directions
+    }
+    planes = [_of(cell, directions=name, **surface.columns()) for name, surface in surfaces.items()]
+    curve = _of(cell, eigenvalue=density.grid, density=density.density, standard_error=density.standard_error)
+    return table(cell, density.rows()), curve, pd.concat(planes) if planes else pd.DataFrame()
+
+
+def connect_seeds(
+    group: CellGroup, task: TaskOptions, options: LandscapeDetailOptions, data: StoredTensors, *models: StoredModel
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the long table and loss curves of the paths between the chosen pairs of seeds."""
+    splits, problem = Splits.from_tensors(data.tensors), build_task(task)
+    count = None if options.pairs == "all" else options.pairs
+    rows, curves = [], []
+    for (first, a), (second, b) in islice(combinations(zip(group.cells, models, strict=True), 2), count):
+        found = (
+            mode_connectivity(
+                a.network,
+                b.network,
+                problem.loss,
+                [splits.train],
+                [splits.landscape],
+                num_epochs=options.connectivity_epochs,
+                learning_rate=options.connectivity_learning_rate,
+                batch_size=options.connectivity_batch_size,
+                num_points=options.connectivity_points,
+                generator=generator(first.task, "mode_connectivity"),
+            )
+            if a.status == b.status == "ok"
+            else ModeConnectivity.missing("non_finite")
+        )
+        rows.append(table(first, found.rows(reference=second.id)))
+        curves.append(_of(first, reference=second.id, **found.columns()))
+    return stack(rows), pd.concat(curves)
+
+
+def _of(cell: Cell, **columns: Any) -> pd.DataFrame:
+    """A table whose every row says which cell it is about."""
+    frame = pd.DataFrame(columns)
+    for position, (name, value) in enumerate(cell.model_dump().items()):
+        frame.insert(position, name, value)
+    return frame

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.grid import CellGroup
-from lowland.measurements import Family, checked, complete, stack
+from lowland.grid import Everything
+from lowland.measurements import Expected, Family, checked, complete, stack
 from lowland.summary import (
     Requirements,
     Style,
@@ -33,24 +33,26 @@ def gather(*tables: pd.DataFrame | None) -> pd.DataFrame:
     return stack(tables)
 
 
-def gather_curves(*curves: pd.DataFrame | None) -> pd.DataFrame:
-    """Learning curves on top of each other."""
-    present = [frame for frame in curves if frame is not None and len(frame)]
+def gather_frames(*frames: pd.DataFrame | None) -> pd.DataFrame:
+    """Learning curves or pictures on top of each other."""
+    present = [frame for frame in frames if frame is not None and len(frame)]
     return pd.concat(present, ignore_index=True) if present else pd.DataFrame()
 
 
 def close_study(
-    everything: CellGroup, shifted_sets: dict[str, list[str]], *tables: pd.DataFrame | None
+    everything: Everything, shifted_sets: dict[str, list[str]], *tables: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The long table, with a ``failed`` row for whatever left no result."""
-    expected = [(cell, family) for cell in everything.cells for family in EXPECTED]
-    expected += [(cell, "corruption") for cell in everything.cells if shifted_sets[cell.task]]
-    pairs = [
-        (a, b)
+    expected = [Expected(cell, family) for cell in everything.cells for family in EXPECTED]
+    expected += [Expected(cell, "corruption") for cell in everything.cells if shifted_sets[cell.task]]
+    expected += [Expected(cell, "landscape", "negative_spectral_mass") for cell in everything.detailed]
+    expected += [Expected(a, "landscape", "mode_connectivity", b.id) for a, b in everything.connected]
+    expected += [
+        Expected(a, "landscape", "cka", b.id)
         for a, b in combinations(everything.cells, 2)
         if (a.task, a.recipe, a.precision) == (b.task, b.recipe, b.precision)
     ]
-    return checked(complete(stack(tables), expected, pairs))
+    return checked(complete(stack(tables), expected))
 
 
 def correlate(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -99,9 +101,14 @@ def report(
     fits: pd.DataFrame,
     front: pd.DataFrame,
     recommendation: dict[str, Any],
-    *curves: pd.DataFrame | None,
+    **frames: pd.DataFrame | None,
 ) -> str:
-    """The page."""
+    """The page; ``frames`` are what recipes left besides rows, named ``<kind>_<number of the task>``."""
+    kinds = dict.fromkeys(name.rpartition("_")[0] for name in frames)
+    gathered = {
+        kind: gather_frames(*(frame for name, frame in frames.items() if name.rpartition("_")[0] == kind))
+        for kind in kinds
+    }
     return render_report(
         measurements,
         correlations=correlation_table,
@@ -109,7 +116,8 @@ def report(
         prediction_fits=fits,
         pareto=front,
         recommendation=recommendation,
-        learning_curves=gather_curves(*curves),
+        learning_curves=gathered.pop("learning"),
+        pictures={kind.removesuffix("_pictures"): frame for kind, frame in gathered.items()},
         task_descriptions=descriptions,
         commands=commands,
     )

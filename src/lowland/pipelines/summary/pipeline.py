@@ -15,14 +15,23 @@ from lowland.pipelines.summary import nodes
 STAGES = ("quantization", "landscape", "perturbation")
 GATHER = ["summary", "gather"]  # a gather reads what there is: runners start it even after a failure
 SUMMARY = ["summary"]
+# Gathered frame -> what it is gathered from.
+FRAMES = {
+    "learning": "curves",
+    "spectral_density_pictures": "spectral_density",
+    "loss_surface_pictures": "loss_surface",
+    "mode_connectivity_pictures": "mode_connectivity",
+}
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Gathers runs, pairs of seeds, configurations and tasks; then correlations, front, recommendation and report."""
     study = grid.current()
     parts = []
+    detailed = {cell.id for cell in study.detailed_cells}
     for run in study.runs:
         tables = [f"{run.id}.{p}.{stage}_rows" for p, stage in product(study.precisions, STAGES)]
+        tables += [f"{run.id}.{p}.landscape_detail_rows" for p in study.precisions if f"{run.id}.{p}" in detailed]
         parts.append(_gather(nodes.gather, "table", run.id, tables))
     for task, recipe in study.configurations:
         here, children = f"{task}.{recipe}", [*study.seeds]
@@ -30,19 +39,31 @@ def create_pipeline(**_: object) -> Pipeline:
             children.append(PAIRS)
             pairs = f"{here}.{PAIRS}"
             tables = [f"{pairs}.{precision}.landscape_rows" for precision in study.precisions]
+            if study.detailed_pairs:
+                tables += [f"{pairs}.{precision}.landscape_detail_rows" for precision in study.detailed_precisions]
             parts.append(_gather(nodes.gather, "table", pairs, tables))
         parts.append(_gather(nodes.gather, "table", here, [f"{here}.{child}.table" for child in children]))
-        parts.append(_gather(nodes.gather_curves, "learning", here, _curves(study, task, recipe)))
+        for name, curves in _frames(study, task, recipe).items():
+            parts.append(_gather(nodes.gather_frames, name, here, curves))
     for task in study.tasks:
-        for func, name in ((nodes.gather, "table"), (nodes.gather_curves, "learning")):
+        for func, name in ((nodes.gather, "table"), *((nodes.gather_frames, name) for name in FRAMES)):
             parts.append(_gather(func, name, task, [f"{task}.{recipe}.{name}" for recipe in study.recipes]))
     return grid.joined([*parts, _analysis(study.tasks)])
 
 
-def _curves(study: grid.Grid, task: str, recipe: str) -> list[str]:
+def _frames(study: grid.Grid, task: str, recipe: str) -> dict[str, list[str]]:
+    """What a recipe's runs left besides rows of the long table, by the name of the gathered frame."""
     runs = [f"{task}.{recipe}.{seed}" for seed in study.seeds]
     tuned = [name for name, precision in study.study.precisions.items() if precision.method == "qat"]
-    return [f"{run}.curves" for run in runs] + [f"{run}.{name}.curves" for run, name in product(runs, tuned)]
+    cells = [cell.id for cell in study.detailed_cells if (cell.task, cell.recipe) == (task, recipe)]
+    pairs = [f"{task}.{recipe}.{PAIRS}.{name}" for name in study.detailed_precisions if study.detailed_pairs]
+    sources = {
+        "learning": [*runs, *(f"{run}.{name}" for run, name in product(runs, tuned))],
+        "spectral_density_pictures": cells,
+        "loss_surface_pictures": cells,
+        "mode_connectivity_pictures": pairs,
+    }
+    return {name: [f"{source}.{FRAMES[name]}" for source in found] for name, found in sources.items()}
 
 
 def _gather(func: Callable[..., pd.DataFrame], name: str, namespace: str, tables: list[str]) -> Pipeline:
@@ -53,8 +74,17 @@ def _gather(func: Callable[..., pd.DataFrame], name: str, namespace: str, tables
 
 def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     tables = {f"table_{number}": f"{task}.table" for number, task in enumerate(tasks)}
-    learning = {f"learning_{number}": f"{task}.learning" for number, task in enumerate(tasks)}
-    analysed = ["measurements", "correlations", "prediction_points", "prediction_fits", "pareto", "recommendation"]
+    frames = {f"{name}_{number}": f"{task}.{name}" for name in FRAMES for number, task in enumerate(tasks)}
+    told = {  # what the report is told -> where that lies
+        "descriptions": "params:descriptions",
+        "commands": "params:commands",
+        "measurements": "measurements",
+        "correlation_table": "correlations",
+        "points": "prediction_points",
+        "fits": "prediction_fits",
+        "front": "pareto",
+        "recommendation": "recommendation",
+    }
     template = Pipeline(
         [
             Node(
@@ -85,7 +115,7 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
             ),
             Node(
                 nodes.report,
-                ["params:descriptions", "params:commands", *analysed, *learning],
+                told | {name: name for name in frames},
                 "report",
                 name="report",
                 tags=SUMMARY,
@@ -93,4 +123,4 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
         ]
     )
     parameters = {name: name for name in ("everything", "descriptions", "shifted_sets", "commands", "requirements")}
-    return grid.place(template, "summary", parameters=parameters, inputs=tables | learning)
+    return grid.place(template, "summary", parameters=parameters, inputs=tables | frames)

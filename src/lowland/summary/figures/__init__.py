@@ -4,9 +4,11 @@ from lowland.summary.figures.correlation_map import correlation_heatmap
 from lowland.summary.figures.curves import accuracy_curves, shift_curves
 from lowland.summary.figures.front import pareto_figure
 from lowland.summary.figures.learning import learning_figure
+from lowland.summary.figures.pictures import PICTURES
 from lowland.summary.figures.prediction import prediction_figure, predictor_comparison, ratio_heatmap
 
 __all__ = [
+    "PICTURES",
     "accuracy_curves",
     "correlation_heatmap",
     "learning_figure",

@@ -1,0 +1,95 @@
+"""How much the loss rises on average when every weight is off by a random share of itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate
+from lowland.landscape.subject import (
+    Batch,
+    Batches,
+    Dequantizable,
+    Loss,
+    checked_batches,
+    differentiable,
+    gradients,
+    trainable,
+)
+from lowland.randomness import generator as keyed_generator
+
+
+def expected_sharpness(
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    *,
+    relative_size: float,
+    num_draws: int = 50,
+    generator: torch.Generator | None = None,
+) -> Estimate:
+    r"""Mean rise of the loss under Gaussian noise on the weights, each in proportion to its own size.
+
+    :math:`E_\varepsilon L(\theta + \sigma |\theta| \odot \varepsilon) - L(\theta)` with independent standard normal
+    :math:`\varepsilon_i` and the relative size :math:`\sigma`. Noise in proportion to each weight, unlike noise of one
+    size per layer, follows every rescaling of neurons by :math:`\alpha` and :math:`1 / \alpha`, so that networks that
+    compute the same get the same number. For small :math:`\sigma` it is :math:`\tfrac12 \sigma^2 \sum_i H_{ii}
+    \theta_i^2`, half :math:`\sigma^2` times ``scaled_trace``. Draws come in pairs :math:`\pm \varepsilon`, whose first
+    orders cancel.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets).
+        relative_size: Standard deviation of the noise, as a share of each weight; above 0.
+        num_draws: Pairs of draws, at least 2.
+        generator: CPU generator of the draws; a fixed one without it.
+
+    Returns:
+        In the loss's unit, with standard error over the pairs; status ``non_finite`` where a loss is.
+
+    Raises:
+        LowlandError: Sizes or numbers out of range, training mode, unusable batches or parameters without gradient.
+
+    Source:
+        Neyshabur et al., "Exploring generalization in deep learning", NeurIPS 2017; in proportion to the weights:
+        Andriushchenko et al., "A modern look at the relationship between sharpness and generalization", ICML 2023,
+        equation 2 (average case, c = |w|).
+    """
+    if not (relative_size > 0 and math.isfinite(relative_size)):
+        raise LowlandError(f"relative_size: got {relative_size}; expected a finite share of each weight above 0")
+    if num_draws < 2:
+        raise LowlandError(f"num_draws: got {num_draws}; expected at least 2, or no standard error can be given")
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    few, few_targets = pairs[0][0][:1], pairs[0][1][:1]
+    gradients(loss(module(few), few_targets), trainable(module))  # refuses parameters that do not take part
+    weights = {name: p.detach() for name, p in trainable(module).items()}
+    draws = generator or keyed_generator("expected_sharpness")
+    centre = mean_loss_at(module, weights, loss, pairs)
+    rises = torch.empty(num_draws, dtype=torch.float64)
+    for index in range(num_draws):
+        steps = {
+            name: torch.randn(w.shape, generator=draws).to(w) * w.abs() * relative_size for name, w in weights.items()
+        }
+        ends = (
+            mean_loss_at(module, {name: w + sign * steps[name] for name, w in weights.items()}, loss, pairs)
+            for sign in (1, -1)
+        )
+        rises[index] = sum(ends) / 2 - centre
+    return Estimate.from_samples(rises)
+
+
+def mean_loss_at(module: nn.Module, weights: Mapping[str, Tensor], loss: Loss, pairs: tuple[Batch, ...]) -> float:
+    """Mean loss over all rows with other values of the parameters; the module is left as it is."""
+    total = sum(len(inputs) for inputs, _ in pairs)
+    with torch.no_grad():
+        return math.fsum(
+            float(loss(functional_call(module, dict(weights), (inputs,)), targets)) * (len(inputs) / total)
+            for inputs, targets in pairs
+        )

@@ -1,0 +1,283 @@
+"""Losses along a line and over a plane through a model's parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.estimate import Status
+from lowland.landscape.directions import Direction, checked_direction
+from lowland.landscape.points import PointLosses
+from lowland.landscape.row_sampling import CalibratedRows
+from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
+from lowland.randomness import generator as keyed_generator
+
+ANCHORS = 5  # points along each axis where all rows are computed, if rows are sampled elsewhere
+ROWS_PER_ANCHOR = 20  # fewer sampled rows to each anchor, and its coefficient would cost more than it explains
+STARTING_ROWS = 512  # with a wanted error: ROWS_PER_ANCHOR for each of ANCHORS squared
+
+
+@dataclass(frozen=True)
+class LossLine:
+    """Losses along a direction.
+
+    Attributes:
+        x: [nx] coordinates; 0 is the model.
+        losses: [nx] float64 mean losses.
+        standard_errors: [nx] of the losses against the means over all given rows: 0 where all were computed.
+        num_rows: [nx] rows computed at each point.
+        status: ``non_finite`` where a loss is not finite, else ``ok``.
+    """
+
+    x: Tensor
+    losses: Tensor
+    standard_errors: Tensor
+    num_rows: Tensor
+    status: Status
+
+
+@dataclass(frozen=True)
+class LossSurface:
+    """Losses over the plane of two directions.
+
+    Attributes:
+        x: [nx] coordinates along the first direction; 0 is the model.
+        y: [ny] coordinates along the second.
+        losses: [nx, ny] float64 mean losses.
+        standard_errors: [nx, ny] of the losses against the means over all given rows: 0 where all were computed.
+        num_rows: [nx, ny] rows computed at each point.
+        status: ``non_finite`` where a loss is not finite, else ``ok``.
+    """
+
+    x: Tensor
+    y: Tensor
+    losses: Tensor
+    standard_errors: Tensor
+    num_rows: Tensor
+    status: Status
+
+    def columns(self) -> dict[str, list[float]]:
+        """The points as columns of a table, y fastest."""
+        places = torch.cartesian_prod(self.x, self.y).view(-1, 2)
+        return {
+            "x": places[:, 0].tolist(),
+            "y": places[:, 1].tolist(),
+            "loss": self.losses.flatten().tolist(),
+            "standard_error": self.standard_errors.flatten().tolist(),
+        }
+
+
+def loss_line(
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    *,
+    direction: Direction,
+    span: float = 1.0,
+    num_points: int = 41,
+    coordinates: Tensor | None = None,
+    rows_per_point: int | None = None,
+    relative_error: float | None = None,
+    generator: torch.Generator | None = None,
+) -> LossLine:
+    r"""Mean loss at :math:`\theta + x d`.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets); their sizes do not matter.
+        direction: Changes by parameter name, e.g. from ``filter_normalised_directions``.
+        span: Half the length of the line, in units of the direction, above 0.
+        num_points: Points from -span to span, at least 1; an odd number has the model in the middle.
+        coordinates: [nx] x, instead of ``span`` and ``num_points``.
+        rows_per_point: As in ``loss_surface``.
+        relative_error: As in ``loss_surface``.
+        generator: As in ``loss_surface``.
+
+    Returns:
+        The line.
+
+    Raises:
+        LowlandError: As ``loss_surface``.
+
+    Source:
+        Goodfellow et al., "Qualitatively characterizing neural network optimization problems", ICLR 2015.
+    """
+    (x,) = _checked_coordinates([coordinates], span, num_points)
+    points = _points(model, loss, batches, {"direction": direction})
+    found = _grid_losses(points, [x], rows_per_point, relative_error, generator)
+    return LossLine(x, *found)
+
+
+def loss_surface(
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    *,
+    directions: Sequence[Direction],
+    span: float = 1.0,
+    num_points: int = 41,
+    coordinates: tuple[Tensor, Tensor] | None = None,
+    rows_per_point: int | None = None,
+    relative_error: float | None = None,
+    generator: torch.Generator | None = None,
+) -> LossSurface:
+    r"""Mean loss at :math:`\theta + x d_1 + y d_2`.
+
+    Without ``rows_per_point`` and ``relative_error`` every point is computed on all rows, without error. With either,
+    rows are drawn without replacement, the same ones for all points, and all rows are computed at up to 5 × 5 anchors
+    of the grid only; the rows' losses at the anchors tell what the drawn rows miss (``CalibratedRows``), which is most
+    of it. The standard errors are against the mean over the given rows. With ``relative_error``, points that miss it
+    get twice as many rows, until they meet it or have all rows.
+
+    What is moved in a deployed network are its dequantized weights and biases (not rounded again), with its activation
+    quantizers; in a quantization-aware module its floating parameters, which its forward rounds at every point.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
+        loss: ``loss(outputs, targets)``, mean over independent rows.
+        batches: Sequence of (inputs, targets); their sizes do not matter.
+        directions: Two, each with changes by parameter name, e.g. from ``filter_normalised_directions`` or
+            ``hessian_directions``.
+        span: Half the side of the surface, in units of the directions, above 0.
+        num_points: Points from -span to span along each side, at least 1; an odd number has the model in the middle.
+        coordinates: [nx] x and [ny] y, instead of ``span`` and ``num_points``.
+        rows_per_point: Rows drawn, 40 or more; with ``relative_error`` those of the first round (512 without it).
+        relative_error: Wanted standard error as a share of the loss, above 0.
+        generator: CPU generator of the drawn rows; a fixed one without it.
+
+    Returns:
+        The surface; where losses are not finite they stay so and the status says it.
+
+    Raises:
+        LowlandError: Not two directions, unknown names or other shapes in them, coordinates that are no vectors,
+            ``rows_per_point`` or ``relative_error`` out of range, training mode, unusable batches.
+
+    Source:
+        Li et al., "Visualizing the loss landscape of neural nets", NeurIPS 2018, section 4.
+    """
+    if len(directions) != 2:
+        raise LowlandError(f"directions: got {len(directions)}; expected 2 (for one there is loss_line)")
+    x, y = _checked_coordinates([None, None] if coordinates is None else list(coordinates), span, num_points)
+    named = {f"directions[{index}]": direction for index, direction in enumerate(directions)}
+    points = _points(model, loss, batches, named)
+    found = _grid_losses(points, [x, y], rows_per_point, relative_error, generator)
+    return LossSurface(x, y, *found)
+
+
+def _checked_coordinates(given: list[Tensor | None], span: float, num_points: int) -> list[Tensor]:
+    """Coordinates in float64 on the CPU, evenly spaced where there are none."""
+    if not (span > 0 and math.isfinite(span)):
+        raise LowlandError(f"span: got {span}; expected a finite number above 0")
+    if num_points < 1:
+        raise LowlandError(f"num_points: got {num_points}; expected at least 1")
+    axes = []
+    for axis in given:
+        values = _evenly(span, num_points) if axis is None else torch.as_tensor(axis)
+        if values.ndim != 1 or not len(values) or not values.isfinite().all():
+            raise LowlandError(
+                f"coordinates: got shape {tuple(values.shape)}; expected a vector of finite numbers for each direction"
+            )
+        axes.append(values.detach().double().cpu())
+    return axes
+
+
+def _evenly(span: float, count: int) -> Tensor:
+    """Points from -span to span with an exact 0 in the middle of an odd number."""
+    steps = torch.arange(count, dtype=torch.float64) * 2 - (count - 1)
+    return steps * (span / max(count - 1, 1))
+
+
+def _points(
+    model: nn.Module | Dequantizable, loss: Loss, batches: Batches, directions: dict[str, Direction]
+) -> PointLosses:
+    """The plane of the checked directions through the model."""
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    parameters = {name: p.detach() for name, p in module.named_parameters()}
+    checked = [checked_direction(direction, parameters, name) for name, direction in directions.items()]
+    moved = {name: parameters[name] for direction in checked for name in direction}
+    return PointLosses(module, loss, pairs, moved, checked)
+
+
+def _grid_losses(
+    points: PointLosses,
+    axes: list[Tensor],
+    rows_per_point: int | None,
+    relative_error: float | None,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, Tensor, Tensor, Status]:
+    """Losses, standard errors, rows and status at all points of a grid."""
+    least = 2 * ROWS_PER_ANCHOR
+    if rows_per_point is not None and rows_per_point < least:
+        raise LowlandError(f"rows_per_point: got {rows_per_point}; expected at least {least}, or None for all rows")
+    if relative_error is not None and not relative_error > 0:
+        raise LowlandError(f"relative_error: got {relative_error}; expected a share of the loss above 0, or None")
+    shape = [len(axis) for axis in axes]
+    grid = torch.cartesian_prod(*axes).view(-1, len(axes))
+    drawn = rows_per_point or (STARTING_ROWS if relative_error is not None else points.num_rows)
+    if drawn >= points.num_rows:
+        losses = points.means(grid)
+        errors, rows = torch.zeros_like(losses), torch.full((len(grid),), points.num_rows)
+    else:
+        draws = generator or keyed_generator("loss_surface")
+        losses, errors, rows = _sampled(points, grid, shape, drawn, relative_error, draws)
+    status: Status = "ok" if bool(losses.isfinite().all()) else "non_finite"
+    return losses.view(shape), errors.view(shape), rows.view(shape), status
+
+
+def _sampled(
+    points: PointLosses,
+    grid: Tensor,
+    shape: list[int],
+    drawn: int,
+    relative_error: float | None,
+    draws: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Losses, standard errors and rows from drawn rows, calibrated by the anchors."""
+    total = points.num_rows
+    anchors = _anchors(shape, drawn)
+    known = points.of_rows(grid[anchors]).double().T
+    order = torch.randperm(total, generator=draws)
+    losses = torch.zeros(len(grid), dtype=torch.float64)
+    errors = torch.zeros_like(losses)
+    rows = torch.full((len(grid),), total)
+    losses[anchors] = known.mean(0)
+    helpful = known[:, known.isfinite().all(0)]
+    left = torch.ones(len(grid), dtype=torch.bool)
+    left[anchors] = False
+    values = torch.empty(len(grid), 0, dtype=torch.float64)
+    while left.any() and drawn < total:
+        fresh = order[values.shape[1] : drawn].sort().values
+        order[values.shape[1] : drawn] = fresh
+        computed = torch.full((len(grid), len(fresh)), torch.nan, dtype=torch.float64)
+        computed[left] = points.of_rows(grid[left], fresh).double()
+        values = torch.cat([values, computed], 1)
+        losses[left], errors[left] = CalibratedRows(helpful, order[:drawn]).mean(values[left])
+        rows[left] = drawn
+        if relative_error is None:
+            return losses, errors, rows
+        left &= losses.isfinite() & ~(errors <= relative_error * losses.abs())
+        drawn *= 2
+    if left.any():
+        losses[left] = points.means(grid[left])
+        errors[left], rows[left] = 0.0, total
+    return losses, errors, rows
+
+
+def _anchors(shape: list[int], drawn: int) -> Tensor:
+    """Indices of evenly spread points of the grid, its corners among them; its middle if there is one only."""
+    along = min(ANCHORS, math.floor((drawn / ROWS_PER_ANCHOR) ** (1 / len(shape))))
+    axes = [
+        torch.linspace(0, size - 1, min(along, size)).round().long() if along > 1 else torch.tensor([size // 2])
+        for size in shape
+    ]
+    indices = torch.zeros(1, dtype=torch.int64)
+    for size, axis in zip(shape, axes, strict=True):
+        indices = (indices[:, None] * size + axis).flatten()
+    return indices

@@ -1,0 +1,206 @@
+"""Pictures of loss landscapes: spectral densities, planes around the weights, paths between seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from lowland.summary.style import SEQUENTIAL, Style, axis, figure, legend, menu, transparent
+
+LOWEST_DENSITY = 1e-6  # of the peak: what lies below is broadening
+LOWEST_RISE, HIGHEST_RISE = 1e-2, 1e1  # nats, the ends of the colour scale of surfaces
+
+
+def density_figure(densities: pd.DataFrame, *, style: Style | None = None) -> go.Figure:
+    """Spectral density of the Hessian, one line per precision with a band of two standard errors, recipe to choose.
+
+    Args:
+        densities: ``recipe, seed, precision``, ``eigenvalue``, ``density``, ``standard_error``; of each recipe the
+            first seed is shown.
+        style: Of the report; made from the table itself without it.
+    """
+    style = style or Style.of(densities)
+    traces: list[dict[str, Any]] = []
+    owners: list[str] = []
+    floor = LOWEST_DENSITY * float(densities.density.max())
+    for recipe, precision, line in _first_seed(densities, style):
+        colour = style.colours[precision]
+        low = (line.density - 2 * line.standard_error).clip(lower=floor)
+        high = (line.density + 2 * line.standard_error).clip(lower=floor)
+        band = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+        x = _short(line.eigenvalue)
+        traces += [
+            band | {"x": x, "y": _short(low)},
+            band | {"x": x, "y": _short(high), "fill": "tonexty", "fillcolor": transparent(colour, 0.2)},
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": x,
+                "y": _short(line.density.where(line.density >= floor)),
+                "line": {"color": colour, "width": 2, "dash": style.dashes[precision]},
+                "name": precision,
+                "hovertemplate": f"<b>{precision}</b>, {recipe}<br>eigenvalue %{{x:.3g}}: %{{y:.2g}}<extra></extra>",
+            },
+        ]
+        owners += [recipe] * 3
+    return _chosen(
+        traces,
+        owners,
+        style,
+        height=400,
+        x={"title": "eigenvalue of the Hessian"},
+        y={"title": "share of eigenvalues per unit", "type": "log", "exponentformat": "power", "dtick": 1},
+        legend=legend(x=1, xanchor="right", y=1, yanchor="bottom"),
+        margin={"l": 64, "r": 16, "t": 54, "b": 52},
+    )
+
+
+def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.Figure:
+    """Rise of the loss over planes through the weights, one panel per precision, recipe to choose.
+
+    Args:
+        surfaces: ``recipe, seed, precision``, ``directions``, ``x``, ``y``, ``loss``, ``standard_error``; of each
+            recipe the first seed and the first kind of directions are shown.
+        style: Of the report; made from the table itself without it.
+    """
+    style = style or Style.of(surfaces)
+    shown = surfaces[surfaces.directions == surfaces.directions.iloc[0]]
+    precisions = [p for p in style.precisions if p in set(shown.precision)]
+    panels = {p: i for i, p in enumerate(precisions)}
+    ends = (np.log10(LOWEST_RISE), np.log10(HIGHEST_RISE))
+    traces, owners = [], []
+    for recipe, precision, rows in _first_seed(shown, style):
+        grid = rows.pivot(index="y", columns="x", values="loss")
+        rise = (grid - grid.to_numpy()[len(grid) // 2, grid.shape[1] // 2]).to_numpy()
+        place = panels[precision] + 1
+        traces.append(
+            {
+                "type": "contour",
+                "x": _short(grid.columns),
+                "y": _short(grid.index),
+                "z": [_short(np.log10(np.clip(row, LOWEST_RISE, None))) for row in rise],
+                "customdata": [_short(row) for row in rise],
+                "xaxis": f"x{place}" if place > 1 else "x",
+                "yaxis": f"y{place}" if place > 1 else "y",
+                "zmin": ends[0],
+                "zmax": ends[1],
+                "contours": {"start": ends[0], "end": ends[1], "size": 0.25},
+                "line": {"width": 0.5, "color": "rgba(255,255,255,0.5)"},
+                "colorscale": SEQUENTIAL,
+                "showscale": place == len(panels),
+                "colorbar": {
+                    "title": {"text": "loss rise<br>(nats)", "font": {"size": 12.5}},
+                    "tickvals": [-2, -1, 0, 1],
+                    "ticktext": ["0.01", "0.1", "1", "10"],
+                    "thickness": 12,
+                    "outlinewidth": 0,
+                },
+                "hovertemplate": f"<b>{precision}</b>, {recipe}<br>(%{{x:.2f}}, %{{y:.2f}}): "
+                "%{customdata:+.3g} nats<extra></extra>",
+            }
+        )
+        owners.append(recipe)
+    gap = 0.03
+    width = (1 - gap * (len(panels) - 1)) / len(panels)
+    layout: dict[str, Any] = {}
+    for precision, position in panels.items():
+        number = f"{position + 1}" if position else ""
+        left = position * (width + gap)
+        plain = {"showgrid": False, "showline": False, "ticks": "", "nticks": 3}
+        layout[f"xaxis{number}"] = axis(
+            plain | {"domain": [left, left + width], "title": precision, "anchor": f"y{number}"}
+        )
+        layout[f"yaxis{number}"] = axis(
+            plain | {"anchor": f"x{number}", "showticklabels": position == 0, "scaleanchor": f"x{number}"}
+        )
+    return _chosen(traces, owners, style, height=330, margin={"l": 40, "r": 16, "t": 54, "b": 52}, **layout)
+
+
+def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) -> go.Figure:
+    """Loss along trained curves (full) and straight lines (dotted) between two seeds, recipe to choose.
+
+    Args:
+        connections: ``recipe, seed, precision, reference``, ``position``, ``curve_loss``, ``curve_standard_error``,
+            ``linear_loss``; of each recipe the first pair is shown.
+        style: Of the report; made from the table itself without it.
+    """
+    style = style or Style.of(connections)
+    traces: list[dict[str, Any]] = []
+    owners: list[str] = []
+    for recipe, precision, rows in _first_seed(connections, style):
+        line = rows[rows.reference == rows.reference.iloc[0]]
+        colour = style.colours[precision]
+        shared = {"type": "scatter", "mode": "lines", "x": _short(line.position), "legendgroup": precision}
+        traces += [
+            shared
+            | {
+                "y": _short(line.linear_loss),
+                "line": {"color": colour, "width": 1.3, "dash": "dot"},
+                "showlegend": False,
+                "hovertemplate": f"<b>{precision}</b>, {recipe}, straight line<br>%{{y:.3f}}<extra></extra>",
+            },
+            shared
+            | {
+                "y": _short(line.curve_loss),
+                "error_y": {
+                    "type": "data",
+                    "array": _short(2 * line.curve_standard_error),
+                    "thickness": 1,
+                    "width": 0,
+                    "color": transparent(colour, 0.4),
+                },
+                "line": {"color": colour, "width": 2},
+                "name": precision,
+                "hovertemplate": f"<b>{precision}</b>, {recipe}, trained curve<br>%{{y:.3f}}<extra></extra>",
+            },
+        ]
+        owners += [recipe] * 2
+    return _chosen(
+        traces,
+        owners,
+        style,
+        height=400,
+        x={"title": "from one seed (0) to the other (1)"},
+        y={"title": "loss on landscape rows (nats)"},
+        legend=legend(x=1, xanchor="right", y=1, yanchor="bottom"),
+        margin={"l": 56, "r": 16, "t": 54, "b": 52},
+    )
+
+
+PICTURES: dict[str, Callable[..., go.Figure]] = {
+    "spectral_density": density_figure,
+    "loss_surface": surface_figure,
+    "mode_connectivity": connection_figure,
+}
+
+
+def _first_seed(frame: pd.DataFrame, style: Style) -> list[tuple[str, str, pd.DataFrame]]:
+    """Recipe, precision and rows of the first seed of each, in the order of the style."""
+    groups = {key: rows for key, rows in frame.groupby(["recipe", "precision"], sort=False)}
+    return [
+        (recipe, precision, rows[rows.seed == rows.seed.iloc[0]])
+        for recipe in style.recipes
+        for precision in style.precisions
+        if (rows := groups.get((recipe, precision))) is not None
+    ]
+
+
+def _chosen(traces: list[dict[str, Any]], owners: list[str], style: Style, **layout: Any) -> go.Figure:
+    """The figure with the first recipe visible and a list to choose another."""
+    recipes = [recipe for recipe in style.recipes if recipe in owners]
+    for trace, owner in zip(traces, owners, strict=True):
+        trace["visible"] = owner == recipes[0]
+    buttons = [
+        {"label": f"recipe: {name}", "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
+        for name in recipes
+    ]
+    return figure(traces, updatemenus=[menu(buttons)] if len(buttons) > 1 else [], **layout)
+
+
+def _short(values: Any) -> list[float | None]:
+    """Numbers with four digits, enough to draw; ``None`` where there is none."""
+    return [None if not np.isfinite(value) else float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]

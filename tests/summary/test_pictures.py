@@ -1,0 +1,46 @@
+"""Pictures show the numbers of their tables: the first seed, one recipe at a time."""
+
+import numpy as np
+import pytest
+
+from lowland.summary.figures import PICTURES
+from tests.summary.pictures import TABLES
+
+
+def visible(figure):
+    return [trace for trace in figure.data if trace.visible]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_list_shows_one_recipe_at_a_time(name):
+    figure = PICTURES[name](TABLES[name]())
+    masks = [button.args[0]["visible"] for button in figure.layout.updatemenus[0].buttons]
+    assert [sum(column) for column in zip(*masks, strict=True)] == [1] * len(figure.data)
+    assert list(masks[0]) == [bool(trace.visible) for trace in figure.data]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_single_recipe_needs_no_list(name):
+    table = TABLES[name]()
+    assert not PICTURES[name](table[table.recipe == "clipping"]).layout.updatemenus
+
+
+def test_lines_of_densities_are_those_of_the_first_seed():
+    lines = [trace for trace in visible(PICTURES["spectral_density"](TABLES["spectral_density"]())) if trace.name]
+    assert [line.name for line in lines] == ["fp32", "qat4"]
+    grid = np.linspace(-1, 3, 7)
+    np.testing.assert_allclose(lines[0].y, np.exp(-(grid**2)), rtol=1e-3)
+    np.testing.assert_allclose(lines[1].y, np.exp(-(grid**2)) + 0.2, rtol=1e-3)
+
+
+def test_surfaces_show_the_rise_above_the_middle_on_one_scale():
+    panels = visible(PICTURES["loss_surface"](TABLES["loss_surface"]()))
+    assert [(panel.xaxis, panel.zmin, panel.zmax) for panel in panels] == [("x", -2, 1), ("x2", -2, 1)]
+    rise = np.array(panels[1].customdata)  # rows go along y
+    np.testing.assert_allclose(rise, [[4, 3, 4], [1, 0, 1], [4, 3, 4]], atol=1e-3)
+
+
+def test_curves_and_straight_lines_between_seeds():
+    straight, curve, *_ = visible(PICTURES["mode_connectivity"](TABLES["mode_connectivity"]()))
+    assert straight.line.dash == "dot" and max(straight.y) == pytest.approx(0.75)
+    assert set(curve.y) == {0.5} and curve.error_y.array[0] == pytest.approx(0.02)
