@@ -103,9 +103,9 @@ class Row:
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds and what came back."""
     gc.collect()
-    start = time.perf_counter()
+    start = peers.clock()
     value = function()
-    return time.perf_counter() - start, value
+    return peers.clock() - start, value
 
 
 def trace(subject: Subject, size: Size) -> Iterator[Row]:
@@ -361,10 +361,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rows and one repeat: a try, no figures")
     parser.add_argument("--repeats", type=int, help="of every timing; 3 without it, 1 with --quick")
     parser.add_argument("--threads", type=int, default=1, help="of torch, for both sides")
+    parser.add_argument("--cpu", action="store_true", help="CPU seconds, where others use the machine; one thread only")
     parser.add_argument("--only", nargs="+", choices=list(COMPARISONS), default=list(COMPARISONS))
     parser.add_argument("--models", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.cpu:
+        peers.clock = time.process_time
     size = QUICK if arguments.quick else Size()
     size = replace(size, repeats=arguments.repeats or size.repeats)
     load = os.getloadavg()[0]
@@ -380,7 +383,10 @@ def main() -> None:
                 rows.append(Row(name, subject.name, math.nan, "", None, math.nan, f"failed: {error}"))
             print(f"{name}, {subject.name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     scale = "QUICK, no figures" if arguments.quick else f"medians of {size.repeats}"
-    print(f"{scale}; {arguments.threads} thread(s), load {load:.1f} at the start, torch {torch.__version__}\n")
+    clock = "CPU" if arguments.cpu else "wall"
+    print(
+        f"{scale}, {clock} seconds; {arguments.threads} thread(s), load {load:.1f} at the start, torch {torch.__version__}\n"
+    )
     print(table([row.cells() for row in rows]))
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 LOSS_LANDSCAPES = "loss-landscapes==3.0.6"
 PYLANDSCAPE = "pylandscape==0.1.3"
+clock = time.perf_counter  # what seconds are read from
 FED_ROWS = 1000  # of a batch, where PyHessian is faster with a data loader than with one batch
 
 
@@ -49,16 +50,16 @@ class PyHessian:
     def trace(self, num_probes: int, *, seed: int) -> tuple[float, float, Tensor]:
         """Seconds of preparation, seconds of all probes and the probes' values; its own stopping rule is off."""
         with self._session(seed) as (peer, preparation):
-            start = time.perf_counter()
+            start = clock()
             values = peer.trace(maxIter=num_probes, tol=0)
-            return preparation, time.perf_counter() - start, torch.tensor(values, dtype=torch.float64)
+            return preparation, clock() - start, torch.tensor(values, dtype=torch.float64)
 
     def largest_eigenvalue(self, *, tolerance: float, seed: int) -> tuple[float, float]:
         """Seconds and value."""
         with self._session(seed) as (peer, preparation):
-            start = time.perf_counter()
+            start = clock()
             (value,), _ = peer.eigenvalues(maxIter=1000, tol=tolerance)
-            return preparation + time.perf_counter() - start, value
+            return preparation + clock() - start, value
 
     def lanczos(self, num_steps: int, *, seed: int) -> tuple[float, float, Tensor, Tensor]:
         """Seconds of preparation, of one run of ``density()`` without its last step, nodes and weights.
@@ -74,9 +75,9 @@ class PyHessian:
         with self._session(seed) as (peer, preparation):
             torch.eig = taken
             try:
-                start = time.perf_counter()
+                start = clock()
                 peer.density(iter=num_steps, n_v=1)
-                seconds = time.perf_counter() - start
+                seconds = clock() - start
             finally:
                 del torch.eig
         nodes, vectors = torch.linalg.eigh(found[0].double())
@@ -89,10 +90,10 @@ class PyHessian:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Using backward\\(\\) with create_graph=True")
             torch.manual_seed(seed)
-            start = time.perf_counter()
+            start = clock()
             peer = hessian(copied, self._subject.loss, cuda=False, **self._feed)
             try:
-                yield peer, time.perf_counter() - start
+                yield peer, clock() - start
             finally:
                 copied.zero_grad()  # parameters and the graph of their gradients hold each other
                 peer.gradsH = None
@@ -114,9 +115,9 @@ def loss_landscapes_surface(
     reach = (high - low) * count / (count - 1)  # it takes as many steps as points
     corner = _moved(subject.model, directions, (low, low))
     ends = [_moved(corner, [direction], (reach,)) for direction in directions]
-    start = time.perf_counter()
+    start = clock()
     found = planar_interpolation(corner, *ends, Loss(subject.loss, inputs, targets), steps=count)
-    seconds = time.perf_counter() - start
+    seconds = clock() - start
     losses = torch.full((count, count), torch.nan, dtype=torch.float64)
     losses[0::2, 1:] = torch.from_numpy(found)[0::2, :-1]
     losses[1::2] = torch.from_numpy(found)[1::2]
@@ -132,9 +133,9 @@ def pylandscape_surface(
     model = copy.deepcopy(subject.model)
     surface = Surface(model, subject.loss, subject.batches(rows))
     moves = [[direction[name].clone() for name, _ in model.named_parameters()] for direction in directions]
-    start = time.perf_counter()
+    start = clock()
     losses = surface._compute_hyperplane(moves, coordinates.tolist())
-    return time.perf_counter() - start, torch.from_numpy(losses)
+    return clock() - start, torch.from_numpy(losses)
 
 
 class ShuffledBatches:
@@ -171,9 +172,9 @@ def pylandscape_curve(
         path = Interpolate(curves.Bezier, *ends, subject.loss, learning_rate)
         before = _flat(path.model._get_model_by_index(1).values())
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            start = time.perf_counter()
+            start = clock()
             path.train_curve(batches, num_epochs)
-            seconds = time.perf_counter() - start
+            seconds = clock() - start
     moved = _flat(path.model._get_model_by_index(1).values()) - before
     apart = _flat(subject.model.parameters()) - _flat(subject.other.parameters())
     return seconds / num_epochs, float(moved.norm() / (apart.norm() / 2))

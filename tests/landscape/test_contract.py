@@ -212,8 +212,6 @@ def test_bad_models_are_told(name, fault):
     if name in WITHOUT_PARAMETERS and fault in ("frozen", "unused"):
         ON_MODELS[name](build(), [GOOD])
         return
-    if name.startswith("pyhessian") and fault in ("frozen", "unused"):
-        pytest.skip("the reference backend takes the model as PyHessian does")
     if name in ("loss_line", "loss_surface", "mode_connectivity") and fault in ("frozen", "unused"):
         pytest.skip("parameters are matched with the direction's or the other network's")
     with pytest.raises(LowlandError, match=message):

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
+from lowland.landscape import eigenvalues as eigenvalues_module
 from lowland.landscape.eigenvalues import hessian_eigenvalues
 from lowland.landscape.products import HessianProducts
 from tests.cases import CASES
@@ -24,7 +25,7 @@ def test_equal_to_the_dense_ones(name, count):
     assert (found.residuals <= 1e-3 * found.values).all()
 
 
-@pytest.mark.parametrize("name", ["mlp", "autoencoder", "tanh"])
+@pytest.mark.parametrize("name", ["mlp", "tanh"])
 def test_ends_and_vectors(name):
     case = CASES[name]
     model, (inputs, targets) = case.model(), case.data()
@@ -67,17 +68,18 @@ def test_repeated_eigenvalues_are_all_found(count):
 
 
 @pytest.mark.parametrize("which", ["largest", "smallest", "both"])
-def test_many_rows_start_from_a_tenth_of_them(which):
+def test_many_rows_start_from_a_tenth_of_them(which, monkeypatch):
     """Few products with all rows, the tolerance kept, whatever the batches."""
+    monkeypatch.setattr(eigenvalues_module, "COARSE_ROWS", 150)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)).double().eval()
-    inputs = torch.randn(3000, 6, dtype=torch.float64)
+    inputs = torch.randn(1500, 6, dtype=torch.float64)
     targets = (inputs[:, :3] * 2).softmax(1).multinomial(1)[:, 0]
     products = HessianProducts(model, functional.cross_entropy, [(inputs, targets)])
     dense = torch.linalg.eigvalsh(products.block(torch.eye(products.size, dtype=torch.float64)))
     truth = {"largest": dense[[-1, -2]], "smallest": dense[[0, 1]], "both": dense[[-1, -2, 0, 1]]}[which]
     whole = [(inputs, targets)]
-    for batches in (whole, list(zip(inputs.split(701), targets.split(701), strict=True))):
+    for batches in (whole, list(zip(inputs.split(401), targets.split(401), strict=True))):
         found = hessian_eigenvalues(model, functional.cross_entropy, batches, count=2, which=which)
         assert found.converged
         # eigenvalues near 0 are held to the square of the tolerance in units of the largest
@@ -90,7 +92,7 @@ def test_default_tolerance_is_kept():
     case = CASES["mlp"]
     model, (inputs, targets) = case.model(), case.data()
     dense = torch.linalg.eigvalsh(dense_hessian(model, case.loss, inputs, targets))
-    for seed in range(20):
+    for seed in range(10):
         found = hessian_eigenvalues(
             model, case.loss, [(inputs, targets)], generator=torch.Generator().manual_seed(seed)
         )
@@ -119,8 +121,8 @@ def test_batches_do_not_matter():
 
 def test_too_few_products_are_told(monkeypatch):
     case = CASES["mlp"]
-    for limit in ("MAXIMUM_PRODUCTS", "MAXIMUM_BLOCKS"):
-        monkeypatch.setattr(f"lowland.landscape.eigenvalues.{limit}", 2)
+    monkeypatch.setattr(eigenvalues_module, "MAXIMUM_PRODUCTS", 2)
+    monkeypatch.setattr(eigenvalues_module, "MAXIMUM_BLOCKS", 0)
     found = hessian_eigenvalues(case.model(), case.loss, [case.data()], tolerance=1e-12)
     assert not found.converged
     assert found.largest.status == "not_converged"

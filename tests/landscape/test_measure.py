@@ -50,7 +50,7 @@ CODES_ONLY = {
 NEEDS_THE_DIAGONAL = {"scaled_trace", "normalised_sharpness"}
 SMALL = {
     "gradient_quantiles": QUANTILES,
-    "mismatch_rows": 6,
+    "few_rows": 6,
     "weight_noise_size": 0.1,
     "weight_noise_draws": 3,
     "adaptive_radius": 0.2,
@@ -81,7 +81,7 @@ def _measured(model, rows, **options):
 def test_rows_of_a_deployed_network_are_those_of_the_public_functions():
     network, rows = FakeIntegerNetwork(), CASES["mlp"].data()
     batches, few = [rows], [(rows[0][:6], rows[1][:6])]
-    found = {name: row.estimate for name, row in _measured(network, rows, input_noise_level=5).items()}
+    found = {name: row.estimate for name, row in _measured(network, rows, input_noise_level=5, eigenvalue_ends="both").items()}
     twin = network.dequantized()
     covariance = torch.full((4,), 4.0 * 0.05**2)
     ends = hessian_eigenvalues(network, LOSS, batches, which="both")
@@ -99,7 +99,7 @@ def test_rows_of_a_deployed_network_are_those_of_the_public_functions():
         "input_mismatch_curvature": noise_mismatch_curvature(network, batches, covariance=covariance),
         "scaled_trace": scaled_trace(network, LOSS, batches),
         "normalised_sharpness": normalised_sharpness(network, LOSS, batches),
-        "expected_sharpness": expected_sharpness(network, LOSS, batches, relative_size=0.1, num_draws=3),
+        "expected_sharpness": expected_sharpness(network, LOSS, few, relative_size=0.1, num_draws=3),
         "adaptive_sharpness": adaptive_sharpness(network, LOSS, few, radius=0.2, num_steps=4),
         "input_jacobian_norm": input_jacobian_norm(network, batches),
         "weight_norm": weight_norm(network),

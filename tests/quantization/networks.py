@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -50,6 +53,11 @@ def trained_float(*, seed: int = 0) -> nn.Sequential:
 
 def twin(bits: int, *, seed: int = 0, bias: bool = True, input_bits: int = 8, steps: int = 0) -> QuantizedNetwork:
     """A calibrated twin, fine-tuned for so many steps."""
+    return copy.deepcopy(_twin(bits, seed, bias, input_bits, steps))
+
+
+@cache
+def _twin(bits: int, seed: int, bias: bool, input_bits: int, steps: int) -> QuantizedNetwork:
     precision = Precision(method="qat", weight_bits=bits, activation_bits=bits)
     quantized = build_quantized(float_network(seed=seed, bias=bias), precision, input_bits=input_bits)
     inputs, targets = rows(512)
@@ -58,6 +66,7 @@ def twin(bits: int, *, seed: int = 0, bias: bool = True, input_bits: int = 8, st
     optimizer = torch.optim.Adam(trained, 0.01)
     for _ in range(steps):
         step(quantized, inputs, targets, optimizer)
+    optimizer.zero_grad()
     return quantized
 
 

@@ -106,19 +106,25 @@ def capture_curvature(
             "method='hutchinson'), or move a smooth output activation into the loss"
         )
     plan = RowPlan.of(module, wanted if parameters else {}, pairs)
-    parts = [_captured(module, plan, wanted, loss, *chunk, inputs, input_factor) for chunk in plan.chunks(pairs)]
-    total = sum(len(part.outputs) for part in parts)
-    shares = [len(part.outputs) / total for part in parts]
+    total = sum(len(rows) for rows, _ in pairs)
+    mean_loss, by_row = 0.0, []
+    gradient = {name: torch.zeros_like(p, dtype=torch.float64, requires_grad=False) for name, p in wanted.items()}
+    diagonal = {name: torch.zeros_like(gradient[name]) for name in plan.parameters}
+    for rows, targets in plan.chunks(pairs):
+        part = _captured(module, plan, wanted, loss, rows, targets, inputs, input_factor)
+        share = len(rows) / total
+        mean_loss += share * part.loss
+        by_row.append((part.row_losses, part.input_diagonal, part.outputs))
+        for sums, means in ((gradient, part.gradient), (diagonal, part.diagonal)):
+            for name, mean in means.items():
+                sums[name].add_(mean, alpha=share)
+    row_losses, input_diagonal, outputs = (torch.cat(pieces) for pieces in zip(*by_row, strict=True))
     return Curvature(
-        loss=Estimate(
-            math.fsum(share * part.loss for share, part in zip(shares, parts, strict=True)),
-            Estimate.from_samples(torch.cat([part.row_losses for part in parts])).standard_error,
-            total,
-        ),
-        gradient=_averaged(shares, [part.gradient for part in parts]),
-        diagonal=_averaged(shares, [part.diagonal for part in parts]),
-        input_diagonal=torch.cat([part.input_diagonal for part in parts]),
-        outputs=torch.cat([part.outputs for part in parts]),
+        loss=Estimate(mean_loss, Estimate.from_samples(row_losses).standard_error, total),
+        gradient=gradient,
+        diagonal=diagonal,
+        input_diagonal=input_diagonal,
+        outputs=outputs,
         parameters={name: p.detach() for name, p in wanted.items()},
     )
 
@@ -228,11 +234,3 @@ def _directions(hessians: Tensor) -> tuple[Tensor, Tensor]:
     full = hessians.new_zeros(*values.shape, hessians.shape[2])
     full[:, :, used] = vectors
     return values, full
-
-
-def _averaged(shares: list[float], parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Mean over chunks in float64, weighted by their shares of the rows."""
-    return {
-        name: torch.stack([share * part[name].double() for share, part in zip(shares, parts, strict=True)]).sum(0)
-        for name in parts[0]
-    }

@@ -20,8 +20,9 @@ End = Literal["largest", "smallest", "both"]
 MAXIMUM_PRODUCTS = 200
 MAXIMUM_BLOCKS = 12  # where that is more
 CONFIRMATIONS = 3  # steps in a row that must meet the tolerance: a random start finds the top direction late
-COARSE_STRIDE = 10  # one row in so many gives the starting vectors ...
-COARSE_ROWS = 256  # ... where so many are left
+GUARDS = 1  # vectors in a random block beyond those wanted: a single one may miss the top direction for long
+COARSE_ROWS = 1000  # about so many rows give the starting vectors ...
+COARSE_SHARE = 0.1  # ... where they are no more than this share of all
 COARSE_TOLERANCE = 1e-2
 NEIGHBOURHOOD = 0.1  # directions so close to those wanted on few rows may change places with them on all
 
@@ -35,8 +36,8 @@ class Eigenvalues:
             both, the largest first; NaN where the Hessian is not finite.
         residuals: Norms of Hv - λv for the unit eigenvectors v, by the Lanczos relation (equal to them up to rounding).
         converged: Whether every value met the tolerance.
-        num_products: Hessian-vector products with all rows; those with a tenth of the rows, that gave the starting
-            vectors, are not counted.
+        num_products: Hessian-vector products with all rows; those with few rows, that gave the starting vectors, are
+            not counted.
         num_rows: Rows that the loss was averaged over.
         vectors: Unit eigenvectors [values, *shape] by parameter name, in the order of the values; ``None`` if not
             asked for.
@@ -86,14 +87,14 @@ def hessian_eigenvalues(
 ) -> Eigenvalues:
     r"""Eigenvalues at the ends of the spectrum, by block Lanczos with full reorthogonalisation.
 
-    Blocks have as many vectors as eigenvalues are wanted, so that all copies of a repeated one are found. A Ritz value
-    :math:`\theta` with residual r lies within r of an eigenvalue, and within :math:`r^2 / gap` of it where the gap to
+    Random blocks have more vectors than eigenvalues are wanted, so that all copies of a repeated one are found. A Ritz
+    value :math:`\theta` with residual r lies within r of an eigenvalue, and within :math:`r^2 / gap` where the gap to
     the other Ritz values is wider than r; the smaller bound must pass :math:`tolerance \cdot |\theta|` (or
     :math:`tolerance^2` of the largest in size, for eigenvalues near 0).
 
-    With many rows, eigenvectors on a tenth of them (evenly spaced) are the starting vectors, with those of neighbouring
-    eigenvalues, and the gaps there count too: two or three steps are enough then. With few, the start is random and
-    three steps in a row must pass.
+    With 10,000 rows or more, the eigenvectors on 1,000 of them (evenly spaced) are the starting vectors, with those of
+    neighbouring eigenvalues, and the gaps there count too: two or three steps are enough then. With fewer, the start is
+    random and three steps in a row must pass.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
@@ -127,10 +128,12 @@ def hessian_eigenvalues(
         half = "half of " if which == "both" else ""
         raise LowlandError(f"count: got {count}; expected 1 to {half}the {product.size} parameters of the model")
     draws = generator or keyed_generator("hessian_eigenvalues")
-    start, known = torch.randn(count, product.size, generator=draws).to(product.like), torch.empty(0)
+    start = torch.randn(min(count + GUARDS, product.size), product.size, generator=draws).to(product.like)
+    known = torch.empty(0)
     coarse = None
-    if sum(len(inputs[::COARSE_STRIDE]) for inputs, _ in pairs) >= COARSE_ROWS:
-        thin = [(inputs[::COARSE_STRIDE], targets[::COARSE_STRIDE]) for inputs, targets in pairs]
+    stride = product.num_rows // COARSE_ROWS
+    if stride * COARSE_SHARE >= 1:
+        thin = [(inputs[::stride], targets[::stride]) for inputs, targets in pairs]
         coarse = _Lanczos(HessianProducts(module, loss, thin), count, which, max(tolerance, COARSE_TOLERANCE), draws)
         coarse.run(start, CONFIRMATIONS)
         start, known = coarse.neighbourhood()

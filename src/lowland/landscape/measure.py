@@ -26,7 +26,7 @@ from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian
 from lowland.landscape.sharpness import normalised_trace, output_entropy, relative_trace, weight_norm
 from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
 from lowland.landscape.subject import Batch, Batches, Dequantizable, Loss, checked_batches, differentiable
-from lowland.landscape.trace import hessian_trace, hessian_trace_by_layer
+from lowland.landscape.trace import hessian_trace, layer_traces
 from lowland.measurements import Measurement
 from lowland.quantization.folding import fold_batch_norm
 
@@ -73,7 +73,7 @@ def measure_landscape(
     pairs = checked_batches(batches, module)
     exact = obstacle_to_exactness(module, pairs[0][0]) is None
     found = capture_curvature(module, loss, pairs, parameters=exact)
-    few = _first_rows(pairs, options.mismatch_rows)
+    few = _first_rows(pairs, options.few_rows)
     level = options.input_noise_level
     covariance = input_covariance * (level / 100) ** 2
     ends = _spectrum_ends(module, loss, pairs, options)
@@ -86,7 +86,7 @@ def measure_landscape(
         "scaled_trace": relative_trace(found) if exact else UNDEFINED,
         "normalised_sharpness": normalised_trace(module, loss, pairs, found.outputs) if exact else UNDEFINED,
         "expected_sharpness": expected_sharpness(
-            module, loss, pairs, relative_size=options.weight_noise_size, num_draws=options.weight_noise_draws
+            module, loss, few, relative_size=options.weight_noise_size, num_draws=options.weight_noise_draws
         ),
         "adaptive_sharpness": adaptive_sharpness(
             module, loss, few, radius=options.adaptive_radius, num_steps=options.adaptive_steps
@@ -99,7 +99,7 @@ def measure_landscape(
         "input_curvature": expected_noise_rise(found, covariance=covariance),
         "input_mismatch_curvature": noise_mismatch_curvature(module, pairs, covariance=covariance),
     }
-    by_layer = hessian_trace_by_layer(module, loss, pairs, method="exact").rows() if exact else []
+    by_layer = layer_traces(found).rows() if exact else []
     return [
         Measurement("landscape", "loss", found.loss, "landscape"),
         *(Measurement("landscape", name, value) for name, value in values.items()),
@@ -144,13 +144,14 @@ def compare_networks(
 def _spectrum_ends(
     module: nn.Module, loss: Loss, pairs: tuple[Batch, ...], options: LandscapeOptions
 ) -> dict[str, Estimate]:
-    """Largest and smallest eigenvalue by the chosen backend; PyHessian knows the largest magnitude only."""
+    """Extreme eigenvalues by the chosen backend; PyHessian knows the largest magnitude only."""
     tolerance = options.eigenvalue_tolerance
     if options.backend == "pyhessian":
         found: Eigenvalues = pyhessian_eigenvalues(module, loss, pairs, tolerance=tolerance)
-        return {"largest_eigenvalue": found.largest, "smallest_eigenvalue": UNDEFINED}
-    found = hessian_eigenvalues(module, loss, pairs, which="both", tolerance=tolerance)
-    return {"largest_eigenvalue": found.largest, "smallest_eigenvalue": found.smallest}
+        return {"largest_eigenvalue": found.largest}
+    found = hessian_eigenvalues(module, loss, pairs, which=options.eigenvalue_ends, tolerance=tolerance)
+    ends = {"largest_eigenvalue": found.largest}
+    return ends | {"smallest_eigenvalue": found.smallest} if options.eigenvalue_ends == "both" else ends
 
 
 def _trace(

@@ -19,8 +19,8 @@ class LandscapeOptions(BaseModel):
         input_noise_level: Gaussian input noise that ``input_curvature`` predicts, per cent of each feature's standard
             deviation in training.
         gradient_quantiles: Which quantiles of the rows' gradient norms are kept.
-        mismatch_rows: Rows for what is counted row by row and step by step: changed decisions under flips, and the
-            worst change of the weights.
+        eigenvalue_ends: ``largest``, or ``both`` for the smallest too, which costs several times as much.
+        few_rows: Rows for what takes many passes: changed decisions flip by flip, random and worst changes of weights.
         weight_noise_size: Random change of every weight in ``expected_sharpness``, as a share of itself.
         weight_noise_draws: Pairs of such changes.
         adaptive_radius: Size of the ball of ``adaptive_sharpness``, all relative changes together.
@@ -35,7 +35,8 @@ class LandscapeOptions(BaseModel):
     eigenvalue_tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     input_noise_level: Annotated[float, Field(gt=0, le=100)] = 10.0
     gradient_quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.05, 0.5, 0.95)
-    mismatch_rows: Annotated[int, Field(ge=2)] = 1000
+    eigenvalue_ends: Literal["largest", "both"] = "largest"
+    few_rows: Annotated[int, Field(ge=2)] = 1000
     weight_noise_size: Annotated[float, Field(gt=0)] = 0.05
     weight_noise_draws: Annotated[int, Field(ge=2)] = 10
     adaptive_radius: Annotated[float, Field(gt=0)] = 0.5
@@ -75,7 +76,7 @@ class LandscapeDetailOptions(BaseModel):
     surface_directions: tuple[Literal["filter_normalised", "hessian"], ...]
     surface_points: Annotated[int, Field(ge=3)]
     surface_span: Annotated[float, Field(gt=0)]
-    surface_rows: Annotated[int, Field(ge=2)] | Literal["all"]
+    surface_rows: Annotated[int, Field(ge=40)] | Literal["all"]
     connectivity_epochs: Annotated[int, Field(ge=1)]
     connectivity_learning_rate: Annotated[float, Field(gt=0)]
     connectivity_batch_size: Annotated[int, Field(ge=1)]

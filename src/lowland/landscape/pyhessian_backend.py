@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from lowland.estimate import Estimate
 from lowland.landscape.eigenvalues import Eigenvalues
 from lowland.landscape.products import HessianProducts
-from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
+from lowland.landscape.subject import (
+    Batches,
+    Dequantizable,
+    Loss,
+    checked_batches,
+    differentiable,
+    gradients,
+    trainable,
+)
 from lowland.randomness import generator as keyed_generator
 
 MAXIMUM_ITERATIONS = 100
@@ -44,7 +52,7 @@ def pyhessian_trace(
         Mean over probes with standard error.
 
     Raises:
-        LowlandError: Training mode or unusable batches.
+        LowlandError: Training mode, unusable batches or parameters without gradient.
 
     Source:
         Yao et al., "PyHessian", arXiv:1912.07145.
@@ -79,7 +87,7 @@ def pyhessian_eigenvalues(
         of a value is of the order of the squared residual. ``num_products`` counts the residuals' only.
 
     Raises:
-        LowlandError: Training mode or unusable batches.
+        LowlandError: Training mode, unusable batches or parameters without gradient.
 
     Source:
         Yao et al., "PyHessian", arXiv:1912.07145.
@@ -105,6 +113,7 @@ def _pyhessian(
     """PyHessian on a copy of the model, its random numbers seeded and torch's own state restored afterwards."""
     module = differentiable(model)
     pairs = checked_batches(batches, module)
+    gradients(loss(module(pairs[0][0]), pairs[0][1]), trainable(module))  # PyHessian would not tell what gets none
     copied = copy.deepcopy(module)
     copied.zero_grad()
     data = {"data": pairs[0]} if len(pairs) == 1 else {"dataloader": pairs}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.curvature import capture_curvature
+from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.products import HessianProducts
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
@@ -128,10 +128,7 @@ def hessian_trace_by_layer(
     module = differentiable(model)
     pairs = checked_batches(batches, module)
     if method == "exact" or (method == "auto" and obstacle_to_exactness(module, pairs[0][0]) is None):
-        found = capture_curvature(module, loss, pairs, inputs=False)
-        sums = _by_layer({name: diagonal.sum() for name, diagonal in found.diagonal.items()})
-        exact = {name: Estimate(float(value), 0.0, found.num_rows) for name, value in sums.items()}
-        return LayerTraces(exact, found.trace)
+        return layer_traces(capture_curvature(module, loss, pairs, inputs=False))
     product = HessianProducts(module, loss, pairs)
     draws = generator or keyed_generator("hessian_trace")
     known, samples = (_deflated if method == "hutch++" else _plain)(product, num_probes, draws)
@@ -140,6 +137,16 @@ def hessian_trace_by_layer(
     layers = _by_layer(dict(zip(product.shapes, parts, strict=True)))
     total = Estimate.from_samples(torch.stack(list(layers.values())).sum(0))
     return LayerTraces({name: Estimate.from_samples(values) for name, values in layers.items()}, total)
+
+
+def layer_traces(found: Curvature) -> LayerTraces:
+    """The exact trace layer by layer from a captured diagonal.
+
+    Args:
+        found: With the diagonal in the parameters.
+    """
+    sums = _by_layer({name: diagonal.sum() for name, diagonal in found.diagonal.items()})
+    return LayerTraces({name: Estimate(float(value), 0.0, found.num_rows) for name, value in sums.items()}, found.trace)
 
 
 def hessian_diagonal(model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> dict[str, Tensor]:
