@@ -377,7 +377,7 @@ def main() -> None:
         for subject in subjects if name in arguments.only else []:
             start = time.perf_counter()
             try:
-                rows += compare(subject, size)
+                rows += list(compare(subject, size))
             except Exception as error:  # the rest is worth having
                 traceback.print_exc()
                 rows.append(Row(name, subject.name, math.nan, "", None, math.nan, f"failed: {error}"))
@@ -385,7 +385,8 @@ def main() -> None:
     scale = "QUICK, no figures" if arguments.quick else f"medians of {size.repeats}"
     clock = "CPU" if arguments.cpu else "wall"
     print(
-        f"{scale}, {clock} seconds; {arguments.threads} thread(s), load {load:.1f} at the start, torch {torch.__version__}\n"
+        f"{scale}, {clock} seconds; {arguments.threads} thread(s), load {load:.1f} at the start, "
+        f"torch {torch.__version__}\n"
     )
     print(table([row.cells() for row in rows]))
 
