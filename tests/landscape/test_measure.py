@@ -81,7 +81,10 @@ def _measured(model, rows, **options):
 def test_rows_of_a_deployed_network_are_those_of_the_public_functions():
     network, rows = FakeIntegerNetwork(), CASES["mlp"].data()
     batches, few = [rows], [(rows[0][:6], rows[1][:6])]
-    found = {name: row.estimate for name, row in _measured(network, rows, input_noise_level=5, eigenvalue_ends="both").items()}
+    found = {
+        name: row.estimate
+        for name, row in _measured(network, rows, input_noise_level=5, eigenvalue_ends="both").items()
+    }
     twin = network.dequantized()
     covariance = torch.full((4,), 4.0 * 0.05**2)
     ends = hessian_eigenvalues(network, LOSS, batches, which="both")

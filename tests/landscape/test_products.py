@@ -7,11 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lowland.errors import LowlandError
 from lowland.landscape import products as products_module
 from lowland.landscape.pearlmutter import chain_of
 from lowland.landscape.products import HessianProducts
 from lowland.landscape.subject import trainable
-from tests.cases import CASES, Case, sigmoid_error
+from tests.cases import ASYMMETRIC, CASES, TWICE, Case, sigmoid_error
 from tests.oracles import dense_hessian
 
 CHAINS = {
@@ -42,7 +43,7 @@ CHAINS = {
         lambda: nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(6, 3), nn.ReLU()), (2, 3), functional.mse_loss
     ),
 }
-ALL = {**CASES, **CHAINS}
+ALL = {name: CASES[name] for name in TWICE} | CHAINS
 ARE_CHAINS = {"mlp", "in-place", "squared error", *CHAINS}
 
 
@@ -57,6 +58,16 @@ def test_products_equal_the_dense_ones(name):
     torch.testing.assert_close(products.block(vectors), vectors @ dense, rtol=1e-10, atol=1e-12 * scale)
     torch.testing.assert_close(products(vectors[1]), vectors[1] @ dense, rtol=1e-10, atol=1e-12 * scale)
     assert (chain_of(model, trainable(model), inputs) is not None) == (name in ARE_CHAINS)
+
+
+@pytest.mark.parametrize("name", ASYMMETRIC)
+def test_second_derivatives_that_torch_gets_wrong_are_refused(name):
+    case = CASES[name]
+    model, rows = case.model(), case.data()
+    dense = dense_hessian(model, case.loss, *rows)
+    assert float((dense - dense.T).norm()) > 0.1 * float(dense.norm())
+    with pytest.raises(LowlandError, match=r"second derivative of Sequential is not symmetric .*weight_norm"):
+        HessianProducts(model, case.loss, [rows])
 
 
 @pytest.mark.parametrize("name", ["mlp", "convolutions", "tanh"])

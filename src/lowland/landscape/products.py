@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from lowland.errors import LowlandError
 from lowland.landscape.pearlmutter import Chain, Linearised, chain_of
 from lowland.landscape.subject import (
     Batches,
@@ -17,11 +18,14 @@ from lowland.landscape.subject import (
     gradients,
     trainable,
 )
+from lowland.randomness import generator
 
 BLOCK_ELEMENTS = 2**17  # of the widest activation of a block of rows: what the cache holds between two layers
 BLOCK_ROWS = 1024  # at most, for narrow networks
 KEPT_BYTES = 2**26  # linearisations are kept between products up to this size, and computed anew beyond
 VECTORS_AT_ONCE = 16
+PROBE_ROWS = 64
+SYMMETRY = 1e-3  # of two products with random vectors; float32 leaves about 1e-6
 
 
 class HessianProducts:
@@ -44,7 +48,7 @@ class HessianProducts:
         shapes: Shapes of the parameters by name, in the order in which vectors are laid out.
 
     Raises:
-        LowlandError: For unusable batches or models.
+        LowlandError: For unusable batches or models, and for second derivatives that are not symmetric.
     """
 
     def __init__(self, model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> None:
@@ -61,7 +65,9 @@ class HessianProducts:
         self._shared: Tensor | None = None
         if self._chain is not None:
             self._keep(self._chain)
-        elif len(self._batches) == 1:
+            return
+        self._require_symmetry()
+        if len(self._batches) == 1:
             self._shared = self._slope(*self._batches[0])
 
     def __call__(self, vector: Tensor) -> Tensor:
@@ -91,6 +97,23 @@ class HessianProducts:
                 last = index == len(vectors) - 1 and self._shared is None
                 total[index] += self._product(slope, vector, keep=not last) * (len(inputs) / self.num_rows)
         return total
+
+    def _require_symmetry(self) -> None:
+        """Refuses models whose second derivatives by autograd cannot be those of any function."""
+        inputs, targets = (part[:PROBE_ROWS] for part in self._batches[0])
+        slope = self._slope(inputs, targets)
+        draws = generator("symmetry of the Hessian")
+        first, second = (torch.randn(self.size, generator=draws).to(self.like) for _ in range(2))
+        image, other = self._product(slope, first, keep=True), self._product(slope, second, keep=False)
+        gap = (torch.dot(second, image) - torch.dot(first, other)).abs()
+        scale = second.norm() * image.norm() + first.norm() * other.norm()
+        if gap > SYMMETRY * scale:  # not so where something is not finite: that becomes a status
+            raise LowlandError(
+                f"model: torch's second derivative of {type(self._model).__name__} is not symmetric (u·Hv and v·Hu "
+                f"differ by {float(gap / scale):.1g} of their size): the double backward pass of a layer is wrong; "
+                "expected a twice differentiable model: of a known case, weight_norm, call "
+                "torch.nn.utils.parametrize.remove_parametrizations first"
+            )
 
     def _keep(self, chain: Chain) -> None:
         """Linearises all blocks of rows, unless they grow too large."""
