@@ -375,13 +375,15 @@ def main() -> None:
     rows: list[Row] = []
     for name, compare in COMPARISONS.items():
         for subject in subjects if name in arguments.only else []:
-            start = time.perf_counter()
+            found = []
             try:
-                rows += list(compare(subject, size))
+                for row in compare(subject, size):
+                    found.append(row)
+                    print(" | ".join(row.cells().values()), file=sys.stderr, flush=True)
             except Exception as error:  # the rest is worth having
                 traceback.print_exc()
-                rows.append(Row(name, subject.name, math.nan, "", None, math.nan, f"failed: {error}"))
-            print(f"{name}, {subject.name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+                found.append(Row(name, subject.name, math.nan, "", None, math.nan, f"failed: {error}"))
+            rows += found
     scale = "QUICK, no figures" if arguments.quick else f"medians of {size.repeats}"
     clock = "CPU" if arguments.cpu else "wall"
     print(

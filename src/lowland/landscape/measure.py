@@ -110,14 +110,20 @@ def measure_landscape(
 
 
 def compare_networks(
-    first: nn.Module | Dequantizable | None, second: nn.Module | Dequantizable | None, inputs: Tensor, *, reference: str
+    first: nn.Module | Dequantizable | None,
+    second: nn.Module | Dequantizable | None,
+    inputs: Tensor,
+    *,
+    options: LandscapeOptions,
+    reference: str,
 ) -> list[Measurement]:
     """How alike two networks see the same rows: CKA of outputs and layers, and how often they decide differently.
 
     Args:
         first: Network in evaluation mode; ``None`` where there is none to be trusted.
         second: The same.
-        inputs: Rows [rows, ...].
+        inputs: Rows [rows, ...]; layers are compared on the first few of them.
+        options: How many these are.
         reference: Id of the second one's cell, for the table.
 
     Returns:
@@ -126,10 +132,10 @@ def compare_networks(
     if first is None or second is None:
         names = ("cka", "disagreement_rate")
         return [Measurement("landscape", name, Estimate.missing("non_finite"), reference=reference) for name in names]
-    batch = [(inputs, inputs.new_zeros(len(inputs)))]
+    few = inputs[: options.few_rows]
     with torch.no_grad():
         outputs = [differentiable(network)(inputs) for network in (first, second)]
-    layers = layer_cka(first, second, batch)
+    layers = layer_cka(first, second, [(few, few.new_zeros(len(few)))])
     return [
         Measurement("landscape", "cka", linear_cka(*outputs), reference=reference),
         Measurement("landscape", "disagreement_rate", disagreement_rate(*outputs), reference=reference),

@@ -20,7 +20,8 @@ class LandscapeOptions(BaseModel):
             deviation in training.
         gradient_quantiles: Which quantiles of the rows' gradient norms are kept.
         eigenvalue_ends: ``largest``, or ``both`` for the smallest too, which costs several times as much.
-        few_rows: Rows for what takes many passes: changed decisions flip by flip, random and worst changes of weights.
+        few_rows: Rows for what takes many passes: changed decisions flip by flip, random and worst changes of weights,
+            likeness of layers.
         weight_noise_size: Random change of every weight in ``expected_sharpness``, as a share of itself.
         weight_noise_draws: Pairs of such changes.
         adaptive_radius: Size of the ball of ``adaptive_sharpness``, all relative changes together.
@@ -36,7 +37,7 @@ class LandscapeOptions(BaseModel):
     input_noise_level: Annotated[float, Field(gt=0, le=100)] = 10.0
     gradient_quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.05, 0.5, 0.95)
     eigenvalue_ends: Literal["largest", "both"] = "largest"
-    few_rows: Annotated[int, Field(ge=2)] = 1000
+    few_rows: Annotated[int, Field(ge=5)] = 500
     weight_noise_size: Annotated[float, Field(gt=0)] = 0.05
     weight_noise_draws: Annotated[int, Field(ge=2)] = 10
     adaptive_radius: Annotated[float, Field(gt=0)] = 0.5

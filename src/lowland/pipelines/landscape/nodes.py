@@ -43,12 +43,14 @@ def measure_cell(
     return table(cell, rows)
 
 
-def compare_seeds(group: CellGroup, data: StoredTensors, *models: StoredModel) -> pd.DataFrame:
+def compare_seeds(
+    group: CellGroup, options: LandscapeOptions, data: StoredTensors, *models: StoredModel
+) -> pd.DataFrame:
     """How alike the outputs and layers of every pair of seeds are, on the landscape rows."""
     inputs = Splits.from_tensors(data.tensors).landscape.inputs
     networks = [model.network if model.status == "ok" else None for model in models]
     return stack(
-        table(first, compare_networks(a, b, inputs, reference=second.id))
+        table(first, compare_networks(a, b, inputs, options=options, reference=second.id))
         for (first, a), (second, b) in combinations(zip(group.cells, networks, strict=True), 2)
     )
 

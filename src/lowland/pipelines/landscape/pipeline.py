@@ -63,13 +63,13 @@ def _of_pairs(task: str, recipe: str, precision: str, study_grid: grid.Grid) -> 
     nodes = [
         Node(
             compare_seeds,
-            ["params:group", "splits", *models],
+            ["params:group", "params:landscape", "splits", *models],
             "landscape_rows",
             name="compare_seeds",
             tags=["landscape"],
         )
     ]
-    parameters = {"group": f"groups.{task}.{recipe}.{precision}"}
+    parameters = {"group": f"groups.{task}.{recipe}.{precision}", "landscape": "landscape"}
     if precision in study_grid.detailed_precisions and study_grid.detailed_pairs:
         nodes.append(
             Node(
