@@ -153,7 +153,7 @@ def figure(
 
 
 def legend(**place: Any) -> dict[str, Any]:
-    """A legend in a row, without the clicks that hide traces (the drop-down lists set what is visible)."""
+    """A legend, in a row if nothing else is said, without the clicks that hide traces (lists set what is visible)."""
     still = {"itemclick": False, "itemdoubleclick": False}
     return {"orientation": "h", "font": {"size": 12.5, "color": MUTED}, **still, **place}
 

@@ -9,8 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.style import SEQUENTIAL, Style, axis, figure, legend, menu, transparent
+from lowland.summary.style import PAPER, SEQUENTIAL, Style, axis, figure, legend, menu, transparent
 
+# In the corner that these figures leave empty: beside the list of recipes there is no room for four names.
+INSIDE = legend(
+    orientation="v", traceorder="normal", x=1, xanchor="right", y=1, yanchor="top", bgcolor=transparent(PAPER, 0.8)
+)
 LOWEST_DENSITY = 1e-6  # of the peak: what lies below is broadening
 LOWEST_RISE, HIGHEST_RISE = 1e-2, 1e1  # nats, the ends of the colour scale of surfaces
 
@@ -54,7 +58,7 @@ def density_figure(densities: pd.DataFrame, *, style: Style | None = None) -> go
         height=400,
         x={"title": "eigenvalue of the Hessian"},
         y={"title": "share of eigenvalues per unit", "type": "log", "exponentformat": "power", "dtick": 1},
-        legend=legend(x=1, xanchor="right", y=1, yanchor="bottom"),
+        legend=INSIDE,
         margin={"l": 64, "r": 16, "t": 54, "b": 52},
     )
 
@@ -166,7 +170,7 @@ def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) 
         height=400,
         x={"title": "from one seed (0) to the other (1)"},
         y={"title": "loss on landscape rows (nats)"},
-        legend=legend(x=1, xanchor="right", y=1, yanchor="bottom"),
+        legend=INSIDE,
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
     )
 
