@@ -158,6 +158,10 @@ def largest_eigenvalue(subject: Subject, size: Size) -> Iterator[Row]:
         f"{statistics.median(found):.5g} against {statistics.median(peer_found):.5g}, true {truth:.5g}; worst errors "
         f"{worst:.1e} and {peer_worst:.1e}; {statistics.median(products):.0f} products ({peer.feed})"
     )
+    if peer_worst > TOLERANCE:
+        again = [peer.largest_eigenvalue(tolerance=TOLERANCE / 10, seed=repeat) for repeat in range(size.repeats)]
+        error = max(abs(value / truth - 1) for _, value in again)
+        note += f"; theirs asked for 1e-4: {statistics.median(seconds for seconds, _ in again):.3g} s, {error:.1e}"
     measure = "largest eigenvalue to 1e-3"
     seconds, peer_seconds = statistics.median(ours), statistics.median(theirs)
     yield Row(measure, subject.name, seconds, "PyHessian", peer_seconds, 3, note, sound=worst <= TOLERANCE)

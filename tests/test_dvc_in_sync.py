@@ -20,7 +20,7 @@ ADDED = {
     "cells": {"precisions"},
     "runs": {"seeds"},
     "groups": {"precisions"},
-    "everything": {"tasks", "recipes", "seeds", "precisions"},
+    "everything": {"tasks", "recipes", "seeds", "precisions", "landscape_detail"},
     "descriptions": {"tasks"},
     "shifted_sets": {"tasks"},
     "commands": set(),
@@ -109,7 +109,7 @@ def test_every_stage_depends_on_the_parameters_of_its_nodes(stages):
         wanted = {key for key in wanted if key.split(".")[0] not in ADDED}
         missing = [w for w in wanted if not any(w == k or w.startswith(f"{k}.") for k in known)]
         assert not missing, f"{name}: parameters not declared"
-        axes = {"tasks", "recipes", "seeds", "precisions"}
+        axes = set().union(*ADDED.values())
         idle = [k for k in known - axes if not any(w == k or w.startswith((f"{k}.", k)) for w in wanted)]
         assert not [k for k in idle if k.split(".")[0] not in axes], f"{name}: parameters nobody reads"
 

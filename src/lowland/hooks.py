@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
 from lowland import grid
+from lowland.config import PAIRS
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.tasks import build_task, fetch_openml_jets
@@ -27,6 +29,8 @@ SELECTIONS = (
     "to_outputs",
     "pipeline_names",
 )
+CELL_PICTURES = ("landscape_detail_rows", "spectral_density", "loss_surface")
+PAIR_PICTURES = ("landscape_detail_rows", "mode_connectivity")
 USUAL = (None, "local", "base")
 
 
@@ -82,7 +86,7 @@ class RunGuard:
             if before and before.get("study") != now["study"]:
                 self._mark = (mark, None)  # what is there now comes from two studies: nothing to resume
         else:
-            self._doomed = [*_outputs(pipeline, catalog), *_files(catalog, ["timings"])]
+            self._doomed = [*_outputs(pipeline, catalog), *_pictures(catalog), *_files(catalog, ["timings"])]
             self._mark = (mark, json.dumps(now))
 
     @hook_impl
@@ -164,6 +168,14 @@ def _outputs(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
 def _files(catalog: DataCatalog, names: list[str]) -> list[Path]:
     paths = (getattr(catalog.get(name), "_filepath", None) for name in names)
     return [Path(str(path)) for path in paths if path is not None]
+
+
+def _pictures(catalog: DataCatalog) -> list[Path]:
+    """Files of every cell's pictures: those of an earlier, wider selection are outputs of no node any more."""
+    study = grid.current()
+    pairs = [f"{task}.{recipe}.{PAIRS}.{p}" for (task, recipe), p in product(study.configurations, study.precisions)]
+    names = [f"{cell.id}.{name}" for cell in study.cells for name in CELL_PICTURES]
+    return _files(catalog, names + [f"{pair}.{name}" for pair in pairs for name in PAIR_PICTURES])
 
 
 def _gathered_too_early(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:

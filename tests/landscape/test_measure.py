@@ -58,13 +58,14 @@ SMALL = {
 }
 
 
-def _rows(model, rows, loss=LOSS, **options):
+def _rows(model, rows, loss=LOSS, decides=True, **options):
     found = measure_landscape(
         model,
         loss,
         [rows],
         options=LandscapeOptions(**SMALL | options),
         input_covariance=torch.full(rows[0].shape[1:], 4.0),
+        decides=decides,
     )
     assert all(row.family == "landscape" and row.measure in MEASURES for row in found)
     keys = [(row.measure, row.condition, row.target, row.level) for row in found]
@@ -141,6 +142,23 @@ def test_float_networks_have_no_flips_of_codes():
     assert {name for name, row in rows.items() if row.estimate.status == "undefined"} == CODES_ONLY
 
 
+def test_outputs_that_decide_nothing_have_no_decisions():
+    case = CASES["squared error"]
+    rows = _measured(case.model(), case.data(), loss=case.loss, decides=False)
+    undefined = {name for name, row in rows.items() if row.estimate.status == "undefined"}
+    assert undefined == CODES_ONLY | {"input_mismatch_curvature", "output_entropy"}
+    pair = compare_networks(
+        case.model(), case.model(), case.data()[0], options=LandscapeOptions(few_rows=6), decides=False, reference="x"
+    )
+    assert {row.measure: row.estimate.status for row in pair} == {"cka": "ok", "disagreement_rate": "undefined"}
+
+
+def test_a_largest_magnitude_below_zero_is_not_the_largest_eigenvalue():
+    case = CASES["mlp"]
+    rows = _measured(case.model(), case.data(), loss=lambda z, y: -LOSS(z, y), backend="pyhessian")
+    assert rows["largest_eigenvalue"].estimate.status == "undefined"
+
+
 def test_networks_without_exact_diagonal_keep_what_is_defined():
     rows = _measured(CASES["tanh"].model(), CASES["tanh"].data())
     undefined = {name for name, row in rows.items() if row.estimate.status == "undefined"}
@@ -192,7 +210,9 @@ def test_a_diverged_network_gives_statuses():
 def test_rows_of_a_pair_are_those_of_the_public_functions():
     inputs, _ = CASES["mlp"].data()
     first, second = CASES["mlp"].model(), FakeIntegerNetwork()
-    rows = compare_networks(first, second, inputs, options=LandscapeOptions(few_rows=6), reference="other")
+    rows = compare_networks(
+        first, second, inputs, options=LandscapeOptions(few_rows=6), decides=True, reference="other"
+    )
     outputs = first(inputs).detach(), second.dequantized()(inputs).detach()
     whole = {row.measure: row.estimate for row in rows if not row.target}
     assert whole == {"cka": linear_cka(*outputs), "disagreement_rate": disagreement_rate(*outputs)}

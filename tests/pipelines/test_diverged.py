@@ -73,7 +73,7 @@ def test_a_diverged_model_becomes_rows_with_its_status(node, families):
 def test_pairs_with_a_diverged_seed_say_so():
     group = CellGroup(cells=tuple(CELL.model_copy(update={"seed": seed}) for seed in ("s0", "s1", "s2")))
     healthy = StoredModel(nn.Linear(16, 5).eval())
-    rows = compare_seeds(group, LandscapeOptions(), DATA, healthy, DIVERGED, healthy)
+    rows = compare_seeds(group, TASK, LandscapeOptions(), DATA, healthy, DIVERGED, healthy)
     whole = rows[rows["target"] == ""]
     for measure in ("cka", "disagreement_rate"):
         found = whole[whole["measure"] == measure]

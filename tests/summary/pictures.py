@@ -49,6 +49,7 @@ def connection():
             "curve_loss": 0.5 + 0 * position + n,
             "curve_standard_error": 0.01,
             "linear_loss": 0.5 + position * (1 - position) + n,
+            "status": "not_converged" if n == 2 else "ok",
         }
     )
 

@@ -34,13 +34,16 @@ def test_lines_of_densities_are_those_of_the_first_seed():
 
 
 def test_surfaces_show_the_rise_above_the_middle_on_one_scale():
-    panels = visible(PICTURES["loss_surface"](TABLES["loss_surface"]()))
-    assert [(panel.xaxis, panel.zmin, panel.zmax) for panel in panels] == [("x", -2, 1), ("x2", -2, 1)]
+    figure = PICTURES["loss_surface"](TABLES["loss_surface"]())
+    panels = visible(figure)
+    assert [(panel.xaxis, panel.coloraxis) for panel in panels] == [("x", "coloraxis"), ("x2", "coloraxis")]
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-2, 1)
     rise = np.array(panels[1].customdata)  # rows go along y
     np.testing.assert_allclose(rise, [[4, 3, 4], [1, 0, 1], [4, 3, 4]], atol=1e-3)
 
 
 def test_curves_and_straight_lines_between_seeds():
-    straight, curve, *_ = visible(PICTURES["mode_connectivity"](TABLES["mode_connectivity"]()))
+    straight, curve, _, unsettled = visible(PICTURES["mode_connectivity"](TABLES["mode_connectivity"]()))
     assert straight.line.dash == "dot" and max(straight.y) == pytest.approx(0.75)
     assert set(curve.y) == {0.5} and curve.error_y.array[0] == pytest.approx(0.02)
+    assert (curve.line.dash, unsettled.line.dash) == ("solid", "dash")

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from lowland.measurements import Cell, unavailable
+from lowland.summary.figures import PICTURES
 from lowland.summary.requirements import Requirements
 from tests.summary.conftest import Tables
+from tests.summary.pictures import TABLES
 from tests.summary.study import study
 
 COMMANDS = ("make setup", "make run && python -m webbrowser 'a.html'", "make run")
@@ -139,3 +141,26 @@ def test_two_tasks_have_an_answer_each_and_names_cannot_break_the_page(tiny):
     assert answer.count('class="verdict"') == 2
     assert "</script><b>" not in page
     assert sorted(re.findall(r'<div class="figure[^"]*" id="([^"]+)"', page)) == sorted(_figures(page))
+
+
+@pytest.fixture(scope="module")
+def little(tiny):
+    return Tables.of(tiny, Requirements(), 10)
+
+
+@pytest.mark.parametrize("missing", [*PICTURES])
+def test_any_kind_of_picture_may_be_missing(little, missing):
+    page = little.report(pictures={name: make() for name, make in TABLES.items() if name != missing})
+    assert {name for name in PICTURES if f'id="{name}-jets"' in page} == set(PICTURES) - {missing}
+    assert "What the valley looks like" in page
+
+
+def test_without_pictures_there_is_no_word_of_them(little):
+    assert "What the valley looks like" not in little.report(pictures={})
+
+
+def test_the_caption_names_the_plane_that_is_shown(little):
+    surface = TABLES["loss_surface"]()
+    hessian = surface.assign(directions="hessian")
+    assert "largest curvature" in little.report(pictures={"loss_surface": hessian})
+    assert "two random directions" in little.report(pictures={"loss_surface": pd.concat([hessian, surface])})

@@ -21,6 +21,7 @@ from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian
 from lowland.landscape.sharpness import normalised_sharpness, output_entropy, scaled_trace, weight_norm
 from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
 from lowland.landscape.spectral_density import SpectralDensity, spectral_density
+from lowland.landscape.subject import differentiable
 from lowland.landscape.surface import LossLine, LossSurface, loss_line, loss_surface
 from lowland.landscape.trace import LayerTraces, hessian_diagonal, hessian_trace, hessian_trace_by_layer
 
@@ -39,6 +40,7 @@ __all__ = [
     "adaptive_sharpness",
     "capture_curvature",
     "compare_networks",
+    "differentiable",
     "disagreement_rate",
     "expected_sharpness",
     "filter_normalised_directions",

@@ -6,11 +6,12 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.expected_sharpness import mean_loss_at
+from lowland.landscape.moved import call_with
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import (
     Batch,
     Batches,
@@ -67,7 +68,9 @@ def adaptive_sharpness(
     if num_steps < 4:
         raise LowlandError(f"num_steps: got {num_steps}; expected at least 4, or convergence cannot be judged")
     module = differentiable(model)
-    ascent = _Ascent(module, loss, checked_batches(batches, module), radius)
+    pairs = checked_batches(batches, module)
+    require_row_mean(module, loss, pairs)
+    ascent = _Ascent(module, loss, pairs, radius)
     draws = generator or keyed_generator("adaptive_sharpness")
     starts = [ascent.slope(ascent.centre)[1]]
     starts += [torch.randn(ascent.centre.shape, generator=draws).to(ascent.centre) for _ in range(RANDOM_STARTS)]
@@ -103,7 +106,7 @@ class _Ascent:
         value, slope = 0.0, torch.zeros_like(place)
         for inputs, targets in self.pairs:
             share = len(inputs) / total
-            part = self.loss(functional_call(self.module, dict(moved), (inputs,)), targets)
+            part = self.loss(call_with(self.module, moved, inputs), targets)
             found = gradients(part, moved)
             value += share * float(part.detach())
             slope += share * torch.cat(

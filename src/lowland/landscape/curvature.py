@@ -13,6 +13,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.row_gradients import RowPlan, RowTape, coloured, stray_gradients
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import (
     Batches,
     Dequantizable,
@@ -100,7 +101,8 @@ def capture_curvature(
     module = differentiable(model)
     pairs = checked_batches(batches, module)
     wanted = trainable(module)
-    if parameters and (obstacle := obstacle_to_exactness(module, pairs[0][0])):
+    require_row_mean(module, loss, pairs)
+    if parameters and (obstacle := obstacle_to_exactness(module, pairs)):
         raise LowlandError(
             f"model: {obstacle}, so the exact diagonal of the Hessian is not available: use hessian_trace(..., "
             "method='hutchinson'), or move a smooth output activation into the loss"

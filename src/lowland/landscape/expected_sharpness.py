@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
+from lowland.landscape.moved import call_with
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import (
     Batch,
     Batches,
@@ -67,6 +68,7 @@ def expected_sharpness(
         raise LowlandError(f"num_draws: got {num_draws}; expected at least 2, or no standard error can be given")
     module = differentiable(model)
     pairs = checked_batches(batches, module)
+    require_row_mean(module, loss, pairs)
     few, few_targets = pairs[0][0][:1], pairs[0][1][:1]
     gradients(loss(module(few), few_targets), trainable(module))  # refuses parameters that do not take part
     weights = {name: p.detach() for name, p in trainable(module).items()}
@@ -90,6 +92,6 @@ def mean_loss_at(module: nn.Module, weights: Mapping[str, Tensor], loss: Loss, p
     total = sum(len(inputs) for inputs, _ in pairs)
     with torch.no_grad():
         return math.fsum(
-            float(loss(functional_call(module, dict(weights), (inputs,)), targets)) * (len(inputs) / total)
+            float(loss(call_with(module, weights, inputs), targets)) * (len(inputs) / total)
             for inputs, targets in pairs
         )

@@ -13,6 +13,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature import capture_curvature
 from lowland.landscape.row_gradients import RowPlan, RowTape, stray_gradients
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable, trainable
 from lowland.measurements import Measurement
 
@@ -103,6 +104,7 @@ def gradient_norms(
         raise LowlandError(f"quantiles: got {tuple(quantiles)}; expected at least one, each between 0 and 1")
     module = differentiable(model)
     pairs = checked_batches(batches, module)
+    require_row_mean(module, loss, pairs)
     plan = RowPlan.of(module, trainable(module), pairs)
     squares = torch.cat([_square_norms(module, plan, loss, *chunk) for chunk in plan.chunks(pairs)])
     norms = squares.double().sqrt()

@@ -40,6 +40,7 @@ def measure_landscape(
     *,
     options: LandscapeOptions,
     input_covariance: Tensor,
+    decides: bool,
 ) -> list[Measurement]:
     r"""The rows of the ``landscape`` family for one cell.
 
@@ -52,7 +53,7 @@ def measure_landscape(
 
     What is about codes is ``undefined`` for float networks: they store IEEE-754 words, whose exponent flips leave the
     range of any expansion, and are on no grid. What needs the exact diagonal is ``undefined`` for networks that are
-    not piecewise linear.
+    not piecewise linear, and what is about decisions for networks whose highest output decides nothing.
 
     Args:
         model: Float network in evaluation mode, or a deployed one with ``codes``, ``scales``, ``bits``,
@@ -62,6 +63,7 @@ def measure_landscape(
         options: Backend, accuracy, noise level, sizes of weight changes.
         input_covariance: Variance of each input feature in training (the inputs' shape without rows), in squared input
             units; the noise at level p has :math:`(p / 100)^2` times this variance.
+        decides: Whether outputs are [rows, classes] and the highest one is what counts.
 
     Returns:
         One row a measure, numerical failure as a status.
@@ -77,12 +79,11 @@ def measure_landscape(
     level = options.input_noise_level
     covariance = input_covariance * (level / 100) ** 2
     ends = _spectrum_ends(module, loss, pairs, options)
-    entropy = found.outputs.ndim == 2 and found.outputs.shape[1] > 1
     values: dict[str, Estimate] = {
         "gradient_norm": found.gradient_norm,
         "hessian_trace": _trace(module, loss, pairs, options, found if exact else None),
         **ends,
-        **_code_measures(model, found if exact else None, few),
+        **_code_measures(model, found if exact else None, few, decides=decides),
         "scaled_trace": relative_trace(found) if exact else UNDEFINED,
         "normalised_sharpness": normalised_trace(module, loss, pairs, found.outputs) if exact else UNDEFINED,
         "expected_sharpness": expected_sharpness(
@@ -93,11 +94,13 @@ def measure_landscape(
         ),
         "input_jacobian_norm": input_jacobian_norm(module, pairs),
         "weight_norm": weight_norm(module),
-        "output_entropy": output_entropy(found.outputs) if entropy else UNDEFINED,
+        "output_entropy": output_entropy(found.outputs) if decides else UNDEFINED,
     }
     noise = {
         "input_curvature": expected_noise_rise(found, covariance=covariance),
-        "input_mismatch_curvature": noise_mismatch_curvature(module, pairs, covariance=covariance),
+        "input_mismatch_curvature": (
+            noise_mismatch_curvature(module, pairs, covariance=covariance) if decides else UNDEFINED
+        ),
     }
     by_layer = layer_traces(found).rows() if exact else []
     return [
@@ -115,6 +118,7 @@ def compare_networks(
     inputs: Tensor,
     *,
     options: LandscapeOptions,
+    decides: bool,
     reference: str,
 ) -> list[Measurement]:
     """How alike two networks see the same rows: CKA of outputs and layers, and how often they decide differently.
@@ -124,6 +128,7 @@ def compare_networks(
         second: The same.
         inputs: Rows [rows, ...]; layers are compared on the first few of them.
         options: How many these are.
+        decides: Whether outputs are [rows, classes] and the highest one is what counts.
         reference: Id of the second one's cell, for the table.
 
     Returns:
@@ -135,10 +140,11 @@ def compare_networks(
     few = inputs[: options.few_rows]
     with torch.no_grad():
         outputs = [differentiable(network)(inputs) for network in (first, second)]
+    disagreement = disagreement_rate(*outputs) if decides else UNDEFINED
     layers = layer_cka(first, second, [(few, few.new_zeros(len(few)))])
     return [
         Measurement("landscape", "cka", linear_cka(*outputs), reference=reference),
-        Measurement("landscape", "disagreement_rate", disagreement_rate(*outputs), reference=reference),
+        Measurement("landscape", "disagreement_rate", disagreement, reference=reference),
         *(
             Measurement("landscape", "cka", value, target=layer, reference=reference)
             for layer, value in layers.items()
@@ -154,7 +160,8 @@ def _spectrum_ends(
     tolerance = options.eigenvalue_tolerance
     if options.backend == "pyhessian":
         found: Eigenvalues = pyhessian_eigenvalues(module, loss, pairs, tolerance=tolerance)
-        return {"largest_eigenvalue": found.largest}
+        # The largest in magnitude: where it is negative it is the other end of the spectrum.
+        return {"largest_eigenvalue": UNDEFINED if found.largest.value < 0 else found.largest}
     found = hessian_eigenvalues(module, loss, pairs, which=options.eigenvalue_ends, tolerance=tolerance)
     ends = {"largest_eigenvalue": found.largest}
     return ends | {"smallest_eigenvalue": found.smallest} if options.eigenvalue_ends == "both" else ends
@@ -172,7 +179,7 @@ def _trace(
 
 
 def _code_measures(
-    model: nn.Module | Dequantizable, exact: Curvature | None, few: tuple[Batch, ...]
+    model: nn.Module | Dequantizable, exact: Curvature | None, few: tuple[Batch, ...], *, decides: bool
 ) -> dict[str, Estimate]:
     """What is defined for networks with codes only."""
     if not isinstance(model, CodedNetwork):
@@ -182,8 +189,8 @@ def _code_measures(
         "flip_curvature": expected_flip_rise(model, exact) if exact else UNDEFINED,
         "rounding_curvature": expected_rounding_rise(model, exact) if exact else UNDEFINED,
         "mean_squared_flip": mean_squared_flip(model),
-        "flip_mismatch_curvature": flip_mismatch_curvature(model, few),
-        "rounding_mismatch_curvature": rounding_mismatch_curvature(model, few),
+        "flip_mismatch_curvature": flip_mismatch_curvature(model, few) if decides else UNDEFINED,
+        "rounding_mismatch_curvature": rounding_mismatch_curvature(model, few) if decides else UNDEFINED,
     }
 
 

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+
+def _or_all(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """``all``, or what the type expects, with one message for both."""
+    if value == "all":
+        return value
+    try:
+        return handler(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Input should be ").replace("a valid tuple", "a list of names")
+        raise PydanticCustomError("or_all", "expected all, or {expected}", {"expected": message}) from None
+
+
+ONE_MESSAGE = WrapValidator(_or_all)
 
 
 class LandscapeOptions(BaseModel):
@@ -35,13 +58,25 @@ class LandscapeOptions(BaseModel):
     num_probes: Annotated[int, Field(ge=2)] = 100
     eigenvalue_tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     input_noise_level: Annotated[float, Field(gt=0, le=100)] = 10.0
-    gradient_quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.05, 0.5, 0.95)
+    gradient_quantiles: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (
+        0.05,
+        0.5,
+        0.95,
+    )
     eigenvalue_ends: Literal["largest", "both"] = "largest"
     few_rows: Annotated[int, Field(ge=5)] = 500
-    weight_noise_size: Annotated[float, Field(gt=0)] = 0.05
+    weight_noise_size: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
     weight_noise_draws: Annotated[int, Field(ge=2)] = 10
-    adaptive_radius: Annotated[float, Field(gt=0)] = 0.5
+    adaptive_radius: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
     adaptive_steps: Annotated[int, Field(ge=4)] = 20
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(set(self.gradient_quantiles)) < len(self.gradient_quantiles):
+            raise ValueError(f"gradient_quantiles names a level twice: {self.gradient_quantiles}")
+        if self.backend == "pyhessian" and self.eigenvalue_ends == "both":
+            raise ValueError("eigenvalue_ends is both; PyHessian finds the largest magnitude only: expected largest")
+        return self
 
 
 class LandscapeDetailOptions(BaseModel):
@@ -69,17 +104,17 @@ class LandscapeDetailOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    precisions: tuple[str, ...] | Literal["all"]
-    seeds: Annotated[int, Field(ge=0)] | Literal["all"]
-    pairs: Annotated[int, Field(ge=0)] | Literal["all"]
+    precisions: Annotated[tuple[str, ...] | Literal["all"], ONE_MESSAGE]
+    seeds: Annotated[Annotated[int, Field(ge=0, strict=True)] | Literal["all"], ONE_MESSAGE]
+    pairs: Annotated[Annotated[int, Field(ge=0, strict=True)] | Literal["all"], ONE_MESSAGE]
     density_runs: Annotated[int, Field(ge=2)]
     density_steps: Annotated[int, Field(ge=2)]
     surface_directions: tuple[Literal["filter_normalised", "hessian"], ...]
     surface_points: Annotated[int, Field(ge=3)]
-    surface_span: Annotated[float, Field(gt=0)]
-    surface_rows: Annotated[int, Field(ge=40)] | Literal["all"]
+    surface_span: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    surface_rows: Annotated[Annotated[int, Field(ge=40, strict=True)] | Literal["all"], ONE_MESSAGE]
     connectivity_epochs: Annotated[int, Field(ge=1)]
-    connectivity_learning_rate: Annotated[float, Field(gt=0)]
+    connectivity_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     connectivity_batch_size: Annotated[int, Field(ge=1)]
     connectivity_points: Annotated[int, Field(ge=3)]
 

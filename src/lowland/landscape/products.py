@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
+from lowland.landscape.independence import require_independent_rows
 from lowland.landscape.pearlmutter import Chain, Linearised, chain_of
 from lowland.landscape.subject import (
     Batches,
@@ -24,8 +25,9 @@ BLOCK_ELEMENTS = 2**17  # of the widest activation of a block of rows: what the 
 BLOCK_ROWS = 1024  # at most, for narrow networks
 KEPT_BYTES = 2**26  # linearisations are kept between products up to this size, and computed anew beyond
 VECTORS_AT_ONCE = 16
-PROBE_ROWS = 64
-SYMMETRY = 1e-3  # of two products with random vectors; float32 leaves about 1e-6
+PROBE_ROWS = 16
+SYMMETRY = 1e-3  # of two products with random vectors; float32 leaves about 1e-5
+ROUNDING = 1e3  # units of rounding of the largest part of a product, below which its smallest parts are noise
 
 
 class HessianProducts:
@@ -48,7 +50,8 @@ class HessianProducts:
         shapes: Shapes of the parameters by name, in the order in which vectors are laid out.
 
     Raises:
-        LowlandError: For unusable batches or models, and for second derivatives that are not symmetric.
+        LowlandError: For unusable batches or models, networks that mix rows, and second derivatives that are not
+            symmetric.
     """
 
     def __init__(self, model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> None:
@@ -66,6 +69,7 @@ class HessianProducts:
         if self._chain is not None:
             self._keep(self._chain)
             return
+        require_independent_rows(self._model, self._batches[0][0])
         self._require_symmetry()
         if len(self._batches) == 1:
             self._shared = self._slope(*self._batches[0])
@@ -99,22 +103,25 @@ class HessianProducts:
         return total
 
     def _require_symmetry(self) -> None:
-        """Refuses models whose second derivatives by autograd cannot be those of any function."""
+        """Refuses models whose second derivatives by autograd cannot be those of any function.
+
+        Each parameter tensor is moved alone, along random numbers of its own size: a small layer must not hide behind a
+        large one, nor among many parameters.
+        """
         inputs, targets = (part[:PROBE_ROWS] for part in self._batches[0])
         slope = self._slope(inputs, targets)
         draws = generator("symmetry of the Hessian")
-        first, second = (torch.randn(self.size, generator=draws).to(self.like) for _ in range(2))
-        image, other = self._product(slope, first, keep=True), self._product(slope, second, keep=False)
-        gap = (torch.dot(second, image) - torch.dot(first, other)).abs()
-        scale = second.norm() * image.norm() + first.norm() * other.norm()
-        if gap > SYMMETRY * scale:  # not so where something is not finite: that becomes a status
-            raise LowlandError(
-                f"model: torch's second derivative of {type(self._model).__name__} is not symmetric (u·Hv and v·Hu "
-                f"differ by {float(gap / scale):.1g} of their size): the double backward pass of a layer is wrong; "
-                "expected a twice differentiable model: of a known case, weight_norm, call "
-                "torch.nn.utils.parametrize.remove_parametrizations first"
-            )
-
+        sizes = torch.cat([_size(p).expand(p.numel()) for p in self._parameters.values()])
+        whole, single = (sizes * torch.randn(self.size, generator=draws).to(self.like) for _ in range(2))
+        image = (sizes * self._product(slope, whole, keep=True)).double()
+        gaps, scales = [], []
+        start = 0
+        for shape in self.shapes.values():
+            part = slice(start, start := start + shape.numel())
+            moved = torch.zeros_like(whole)
+            moved[part] = single[part]
+            back = (sizes * self._product(slope, moved, keep=start < self.size)).double()
+            both = torch.dot(single[part] / sizes[part], image[part]), torch.dot(whole / sizes, back)
     def _keep(self, chain: Chain) -> None:
         """Linearises all blocks of rows, unless they grow too large."""
         held = 0

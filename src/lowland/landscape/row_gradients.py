@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from lowland.errors import LowlandError
+from lowland.landscape.independence import require_independent_rows
 from lowland.landscape.layers import PER_SAMPLE_ELEMENTS, LayerCall, recorded_calls
 from lowland.landscape.subject import Batch, gradients
 from lowland.randomness import generator
@@ -49,8 +49,8 @@ class RowPlan:
         Raises:
             LowlandError: If a row's outputs depend on other rows, or a parameter does not take part in the outputs.
         """
+        require_independent_rows(module, pairs[0][0])
         rows = pairs[0][0][:PROBE_ROWS].detach()
-        _check_independence(module, rows)
         batch = max(len(inputs) for inputs, _ in pairs)
         tape = RowTape(module, rows)
         elements = sum(call.shape.numel() for call in tape.calls) + rows.numel() + tape.outputs.numel()
@@ -192,26 +192,6 @@ def _at_once(
         p.new_zeros(*directions.shape[:2], *p.shape) if part is None else part.unflatten(0, directions.shape[:2])
         for p, part in zip(wanted, found, strict=True)
     ]
-
-
-def _check_independence(module: nn.Module, rows: Tensor) -> None:
-    """Refuse networks that mix rows: nothing can be said row by row, nor in pieces of a batch."""
-    if not rows.is_floating_point() or not rows.isfinite().all():
-        return
-    leaf = rows.clone().requires_grad_()
-    outputs = module(leaf)
-    if len(outputs) != len(rows):
-        raise LowlandError(
-            f"model: gave {len(outputs)} outputs for {len(rows)} rows; expected one for each, rows first"
-        )
-    if not outputs.requires_grad:
-        return
-    (slope,) = torch.autograd.grad(outputs[0].sum(), leaf, allow_unused=True, materialize_grads=True)
-    if slope[1:].nan_to_num(0, 0, 0).any():
-        raise LowlandError(
-            "model: the outputs of one row depend on other rows; expected independent rows: give normalisation layers "
-            "running statistics (track_running_stats=True) and put rows first"
-        )
 
 
 def _equal(found: Tensor, truth: Tensor) -> bool:

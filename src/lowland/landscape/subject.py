@@ -128,10 +128,7 @@ def gradients(
     Raises:
         LowlandError: If the value is no scalar or a parameter does not take part in it.
     """
-    if value.numel() != 1:
-        raise LowlandError(
-            f"loss: got a value of shape {tuple(value.shape)}; expected a scalar, the mean over the rows: reduce it"
-        )
+    require_scalar(value)
     if not value.requires_grad:
         raise LowlandError(
             "loss: its value does not depend on the model's parameters through autograd; expected a differentiable "
@@ -147,3 +144,15 @@ def gradients(
             "take part: call requires_grad_(False) on those that do not"
         )
     return [gradient for gradient in found if gradient is not None]
+
+
+def require_scalar(value: Tensor) -> None:
+    """Refuses losses that are not reduced.
+
+    Raises:
+        LowlandError: If the value has several elements.
+    """
+    if value.numel() != 1:
+        raise LowlandError(
+            f"loss: got a value of shape {tuple(value.shape)}; expected a scalar, the mean over the rows: reduce it"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,7 +14,7 @@ from lowland.estimate import Estimate
 from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.products import HessianProducts
-from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
+from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable, trainable
 from lowland.measurements import Measurement
 from lowland.randomness import generator as keyed_generator
 
@@ -118,25 +119,58 @@ def hessian_trace_by_layer(
     Raises:
         LowlandError: As ``hessian_trace``.
     """
-    if method not in get_args(TraceMethod):
-        raise LowlandError(f"method: got {method!r}; expected 'auto', 'exact', 'hutchinson' or 'hutch++'")
-    fewest = FEWEST_PROBES.get(method, 2)
-    if num_probes < fewest:
-        raise LowlandError(
-            f"num_probes: got {num_probes}; expected at least {fewest}, or no standard error can be given"
-        )
-    module = differentiable(model)
-    pairs = checked_batches(batches, module)
-    if method == "exact" or (method == "auto" and obstacle_to_exactness(module, pairs[0][0]) is None):
-        return layer_traces(capture_curvature(module, loss, pairs, inputs=False))
-    product = HessianProducts(module, loss, pairs)
     draws = generator or keyed_generator("hessian_trace")
-    known, samples = (_deflated if method == "hutch++" else _plain)(product, num_probes, draws)
-    sizes = [shape.numel() for shape in product.shapes.values()]
-    parts = [part.sum(1) for part in (known[None] + samples).split(sizes, 1)]
-    layers = _by_layer(dict(zip(product.shapes, parts, strict=True)))
+    found = _found(model, loss, batches, None, method, num_probes, draws)
+    if isinstance(found, Curvature):
+        return layer_traces(found)
+    layers = _by_layer(found)
     total = Estimate.from_samples(torch.stack(list(layers.values())).sum(0))
     return LayerTraces({name: Estimate.from_samples(values) for name, values in layers.items()}, total)
+
+
+def weighted_trace(
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    weights: Mapping[str, Tensor],
+    *,
+    method: TraceMethod = "auto",
+    num_probes: int = 100,
+    generator: torch.Generator | None = None,
+) -> Estimate:
+    r"""Weighted sum of the diagonal of the Hessian of the mean loss, :math:`\sum_i w_i H_{ii}`.
+
+    With the variances of independent disturbances of the parameters as weights it is twice the rise of the loss that
+    they cause, to second order. The sampled methods look at :math:`S H S` with :math:`S = \mathrm{diag}
+    \sqrt{|w|}`, whose diagonal is :math:`|w_i| H_{ii}`, and give each entry the sign of its weight: a sample's
+    variance is :math:`\sum_{i<j} (s_i + s_j)^2 |w_i w_j| H_{ij}^2` with the signs s, never above the
+    :math:`\sum_{i<j} (w_i + w_j)^2 H_{ij}^2` of samples of H's own diagonal.
+
+    Args:
+        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Sequence of (inputs, targets); their sizes do not matter.
+        weights: By parameter name, of the parameters' shapes, finite, of any sign; parameters left out weigh 0.
+        method: As for ``hessian_trace``.
+        num_probes: As for ``hessian_trace``.
+        generator: CPU generator of the probes; a fixed one without it.
+
+    Returns:
+        In units of the loss times the weights' over squared parameters'; standard error and ``num_samples`` as
+        ``hessian_trace``.
+
+    Raises:
+        LowlandError: As ``hessian_trace``; no weights, weights that are not finite or of other names or shapes.
+
+    Source:
+        As ``hessian_trace``.
+    """
+    draws = generator or keyed_generator("weighted_trace")
+    found = _found(model, loss, batches, weights, method, num_probes, draws)
+    if isinstance(found, Curvature):
+        total = sum(float((found.diagonal[name] * w.to(found.diagonal[name])).sum()) for name, w in weights.items())
+        return Estimate(total, 0.0, found.num_rows)
+    return Estimate.from_samples(torch.stack(list(found.values())).sum(0))
 
 
 def layer_traces(found: Curvature) -> LayerTraces:
@@ -166,37 +200,134 @@ def hessian_diagonal(model: nn.Module | Dequantizable, loss: Loss, batches: Batc
     return capture_curvature(model, loss, batches, inputs=False).diagonal
 
 
-def _plain(product: HessianProducts, num_probes: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Nothing known, and samples [probes, size] of the diagonal."""
+def _found(
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    weights: Mapping[str, Tensor] | None,
+    method: TraceMethod,
+    num_probes: int,
+    draws: torch.Generator,
+) -> Curvature | dict[str, Tensor]:
+    """The exact diagonal, or samples [n] of its (weighted) sum over each parameter tensor."""
+    if method not in get_args(TraceMethod):
+        raise LowlandError(f"method: got {method!r}; expected 'auto', 'exact', 'hutchinson' or 'hutch++'")
+    fewest = FEWEST_PROBES.get(method, 2)
+    if num_probes < fewest:
+        raise LowlandError(
+            f"num_probes: got {num_probes}; expected at least {fewest}, or no standard error can be given"
+        )
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    if weights is not None:
+        _check_weights(weights, trainable(module))
+    if method == "exact" or (method == "auto" and obstacle_to_exactness(module, pairs[0][0]) is None):
+        return capture_curvature(module, loss, pairs, inputs=False)
+    matrix = _Weighted(HessianProducts(module, loss, pairs), weights)
+    samples = (_deflated if method == "hutch++" else _plain)(matrix, num_probes, draws)
+    return dict(zip(matrix.names, samples, strict=True))
+
+
+def _check_weights(weights: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> None:
+    if not weights:
+        raise LowlandError("weights: got none; expected a tensor for at least one parameter, by name")
+    for name, values in weights.items():
+        if name not in parameters:
+            raise LowlandError(
+                f"weights: {name!r} is no trainable parameter of the model; expected some of {', '.join(parameters)}"
+            )
+        if values.shape != parameters[name].shape or not values.isfinite().all():
+            raise LowlandError(
+                f"weights[{name!r}]: got {'finite' if values.isfinite().all() else 'non-finite'} values of shape "
+                f"{tuple(values.shape)}; expected finite ones of the parameter's shape {tuple(parameters[name].shape)}"
+            )
+
+
+class _Weighted:
+    """S H S for a diagonal S, the roots of the weights' sizes; without weights the Hessian itself."""
+
+    def __init__(self, product: HessianProducts, weights: Mapping[str, Tensor] | None) -> None:
+        self._product = product
+        self.names = list(product.shapes)
+        self.size, self.like = product.size, product.like
+        self._sizes = [shape.numel() for shape in product.shapes.values()]
+        self._root: Tensor | None = None
+        self._signs: Tensor | None = None
+        if weights is not None:
+            flat = torch.cat(
+                [
+                    weights[name].detach().to(self.like).flatten() if name in weights else self.like.new_zeros(size)
+                    for name, size in zip(self.names, self._sizes, strict=True)
+                ]
+            )
+            self._root = flat.abs().sqrt()
+            self._signs = flat.sign() if bool((flat < 0).any()) else None
+
+    def block(self, vectors: Tensor) -> Tensor:
+        """Products with vectors [k, size]."""
+        if self._root is None:
+            return self._product.block(vectors)
+        return self._product.block(vectors * self._root).mul_(self._root)
+
+    def sums(self, left: Tensor, right: Tensor) -> Tensor:
+        """Sums of left times right [k, size] over each parameter tensor, with the signs of the weights: [tensors, k].
+
+        Tensor after tensor, so that no third block of vectors is held.
+        """
+        found = []
+        start = 0
+        for size in self._sizes:
+            part = slice(start, start + size)
+            terms = left[:, part] * right[:, part]
+            found.append((terms if self._signs is None else terms * self._signs[part]).sum(1, dtype=torch.float64))
+            start += size
+        return torch.stack(found).cpu()
+
+
+def _plain(matrix: _Weighted, num_probes: int, draws: torch.Generator) -> Tensor:
+    """Samples [tensors, probes] of the diagonal's sums."""
     parts = []
-    for start in range(0, num_probes, PROBES_AT_ONCE):
-        signs = _signs(product, min(PROBES_AT_ONCE, num_probes - start), draws)
-        parts.append(signs.double() * product.block(signs).double())
-    return torch.zeros(product.size, dtype=torch.float64), torch.cat(parts)
+    for count in _counts(num_probes):
+        signs = _signs(matrix, count, draws)
+        parts.append(matrix.sums(signs, matrix.block(signs)))
+    return torch.cat(parts, 1)
 
 
-def _deflated(product: HessianProducts, num_probes: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The diagonal [size] of what touches the range of H, and samples [probes, size] of the rest's."""
+def _deflated(matrix: _Weighted, num_probes: int, draws: torch.Generator) -> Tensor:
+    """Samples [tensors, probes]: what touches the range of H, known, and the rest of the diagonal, sampled."""
     third = num_probes // 3
-    images = product.block(_signs(product, min(third, product.size), draws))
-    if not images.isfinite().all():
-        unknown = torch.full((product.size,), torch.nan, dtype=torch.float64)
-        return unknown, unknown[None]
-    basis = torch.linalg.qr(images.T.double())[0].T
-    moved = product.block(basis.to(product.like)).double()
-    inner = basis @ moved.T
-    known = 2 * (basis * moved).sum(0) - (basis * (inner @ basis)).sum(0)
-    signs = _signs(product, num_probes - 2 * third, draws).double()
-    outside = signs - (signs @ basis.T) @ basis
-    images = product.block(outside.to(product.like)).double()
-    images -= (images @ basis.T) @ basis
-    return known, signs * images
+    basis = matrix.like.new_empty(min(third, matrix.size), matrix.size)
+    for part in basis.split(PROBES_AT_ONCE):
+        part.copy_(matrix.block(_signs(matrix, len(part), draws)))
+    if not basis.isfinite().all():
+        return torch.full((len(matrix.names), 1), torch.nan, dtype=torch.float64)
+    basis = torch.linalg.qr(basis.T)[0].T
+    known = torch.zeros(len(matrix.names), dtype=torch.float64)
+    inner = basis.new_empty(len(basis), len(basis))
+    for part, columns in zip(basis.split(PROBES_AT_ONCE), inner.split(PROBES_AT_ONCE, 1), strict=True):
+        moved = matrix.block(part)
+        columns.copy_(basis @ moved.T)
+        known += 2 * matrix.sums(part, moved).sum(1)
+    for part, rows in zip(basis.split(PROBES_AT_ONCE), inner.split(PROBES_AT_ONCE), strict=True):
+        known -= matrix.sums(part, rows @ basis).sum(1)
+    parts = []
+    for count in _counts(num_probes - 2 * third):
+        signs = _signs(matrix, count, draws)
+        images = matrix.block(signs - (signs @ basis.T) @ basis)
+        images -= (images @ basis.T) @ basis
+        parts.append(matrix.sums(signs, images))
+    return known[:, None] + torch.cat(parts, 1)
 
 
-def _signs(product: HessianProducts, count: int, draws: torch.Generator) -> Tensor:
+def _counts(probes: int) -> list[int]:
+    """Sizes of the blocks in which so many probes are worked on."""
+    return [min(PROBES_AT_ONCE, probes - start) for start in range(0, probes, PROBES_AT_ONCE)]
+
+
+def _signs(matrix: _Weighted, count: int, draws: torch.Generator) -> Tensor:
     """Random signs [count, size]."""
-    signs = torch.randint(0, 2, (count, product.size), generator=draws)
-    return signs.to(product.like).mul_(2).sub_(1)
+    signs = torch.randint(0, 2, (count, matrix.size), generator=draws, dtype=matrix.like.dtype)
+    return signs.to(matrix.like).mul_(2).sub_(1)
 
 
 def _by_layer(parts: dict[str, Tensor]) -> dict[str, Tensor]:

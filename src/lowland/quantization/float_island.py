@@ -52,7 +52,7 @@ class FloatIsland(Step):
 
     def result_scale(self, scale: Tensor) -> Tensor:
         """1: the results are floats themselves."""
-        return torch.ones_like(scale)
+        return torch.ones((), dtype=scale.dtype, device=scale.device)
 
     def dequantized(self) -> nn.Module:
         """A trainable copy of the network."""

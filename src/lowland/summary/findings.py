@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lowland.measurements import SELECTED
 from lowland.summary.correlation import SCOPES
 from lowland.summary.prediction import EVERY, WITHIN
 from lowland.summary.responses import FAMILIES
@@ -35,6 +36,7 @@ def extremes(correlations: pd.DataFrame, *, statistic: str = "spearman", respons
         & (correlations.response == response)
         & (correlations.scope == SCOPES[0])
         & (correlations.status == "ok")
+        & ~correlations.predictor.isin(SELECTED)  # they rest on a few cells: no rank among those of all
     ]
     picked = []
     for _, group in rows.groupby(["task", "family"], sort=False):

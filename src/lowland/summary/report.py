@@ -24,6 +24,7 @@ from lowland.summary.figures import (
     predictor_comparison,
     ratio_heatmap,
     shift_curves,
+    surface_kind,
 )
 from lowland.summary.findings import beyond_chance, extremes, grid_size, not_ok_counts, prediction_verdicts
 from lowland.summary.over_seeds import configurations
@@ -38,6 +39,11 @@ _STATUSES = {
     "undefined": "has no meaning there (a float network has no codes to flip)",
     "timeout": "took too long",
     "failed": "no result",
+}
+_SURFACES = {
+    "filter_normalised": "along two random directions, each filter scaled to the length of the network's own (Li et "
+    "al. 2018), the same random numbers for all networks",
+    "hessian": "along the two directions of largest curvature, each of length one",
 }
 _METHODS = {
     "float": "32-bit floating point",
@@ -158,6 +164,7 @@ def _task(
         for family, condition in disturbed[["family", "condition"]].drop_duplicates().itertuples(index=False)
         if family in ("noise", "bit_flip") and not condition.startswith("ieee754_")
     ]
+    surfaces = pictures.get("loss_surface", pd.DataFrame())
     figures = {
         "disturbances": [
             {
@@ -205,10 +212,11 @@ def _task(
             for condition in dict.fromkeys(predictions.condition)
         ],
         "pictures": {
-            name: page.add(f"{name}-{task}", PICTURES[name](table, style=style))
-            for name, table in pictures.items()
-            if len(table)
+            name: page.add(f"{name}-{task}", draw(table, style=style)) if len(table) else ""
+            for name, draw in PICTURES.items()
+            for table in (pictures.get(name, pd.DataFrame()),)
         },
+        "surface_directions": _SURFACES[surface_kind(surfaces)] if len(surfaces) else "",
         "learning": page.add(f"learning-{task}", learning_figure(curves, style=style))
         if curves is not None and len(curves)
         else "",

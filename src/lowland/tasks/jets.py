@@ -62,6 +62,7 @@ class Jets(Task):
     """Jet tagging with cross-entropy and accuracy."""
 
     score_name = "accuracy"
+    decides = True
 
     def __init__(self, options: JetsOptions) -> None:
         self.options = options

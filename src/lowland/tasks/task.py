@@ -75,9 +75,11 @@ class Task(ABC):
         score_name: The headline score, a measure of the long table.
         description: A sentence on data and network for people who read the report.
         shifted_sets: Names of the naturally shifted test sets that its data hold.
+        decides: Whether outputs are [rows, classes] and the highest one is what counts.
     """
 
     score_name: str
+    decides: bool
     description: str
     shifted_sets: tuple[str, ...]
 

@@ -6,6 +6,7 @@ from itertools import combinations, islice
 from typing import Any
 
 import pandas as pd
+from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
@@ -15,6 +16,7 @@ from lowland.landscape import (
     LandscapeOptions,
     ModeConnectivity,
     compare_networks,
+    differentiable,
     loss_surface,
     measure_landscape,
     mode_connectivity,
@@ -22,6 +24,7 @@ from lowland.landscape import (
     spectral_density,
 )
 from lowland.measurements import Cell, Measurement, stack, table, unavailable
+from lowland.quantization import fold_batch_norm
 from lowland.randomness import generator
 from lowland.tasks import Splits, TaskOptions, build_task
 
@@ -39,18 +42,19 @@ def measure_cell(
         [splits.landscape],
         options=options,
         input_covariance=splits.train.inputs.var(dim=0, correction=0),
+        decides=problem.decides,
     )
     return table(cell, rows)
 
 
 def compare_seeds(
-    group: CellGroup, options: LandscapeOptions, data: StoredTensors, *models: StoredModel
+    group: CellGroup, task: TaskOptions, options: LandscapeOptions, data: StoredTensors, *models: StoredModel
 ) -> pd.DataFrame:
     """How alike the outputs and layers of every pair of seeds are, on the landscape rows."""
-    inputs = Splits.from_tensors(data.tensors).landscape.inputs
+    inputs, decides = Splits.from_tensors(data.tensors).landscape.inputs, build_task(task).decides
     networks = [model.network if model.status == "ok" else None for model in models]
     return stack(
-        table(first, compare_networks(a, b, inputs, options=options, reference=second.id))
+        table(first, compare_networks(a, b, inputs, options=options, decides=decides, reference=second.id))
         for (first, a), (second, b) in combinations(zip(group.cells, networks, strict=True), 2)
     )
 
@@ -63,9 +67,9 @@ def picture_cell(
         missing = Measurement("landscape", "negative_spectral_mass", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     splits, problem = Splits.from_tensors(data.tensors), build_task(task)
-    batches = [splits.landscape]
+    network, batches = _folded(model), [splits.landscape]
     density = spectral_density(
-        model.network,
+        network,
         problem.loss,
         batches,
         num_runs=options.density_runs,
@@ -75,10 +79,10 @@ def picture_cell(
     rows = None if options.surface_rows == "all" else options.surface_rows
     surfaces = {
         name: loss_surface(
-            model.network,
+            network,
             problem.loss,
             batches,
-            directions=plane(name, model.network, problem.loss, batches, generator=generator(cell.task, "plane", name)),
+            directions=plane(name, network, problem.loss, batches, generator=generator(cell.task, "plane", name)),
             span=options.surface_span,
             num_points=options.surface_points,
             rows_per_point=rows,
@@ -87,7 +91,15 @@ def picture_cell(
         for name in options.surface_directions
     }
     planes = [_of(cell, directions=name, **surface.columns()) for name, surface in surfaces.items()]
-    curve = _of(cell, eigenvalue=density.grid, density=density.density, standard_error=density.standard_error)
+    curve = _of(
+        cell,
+        eigenvalue=density.grid,
+        density=density.density,
+        standard_error=density.standard_error,
+        num_runs=options.density_runs,
+        num_products=density.num_products,
+        status=density.status,
+    )
     return table(cell, density.rows()), curve, pd.concat(planes) if planes else pd.DataFrame()
 
 
@@ -101,8 +113,8 @@ def connect_seeds(
     for (first, a), (second, b) in islice(combinations(zip(group.cells, models, strict=True), 2), count):
         found = (
             mode_connectivity(
-                a.network,
-                b.network,
+                _folded(a),
+                _folded(b),
                 problem.loss,
                 [splits.train],
                 [splits.landscape],
@@ -118,6 +130,11 @@ def connect_seeds(
         rows.append(table(first, found.rows(reference=second.id)))
         curves.append(_of(first, reference=second.id, **found.columns()))
     return stack(rows), pd.concat(curves)
+
+
+def _folded(model: StoredModel) -> nn.Module:
+    """What is differentiated, batch-norm folded, as for the numbers in the long table."""
+    return fold_batch_norm(differentiable(model.network))
 
 
 def _of(cell: Cell, **columns: Any) -> pd.DataFrame:

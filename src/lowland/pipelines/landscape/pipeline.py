@@ -63,13 +63,13 @@ def _of_pairs(task: str, recipe: str, precision: str, study_grid: grid.Grid) -> 
     nodes = [
         Node(
             compare_seeds,
-            ["params:group", "params:landscape", "splits", *models],
+            ["params:group", "params:task", "params:landscape", "splits", *models],
             "landscape_rows",
             name="compare_seeds",
             tags=["landscape"],
         )
     ]
-    parameters = {"group": f"groups.{task}.{recipe}.{precision}", "landscape": "landscape"}
+    parameters = {"group": f"groups.{task}.{recipe}.{precision}", "task": f"tasks.{task}", "landscape": "landscape"}
     if precision in study_grid.detailed_precisions and study_grid.detailed_pairs:
         nodes.append(
             Node(
@@ -80,7 +80,7 @@ def _of_pairs(task: str, recipe: str, precision: str, study_grid: grid.Grid) -> 
                 tags=["landscape"],
             )
         )
-        parameters |= {"task": f"tasks.{task}", "landscape_detail": "landscape_detail"}
+        parameters["landscape_detail"] = "landscape_detail"
     return grid.place(
         Pipeline(nodes),
         f"{task}.{recipe}.{PAIRS}.{precision}",

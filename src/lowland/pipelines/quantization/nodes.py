@@ -104,7 +104,7 @@ def _calibrated(
 
 def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwork) -> tuple[StoredModel, pd.DataFrame]:
     network = freeze(quantized)
-    check = deployment_check(quantized, network, splits.test.inputs)
+    check = deployment_check(quantized, network, splits.test.inputs, classifier=task.decides)
     count = len(splits.test.inputs)
     checks = [
         Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count), "test"),

@@ -4,7 +4,7 @@ from lowland.summary.figures.correlation_map import correlation_heatmap
 from lowland.summary.figures.curves import accuracy_curves, shift_curves
 from lowland.summary.figures.front import pareto_figure
 from lowland.summary.figures.learning import learning_figure
-from lowland.summary.figures.pictures import PICTURES
+from lowland.summary.figures.pictures import PICTURES, surface_kind
 from lowland.summary.figures.prediction import prediction_figure, predictor_comparison, ratio_heatmap
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "predictor_comparison",
     "ratio_heatmap",
     "shift_curves",
+    "surface_kind",
 ]

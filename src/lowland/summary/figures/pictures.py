@@ -15,7 +15,7 @@ from lowland.summary.style import PAPER, SEQUENTIAL, Style, axis, figure, legend
 INSIDE = legend(
     orientation="v", traceorder="normal", x=1, xanchor="right", y=1, yanchor="top", bgcolor=transparent(PAPER, 0.8)
 )
-LOWEST_DENSITY = 1e-6  # of the peak: what lies below is broadening
+LOWEST_DENSITY = 1e-6  # of the peak: the single large eigenvalues of a network of some 10^4 parameters stay in sight
 LOWEST_RISE, HIGHEST_RISE = 1e-2, 1e1  # nats, the ends of the colour scale of surfaces
 
 
@@ -68,11 +68,11 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
 
     Args:
         surfaces: ``recipe, seed, precision``, ``directions``, ``x``, ``y``, ``loss``, ``standard_error``; of each
-            recipe the first seed and the first kind of directions are shown.
+            recipe the first seed is shown, on the plane of ``surface_kind``.
         style: Of the report; made from the table itself without it.
     """
     style = style or Style.of(surfaces)
-    shown = surfaces[surfaces.directions == surfaces.directions.iloc[0]]
+    shown = surfaces[surfaces.directions == surface_kind(surfaces)]
     precisions = [p for p in style.precisions if p in set(shown.precision)]
     panels = {p: i for i, p in enumerate(precisions)}
     ends = (np.log10(LOWEST_RISE), np.log10(HIGHEST_RISE))
@@ -90,19 +90,9 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
                 "customdata": [_short(row) for row in rise],
                 "xaxis": f"x{place}" if place > 1 else "x",
                 "yaxis": f"y{place}" if place > 1 else "y",
-                "zmin": ends[0],
-                "zmax": ends[1],
                 "contours": {"start": ends[0], "end": ends[1], "size": 0.25},
                 "line": {"width": 0.5, "color": "rgba(255,255,255,0.5)"},
-                "colorscale": SEQUENTIAL,
-                "showscale": place == len(panels),
-                "colorbar": {
-                    "title": {"text": "loss rise<br>(nats)", "font": {"size": 12.5}},
-                    "tickvals": [-2, -1, 0, 1],
-                    "ticktext": ["0.01", "0.1", "1", "10"],
-                    "thickness": 12,
-                    "outlinewidth": 0,
-                },
+                "coloraxis": "coloraxis",
                 "hovertemplate": f"<b>{precision}</b>, {recipe}<br>(%{{x:.2f}}, %{{y:.2f}}): "
                 "%{customdata:+.3g} nats<extra></extra>",
             }
@@ -110,11 +100,24 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
         owners.append(recipe)
     gap = 0.03
     width = (1 - gap * (len(panels) - 1)) / len(panels)
-    layout: dict[str, Any] = {}
+    layout: dict[str, Any] = {
+        "coloraxis": {
+            "cmin": ends[0],
+            "cmax": ends[1],
+            "colorscale": SEQUENTIAL,
+            "colorbar": {
+                "title": {"text": "loss rise<br>(nats)", "font": {"size": 12.5}},
+                "tickvals": [-2, -1, 0, 1],
+                "ticktext": ["0.01", "0.1", "1", "10"],
+                "thickness": 12,
+                "outlinewidth": 0,
+            },
+        }
+    }
     for precision, position in panels.items():
         number = f"{position + 1}" if position else ""
         left = position * (width + gap)
-        plain = {"showgrid": False, "showline": False, "ticks": "", "nticks": 3}
+        plain = {"showgrid": False, "showline": False, "ticks": "", "nticks": 3, "constrain": "domain"}
         layout[f"xaxis{number}"] = axis(
             plain | {"domain": [left, left + width], "title": precision, "anchor": f"y{number}"}
         )
@@ -124,12 +127,18 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
     return _chosen(traces, owners, style, height=330, margin={"l": 40, "r": 16, "t": 54, "b": 52}, **layout)
 
 
+def surface_kind(surfaces: pd.DataFrame) -> str:
+    """Which plane is shown of those that were computed: the random one if it is among them."""
+    kinds = list(dict.fromkeys(surfaces.directions))
+    return "filter_normalised" if "filter_normalised" in kinds else str(kinds[0])
+
+
 def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) -> go.Figure:
     """Loss along trained curves (full) and straight lines (dotted) between two seeds, recipe to choose.
 
     Args:
         connections: ``recipe, seed, precision, reference``, ``position``, ``curve_loss``, ``curve_standard_error``,
-            ``linear_loss``; of each recipe the first pair is shown.
+            ``linear_loss``, ``status``; of each recipe the first pair is shown.
         style: Of the report; made from the table itself without it.
     """
     style = style or Style.of(connections)
@@ -137,7 +146,8 @@ def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) 
     owners: list[str] = []
     for recipe, precision, rows in _first_seed(connections, style):
         line = rows[rows.reference == rows.reference.iloc[0]]
-        colour = style.colours[precision]
+        colour, settled = style.colours[precision], (line.status == "ok").all()
+        name = "trained curve" if settled else "trained curve, not settled"
         shared = {"type": "scatter", "mode": "lines", "x": _short(line.position), "legendgroup": precision}
         traces += [
             shared
@@ -157,9 +167,9 @@ def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) 
                     "width": 0,
                     "color": transparent(colour, 0.4),
                 },
-                "line": {"color": colour, "width": 2},
+                "line": {"color": colour, "width": 2, "dash": "solid" if settled else "dash"},
                 "name": precision,
-                "hovertemplate": f"<b>{precision}</b>, {recipe}, trained curve<br>%{{y:.3f}}<extra></extra>",
+                "hovertemplate": f"<b>{precision}</b>, {recipe}, {name}<br>%{{y:.3f}}<extra></extra>",
             },
         ]
         owners += [recipe] * 2
