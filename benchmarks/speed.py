@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -37,6 +38,31 @@ def run(env: str, workers: int) -> tuple[float, pd.DataFrame]:
     start = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start, pd.read_parquet(timings)
+
+
+def interrupted(env: str, *, after: float) -> float:
+    """Seconds from Ctrl-C, sent so long after the first finished node, to the end of `kedro run`."""
+    timings = data_folder(env) / "08_reporting" / "timings.parquet"
+    timings.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "kedro", "run", "--env", env]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, preexec_fn=hear_interrupts, **quiet)
+    folder = data_folder(env) / "06_models"
+    before = time.time()
+    while not any(path.stat().st_mtime > before for path in folder.rglob("*.safetensors")):
+        if process.poll() is not None:
+            raise SystemExit(f"kedro run --env {env} ended before it could be interrupted")
+        time.sleep(0.1)
+    time.sleep(after)
+    start = time.perf_counter()
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait()
+    return time.perf_counter() - start
+
+
+def hear_interrupts() -> None:
+    """Undo that a background job, and so its children, ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -75,6 +101,8 @@ def main() -> None:
         spread = ", ".join(f"{value:.1f}" for value in walls[workers])
         print(f"\n{workers} worker(s): {seconds:.1f} s wall, start to end (runs: {spread})")
     print(f"\nAll {cores} cores against one worker: {medians[1] / medians[cores]:.2f}x")
+    seconds = [interrupted(arguments.env, after=2.0) for _ in range(3)]
+    print(f"Ctrl-C until the end: {statistics.median(seconds):.1f} s (runs: {', '.join(f'{s:.1f}' for s in seconds)})")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,18 @@ def test_a_full_run_starts_from_a_clean_table(project):
     assert files["raw"].exists() and not files["measured"].exists() and not files["table"].exists()
 
 
+def test_a_full_run_clears_the_pictures_of_an_earlier_wider_selection(project):
+    root, catalog, _ = project
+    unselected = {"jets.plain.s2.ptq4.loss_surface", "jets.plain.pairs.ptq4.mode_connectivity"}
+    for name in unselected:
+        catalog[name] = TableDataset(filepath=str(root / "data" / f"{name}.parquet"))
+        catalog.save(name, pd.DataFrame({"x": [0.0]}))
+    ask(project, tags=("landscape",))
+    assert all(catalog.exists(name) for name in unselected)
+    ask(project)
+    assert not any(catalog.exists(name) for name in unselected)
+
+
 def test_a_part_of_the_study_deletes_nothing(project):
     ask(project, tags=("landscape",))
     assert all(file.exists() for file in project[2].values())

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from lowland.errors import LowlandError
+from lowland.landscape import similarity
 from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
 from tests.cases import CASES, FakeIntegerNetwork
 from tests.oracles import debiased_cka
@@ -43,16 +45,40 @@ def test_unrelated_features_average_to_zero():
     assert abs(mean) < 4 * torch.tensor(values).std().item() / 10
 
 
-def test_standard_error_matches_the_spread_over_samples():
+# Rows, features of the first and the second set, and the population's CKA of the second = the first mixed, plus noise.
+@pytest.mark.parametrize(("rows", "first", "second"), [(400, 5, 5), (100, 50, 30), (200, 300, 300), (60, 7, 4)])
+def test_standard_errors_are_honest(rows, first, second):
     draws = torch.Generator().manual_seed(6)
-    mixing = torch.randn(5, 5, generator=draws)
-    estimates = []
-    for _ in range(50):
-        first = torch.randn(400, 5, generator=draws)
-        estimates.append(linear_cka(first, first @ mixing + 2 * torch.randn(400, 5, generator=draws)))
-    spread = torch.tensor([e.value for e in estimates]).std().item()
-    errors = torch.tensor([e.standard_error for e in estimates]).mean().item()
-    assert errors == pytest.approx(spread, rel=0.35)
+    mixing = torch.randn(first, second, generator=draws) / first**0.5
+    own = mixing.T @ mixing
+    truth = float(mixing.square().sum() / (first**0.5 * (own + torch.eye(second)).norm()))
+    scores = []
+    for _ in range(200):
+        features = torch.randn(rows, first, generator=draws)
+        found = linear_cka(features, features @ mixing + torch.randn(rows, second, generator=draws))
+        scores.append((found.value - truth) / found.standard_error)
+    scores = torch.tensor(scores)
+    assert 0.8 < float(scores.var()) < 1.25, scores.var()
+    assert abs(float(scores.mean())) < 4 / 200**0.5
+
+
+def test_errors_of_unrelated_features_are_honest():
+    draws = torch.Generator().manual_seed(9)
+    found = [linear_cka(*torch.randn(2, 200, 20, generator=draws)) for _ in range(200)]
+    scores = torch.tensor([e.value / e.standard_error for e in found])
+    assert 0.8 < float(scores.var()) < 1.25, scores.var()
+
+
+def test_error_of_many_rows_from_some_of_them(monkeypatch):
+    draws = torch.Generator().manual_seed(3)
+    first = torch.randn(3000, 6, generator=draws)
+    second = first + torch.randn(3000, 6, generator=draws)
+    found = linear_cka(first, second)
+    monkeypatch.setattr(similarity, "ERROR_ROWS", 3000)
+    every = linear_cka(first, second)
+    assert found.value == every.value and found.standard_error != every.standard_error
+    assert found.standard_error == pytest.approx(every.standard_error, rel=0.1)
+    assert (found.num_samples, every.num_samples) == (3000, 3000)
 
 
 def test_features_of_any_shape(features):
@@ -70,10 +96,24 @@ def test_failures_are_told(features):
         linear_cka(first[:4], second[:4])
 
 
-def test_more_features_than_rows(features):
+def test_more_features_than_rows(features, monkeypatch):
     first, second = features
     wide = torch.cat([first * k for k in range(1, 41)], 1)
-    assert linear_cka(wide, second).value == pytest.approx(debiased_cka(wide, second), rel=1e-9)
+    expected = pytest.approx(debiased_cka(wide, second), rel=1e-9)
+    assert linear_cka(wide, second).value == expected
+    monkeypatch.setattr(similarity, "BLOCK_PAIRS", 200)  # a few rows at a time
+    assert linear_cka(wide, second).value == expected
+
+
+@pytest.mark.parametrize(("rows", "features"), [(1200, 600), (20_000, 4)])
+def test_cost_is_one_product_of_the_features_or_of_their_kernels(rows, features):
+    """Multiplications by rows, features and pairs of rows: none is done again for the standard error of all rows."""
+    draws = torch.Generator().manual_seed(1)
+    first, second = torch.randn(2, rows, features, generator=draws)
+    with FlopCounterMode(display=False) as counter:
+        linear_cka(first, second)
+    pairs = min(2 * rows**2 * features, 3 * rows * features**2) + 2 * 1000**2 * features
+    assert counter.get_total_flops() < 2 * pairs + 100 * rows * features
 
 
 def test_layers_are_compared_under_their_names():
@@ -95,6 +135,11 @@ def test_layers_are_compared_under_their_names():
     assert all(pieces[name].value == pytest.approx(value.value, rel=1e-9) for name, value in found.items())
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_batches_may_be_an_iterator():
+    model, rows = CASES["mlp"].model(), CASES["mlp"].data()
+    assert layer_cka(model, model, iter([rows])) == layer_cka(model, model, [rows])
 
 
 def test_layers_of_other_networks():

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from lowland.quantization import IntegerNetwork, deployment_check, freeze
+from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, deployment_check, freeze
 from lowland.quantization.float_island import FloatIsland
 from tests.quantization.convolutions import CASES
 
@@ -65,6 +65,22 @@ def test_outputs_are_compared_where_nothing_is_decided() -> None:
     check = deployment_check(quantized, freeze(quantized), CASE.rows(200, seed=7))
     assert check.largest_difference <= 1e-5 and check.integer_difference <= 1e-5
     assert check.decisions_changed is check.integer_decisions is check.tied is None
+
+
+def test_scales_by_channel_before_it_do_not_reach_behind_it() -> None:
+    network = CASE.network()
+    quantized = build_quantized(
+        network,
+        Precision(method="ptq", weight_bits=8, activation_bits=8),
+        input_bits=8,
+        float_from="decoder",
+        per_channel=True,
+    )
+    calibrate(quantized, CASE.rows(100))
+    frozen = freeze(quantized)
+    assert frozen.output_scale.shape == () and float(frozen.output_scale) == 1
+    check = deployment_check(quantized, frozen, CASE.rows(50, seed=7))
+    assert check.largest_difference <= 1e-5 and check.integer_difference <= 1e-2
 
 
 def test_it_survives_its_spec() -> None:

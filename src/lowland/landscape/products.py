@@ -112,16 +112,28 @@ class HessianProducts:
         slope = self._slope(inputs, targets)
         draws = generator("symmetry of the Hessian")
         sizes = torch.cat([_size(p).expand(p.numel()) for p in self._parameters.values()])
-        whole, single = (sizes * torch.randn(self.size, generator=draws).to(self.like) for _ in range(2))
-        image = (sizes * self._product(slope, whole, keep=True)).double()
+        every, single = (torch.randn(self.size, generator=draws).to(self.like) for _ in range(2))
+        image = sizes * self._product(slope, sizes * every, keep=True)
         gaps, scales = [], []
         start = 0
         for shape in self.shapes.values():
             part = slice(start, start := start + shape.numel())
-            moved = torch.zeros_like(whole)
+            moved = torch.zeros_like(single)
             moved[part] = single[part]
-            back = (sizes * self._product(slope, moved, keep=start < self.size)).double()
-            both = torch.dot(single[part] / sizes[part], image[part]), torch.dot(whole / sizes, back)
+            back = sizes * self._product(slope, sizes * moved, keep=start < self.size)
+            there, here = (float(u.double() @ v.double()) for u, v in ((single[part], image[part]), (every, back)))
+            gaps.append(abs(there - here))
+            scales.append(float(image[part].norm() + back.norm()))  # about the sizes of the two
+        noise = ROUNDING * torch.finfo(self.like.dtype).eps * max(scales)
+        for name, gap, scale in zip(self.shapes, gaps, scales, strict=True):
+            if gap > max(SYMMETRY * scale, noise):  # not so where something is not finite: that becomes a status
+                raise LowlandError(
+                    f"model: torch's second derivative of {type(self._model).__name__} is not symmetric in {name!r} "
+                    f"(u·Hv and v·Hu differ by {gap / scale:.1g} of their size): the double backward pass of a layer "
+                    "is wrong; expected a twice differentiable model: of a known case, weight_norm, call "
+                    "torch.nn.utils.parametrize.remove_parametrizations first"
+                )
+
     def _keep(self, chain: Chain) -> None:
         """Linearises all blocks of rows, unless they grow too large."""
         held = 0
@@ -165,3 +177,9 @@ class HessianProducts:
             materialize_grads=True,
         )
         return torch.cat([part.flatten() for part in found])
+
+
+def _size(parameter: Tensor) -> Tensor:
+    """Root mean square of a parameter's elements, 1 for zeros."""
+    size = parameter.detach().square().mean().sqrt()
+    return torch.where(size > 0, size, torch.ones_like(size))

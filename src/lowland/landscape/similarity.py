@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.subject import Batches, Dequantizable, checked_batches, differentiable
+from lowland.randomness import generator
 
 MINIMUM_ROWS = 5
-GROUPS = 20
+ERROR_ROWS = 1000  # the standard error is taken from so many rows: their pairs are looked at one by one
+BLOCK_PAIRS = 2**20  # pairs of rows whose kernels are held at once
 OUTPUT = "output"
 """Under this name ``layer_cka`` compares the networks' own outputs."""
 
@@ -26,22 +30,36 @@ def linear_cka(features_a: Tensor, features_b: Tensor) -> Estimate:
         - \frac{2}{n-2} 1^T \tilde K \tilde L 1, \qquad \mathrm{CKA} = \frac{U(K, L)}{\sqrt{U(K, K) U(L, L)}}.
 
     It is 1 for features equal up to rotation, shift and scale, and 0 in expectation (either sign) for unrelated ones.
-    The cost is linear in the rows: no Gram matrix is formed.
+    The cost is linear in the rows where the features are few, and that of one product of Gram matrices, formed in
+    blocks of rows, where they are many.
+
+    U(K, L) is the sum of :math:`\hat K_{ij} \hat L_{ij}` over pairs, :math:`\hat K` being U-centred, so that to first
+    order CKA is a mean over pairs of
+
+    .. math::
+        w_{ij} = \mathrm{CKA} \left( \frac{\hat K_{ij} \hat L_{ij}}{\overline{\hat K \hat L}}
+        - \frac{\hat K_{ij}^2}{2 \overline{\hat K^2}} - \frac{\hat L_{ij}^2}{2 \overline{\hat L^2}} \right), \qquad
+        se^2 = \frac{2}{n(n-1)} \left[ 2(n-2) \zeta_1 + \zeta_2 \right],
+
+    :math:`\zeta_1 = E[w_{ij} w_{ik}]` and :math:`\zeta_2 = E[w_{ij}^2]`: Hoeffding's variance of such a mean, with both
+    estimated without bias. A jackknife would count :math:`\zeta_2`, which dominates for many features, twice.
 
     Args:
         features_a: [rows, ...], at least 5 rows.
         features_b: [rows, ...] of the same rows; the number of features may differ.
 
     Returns:
-        At most about 1, with a standard error over rows (jackknife over 20 groups of rows); ``undefined`` where one set
-        is constant, ``non_finite`` where a feature is not finite.
+        At most about 1, with a standard error over rows. The error is honest from about 60 rows on (variance of the
+        standardised error within 0.8 and 1.25); it is too small below (by a factor of 1.2 at 40 rows, 1.5 at 20) and
+        where the features have hardly a fourth moment. ``undefined`` where one set is constant, ``non_finite`` where a
+        feature is not finite.
 
     Raises:
         LowlandError: Different or too few rows.
 
     Source:
         Kornblith et al., ICML 2019; unbiased U: Song et al., JMLR 13 (2012) 1393, equation 5; debiased CKA: Murphy et
-        al., arXiv:2405.01012.
+        al., arXiv:2405.01012; variance: Hoeffding, Ann. Math. Statist. 19 (1948) 293, equation 5.13.
     """
     if len(features_a) != len(features_b) or len(features_a) < MINIMUM_ROWS:
         raise LowlandError(
@@ -55,12 +73,7 @@ def linear_cka(features_a: Tensor, features_b: Tensor) -> Estimate:
     if value is None:
         finite = bool(first.isfinite().all() and second.isfinite().all())
         return Estimate.missing("undefined" if finite else "non_finite")
-    groups = min(GROUPS, rows)
-    membership = torch.arange(rows, device=first.device) % groups
-    left_out = [_debiased_alignment(first[membership != g], second[membership != g]) for g in range(groups)]
-    kept = torch.tensor([v if v is not None else torch.nan for v in left_out], dtype=torch.float64)
-    error = float(((groups - 1) * kept.var(correction=0)).sqrt())
-    return Estimate(value, error, rows)
+    return Estimate(value, _standard_error(first, second), rows)
 
 
 def layer_cka(
@@ -87,7 +100,8 @@ def layer_cka(
     Source:
         Kornblith et al., ICML 2019, section 6.
     """
-    features_a, features_b = (_features(model, batches) for model in (model_a, model_b))
+    pairs = tuple(batches)  # both networks see them, and an iterator gives them once
+    features_a, features_b = (_features(model, pairs) for model in (model_a, model_b))
     return {name: linear_cka(rows, features_b[name]) for name, rows in features_a.items() if name in features_b}
 
 
@@ -150,21 +164,59 @@ def _features(model: nn.Module | Dequantizable, batches: Batches) -> dict[str, T
 
 def _debiased_alignment(first: Tensor, second: Tensor) -> float | None:
     """CKA of features [rows, p] and [rows, q]; ``None`` where one set does not vary."""
-    both, own_first, own_second = (_unbiased(a, b) for a, b in ((first, second), (first, first), (second, second)))
-    product = own_first * own_second
-    return both / product**0.5 if own_first > 0 and own_second > 0 else None
+    products = _sums_of_products(first, second)
+    kernels = [(first, second), (first, first), (second, second)]
+    both, own_first, own_second = (_unbiased(a, b, total) for (a, b), total in zip(kernels, products, strict=True))
+    return both / (own_first * own_second) ** 0.5 if own_first > 0 and own_second > 0 else None
 
 
-def _unbiased(first: Tensor, second: Tensor) -> float:
+def _sums_of_products(first: Tensor, second: Tensor) -> list[Tensor]:
+    """Sums over all pairs of rows of K L, of K K and of L L, by way of whichever products cost less."""
+    rows, p, q = len(first), first.shape[1], second.shape[1]
+    if p * q + p * p + q * q <= rows * (p + q):
+        return [(a.T @ b).square().sum() for a, b in ((first, second), (first, first), (second, second))]
+    sums = first.new_zeros(3)
+    for a, b in zip(*(f.split(max(1, BLOCK_PAIRS // rows)) for f in (first, second)), strict=True):
+        own_first, own_second = a @ first.T, b @ second.T
+        pairs = ((own_first, own_second), (own_first, own_first), (own_second, own_second))
+        sums += torch.stack([torch.dot(k.flatten(), other.flatten()) for k, other in pairs])
+    return list(sums)
+
+
+def _unbiased(first: Tensor, second: Tensor, products: Tensor) -> float:
     """Unbiased Hilbert-Schmidt independence criterion of two linear kernels, times n(n - 3)."""
     rows = len(first)
     norms_first, norms_second = first.square().sum(1), second.square().sum(1)
     sums_first = first @ first.sum(0) - norms_first
     sums_second = second @ second.sum(0) - norms_second
-    if first.shape[1] * second.shape[1] <= rows**2:
-        products = (first.T @ second).square().sum()
-    else:  # the same sum by way of Gram matrices, which are smaller than the features' products here
-        products = ((first @ first.T) * (second @ second.T)).sum()
     trace = products - torch.dot(norms_first, norms_second)
     grand = sums_first.sum() * sums_second.sum() / ((rows - 1) * (rows - 2))
     return float(trace + grand - 2 / (rows - 2) * torch.dot(sums_first, sums_second))
+
+
+def _standard_error(first: Tensor, second: Tensor) -> float:
+    """Of CKA of all rows, by the pairs of at most ``ERROR_ROWS`` of them."""
+    rows = len(first)
+    if rows > ERROR_ROWS:
+        chosen = torch.randperm(rows, generator=generator("linear_cka"))[:ERROR_ROWS].to(first.device)
+        first, second = first[chosen], second[chosen]
+    count = len(first)
+    one, other = _centred_gram(first), _centred_gram(second)
+    pairs = count * (count - 1)
+    square_one, square_other = one.square().sum() / pairs, other.square().sum() / pairs
+    weights = one.square().div_(square_one).add_(other.square().div_(square_other)).div_(2)
+    alignment = one.mul_(other).div_((square_one * square_other).sqrt())
+    weights = alignment - (alignment.sum() / pairs) * weights
+    sums, squares = weights.sum(1), float(weights.square().sum())
+    overlapping = max(0.0, (float(sums.square().sum()) - squares) / (pairs * (count - 2)))
+    return math.sqrt(2 / (rows * (rows - 1)) * (2 * (rows - 2) * overlapping + squares / pairs))
+
+
+def _centred_gram(features: Tensor) -> Tensor:
+    """U-centred Gram matrix [rows, rows]: without its diagonal, all its rows sum to 0."""
+    rows = len(features)
+    gram = (features @ features.T).fill_diagonal_(0)
+    sums = gram.sum(1)
+    gram -= (sums[:, None] + sums) / (rows - 2)
+    gram += sums.sum() / ((rows - 1) * (rows - 2))
+    return gram.fill_diagonal_(0)

@@ -61,11 +61,10 @@ def predictors(measurements: pd.DataFrame) -> pd.DataFrame:
 
 
 def _single(measurements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    design = rows[["task", "precision", "predictor"]].drop_duplicates()
+    design = rows[["task", "precision", "predictor", "measure"]].drop_duplicates()
     full = cells(measurements).merge(design, on=["task", "precision"])
     frame = full.merge(rows[[*CELL, "predictor", "value", "status"]], how="left", on=[*CELL, "predictor"])
-    selected = frame.predictor.map(lambda name: name.partition(" (")[0] in SELECTED).astype(bool)
-    frame = frame[frame.status.notna() | ~selected]  # nobody asked for it there
+    frame = frame[frame.status.notna() | ~frame.measure.isin(SELECTED)].drop(columns="measure")  # or nobody asked
     return frame.assign(status=frame.status.fillna("failed"))
 
 
