@@ -219,6 +219,7 @@ def test_rows_and_columns(found):
     columns = found.columns()
     assert {len(column) for column in columns.values()} == {9}
     assert columns["curve_loss"] == found.curve_losses.tolist()
+    assert set(columns["status"]) == {found.status} and set(columns["num_rows"]) == {found.deviation.num_samples}
     missing = ModeConnectivity.missing("non_finite")
     assert [m.estimate.status for m in missing.rows()] == ["non_finite"] * 3
     assert {len(column) for column in missing.columns().values()} == {0}

@@ -143,6 +143,7 @@ def test_default_coordinates_and_columns():
         [-0.3, 0, 0.3, -0.3]
     )
     assert columns["loss"] == found.losses.flatten().tolist() and len(columns["standard_error"]) == 9
+    assert columns["num_rows"] == [len(data[0])] * 9 and columns["status"] == ["ok"] * 9
     line = loss_line(model, case.loss, [data], direction=directions[0])
     assert len(line.x) == 41 and float(line.x[0]) == -1 and float(line.x[20]) == 0
 

@@ -67,14 +67,17 @@ class ModeConnectivity:
         }
         return [Measurement("landscape", name, value, reference=reference) for name, value in values.items()]
 
-    def columns(self) -> dict[str, list[float]]:
-        """The two paths as columns of a table, one row a position."""
+    def columns(self) -> dict[str, list[float] | list[str]]:
+        """The two paths as columns of a table, one row a position; rows and status are the same in all."""
+        points = len(self.positions)
         return {
             "position": self.positions.tolist(),
             "curve_loss": self.curve_losses.tolist(),
             "curve_standard_error": self.curve_standard_errors.tolist(),
             "linear_loss": self.linear_losses.tolist(),
             "linear_standard_error": self.linear_standard_errors.tolist(),
+            "num_rows": [self.deviation.num_samples] * points,
+            "status": [self.status] * points,
         }
 
 

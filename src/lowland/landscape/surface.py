@@ -61,14 +61,16 @@ class LossSurface:
     num_rows: Tensor
     status: Status
 
-    def columns(self) -> dict[str, list[float]]:
-        """The points as columns of a table, y fastest."""
+    def columns(self) -> dict[str, list[float] | list[str]]:
+        """The points as columns of a table, y fastest; the status is the same in all."""
         places = torch.cartesian_prod(self.x, self.y).view(-1, 2)
         return {
             "x": places[:, 0].tolist(),
             "y": places[:, 1].tolist(),
             "loss": self.losses.flatten().tolist(),
             "standard_error": self.standard_errors.flatten().tolist(),
+            "num_rows": self.num_rows.flatten().tolist(),
+            "status": [self.status] * len(places),
         }
 
 
