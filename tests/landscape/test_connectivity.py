@@ -1,6 +1,7 @@
 """Curves between networks against plain forwards, and a bend that really goes round a barrier."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -276,3 +277,20 @@ def test_bad_input_is_told(change, options, message, networks, data):
 def test_one_test_row_has_no_error(networks, data):
     with pytest.raises(LowlandError, match="got 1 row"):
         mode_connectivity(*networks, LOSS, [data[0]], [tuple(part[:1] for part in data[1])])
+
+
+@pytest.mark.parametrize(
+    "loss", [partial(LOSS, reduction="sum"), partial(LOSS, weight=torch.tensor([1.0, 2.0, 1.0, 1.0]))]
+)
+def test_losses_that_are_no_means_over_rows_are_refused(loss, networks, data):
+    """On the training rows or on the test rows alone: the other rows are of a class whose weight is 1."""
+    of_one_class = tuple(part[data[0][1] == 0] for part in data[0])
+    for train, test in ((data[0], of_one_class), (of_one_class, data[1])):
+        with pytest.raises(LowlandError, match="expected the mean over independent rows"):
+            mode_connectivity(*networks, loss, [train], [test])
+
+
+def test_networks_that_mix_rows_are_refused():
+    case = CASES["batch statistics"]
+    with pytest.raises(LowlandError, match="outputs of one row depend on other rows"):
+        mode_connectivity(case.model(), case.model(), case.loss, [case.data()], [case.data()])

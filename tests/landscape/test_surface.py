@@ -1,6 +1,7 @@
 """Losses over lines and planes against the plain forward of a moved copy, and honest errors of sampled rows."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -265,3 +266,27 @@ def test_training_mode_and_empty_batches_are_refused():
         loss_surface(case.model().train(), case.loss, [case.data()], directions=directions)
     with pytest.raises(LowlandError, match="got none"):
         loss_surface(case.model(), case.loss, [], directions=directions)
+
+
+@pytest.mark.parametrize("name", ["mlp", "gru"])
+def test_losses_that_are_no_means_over_rows_are_refused(name):
+    case = CASES[name]
+    model, data = case.model(), case.data()
+    classes = model(data[0]).shape[1]
+    directions = filter_normalised_directions(model)
+    weighted = partial(functional.cross_entropy, weight=torch.arange(1.0, 1 + classes).double())
+    for loss in (weighted, partial(functional.cross_entropy, reduction="sum")):
+        with pytest.raises(LowlandError, match="expected the mean over independent rows"):
+            loss_surface(model, loss, [data], directions=directions)
+        with pytest.raises(LowlandError, match="expected the mean over independent rows"):
+            loss_line(model, loss, [data], direction=directions[0])
+
+
+def test_networks_that_mix_rows_are_refused():
+    case = CASES["batch statistics"]
+    model = case.model()
+    directions = filter_normalised_directions(model)
+    with pytest.raises(LowlandError, match="outputs of one row depend on other rows"):
+        loss_surface(model, case.loss, [case.data()], directions=directions)
+    with pytest.raises(LowlandError, match="outputs of one row depend on other rows"):
+        loss_line(model, case.loss, [case.data()], direction=directions[0])

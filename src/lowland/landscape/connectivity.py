@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate, Status
 from lowland.landscape.curve import Bend, Ends, trained_bend
+from lowland.landscape.independence import require_independent_rows
 from lowland.landscape.points import PointLosses
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
 from lowland.measurements import Measurement
 from lowland.randomness import generator as keyed_generator
@@ -129,8 +131,8 @@ def mode_connectivity(
 
     Raises:
         LowlandError: Networks of different structure, with batch-norm (fold it first: statistics of activations are
-            not on the line between two networks), options out of range, training mode, unusable batches, parameters
-            without gradient.
+            not on the line between two networks) or that mix rows, options out of range, training mode, unusable
+            batches, parameters without gradient, a loss that is no mean over rows.
 
     Source:
         Garipov et al., "Loss surfaces, mode connectivity, and fast ensembling of DNNs", NeurIPS 2018, section 3;
@@ -138,8 +140,12 @@ def mode_connectivity(
     """
     _check_options(num_epochs, learning_rate, batch_size, num_points)
     module = differentiable(model_a)
-    ends = Ends.of(module, differentiable(model_b))
+    other = differentiable(model_b)
     train, test = checked_batches(train_batches, module), checked_batches(test_batches, module)
+    require_independent_rows(module, test[0][0])
+    ends = Ends.of(module, other)
+    for pairs in (train, test):
+        require_row_mean(module, loss, pairs)
     if sum(len(inputs) for inputs, _ in test) < 2:
         raise LowlandError("test_batches: got 1 row; expected at least 2, or no standard error can be given")
     draws = generator or keyed_generator("mode_connectivity")

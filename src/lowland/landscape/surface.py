@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.landscape.directions import Direction, checked_direction
+from lowland.landscape.independence import require_independent_rows
 from lowland.landscape.points import PointLosses
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.row_sampling import CalibratedRows
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
 from lowland.randomness import generator as keyed_generator
@@ -158,7 +160,8 @@ def loss_surface(
 
     Raises:
         LowlandError: Not two directions, unknown names or other shapes in them, coordinates that are no vectors,
-            ``rows_per_point`` or ``relative_error`` out of range, training mode, unusable batches.
+            ``rows_per_point`` or ``relative_error`` out of range, training mode, unusable batches, a loss that is no
+            mean over rows, a network that mixes rows.
 
     Source:
         Li et al., "Visualizing the loss landscape of neural nets", NeurIPS 2018, section 4.
@@ -201,6 +204,8 @@ def _points(
     """The plane of the checked directions through the model."""
     module = differentiable(model)
     pairs = checked_batches(batches, module)
+    require_row_mean(module, loss, pairs)
+    require_independent_rows(module, pairs[0][0])
     parameters = {name: p.detach() for name, p in module.named_parameters()}
     checked = [checked_direction(direction, parameters, name) for name, direction in directions.items()]
     moved = {name: parameters[name] for direction in checked for name in direction}
