@@ -15,7 +15,9 @@ def test_mean_and_standard_error_of_samples():
 
 
 def test_one_sample_has_no_spread():
-    assert Estimate.from_samples(torch.tensor([2.5])) == Estimate(2.5, 0.0, 1)
+    alone = Estimate.from_samples(torch.tensor([2.5]))
+    assert (alone.value, alone.num_samples, alone.status) == (2.5, 1, "undefined") and math.isnan(alone.standard_error)
+    assert Estimate.from_samples(torch.tensor([math.nan])).status == "non_finite"
 
 
 @pytest.mark.parametrize("value, error", [(math.nan, 0.0), (math.inf, 0.0), (1.0, math.nan)])

@@ -36,15 +36,19 @@ class Estimate:
 
     @classmethod
     def from_samples(cls, samples: torch.Tensor) -> Estimate:
-        """Mean of independent samples with standard error s/sqrt(n) (0 for a single sample).
+        """Mean of independent samples with standard error s/sqrt(n).
+
+        A single sample does not tell how far it may be off: its status is ``undefined`` and its error NaN.
 
         Args:
             samples: Any shape, at least one element; independent draws of the same quantity.
         """
         flat = samples.detach().reshape(-1).to(torch.float64)
         count = flat.numel()
-        error = float(flat.std(correction=1)) / math.sqrt(count) if count > 1 else 0.0
-        return cls(float(flat.mean()), error, count)
+        if count == 1:
+            value = float(flat)
+            return cls(value, math.nan, 1, "undefined" if math.isfinite(value) else "non_finite")
+        return cls(float(flat.mean()), float(flat.std(correction=1)) / math.sqrt(count), count)
 
     @classmethod
     def missing(cls, status: Status) -> Estimate:

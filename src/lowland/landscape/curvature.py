@@ -121,8 +121,9 @@ def capture_curvature(
             for name, mean in means.items():
                 sums[name].add_(mean, alpha=share)
     row_losses, input_diagonal, outputs = (torch.cat(pieces) for pieces in zip(*by_row, strict=True))
+    over_rows = Estimate.from_samples(row_losses)
     return Curvature(
-        loss=Estimate(mean_loss, Estimate.from_samples(row_losses).standard_error, total),
+        loss=Estimate(mean_loss, over_rows.standard_error, total, over_rows.status),
         gradient=gradient,
         diagonal=diagonal,
         input_diagonal=input_diagonal,
