@@ -221,7 +221,7 @@ def _found(
     pairs = checked_batches(batches, module)
     if weights is not None:
         _check_weights(weights, trainable(module))
-    if method == "exact" or (method == "auto" and obstacle_to_exactness(module, pairs[0][0]) is None):
+    if method == "exact" or (method == "auto" and obstacle_to_exactness(module, pairs) is None):
         return capture_curvature(module, loss, pairs, inputs=False)
     matrix = _Weighted(HessianProducts(module, loss, pairs), weights)
     samples = (_deflated if method == "hutch++" else _plain)(matrix, num_probes, draws)
