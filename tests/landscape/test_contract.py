@@ -13,16 +13,23 @@ from lowland import landscape
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape import LandscapeOptions
-from tests.cases import CASES, FakeIntegerNetwork
-from tests.quantization.networks import integer_network
+from lowland.quantization import IntegerNetwork, QuantizedNetwork
+from tests.cases import CASES, FakeIntegerNetwork, Recurrent
+from tests.quantization.networks import integer_network, twin
+from tests.quantization.networks import rows as blobs
 
 LOSS = functional.cross_entropy
-NEIGHBOUR = CASES["mlp"].model()
-VARIANCES = torch.ones(4)
+CHEAP = LandscapeOptions(num_probes=2, weight_noise_draws=2, adaptive_steps=4)
+SHAPES = {Recurrent: (5, 3), QuantizedNetwork: (6,), IntegerNetwork: (6,)}  # of a row; (4,) of all others
 
 
-def _direction(model):
-    return {name: torch.ones_like(p) for name, p in model.named_parameters()}
+def _variances(model):
+    return torch.ones(SHAPES.get(type(model), (4,)))
+
+
+def _direction(model, size=1.0):
+    module = model.dequantized() if hasattr(model, "dequantized") else model
+    return {name: torch.full_like(p, size) for name, p in module.named_parameters()}
 
 
 ON_MODELS = {  # each as a function of model and batches
@@ -34,21 +41,23 @@ ON_MODELS = {  # each as a function of model and batches
     "hessian_diagonal": lambda m, b: landscape.hessian_diagonal(m, LOSS, b),
     "hessian_directions": lambda m, b: landscape.hessian_directions(m, LOSS, b),
     "hessian_eigenvalues": lambda m, b: landscape.hessian_eigenvalues(m, LOSS, b, which="both"),
-    "hessian_trace": lambda m, b: landscape.hessian_trace(m, LOSS, b),
-    "hessian_trace_by_layer": lambda m, b: landscape.hessian_trace_by_layer(m, LOSS, b),
-    "input_curvature": lambda m, b: landscape.input_curvature(m, LOSS, b, covariance=VARIANCES),
+    "hessian_trace": lambda m, b: landscape.hessian_trace(m, LOSS, b, num_probes=2),
+    "hessian_trace_by_layer": lambda m, b: landscape.hessian_trace_by_layer(m, LOSS, b, num_probes=2),
+    "input_curvature": lambda m, b: landscape.input_curvature(m, LOSS, b, covariance=_variances(m)),
     "input_jacobian_norm": lambda m, b: landscape.input_jacobian_norm(m, b),
-    "layer_cka": lambda m, b: landscape.layer_cka(m, NEIGHBOUR, b),
-    "loss_line": lambda m, b: landscape.loss_line(m, LOSS, b, direction=_direction(NEIGHBOUR), num_points=3),
+    "layer_cka": lambda m, b: landscape.layer_cka(m, copy.deepcopy(m), b),
+    "loss_line": lambda m, b: landscape.loss_line(m, LOSS, b, direction=_direction(m), num_points=3),
     "loss_surface": lambda m, b: landscape.loss_surface(
-        m, LOSS, b, directions=[_direction(NEIGHBOUR), NEIGHBOUR.state_dict()], num_points=3
+        m, LOSS, b, directions=[_direction(m), _direction(m, 2.0)], num_points=3
     ),
     "mean_gradient": lambda m, b: landscape.mean_gradient(m, LOSS, b),
     "measure_landscape": lambda m, b: landscape.measure_landscape(
-        m, LOSS, b, options=LandscapeOptions(), input_covariance=VARIANCES
+        m, LOSS, b, options=CHEAP, input_covariance=_variances(m), decides=True
     ),
-    "mode_connectivity": lambda m, b: landscape.mode_connectivity(m, NEIGHBOUR, LOSS, b, b, num_epochs=1, num_points=3),
-    "noise_mismatch_curvature": lambda m, b: landscape.noise_mismatch_curvature(m, b, covariance=VARIANCES),
+    "mode_connectivity": lambda m, b: landscape.mode_connectivity(
+        m, copy.deepcopy(m), LOSS, b, b, num_epochs=1, num_points=3
+    ),
+    "noise_mismatch_curvature": lambda m, b: landscape.noise_mismatch_curvature(m, b, covariance=_variances(m)),
     "normalised_sharpness": lambda m, b: landscape.normalised_sharpness(m, LOSS, b),
     "plane": lambda m, b: landscape.plane("hessian", m, LOSS, b),
     "pyhessian_eigenvalues": lambda m, b: landscape.pyhessian_eigenvalues(m, LOSS, b),
@@ -62,11 +71,14 @@ ON_CODES = {  # deployed networks only
     "rounding_curvature": lambda n, b: landscape.rounding_curvature(n, LOSS, b),
     "rounding_mismatch_curvature": lambda n, b: landscape.rounding_mismatch_curvature(n, b),
 }
-WITHOUT_DATA = {  # of a model or network alone
-    "compare_networks": lambda m: landscape.compare_networks(m, NEIGHBOUR, CASES["mlp"].data()[0], reference="other"),
-    "filter_normalised_directions": lambda m: landscape.filter_normalised_directions(m),
-    "obstacle_to_exactness": lambda m: landscape.obstacle_to_exactness(m, CASES["mlp"].data()[0]),
-    "weight_norm": lambda m: landscape.weight_norm(m),
+WITHOUT_TARGETS = {  # of a model and inputs
+    "compare_networks": lambda m, x: landscape.compare_networks(
+        m, copy.deepcopy(m), x, options=CHEAP, decides=True, reference="other"
+    ),
+    "differentiable": lambda m, x: landscape.differentiable(m),
+    "filter_normalised_directions": lambda m, x: landscape.filter_normalised_directions(m),
+    "obstacle_to_exactness": lambda m, x: landscape.obstacle_to_exactness(landscape.differentiable(m), x),
+    "weight_norm": lambda m, x: landscape.weight_norm(m),
 }
 WITHOUT_MODELS = {"disagreement_rate", "linear_cka", "mean_squared_flip", "output_entropy"}
 # Derivatives in the inputs or outputs alone: frozen parameters and unused ones do not matter.
@@ -83,39 +95,39 @@ def rows():
 
 
 def test_every_public_function_is_held_to_it():
-    assert not PUBLIC - {*ON_MODELS, *ON_CODES, *WITHOUT_DATA, *WITHOUT_MODELS}
+    assert not PUBLIC - {*ON_MODELS, *ON_CODES, *WITHOUT_TARGETS, *WITHOUT_MODELS}
 
 
 def _snapshot(model):
+    parts = {name: part for name, part in model.named_modules()}
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    recurrent = [part for part in parts.values() if isinstance(part, nn.RNNBase)]
     return {
         "state": {key: value.clone() for key, value in model.state_dict().items()},
-        "identity": {name: (id(p), p.data_ptr(), p._version) for name, p in model.named_parameters()},
         "gradients": {name: p.grad.clone() for name, p in model.named_parameters()},
-        "flags": {name: p.requires_grad for name, p in model.named_parameters()},
-        "modes": {name: module.training for name, module in model.named_modules()},
-        "hooks": [
-            len(hooks)
-            for module in model.modules()
-            for hooks in (
-                module._forward_hooks,
-                module._forward_pre_hooks,
-                module._backward_hooks,
-                module._backward_pre_hooks,
-                module.__dict__.keys(),
-            )
-        ],
+        "identity": {name: (id(t), t.data_ptr(), t._version, t.requires_grad) for name, t in tensors.items()},
+        "modes": {name: part.training for name, part in parts.items()},
+        "attributes": {name: list(part.__dict__) for name, part in parts.items()},
+        "hooks": {name: _hooks(part) for name, part in parts.items()},
+        "flat weights": [[id(weight) for weight in layer._flat_weights] for layer in recurrent],
+        "flat references": [[id(reference()) for reference in layer._flat_weight_refs] for layer in recurrent],
     }
+
+
+def _hooks(module):
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return [len(getattr(module, kind)) for kind in kinds]
 
 
 def _assert_same(after, before):
     for part in ("state", "gradients"):
         assert after[part].keys() == before[part].keys()
         assert all(torch.equal(after[part][key], value) for key, value in before[part].items())
-    for part in ("identity", "flags", "modes", "hooks"):
+    for part in before.keys() - {"state", "gradients"}:
         assert after[part] == before[part]
 
 
-@pytest.mark.parametrize("name", [*MODELS, *sorted(WITHOUT_DATA.keys() & PUBLIC)])
+@pytest.mark.parametrize("name", [*MODELS, *sorted(WITHOUT_TARGETS.keys() & PUBLIC)])
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_model_is_left_as_it_came(name, fails, rows):
     """Also where the function fails half-way: on outputs that the loss cannot take."""
@@ -130,7 +142,7 @@ def test_the_model_is_left_as_it_came(name, fails, rows):
         if name in ON_MODELS:
             ON_MODELS[name](model, [(inputs, targets)])
         else:
-            WITHOUT_DATA[name](model)
+            WITHOUT_TARGETS[name](model, inputs)
     except (IndexError, LowlandError, RuntimeError):
         assert fails
     _assert_same(_snapshot(model), before)
@@ -139,16 +151,46 @@ def test_the_model_is_left_as_it_came(name, fails, rows):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("name", CODES)
-def test_deployed_networks_are_left_as_they_came(name):
-    from tests.quantization.networks import rows as blobs
+def _frozen_scales(model):
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter.ndim > 0)
+    return model
 
-    network = integer_network(4)
-    before = {key: value.clone() for key, value in network.state_dict().items()}
-    ON_CODES[name](network, [blobs(20)])
-    after = network.state_dict()
-    assert before.keys() == after.keys()
-    assert all(torch.equal(after[key], value) for key, value in before.items())
+
+SUBJECTS = {  # in evaluation mode, with rows
+    "lstm": lambda: (CASES["lstm"].model(), CASES["lstm"].data()),
+    "twin": lambda: (_frozen_scales(twin(4).eval()), blobs(8)),
+    "integer network": lambda: (integer_network(4), blobs(8)),
+}
+SMOOTH = {
+    "capture_curvature",
+    "hessian_diagonal",
+    "scaled_trace",
+    "normalised_sharpness",
+}  # what nothing but piecewise linear networks can be given
+
+
+@pytest.mark.parametrize("subject", list(SUBJECTS))
+@pytest.mark.parametrize("name", sorted(PUBLIC - WITHOUT_MODELS))
+def test_recurrent_and_quantized_networks_are_left_as_they_came(name, subject):
+    model, (inputs, targets) = SUBJECTS[subject]()
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 7.0)
+    if name in ON_CODES and subject != "integer network":
+        pytest.skip("of codes only")
+    before, data, state = _snapshot(model), (inputs.clone(), targets.clone()), torch.get_rng_state()
+    expected = model(inputs)
+    try:
+        if name in WITHOUT_TARGETS:
+            WITHOUT_TARGETS[name](model, inputs)
+        else:
+            {**ON_MODELS, **ON_CODES}[name](model, [(inputs, targets)])
+    except LowlandError as error:
+        assert subject == "lstm" and name in SMOOTH and "not piecewise linear" in str(error)
+    _assert_same(_snapshot(model), before)
+    assert torch.equal(model(inputs), expected)
+    assert torch.equal(inputs, data[0]) and torch.equal(targets, data[1])
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def _unused():

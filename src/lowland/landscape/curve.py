@@ -8,10 +8,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from lowland.errors import LowlandError
 from lowland.estimate import Status
+from lowland.landscape.moved import call_with
 from lowland.landscape.subject import Loss, gradients, trainable
 
 
@@ -138,7 +138,7 @@ def trained_bend(
             leaves = {name: part.view(shape).requires_grad_() for name, part, shape in parts}
             others = {name: ends.start[name] + t * change for name, change in straight.items()}
             index = index.to(inputs.device)
-            value = loss(functional_call(module, {**leaves, **others}, (inputs[index],)), targets[index])
+            value = loss(call_with(module, {**leaves, **others}, inputs[index]), targets[index])
             history.append(float(value.detach()))
             if not math.isfinite(history[-1]):
                 finite = False

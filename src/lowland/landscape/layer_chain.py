@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from lowland.landscape.moved import call_with
+
 # What one layer computes at once should stay in the second-level cache and its neighbour (1 MiB in float32).
 CACHED_ELEMENTS = 2**18
 CACHED_ROWS = 512
@@ -67,7 +69,7 @@ class LayerChain:
         if any(not linear.issuperset(named) for named in (own, origin, *directions)):
             return None
         values = {**own, **origin}
-        expected = torch.func.functional_call(module, values, (rows,))
+        expected = call_with(module, values, rows)
         chain = cls(before, steps, values, directions)
         ((_, outputs),) = chain.outputs(torch.zeros(1, len(directions)), rows)
         tolerance = 100 * torch.finfo(expected.dtype).eps * float(expected.abs().max())

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from lowland.landscape.layer_chain import LayerChain
+from lowland.landscape.moved import call_with
 from lowland.landscape.subject import Batches, Loss
 
 BLOCK_ROWS = 2**15  # rows of one loss evaluation, if a batch has so many
@@ -113,7 +114,7 @@ class PointLosses:
             yield from self._chain.outputs(coordinates, inputs)
             return
         for index, point in enumerate(coordinates):
-            yield slice(index, index + 1), functional_call(self._module, self._at(point), (inputs,))[None]
+            yield slice(index, index + 1), call_with(self._module, self._at(point), inputs)[None]
 
     def _at(self, point: Tensor) -> dict[str, Tensor]:
         """Parameters and buffers at one point."""
