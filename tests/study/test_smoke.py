@@ -83,7 +83,7 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
     assert result.returncode == 0, result.stderr
     frame = pd.read_parquet(project.reporting("measurements.parquet"))
     diverged = frame[frame["recipe"] == "jacobian_1e-2"]
-    assert set(diverged["status"]) == {"non_finite"} and set(diverged["measure"]) == {"all"}
+    assert set(diverged["status"]) == {"non_finite"} and set(diverged["measure"]) == {"all", "negative_spectral_mass"}
     assert set(diverged["precision"]) == {"fp32", "qat4", "ptq4"}
     assert (frame.loc[frame["recipe"] == "plain", "status"] == "ok").mean() > 0.9
     assert project.reporting("report.html").exists()
