@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
+from lowland.estimate import Status
 from lowland.landscape.eigenvalues import hessian_eigenvalues
 from lowland.landscape.subject import Batches, Dequantizable, Loss, differentiable, trainable
 from lowland.randomness import generator as keyed_generator
@@ -13,19 +17,38 @@ from lowland.randomness import generator as keyed_generator
 Direction = dict[str, Tensor]
 """A change of the parameters: tensors of their shapes by parameter name; what is missing does not move."""
 
+WEIGHT = re.compile(r"(\w+_)?weight(_(ih|hh|hr)\w*)?")  # as layers name their weights; quantizers call scales otherwise
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+NORMALISATIONS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
+
+
+class Directions(list[Direction]):
+    """Several directions, and whether they are what they are called.
+
+    Args:
+        directions: In their order.
+        status: Of all of them.
+
+    Attributes:
+        status: ``not_converged`` or ``non_finite`` for eigenvectors that are not to be trusted, else ``ok``.
+    """
+
+    def __init__(self, directions: Iterable[Direction], status: Status = "ok") -> None:
+        super().__init__(directions)
+        self.status: Status = status
 
 
 def filter_normalised_directions(
     model: nn.Module | Dequantizable, *, count: int = 2, generator: torch.Generator | None = None
-) -> list[Direction]:
+) -> Directions:
     r"""Gaussian directions whose every filter is as long as the model's.
 
     :math:`d_{ij} \leftarrow \frac{\|\theta_{ij}\|}{\|d_{ij}\|} d_{ij}` for filter j of layer i: what makes one output
     of a linear layer or one channel of a convolution. A step of 1 then changes every filter by its own length, so that
-    layers rescaled by :math:`\alpha` and :math:`1/\alpha` show the same surface. Parameters with less than two
-    dimensions (biases, batch-norm, thresholds of quantizers) do not move. Two such directions are almost orthogonal;
-    they are not made exactly so, which would spoil their lengths.
+    layers rescaled by :math:`\alpha` and :math:`1/\alpha` show the same surface. What moves are weights: parameters of
+    two or more dimensions that their layer calls so (``weight``, ``weight_ih_l0``). Biases, normalisations, the scales
+    of quantizers and parameters of other names do not. Two such directions are almost orthogonal; they are not made
+    exactly so, which would spoil their lengths.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
@@ -36,7 +59,7 @@ def filter_normalised_directions(
         ``count`` directions over the trainable parameters, zero for those that do not move.
 
     Raises:
-        LowlandError: ``count`` below 1, training mode, no trainable parameter, or none with two dimensions.
+        LowlandError: ``count`` below 1, training mode, no trainable parameter, or no weight among them.
 
     Source:
         Li et al., "Visualizing the loss landscape of neural nets", NeurIPS 2018, section 4; biases and batch-norm at
@@ -46,18 +69,20 @@ def filter_normalised_directions(
         raise LowlandError(f"count: got {count}; expected at least 1 direction")
     module = differentiable(model)
     parameters = trainable(module)
-    if all(p.ndim < 2 for p in parameters.values()):
+    groups = _weights(module)
+    if not any(id(p) in groups for p in parameters.values()):
         raise LowlandError(
-            "model: no trainable parameter has two dimensions; expected weights of linear layers or convolutions"
+            "model: no trainable parameter is a weight of two dimensions; expected those of linear, convolutional or "
+            "recurrent layers"
         )
     draws = generator or keyed_generator("filter_normalised_directions")
-    output_axis = {
-        id(layer.weight): 1 for layer in module.modules() if isinstance(layer, TRANSPOSED) and layer.groups == 1
-    }
-    return [
-        {name: _like_filters(p.detach(), output_axis.get(id(p), 0), draws) for name, p in parameters.items()}
+    return Directions(
+        {
+            name: _like_filters(p.detach(), groups[id(p)], draws) if id(p) in groups else torch.zeros_like(p.detach())
+            for name, p in parameters.items()
+        }
         for _ in range(count)
-    ]
+    )
 
 
 def hessian_directions(
@@ -68,11 +93,11 @@ def hessian_directions(
     count: int = 2,
     tolerance: float = 1e-3,
     generator: torch.Generator | None = None,
-) -> list[Direction]:
+) -> Directions:
     """Unit eigenvectors of the Hessian of the mean loss, the largest eigenvalue first.
 
     Their sign is free; it is chosen so that the entry with the largest magnitude is positive. Where the tolerance is
-    not met they are the best found; ``hessian_eigenvalues`` tells residuals and convergence.
+    not met they are the best found, and their status says so; ``hessian_eigenvalues`` tells the residuals.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
@@ -83,7 +108,8 @@ def hessian_directions(
         generator: CPU generator of the starting vectors; a fixed one without it.
 
     Returns:
-        ``count`` directions over the trainable parameters, orthonormal; NaN where the Hessian is not finite.
+        ``count`` directions over the trainable parameters, orthonormal, with status ``not_converged`` where the
+        tolerance was missed; NaN with status ``non_finite`` where the Hessian is not finite.
 
     Raises:
         LowlandError: As ``hessian_eigenvalues``.
@@ -96,7 +122,11 @@ def hessian_directions(
     )
     vectors = found.vectors
     assert vectors is not None  # asked for
-    return [_upright({name: vector[index] for name, vector in vectors.items()}) for index in range(count)]
+    status: Status = "ok" if found.converged else "not_converged"
+    return Directions(
+        (_upright({name: vector[index] for name, vector in vectors.items()}) for index in range(count)),
+        status if bool(found.values.isfinite().all()) else "non_finite",
+    )
 
 
 def plane(
@@ -106,7 +136,7 @@ def plane(
     batches: Batches,
     *,
     generator: torch.Generator | None = None,
-) -> list[Direction]:
+) -> Directions:
     """Two directions of a kind, for ``loss_surface``.
 
     Args:
@@ -144,14 +174,28 @@ def checked_direction(direction: Direction, parameters: dict[str, Tensor], name:
     return {key: change.detach().to(parameters[key]) for key, change in direction.items()}
 
 
-def _like_filters(weight: Tensor, axis: int, draws: torch.Generator) -> Tensor:
-    """Gaussian numbers with the weight's norms along one axis; zeros for vectors and scalars."""
-    if weight.ndim < 2:
-        return torch.zeros_like(weight)
-    noise = torch.randn(weight.shape, generator=draws).to(weight)
-    others = [d for d in range(weight.ndim) if d != axis]
-    norms = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
-    return noise * (norms / torch.linalg.vector_norm(noise, dim=others, keepdim=True))
+def _weights(module: nn.Module) -> dict[int, int]:
+    """The weights that move, by identity, and in how many groups of inputs the first axis of each falls.
+
+    0 stands for weights whose first axis counts outputs. In transposed convolutions the second one does, and the first
+    counts the inputs, group after group.
+    """
+    return {
+        id(p): owner.groups if isinstance(owner, TRANSPOSED) else 0
+        for owner in module.modules()
+        if not isinstance(owner, NORMALISATIONS)
+        for name, p in owner.named_parameters(recurse=False)
+        if p.ndim > 1 and WEIGHT.fullmatch(name)
+    }
+
+
+def _like_filters(weight: Tensor, groups: int, draws: torch.Generator) -> Tensor:
+    """Gaussian numbers with the norms of the weight's filters."""
+    filters = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1) if groups else weight
+    noise = torch.randn(filters.shape, generator=draws).to(weight)
+    norms, own = (torch.linalg.vector_norm(f.flatten(1), dim=1) for f in (filters, noise))
+    noise *= (norms / own).view(-1, *[1] * (noise.ndim - 1))
+    return noise.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1) if groups else noise
 
 
 def _upright(direction: Direction) -> Direction:

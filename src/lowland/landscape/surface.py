@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Status
-from lowland.landscape.directions import Direction, checked_direction
+from lowland.landscape.directions import Direction, Directions, checked_direction
 from lowland.landscape.independence import require_independent_rows
 from lowland.landscape.points import PointLosses
 from lowland.landscape.row_means import require_row_mean
@@ -53,7 +53,8 @@ class LossSurface:
         losses: [nx, ny] float64 mean losses.
         standard_errors: [nx, ny] of the losses against the means over all given rows: 0 where all were computed.
         num_rows: [nx, ny] rows computed at each point.
-        status: ``non_finite`` where a loss is not finite, else ``ok``.
+        status: ``non_finite`` where a loss is not finite, else that of the directions: ``not_converged`` where they are
+            not yet the eigenvectors that they are called (the losses are right for the plane that they span).
     """
 
     x: Tensor
@@ -147,7 +148,7 @@ def loss_surface(
         loss: ``loss(outputs, targets)``, mean over independent rows.
         batches: Sequence of (inputs, targets); their sizes do not matter.
         directions: Two, each with changes by parameter name, e.g. from ``filter_normalised_directions`` or
-            ``hessian_directions``.
+            ``hessian_directions``, whose status the surface takes over.
         span: Half the side of the surface, in units of the directions, above 0.
         num_points: Points from -span to span along each side, at least 1; an odd number has the model in the middle.
         coordinates: [nx] x and [ny] y, instead of ``span`` and ``num_points``.
@@ -171,8 +172,10 @@ def loss_surface(
     x, y = _checked_coordinates([None, None] if coordinates is None else list(coordinates), span, num_points)
     named = {f"directions[{index}]": direction for index, direction in enumerate(directions)}
     points = _points(model, loss, batches, named)
-    found = _grid_losses(points, [x, y], rows_per_point, relative_error, generator)
-    return LossSurface(x, y, *found)
+    losses, errors, rows, status = _grid_losses(points, [x, y], rows_per_point, relative_error, generator)
+    if status == "ok" and isinstance(directions, Directions):
+        status = directions.status
+    return LossSurface(x, y, losses, errors, rows, status)
 
 
 def _checked_coordinates(given: list[Tensor | None], span: float, num_points: int) -> list[Tensor]:
