@@ -8,10 +8,12 @@ from torch import nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
+from lowland.landscape import hessian_eigenvalues, hessian_trace, spectral_density
 from lowland.landscape import products as products_module
 from lowland.landscape.pearlmutter import chain_of
 from lowland.landscape.products import HessianProducts
 from lowland.landscape.subject import trainable
+from lowland.landscape.trace import weighted_trace
 from tests.cases import ASYMMETRIC, CASES, TWICE, Case, sigmoid_error
 from tests.oracles import dense_hessian
 
@@ -68,6 +70,46 @@ def test_second_derivatives_that_torch_gets_wrong_are_refused(name):
     assert float((dense - dense.T).norm()) > 0.1 * float(dense.norm())
     with pytest.raises(LowlandError, match=r"second derivative of Sequential is not symmetric .*weight_norm"):
         HessianProducts(model, case.loss, [rows])
+
+
+NO_MEANS = {
+    "class weights": nn.CrossEntropyLoss(weight=torch.tensor([1.0, 1.0, 9.0], dtype=torch.float64)),
+    "sum": nn.CrossEntropyLoss(reduction="sum"),
+    "ignored class": nn.CrossEntropyLoss(ignore_index=2),
+}
+MEASURES = {
+    "eigenvalues": hessian_eigenvalues,
+    "density": lambda *subject: spectral_density(*subject, num_runs=2, num_steps=2),
+    "hutchinson": lambda *subject: hessian_trace(*subject, method="hutchinson", num_probes=2),
+    "weighted": lambda *subject: weighted_trace(*subject, {"0.bias": torch.ones(6)}, method="hutchinson", num_probes=2),
+}
+
+
+@pytest.mark.parametrize("name", ["mlp", "tanh"])
+@pytest.mark.parametrize("kind", NO_MEANS)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_losses_that_are_no_means_over_rows_are_refused(name, kind, measure):
+    """Rows sorted by class, so that the first ones do not tell."""
+    case = CASES[name]
+    inputs, targets = case.data()
+    rows = targets.argsort()
+    with pytest.raises(LowlandError, match=r"loss: gave .* expected the mean over independent rows"):
+        MEASURES[measure](case.model(), NO_MEANS[kind], [(inputs[rows], targets[rows])])
+
+
+@pytest.mark.parametrize("name", ["mlp", "tanh"])
+def test_other_rows_are_not_checked_again(name, monkeypatch):
+    case = CASES[name]
+    model, (inputs, targets) = case.model(), case.data()
+    whole = HessianProducts(model, case.loss, [(inputs, targets)])
+    for check in ("require_row_mean", "require_independent_rows"):
+        monkeypatch.setattr(products_module, check, lambda *_: pytest.fail("checked again"))
+    few = whole.on([(inputs[::4], targets[::4])])
+    assert (few.num_rows, whole.num_rows) == (6, 24)
+    vector = torch.randn(whole.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for products, step in ((few, 4), (whole, 1)):
+        dense = dense_hessian(model, case.loss, inputs[::step], targets[::step])
+        torch.testing.assert_close(products(vector), vector @ dense, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["mlp", "convolutions", "tanh"])

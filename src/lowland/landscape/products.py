@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.landscape.independence import require_independent_rows
 from lowland.landscape.pearlmutter import Chain, Linearised, chain_of
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import (
     Batches,
     Dequantizable,
@@ -50,8 +52,8 @@ class HessianProducts:
         shapes: Shapes of the parameters by name, in the order in which vectors are laid out.
 
     Raises:
-        LowlandError: For unusable batches or models, networks that mix rows, and second derivatives that are not
-            symmetric.
+        LowlandError: For unusable batches or models, networks that mix rows, losses that are no means over rows, and
+            second derivatives that are not symmetric.
     """
 
     def __init__(self, model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> None:
@@ -61,18 +63,24 @@ class HessianProducts:
         self._parameters = trainable(self._model)
         self.shapes = {name: p.shape for name, p in self._parameters.items()}
         self.size = sum(p.numel() for p in self._parameters.values())
-        self.num_rows = sum(len(inputs) for inputs, _ in self._batches)
         self.like = next(iter(self._parameters.values())).detach().new_empty(0)
         self._chain = chain_of(self._model, self._parameters, self._batches[0][0])
-        self._kept: list[tuple[Linearised, float]] = []
-        self._shared: Tensor | None = None
-        if self._chain is not None:
-            self._keep(self._chain)
-            return
-        require_independent_rows(self._model, self._batches[0][0])
-        self._require_symmetry()
-        if len(self._batches) == 1:
-            self._shared = self._slope(*self._batches[0])
+        if self._chain is None:
+            require_independent_rows(self._model, self._batches[0][0])
+            self._require_symmetry()
+        require_row_mean(self._model, loss, self._batches)
+        self._prepare()
+
+    def on(self, batches: Batches) -> HessianProducts:
+        """The same of other rows; model and loss are not checked again.
+
+        Args:
+            batches: Pairs (inputs, targets).
+        """
+        other = copy.copy(self)
+        other._batches = checked_batches(batches, self._model)
+        other._prepare()
+        return other
 
     def __call__(self, vector: Tensor) -> Tensor:
         """The product H v.
@@ -133,6 +141,16 @@ class HessianProducts:
                     "is wrong; expected a twice differentiable model: of a known case, weight_norm, call "
                     "torch.nn.utils.parametrize.remove_parametrizations first"
                 )
+
+    def _prepare(self) -> None:
+        """What all products with these rows share."""
+        self.num_rows = sum(len(inputs) for inputs, _ in self._batches)
+        self._kept: list[tuple[Linearised, float]] = []
+        self._shared: Tensor | None = None
+        if self._chain is not None:
+            self._keep(self._chain)
+        elif len(self._batches) == 1:
+            self._shared = self._slope(*self._batches[0])
 
     def _keep(self, chain: Chain) -> None:
         """Linearises all blocks of rows, unless they grow too large."""
