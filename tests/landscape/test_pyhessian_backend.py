@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
+from lowland.errors import LowlandError
 from lowland.landscape import hessian_eigenvalues, hessian_trace, pyhessian_eigenvalues, pyhessian_trace
 from tests.cases import CASES
 
@@ -45,3 +47,31 @@ def test_the_model_and_torch_s_generator_are_left_as_they_came():
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert bool((model[0].weight.grad == 1).all())
     assert all(p.grad is None for name, p in model.named_parameters() if name != "0.weight")
+
+
+@pytest.mark.parametrize("measure", [pyhessian_trace, pyhessian_eigenvalues])
+def test_an_iterator_of_batches_is_read_once(measure):
+    case = CASES["mlp"]
+    inputs, targets = case.data()
+    pairs = list(zip(inputs.split(10), targets.split(10), strict=True))
+    found, expected = (measure(case.model(), case.loss, batches) for batches in (iter(pairs), pairs))
+    if measure is pyhessian_trace:
+        assert found == expected
+    else:
+        assert found.largest == expected.largest
+        assert found.num_rows == 24
+
+
+@pytest.mark.parametrize("measure", [pyhessian_trace, pyhessian_eigenvalues])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.CrossEntropyLoss(weight=torch.tensor([1.0, 1.0, 9.0], dtype=torch.float64)),
+        nn.CrossEntropyLoss(reduction="sum"),
+    ],
+    ids=["class weights", "sum"],
+)
+def test_losses_that_are_no_means_over_rows_are_refused(measure, loss):
+    case = CASES["mlp"]
+    with pytest.raises(LowlandError, match=r"loss: gave .* expected the mean over independent rows"):
+        measure(case.model(), loss, [case.data()])

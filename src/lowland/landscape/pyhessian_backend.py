@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from lowland.estimate import Estimate
 from lowland.landscape.eigenvalues import Eigenvalues
 from lowland.landscape.products import HessianProducts
+from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import (
+    Batch,
     Batches,
     Dequantizable,
     Loss,
@@ -52,12 +54,13 @@ def pyhessian_trace(
         Mean over probes with standard error.
 
     Raises:
-        LowlandError: Training mode, unusable batches or parameters without gradient.
+        LowlandError: Training mode, unusable batches, parameters without gradient, losses that are no means over rows.
 
     Source:
         Yao et al., "PyHessian", arXiv:1912.07145.
     """
-    with _pyhessian(model, loss, batches, generator) as reference:
+    module = differentiable(model)
+    with _pyhessian(module, loss, checked_batches(batches, module), generator) as reference:
         samples = reference.trace(maxIter=num_probes, tol=0)
     return Estimate.from_samples(torch.tensor(samples, dtype=torch.float64))
 
@@ -87,14 +90,16 @@ def pyhessian_eigenvalues(
         of a value is of the order of the squared residual. ``num_products`` counts the residuals' only.
 
     Raises:
-        LowlandError: Training mode, unusable batches or parameters without gradient.
+        LowlandError: Training mode, unusable batches, parameters without gradient, losses that are no means over rows.
 
     Source:
         Yao et al., "PyHessian", arXiv:1912.07145.
     """
-    with _pyhessian(model, loss, batches, generator) as reference:
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    with _pyhessian(module, loss, pairs, generator) as reference:
         values, vectors = reference.eigenvalues(maxIter=MAXIMUM_ITERATIONS, tol=tolerance, top_n=count)
-    product = HessianProducts(model, loss, batches)
+    product = HessianProducts(module, loss, pairs)
     found = torch.tensor(values, dtype=torch.float64)
     residuals = torch.stack([_residual(product, value, vector) for value, vector in zip(values, vectors, strict=True)])
     converged = bool((residuals <= tolerance**0.5 * found.abs()).all())
@@ -108,11 +113,10 @@ def _residual(product: Callable[[Tensor], Tensor], value: float, vector: list[Te
 
 @contextmanager
 def _pyhessian(
-    model: nn.Module | Dequantizable, loss: Loss, batches: Batches, generator: torch.Generator | None
+    module: nn.Module, loss: Loss, pairs: tuple[Batch, ...], generator: torch.Generator | None
 ) -> Iterator[hessian]:
     """PyHessian on a copy of the model, its random numbers seeded and torch's own state restored afterwards."""
-    module = differentiable(model)
-    pairs = checked_batches(batches, module)
+    require_row_mean(module, loss, pairs)
     gradients(loss(module(pairs[0][0]), pairs[0][1]), trainable(module))  # PyHessian would not tell what gets none
     copied = copy.deepcopy(module)
     copied.zero_grad()
