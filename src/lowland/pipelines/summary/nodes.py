@@ -39,6 +39,17 @@ def gather_frames(*frames: pd.DataFrame | None) -> pd.DataFrame:
     return pd.concat(present, ignore_index=True) if present else pd.DataFrame()
 
 
+def gather_pictures(**frames: pd.DataFrame | None) -> pd.DataFrame:
+    """Pictures of all kinds in one table: the column ``picture`` says which, columns that a kind lacks are empty.
+
+    Args:
+        frames: ``<kind>_<number>``.
+    """
+    return gather_frames(
+        *(frame.assign(picture=name.rpartition("_")[0]) for name, frame in frames.items() if frame is not None)
+    )
+
+
 def close_study(
     everything: Everything, shifted_sets: dict[str, list[str]], *tables: pd.DataFrame | None
 ) -> pd.DataFrame:
@@ -109,6 +120,8 @@ def report(
         kind: gather_frames(*(frame for name, frame in frames.items() if name.rpartition("_")[0] == kind))
         for kind in kinds
     }
+    album = gathered["pictures"]
+    pictures = dict(iter(album.groupby("picture", sort=False))) if len(album) else {}
     return render_report(
         measurements,
         correlations=correlation_table,
@@ -116,8 +129,8 @@ def report(
         prediction_fits=fits,
         pareto=front,
         recommendation=recommendation,
-        learning_curves=gathered.pop("learning"),
-        pictures={kind.removesuffix("_pictures"): frame for kind, frame in gathered.items()},
+        learning_curves=gathered["learning"],
+        pictures=pictures,
         task_descriptions=descriptions,
         commands=commands,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import product
 
 import pandas as pd
@@ -15,13 +15,8 @@ from lowland.pipelines.summary import nodes
 STAGES = ("quantization", "landscape", "perturbation")
 GATHER = ["summary", "gather"]  # a gather reads what there is: runners start it even after a failure
 SUMMARY = ["summary"]
-# Gathered frame -> what it is gathered from.
-FRAMES = {
-    "learning": "curves",
-    "spectral_density_pictures": "spectral_density",
-    "loss_surface_pictures": "loss_surface",
-    "mode_connectivity_pictures": "mode_connectivity",
-}
+PICTURES = ("spectral_density", "loss_surface", "mode_connectivity")
+FRAMES = ("learning", "pictures")  # what a task hands on besides its table
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -46,8 +41,9 @@ def create_pipeline(**_: object) -> Pipeline:
         for name, curves in _frames(study, task, recipe).items():
             parts.append(_gather(nodes.gather_frames, name, here, curves))
     for task in study.tasks:
-        for func, name in ((nodes.gather, "table"), *((nodes.gather_frames, name) for name in FRAMES)):
+        for func, name in ((nodes.gather, "table"), (nodes.gather_frames, "learning")):
             parts.append(_gather(func, name, task, [f"{task}.{recipe}.{name}" for recipe in study.recipes]))
+        parts.append(_album(task, study.recipes))
     return grid.joined([*parts, _analysis(study.tasks)])
 
 
@@ -57,19 +53,24 @@ def _frames(study: grid.Grid, task: str, recipe: str) -> dict[str, list[str]]:
     tuned = [name for name, precision in study.study.precisions.items() if precision.method == "qat"]
     cells = [cell.id for cell in study.detailed_cells if (cell.task, cell.recipe) == (task, recipe)]
     pairs = [f"{task}.{recipe}.{PAIRS}.{name}" for name in study.detailed_precisions if study.detailed_pairs]
-    sources = {
-        "learning": [*runs, *(f"{run}.{name}" for run, name in product(runs, tuned))],
-        "spectral_density_pictures": cells,
-        "loss_surface_pictures": cells,
-        "mode_connectivity_pictures": pairs,
-    }
-    return {name: [f"{source}.{FRAMES[name]}" for source in found] for name, found in sources.items()}
+    frames = {"learning": [f"{source}.curves" for source in (*runs, *(f"{r}.{t}" for r, t in product(runs, tuned)))]}
+    for name in PICTURES:
+        owners = pairs if name == "mode_connectivity" else cells
+        frames[f"{name}_pictures"] = [f"{owner}.{name}" for owner in owners]
+    return frames
 
 
 def _gather(func: Callable[..., pd.DataFrame], name: str, namespace: str, tables: list[str]) -> Pipeline:
     wires = {f"table_{number}": table for number, table in enumerate(tables)}
     node = Node(func, list(wires), name, name=f"gather_{name}", tags=GATHER)
     return grid.place(Pipeline([node]), namespace, inputs=wires)
+
+
+def _album(task: str, recipes: Iterable[str]) -> Pipeline:
+    """All pictures of a task in one table: one dataset that leaves its box, not one of every kind."""
+    wires = {f"{name}_{n}": f"{task}.{recipe}.{name}_pictures" for name in PICTURES for n, recipe in enumerate(recipes)}
+    node = Node(nodes.gather_pictures, {name: name for name in wires}, "pictures", name="gather_pictures", tags=GATHER)
+    return grid.place(Pipeline([node]), task, inputs=wires)
 
 
 def _analysis(tasks: tuple[str, ...]) -> Pipeline:
