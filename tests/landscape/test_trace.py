@@ -12,6 +12,7 @@ from lowland.landscape import hessian_diagonal, hessian_trace, mean_gradient
 from lowland.landscape import layers as layers_module
 from lowland.landscape.trace import hessian_trace_by_layer, weighted_trace
 from tests.cases import CASES, EXACT, REFUSED, TWICE
+from tests.landscape.test_memory import _peak_bytes as peak_bytes
 from tests.oracles import dense_gradient, dense_hessian
 
 
@@ -93,9 +94,9 @@ def _weighted_sum(dense: _Dense, weights: dict[str, Tensor]) -> float:
     return float(sum((diagonal[name] * values).sum() for name, values in weights.items()))
 
 
-@pytest.mark.parametrize(("method", "num_probes"), [("hutchinson", 50), ("hutch++", 90)])
+@pytest.mark.parametrize(("method", "num_probes"), [("hutchinson", 50), ("hutch++", 60)])
 def test_standard_errors_are_honest(method, num_probes, monkeypatch):
-    """By layer, of the whole and weighted; at 50 and 30 independent samples Student's t would have 1.04 and 1.07."""
+    """By layer, of the whole and weighted; at 50 and 20 independent samples Student's t would have 1.04 and 1.12."""
     dense = _Dense("mlp")
     monkeypatch.setattr(sys.modules[hessian_trace_by_layer.__module__], "HessianProducts", lambda *_: dense)
     weights = _weights(dense.model, signed=True)
@@ -177,6 +178,23 @@ def test_the_method_that_errs_less_where_the_spectrum_falls_is_hutch_plus_plus()
         for method in ("hutchinson", "hutch++")
     }
     assert errors["hutch++"] < errors["hutchinson"] / 2
+
+
+@pytest.mark.parametrize("method", ["hutchinson", "hutch++"])
+def test_memory_does_not_grow_with_the_probes(method):
+    """But for the basis of Hutch++, a third of them."""
+    model = nn.Sequential(nn.Linear(20, 200), nn.ReLU(), nn.Linear(200, 20)).eval()
+    rows = torch.randn(50, 20), torch.randint(0, 20, (50,))
+    vector = sum(p.nbytes for p in model.parameters())
+
+    def peak(num_probes):
+        return peak_bytes(
+            lambda: hessian_trace(model, functional.cross_entropy, [rows], method=method, num_probes=num_probes)
+        )
+
+    few, many = peak(12), peak(120)
+    kept = (120 - 12) // 3 * vector if method == "hutch++" else 0
+    assert many <= few + 1.2 * kept + 0.5 * vector
 
 
 def test_hutch_plus_plus_is_exact_where_its_basis_spans_the_range():

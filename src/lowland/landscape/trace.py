@@ -21,7 +21,9 @@ from lowland.randomness import generator as keyed_generator
 TraceMethod = Literal["auto", "exact", "hutchinson", "hutch++"]
 
 FEWEST_PROBES = {"hutchinson": 2, "hutch++": 6}  # two independent samples, or no standard error can be given
-PROBES_AT_ONCE = 16
+PROBES_AT_ONCE = 4  # more are hardly faster, but need as many times the memory
+PROBE_ELEMENTS = 2**17  # of the probes worked on at once
+ROUNDING = 1e3  # units of rounding that a row must keep outside the others to give a direction of its own
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,7 @@ class _Weighted:
 def _plain(matrix: _Weighted, num_probes: int, draws: torch.Generator) -> Tensor:
     """Samples [tensors, probes] of the diagonal's sums."""
     parts = []
-    for count in _counts(num_probes):
+    for count in _counts(matrix, num_probes):
         signs = _signs(matrix, count, draws)
         parts.append(matrix.sums(signs, matrix.block(signs)))
     return torch.cat(parts, 1)
@@ -297,21 +299,22 @@ def _deflated(matrix: _Weighted, num_probes: int, draws: torch.Generator) -> Ten
     """Samples [tensors, probes]: what touches the range of H, known, and the rest of the diagonal, sampled."""
     third = num_probes // 3
     basis = matrix.like.new_empty(min(third, matrix.size), matrix.size)
-    for part in basis.split(PROBES_AT_ONCE):
+    counts = _counts(matrix, len(basis))
+    for part in basis.split(counts):
         part.copy_(matrix.block(_signs(matrix, len(part), draws)))
-    if not basis.isfinite().all():
-        return torch.full((len(matrix.names), 1), torch.nan, dtype=torch.float64)
-    basis = torch.linalg.qr(basis.T)[0].T
+        if not part.isfinite().all():
+            return torch.full((len(matrix.names), 1), torch.nan, dtype=torch.float64)
+    _make_orthonormal(basis)
     known = torch.zeros(len(matrix.names), dtype=torch.float64)
     inner = basis.new_empty(len(basis), len(basis))
-    for part, columns in zip(basis.split(PROBES_AT_ONCE), inner.split(PROBES_AT_ONCE, 1), strict=True):
+    for part, columns in zip(basis.split(counts), inner.split(counts, 1), strict=True):
         moved = matrix.block(part)
         columns.copy_(basis @ moved.T)
         known += 2 * matrix.sums(part, moved).sum(1)
-    for part, rows in zip(basis.split(PROBES_AT_ONCE), inner.split(PROBES_AT_ONCE), strict=True):
+    for part, rows in zip(basis.split(counts), inner.split(counts), strict=True):
         known -= matrix.sums(part, rows @ basis).sum(1)
     parts = []
-    for count in _counts(num_probes - 2 * third):
+    for count in _counts(matrix, num_probes - 2 * third):
         signs = _signs(matrix, count, draws)
         images = matrix.block(signs - (signs @ basis.T) @ basis)
         images -= (images @ basis.T) @ basis
@@ -319,9 +322,21 @@ def _deflated(matrix: _Weighted, num_probes: int, draws: torch.Generator) -> Ten
     return known[:, None] + torch.cat(parts, 1)
 
 
-def _counts(probes: int) -> list[int]:
+def _make_orthonormal(basis: Tensor) -> None:
+    """Orthonormal rows [k, size] of the same span, in place: zeros for rows that the earlier ones span."""
+    noise = ROUNDING * torch.finfo(basis.dtype).eps
+    for index, row in enumerate(basis):
+        before = row.norm()
+        for _ in range(2):
+            row -= (basis[:index] @ row) @ basis[:index]
+        after = row.norm()
+        row *= torch.where(after > noise * before, 1 / after, torch.zeros_like(after))
+
+
+def _counts(matrix: _Weighted, probes: int) -> list[int]:
     """Sizes of the blocks in which so many probes are worked on."""
-    return [min(PROBES_AT_ONCE, probes - start) for start in range(0, probes, PROBES_AT_ONCE)]
+    size = max(1, min(PROBES_AT_ONCE, PROBE_ELEMENTS // matrix.size))
+    return [min(size, probes - start) for start in range(0, probes, size)]
 
 
 def _signs(matrix: _Weighted, count: int, draws: torch.Generator) -> Tensor:
