@@ -12,9 +12,11 @@ from torch.func import vmap
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.linearity import obstacle_to_exactness
+from lowland.landscape.output_hessians import OutputHessians, separable
 from lowland.landscape.row_gradients import RowPlan, RowTape, coloured, stray_gradients
-from lowland.landscape.row_means import require_row_mean
+from lowland.landscape.row_means import require_row_mean, spread_rows
 from lowland.landscape.subject import (
+    Batch,
     Batches,
     Dequantizable,
     Loss,
@@ -23,6 +25,8 @@ from lowland.landscape.subject import (
     gradients,
     trainable,
 )
+
+SEPARABLE_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def capture_curvature(
     Each row's loss Hessian in the C outputs is decomposed, :math:`H_L = \sum_k \lambda_k u_k u_k^T` (indefinite
     allowed); one backward pass per k with the cotangents :math:`u_k` then gives :math:`H_{ii} = \frac{1}{N} \sum_{r,k}
     \lambda_{kr} (\partial (u_{kr} \cdot z_r) / \partial \theta_i)^2`, which is exact for networks that are piecewise
-    linear in each parameter tensor.
+    linear in each parameter tensor. Where the loss is no sum over the outputs, the C × C Hessians of as many rows are
+    held at once as the batch's own pass allows, those of one row at least (about five times over).
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``.
@@ -112,7 +117,8 @@ def capture_curvature(
     mean_loss, by_row = 0.0, []
     gradient = {name: torch.zeros_like(p, dtype=torch.float64, requires_grad=False) for name, p in wanted.items()}
     diagonal = {name: torch.zeros_like(gradient[name]) for name in plan.parameters}
-    for rows, targets in plan.chunks(pairs):
+    wide = (parameters or inputs) and not _is_separable(module, loss, pairs)
+    for rows, targets in plan.chunks(pairs, square_outputs=wide):
         part = _captured(module, plan, wanted, loss, rows, targets, inputs, input_factor)
         share = len(rows) / total
         mean_loss += share * part.loss
@@ -130,31 +136,6 @@ def capture_curvature(
         outputs=outputs,
         parameters={name: p.detach() for name, p in wanted.items()},
     )
-
-
-def output_hessians(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Each row's Hessian of the loss in its outputs.
-
-    Args:
-        loss: Mean over independent rows.
-        outputs: [rows, ...] with C values a row.
-        targets: [rows, ...].
-
-    Returns:
-        [rows, C, C], not divided by the number of rows.
-    """
-    leaf = outputs.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(loss(leaf, targets), leaf, create_graph=True)
-    columns = slope.flatten(1).unbind(1)
-    if not slope.requires_grad:  # a loss linear in the outputs
-        return outputs.new_zeros(len(outputs), len(columns), len(columns))
-    rows = [
-        torch.autograd.grad(column.sum(), leaf, retain_graph=True, allow_unused=True, materialize_grads=True)[
-            0
-        ].flatten(1)
-        for column in columns
-    ]
-    return torch.stack(rows, 1).mul_(len(outputs))
 
 
 @dataclass(frozen=True)
@@ -188,18 +169,13 @@ def _captured(
     shape = rows.shape if factor is None else (len(rows), factor.shape[-1])
     input_diagonal = torch.zeros(shape, dtype=final.dtype, device=final.device)
     sums = {name: torch.zeros_like(p, requires_grad=False) for name, p in plan.parameters.items()}
-    hessians = output_hessians(loss, final, targets) if plan.parameters or inputs else final.new_zeros(0)
-    if not (value.isfinite() and final.isfinite().all() and hessians.isfinite().all()):
+    hessians = OutputHessians(loss, final, targets) if plan.parameters or inputs else None
+    if not (value.isfinite() and final.isfinite().all() and (hessians is None or hessians.finite)):
         unknown = {name: torch.full_like(p, torch.nan, requires_grad=False) for name, p in wanted.items()}
         unknown_diagonal = {name: unknown[name] for name in plan.parameters}
         return _Part(math.nan, row_losses, unknown, unknown_diagonal, input_diagonal * torch.nan, final)
 
-    weights, vectors = _directions(hessians) if hessians.numel() else (hessians, hessians)
-    del hessians
-    passes = plan.passes(len(rows))
-    for start in range(0, weights.shape[1] if weights.ndim > 1 else 0, passes):
-        strength, directions = weights[:, start : start + passes], vectors[:, start : start + passes]
-        directions = directions.reshape(*directions.shape[:2], *final.shape[1:])
+    for strength, directions in hessians.directions(plan.passes(len(rows))) if hessians else ():
         found = tape.pulled_back(directions)
         for call, cotangents in zip(tape.calls, found, strict=False):  # the inputs' own comes last
             for name, squares in call.squares(strength, cotangents).items():
@@ -220,20 +196,9 @@ def _captured(
     )
 
 
-def _directions(hessians: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues [rows, K] and eigenvectors [rows, K, C] of the rows' Hessians, without what is flat in every row."""
-    used = (hessians != 0).any(1).any(0).nonzero().squeeze(1)
-    inner = hessians[:, used][:, :, used]
-    diagonal = inner.diagonal(dim1=1, dim2=2)
-    if torch.equal(inner, torch.diag_embed(diagonal)):
-        values, vectors = diagonal, torch.eye(len(used)).to(inner).expand(len(inner), -1, -1)
-    else:
-        values, vectors = torch.linalg.eigh(inner)
-        order = values.abs().argsort(1, descending=True)
-        values = values.gather(1, order)
-        vectors = vectors.mT.gather(1, order[:, :, None].expand_as(vectors))
-        kept = values.abs().amax(0) > torch.finfo(values.dtype).eps * values.abs().max()
-        values, vectors = values[:, kept], vectors[:, kept]
-    full = hessians.new_zeros(*values.shape, hessians.shape[2])
-    full[:, :, used] = vectors
-    return values, full
+def _is_separable(module: nn.Module, loss: Loss, pairs: tuple[Batch, ...]) -> bool:
+    """Whether the loss adds up over the outputs, by a few rows."""
+    inputs, targets = spread_rows(pairs, SEPARABLE_ROWS)
+    with torch.no_grad():
+        outputs = module(inputs)
+    return len(outputs) == len(targets) and separable(loss, outputs, targets)

@@ -17,6 +17,8 @@ from lowland.randomness import generator
 CHUNK_ELEMENTS = 2**19  # of the recorded layers' outputs: what a pass over one chunk of rows works on
 BLOCK_PASSES = 2**22  # of the recorded layers' outputs over several backward passes
 SMALLEST_CHUNK = 64
+SQUARES_AT_ONCE = 2**18  # elements of a chunk's output Hessians that are no matter ...
+SQUARES_SHARE = 8  # ... and what share of a batch's recorded outputs they may have beyond that
 PROBE_ROWS = 3
 STRAY_ROWS = 8
 
@@ -30,6 +32,7 @@ class RowPlan:
         layers: Names of layers whose formulas give the right gradients.
         strays: The parameters without such a layer.
         elements: Elements of the recorded outputs and the inputs, a row.
+        outputs: Elements of the network's outputs, a row.
         batch: Rows of the largest batch: all that is held at once stays below one backward pass of it.
     """
 
@@ -37,6 +40,7 @@ class RowPlan:
     layers: frozenset[str]
     strays: dict[str, nn.Parameter]
     elements: int
+    outputs: int
     batch: int
 
     @classmethod
@@ -54,8 +58,9 @@ class RowPlan:
         batch = max(len(inputs) for inputs, _ in pairs)
         tape = RowTape(module, rows)
         elements = sum(call.shape.numel() for call in tape.calls) + rows.numel() + tape.outputs.numel()
+        sizes = (elements // len(rows), tape.outputs[0].numel(), batch)
         if not parameters:
-            return cls({}, frozenset(), {}, elements // len(rows), batch)
+            return cls({}, frozenset(), {}, *sizes)
         signs = torch.randn(tape.outputs.shape, generator=generator("per-sample probe")).to(tape.outputs)
         truth = gradients((signs * tape.outputs).sum(), parameters, retain_graph=True)
         by_name = dict(zip(parameters, truth, strict=True))
@@ -71,11 +76,19 @@ class RowPlan:
             if all(_equal(found[name], by_name[name]) for name in found):
                 right.add(call.name)
                 strays = {name: p for name, p in strays.items() if name not in found}
-        return cls(parameters, frozenset(right), strays, elements // len(rows), batch)
+        return cls(parameters, frozenset(right), strays, *sizes)
 
-    def chunks(self, pairs: tuple[Batch, ...]) -> Iterator[Batch]:
-        """The batches in pieces that stay in the cache."""
+    def chunks(self, pairs: tuple[Batch, ...], *, square_outputs: bool = False) -> Iterator[Batch]:
+        """The batches in pieces that stay in the cache.
+
+        Args:
+            pairs: The batches.
+            square_outputs: Whether a matrix in the outputs will be held for every row.
+        """
         size = max(SMALLEST_CHUNK, min(CHUNK_ELEMENTS // self.elements, self.batch // 8))
+        if square_outputs:
+            allowed = max(SQUARES_AT_ONCE, self.batch * self.elements // SQUARES_SHARE)
+            size = max(1, min(size, allowed // self.outputs**2))
         for inputs, targets in pairs:
             yield from zip(inputs.split(size), targets.split(size), strict=True)
 
