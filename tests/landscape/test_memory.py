@@ -34,7 +34,7 @@ def _autoencoder() -> nn.Module:
     ).eval()
 
 
-def peak_bytes(run) -> int:
+def _peak_bytes(run) -> int:
     """The most that torch's allocator held during a call, beyond what it held before."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         run()
@@ -53,8 +53,8 @@ def test_peak_is_below_two_backward_passes(name):
     def backward():
         torch.autograd.grad(sigmoid_error(model(inputs), inputs), list(model.parameters()))
 
-    measured = peak_bytes(lambda: MEASURES[name](model, sigmoid_error, [(inputs, inputs)]))
-    assert measured <= 2 * peak_bytes(backward)
+    measured = _peak_bytes(lambda: MEASURES[name](model, sigmoid_error, [(inputs, inputs)]))
+    assert measured <= 2 * _peak_bytes(backward)
 
 
 @pytest.mark.parametrize("name", list(MEASURES))
