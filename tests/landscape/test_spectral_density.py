@@ -108,6 +108,47 @@ def test_standard_errors_are_honest(monkeypatch):
         assert abs(torch.tensor(sample).mean().item()) < 4 / 200**0.5
 
 
+class _Bulk(_Matrix):
+    """A few large eigenvalues, a null space and a bulk around 0, which few steps cannot tell apart."""
+
+    def __init__(self, *_):
+        draws = torch.Generator().manual_seed(0)
+        basis = torch.linalg.qr(torch.randn(150, 150, generator=draws, dtype=torch.float64))[0]
+        bulk = 0.05 * torch.randn(70, generator=draws, dtype=torch.float64)
+        self.values = torch.cat([10 * 0.7 ** torch.arange(10.0), torch.zeros(70), bulk]).double()
+        self.matrix = basis @ torch.diag(self.values) @ basis.T
+        self.size, self.num_rows, self.like = 150, 1, torch.empty(0, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("num_steps", [3, 4, 6, 9, 13, 40])
+def test_steps_well_below_the_size_widen_the_standard_error(num_steps, monkeypatch):
+    matrix = _Bulk()
+    monkeypatch.setattr(sys.modules[spectral_density.__module__], "HessianProducts", lambda *_: matrix)
+    truth = float(matrix.values.clamp(max=0).abs().sum() / matrix.values.abs().sum())
+    scores, bare = [], []
+    for seed in range(40):
+        draws = torch.Generator().manual_seed(seed)
+        found = spectral_density(
+            None, None, [], num_runs=20, num_steps=num_steps, grid=torch.arange(2.0), generator=draws
+        )
+        mass = found.negative_mass
+        scores.append((mass.value - truth) / mass.standard_error)
+        sampled = (mass.standard_error**2 - found.truncation**2) ** 0.5
+        bare.append(abs(mass.value - truth) / max(sampled, 1e-9))
+    assert torch.tensor(scores).square().mean().sqrt().item() < 1.1
+    if num_steps <= 6:  # the error over runs alone would be far too small
+        assert torch.tensor(bare).square().mean().sqrt().item() > 3
+    if num_steps == 40:
+        assert torch.tensor(scores).square().mean().sqrt().item() > 0.7
+
+
+def test_a_single_step_says_nothing_of_signs():
+    model, loss, batches, _ = _spectrum("mlp")
+    found = spectral_density(model, loss, batches, num_runs=2, num_steps=1)
+    assert found.negative_mass.status == "not_converged"
+    assert found.trace.status == "ok"
+
+
 def test_batches_do_not_matter_and_starts_are_repeatable():
     model, loss, ((inputs, targets),), _ = _spectrum("mlp")
     state = torch.get_rng_state()
