@@ -58,11 +58,11 @@ ON_MODELS = {  # each as a function of model and batches
         m, copy.deepcopy(m), LOSS, b, b, num_epochs=1, num_points=3
     ),
     "noise_mismatch_curvature": lambda m, b: landscape.noise_mismatch_curvature(m, b, covariance=_variances(m)),
-    "normalised_sharpness": lambda m, b: landscape.normalised_sharpness(m, LOSS, b),
+    "normalised_sharpness": lambda m, b: landscape.normalised_sharpness(m, LOSS, b, num_probes=2),
     "plane": lambda m, b: landscape.plane("hessian", m, LOSS, b),
     "pyhessian_eigenvalues": lambda m, b: landscape.pyhessian_eigenvalues(m, LOSS, b),
     "pyhessian_trace": lambda m, b: landscape.pyhessian_trace(m, LOSS, b, num_probes=2),
-    "scaled_trace": lambda m, b: landscape.scaled_trace(m, LOSS, b),
+    "scaled_trace": lambda m, b: landscape.scaled_trace(m, LOSS, b, num_probes=2),
     "spectral_density": lambda m, b: landscape.spectral_density(m, LOSS, b, num_runs=2, num_steps=4),
 }
 ON_CODES = {  # deployed networks only

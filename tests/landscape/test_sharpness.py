@@ -78,3 +78,22 @@ def test_output_entropy():
     assert mixed.standard_error == pytest.approx(math.log(2) / 2)
     with pytest.raises(LowlandError, match="two classes or more"):
         output_entropy(torch.zeros(6, 1))
+
+
+@pytest.mark.parametrize("name", ["lstm", "tanh"])
+def test_normalised_sharpness_of_smooth_networks_is_sampled(name):
+    case = CASES[name]
+    model, rows = case.model(), case.data()
+    outputs = model(rows[0]).detach()
+    spread = float((outputs - outputs.mean(0)).square().mean().sqrt())
+    expected = float(dense_hessian(model, lambda z, y: case.loss(z / spread, y), *rows).trace())
+    found = normalised_sharpness(model, case.loss, [rows], num_probes=80)
+    assert found.num_samples == 80 and abs(found.value - expected) < 4 * found.standard_error
+    assert found.standard_error < 0.3 * expected
+
+
+def test_weights_that_are_not_finite_have_no_scaled_trace():
+    case = CASES["mlp"]
+    model = case.model()
+    model[0].weight.data[0, 0] = torch.inf
+    assert scaled_trace(model, case.loss, [case.data()]).status == "non_finite"

@@ -12,7 +12,9 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
+from lowland.landscape.trace import weighted_trace
 from lowland.quantization.encodings import encoding_of
+from lowland.randomness import generator as keyed_generator
 
 TARGETS = ("weights", "biases")
 
@@ -44,11 +46,15 @@ def flip_curvature(
     *,
     encoding: str = "twos_complement",
     targets: Sequence[str] = TARGETS,
+    num_probes: int = 100,
+    generator: torch.Generator | None = None,
 ) -> Estimate:
     r"""Predicted rise of the mean loss by one random bit flip in the stored codes.
 
     :math:`\frac{1}{F} \sum_{f} g_{i(f)} \delta_f + \tfrac12 H_{ii} \delta_f^2` over all F single-bit flips of the
     targeted codes, :math:`\delta` being the weight change of that flip: step size times signed change of the code.
+    Exact where the twin is piecewise linear in each parameter tensor; elsewhere (recurrent layers, smooth activations)
+    the first order is exact and the second is sampled with random probes, see ``weighted_trace``.
 
     Args:
         integer_network: Network with ``codes``, ``scales``, ``bits`` and ``dequantized()``.
@@ -56,20 +62,26 @@ def flip_curvature(
         batches: Sequence of (inputs, targets).
         encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
+        num_probes: Hessian products where the second order is sampled, at least 2.
+        generator: CPU generator of the probes; a fixed one without it.
 
     Returns:
-        Nats (the loss's unit) per flip, exact over all flips; status ``non_finite`` where the loss is not finite.
+        Nats (the loss's unit) per flip, over all flips: exact on these rows, or with a standard error over probes (then
+        these are counted by ``num_samples``); status ``non_finite`` where the loss is not finite.
 
     Raises:
-        LowlandError: Unknown encoding or target, a code that its width cannot hold, or a network whose twin is not
-            piecewise linear.
+        LowlandError: Unknown encoding or target, a code that its width cannot hold, too few probes, unusable batches.
     """
-    return expected_flip_rise(
-        integer_network,
-        capture_curvature(integer_network, loss, batches, inputs=False),
-        encoding=encoding,
-        targets=targets,
-    )
+    changes = dict(weight_changes(integer_network, encoding, targets))
+    flips = sum(change.numel() for change in changes.values())
+    module = differentiable(integer_network)
+    pairs = checked_batches(batches, module)
+    slope = capture_curvature(module, loss, pairs, parameters=False, inputs=False).gradient
+    first = sum(float((slope[name][..., None] * change).sum()) for name, change in changes.items()) / flips
+    weights = {name: change.square().sum(-1) / (2 * flips) for name, change in changes.items()}
+    draws = generator or keyed_generator("flip_curvature")
+    second = weighted_trace(module, loss, pairs, weights, num_probes=num_probes, generator=draws)
+    return Estimate(first + second.value, second.standard_error, second.num_samples, second.status)
 
 
 def expected_flip_rise(
@@ -112,24 +124,38 @@ def mean_squared_flip(
     return Estimate(sum(float(c.square().sum()) for c in changes) / flips, 0.0, flips)
 
 
-def rounding_curvature(integer_network: CodedNetwork, loss: Loss, batches: Batches) -> Estimate:
+def rounding_curvature(
+    integer_network: CodedNetwork,
+    loss: Loss,
+    batches: Batches,
+    *,
+    num_probes: int = 100,
+    generator: torch.Generator | None = None,
+) -> Estimate:
     r"""Predicted rise of the mean loss by rounding every weight and bias to its grid.
 
     :math:`\tfrac12 \sum_i H_{ii} \Delta_i^2 / 12` with the step size :math:`\Delta_i`: the errors are taken as
-    independent and uniform over one step.
+    independent and uniform over one step. Exact where the twin is piecewise linear in each parameter tensor, sampled
+    elsewhere.
 
     Args:
         integer_network: Network with ``codes``, ``scales`` and ``dequantized()``.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets).
+        num_probes: Hessian products where it is sampled, at least 2.
+        generator: CPU generator of the probes; a fixed one without it.
 
     Returns:
-        In the loss's unit; status ``non_finite`` where the loss is not finite.
+        In the loss's unit: exact on these rows, or with a standard error over probes; status ``non_finite`` where the
+        loss is not finite.
 
     Raises:
-        LowlandError: If the network's twin is not piecewise linear, or the batches are unusable.
+        LowlandError: Too few probes or unusable batches.
     """
-    return expected_rounding_rise(integer_network, capture_curvature(integer_network, loss, batches, inputs=False))
+    codes, scales = integer_network.codes, integer_network.scales
+    weights = {name: step_sizes(scales[name], codes[name]).square().expand(codes[name].shape) / 24 for name in codes}
+    draws = generator or keyed_generator("rounding_curvature")
+    return weighted_trace(integer_network, loss, batches, weights, num_probes=num_probes, generator=draws)
 
 
 def expected_rounding_rise(integer_network: CodedNetwork, found: Curvature) -> Estimate:
@@ -145,7 +171,9 @@ def input_curvature(model: nn.Module | Dequantizable, loss: Loss, batches: Batch
     r"""Predicted rise of the mean loss under Gaussian noise on the inputs.
 
     :math:`\tfrac12 E_x \mathrm{tr}(\Sigma J^T H_L J)` with the Jacobian J of the outputs in the inputs and the loss's
-    Hessian :math:`H_L` in the outputs: the exact curvature for networks that are piecewise linear in their inputs.
+    Hessian :math:`H_L` in the outputs: the Gauss-Newton part of the curvature in the inputs. For networks that are
+    piecewise linear in their inputs it is all of it; for others (recurrent layers, smooth activations) the part
+    :math:`\sum_c g_c \nabla_x^2 z_c` is left out, which vanishes with the gradient g of the loss in the outputs.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.

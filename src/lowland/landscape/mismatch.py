@@ -2,7 +2,7 @@
 
 A decision is the highest output. To first order a disturbance changes the margin m between the two highest outputs of
 a row by the derivative of m; where that exceeds the margin, the decision changes. Third outputs that overtake both are
-not counted.
+not counted. First derivatives are all it takes, row by row: any network will do, recurrent and smooth ones too.
 """
 
 from __future__ import annotations

@@ -10,30 +10,49 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.curvature import Curvature, capture_curvature
+from lowland.landscape.curvature import Curvature
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable, trainable
+from lowland.landscape.trace import hessian_trace, weighted_trace
+from lowland.randomness import generator as keyed_generator
 
 
-def scaled_trace(model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> Estimate:
+def scaled_trace(
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    *,
+    num_probes: int = 100,
+    generator: torch.Generator | None = None,
+) -> Estimate:
     r"""Curvature under relative perturbations of the weights, :math:`\sum_i H_{ii} \theta_i^2`.
 
-    It does not change when layers are rescaled by :math:`\alpha` and :math:`1 / \alpha`.
+    It does not change when layers are rescaled by :math:`\alpha` and :math:`1 / \alpha`. Exact where the network is
+    piecewise linear in each parameter tensor, sampled elsewhere (see ``weighted_trace``).
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets).
+        num_probes: Hessian products where it is sampled, at least 2.
+        generator: CPU generator of the probes; a fixed one without it.
 
     Returns:
-        In the loss's unit, exact on these rows; status ``non_finite`` where the loss is not finite.
+        In the loss's unit: exact on these rows, or with a standard error over probes; status ``non_finite`` where a
+        weight or the loss is not finite.
 
     Raises:
-        LowlandError: If the network is not piecewise linear, or the batches are unusable.
+        LowlandError: Too few probes, training mode, unusable batches or parameters without gradient.
 
     Source:
         Petzka et al., "Relative flatness and generalization", NeurIPS 2021 (its diagonal form).
     """
-    return relative_trace(capture_curvature(model, loss, batches, inputs=False))
+    module = differentiable(model)
+    pairs = checked_batches(batches, module)
+    squares = {name: p.detach().double().square() for name, p in trainable(module).items()}
+    if not all(bool(square.isfinite().all()) for square in squares.values()):
+        return Estimate.missing("non_finite")
+    draws = generator or keyed_generator("scaled_trace")
+    return weighted_trace(module, loss, pairs, squares, num_probes=num_probes, generator=draws)
 
 
 def relative_trace(found: Curvature) -> Estimate:
@@ -42,24 +61,34 @@ def relative_trace(found: Curvature) -> Estimate:
     return Estimate(total, 0.0, found.num_rows)
 
 
-def normalised_sharpness(model: nn.Module | Dequantizable, loss: Loss, batches: Batches) -> Estimate:
+def normalised_sharpness(
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: Batches,
+    *,
+    num_probes: int = 100,
+    generator: torch.Generator | None = None,
+) -> Estimate:
     r"""Trace of the Hessian of the loss of outputs that are scaled to unit spread.
 
     :math:`\mathrm{tr} \nabla^2_\theta \frac{1}{N} \sum_r \ell(z_r(\theta) / s, y_r)` with the fixed spread
     :math:`s^2 = \mathrm{mean}_{r,c} (z_{rc} - \mathrm{mean}_{r'} z_{r'c})^2`. It takes away that a network with larger
-    logits of the same shape looks flatter where it is sure of itself.
+    logits of the same shape looks flatter where it is sure of itself. Exact where the network is piecewise linear in
+    each parameter tensor, by Hutchinson's estimator elsewhere.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets).
+        num_probes: Hessian products where it is sampled, at least 2.
+        generator: CPU generator of the probes; a fixed one without it.
 
     Returns:
-        The trace, exact on these rows; status ``undefined`` where all rows give the same outputs, ``non_finite`` where
-        the outputs are not finite.
+        The trace, exact on these rows or with a standard error over probes; status ``undefined`` where all rows give
+        the same outputs, ``non_finite`` where the outputs are not finite.
 
     Raises:
-        LowlandError: If the network is not piecewise linear, or the batches are unusable.
+        LowlandError: Too few probes, training mode, unusable batches or parameters without gradient.
 
     Source:
         Andriushchenko et al., "A modern look at the relationship between sharpness and generalization", ICML 2023,
@@ -69,17 +98,27 @@ def normalised_sharpness(model: nn.Module | Dequantizable, loss: Loss, batches: 
     pairs = checked_batches(batches, module)
     with torch.no_grad():
         outputs = torch.cat([module(inputs) for inputs, _ in pairs])
-    return normalised_trace(module, loss, pairs, outputs)
+    return normalised_trace(module, loss, pairs, outputs, num_probes=num_probes, generator=generator)
 
 
-def normalised_trace(module: nn.Module, loss: Loss, batches: Batches, outputs: Tensor) -> Estimate:
+def normalised_trace(
+    module: nn.Module,
+    loss: Loss,
+    batches: Batches,
+    outputs: Tensor,
+    *,
+    num_probes: int = 100,
+    generator: torch.Generator | None = None,
+) -> Estimate:
     """``normalised_sharpness`` where the outputs [rows, ...] on all batches are already there."""
     spread = float((outputs.double() - outputs.double().mean(0)).square().mean().sqrt())
     if not math.isfinite(spread):
         return Estimate.missing("non_finite")
     if spread == 0:
         return Estimate.missing("undefined")
-    return capture_curvature(module, partial(_scaled_loss, loss, spread), batches, inputs=False).trace
+    draws = generator or keyed_generator("normalised_sharpness")
+    scaled = partial(_scaled_loss, loss, spread)
+    return hessian_trace(module, scaled, batches, num_probes=num_probes, generator=draws)
 
 
 def _scaled_loss(loss: Loss, spread: float, outputs: Tensor, targets: Tensor) -> Tensor:
