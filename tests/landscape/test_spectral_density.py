@@ -120,7 +120,7 @@ class _Bulk(_Matrix):
         self.size, self.num_rows, self.like = 150, 1, torch.empty(0, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("num_steps", [3, 4, 6, 9, 13, 40])
+@pytest.mark.parametrize("num_steps", [3, 4, 6, 9, 13, 30])
 def test_steps_well_below_the_size_widen_the_standard_error(num_steps, monkeypatch):
     matrix = _Bulk()
     monkeypatch.setattr(sys.modules[spectral_density.__module__], "HessianProducts", lambda *_: matrix)
@@ -138,7 +138,7 @@ def test_steps_well_below_the_size_widen_the_standard_error(num_steps, monkeypat
     assert torch.tensor(scores).square().mean().sqrt().item() < 1.1
     if num_steps <= 6:  # the error over runs alone would be far too small
         assert torch.tensor(bare).square().mean().sqrt().item() > 3
-    if num_steps == 40:
+    if num_steps == 30:
         assert torch.tensor(scores).square().mean().sqrt().item() > 0.7
 
 
