@@ -116,7 +116,7 @@ def hessian_eigenvalues(
 
     Raises:
         LowlandError: ``count``, ``which`` or ``tolerance`` out of range, training mode, unusable batches, parameters
-            without gradient.
+            without gradient, losses that are no means over rows.
 
     Source:
         Golub and Van Loan, Matrix Computations (2013), section 10.3.6; error bounds: Parlett, The Symmetric Eigenvalue

@@ -115,7 +115,7 @@ def spectral_density(
 
     Raises:
         LowlandError: Too few runs or steps, a grid that is no ascending vector, training mode, unusable batches,
-            parameters without gradient.
+            parameters without gradient, losses that are no means over rows.
 
     Source:
         Ghorbani et al., ICML (2019), arXiv:1901.10159, section 2; Golub and Meurant, Matrices, Moments and Quadrature

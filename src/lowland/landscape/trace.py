@@ -59,7 +59,8 @@ def hessian_trace(
     ``hutchinson`` averages :math:`v^T H v` over random signs v. ``hutch++`` spends a third of its products on a basis Q
     of the range of H, a third on :math:`tr(Q^T H Q)`, which is exact, and the last on Hutchinson's estimator outside Q:
     :math:`v^T (1 - QQ^T) H (1 - QQ^T) v`; its standard error is that of the last part, Q being given. ``auto`` is exact
-    where the network is piecewise linear in each parameter tensor, found by a probe, and Hutchinson elsewhere.
+    where the network is piecewise linear in each parameter tensor, found by a probe, and Hutchinson elsewhere. Of the
+    probes up to four are held at a time, of ``hutch++`` the basis as well: a third of ``num_probes`` vectors.
 
     Args:
         model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
@@ -76,7 +77,7 @@ def hessian_trace(
 
     Raises:
         LowlandError: Unknown method, too few probes, ``exact`` on a network that is not piecewise linear, training
-            mode, unusable batches or parameters without gradient.
+            mode, unusable batches, parameters without gradient, losses that are no means over rows.
 
     Source:
         Exact: Martens, JMLR 21 (2020), section 8. Hutchinson, Communications in Statistics 18 (1989) 1059. Hutch++:
