@@ -3,6 +3,7 @@
 import copy
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,11 +14,12 @@ from lowland.landscape import points as points_module
 from lowland.landscape.directions import filter_normalised_directions
 from lowland.landscape.layer_chain import LayerChain
 from lowland.landscape.points import PointLosses
-from lowland.landscape.surface import loss_line, loss_surface
+from lowland.landscape.surface import _grid_losses, _points, loss_line, loss_surface
 from tests.cases import CASES, FakeIntegerNetwork, Twice
 from tests.quantization.networks import integer_network, rows, twin
 
 AXES = torch.tensor([-0.7, 0.0, 0.4], dtype=torch.float64), torch.tensor([-0.3, 0.9], dtype=torch.float64)
+CROWD = 1000  # rows where some are drawn
 CHAINS = ("mlp", "in-place", "quantized", "squared error", "tanh")
 OTHERS = ("autoencoder", "residual", "sequence", "own parameter", "lstm", "gru", "layer norm", "called twice", "tied")
 
@@ -149,37 +151,56 @@ def test_default_coordinates_and_columns():
     assert len(line.x) == 41 and float(line.x[0]) == -1 and float(line.x[20]) == 0
 
 
-@pytest.fixture(scope="module")
-def crowd():
-    """Many rows and a network that has learned a little of them."""
-    inputs, targets = rows(3000)
+def _crowd(spread):
+    """Many rows, each moved by so much, and a network that has learned a little of them."""
+    inputs, targets = rows(CROWD)
+    inputs = inputs + spread
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 4))
     optimizer = torch.optim.Adam(model.parameters(), 0.02)
-    for part in torch.arange(3000).split(100):
+    for part in torch.arange(CROWD).split(100):
         optimizer.zero_grad()
         functional.cross_entropy(model(inputs[part]), targets[part]).backward()
         optimizer.step()
     return model.eval().requires_grad_(True), [(inputs, targets)], filter_normalised_directions(model)
 
 
-def test_errors_of_sampled_rows_are_honest(crowd):
+@pytest.fixture(scope="module")
+def crowd():
+    return _crowd(torch.zeros(CROWD, 6))
+
+
+def _scores(crowd, seeds):
+    """(value - truth) / standard error at the points of a line that are not anchors [seeds, points]."""
     model, batches, directions = crowd
-    options = {"direction": directions[0], "num_points": 12}
-    exact = loss_line(model, functional.cross_entropy, batches, **options)
+    points = _points(model, functional.cross_entropy, batches, {"direction": directions[0]})
+    axis = torch.linspace(-1, 1, 9, dtype=torch.float64)
+    exact, *_ = _grid_losses(points, [axis], None, None, None)
     scores = []
-    for seed in range(200):
-        draws = torch.Generator().manual_seed(seed)
-        found = loss_line(model, functional.cross_entropy, batches, rows_per_point=300, generator=draws, **options)
-        sampled = found.num_rows < 3000
-        assert not found.standard_errors[~sampled].any()
-        torch.testing.assert_close(found.losses[~sampled], exact.losses[~sampled], rtol=1e-5, atol=0)
-        scores.append(((found.losses - exact.losses) / found.standard_errors)[sampled])
-    scores = torch.stack(scores)
-    assert scores.shape[1] == 12 - 5
+    for seed in range(seeds):
+        losses, errors, counts, _ = _grid_losses(points, [axis], 200, None, torch.Generator().manual_seed(seed))
+        sampled = counts < CROWD
+        assert not errors[~sampled].any()
+        torch.testing.assert_close(losses[~sampled], exact[~sampled], rtol=1e-5, atol=0)
+        scores.append(((losses - exact) / errors)[sampled])
+    return torch.stack(scores)
+
+
+def test_errors_of_sampled_rows_are_honest(crowd):
+    scores = _scores(crowd, 200)
+    assert scores.shape[1] == 9 - 5
     assert bool(((scores.var(0) > 0.8) & (scores.var(0) < 1.25)).all()), scores.var(0)
     assert float(scores.mean(0).abs().max()) < 4 / 200**0.5
+
+
+def test_errors_of_heavy_tailed_rows_are_honest():
+    """Student's t with 2.5 degrees of freedom: single rows weigh as much as hundreds of others."""
+    spread = torch.from_numpy(np.random.default_rng(0).standard_t(2.5, (CROWD, 6)))
+    scores = _scores(_crowd(spread.float()), 200)
+    assert 0.8 < float(scores.var(0).mean()) < 1.25, scores.var(0)
+    assert float(scores.var(0).max()) < 1.5
+    assert float(scores.mean(0).abs().max()) < 0.5  # values that are too low come with errors that are
 
 
 def test_rows_are_added_until_the_error_is_met(crowd):
@@ -196,7 +217,7 @@ def test_rows_are_added_until_the_error_is_met(crowd):
     torch.testing.assert_close(everything.losses, exact.losses)
     assert not everything.standard_errors.any()
     line = loss_line(model, functional.cross_entropy, batches, direction=directions[0], relative_error=0.01)
-    assert bool((line.standard_errors <= 0.01 * line.losses).all()) and int(line.num_rows.min()) < 3000
+    assert bool((line.standard_errors <= 0.01 * line.losses).all()) and int(line.num_rows.min()) < CROWD
 
 
 def test_same_generator_same_numbers_and_torch_s_own_is_left_alone(crowd):

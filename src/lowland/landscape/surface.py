@@ -137,8 +137,11 @@ def loss_surface(
     Without ``rows_per_point`` and ``relative_error`` every point is computed on all rows, without error. With either,
     rows are drawn without replacement, the same ones for all points, and all rows are computed at up to 5 × 5 anchors
     of the grid only; the rows' losses at the anchors tell what the drawn rows miss (``CalibratedRows``), which is most
-    of it. The standard errors are against the mean over the given rows. With ``relative_error``, points that miss it
-    get twice as many rows, until they meet it or have all rows.
+    of it. The standard errors are against the mean over the given rows. The variance of (value - truth) / standard
+    error, simulated with 100 to 512 of 3,000 rows and averaged over the points, is 0.9 to 1.1 for normal inputs and
+    0.75 to 1.15 for those that hardly have a variance (Student's t, 2.5 degrees of freedom), whose values lie up to
+    half a standard error too low or too high on average. With ``relative_error``, points that miss it get twice as many
+    rows, until they meet it or have all rows.
 
     What is moved in a deployed network are its dequantized weights and biases (not rounded again), with its activation
     quantizers; in a quantization-aware module its floating parameters, which its forward rounds at every point.
