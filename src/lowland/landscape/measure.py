@@ -18,15 +18,17 @@ from lowland.landscape.matched import (
     expected_flip_rise,
     expected_noise_rise,
     expected_rounding_rise,
+    flip_curvature,
     mean_squared_flip,
+    rounding_curvature,
 )
 from lowland.landscape.mismatch import flip_mismatch_curvature, noise_mismatch_curvature, rounding_mismatch_curvature
 from lowland.landscape.options import LandscapeOptions
 from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
-from lowland.landscape.sharpness import normalised_trace, output_entropy, relative_trace, weight_norm
+from lowland.landscape.sharpness import normalised_trace, output_entropy, relative_trace, scaled_trace, weight_norm
 from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
 from lowland.landscape.subject import Batch, Batches, Dequantizable, Loss, checked_batches, differentiable
-from lowland.landscape.trace import hessian_trace, layer_traces
+from lowland.landscape.trace import LayerTraces, hessian_trace_by_layer, layer_traces
 from lowland.measurements import Measurement
 from lowland.quantization.folding import fold_batch_norm
 
@@ -73,19 +75,21 @@ def measure_landscape(
     """
     module = fold_batch_norm(differentiable(model))
     pairs = checked_batches(batches, module)
-    exact = obstacle_to_exactness(module, pairs[0][0]) is None
+    exact = obstacle_to_exactness(module, pairs) is None
     found = capture_curvature(module, loss, pairs, parameters=exact)
     few = _first_rows(pairs, options.few_rows)
     level = options.input_noise_level
     covariance = input_covariance * (level / 100) ** 2
+    probes = options.num_probes
+    traces = _traces(module, loss, pairs, options, found if exact else None)
     ends = _spectrum_ends(module, loss, pairs, options)
     values: dict[str, Estimate] = {
         "gradient_norm": found.gradient_norm,
-        "hessian_trace": _trace(module, loss, pairs, options, found if exact else None),
+        "hessian_trace": traces.total,
         **ends,
-        **_code_measures(model, found if exact else None, few, decides=decides),
-        "scaled_trace": relative_trace(found) if exact else UNDEFINED,
-        "normalised_sharpness": normalised_trace(module, loss, pairs, found.outputs) if exact else UNDEFINED,
+        **_code_measures(model, loss, pairs, options, found if exact else None, few, decides=decides),
+        "scaled_trace": relative_trace(found) if exact else scaled_trace(module, loss, pairs, num_probes=probes),
+        "normalised_sharpness": normalised_trace(module, loss, pairs, found.outputs, num_probes=probes),
         "expected_sharpness": expected_sharpness(
             module, loss, few, relative_size=options.weight_noise_size, num_draws=options.weight_noise_draws
         ),
@@ -102,12 +106,11 @@ def measure_landscape(
             noise_mismatch_curvature(module, pairs, covariance=covariance) if decides else UNDEFINED
         ),
     }
-    by_layer = layer_traces(found).rows() if exact else []
     return [
         Measurement("landscape", "loss", found.loss, "landscape"),
         *(Measurement("landscape", name, value) for name, value in values.items()),
         *gradient_norms(module, loss, pairs, quantiles=options.gradient_quantiles).rows(),
-        *by_layer,
+        *traces.rows(),
         *(Measurement("landscape", name, value, "gaussian", "", level) for name, value in noise.items()),
     ]
 
@@ -167,27 +170,40 @@ def _spectrum_ends(
     return ends | {"smallest_eigenvalue": found.smallest} if options.eigenvalue_ends == "both" else ends
 
 
-def _trace(
+def _traces(
     module: nn.Module, loss: Loss, batches: Batches, options: LandscapeOptions, exact: Curvature | None
-) -> Estimate:
-    """The trace by the chosen backend and method; the capture serves where it is what was asked for."""
+) -> LayerTraces:
+    """The trace, whole and by layer, by the chosen backend and method; the capture serves where it is that."""
     if options.backend == "pyhessian":
-        return pyhessian_trace(module, loss, batches, num_probes=options.num_probes)
+        return LayerTraces({}, pyhessian_trace(module, loss, batches, num_probes=options.num_probes))
     if exact is not None and options.trace_method in ("auto", "exact"):
-        return exact.trace
-    return hessian_trace(module, loss, batches, method=options.trace_method, num_probes=options.num_probes)
+        return layer_traces(exact)
+    return hessian_trace_by_layer(module, loss, batches, method=options.trace_method, num_probes=options.num_probes)
 
 
 def _code_measures(
-    model: nn.Module | Dequantizable, exact: Curvature | None, few: tuple[Batch, ...], *, decides: bool
+    model: nn.Module | Dequantizable,
+    loss: Loss,
+    batches: tuple[Batch, ...],
+    options: LandscapeOptions,
+    exact: Curvature | None,
+    few: tuple[Batch, ...],
+    *,
+    decides: bool,
 ) -> dict[str, Estimate]:
     """What is defined for networks with codes only."""
     if not isinstance(model, CodedNetwork):
         names = ("flip_curvature", "rounding_curvature", "mean_squared_flip")
         return dict.fromkeys((*names, "flip_mismatch_curvature", "rounding_mismatch_curvature"), UNDEFINED)
+    if exact is not None:
+        rises = expected_flip_rise(model, exact), expected_rounding_rise(model, exact)
+    else:
+        probes = options.num_probes
+        flip = flip_curvature(model, loss, batches, num_probes=probes)
+        rises = flip, rounding_curvature(model, loss, batches, num_probes=probes)
     return {
-        "flip_curvature": expected_flip_rise(model, exact) if exact else UNDEFINED,
-        "rounding_curvature": expected_rounding_rise(model, exact) if exact else UNDEFINED,
+        "flip_curvature": rises[0],
+        "rounding_curvature": rises[1],
         "mean_squared_flip": mean_squared_flip(model),
         "flip_mismatch_curvature": flip_mismatch_curvature(model, few) if decides else UNDEFINED,
         "rounding_mismatch_curvature": rounding_mismatch_curvature(model, few) if decides else UNDEFINED,
