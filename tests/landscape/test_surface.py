@@ -12,9 +12,10 @@ from torch.nn import functional
 from lowland.errors import LowlandError
 from lowland.landscape import points as points_module
 from lowland.landscape.directions import filter_normalised_directions
+from lowland.landscape.grid_losses import grid_losses
 from lowland.landscape.layer_chain import LayerChain
 from lowland.landscape.points import PointLosses
-from lowland.landscape.surface import _grid_losses, _points, loss_line, loss_surface
+from lowland.landscape.surface import _points, loss_line, loss_surface
 from tests.cases import CASES, FakeIntegerNetwork, Twice
 from tests.quantization.networks import integer_network, rows, twin
 
@@ -176,10 +177,10 @@ def _scores(crowd, seeds):
     model, batches, directions = crowd
     points = _points(model, functional.cross_entropy, batches, {"direction": directions[0]})
     axis = torch.linspace(-1, 1, 9, dtype=torch.float64)
-    exact, *_ = _grid_losses(points, [axis], None, None, None)
+    exact, *_ = grid_losses(points, [axis], None, None, None)
     scores = []
     for seed in range(seeds):
-        losses, errors, counts, _ = _grid_losses(points, [axis], 200, None, torch.Generator().manual_seed(seed))
+        losses, errors, counts, _ = grid_losses(points, [axis], 200, None, torch.Generator().manual_seed(seed))
         sampled = counts < CROWD
         assert not errors[~sampled].any()
         torch.testing.assert_close(losses[~sampled], exact[~sampled], rtol=1e-5, atol=0)
