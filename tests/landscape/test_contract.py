@@ -32,6 +32,11 @@ def _direction(model, size=1.0):
     return {name: torch.full_like(p, size) for name, p in module.named_parameters()}
 
 
+def _trainable(model):
+    module = model.dequantized() if hasattr(model, "dequantized") else model
+    return {name: torch.ones_like(p) for name, p in module.named_parameters() if p.requires_grad}
+
+
 ON_MODELS = {  # each as a function of model and batches
     "adaptive_sharpness": lambda m, b: landscape.adaptive_sharpness(m, LOSS, b, radius=0.1, num_steps=4),
     "capture_curvature": lambda m, b: landscape.capture_curvature(m, LOSS, b),
@@ -64,6 +69,7 @@ ON_MODELS = {  # each as a function of model and batches
     "pyhessian_trace": lambda m, b: landscape.pyhessian_trace(m, LOSS, b, num_probes=2),
     "scaled_trace": lambda m, b: landscape.scaled_trace(m, LOSS, b, num_probes=2),
     "spectral_density": lambda m, b: landscape.spectral_density(m, LOSS, b, num_runs=2, num_steps=4),
+    "weighted_trace": lambda m, b: landscape.weighted_trace(m, LOSS, b, _trainable(m), num_probes=2),
 }
 ON_CODES = {  # deployed networks only
     "flip_curvature": lambda n, b: landscape.flip_curvature(n, LOSS, b),
@@ -151,15 +157,9 @@ def test_the_model_is_left_as_it_came(name, fails, rows):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def _frozen_scales(model):
-    for parameter in model.parameters():
-        parameter.requires_grad_(parameter.ndim > 0)
-    return model
-
-
 SUBJECTS = {  # in evaluation mode, with rows
     "lstm": lambda: (CASES["lstm"].model(), CASES["lstm"].data()),
-    "twin": lambda: (_frozen_scales(twin(4).eval()), blobs(8)),
+    "twin": lambda: (twin(4).eval(), blobs(8)),
     "integer network": lambda: (integer_network(4), blobs(8)),
 }
 SMOOTH = {

@@ -7,7 +7,7 @@ targets)`` is a mean over rows; ``batches`` is a sequence of ``(inputs, targets)
 from lowland.landscape.adaptive_sharpness import adaptive_sharpness
 from lowland.landscape.connectivity import ModeConnectivity, mode_connectivity
 from lowland.landscape.curvature import Curvature, capture_curvature
-from lowland.landscape.directions import Direction, filter_normalised_directions, hessian_directions, plane
+from lowland.landscape.directions import Direction, Directions, filter_normalised_directions, hessian_directions, plane
 from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
 from lowland.landscape.expected_sharpness import expected_sharpness
 from lowland.landscape.gradient import GradientNorms, gradient_norm, gradient_norms, mean_gradient
@@ -23,11 +23,12 @@ from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_ck
 from lowland.landscape.spectral_density import SpectralDensity, spectral_density
 from lowland.landscape.subject import differentiable
 from lowland.landscape.surface import LossLine, LossSurface, loss_line, loss_surface
-from lowland.landscape.trace import LayerTraces, hessian_diagonal, hessian_trace, hessian_trace_by_layer
+from lowland.landscape.trace import LayerTraces, hessian_diagonal, hessian_trace, hessian_trace_by_layer, weighted_trace
 
 __all__ = [
     "Curvature",
     "Direction",
+    "Directions",
     "Eigenvalues",
     "GradientNorms",
     "LandscapeDetailOptions",
@@ -75,4 +76,5 @@ __all__ = [
     "scaled_trace",
     "spectral_density",
     "weight_norm",
+    "weighted_trace",
 ]

@@ -146,7 +146,7 @@ def hessian_eigenvalues(
     vectors = None
     if with_vectors:
         flat = lanczos.vectors().split([shape.numel() for shape in product.shapes.values()], 1)
-        vectors = {n: v.unflatten(1, s) for (n, s), v in zip(product.shapes.items(), flat, strict=True)}
+        vectors = {n: v.reshape(len(v), *s) for (n, s), v in zip(product.shapes.items(), flat, strict=True)}
     return Eigenvalues(
         lanczos.values, lanczos.residuals, lanczos.converged, lanczos.steps, product.num_rows, vectors, which
     )
