@@ -58,7 +58,7 @@ def _residual() -> nn.Module:
     ).eval()
 
 
-def _peak_bytes(run) -> int:
+def peak_bytes(run) -> int:
     """The most that torch's allocator held during a call, beyond what it held before."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         run()
@@ -109,8 +109,8 @@ def test_peak_is_that_of_few_backward_passes(name, subject):
 
     exact = not _is_smooth(model)
     factor = FACTORS.get("hutchinson" if name == "trace" and not exact else name, 2.0)
-    allowed = factor * _peak_bytes(backward) + ALLOWED_BYTES.get(name, 0)
-    assert _peak_bytes(lambda: MEASURES[name](model, loss, [rows])) <= allowed
+    allowed = factor * peak_bytes(backward) + ALLOWED_BYTES.get(name, 0)
+    assert peak_bytes(lambda: MEASURES[name](model, loss, [rows])) <= allowed
 
 
 def _is_smooth(model: nn.Module) -> bool:

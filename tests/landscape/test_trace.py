@@ -9,10 +9,11 @@ from torch.nn import functional
 
 from lowland.errors import LowlandError
 from lowland.landscape import hessian_diagonal, hessian_trace, mean_gradient
+from lowland.landscape import hutchinson
 from lowland.landscape import layers as layers_module
 from lowland.landscape.trace import hessian_trace_by_layer, weighted_trace
 from tests.cases import CASES, EXACT, REFUSED, TWICE
-from tests.landscape.test_memory import _peak_bytes as peak_bytes
+from tests.landscape.test_memory import peak_bytes
 from tests.oracles import dense_gradient, dense_hessian
 
 
@@ -100,7 +101,7 @@ def test_standard_errors_are_honest(method, num_probes, monkeypatch):
     dense = _Dense("mlp")
     module = sys.modules[hessian_trace_by_layer.__module__]  # the package exports functions only
     monkeypatch.setattr(module, "HessianProducts", lambda *_: dense)
-    monkeypatch.setattr(module, "PROBES_AT_ONCE", 100)
+    monkeypatch.setattr(hutchinson, "PROBES_AT_ONCE", 100)
     weights = _weights(dense.model, signed=True)
     truth = {"weighted": _weighted_sum(dense, weights), "total": float(dense.matrix.trace())}
     for parameter, part in dense.diagonal().items():
