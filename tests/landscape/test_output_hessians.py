@@ -9,7 +9,7 @@ from lowland.landscape import capture_curvature
 from lowland.landscape.output_hessians import OutputHessians, separable
 from lowland.landscape.row_gradients import SQUARES_AT_ONCE
 from tests.cases import sigmoid_error
-from tests.landscape.test_memory import _peak_bytes as peak_bytes
+from tests.landscape.test_memory import peak_bytes
 
 
 def _partly_flat(outputs, targets):

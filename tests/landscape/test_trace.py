@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.landscape import hessian_diagonal, hessian_trace, mean_gradient
-from lowland.landscape import hutchinson
+from lowland.landscape import hessian_diagonal, hessian_trace, hutchinson, mean_gradient
 from lowland.landscape import layers as layers_module
 from lowland.landscape.trace import hessian_trace_by_layer, weighted_trace
 from tests.cases import CASES, EXACT, REFUSED, TWICE
