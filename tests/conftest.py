@@ -12,11 +12,19 @@ SLOW_LAST = ("dvc", "dask", "browser")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     def speed(item):
         return max((place for place, mark in enumerate(SLOW_LAST, 1) if item.get_closest_marker(mark)), default=0)
 
     items.sort(key=speed)  # stable: otherwise the order of the files
+    if config.getoption("dist", "no") == "no":
+        return
+    # On several cores a file stays in one process. So do all that share a finished study, which takes longest: it starts
+    # first, beside everything else.
+    for item in items:
+        place = item.path.relative_to(config.rootpath / "tests")
+        item.add_marker(pytest.mark.xdist_group("study" if place.parts[0] == "study" else str(place)))
+    items.sort(key=lambda item: item.path.parent.name != "study")
 
 
 @pytest.fixture(scope="session")
