@@ -12,6 +12,7 @@ SLOW_LAST = ("dvc", "dask", "browser")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
     def speed(item):
         return max((place for place, mark in enumerate(SLOW_LAST, 1) if item.get_closest_marker(mark)), default=0)
@@ -19,8 +20,8 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=speed)  # stable: otherwise the order of the files
     if config.getoption("dist", "no") == "no":
         return
-    # On several cores a file stays in one process. So do all that share a finished study, which takes longest: it starts
-    # first, beside everything else.
+    # On several cores a file stays in one process. So do all that share a finished study: they take longest, so they
+    # start first, beside everything else.
     for item in items:
         place = item.path.relative_to(config.rootpath / "tests")
         item.add_marker(pytest.mark.xdist_group("study" if place.parts[0] == "study" else str(place)))

@@ -1,7 +1,6 @@
 """The whole study on the smallest grid, as a user runs it."""
 
 import json
-import shutil
 import signal
 import time
 
@@ -109,13 +108,3 @@ def test_a_rejected_run_deletes_nothing(finished, project, edit, arguments, mess
     result = project.kedro("run", "--env", "smoke", *arguments)
     assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
     assert kept.read_text() == "from an earlier run"
-
-
-def test_requirements_that_nothing_meets_are_a_result(finished, project):
-    shutil.copytree(finished.folder / "data/smoke", project.folder / "data/smoke")
-    result = project.kedro(
-        "run", "--env", "smoke", "--tags", "summary", "--params", "requirements.minimum_accuracy=0.999"
-    )
-    assert result.returncode == 0, result.stderr
-    answer = json.loads(project.reporting("recommendation.json").read_text())["tasks"]["jets"]
-    assert answer["outcome"] == "no configuration meets the requirements" and answer["nearest"] is not None
