@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from lowland import landscape
+from lowland.landscape.similarity import ERROR_ROWS
 from tests.cases import Recurrent, Residual, sigmoid_error
 
 MEASURES = {  # of a model, a loss and batches
@@ -37,7 +38,7 @@ MEASURES = {  # of a model, a loss and batches
 # every block's activations and gradients, and Lanczos' first vectors come from some of the rows.
 FACTORS = {"hutchinson": 3.0, "density": 3.0, "eigenvalues": 4.5}
 # The standard error of CKA looks at all pairs of 1,000 rows, in double precision, six such tables at a time.
-ALLOWED_BYTES = {"layer cka": 6 * 8 * 1000**2}
+ALLOWED_BYTES = {"layer cka": 6 * 8 * ERROR_ROWS**2}
 CHEAP = ("hutchinson", "norms", "jacobian", "expected", "noise mismatch", "surface")
 
 

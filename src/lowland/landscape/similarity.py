@@ -13,7 +13,7 @@ from lowland.landscape.subject import Batches, Dequantizable, checked_batches, d
 from lowland.randomness import generator
 
 MINIMUM_ROWS = 5
-ERROR_ROWS = 1000  # the standard error is taken from so many rows: their pairs are looked at one by one
+ERROR_ROWS = 500  # the standard error is taken from so many rows: their pairs are looked at one by one
 BLOCK_PAIRS = 2**20  # pairs of rows whose kernels are held at once
 OUTPUT = "output"
 """Under this name ``layer_cka`` compares the networks' own outputs."""
