@@ -1,7 +1,9 @@
 import os
 import signal
+import socket
 import threading
 import time
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -34,8 +36,12 @@ def test_a_local_cluster_of_two_processes_gives_the_same_bytes(tmp_path, expecte
 
 
 def test_a_failed_node_on_a_cluster_blocks_its_descendants_only(tmp_path):
-    with pytest.raises(GridRunError, match=r"1 failed \(b\.square\), 1 skipped, 7 done") as caught:
-        run(DaskRunner(max_workers=1), tmp_path, CELLS | {"b": {"fails": True}})
+    with socket.socket() as dashboard_of_another_cluster:
+        with suppress(OSError):  # taken already: just as well
+            dashboard_of_another_cluster.bind(("", 8787))
+            dashboard_of_another_cluster.listen()
+        with pytest.raises(GridRunError, match=r"1 failed \(b\.square\), 1 skipped, 7 done") as caught:
+            run(DaskRunner(max_workers=1), tmp_path, CELLS | {"b": {"fails": True}})
     assert caught.value.failed == {"b.square": "UnpicklableError: boom b"}
 
 

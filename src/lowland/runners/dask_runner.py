@@ -83,7 +83,7 @@ class DaskWorkers:
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # beside other clusters
                 memory_limit=None,  # Dask's share of a machine with many cores pauses a worker for ever
             )
         return cls(distributed.Client(cluster), limit=count)
