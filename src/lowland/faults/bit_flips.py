@@ -101,7 +101,7 @@ def draw_flips(
         LowlandError: An unknown or no target.
     """
     bits = network.bits
-    return _draw({name: (codes.numel(), bits[name]) for name, codes in _targeted(network.codes, targets).items()}, key)
+    return _draw({name: (codes.numel(), bits[name]) for name, codes in targeted(network.codes, targets).items()}, key)
 
 
 def draw_float_flips(
@@ -117,7 +117,7 @@ def draw_float_flips(
     Raises:
         LowlandError: An unknown or no target, or parameters that are not float32.
     """
-    chosen = _targeted(_words(network), targets)
+    chosen = targeted(_words(network), targets)
     return _draw({name: (words.numel(), FLOAT_WORD) for name, words in chosen.items()}, key)
 
 
@@ -226,7 +226,7 @@ def _flipped(tensors: Mapping[str, Tensor], bits: Mapping[str, int], flips: Flip
     return result
 
 
-def _targeted(tensors: Mapping[str, Tensor], targets: Sequence[str]) -> dict[str, Tensor]:
+def targeted(tensors: Mapping[str, Tensor], targets: Sequence[str]) -> dict[str, Tensor]:
     """The tensors of these kinds, told by the last part of their names."""
     if not targets or not set(targets) <= set(TARGETS.values()):
         raise LowlandError(f"targets are {list(targets)}; expected one or more of {', '.join(TARGETS.values())}")

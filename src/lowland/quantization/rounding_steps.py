@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from lowland.quantization.codes import code_range
 from lowland.quantization.step import Step
 
+EXACT_BITS = 53
+"""Integers of so many bits are exact in float64."""
+
 PRODUCT_BITS = 62
 """Products of accumulator and multiplier stay below 2^62, so that rounding cannot leave 64 bits."""
 
@@ -62,6 +65,10 @@ class Quantize(Step):
             codes: Floats of any shape.
         """
         return (codes / self.scale).round_().clamp_(self.lowest, self.highest).to(torch.int64)
+
+    def carried(self, values: Tensor) -> Tensor:
+        """The codes in float32."""
+        return (values / self.scale).round_().clamp_(self.lowest, self.highest)
 
     def result_scale(self, scale: Tensor) -> Tensor:
         """The quantizer's own step size, whatever came in."""
@@ -128,6 +135,24 @@ class Requantize(Quantize):
         half = torch.ones_like(self.shift) << (self.shift - 1)
         round_up = (remainder > half) | ((remainder == half) & (quotient & 1 == 1))
         return (quotient + round_up).clamp_(self.lowest, self.highest)
+
+    def carried(self, values: Tensor) -> Tensor:
+        """The same codes in float32, from one multiplication in float64.
+
+        With q = accumulator * multiplier / 2^shift, of the size of a code: it is a multiple of 2^-shift, so it lies on a
+        tie or at least 2^-shift from one, and float64 errs by at most 2^(bits - 53). Ties themselves are exact in
+        float64, and what is larger than the codes ends at their bounds either way.
+        """
+        if int(self.shift.max()) + self.bits > EXACT_BITS - 1:
+            return self.integer(values.to(torch.int64)).to(torch.float32)
+        ratio = torch.ldexp(self.multiplier.to(torch.float64), -self.shift)
+        return (values * ratio).round_().clamp_(self.lowest, self.highest).to(torch.float32)
+
+    def channel(self, index: int) -> Requantize:
+        """The same step for a single channel of its input."""
+        multiplier, shift = (values.flatten()[index if values.ndim else 0] for values in (self.multiplier, self.shift))
+        settings = {"bits": self.bits, "signed": self.signed, "scale": self.scale}
+        return Requantize(self.name, self.inputs, **settings, multiplier=multiplier, shift=shift)
 
 
 def fixed_point(ratio: float, *, accumulator_bits: int) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 INPUTS = "inputs"
@@ -46,6 +47,18 @@ class Step(nn.Module, ABC):
     @abstractmethod
     def integer(self, codes: Tensor) -> Tensor:
         """The result in integers (int64) from integers."""
+
+    def carried(self, values: Tensor) -> Tensor:
+        """``integer`` of integers that are carried in floats, for which torch has fast kernels: the same integers.
+
+        Args:
+            values: Whole numbers in float32 or float64; the first step takes real inputs.
+
+        Returns:
+            Whole numbers in float32 where these hold them, else in float64; floats behind a float island.
+        """
+        result = self.integer(values.to(torch.int64))
+        return result if result.is_floating_point() else result.to(torch.float64)
 
     def result_scale(self, scale: Tensor) -> Tensor:
         """Step size of the resulting integers, given that of the integers that come in.

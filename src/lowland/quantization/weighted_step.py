@@ -16,6 +16,9 @@ from lowland.quantization.step import Step
 EXACT_BITS = 53
 """Integers of so many bits are exact in float64, in whichever order they are summed."""
 
+SINGLE_BITS = 24
+"""Integers of so many bits are exact in float32."""
+
 _WIDTHS = ("weight_bits", "bias_bits", "accumulator_bits")
 
 
@@ -126,6 +129,32 @@ class Weighted(Step):
         bias = None if self.bias is None else self.bias.to(dtype)
         accumulators = self.operation(codes.to(dtype), self.weight.to(dtype), bias)
         return accumulators.round().to(torch.int64) if dtype.is_floating_point else accumulators
+
+    def carried(self, values: Tensor) -> Tensor:
+        """The accumulators in float32 or float64, whichever holds all of them exactly."""
+        dtype = self._carrier
+        if dtype is None:
+            return super().carried(values)
+        bias = None if self.bias is None else self.bias.to(dtype)
+        return self.operation(values.to(dtype), self.weight.to(dtype), bias)
+
+    def carried_change(self, change: Tensor, block: slice) -> Tensor:
+        """What a change in some input channels adds to the accumulators, of layers without groups.
+
+        Args:
+            change: [rows, block, ...] differences of whole numbers.
+            block: Which input channels.
+        """
+        weight = self.weight[block] if self.kind == "conv_transpose2d" else self.weight[:, block]
+        dtype = self._carrier or torch.int64
+        return self.operation(change.to(dtype), weight.to(dtype), None)
+
+    @property
+    def _carrier(self) -> torch.dtype | None:
+        """The smallest float type that holds accumulators and differences of two of them."""
+        if self.accumulator_bits < SINGLE_BITS:
+            return torch.float32
+        return torch.float64 if self.accumulator_bits < EXACT_BITS else None
 
     def result_scale(self, scale: Tensor) -> Tensor:
         """The accumulator's step size, in a shape that multiplies the accumulators."""

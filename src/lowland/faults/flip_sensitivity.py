@@ -1,0 +1,212 @@
+"""The metric after every single flip of every stored bit, without running the network for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lowland.errors import LowlandError
+from lowland.faults.bit_flips import targeted
+from lowland.faults.channel_walk import ChannelWalk, Prefix
+from lowland.quantization.encodings import Encoding, encoding_of
+from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.operations import patches, weight_matrices
+from lowland.quantization.weighted_step import Weighted
+
+Metric = Callable[[Tensor, Tensor], Tensor]
+BLOCK_ROWS = 2048
+ACCUMULATORS = 2**21  # of one channel under many flips that are held at once
+ITEMS = 2**14  # changed rows that go through the rest of the network at once: what the cache holds
+TABLE_CODES = 2**12  # more codes than this are not told apart in a table
+
+
+def flip_sensitivity(
+    network: IntegerNetwork,
+    metric: Metric,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    *,
+    targets: Sequence[str] = ("weights", "biases"),
+    encoding: str = "twos_complement",
+    on_channel: Callable[[], None] | None = None,
+) -> dict[str, Tensor]:
+    r"""A metric of the deployed network after each single flip of each bit of each code, exhaustively.
+
+    The network computes in integers, so that the map is exact and equals flipping, running and measuring one by one. A
+    flip of a weight changes one channel's accumulators by its change times the layer's inputs. Roundings let few of these
+    changes through; where inputs of the next layer differ, their part of its accumulators is exchanged and the rest
+    computed again, for those rows alone. Channels that show one code a row are looked up: whatever the flip, the outputs
+    depend on the row and that code only.
+
+    The sum over the map of (clean metric - metric) is minus the derivative of the expected metric in the bit error rate
+    at 0.
+
+    Args:
+        network: A chain of steps, each fed by the one before it.
+        metric: ``metric(outputs, targets) -> [rows]``, or ``[rows, metrics]`` for several at once; its mean over rows is
+            what is reported. Outputs are ``network.deployed_outputs``.
+        batches: Sequence of (inputs, targets).
+        targets: Of ``weights`` and ``biases``.
+        encoding: How codes are written in bits, a key of ``ENCODINGS``.
+        on_channel: Called after each channel of each layer, for a progress display.
+
+    Returns:
+        float64 by tensor name, [*codes.shape, bits], or [..., bits, metrics]; bits from the least significant.
+
+    Raises:
+        LowlandError: No batches, an unknown target or encoding, a metric that is not one of each row, codes that the
+            encoding cannot hold, a network that is no chain.
+    """
+    names = list(targeted(network.codes, targets))
+    coding = encoding_of(encoding)
+    for name in names:
+        coding.check(network.codes[name], network.bits[name], name=name)
+    steps = network.chain()
+    sums: dict[str, Tensor] = {}
+    count = 0
+    for inputs, labels in batches:
+        for rows, answers in zip(inputs.split(BLOCK_ROWS), labels.split(BLOCK_ROWS), strict=True):
+            measured = _Measured.of(network, metric, rows, answers)
+            count += len(rows)
+            for index, step in enumerate(steps):
+                kinds = [kind for kind in ("weight", "bias") if f"{step.name}.{kind}" in names]
+                if isinstance(step, Weighted) and kinds:
+                    for kind, found in _layer(measured, index, step, kinds, coding, on_channel).items():
+                        name = f"{step.name}.{kind}"
+                        sums[name] = sums[name] + found if name in sums else found
+    if not count:
+        raise LowlandError("batches: got no rows; expected at least one pair (inputs, targets) with rows")
+    return {name: sums[name] / count for name in names}
+
+
+def clean_metric(network: IntegerNetwork, metric: Metric, batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """The same metric without any flip: a float64 scalar, or [metrics]."""
+    with torch.no_grad():
+        values = [_checked(metric(network.deployed_outputs(x), y), len(x)) for x, y in batches]
+    return torch.cat(values).mean(0)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A block of rows: what the unchanged network makes of it, and the metric of its rows."""
+
+    network: IntegerNetwork
+    metric: Metric
+    answers: Tensor
+    prefix: Prefix
+    clean: Tensor
+
+    @classmethod
+    def of(cls, network: IntegerNetwork, metric: Metric, rows: Tensor, answers: Tensor) -> _Measured:
+        with torch.no_grad():
+            prefix = Prefix.of(network.chain(), rows)
+            clean = _checked(metric(network.scaled(prefix.values[-1]), answers), len(rows))
+        return cls(network, metric, answers, prefix, clean)
+
+    def after(self, walk: ChannelWalk, rows: Tensor, shown: Tensor) -> Tensor:
+        """The metric [items, ...] of rows for which a channel shows something else."""
+        parts = [
+            _checked(self.metric(self.network.scaled(walk.outputs(some, sight)), self.answers[some]), len(some))
+            for some, sight in zip(rows.split(ITEMS), shown.split(ITEMS), strict=True)
+        ]
+        return torch.cat(parts) if parts else self.clean[:0]
+
+
+@torch.no_grad()
+def _layer(
+    measured: _Measured,
+    index: int,
+    step: Weighted,
+    kinds: Sequence[str],
+    coding: Encoding,
+    on_channel: Callable[[], None] | None,
+) -> dict[str, Tensor]:
+    """Sums over rows of the metric after each flip in one layer, by kind of tensor."""
+    prefix = measured.prefix
+    rows, accumulators = len(prefix.inputs), prefix.values[index]
+    columns = patches(step.kind, step.sizes, prefix.before(index).to(accumulators.dtype))
+    columns = columns.reshape(len(columns), rows, -1, columns.shape[-1])  # [groups, rows, positions, taps]
+    where = torch.arange(step.weight.numel()).reshape(step.weight.shape)
+    places = weight_matrices(step.kind, step.sizes, where).flatten(0, 1)  # [channels, taps] flat indices of weights
+    changes = {kind: coding.changes(getattr(step, kind), getattr(step, f"{kind}_bits")) for kind in kinds}
+    found: dict[str, Tensor] = {}
+    for channel, taps in enumerate(places):
+        moves = columns[channel // (len(places) // len(columns))].permute(2, 0, 1)  # [taps, rows, positions]
+        walk = ChannelWalk(measured.network.chain(), index, channel, prefix)
+        own = accumulators[:, channel].reshape(rows, -1)
+        for kind, change in changes.items():
+            some = change.flatten(0, -2)[taps] if kind == "weight" else change[channel][None]
+            sources = moves if kind == "weight" else torch.ones_like(moves[:1])
+            sums = _channel(measured, walk, own, accumulators.shape[2:], sources, some)
+            whole = found.setdefault(kind, sums.new_zeros(*change.shape, *sums.shape[2:]))
+            if kind == "weight":
+                whole.flatten(0, change.ndim - 2)[taps] = sums
+            else:
+                whole[channel] = sums[0]
+        if on_channel:
+            on_channel()
+    return found
+
+
+def _channel(
+    measured: _Measured, walk: ChannelWalk, own: Tensor, shape: torch.Size, sources: Tensor, changes: Tensor
+) -> Tensor:
+    """Sums of the metric [taps, bits, ...] over rows.
+
+    Args:
+        measured: The rows.
+        walk: From this channel on.
+        own: Its accumulators [rows, positions].
+        shape: Of its positions.
+        sources: [taps, rows, positions] what each weight is multiplied with.
+        changes: [taps, bits] of the weights' codes.
+    """
+    bits = changes.shape[1]
+    size = max(1, ACCUMULATORS // own.numel())
+    shown = []
+    for part in torch.arange(changes.numel()).split(size):
+        moved = sources[part // bits] * changes.flatten()[part].to(own.dtype)[:, None, None] + own
+        shown.append(walk.shown(moved.reshape(-1, 1, *shape)))
+    sights = torch.cat(shown).reshape(changes.numel(), len(own), *walk.unchanged.shape[1:])
+    codes = walk.codes
+    known = codes is not None and codes[1] <= TABLE_CODES
+    sums = _looked_up(measured, walk, sights, *codes) if known and codes else _compared(measured, walk, sights)
+    return sums.unflatten(0, changes.shape)
+
+
+def _looked_up(measured: _Measured, walk: ChannelWalk, sights: Tensor, lowest: int, span: int) -> Tensor:
+    """Sums over rows [flips, ...] where a channel shows one of few codes: each is looked at once a row."""
+    rows = sights.shape[1]
+    starts = torch.arange(rows) * span - lowest
+    keys = sights.flatten(1).to(torch.int64) + starts
+    unchanged = walk.unchanged.flatten().to(torch.int64) + starts
+    present = torch.zeros(rows * span, dtype=torch.bool)
+    present[keys.flatten()] = True
+    present[unchanged] = False
+    items = present.nonzero()[:, 0]
+    table = measured.clean.new_zeros(rows * span, *measured.clean.shape[1:])
+    table[unchanged] = measured.clean
+    shape = walk.unchanged.shape[1:]
+    sight = (items % span + lowest).to(sights.dtype).reshape(-1, *shape)
+    table[items] = measured.after(walk, items // span, sight)
+    return torch.stack([table[some].sum(0) for some in keys])
+
+
+def _compared(measured: _Measured, walk: ChannelWalk, sights: Tensor) -> Tensor:
+    """Sums over rows [flips, ...], of rows where the channel shows something else."""
+    changed = (sights != walk.unchanged).flatten(2).any(2)
+    flips, rows = changed.nonzero(as_tuple=True)
+    found = measured.clean.expand(len(sights), *measured.clean.shape).clone()
+    found[flips, rows] = measured.after(walk, rows, sights[flips, rows])
+    return found.sum(1)
+
+
+def _checked(values: Tensor, rows: int) -> Tensor:
+    """A metric's values in float64."""
+    if values.ndim not in (1, 2) or len(values) != rows:
+        raise LowlandError(
+            f"metric: gave shape {tuple(values.shape)} for {rows} rows; expected one value a row, or [rows, metrics]"
+        )
+    return values.detach().double()
