@@ -63,7 +63,8 @@ class ChannelWalk:
             if isinstance(step, Requantize):
                 step = step.channel(channel)
             elif type(step) is Flatten and step.arguments.get("start_dim", 1) == 1:
-                width = prefix.values[self._next - 1][0, 0].numel()
+                end = step.arguments.get("end_dim", -1)
+                width = prefix.values[self._next - 1].shape[2 : None if end == -1 else end + 1].numel()
                 self._block = slice(self._block.start * width, self._block.stop * width)
             elif not isinstance(step, MaxPool2d | AvgPool2d):
                 break

@@ -146,7 +146,7 @@ class Requantize(Quantize):
         if int(self.shift.max()) + self.bits > EXACT_BITS - 1:
             return self.integer(values.to(torch.int64)).to(torch.float32)
         ratio = torch.ldexp(self.multiplier.to(torch.float64), -self.shift)
-        return (values * ratio).round_().clamp_(self.lowest, self.highest).to(torch.float32)
+        return (values.to(torch.float64) * ratio).round_().clamp_(self.lowest, self.highest).to(torch.float32)
 
     def channel(self, index: int) -> Requantize:
         """The same step for a single channel of its input."""
