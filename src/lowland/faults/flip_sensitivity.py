@@ -35,18 +35,18 @@ def flip_sensitivity(
     r"""A metric of the deployed network after each single flip of each bit of each code, exhaustively.
 
     The network computes in integers, so that the map is exact and equals flipping, running and measuring one by one. A
-    flip of a weight changes one channel's accumulators by its change times the layer's inputs. Roundings let few of these
-    changes through; where inputs of the next layer differ, their part of its accumulators is exchanged and the rest
-    computed again, for those rows alone. Channels that show one code a row are looked up: whatever the flip, the outputs
-    depend on the row and that code only.
+    flip of a weight changes one channel's accumulators by its change times the layer's inputs. Roundings let few of
+    these changes through; where inputs of the next layer differ, their part of its accumulators is exchanged and the
+    rest computed again, for those rows alone. Channels that show one code a row are looked up: whatever the flip, the
+    outputs depend on the row and that code only.
 
     The sum over the map of (clean metric - metric) is minus the derivative of the expected metric in the bit error rate
     at 0.
 
     Args:
         network: A chain of steps, each fed by the one before it.
-        metric: ``metric(outputs, targets) -> [rows]``, or ``[rows, metrics]`` for several at once; its mean over rows is
-            what is reported. Outputs are ``network.deployed_outputs``.
+        metric: ``metric(outputs, targets) -> [rows]``, or ``[rows, metrics]`` for several at once; its mean over rows
+            is what is reported. Outputs are ``network.deployed_outputs``.
         batches: Sequence of (inputs, targets).
         targets: Of ``weights`` and ``biases``.
         encoding: How codes are written in bits, a key of ``ENCODINGS``.

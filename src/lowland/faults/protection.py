@@ -1,0 +1,187 @@
+"""Which stored bits to triplicate so that a network keeps its metric under a given bit error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate
+from lowland.faults.bit_flips import Flips, apply_flips
+from lowland.faults.flip_sensitivity import Metric, clean_metric
+from lowland.quantization.integer import IntegerNetwork
+from lowland.randomness import Key, generator
+
+
+def triplicated_rate(bit_error_rate: float) -> float:
+    r"""Rate of wrong majorities of three copies, :math:`3p^2 - 2p^3` (triple modular redundancy).
+
+    Source:
+        Lyons and Vanderkulk, IBM J. Res. Dev. 6 (1962) 200.
+    """
+    return 3 * bit_error_rate**2 - 2 * bit_error_rate**3
+
+
+@dataclass(frozen=True)
+class ProtectionPlan:
+    """Bits in the order in which to triplicate them, and what that is worth.
+
+    Attributes:
+        names: Names of the tensors.
+        tensors: [bits] position in ``names`` of each bit's tensor, most worth protecting first.
+        elements: [bits] flat index of its element.
+        positions: [bits] its place, 0 the least significant.
+        gains: [bits] what protecting it adds to the expected metric, to first order in the bit error rate.
+        expected: [bits + 1] expected metric with the first k bits protected, to first order.
+        bit_error_rate: Of every stored bit, each of three copies included.
+        clean: The metric without flips.
+        floor: What it must not fall below.
+        needed: The least k whose expected metric holds the floor, ``None`` where not even all do.
+    """
+
+    names: tuple[str, ...]
+    tensors: Tensor
+    elements: Tensor
+    positions: Tensor
+    gains: Tensor
+    expected: Tensor
+    bit_error_rate: float
+    clean: float
+    floor: float
+    needed: int | None
+
+    def __len__(self) -> int:
+        return len(self.gains)
+
+    def overhead(self, count: int) -> int:
+        """Additional bits stored where the first ``count`` are triplicated."""
+        return 2 * count
+
+
+def protection_plan(
+    sensitivity: Mapping[str, Tensor], *, clean: float, bit_error_rate: float, floor: float
+) -> ProtectionPlan:
+    r"""Bits by what their protection is worth, and how many hold a metric above a floor.
+
+    To first order in the rate p the expected metric is :math:`m_0 - p \sum_i (m_0 - m_i)` with the metric :math:`m_i`
+    after the flip of bit i alone; a triplicated bit has :math:`3p^2 - 2p^3` in place of p. The order is therefore that
+    of :math:`m_0 - m_i`, and it is the best one to this order. Flips that do good are never protected against: their
+    gains are negative and they come last.
+
+    Args:
+        sensitivity: From ``flip_sensitivity``, [*codes.shape, bits] by tensor name; higher is better.
+        clean: The metric without flips.
+        bit_error_rate: Above 0, below 1/2.
+        floor: What the metric must not fall below.
+
+    Raises:
+        LowlandError: A rate out of range, a map that is empty.
+    """
+    if not 0 < bit_error_rate < 0.5:
+        raise LowlandError(f"bit_error_rate is {bit_error_rate}; expected above 0 and below 0.5")
+    if not sensitivity:
+        raise LowlandError("sensitivity is empty; expected the map of at least one tensor")
+    names = tuple(sensitivity)
+    drops = torch.cat([clean - values.flatten().double() for values in sensitivity.values()])
+    places = [
+        (torch.full((values.numel(),), index), torch.arange(values.numel()) // values.shape[-1])
+        for index, values in enumerate(sensitivity.values())
+    ]
+    positions = torch.cat(
+        [torch.arange(values.shape[-1]).repeat(values[..., 0].numel()) for values in sensitivity.values()]
+    )
+    tensors, elements = (torch.cat(parts) for parts in zip(*places, strict=True))
+    order = drops.argsort(descending=True, stable=True)
+    gains = drops[order] * (bit_error_rate - triplicated_rate(bit_error_rate))
+    bare = clean - bit_error_rate * float(drops.sum())
+    expected = bare + torch.cat([gains.new_zeros(1), gains.cumsum(0)])
+    holds = (expected >= floor).nonzero()
+    return ProtectionPlan(
+        names,
+        tensors[order],
+        elements[order],
+        positions[order],
+        gains,
+        expected,
+        bit_error_rate,
+        clean,
+        floor,
+        int(holds[0]) if len(holds) else None,
+    )
+
+
+def simulated_metric(
+    network: IntegerNetwork,
+    metric: Metric,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    plan: ProtectionPlan,
+    *,
+    protected: int,
+    draws: int = 30,
+    key: tuple[Key, ...] = ("protection",),
+) -> Estimate:
+    """The metric under random flips with the first bits of a plan triplicated, simulated.
+
+    All draws use the same random numbers for every number of protected bits: a bit that is hit although it is protected
+    is hit without protection too.
+
+    Args:
+        network: Whose map the plan was made from.
+        metric: ``metric(outputs, targets) -> [rows]``.
+        batches: Sequence of (inputs, targets).
+        plan: Order and rate.
+        protected: How many bits are, 0 to all.
+        draws: Independent sets of flips, at least 2.
+        key: Names the draws.
+
+    Raises:
+        LowlandError: A number of protected bits or draws out of range.
+    """
+    if not 0 <= protected <= len(plan):
+        raise LowlandError(f"protected is {protected}; expected 0 to {len(plan)}, the bits of the plan")
+    if draws < 2:
+        raise LowlandError(f"draws is {draws}; expected at least 2, or no standard error can be given")
+    rates = torch.full((len(plan),), plan.bit_error_rate, dtype=torch.float64)
+    rates[:protected] = triplicated_rate(plan.bit_error_rate)
+    values = []
+    for number in range(draws):
+        hit = torch.rand(len(plan), generator=generator(*key, number), dtype=torch.float64) < rates
+        values.append(clean_metric(apply_flips(network, _chosen(plan, hit)), metric, batches))
+    return Estimate.from_samples(torch.stack(values))
+
+
+def needed_by_simulation(simulate: Callable[[int], Estimate], plan: ProtectionPlan) -> int | None:
+    """The least number of protected bits whose simulated metric holds the plan's floor, by bisection.
+
+    Args:
+        simulate: Number of protected bits -> metric, as ``simulated_metric`` with common draws gives it.
+        plan: The plan.
+
+    Returns:
+        ``None`` where not even all suffice.
+    """
+    low, high = 0, len(plan)
+    if simulate(low).value >= plan.floor:
+        return 0
+    if simulate(high).value < plan.floor:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if simulate(middle).value >= plan.floor:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _chosen(plan: ProtectionPlan, hit: Tensor) -> Flips:
+    """The flips of these places of a plan."""
+    bits = {}
+    for index, name in enumerate(plan.names):
+        own = hit & (plan.tensors == index)
+        if own.any():
+            bits[name] = (plan.elements[own], plan.positions[own])
+    return Flips(bits)
