@@ -49,7 +49,8 @@ def flip_scores(
     - ``second_order``: :math:`\frac12 H_{ii}\delta^2` alone; ``first_order``: :math:`g\delta` alone;
     - ``fkeras``: parameters by :math:`\sum_k \lambda_k^2 |v_k \cdot w| |v_{k,i}|` with eigenvectors v of the Hessian
       and the weights w, as FKeras' code has it; ``fkeras_pylandscape``: by
-      :math:`\sum_k |\lambda_k (v_k \cdot w) v_{k,i}|`. With one eigenvector their orders are the same. The most significant bits of all parameters come first;
+      :math:`\sum_k |\lambda_k (v_k \cdot w) v_{k,i}|`. With one eigenvector their orders are the same. The most
+      significant bits of all parameters come first;
     - ``magnitude``: parameters by |w|, the most significant bits of all of them first;
     - ``squared_change``: :math:`\delta^2`, no data at all; ``most_significant``: the place of the bit alone.
 
