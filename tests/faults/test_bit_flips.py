@@ -113,6 +113,48 @@ def test_flip_changes_are_those_of_all_single_flips(case: tuple[list[int], int])
             assert int(flipped[element]) - code == int(changes[element, position])
 
 
+@settings(max_examples=40, deadline=None)
+@given(words(), st.sampled_from(sorted(ENCODINGS)), st.data())
+def test_one_flip_changes_a_code_by_its_place_in_every_encoding(
+    case: tuple[list[int], int], encoding: str, data: st.DataObject
+) -> None:
+    codes, bits = case
+    if encoding == "sign_magnitude":
+        codes = [max(code, 1 - 2 ** (bits - 1)) for code in codes]
+    element, position = data.draw(st.integers(0, len(codes) - 1)), data.draw(st.integers(0, bits - 1))
+    flips = one_flip("0.weight", element, position)
+    flipped = apply_flips(single_layer(codes, bits), flips, encoding=encoding).codes["0.weight"][0].tolist()
+    old, new = codes[element], flipped[element]
+    if encoding == "sign_magnitude" and position == bits - 1:
+        assert new == -old
+    else:
+        assert abs(new - old) == 2**position or (encoding == "sign_magnitude" and old < 0 and new == 0)
+    if encoding == "offset_binary":
+        assert (new > old) == (not (old + 2 ** (bits - 1)) >> position & 1)
+    assert [*flipped[:element], old, *flipped[element + 1 :]] == codes
+    restored = apply_flips(single_layer(flipped, bits), flips, encoding=encoding).codes["0.weight"][0].tolist()
+    if not (encoding == "sign_magnitude" and old < 0 and new == 0):  # it became negative zero, written as zero
+        assert restored == codes
+
+
+def test_negative_zero_is_zero_and_flipping_words_twice_restores_them() -> None:
+    network = single_layer([-4, 3], 4)
+    one = Flips({"0.weight": (torch.tensor([0]), torch.tensor([2]))})
+    flipped = apply_flips(network, one, encoding="sign_magnitude")
+    assert flipped.codes["0.weight"].tolist() == [[0, 3]]
+    assert apply_flips(flipped, one, encoding="sign_magnitude").codes["0.weight"].tolist() == [[4, 3]]
+    both = Flips({"0.weight": (torch.tensor([0, 0]), torch.tensor([2, 3]))})
+    assert apply_flips(network, both, encoding="sign_magnitude").codes["0.weight"].tolist() == [[0, 3]]
+    for flips in (one, both):
+        assert len(flips ^ flips) == 0
+        assert torch.equal(apply_flips(network, flips ^ flips).codes["0.weight"], network.codes["0.weight"])
+    assert as_set(one ^ both, network.bits) == {("0.weight", 0, 0)}
+    composed = apply_flips(network, one ^ both, encoding="sign_magnitude")
+    assert composed.codes["0.weight"].tolist() == [[4, 3]]
+    with pytest.raises(LowlandError, match="expected -7 to 7 in 4 bits of sign_magnitude"):
+        apply_flips(single_layer([-8, 0], 4), one, encoding="sign_magnitude")
+
+
 @settings(deadline=None)
 @given(widths)
 def test_the_lowest_code_is_reached_from_zero_and_left_again(bits: int) -> None:
@@ -123,7 +165,7 @@ def test_the_lowest_code_is_reached_from_zero_and_left_again(bits: int) -> None:
     assert int(apply_flips(flipped, one_flip("0.weight", 0, bits - 1)).codes["0.weight"]) == 0
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(widths, st.integers(0, 3))
 def test_flip_sets_nest_in_count_and_in_rate(bits: int, draw: int) -> None:
     network = integer_network(bits)
@@ -145,6 +187,26 @@ def test_precisions_share_flips_counted_from_the_most_significant_bit(few: int, 
         one = as_set(random_flips(coarse, bit_error_rate=rate, targets=("weights",), key=KEY), coarse.bits)
         other = as_set(random_flips(fine, bit_error_rate=rate, targets=("weights",), key=KEY), fine.bits)
         assert one == {flip for flip in other if flip[2] < few}
+
+
+def test_layers_restrict_the_same_draw() -> None:
+    network = integer_network(8)
+    total = 9 * 8 * 8 + sum(network.bits[f"{n}.bias"] for n in "024")  # far above what one layer holds
+    with pytest.raises(LowlandError, match="the bits that can flip"):
+        random_flips(network, count=total, layers=("4",), key=KEY)
+    everywhere = as_set(random_flips(network, bit_error_rate=0.2, key=KEY), network.bits)
+    here = as_set(random_flips(network, bit_error_rate=0.2, layers=("2", "4"), key=KEY), network.bits)
+    assert here == {flip for flip in everywhere if flip[0][0] in "24"} and here != everywhere
+
+
+def test_a_generator_draws_anew_at_every_call_and_again_from_its_seed() -> None:
+    network = integer_network(8)
+    draws = torch.Generator().manual_seed(3)
+    one, other = (as_set(random_flips(network, count=30, generator=draws), network.bits) for _ in range(2))
+    again = as_set(random_flips(network, count=30, generator=torch.Generator().manual_seed(3)), network.bits)
+    assert one == again != other
+    default = [as_set(random_flips(network, count=30), network.bits) for _ in range(2)]
+    assert default[0] == default[1] != one
 
 
 def test_keys_and_tensors_draw_their_own_numbers() -> None:
@@ -239,10 +301,20 @@ def test_bad_levels_and_targets_are_refused() -> None:
         random_flips(network, key=KEY)
     with pytest.raises(LowlandError, match="expected exactly one"):
         random_float_flips(float_network(), count=1, bit_error_rate=0.1, key=KEY)
-    with pytest.raises(LowlandError, match=r"targets are \['scales'\]; expected one or more of weights, biases"):
-        random_flips(network, count=1, targets=("scales",), key=KEY)
+    with pytest.raises(LowlandError, match=r"targets are \['codes'\]; expected one or more of weights, biases, scales"):
+        random_flips(network, count=1, targets=("codes",), key=KEY)
     with pytest.raises(LowlandError, match="targets are"):
         random_flips(network, count=1, targets=(), key=KEY)
+    with pytest.raises(LowlandError, match=r"targets are 'weights'; expected a sequence"):
+        random_flips(network, count=1, targets="weights", key=KEY)
+    with pytest.raises(LowlandError, match=r"targets name activations; .* use TransientFlips"):
+        random_flips(network, count=1, targets=("weights", "activations"), key=KEY)
+    with pytest.raises(LowlandError, match=r"layers are \['7'\]; expected names of steps of the network: input, 0, 1"):
+        random_flips(network, count=1, layers=["7"], key=KEY)
+    with pytest.raises(LowlandError, match=r"layers are \['1'\]; none of them stores"):
+        random_flips(network, count=1, layers=["1"], key=KEY)
+    with pytest.raises(LowlandError, match="key and generator are both given"):
+        random_flips(network, count=1, generator=torch.Generator(), key=KEY)
     with pytest.raises(LowlandError, match="none of the tensors"):
         random_float_flips(float_network(bias=False), count=1, targets=("biases",), key=KEY)
 
@@ -255,5 +327,11 @@ def test_flips_that_do_not_fit_the_network_are_refused() -> None:
         apply_flips(network, one_flip("0.weight", 0, 4))
     with pytest.raises(LowlandError, match=r"flips reach beyond 0\.weight"):
         apply_flips(network, one_flip("0.weight", 72, 0))
+    with pytest.raises(LowlandError, match=r"flips reach beyond 0\.weight"):
+        apply_flips(network, one_flip("0.weight", -1, 0))
+    with pytest.raises(LowlandError, match=r"flips name a bit of 0\.weight twice"):
+        apply_flips(network, Flips({"0.weight": (torch.tensor([3, 3]), torch.tensor([1, 1]))}))
+    with pytest.raises(LowlandError, match="encoding: got 'gray'"):
+        apply_flips(network, one_flip("0.weight", 0, 0), encoding="gray")
     with pytest.raises(LowlandError, match=r"expected torch\.float32"):
         random_float_flips(float_network().double(), count=1, key=KEY)

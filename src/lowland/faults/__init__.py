@@ -1,27 +1,25 @@
 """Faults in the deployed codes."""
 
-from lowland.faults.bit_flips import (
-    FlipDraw,
-    Flips,
-    apply_flips,
-    apply_float_flips,
-    draw_flips,
-    draw_float_flips,
-    random_flips,
-    random_float_flips,
-)
+from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
+from lowland.faults.flip_sets import FlipDraw, Flips
+from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
 from lowland.faults.options import BitFlipOptions
+from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.sweep import flipped_networks
+from lowland.faults.upsets import adjacent_flips, random_upsets
 
 __all__ = [
     "BitFlipOptions",
     "FlipDraw",
     "Flips",
+    "adjacent_flips",
     "apply_flips",
     "apply_float_flips",
+    "apply_stuck_bits",
     "draw_flips",
     "draw_float_flips",
     "flipped_networks",
     "random_flips",
     "random_float_flips",
+    "random_upsets",
 ]

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from lowland.faults.bit_flips import Flips, apply_flips, apply_float_flips, draw_flips, draw_float_flips
+from lowland.faults.bit_flips import apply_flips, draw_flips
+from lowland.faults.flip_sets import Flips
+from lowland.faults.float_flips import apply_float_flips, draw_float_flips
 from lowland.faults.options import BitFlipOptions
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key

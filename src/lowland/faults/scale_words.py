@@ -1,0 +1,108 @@
+"""The stored scales of a deployed network as words, and the network that reads other words there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from lowland.faults.float_flips import FLOAT_BITS, float_words, words_as_floats
+from lowland.faults.misread_steps import MisreadOutput, MisreadQuantize, MisreadRequantize
+from lowland.quantization.float_island import FloatIsland
+from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.pooling_steps import AvgPool2d, pair
+from lowland.quantization.rounding_steps import Quantize, Requantize
+from lowland.quantization.step import Step
+from lowland.quantization.weighted_step import Weighted
+
+MULTIPLIER_BITS = 32
+SHIFT_BITS = 6
+WORD_BITS = 64
+OUTPUT = "output_scale"
+"""Name of the step that is put behind a network whose output scale is read wrongly."""
+
+
+def scale_words(network: IntegerNetwork) -> dict[str, tuple[Tensor, int]]:
+    """Words of the stored scales with their widths: those, and only those, that the deployed arithmetic reads.
+
+    - ``input.scale``: the converter's step size, an IEEE-754 single (32 bits);
+    - ``1.multiplier``, ``1.shift``: the fixed-point ratio of scales with which accumulators become codes of the next
+      layer, unsigned words of 32 bits (fewer where products with wide accumulators would leave 64 bits) and of 6;
+    - ``4.output_scale``: what the last accumulators are multiplied with, IEEE-754 singles, one or one a channel.
+
+    Step sizes of weights and of hidden activations are read when the multipliers are made, before deployment, and are
+    not stored; neither is anything of a part that is left in float.
+
+    Args:
+        network: Deployed network, its scales float32.
+
+    Returns:
+        Words (int64, the bits as a number) and width by tensor name.
+
+    Raises:
+        LowlandError: Scales that are not float32.
+    """
+    found: dict[str, tuple[Tensor, int]] = {}
+    for name, step in network.steps.items():
+        if isinstance(step, Requantize):
+            width = min(MULTIPLIER_BITS, WORD_BITS - 1 - _accumulator_bits(network, step))
+            found[f"{name}.multiplier"] = step.multiplier, width
+            found[f"{name}.shift"] = step.shift, SHIFT_BITS
+        elif isinstance(step, Quantize):
+            stored = step.converter if isinstance(step, MisreadQuantize) else step.scale
+            found[f"{name}.scale"] = float_words(stored, name=f"{name}.scale"), FLOAT_BITS
+    last = _output_layer(network)
+    if last is not None:
+        name = f"{last.name}.output_scale"
+        behind = [step for step in network.steps.values() if isinstance(step, MisreadOutput)]
+        stored = behind[0].stored if behind else last.output_scale
+        found[name] = float_words(stored, name=name), FLOAT_BITS
+    return found
+
+
+def with_scale_words(network: IntegerNetwork, words: Mapping[str, Tensor]) -> IntegerNetwork:
+    """The network that finds these words where its scales are stored; everything else is shared.
+
+    Codes keep their meaning: a scale that is read wrongly makes the values wrong, in the deployed arithmetic and in
+    ``forward`` alike.
+
+    Args:
+        network: Left as it came.
+        words: Some of ``scale_words``, other words in the same shapes.
+    """
+    steps: list[Step] = []
+    last = _output_layer(network)
+    for name, step in network.steps.items():
+        if isinstance(step, Requantize) and (f"{name}.multiplier" in words or f"{name}.shift" in words):
+            multiplier = words.get(f"{name}.multiplier", step.multiplier)
+            step = MisreadRequantize.of(step, multiplier, words.get(f"{name}.shift", step.shift))
+        elif isinstance(step, Quantize) and f"{name}.scale" in words:
+            step = MisreadQuantize.of(step, words_as_floats(words[f"{name}.scale"]))
+        if name != OUTPUT or last is None or f"{last.name}.output_scale" not in words:
+            steps.append(step)
+    if last is not None and f"{last.name}.output_scale" in words:
+        stored = words_as_floats(words[f"{last.name}.output_scale"])
+        steps.append(MisreadOutput(OUTPUT, (steps[-1].name,), stored=stored, layer=last))
+    return IntegerNetwork(steps)
+
+
+def _output_layer(network: IntegerNetwork) -> Weighted | None:
+    """The layer whose accumulators, pooled or not, are the outputs."""
+    for step in reversed(network.steps.values()):
+        if isinstance(step, Weighted):
+            return step
+        if isinstance(step, Quantize | FloatIsland):
+            return None
+    return None
+
+
+def _accumulator_bits(network: IntegerNetwork, step: Requantize) -> int:
+    """Two's complement width of what a step requantizes."""
+    bits = 0
+    before = network.steps[step.inputs[0]]
+    while not isinstance(before, Weighted):
+        if isinstance(before, AvgPool2d):
+            height, width = pair(before.arguments["kernel_size"])
+            bits += (height * width - 1).bit_length()
+        before = network.steps[before.inputs[0]]
+    return before.accumulator_bits + bits

@@ -1,0 +1,69 @@
+"""Which stored tensors a fault can hit, by kind and by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
+
+from lowland.errors import LowlandError
+
+TARGETS = {
+    "weight": "weights",
+    "bias": "biases",
+    "scale": "scales",
+    "multiplier": "scales",
+    "shift": "scales",
+    "output_scale": "scales",
+}
+"""Kinds of stored tensors by the last part of their names."""
+
+KINDS = tuple(dict.fromkeys(TARGETS.values()))
+
+Stored = TypeVar("Stored")
+
+
+def targeted(tensors: Mapping[str, Stored], targets: Sequence[str]) -> dict[str, Stored]:
+    """The tensors of these kinds, told by the last part of their names.
+
+    Args:
+        tensors: By name.
+        targets: One or more of ``weights``, ``biases``, ``scales``.
+
+    Raises:
+        LowlandError: An unknown kind or none, or no tensor of that kind.
+    """
+    if isinstance(targets, str):
+        raise LowlandError(f"targets are {targets!r}; expected a sequence of names: ({targets!r},)")
+    if "activations" in targets:
+        raise LowlandError(
+            "targets name activations; expected stored tensors: activations are computed anew for every inference, so "
+            "their flips are drawn there, use TransientFlips"
+        )
+    if not targets or not set(targets) <= set(KINDS):
+        raise LowlandError(f"targets are {list(targets)}; expected one or more of {', '.join(KINDS)}")
+    chosen = {n: tensor for n, tensor in tensors.items() if TARGETS.get(n.rpartition(".")[2]) in targets}
+    if not chosen:
+        raise LowlandError(f"targets are {list(targets)}; none of the tensors {', '.join(tensors)} is of that kind")
+    return chosen
+
+
+def within(tensors: Mapping[str, Stored], layers: Sequence[str] | None, *, steps: Collection[str]) -> dict[str, Stored]:
+    """The tensors of some steps.
+
+    Args:
+        tensors: By name, ``step.kind``.
+        layers: Names of steps; all without it.
+        steps: All steps of the network.
+
+    Raises:
+        LowlandError: A step that the network does not have, or none that stores such a tensor.
+    """
+    if layers is None:
+        return dict(tensors)
+    unknown = [layer for layer in layers if layer not in steps]
+    if unknown or not layers or isinstance(layers, str):
+        raise LowlandError(f"layers are {layers!r}; expected names of steps of the network: {', '.join(steps)}")
+    chosen = {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[0] in layers}
+    if not chosen:
+        raise LowlandError(f"layers are {list(layers)}; none of them stores one of the tensors {', '.join(tensors)}")
+    return chosen
