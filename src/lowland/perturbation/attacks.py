@@ -1,0 +1,216 @@
+"""The worst inputs nearby: gradient attacks on any differentiable model, kept inside their ball by one projection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.perturbation.ball import Ball, Norm
+from lowland.randomness import generator as keyed
+
+Model = Callable[[Tensor], Tensor]
+RowLosses = Callable[[Tensor, Tensor], Tensor]
+
+
+class AttackOptions(BaseModel):
+    """Which attacks, in which norms, how far and how hard.
+
+    Attributes:
+        kinds: Keys of ``ATTACKS``.
+        norms: ``linf`` and ``l2``.
+        levels: Radii in training standard deviations of each feature. In d features an L2 ball holds the same typical
+            change as an L∞ ball whose radius is √d times smaller.
+        num_steps: Of PGD.
+        num_restarts: Of PGD.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kinds: Annotated[tuple[Literal["fgsm", "pgd"], ...], Field(min_length=1)] = ("fgsm", "pgd")
+    norms: Annotated[tuple[Norm, ...], Field(min_length=1)] = ("linf", "l2")
+    levels: Annotated[
+        tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
+        Field(min_length=1),
+    ] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+    num_steps: Annotated[int, Field(ge=1)] = 10
+    num_restarts: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _names_nothing_twice(self) -> Self:
+        for name, values in (("kinds", self.kinds), ("norms", self.norms), ("levels", self.levels)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} names an entry twice: {list(values)}")
+        return self
+
+
+class Attacked(NamedTuple):
+    """What an attack found.
+
+    Attributes:
+        inputs: x' [n, ...], inside the ball, in the format of the inputs.
+        losses: Loss of every x' [n]; infinite where the outputs are no numbers.
+        blind: Rows [n] whose gradient was zero or no number wherever the attack looked: the attack could not see, which
+            is not the same as the row being safe.
+    """
+
+    inputs: Tensor
+    losses: Tensor
+    blind: Tensor
+
+
+def fgsm(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor, *, ball: Ball) -> Attacked:
+    """One full step along the gradient: x' = x + ε·s·sign(∂L/∂x) in L∞, ε along the scaled gradient in L2.
+
+    Args:
+        model: In evaluation mode. Of a deployed network its ``dequantized()`` twin is attacked: the gradients of its
+            roundings pass straight through.
+        row_losses: (outputs, targets) -> the loss of every row [n], which the attack raises.
+        inputs: [n, ...], floating point.
+        targets: [n, ...].
+        ball: What the attack must not leave.
+
+    Raises:
+        LowlandError: A model in training mode, inputs that are no floating-point numbers, losses that are not one a
+            row, or a model whose outputs do not depend on its inputs differentiably.
+
+    Source:
+        Goodfellow, Shlens & Szegedy 2015, arXiv 1412.6572; the L2 form after Miyato et al. 2016, arXiv 1605.07725.
+    """
+    return pgd(model, row_losses, inputs, targets, ball=ball, num_steps=1, random_start=False)
+
+
+def pgd(
+    model: Model,
+    row_losses: RowLosses,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    ball: Ball,
+    num_steps: int = 10,
+    num_restarts: int = 1,
+    random_start: bool = True,
+    generator: torch.Generator | None = None,
+) -> Attacked:
+    """Projected gradient ascent on the loss; of every row the worst x' that any step of any restart came by.
+
+    Step k of K is 2ε·(1 − k/K) long, k from 0, in units of the ball's scale: first across the whole ball, then ever
+    finer, which settles on maxima that steps of equal length circle around. It goes along
+    sign(s·∂L/∂x) in L∞ and along s·∂L/∂x over its length in L2. Every iterate is projected here, once and for all
+    rules of steps and starts: none can leave the ball.
+
+    Args:
+        model: As in ``fgsm``.
+        row_losses: As in ``fgsm``.
+        inputs: [n, ...], floating point.
+        targets: [n, ...].
+        ball: What the attack must not leave.
+        num_steps: Gradients of every restart, at least 1.
+        num_restarts: Independent starts, at least 1.
+        random_start: Start uniformly in the ball rather than at x; more than one restart needs it.
+        generator: Draws the starts (on the CPU); equal seeds give equal starts in units of ε.
+
+    Raises:
+        LowlandError: As in ``fgsm``; fewer than one step or restart; several restarts without random starts.
+
+    Source:
+        Madry et al. 2018, arXiv 1706.06083; shrinking steps as in Croce & Hein 2020, arXiv 2003.01690.
+    """
+    if num_steps < 1 or num_restarts < 1:
+        raise LowlandError(f"num_steps is {num_steps} and num_restarts {num_restarts}; expected at least 1 of each")
+    if num_restarts > 1 and not random_start:
+        raise LowlandError(f"num_restarts is {num_restarts} without random_start: all would do the same; expected 1")
+    looked_at = _differentiable(model)
+    if not inputs.is_floating_point():
+        raise LowlandError(f"inputs are {inputs.dtype}; expected floating-point numbers: attack embeddings, not tokens")
+    source = keyed("pgd") if generator is None else generator
+    unit = ball.units(inputs)
+
+    worst = inputs.detach().clone()
+    highest = torch.full((len(inputs),), -torch.inf, dtype=torch.float64, device=inputs.device)
+    blind = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
+    for _ in range(num_restarts):
+        start = _uniform_in_ball(inputs, ball, source) if random_start else torch.zeros_like(inputs, dtype=torch.double)
+        moved = ball.project(inputs, start)
+        for done in range(num_steps):
+            gradient = _gradient(looked_at, row_losses, moved, targets)
+            direction = _steepest(gradient * unit, ball.norm)
+            blind &= (direction == 0).flatten(1).all(dim=1)
+            step = 2 * ball.eps * (1 - done / num_steps)
+            moved = ball.project(inputs, moved.double() - inputs.double() + step * direction * unit)
+            losses = _losses(looked_at, row_losses, moved, targets)
+            better = losses > highest
+            worst[better], highest[better] = moved[better], losses[better]
+    return Attacked(worst, highest, blind)
+
+
+def _differentiable(model: Model) -> Model:
+    """The twin of a deployed network, any other model itself, if it is fit to be attacked."""
+    if hasattr(model, "dequantized"):
+        return model.dequantized().eval()
+    if isinstance(model, nn.Module):
+        for name, module in model.named_modules():
+            if module.training:
+                raise LowlandError(
+                    f"model: {name or type(model).__name__!r} is in training mode; expected the deployed model in "
+                    "evaluation mode: call model.eval() first"
+                )
+    return model
+
+
+def _gradient(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor) -> Tensor:
+    """∂L_r/∂x_r of every row [n, ...] in float64; rows do not see each other in evaluation mode."""
+    with torch.enable_grad():
+        variable = inputs.detach().requires_grad_()
+        losses = _checked(row_losses(model(variable), targets), inputs)
+        if not losses.requires_grad:
+            raise LowlandError(
+                "model: the loss does not depend differentiably on the inputs; expected a model that is evaluated with "
+                "gradients: attack the training-time twin or dequantized() of a deployed network"
+            )
+        (gradient,) = torch.autograd.grad(losses.sum(), variable)
+    return gradient.double()
+
+
+def _losses(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Loss of every row [n] in float64; what is no number is the worst there is."""
+    with torch.no_grad():
+        return _checked(row_losses(model(inputs), targets), inputs).double().nan_to_num(nan=torch.inf, posinf=torch.inf)
+
+
+def _checked(losses: Tensor, inputs: Tensor) -> Tensor:
+    if losses.shape != (len(inputs),):
+        raise LowlandError(
+            f"row_losses gave shape {list(losses.shape)} for {len(inputs)} rows; expected one loss a row: use "
+            "reduction='none'"
+        )
+    return losses
+
+
+def _steepest(gradient: Tensor, norm: Norm) -> Tensor:
+    """The direction of unit norm in which the loss rises most; zero where there is no gradient."""
+    # Dividing by the largest entry first keeps tiny float32 gradients from vanishing when they are squared.
+    largest = gradient.flatten(1).abs().amax(dim=1).reshape(-1, *[1] * (gradient.ndim - 1))
+    scaled = torch.where((largest > 0) & largest.isfinite(), gradient / largest, 0.0)
+    if norm == "linf":
+        return scaled.sign()
+    length = torch.linalg.vector_norm(scaled.flatten(1), dim=1).reshape(largest.shape)
+    return torch.where(length > 0, scaled / length, 0.0)
+
+
+def _uniform_in_ball(inputs: Tensor, ball: Ball, source: torch.Generator) -> Tensor:
+    """A change [n, ...] drawn uniformly in the ball, in the inputs' units."""
+    if ball.norm == "linf":
+        drawn = 2 * torch.rand(inputs.shape, generator=source, dtype=torch.float64) - 1
+    else:
+        normal = torch.randn(inputs.shape, generator=source, dtype=torch.float64).flatten(1)
+        radius = torch.rand(len(inputs), 1, generator=source, dtype=torch.float64) ** (1 / normal.shape[1])
+        drawn = (radius * normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)).reshape(inputs.shape)
+    return ball.eps * ball.units(inputs) * drawn.to(inputs.device)
+
+
+ATTACKS: dict[str, Callable[..., Any]] = {"fgsm": fgsm, "pgd": pgd}

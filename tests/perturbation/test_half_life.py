@@ -1,0 +1,161 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate
+from lowland.perturbation import half_life, halfway
+
+LEVELS = (0, 5, 10, 20, 30, 50)
+MEANS = (0.9, 0.9, 0.8, 0.6, 0.4, 0.2)
+ERRORS = (0.0, 0.01, 0.02, 0.02, 0.02, 0.02)
+
+
+def found(levels=LEVELS, means=MEANS, errors=ERRORS, **options):
+    return half_life(levels, means, errors, **({"floor": 0.7, "num_samples": 30} | options))
+
+
+def test_a_falling_curve_is_interpolated():
+    result = found()
+    assert result.value == pytest.approx(15)
+    assert (result.crossing, result.status) == ("within", "ok")
+    assert result.lower < 15 < result.upper
+    assert result.standard_error == pytest.approx(0.02 / 0.02)  # the metric's error over 0.02 per level
+    assert result.estimate() == Estimate(result.value, result.standard_error, 30)
+
+
+def test_a_rising_loss_is_the_same_upside_down():
+    loss = found(means=[-m for m in MEANS], floor=-0.7, higher_is_better=False)
+    straight = found()
+    assert (loss.value, loss.lower, loss.upper) == pytest.approx((straight.value, straight.lower, straight.upper))
+
+
+def test_bits_count_down():
+    result = found((8, 6, 4, 2), (0.9, 0.9, 0.8, 0.4), (0.01,) * 4, floor=0.6)
+    assert result.value == pytest.approx(3)
+    assert 2 < result.lower < 3 < result.upper < 4
+
+
+@pytest.mark.parametrize(
+    "levels, options, expected",
+    [
+        ((0.001, 0.01, 0.1), {}, 10**-1.5),
+        ((0.001, 0.01, 0.1), {"scale": "linear"}, 0.055),
+        ((0, 0.01, 1.0), {}, 0.1),
+        ((0, 5, 10), {"scale": "auto"}, 7.5),
+        ((0, 5, 10), {"scale": "log"}, math.sqrt(50)),
+    ],
+)
+def test_levels_that_span_decades_are_interpolated_by_their_logarithms(levels, options, expected):
+    assert found(levels, (0.9, 0.8, 0.6), (0.01,) * 3, **options).value == pytest.approx(expected)
+
+
+def test_below_the_first_positive_level_interpolation_is_linear():
+    assert found((0, 0.01, 1.0), (0.9, 0.5, 0.1), (0.01,) * 3).value == pytest.approx(0.005)
+
+
+def test_bumps_are_pooled():
+    bumpy = found((0, 10, 20, 30), (0.9, 0.6, 0.8, 0.3), (0.01,) * 4, floor=0.5)
+    assert bumpy.value == pytest.approx(found((0, 10, 20, 30), (0.9, 0.7, 0.7, 0.3), (0.01,) * 4, floor=0.5).value)
+    around = found((0, 10, 20, 30), (0.9, 0.6, 0.8, 0.3), (0.01,) * 4, floor=0.7)  # the line crosses three times
+    assert around.lower < 10 < 20 < around.upper
+
+
+def test_curves_that_never_get_there_give_the_last_level_as_a_bound():
+    result = found(floor=0.1)
+    assert (result.value, result.crossing, result.status, result.upper) == (50, "never", "not_converged", math.inf)
+    assert result.lower == math.inf or result.lower <= 50
+    nearly = found(floor=0.19)
+    assert nearly.crossing == "never" and 30 < nearly.lower < 50
+
+
+def test_curves_that_begin_below_give_the_first_level_as_a_bound():
+    result = found(floor=0.95)
+    assert (result.value, result.crossing, result.status, result.lower) == (0, "already", "undefined", 0)
+    assert found(LEVELS[1:], MEANS[1:], ERRORS[1:], floor=0.95).value == 5
+
+
+def test_a_last_level_that_is_not_clearly_below_leaves_the_interval_open():
+    result = found(floor=0.21)
+    assert result.crossing == "within" and result.upper == math.inf and result.lower > 40
+
+
+def test_exact_curves_have_exact_half_lives():
+    result = found(errors=(0.0,) * 6, num_samples=1)
+    assert (result.value, result.lower, result.upper, result.standard_error) == pytest.approx((15, 15, 15, 0), abs=1e-5)
+    assert result.status == "ok"
+
+
+def test_numbers_that_are_missing_are_said_to_be():
+    single = found(errors=(math.nan,) * 6, num_samples=1)
+    assert single.value == pytest.approx(15)
+    assert single.status == "undefined" and math.isnan(single.lower) and math.isnan(single.upper)
+    broken = found(means=(0.9, 0.9, math.nan, 0.6, 0.4, 0.2))
+    assert broken.status == "non_finite" and math.isnan(broken.value) and broken.crossing == "unknown"
+    assert broken.estimate().status == "non_finite"
+
+
+def test_the_middle_of_clean_and_chance():
+    assert halfway(0.8, 0.2) == pytest.approx(0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=8),
+    st.floats(0, 0.2),
+    st.floats(0.05, 0.95),
+    st.floats(0, 1),
+    st.booleans(),
+)
+def test_the_value_lies_in_its_interval_and_within_the_levels(means, error, floor, correlation, falling):
+    levels = [float(i) for i in range(len(means))]
+    result = found(
+        levels[::-1] if falling else levels, means, [error] * len(means), floor=floor, correlation=correlation
+    )
+    assert levels[0] <= result.value <= levels[-1]
+    if result.crossing == "within":
+        assert result.lower - 1e-9 <= result.value <= result.upper + 1e-9
+
+
+@pytest.mark.parametrize("correlated", [True, False])
+@pytest.mark.parametrize(
+    "levels, truth, spread, expected",
+    [
+        ((0, 5, 10, 20, 30, 50), (0.92, 0.91, 0.85, 0.65, 0.5, 0.35), 0.06, 17.5),
+        ((1e-4, 1e-3, 1e-2, 1e-1), (0.9, 0.85, 0.55, 0.3), 0.1, 10**-2.5),
+        ((0, 10, 20, 30), (0.75, 0.72, 0.68, 0.3), 0.05, 15.0),  # nearly flat where it crosses
+    ],
+)
+def test_intervals_hold_the_true_level_as_often_as_they_say(levels, truth, spread, expected, correlated):
+    draws, simulations = 5, 300
+    source = np.random.default_rng(7)
+    held = 0
+    for _ in range(simulations):
+        noise = source.normal(size=(draws, 1 if correlated else len(levels)))
+        samples = np.asarray(truth) + spread * noise
+        errors = samples.std(axis=0, ddof=1) / math.sqrt(draws)
+        result = found(levels, samples.mean(axis=0), errors, num_samples=draws, correlation=float(correlated))
+        held += result.lower <= expected <= result.upper
+    assert 0.92 <= held / simulations <= 0.98
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"levels": (0, 5)}, "expected equal lengths of at least 2"),
+        ({"levels": (0, 10, 5, 20, 30, 50)}, "strictly from the mildest to the worst"),
+        ({"levels": (-5, 0, 5, 20, 30, 50)}, "expected them at least 0, strictly"),
+        ({"errors": (-0.1,) * 6}, "expected none below 0"),
+        ({"floor": math.nan}, "floor is nan"),
+        ({"num_samples": 0}, "num_samples is 0"),
+        ({"correlation": 2}, "correlation is 2; expected 0 to 1"),
+        ({"confidence": 1}, "confidence is 1"),
+        ({"scale": "square"}, "scale is 'square'; expected auto, linear or log"),
+    ],
+)
+def test_nonsense_is_refused(options, message):
+    with pytest.raises(LowlandError, match=message):
+        found(**options)
