@@ -2,6 +2,7 @@
 
 from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm, pgd
 from lowland.perturbation.ball import Ball
+from lowland.perturbation.correlated_noise import TIME_NOISES, TimeNoiseOptions, autoregressive, pink
 from lowland.perturbation.half_life import HalfLife, half_life, halfway
 from lowland.perturbation.input_noise import (
     INPUT_NOISES,
@@ -10,22 +11,50 @@ from lowland.perturbation.input_noise import (
     draw,
     gaussian,
     salt_and_pepper,
+    uniform,
+)
+from lowland.perturbation.sensor_faults import (
+    DETERMINISTIC_FAULTS,
+    SENSOR_FAULTS,
+    SensorDraw,
+    SensorFaultOptions,
+    dead_channels,
+    draw_sensors,
+    gain_drift,
+    offset_drift,
+    requantization,
+    saturation,
 )
 
 __all__ = [
     "ATTACKS",
+    "DETERMINISTIC_FAULTS",
     "INPUT_NOISES",
+    "SENSOR_FAULTS",
+    "TIME_NOISES",
     "AttackOptions",
     "Attacked",
     "Ball",
     "FeatureRanges",
     "HalfLife",
     "InputNoiseOptions",
+    "SensorDraw",
+    "SensorFaultOptions",
+    "TimeNoiseOptions",
+    "autoregressive",
+    "dead_channels",
     "draw",
+    "draw_sensors",
     "fgsm",
+    "gain_drift",
     "gaussian",
     "half_life",
     "halfway",
+    "offset_drift",
     "pgd",
+    "pink",
+    "requantization",
     "salt_and_pepper",
+    "saturation",
+    "uniform",
 ]

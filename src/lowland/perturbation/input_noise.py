@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
@@ -24,7 +25,7 @@ class InputNoiseOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: Annotated[tuple[Literal["gaussian", "salt_and_pepper"], ...], Field(min_length=1)]
+    kinds: Annotated[tuple[Literal["gaussian", "uniform", "salt_and_pepper"], ...], Field(min_length=1)]
     levels: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(min_length=1)]
     draws: Annotated[int, Field(ge=2)]
 
@@ -37,16 +38,33 @@ class InputNoiseOptions(BaseModel):
 
 
 class FeatureRanges(NamedTuple):
-    """Training statistics of every feature [features], in the units of the inputs that are disturbed."""
+    """Training statistics of every feature [features ...], in the units of the inputs that are disturbed."""
 
     deviation: Tensor
     minimum: Tensor
     maximum: Tensor
+    mean: Tensor
 
     @classmethod
-    def of(cls, inputs: Tensor) -> FeatureRanges:
-        """Population standard deviation, minimum and maximum over the rows of training inputs [n, features]."""
-        return cls(inputs.std(dim=0, correction=0), inputs.amin(dim=0), inputs.amax(dim=0))
+    def of(cls, inputs: Tensor, *, sensor_dims: Sequence[int] | None = None) -> FeatureRanges:
+        """Population standard deviation, minimum, maximum and mean over the rows of training inputs [n, features ...].
+
+        Args:
+            inputs: [n, features ...].
+            sensor_dims: Dimensions that tell features apart, not 0 (the rows); the others are pooled, such as the times
+                of a series or the pixels of a channel. None: every entry of a row is a feature of its own.
+        """
+        if sensor_dims is None:
+            pooled: tuple[int, ...] = (0,)
+        else:
+            pooled = tuple(dim for dim in range(inputs.ndim) if dim not in sensor_dims)
+        statistics = (
+            inputs.std(dim=pooled, correction=0, keepdim=True),
+            inputs.amin(dim=pooled, keepdim=True),
+            inputs.amax(dim=pooled, keepdim=True),
+            inputs.mean(dim=pooled, keepdim=True),
+        )
+        return cls(*(statistic.squeeze(0) for statistic in statistics))
 
 
 class Disturbance(NamedTuple):
@@ -83,6 +101,20 @@ def gaussian(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *,
     return inputs + (_share(level) * ranges.deviation) * disturbance.normal
 
 
+def uniform(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, level: float) -> Tensor:
+    """Adds noise spread evenly over ±√3·σ, σ = level/100 times the training standard deviation of each feature.
+
+    Its standard deviation is σ: at equal level it is as strong as the Gaussian, without the tails.
+
+    Args:
+        inputs: [n, features].
+        ranges: Of the training set.
+        disturbance: Of the same shape as the inputs.
+        level: Per cent, at least 0.
+    """
+    return inputs + (_share(level) * ranges.deviation) * (math.sqrt(3) * (2 * disturbance.uniform - 1))
+
+
 def salt_and_pepper(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, level: float) -> Tensor:
     """Sets level/2 per cent of the entries to their feature's training maximum and as many to its minimum.
 
@@ -106,4 +138,8 @@ def _share(level: float) -> float:
     return level / 100
 
 
-INPUT_NOISES: dict[str, Callable[..., Tensor]] = {"gaussian": gaussian, "salt_and_pepper": salt_and_pepper}
+INPUT_NOISES: dict[str, Callable[..., Tensor]] = {
+    "gaussian": gaussian,
+    "uniform": uniform,
+    "salt_and_pepper": salt_and_pepper,
+}
