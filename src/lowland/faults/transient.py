@@ -1,0 +1,158 @@
+"""Transient flips: bits of activations that flip while the network computes, others in every inference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.faults.flip_sets import check_one_level, check_rate, draw_key
+from lowland.faults.targets import within
+from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.rounding_steps import Quantize
+from lowland.quantization.step import INPUTS
+from lowland.randomness import Key
+from lowland.randomness import generator as keyed_generator
+
+DRAWN_BITS = 2**22  # numbers that are held at once: rows are computed in blocks
+
+
+class TransientFlips(nn.Module):
+    """A deployed network whose activation codes are hit by fresh flips in every inference (every row).
+
+    Hit are the codes that each quantizing step hands on, the converter's included: unsigned codes are plain binary,
+    signed ones two's complement, so that every flipped word is a code. The arithmetic is the deployed one; outputs are
+    those of ``network.deployed_outputs`` where nothing flips.
+
+    Every bit of every inference has a uniform number, keyed by step and position from the top, the rows in their order:
+    flips nest in rate and in count, are shared across precisions, and do not depend on how rows are cut into batches.
+    Inferences are counted over calls; ``restart`` begins again at the first.
+
+    Args:
+        network: Left as it came, and shared.
+        count: Number of flips in each inference, or
+        bit_error_rate: probability of each bit in each inference, 0 to 1: give one of the two.
+        layers: Names of the quantizing steps that are hit (``input``, ``1``); all without it.
+        generator: Names the draw by its next number, or
+        key: names it; a fixed draw without either.
+
+    Raises:
+        LowlandError: Neither or both of count and rate, one out of range (a count larger than the bits of one inference
+            is told at the first call: it depends on the inputs' shape), an unknown layer or one without such codes.
+    """
+
+    def __init__(
+        self,
+        network: IntegerNetwork,
+        *,
+        count: int | None = None,
+        bit_error_rate: float | None = None,
+        layers: Sequence[str] | None = None,
+        generator: torch.Generator | None = None,
+        key: tuple[Key, ...] | None = None,
+    ) -> None:
+        super().__init__()
+        check_one_level(count=count, bit_error_rate=bit_error_rate)
+        if bit_error_rate is not None:
+            check_rate(bit_error_rate, name="bit_error_rate")
+        elif count is not None and count < 0:
+            raise LowlandError(f"count is {count}; expected at least 0 flips in each inference")
+        self.network = network
+        self.count = count
+        self.bit_error_rate = bit_error_rate
+        names = {f"{name}.activation": name for name in network.activation_bits}
+        self.layers = tuple(within(names, layers, steps=network.steps.keys()).values())
+        self._key = draw_key(key, generator, default="transient_flips")
+        self.restart()
+
+    def restart(self) -> None:
+        """The next inference draws the flips of the first one again."""
+        bits = self.network.activation_bits
+        self._draws = {
+            name: [keyed_generator(*self._key, name, "activation", from_top) for from_top in range(bits[name])]
+            for name in self.layers
+        }
+        self.flipped = 0
+        """Bits flipped so far."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs under fresh flips.
+
+        Args:
+            inputs: Floats [rows, ...].
+
+        Returns:
+            Floats [rows, ...].
+
+        Raises:
+            LowlandError: A count larger than the bits of one inference.
+        """
+        if not len(inputs):
+            return self.network.deployed_outputs(inputs)
+        shapes = {name: codes.shape[1:] for name, codes in self._computed(inputs[:1], {}).items()}
+        bits = {name: shapes[name].numel() * len(draws) for name, draws in self._draws.items()}
+        total = sum(bits.values())
+        if self.count is not None and self.count > total:
+            raise LowlandError(f"count is {self.count}; expected 0 to {total}, the bits of one inference's activations")
+        outputs = []
+        for rows in inputs.split(max(1, DRAWN_BITS // total)):
+            masks = self._masks(len(rows), shapes)
+            outputs.append(self._computed(rows, masks).popitem()[1])
+        return self.network.scaled(torch.cat(outputs))
+
+    def _computed(self, inputs: Tensor, masks: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The integers after every step, in floats, with bits flipped where there are masks."""
+        values = {INPUTS: inputs}
+        for name, step in self.network.steps.items():
+            result = step.carried(*(values[source] for source in step.inputs))
+            if name in masks:
+                result = flipped_codes(result, masks[name], step)
+            values[name] = result
+        return values
+
+    def _masks(self, rows: int, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
+        """Masks of flipped bits [rows, ...] by step (int64) for the next inferences."""
+        numbers = {
+            name: torch.stack([torch.rand(rows, *shapes[name], generator=g, dtype=torch.float64) for g in draws], -1)
+            for name, draws in self._draws.items()
+        }
+        if self.bit_error_rate is not None:
+            hit = {name: drawn < self.bit_error_rate for name, drawn in numbers.items()}
+        else:
+            hit = dict(zip(numbers, self._lowest(list(numbers.values())), strict=True))
+        self.flipped += sum(int(here.sum()) for here in hit.values())
+        masks = {}
+        for name, here in hit.items():
+            places = torch.ones((), dtype=torch.int64) << torch.arange(here.shape[-1] - 1, -1, -1)
+            masks[name] = (here * places).sum(-1)
+        return masks
+
+    def _lowest(self, numbers: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Which numbers are among the ``count`` lowest of their row, over all tensors."""
+        every = torch.cat([drawn.flatten(1) for drawn in numbers], 1)
+        hit = torch.zeros_like(every, dtype=torch.bool)
+        if self.count:
+            hit.scatter_(1, every.topk(self.count, largest=False, sorted=False).indices, True)
+        for drawn, part in zip(numbers, hit.split([drawn[0].numel() for drawn in numbers], 1), strict=True):
+            yield part.reshape(drawn.shape)
+
+
+def flipped_codes(codes: Tensor, masks: Tensor, step: Quantize) -> Tensor:
+    """Activation codes with some bits flipped.
+
+    Args:
+        codes: Whole numbers in a float type, any shape.
+        masks: Bits to flip of each code, int64.
+        step: The quantizer that made them: its width and signedness.
+
+    Returns:
+        Codes within the range of the width, in the type that came; NaN stays NaN.
+    """
+    words = codes.nan_to_num(0.0).to(torch.int64) & (2**step.bits - 1)
+    words ^= masks.to(words.device)
+    if step.signed:
+        half = 2 ** (step.bits - 1)
+        words = (words ^ half) - half
+    return torch.where(codes.isnan(), codes, words.to(codes.dtype))
