@@ -155,6 +155,64 @@ def test_negative_zero_is_zero_and_flipping_words_twice_restores_them() -> None:
         apply_flips(single_layer([-8, 0], 4), one, encoding="sign_magnitude")
 
 
+def scaled_layer(bits: int, *, per_channel: bool) -> IntegerNetwork:
+    """Codes over all of the word's range, with one scale or one a channel."""
+    source = torch.Generator().manual_seed(bits)
+    lowest, highest = code_range(bits, signed=True)
+    scale = torch.tensor([0.5, 0.3, 0.07]) if per_channel else torch.tensor(0.3)
+    weight, bias = (torch.randint(lowest, highest + 1, shape, generator=source) for shape in ((3, 4), (3,)))
+    return IntegerNetwork(
+        [
+            Linear(
+                "0",
+                ("inputs",),
+                weight=weight.to(smallest_dtype(bits)),
+                weight_bits=bits,
+                weight_scale=scale[:, None] if per_channel else scale,
+                bias=bias.to(smallest_dtype(bits)),
+                bias_bits=bits,
+                output_scale=scale * 0.25,
+                accumulator_bits=40,
+            )
+        ]
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(widths, st.booleans(), st.integers(0, 30), st.integers(0, 5))
+def test_values_move_by_the_place_of_the_bit_times_their_step_and_no_scale_moves(
+    bits: int, per_channel: bool, count: int, draw: int
+) -> None:
+    network = scaled_layer(bits, per_channel=per_channel)
+    flips = random_flips(network, count=count, key=(*KEY, draw))
+    flipped = apply_flips(network, flips)
+    changed = 0
+    for name, codes in network.codes.items():
+        difference = (codes.long() ^ flipped.codes[name].long()) & (2**bits - 1)
+        changed += sum(d.bit_count() for d in difference.flatten().tolist())
+        scale = network.scales[name]
+        assert flipped.scales[name] is scale
+        assert torch.equal(flipped.dequantized().get_parameter(name), flipped.codes[name] * scale)
+        for element, position in zip(*(sites.tolist() for sites in flips.bits.get(name, ())), strict=True):
+            one = apply_flips(network, one_flip(name, element, position))
+            moved = (one.codes[name].long() - codes.long()).flatten()
+            assert moved.abs().tolist() == [2**position if e == element else 0 for e in range(codes.numel())]
+            up = (int(codes.flatten()[element]) >> position & 1) == (position == bits - 1)
+            assert (int(moved[element]) > 0) == up  # a set bit falls; the sign bit the other way round
+    assert changed == count
+    restored = apply_flips(flipped, flips)
+    assert all(torch.equal(codes, restored.codes[name]) for name, codes in network.codes.items())
+
+
+@settings(max_examples=15, deadline=None)
+@given(widths, st.floats(0.001, 0.999), st.integers(0, 3))
+def test_every_width_meets_its_bit_error_rate(bits: int, rate: float, draw: int) -> None:
+    network = single_layer([0] * 2000, bits)
+    flips = random_flips(network, bit_error_rate=rate, targets=("weights",), key=(*KEY, draw))
+    expected = 2000 * bits * rate
+    assert abs(len(flips) - expected) < 5 * math.sqrt(expected * (1 - rate)) + 1
+
+
 @settings(deadline=None)
 @given(widths)
 def test_the_lowest_code_is_reached_from_zero_and_left_again(bits: int) -> None:

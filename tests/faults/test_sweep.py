@@ -1,12 +1,18 @@
+import pytest
 import torch
+from pydantic import ValidationError
 
-from lowland.faults import BitFlipOptions, flipped_networks
+from lowland.faults import BitFlipOptions, TransientFlips, flipped_networks
+from lowland.faults.scale_words import scale_words
+from lowland.faults.sweep import FAULTS
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
+from lowland.quantization.encodings import ENCODINGS
 from lowland.tasks.networks import initialised_network
 
 SPEC = {"kind": "mlp", "inputs": 6, "hidden": [5], "outputs": 3}
 INPUTS = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
 OPTIONS = BitFlipOptions(counts=(1, 4, 10**9), bit_error_rates=(0.01, 0.2), draws=3)
+EVERYTHING = OPTIONS.model_copy(update={"faults": tuple(FAULTS)})
 
 
 def integer_network():
@@ -16,28 +22,112 @@ def integer_network():
     return freeze(twin)
 
 
-def changed_bits(network, flipped):
-    """Bits by which the codes of two networks differ, in their two's complement width."""
-    count = 0
-    for name, codes in network.codes.items():
-        mask = (1 << network.bits[name]) - 1
-        differences = (codes.to(torch.int64) ^ flipped.codes[name].to(torch.int64)) & mask
-        count += sum(bin(int(d)).count("1") for d in differences.flatten())
-    return count
+def words_of(network, encoding="twos_complement"):
+    coding = ENCODINGS[encoding]
+    codes = {name: coding.encode(codes.long(), network.bits[name]) for name, codes in network.codes.items()}
+    return codes | {name: words for name, (words, _) in scale_words(network).items()}
+
+
+def changed_bits(network, flipped, encoding="twos_complement"):
+    """Bits by which the stored words of two networks differ, by kind of tensor."""
+    counts = {}
+    after = words_of(flipped, encoding)
+    for name, words in words_of(network, encoding).items():
+        kind = name.rpartition(".")[2]
+        counts[kind] = counts.get(kind, 0) + sum(d.bit_count() for d in (words ^ after[name]).flatten().tolist())
+    return {kind: count for kind, count in counts.items() if count}
 
 
 def test_every_level_flips_as_many_bits_as_it_says_and_impossible_counts_are_left_out():
     network = integer_network()
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, OPTIONS, key=("toy",))}
     assert set(levels) == {("flips", 1.0), ("flips", 4.0), ("bit_error_rate", 0.01), ("bit_error_rate", 0.2)}
-    assert [changed_bits(network, n) for n in levels["flips", 4.0]] == [4, 4, 4]
-    share = sum(changed_bits(network, n) for n in levels["bit_error_rate", 0.2]) / (3 * network.size)
+    assert [sum(changed_bits(network, n).values()) for n in levels["flips", 4.0]] == [4, 4, 4]
+    share = sum(sum(changed_bits(network, n).values()) for n in levels["bit_error_rate", 0.2]) / (3 * network.size)
     assert 0.13 < share < 0.27
+
+
+def test_every_fault_hits_what_it_names_under_a_condition_of_its_own():
+    network = integer_network()
+    levels = {(c, level): networks for c, level, networks in flipped_networks(network, EVERYTHING, key=("toy",))}
+    conditions = {condition for condition, _ in levels}
+    both = ["weights", "biases", "scales", "upsets", "stuck_at_0", "stuck_at_1"]
+    assert conditions == {"flips", "bit_error_rate", "activations_bit_error_rate"} | {
+        f"{fault}_{level}" for fault in both for level in ("flips", "bit_error_rate")
+    }
+    kinds = {"weights": {"weight"}, "biases": {"bias"}, "scales": {"scale", "multiplier", "shift", "output_scale"}}
+    for fault, allowed in kinds.items():
+        found = [changed_bits(network, flipped) for flipped in levels[f"{fault}_flips", 4.0]]
+        assert [sum(counts.values()) for counts in found] == [4, 4, 4]
+        assert set().union(*found) <= allowed
+    assert [sum(changed_bits(network, n).values()) for n in levels["upsets_flips", 4.0]] == [8, 8, 8]
+    for zero, one, flipped in zip(
+        levels["stuck_at_0_flips", 4.0], levels["stuck_at_1_flips", 4.0], levels["flips", 4.0], strict=True
+    ):  # the same sites: each is wrong at one of the two values
+        counts = [sum(changed_bits(network, n).values()) for n in (zero, one, flipped)]
+        assert counts[0] + counts[1] == counts[2] == 4
+    assert all(isinstance(n, TransientFlips) for n in levels["activations_bit_error_rate", 0.2])
+    outputs = [n(INPUTS) for n in levels["activations_bit_error_rate", 0.2]]
+    assert not torch.equal(outputs[0], outputs[1])
+    for networks in levels.values():
+        assert len(networks) == 3 and all(n(INPUTS).shape == (40, 3) for n in networks)
+
+
+def test_upsets_and_flips_are_compared_at_equal_shares_of_bits():
+    network = integer_network()
+    options = BitFlipOptions(counts=(), bit_error_rates=(0.2, 1.0), draws=40, faults=("upsets",), upset_length=3)
+    levels = {level: networks for _, level, networks in flipped_networks(network, options, key=("toy",))}
+    assert set(levels) == {0.2}  # upsets of three bits in words of four cannot flip all
+    flipped = sum(sum(changed_bits(network, n).values()) for n in levels[0.2])
+    expected = 0.2 * 40 * network.size
+    assert abs(flipped - expected) < 4 * (3 * expected) ** 0.5
+
+
+@pytest.mark.parametrize("encoding", ["twos_complement", "offset_binary"])
+def test_codes_are_flipped_in_the_encoding_asked_for(encoding):
+    network = integer_network()
+    options = OPTIONS.model_copy(update={"encoding": encoding, "faults": ("codes", "upsets", "stuck_at_1")})
+    levels = {(c, level): networks for c, level, networks in flipped_networks(network, options, key=("toy",))}
+    assert [sum(changed_bits(network, n, encoding).values()) for n in levels["flips", 4.0]] == [4, 4, 4]
+    coding = ENCODINGS[encoding]
+    for before, after in zip(levels["flips", 4.0], levels["stuck_at_1_flips", 4.0], strict=True):
+        for name, codes in network.codes.items():
+            words, sites = (coding.encode(c.long(), network.bits[name]) for c in (codes, before.codes[name]))
+            stuck = coding.encode(after.codes[name].long(), network.bits[name])
+            assert torch.equal(stuck, words | (words ^ sites))
 
 
 def test_float_networks_flip_words_under_conditions_of_their_own():
     network = initialised_network(SPEC, key=("toy", 0)).eval()
     before = network.layers[0].weight.detach().clone()
-    conditions = {condition for condition, _, _ in flipped_networks(network, OPTIONS, key=("toy",))}
-    assert conditions == {"ieee754_flips", "ieee754_bit_error_rate"}
+    conditions = {condition for condition, _, _ in flipped_networks(network, EVERYTHING, key=("toy",))}
+    kinds = ("", "weights_", "biases_")
+    assert conditions == {f"ieee754_{kind}{level}" for kind in kinds for level in ("flips", "bit_error_rate")}
     assert torch.equal(network.layers[0].weight, before)
+
+
+def test_what_a_network_does_not_have_is_left_out():
+    network = initialised_network(SPEC, key=("toy", 0)).eval()
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.bias = None
+    options = OPTIONS.model_copy(update={"faults": ("biases",)})
+    assert list(flipped_networks(network, options, key=("toy",))) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"faults": ("everything",)}, "Input should be 'codes'"),
+        ({"faults": ()}, "faults is empty"),
+        ({"faults": ("codes", "codes")}, "faults names a fault twice"),
+        ({"encoding": "gray"}, "encoding is 'gray'; expected one of twos_complement"),
+        ({"upset_length": 1}, "greater than or equal to 2"),
+        ({"counts": (1, 1)}, "counts names a level twice"),
+        ({"counts": (), "bit_error_rates": ()}, "both empty"),
+        ({"bit_error_rates": (1.5,)}, "less than or equal to 1"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(wrong, told):
+    with pytest.raises(ValidationError, match=told):
+        BitFlipOptions(**{"counts": (1,), "bit_error_rates": (0.1,), "draws": 2, **wrong})

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from lowland.errors import LowlandError
@@ -43,8 +45,8 @@ def as_sets(masks: dict[str, Tensor], network: IntegerNetwork) -> list[set[tuple
     return found
 
 
-@pytest.mark.parametrize("bits", [2, 3, 8, 12, 16])
-@pytest.mark.parametrize("signed", [True, False])
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 16), st.booleans())
 def test_flipped_codes_stay_codes_and_flipping_twice_restores(bits: int, signed: bool) -> None:
     step = Quantize("0", ("inputs",), bits=bits, signed=signed, scale=torch.tensor(1.0))
     codes = torch.randint(step.lowest, step.highest + 1, (300,), generator=torch.Generator().manual_seed(bits)).float()

@@ -4,6 +4,7 @@ from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
 from lowland.faults.options import BitFlipOptions
+from lowland.faults.search import SearchResult, progressive_search
 from lowland.faults.secded import SecdedRates, scrubbed_rate, secded_rates, secded_residual_rate
 from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.sweep import flipped_networks
@@ -14,6 +15,7 @@ __all__ = [
     "BitFlipOptions",
     "FlipDraw",
     "Flips",
+    "SearchResult",
     "SecdedRates",
     "TransientFlips",
     "adjacent_flips",
@@ -23,6 +25,7 @@ __all__ = [
     "draw_flips",
     "draw_float_flips",
     "flipped_networks",
+    "progressive_search",
     "random_flips",
     "random_float_flips",
     "random_upsets",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lowland.faults.float_flips import FLOAT_BITS, float_words, words_as_floats
 from lowland.faults.misread_steps import MisreadOutput, MisreadQuantize, MisreadRequantize
+from lowland.faults.targets import named_steps
 from lowland.quantization.float_island import FloatIsland
 from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.pooling_steps import AvgPool2d, pair
@@ -18,7 +19,7 @@ from lowland.quantization.weighted_step import Weighted
 MULTIPLIER_BITS = 32
 SHIFT_BITS = 6
 WORD_BITS = 64
-OUTPUT = "output_scale"
+OUTPUT = "misread output"
 """Name of the step that is put behind a network whose output scale is read wrongly."""
 
 
@@ -43,7 +44,7 @@ def scale_words(network: IntegerNetwork) -> dict[str, tuple[Tensor, int]]:
         LowlandError: Scales that are not float32.
     """
     found: dict[str, tuple[Tensor, int]] = {}
-    for name, step in network.steps.items():
+    for name, step in named_steps(network).items():
         if isinstance(step, Requantize):
             width = min(MULTIPLIER_BITS, WORD_BITS - 1 - _accumulator_bits(network, step))
             found[f"{name}.multiplier"] = step.multiplier, width
@@ -54,7 +55,7 @@ def scale_words(network: IntegerNetwork) -> dict[str, tuple[Tensor, int]]:
     last = _output_layer(network)
     if last is not None:
         name = f"{last.name}.output_scale"
-        behind = [step for step in network.steps.values() if isinstance(step, MisreadOutput)]
+        behind = [step for step in named_steps(network).values() if isinstance(step, MisreadOutput)]
         stored = behind[0].stored if behind else last.output_scale
         found[name] = float_words(stored, name=name), FLOAT_BITS
     return found
@@ -72,7 +73,7 @@ def with_scale_words(network: IntegerNetwork, words: Mapping[str, Tensor]) -> In
     """
     steps: list[Step] = []
     last = _output_layer(network)
-    for name, step in network.steps.items():
+    for name, step in named_steps(network).items():
         if isinstance(step, Requantize) and (f"{name}.multiplier" in words or f"{name}.shift" in words):
             multiplier = words.get(f"{name}.multiplier", step.multiplier)
             step = MisreadRequantize.of(step, multiplier, words.get(f"{name}.shift", step.shift))
@@ -88,7 +89,7 @@ def with_scale_words(network: IntegerNetwork, words: Mapping[str, Tensor]) -> In
 
 def _output_layer(network: IntegerNetwork) -> Weighted | None:
     """The layer whose accumulators, pooled or not, are the outputs."""
-    for step in reversed(network.steps.values()):
+    for step in reversed(named_steps(network).values()):
         if isinstance(step, Weighted):
             return step
         if isinstance(step, Quantize | FloatIsland):
@@ -99,10 +100,11 @@ def _output_layer(network: IntegerNetwork) -> Weighted | None:
 def _accumulator_bits(network: IntegerNetwork, step: Requantize) -> int:
     """Two's complement width of what a step requantizes."""
     bits = 0
-    before = network.steps[step.inputs[0]]
+    steps = named_steps(network)
+    before = steps[step.inputs[0]]
     while not isinstance(before, Weighted):
         if isinstance(before, AvgPool2d):
             height, width = pair(before.arguments["kernel_size"])
             bits += (height * width - 1).bit_length()
-        before = network.steps[before.inputs[0]]
+        before = steps[before.inputs[0]]
     return before.accumulator_bits + bits

@@ -1,48 +1,155 @@
-"""Networks under random flips: every level of a study, from shared draws."""
+"""Networks under random faults: every level of a study, from shared draws."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
-from lowland.faults.bit_flips import apply_flips, draw_flips
-from lowland.faults.flip_sets import Flips
+from lowland.faults.bit_flips import apply_flips, draw_flips, stored_sizes
+from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips
-from lowland.faults.options import BitFlipOptions
+from lowland.faults.options import BitFlipOptions, Fault
+from lowland.faults.stuck_at import apply_stuck_bits
+from lowland.faults.targets import TARGETS
+from lowland.faults.transient import TransientFlips
+from lowland.faults.upsets import random_upsets
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
+
+Keys = tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class FaultDraw:
+    """One draw of a fault at any level.
+
+    Attributes:
+        most: The highest count that can happen, 0 where counts have no meaning.
+        highest: The highest bit error rate that can happen.
+        by_count: Count -> disturbed network.
+        by_rate: Bit error rate -> disturbed network.
+    """
+
+    most: int
+    highest: float
+    by_count: Callable[[int], nn.Module]
+    by_rate: Callable[[float], nn.Module]
+
+    @classmethod
+    def of(cls, draw: FlipDraw, apply: Callable[[Flips], nn.Module]) -> FaultDraw:
+        """A draw of bits and what happens to them."""
+        return cls(
+            len(draw.uniforms), 1.0, lambda count: apply(draw.first(count)), lambda rate: apply(draw.below(rate))
+        )
+
+
+def _flips(*targets: str) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+        apply = partial(apply_flips, network, encoding=options.encoding)
+        return FaultDraw.of(draw_flips(network, targets=targets, key=key), apply)
+
+    return drawn
+
+
+def _stuck(value: int) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+        apply = partial(apply_stuck_bits, network, value=value, encoding=options.encoding)
+        return FaultDraw.of(draw_flips(network, key=key), apply)
+
+    return drawn
+
+
+def _transient(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+    """Flips of activations; a count would be one of every inference, not to be compared with those of stored bits."""
+    return FaultDraw(
+        most=0,
+        highest=1.0,
+        by_count=lambda count: TransientFlips(network, count=count, key=key),
+        by_rate=lambda rate: TransientFlips(network, bit_error_rate=rate, key=key),
+    )
+
+
+def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+    """Upsets of several bits, counted as upsets; a bit error rate is the share of bits that they flip in all."""
+    sizes, length = stored_sizes(network, ("weights", "biases")), options.upset_length
+    struck = sum(size for size, bits in sizes.values() if bits >= length)
+    bits = sum(size * bits for size, bits in sizes.values())
+
+    def applied(**level: float) -> nn.Module:
+        flips = random_upsets(network, length=length, key=key, **level)  # type: ignore[arg-type]
+        return apply_flips(network, flips, encoding=options.encoding)
+
+    def by_rate(rate: float) -> nn.Module:
+        return applied(upset_rate=rate * bits / (struck * length))
+
+    return FaultDraw(struck, struck * length / bits, lambda count: applied(count=count), by_rate)
+
+
+FAULTS: dict[Fault, Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]] = {
+    "codes": _flips("weights", "biases"),
+    "weights": _flips("weights"),
+    "biases": _flips("biases"),
+    "scales": _flips("scales"),
+    "activations": _transient,
+    "upsets": _upsets,
+    "stuck_at_0": _stuck(0),
+    "stuck_at_1": _stuck(1),
+}
+
+FLOAT_FAULTS: dict[Fault, tuple[str, ...]] = {
+    "codes": ("weights", "biases"),
+    "weights": ("weights",),
+    "biases": ("biases",),
+}
+"""What a float network stores: its other faults do not exist."""
 
 
 def flipped_networks(
     network: nn.Module, options: BitFlipOptions, *, key: tuple[Key, ...]
 ) -> Iterator[tuple[str, float, list[nn.Module]]]:
-    """A deployed network under random flips of its stored bits, by number of flips and by bit error rate.
+    """A deployed network under random faults, by number of flips and by bit error rate.
 
-    Levels of one draw nest: what is flipped at one level is flipped at every higher one.
+    Levels of one draw nest: what is flipped at one level is flipped at every higher one. Draws are shared by all faults
+    of stored bits.
 
     Args:
         network: Integer networks flip their codes; float ones their IEEE-754 words, as conditions of their own.
-        options: Levels and number of draws.
+        options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
 
     Yields:
-        Condition (``flips``, ``bit_error_rate``, for floats ``ieee754_...``), level, one network a draw. A number of
-        flips larger than the number of stored bits is left out: it cannot happen.
+        Condition (``flips``, ``bit_error_rate``; ``scales_flips``, ``stuck_at_0_bit_error_rate`` ... for other faults
+        than of codes; ``ieee754_...`` for floats), level, one network a draw. What cannot happen is left out: more
+        flips than bits, faults of what the network does not have, and counts of activations' flips.
     """
     numbers = range(options.draws)
+    deployed = isinstance(network, IntegerNetwork)
+    for fault in options.faults:
+        if not _has(network, fault):
+            continue
+        prefix = ("" if deployed else "ieee754_") + ("" if fault == "codes" else f"{fault}_")
+        draws = [_drawn(network, fault, options, (*key, number)) for number in numbers]
+        for count in options.counts:
+            if count <= draws[0].most:
+                yield f"{prefix}flips", float(count), [draw.by_count(count) for draw in draws]
+        for rate in options.bit_error_rates:
+            if rate <= draws[0].highest:
+                yield f"{prefix}bit_error_rate", rate, [draw.by_rate(rate) for draw in draws]
+
+
+def _drawn(network: nn.Module, fault: Fault, options: BitFlipOptions, key: Keys) -> FaultDraw:
     if isinstance(network, IntegerNetwork):
-        prefix = ""
-        draws = [draw_flips(network, key=(*key, number)) for number in numbers]
-    else:
-        prefix = "ieee754_"
-        draws = [draw_float_flips(network, key=(*key, number)) for number in numbers]
+        return FAULTS[fault](network, options, key)
+    draw = draw_float_flips(network, targets=FLOAT_FAULTS[fault], key=key)
+    return FaultDraw.of(draw, partial(apply_float_flips, network))
 
-    def flipped(flips: Flips) -> nn.Module:
-        return apply_flips(network, flips) if isinstance(network, IntegerNetwork) else apply_float_flips(network, flips)
 
-    for count in options.counts:
-        if count <= len(draws[0].uniforms):
-            yield f"{prefix}flips", float(count), [flipped(draw.first(count)) for draw in draws]
-    for rate in options.bit_error_rates:
-        yield f"{prefix}bit_error_rate", rate, [flipped(draw.below(rate)) for draw in draws]
+def _has(network: nn.Module, fault: Fault) -> bool:
+    """Whether a network has what a fault hits."""
+    deployed = isinstance(network, IntegerNetwork)
+    names = network.codes if isinstance(network, IntegerNetwork) else dict(network.named_parameters())
+    stored = {TARGETS.get(name.rpartition(".")[2]) for name in names}
+    return fault in stored if fault in ("weights", "biases") else deployed or fault in FLOAT_FAULTS

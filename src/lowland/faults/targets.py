@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from lowland.errors import LowlandError
+from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.step import Step
 
 TARGETS = {
     "weight": "weights",
@@ -20,6 +22,11 @@ TARGETS = {
 KINDS = tuple(dict.fromkeys(TARGETS.values()))
 
 Stored = TypeVar("Stored")
+
+
+def named_steps(network: IntegerNetwork) -> dict[str, Step]:
+    """The steps of a network by name, in their order."""
+    return dict(network.steps.items())  # type: ignore[arg-type]  # ModuleDict forgets what it was filled with
 
 
 def targeted(tensors: Mapping[str, Stored], targets: Sequence[str]) -> dict[str, Stored]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import check_one_level, check_rate, draw_key
-from lowland.faults.targets import within
+from lowland.faults.targets import named_steps, within
 from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.rounding_steps import Quantize
 from lowland.quantization.step import INPUTS
@@ -105,9 +105,9 @@ class TransientFlips(nn.Module):
     def _computed(self, inputs: Tensor, masks: dict[str, Tensor]) -> dict[str, Tensor]:
         """The integers after every step, in floats, with bits flipped where there are masks."""
         values = {INPUTS: inputs}
-        for name, step in self.network.steps.items():
+        for name, step in named_steps(self.network).items():
             result = step.carried(*(values[source] for source in step.inputs))
-            if name in masks:
+            if name in masks and isinstance(step, Quantize):
                 result = flipped_codes(result, masks[name], step)
             values[name] = result
         return values
