@@ -12,6 +12,7 @@ from torch.nn import functional
 from lowland.errors import LowlandError
 from lowland.perturbation import ATTACKS, AttackOptions, Ball, fgsm, pgd
 from tests.cases import CASES, FakeIntegerNetwork
+from tests.quantization.networks import integer_network, rows
 
 
 def row_losses(outputs, targets):
@@ -48,9 +49,9 @@ def losses_of(inputs, network=NETWORK):
 def test_no_attack_leaves_its_ball(norm, kind, eps, scaled, limited):
     limits = (INPUTS.amin(), INPUTS.amax()) if limited else None
     ball = Ball(norm, eps, SCALE if scaled else None, limits)
-    rows, targets = INPUTS[:20], TARGETS[:20]
-    found = ATTACKS[kind](NETWORK, row_losses, rows, targets, ball=ball)
-    assert (ball.size(rows, found.inputs) <= eps * (1 + 1e-12)).all()
+    some, targets = INPUTS[:20], TARGETS[:20]
+    found = ATTACKS[kind](NETWORK, row_losses, some, targets, ball=ball)
+    assert (ball.size(some, found.inputs) <= eps * (1 + 1e-12)).all()
     if limited:
         assert found.inputs.min() >= limits[0] and found.inputs.max() <= limits[1]
     assert torch.allclose(found.losses.float(), losses_of(found.inputs), atol=1e-5)
@@ -136,13 +137,13 @@ def test_the_model_stays_as_it_was(kind):
     network = small_network()
     network[0].weight.grad = torch.ones_like(network[0].weight)
     network[2].bias.requires_grad_(False)
-    before, rows = copy.deepcopy(network.state_dict()), INPUTS.clone()
+    before, same = copy.deepcopy(network.state_dict()), INPUTS.clone()
     with torch.no_grad():  # an attack differentiates whatever surrounds it
-        ATTACKS[kind](network, row_losses, rows, TARGETS, ball=Ball("linf", 0.1))
+        ATTACKS[kind](network, row_losses, same, TARGETS, ball=Ball("linf", 0.1))
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
     assert torch.equal(network[0].weight.grad, torch.ones_like(network[0].weight))
     assert network[2].weight.grad is None and not network[2].bias.requires_grad and not network.training
-    assert torch.equal(rows, INPUTS) and not rows.requires_grad
+    assert torch.equal(same, INPUTS) and not same.requires_grad
 
 
 @pytest.mark.parametrize("name", ["integer network", "twin", "quantized", "autoencoder", "lstm"])
@@ -171,6 +172,15 @@ def test_deployed_networks_are_attacked_through_their_twins():
     found = fgsm(network, row_losses, inputs, targets, ball=ball)
     twin = fgsm(network.dequantized().eval(), row_losses, inputs, targets, ball=ball)
     assert torch.equal(found.inputs, twin.inputs)
+
+
+def test_what_the_twin_falls_for_the_deployed_network_falls_for():
+    network, (inputs, targets) = integer_network(4), rows(100)
+    found = pgd(network, row_losses, inputs, targets, ball=Ball("linf", 0.3), num_steps=5)
+    with torch.no_grad():
+        clean, attacked = (row_losses(network(x), targets).double() for x in (inputs, found.inputs))
+    assert float(attacked.mean()) == pytest.approx(float(found.losses.mean()), rel=1e-3)
+    assert attacked.mean() > clean.mean() + 0.01
 
 
 def test_tiny_gradients_count_and_missing_ones_are_reported():

@@ -3,6 +3,7 @@
 from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm, pgd
 from lowland.perturbation.ball import Ball
 from lowland.perturbation.correlated_noise import TIME_NOISES, TimeNoiseOptions, autoregressive, pink
+from lowland.perturbation.corruptions import CORRUPTIONS, DETERMINISTIC_CORRUPTIONS, CorruptionOptions, corrupt
 from lowland.perturbation.half_life import HalfLife, half_life, halfway
 from lowland.perturbation.input_noise import (
     INPUT_NOISES,
@@ -28,6 +29,8 @@ from lowland.perturbation.sensor_faults import (
 
 __all__ = [
     "ATTACKS",
+    "CORRUPTIONS",
+    "DETERMINISTIC_CORRUPTIONS",
     "DETERMINISTIC_FAULTS",
     "INPUT_NOISES",
     "SENSOR_FAULTS",
@@ -35,6 +38,7 @@ __all__ = [
     "AttackOptions",
     "Attacked",
     "Ball",
+    "CorruptionOptions",
     "FeatureRanges",
     "HalfLife",
     "InputNoiseOptions",
@@ -42,6 +46,7 @@ __all__ = [
     "SensorFaultOptions",
     "TimeNoiseOptions",
     "autoregressive",
+    "corrupt",
     "dead_channels",
     "draw",
     "draw_sensors",

@@ -99,9 +99,8 @@ def pgd(
     """Projected gradient ascent on the loss; of every row the worst x' that any step of any restart came by.
 
     Step k of K is 2ε·(1 − k/K) long, k from 0, in units of the ball's scale: first across the whole ball, then ever
-    finer, which settles on maxima that steps of equal length circle around. It goes along
-    sign(s·∂L/∂x) in L∞ and along s·∂L/∂x over its length in L2. Every iterate is projected here, once and for all
-    rules of steps and starts: none can leave the ball.
+    finer, which settles on maxima that steps of equal length circle around. It goes along sign(s·∂L/∂x) in L∞ and
+    along s·∂L/∂x over its length in L2. Every start and every iterate is projected here: nothing can leave the ball.
 
     Args:
         model: As in ``fgsm``.
@@ -133,18 +132,24 @@ def pgd(
     worst = inputs.detach().clone()
     highest = torch.full((len(inputs),), -torch.inf, dtype=torch.float64, device=inputs.device)
     blind = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
+
+    def remember(moved: Tensor, losses: Tensor) -> None:
+        better = losses > highest
+        worst[better], highest[better] = moved[better], losses[better]
+
     for _ in range(num_restarts):
         start = _uniform_in_ball(inputs, ball, source) if random_start else torch.zeros_like(inputs, dtype=torch.double)
         moved = ball.project(inputs, start)
         for done in range(num_steps):
-            gradient = _gradient(looked_at, row_losses, moved, targets)
+            losses, gradient = _slopes(looked_at, row_losses, moved, targets)
+            if done:  # a start is no step
+                remember(moved, losses)
             direction = _steepest(gradient * unit, ball.norm)
             blind &= (direction == 0).flatten(1).all(dim=1)
             step = 2 * ball.eps * (1 - done / num_steps)
             moved = ball.project(inputs, moved.double() - inputs.double() + step * direction * unit)
-            losses = _losses(looked_at, row_losses, moved, targets)
-            better = losses > highest
-            worst[better], highest[better] = moved[better], losses[better]
+        with torch.no_grad():
+            remember(moved, _comparable(_checked(row_losses(looked_at(moved), targets), inputs)))
     return Attacked(worst, highest, blind)
 
 
@@ -162,8 +167,8 @@ def _differentiable(model: Model) -> Model:
     return model
 
 
-def _gradient(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor) -> Tensor:
-    """∂L_r/∂x_r of every row [n, ...] in float64; rows do not see each other in evaluation mode."""
+def _slopes(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """L_r [n] and ∂L_r/∂x_r [n, ...] of every row in float64; rows do not see each other in evaluation mode."""
     with torch.enable_grad():
         variable = inputs.detach().requires_grad_()
         losses = _checked(row_losses(model(variable), targets), inputs)
@@ -173,13 +178,12 @@ def _gradient(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tens
                 "gradients: attack the training-time twin or dequantized() of a deployed network"
             )
         (gradient,) = torch.autograd.grad(losses.sum(), variable)
-    return gradient.double()
+    return _comparable(losses.detach()), gradient.double()
 
 
-def _losses(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Loss of every row [n] in float64; what is no number is the worst there is."""
-    with torch.no_grad():
-        return _checked(row_losses(model(inputs), targets), inputs).double().nan_to_num(nan=torch.inf, posinf=torch.inf)
+def _comparable(losses: Tensor) -> Tensor:
+    """Losses in float64; what is no number is the worst there is."""
+    return losses.double().nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def _checked(losses: Tensor, inputs: Tensor) -> Tensor:

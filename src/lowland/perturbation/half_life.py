@@ -76,10 +76,10 @@ def half_life(
 
     *Interval.* The levels that a test does not reject: those x at which the line through the means themselves is within
     q standard errors of the floor, |m(x) − floor| ≤ q·s(x), q the quantile of Student's t with ``num_samples`` − 1
-    degrees of freedom; reported from the least to the greatest. For errors that are normal this holds the true crossing
-    with exactly the nominal probability however flat the curve is (Fieller's argument), where resampling an isotonic
-    fit is inconsistent at flat spots and a first-order interval fails on them. Only sampling errors enter: neither the
-    choice of levels nor the bend of the curve between two of them.
+    degrees of freedom; reported from the least to the greatest. The true crossing is rejected as seldom as nominal
+    however flat the curve is there (Fieller's argument), where resampling an isotonic fit is inconsistent at flat spots
+    and a first-order interval fails on them. Only sampling errors enter: neither the choice of levels nor the bend of
+    the curve between two of them.
 
     Args:
         levels: From the mildest to the worst, at least two, strictly rising (noise) or strictly falling (bits); ≥ 0.
@@ -174,15 +174,14 @@ def _interval(
     """The mildest and the worst level at which the line through the values is within its margin of 0."""
     last = len(above) - 1
     places = [p for i in range(last) for p in _segment(above[i : i + 2], margins[i : i + 2], correlation, float(i))]
-    if 0 <= place <= last:
-        places.append(place)
+    places.append(min(place, float(last)))
     mildest, worst = axis.ends()
     # An end of the levels that is not clearly on the safe (or the lost) side of the floor bounds nothing.
     open_below = place <= 0 or above[0] <= margins[0]
     open_above = place > last or above[-1] >= -margins[-1]
     return (
-        mildest if open_below or not places else axis.level(min(places)),
-        worst if open_above or not places else axis.level(max(places)),
+        mildest if open_below else axis.level(min(places)),
+        worst if open_above else axis.level(max(places)),
     )
 
 
