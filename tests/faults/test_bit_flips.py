@@ -100,7 +100,7 @@ def test_flipping_twice_restores(case: tuple[list[int], int], rate: float, draw:
     assert apply_flips(apply_flips(network, flips), flips).codes["0.weight"][0].tolist() == codes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(words())
 def test_flip_changes_are_those_of_all_single_flips(case: tuple[list[int], int]) -> None:
     codes, bits = case

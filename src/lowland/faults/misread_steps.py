@@ -37,11 +37,6 @@ class Misread(Step):
         """Refused: the flips are what is kept of a disturbed network."""
         raise LowlandError(f"network: step {self.name!r} reads a wrong scale and has no spec; keep network and flips")
 
-    @classmethod
-    def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Misread:
-        """Refused as ``settings``."""
-        raise LowlandError(f"network: step {name!r} reads a wrong scale and has no spec; keep network and flips")
-
 
 class MisreadQuantize(Misread, Quantize):
     """A converter that reads another step size than its codes stand for.
@@ -120,8 +115,15 @@ class MisreadRequantize(Misread, Requantize):
         # Rounding needs half of 2^shift as an integer; words are so wide that twice the product fits as well.
         unshifted = self.shift == 0
         multiplier, shift = self.multiplier << unshifted.to(torch.int64), self.shift.clamp_min(1)
-        settings = {"bits": self.bits, "signed": self.signed, "scale": self.scale}
-        return Requantize(self.name, self.inputs, **settings, multiplier=multiplier, shift=shift).integer(codes)
+        return Requantize(
+            self.name,
+            self.inputs,
+            bits=self.bits,
+            signed=self.signed,
+            scale=self.scale,
+            multiplier=multiplier,
+            shift=shift,
+        ).integer(codes)
 
     def dequantized(self) -> nn.Module:
         """The wrong factor before the straight-through quantizer."""
@@ -146,6 +148,11 @@ class MisreadOutput(Misread):
         self.register_buffer("stored", stored)
         factor = stored.double() / layer.output_scale.double()
         self.gain = Gain(factor.reshape(-1, *[1] * (layer.weight.ndim - 2)) if factor.ndim else factor)
+
+    @classmethod
+    def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> MisreadOutput:
+        """Refused as ``settings``."""
+        raise LowlandError(f"network: step {name!r} reads a wrong scale and has no spec; keep network and flips")
 
     def forward(self, values: Tensor) -> Tensor:
         """Values in the wrong units."""
