@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -115,28 +115,29 @@ class TransientFlips(nn.Module):
     def _masks(self, rows: int, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
         """Masks of flipped bits [rows, ...] by step (int64) for the next inferences."""
         numbers = {
-            name: torch.stack([torch.rand(rows, *shapes[name], generator=g, dtype=torch.float64) for g in draws], -1)
+            name: [torch.rand(rows, *shapes[name], generator=g, dtype=torch.float64) for g in draws]
             for name, draws in self._draws.items()
         }
+        limit: float | Tensor
         if self.bit_error_rate is not None:
-            hit = {name: drawn < self.bit_error_rate for name, drawn in numbers.items()}
+            limit = self.bit_error_rate
         else:
-            hit = dict(zip(numbers, self._lowest(list(numbers.values())), strict=True))
-        self.flipped += sum(int(here.sum()) for here in hit.values())
+            limit = self._limit([drawn for bits in numbers.values() for drawn in bits])
         masks = {}
-        for name, here in hit.items():
-            places = torch.ones((), dtype=torch.int64) << torch.arange(here.shape[-1] - 1, -1, -1)
-            masks[name] = (here * places).sum(-1)
+        for name, bits in numbers.items():
+            masks[name] = torch.zeros(bits[0].shape, dtype=torch.int64)
+            for from_top, drawn in enumerate(bits):
+                hit = drawn < (limit if isinstance(limit, float) else limit.reshape(-1, *[1] * (drawn.ndim - 1)))
+                self.flipped += int(hit.sum())
+                masks[name].add_(hit, alpha=1 << len(bits) - 1 - from_top)
         return masks
 
-    def _lowest(self, numbers: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Which numbers are among the ``count`` lowest of their row, over all tensors."""
+    def _limit(self, numbers: Sequence[Tensor]) -> Tensor:
+        """Each row's number below which ``count`` of all its numbers lie, [rows]."""
         every = torch.cat([drawn.flatten(1) for drawn in numbers], 1)
-        hit = torch.zeros_like(every, dtype=torch.bool)
-        if self.count:
-            hit.scatter_(1, every.topk(self.count, largest=False, sorted=False).indices, True)
-        for drawn, part in zip(numbers, hit.split([drawn[0].numel() for drawn in numbers], 1), strict=True):
-            yield part.reshape(drawn.shape)
+        if self.count is None or self.count == every.shape[1]:
+            return every.new_ones(len(every))
+        return every.kthvalue(self.count + 1, 1).values
 
 
 def flipped_codes(codes: Tensor, masks: Tensor, step: Quantize) -> Tensor:
