@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.perturbation import half_life, halfway
+from lowland.perturbation import half_life, half_life_of_draws, halfway
 
 LEVELS = (0, 5, 10, 20, 30, 50)
 MEANS = (0.9, 0.9, 0.8, 0.6, 0.4, 0.2)
@@ -123,26 +123,58 @@ def test_the_value_lies_in_its_interval_and_within_the_levels(means, error, floo
         assert result.lower - 1e-9 <= result.value <= result.upper + 1e-9
 
 
-@pytest.mark.parametrize("correlated", [True, False])
-@pytest.mark.parametrize(
-    "levels, truth, spread, expected",
-    [
-        ((0, 5, 10, 20, 30, 50), (0.92, 0.91, 0.85, 0.65, 0.5, 0.35), 0.06, 17.5),
-        ((1e-4, 1e-3, 1e-2, 1e-1), (0.9, 0.85, 0.55, 0.3), 0.1, 10**-2.5),
-        ((0, 10, 20, 30), (0.75, 0.72, 0.68, 0.3), 0.05, 15.0),  # nearly flat where it crosses
-    ],
-)
-def test_intervals_hold_the_true_level_as_often_as_they_say(levels, truth, spread, expected, correlated):
-    draws, simulations = 5, 300
+CURVES = [
+    ((0, 5, 10, 20, 30, 50), (0.92, 0.91, 0.85, 0.65, 0.5, 0.35), 0.06, 17.5),
+    ((1e-4, 1e-3, 1e-2, 1e-1), (0.9, 0.85, 0.55, 0.3), 0.1, 10**-2.5),
+    ((0, 10, 20, 30), (0.75, 0.72, 0.68, 0.3), 0.05, 15.0),  # nearly flat where it crosses
+]
+
+
+def simulated(levels, truth, spread, *, num_draws, common, simulations=300):
+    """Curves of several draws whose errors are common to all levels by so large a share of their variance."""
     source = np.random.default_rng(7)
-    held = 0
     for _ in range(simulations):
-        noise = source.normal(size=(draws, 1 if correlated else len(levels)))
-        samples = np.asarray(truth) + spread * noise
-        errors = samples.std(axis=0, ddof=1) / math.sqrt(draws)
-        result = found(levels, samples.mean(axis=0), errors, num_samples=draws, correlation=float(correlated))
+        shared, own = source.normal(size=(num_draws, 1)), source.normal(size=(num_draws, len(levels)))
+        yield np.asarray(truth) + spread * (math.sqrt(common) * shared + math.sqrt(1 - common) * own)
+
+
+@pytest.mark.parametrize("num_draws, common", [(3, 0.0), (3, 1.0), (8, 0.5)])
+@pytest.mark.parametrize("levels, truth, spread, expected", CURVES)
+def test_intervals_of_draws_hold_the_true_level_as_often_as_they_say(
+    levels, truth, spread, expected, num_draws, common
+):
+    results = [
+        half_life_of_draws(levels, samples, floor=0.7)
+        for samples in simulated(levels, truth, spread, num_draws=num_draws, common=common)
+    ]
+    assert 0.92 <= np.mean([result.lower <= expected <= result.upper for result in results]) <= 0.98
+
+
+@pytest.mark.parametrize("num_draws, common", [(5, 1.0), (20, 0.0)])
+@pytest.mark.parametrize("levels, truth, spread, expected", CURVES)
+def test_intervals_of_means_hold_it_where_the_correlation_is_right(levels, truth, spread, expected, num_draws, common):
+    held = 0
+    for samples in simulated(levels, truth, spread, num_draws=num_draws, common=common):
+        errors = samples.std(axis=0, ddof=1) / math.sqrt(num_draws)
+        result = found(levels, samples.mean(axis=0), errors, num_samples=num_draws, correlation=common)
         held += result.lower <= expected <= result.upper
-    assert 0.92 <= held / simulations <= 0.98
+    assert 0.92 <= held / 300 <= 0.98
+
+
+def test_draws_are_means_errors_and_correlations():
+    samples = next(simulated(*CURVES[0][:3], num_draws=6, common=0.5))
+    by_draws = half_life_of_draws(CURVES[0][0], samples, floor=0.7)
+    errors = samples.std(axis=0, ddof=1) / math.sqrt(6)
+    between = [np.corrcoef(samples[:, i], samples[:, i + 1])[0, 1] for i in range(5)]
+    by_means = half_life(CURVES[0][0], samples.mean(axis=0), errors, floor=0.7, num_samples=6, correlation=between)
+    for name in ("value", "lower", "upper", "standard_error"):
+        assert getattr(by_draws, name) == pytest.approx(getattr(by_means, name))
+
+
+def test_a_clean_level_that_is_alike_in_all_draws_and_a_single_draw():
+    result = half_life_of_draws((0, 10, 20), [[0.9, 0.8, 0.5], [0.9, 0.7, 0.6], [0.9, 0.75, 0.5]], floor=0.65)
+    assert result.status == "ok" and result.lower <= result.value <= result.upper
+    assert half_life_of_draws((0, 10), [[0.9, 0.5]], floor=0.7).status == "undefined"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +186,8 @@ def test_intervals_hold_the_true_level_as_often_as_they_say(levels, truth, sprea
         ({"errors": (-0.1,) * 6}, "expected none below 0"),
         ({"floor": math.nan}, "floor is nan"),
         ({"num_samples": 0}, "num_samples is 0"),
-        ({"correlation": 2}, "correlation is 2; expected 0 to 1"),
+        ({"correlation": 2}, "correlation is 2; expected -1 to 1"),
+        ({"correlation": (0.5, 0.5)}, "one number or 5 between the levels"),
         ({"confidence": 1}, "confidence is 1"),
         ({"scale": "square"}, "scale is 'square'; expected auto, linear or log"),
     ],
@@ -162,3 +195,8 @@ def test_intervals_hold_the_true_level_as_often_as_they_say(levels, truth, sprea
 def test_nonsense_is_refused(options, message):
     with pytest.raises(LowlandError, match=message):
         found(**options)
+
+
+def test_draws_without_levels_are_refused():
+    with pytest.raises(LowlandError, match=r"draws have shape \(2,\); expected \[draws, levels\]"):
+        half_life_of_draws((0, 5), [0.9, 0.5], floor=0.7)

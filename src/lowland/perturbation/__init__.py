@@ -4,7 +4,7 @@ from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm,
 from lowland.perturbation.ball import Ball
 from lowland.perturbation.correlated_noise import TIME_NOISES, TimeNoiseOptions, autoregressive, pink
 from lowland.perturbation.corruptions import CORRUPTIONS, DETERMINISTIC_CORRUPTIONS, CorruptionOptions, corrupt
-from lowland.perturbation.half_life import HalfLife, half_life, halfway
+from lowland.perturbation.half_life import HalfLife, half_life, half_life_of_draws, halfway
 from lowland.perturbation.input_noise import (
     INPUT_NOISES,
     FeatureRanges,
@@ -54,6 +54,7 @@ __all__ = [
     "gain_drift",
     "gaussian",
     "half_life",
+    "half_life_of_draws",
     "halfway",
     "offset_drift",
     "pgd",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate, Status
+from lowland.perturbation.crossing import crossing, crossing_error, crossing_interval
+from lowland.perturbation.level_axis import LevelAxis, Scale
 
 Crossing = Literal["within", "never", "already", "unknown"]
-Scale = Literal["auto", "linear", "log"]
-DECADES = 100.0  # highest over lowest positive level from which on levels are interpolated by their logarithms
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def half_life(
     floor: float,
     num_samples: int,
     higher_is_better: bool = True,
-    correlation: float = 1.0,
+    correlation: float | Sequence[float] = 1.0,
     confidence: float = 0.95,
     scale: Scale = "auto",
 ) -> HalfLife:
@@ -88,8 +88,9 @@ def half_life(
         floor: Taken as known; ``halfway`` for the middle between clean and chance.
         num_samples: Draws or seeds behind every mean, at least 1.
         higher_is_better: False for a loss or an error rate, which *rise above* ``floor``.
-        correlation: Of the errors at neighbouring levels, 0 to 1. Draws common to all levels make it high; 1, the
-            default, never understates s(x) between two levels, and 0 suits independent draws at each level.
+        correlation: Of the errors at neighbouring levels, -1 to 1; one number, or one for each pair of neighbours.
+            Draws common to all levels make it high. 1, the default, never understates s(x) between two levels: where
+            it is less, intervals are wider than need be. ``half_life_of_draws`` takes it from the draws.
         confidence: Nominal coverage, between 0 and 1.
         scale: ``linear`` or ``log``; ``auto`` chooses by the span of the levels.
 
@@ -100,114 +101,76 @@ def half_life(
         Fieller 1954, J. R. Stat. Soc. B 16, 175; isotonic regression: Barlow et al. 1972.
     """
     x, y, errors = _checked(levels, means, standard_errors)
-    _check_parameters(floor=floor, num_samples=num_samples, correlation=correlation, confidence=confidence)
-    axis = _Axis(x, scale)
+    _check_parameters(floor=floor, num_samples=num_samples, confidence=confidence)
+    between = _checked_correlations(correlation, len(x) - 1)
+    axis = LevelAxis(x, scale)
 
-    def result(
-        value: float, interval: tuple[float, float], crossing: Crossing, error: float, status: Status
-    ) -> HalfLife:
+    def result(value: float, interval: tuple[float, float], where: Crossing, error: float, status: Status) -> HalfLife:
         lower, upper = sorted(interval) if not math.isnan(sum(interval)) else interval
-        return HalfLife(value, lower, upper, confidence, floor, crossing, num_samples, error, status)
+        return HalfLife(value, lower, upper, confidence, floor, where, num_samples, error, status)
 
     unknown = (math.nan, math.nan)
     if not np.isfinite(y).all():
         return result(math.nan, unknown, "unknown", math.nan, "non_finite")
     above = (y - floor) if higher_is_better else (floor - y)
     monotone = optimize.isotonic_regression(above, increasing=False).x
-    place = _crossing(monotone)
+    place = crossing(monotone)
     sure = bool(np.isfinite(errors).all()) and (num_samples > 1 or not errors.any())
-    quantile = float(stats.t.ppf(0.5 + confidence / 2, max(num_samples - 1, 1)))
-    bounds = _interval(above, quantile * errors, correlation, place, axis) if sure else unknown
+    quantile = float(special.stdtrit(max(num_samples - 1, 1), 0.5 + confidence / 2))
+    bounds = crossing_interval(above, quantile * errors, between, place, axis) if sure else unknown
     if place <= 0 and monotone[0] < 0:
         return result(float(x[0]), bounds, "already", math.nan, "undefined")
     if place > len(x) - 1:
         return result(float(x[-1]), bounds, "never", math.nan, "not_converged")
-    error = _first_order(monotone, errors, correlation, place, axis)
+    error = crossing_error(monotone, errors, between, place, axis)
     return result(axis.level(place), bounds, "within", error, "ok" if sure else "undefined")
 
 
-class _Axis:
-    """Levels by place: i + f stands for the share f of the way from level i to the next."""
+def half_life_of_draws(
+    levels: Sequence[float],
+    draws: Sequence[Sequence[float]],
+    *,
+    floor: float,
+    higher_is_better: bool = True,
+    confidence: float = 0.95,
+    scale: Scale = "auto",
+) -> HalfLife:
+    """``half_life`` of curves drawn with common random numbers, their correlation over the levels taken as it is.
 
-    def __init__(self, levels: np.ndarray, scale: Scale) -> None:
-        if scale not in ("auto", "linear", "log"):
-            raise LowlandError(f"scale is {scale!r}; expected auto, linear or log")
-        positive = levels[levels > 0]
-        self.levels = levels
-        self.log = scale == "log" or (scale == "auto" and positive.max() >= DECADES * positive.min())
+    s(x) is then the standard error of the draws' own lines at x, so that normal draws give exact t-intervals however
+    they are correlated.
 
-    def level(self, place: float) -> float:
-        """The level at a place from 0 to the last."""
-        index = min(int(place), len(self.levels) - 2)
-        share, (low, high) = place - index, self.levels[index : index + 2].tolist()
-        if self.log and low > 0 and high > 0:
-            return float(low * (high / low) ** share)
-        return float(low + share * (high - low))
+    Args:
+        levels: As in ``half_life``.
+        draws: Metric of every draw or seed at every level [draws][levels], independent from draw to draw.
+        floor: As in ``half_life``.
+        higher_is_better: As in ``half_life``.
+        confidence: As in ``half_life``.
+        scale: As in ``half_life``.
 
-    def slope(self, place: float) -> float:
-        """How fast the level changes with the place."""
-        index = min(int(place), len(self.levels) - 2)
-        low, high = self.levels[index : index + 2].tolist()
-        if self.log and low > 0 and high > 0:
-            return self.level(place) * math.log(high / low)
-        return float(high - low)
-
-    def ends(self) -> tuple[float, float]:
-        """The mildest and the worst level that there can be."""
-        return (0.0, math.inf) if self.levels[0] < self.levels[-1] else (math.inf, 0.0)
-
-
-def _crossing(monotone: np.ndarray) -> float:
-    """Place at which falling values pass 0: 0 if at once, beyond the last place if never."""
-    below = np.flatnonzero(monotone < 0)
-    if not below.size:
-        return float(len(monotone))
-    last = int(below[0]) - 1
-    if last < 0:
-        return 0.0
-    return last + float(monotone[last] / (monotone[last] - monotone[last + 1]))
-
-
-def _interval(
-    above: np.ndarray, margins: np.ndarray, correlation: float, place: float, axis: _Axis
-) -> tuple[float, float]:
-    """The mildest and the worst level at which the line through the values is within its margin of 0."""
-    last = len(above) - 1
-    places = [p for i in range(last) for p in _segment(above[i : i + 2], margins[i : i + 2], correlation, float(i))]
-    places.append(min(place, float(last)))
-    mildest, worst = axis.ends()
-    # An end of the levels that is not clearly on the safe (or the lost) side of the floor bounds nothing.
-    open_below = place <= 0 or above[0] <= margins[0]
-    open_above = place > last or above[-1] >= -margins[-1]
-    return (
-        mildest if open_below else axis.level(min(places)),
-        worst if open_above else axis.level(max(places)),
+    Raises:
+        LowlandError: As in ``half_life``; draws that do not have one value a level.
+    """
+    values = np.asarray(draws, dtype=np.float64)
+    if values.ndim != 2 or not len(values):
+        raise LowlandError(f"draws have shape {values.shape}; expected [draws, levels] with at least one draw")
+    count, width = values.shape
+    deviations = values - values.mean(axis=0)
+    covariance = deviations.T @ deviations / max(count - 1, 1) / count
+    errors = np.sqrt(np.diag(covariance)) if count > 1 else np.full(width, math.nan)
+    products = errors[1:] * errors[:-1]
+    between = np.divide(np.diag(covariance, 1), products, out=np.zeros_like(products), where=products > 0).clip(-1, 1)
+    return half_life(
+        levels,
+        values.mean(axis=0).tolist(),
+        errors.tolist(),
+        floor=floor,
+        num_samples=count,
+        higher_is_better=higher_is_better,
+        correlation=between.tolist(),
+        confidence=confidence,
+        scale=scale,
     )
-
-
-def _segment(above: np.ndarray, margins: np.ndarray, correlation: float, start: float) -> Iterator[float]:
-    """Ends of the parts of one segment where the squared line does not exceed the squared margin."""
-    (y0, y1), (s0, s1) = above.tolist(), margins.tolist()
-    cross = correlation * s0 * s1
-    # ((1−f)y0 + f·y1)² − ((1−f)²s0² + f²s1² + 2f(1−f)·cross) as a polynomial in f
-    constant = y0 * y0 - s0 * s0
-    linear = 2 * (y0 * (y1 - y0) + s0 * s0 - cross)
-    square = (y1 - y0) ** 2 - (s0 * s0 + s1 * s1 - 2 * cross)
-    if constant <= 0:
-        yield start
-    if constant + linear + square <= 0:
-        yield start + 1
-    for root in np.roots([square, linear, constant]):
-        if abs(root.imag) < 1e-9 and 0 <= root.real <= 1:
-            yield start + float(root.real)
-
-
-def _first_order(monotone: np.ndarray, errors: np.ndarray, correlation: float, place: float, axis: _Axis) -> float:
-    index = min(int(place), len(monotone) - 2)
-    share, (s0, s1) = place - index, errors[index : index + 2].tolist()
-    variance = ((1 - share) * s0) ** 2 + (share * s1) ** 2 + 2 * share * (1 - share) * correlation * s0 * s1
-    fall = float(monotone[index] - monotone[index + 1])
-    return math.sqrt(variance) / fall * abs(axis.slope(place)) if fall > 0 else math.nan
 
 
 def _checked(*columns: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -225,11 +188,17 @@ def _checked(*columns: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndar
     return x, y, errors
 
 
-def _check_parameters(*, floor: float, num_samples: int, correlation: float, confidence: float) -> None:
+def _checked_correlations(correlation: float | Sequence[float], count: int) -> np.ndarray:
+    between = np.asarray(correlation, dtype=np.float64)
+    if between.shape not in ((), (count,)) or not (np.abs(between) <= 1).all():
+        raise LowlandError(f"correlation is {correlation}; expected -1 to 1, one number or {count} between the levels")
+    return np.broadcast_to(between, (count,))
+
+
+def _check_parameters(*, floor: float, num_samples: int, confidence: float) -> None:
     for name, value, fine, expected in (
         ("floor", floor, math.isfinite(floor), "a finite value of the metric"),
         ("num_samples", num_samples, num_samples >= 1, "at least 1"),
-        ("correlation", correlation, 0 <= correlation <= 1, "0 to 1"),
         ("confidence", confidence, 0 < confidence < 1, "between 0 and 1"),
     ):
         if not fine:
