@@ -5,10 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lowland.errors import LowlandError
 from lowland.faults import Flips, apply_flips
 from lowland.faults import flip_sensitivity as module
-from lowland.faults.flip_sensitivity import clean_metric, flip_sensitivity
+from lowland.faults.flip_sensitivity import flip_sensitivity
 from lowland.quantization import IntegerNetwork, freeze
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from lowland.quantization.pooling_steps import AvgPool2d, MaxPool2d
-from lowland.quantization.reshaping_steps import Flatten, Unflatten
+from lowland.quantization.reshaping_steps import Flatten
 from lowland.quantization.rounding_steps import Requantize
 from lowland.quantization.step import Step
 from lowland.quantization.weighted_step import Weighted

@@ -139,8 +139,8 @@ class Requantize(Quantize):
     def carried(self, values: Tensor) -> Tensor:
         """The same codes in float32, from one multiplication in float64.
 
-        With q = accumulator * multiplier / 2^shift, of the size of a code: it is a multiple of 2^-shift, so it lies on a
-        tie or at least 2^-shift from one, and float64 errs by at most 2^(bits - 53). Ties themselves are exact in
+        With q = accumulator * multiplier / 2^shift, of the size of a code: it is a multiple of 2^-shift, so it lies on
+        a tie or at least 2^-shift from one, and float64 errs by at most 2^(bits - 53). Ties themselves are exact in
         float64, and what is larger than the codes ends at their bounds either way.
         """
         if int(self.shift.max()) + self.bits > EXACT_BITS - 1:
