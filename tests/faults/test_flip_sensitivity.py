@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lowland.faults import Flips, apply_flips
-from lowland.faults import flip_sensitivity as module
-from lowland.faults.flip_sensitivity import flip_sensitivity
+from lowland.errors import LowlandError
+from lowland.faults import Flips, apply_flips, clean_metric, flip_sensitivity
 from lowland.quantization import IntegerNetwork, freeze
 from tests.quantization.convolutions import CASES
-from tests.quantization.networks import integer_network
+from tests.quantization.networks import integer_network, rows
 
 
 def scores(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -21,19 +22,18 @@ def scores(outputs: Tensor, targets: Tensor) -> Tensor:
     return torch.stack([right, functional.cross_entropy(flat, labels, reduction="none")], 1)
 
 
-def one_by_one(network: IntegerNetwork, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Flips, runs in integers and measures, for every bit."""
-    found = {}
-    for name, codes in network.codes.items():
-        bits = network.bits[name]
-        means = []
-        for place in range(codes.numel() * bits):
-            flips = Flips({name: (torch.tensor([place // bits]), torch.tensor([place % bits]))})
-            flipped = apply_flips(network, flips)
-            outputs = flipped.forward_integer(inputs).to(torch.float32) * flipped.output_scale
-            means.append(scores(outputs, targets).double().mean(0))
-        found[name] = torch.stack(means).reshape(*codes.shape, bits, 2)
-    return found
+def one_by_one(network: IntegerNetwork, inputs: Tensor, targets: Tensor, places: Tensor) -> Tensor:
+    """Flips, runs in integers and measures, for these places among all bits."""
+    names = [name for name, codes in network.codes.items() for _ in range(codes.numel() * network.bits[name])]
+    starts = {name: names.index(name) for name in network.codes}
+    means = []
+    for place in places.tolist():
+        name = names[place]
+        element, bit = divmod(place - starts[name], network.bits[name])
+        flipped = apply_flips(network, Flips({name: (torch.tensor([element]), torch.tensor([bit]))}))
+        outputs = flipped.forward_integer(inputs).to(flipped.output_scale.dtype) * flipped.output_scale
+        means.append(scores(outputs, targets).double().mean(0))
+    return torch.stack(means)
 
 
 def perceptron(bits: int) -> IntegerNetwork:
@@ -47,18 +47,61 @@ NETWORKS |= {name: (lambda case=case: (freeze(case.twin(4, steps=5)), case)) for
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_map_equals_flipping_one_by_one(name, monkeypatch):
-    monkeypatch.setattr(module, "ITEMS", 7)
-    monkeypatch.setattr(module, "ACCUMULATORS", 2**9)
+    """300 bits of small networks, fewer of larger ones; batches, blocks and chunks do not matter."""
     network, case = NETWORKS[name]()
-    size = sum(codes.numel() * network.bits[n] for n, codes in network.codes.items())
+    small = network.size < 20_000
+    if small:
+        module = sys.modules[flip_sensitivity.__module__]  # the package exports functions only
+        monkeypatch.setattr(module, "ITEMS", 50)
+        monkeypatch.setattr(module, "ACCUMULATORS", 2**10)
     draws = torch.Generator().manual_seed(2)
     features = next(iter(network.codes.values())).shape[1]
     inputs = case.rows(4, seed=5) if case else torch.randn(12, features, generator=draws)
     targets = torch.randint(0, 4, (len(inputs),), generator=draws)
-    if size > 4000:
-        pytest.skip("too many bits to flip one by one")
     found = flip_sensitivity(network, scores, [(inputs[:3], targets[:3]), (inputs[3:], targets[3:])])
-    expected = one_by_one(network, inputs, targets)
-    assert found.keys() == expected.keys()
-    for key, values in expected.items():
-        torch.testing.assert_close(found[key], values, rtol=1e-6, atol=1e-6)
+    assert {n: tuple(v.shape) for n, v in found.items()} == {
+        n: (*codes.shape, network.bits[n], 2) for n, codes in network.codes.items()
+    }
+    values = torch.cat([part.flatten(0, -2) for part in found.values()])
+    places = torch.randperm(len(values), generator=draws)[: 300 if small else 30]
+    torch.testing.assert_close(values[places], one_by_one(network, inputs, targets, places), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("encoding", ["sign_magnitude", "offset_binary"])
+def test_other_encodings(encoding):
+    network = perceptron(4)
+    inputs, targets = rows(20)
+    chosen = flip_sensitivity(network, scores, [(inputs, targets)], targets=("weights",), encoding=encoding)
+    assert set(chosen) == {name for name in network.codes if name.endswith("weight")}
+    draws = torch.Generator().manual_seed(1)
+    for name in chosen:
+        bits = network.bits[name]
+        for place in torch.randint(network.codes[name].numel() * bits, (20,), generator=draws).tolist():
+            flips = Flips({name: (torch.tensor([place // bits]), torch.tensor([place % bits]))})
+            outputs = apply_flips(network, flips, encoding=encoding).deployed_outputs(inputs)
+            expected = scores(outputs, targets).double().mean(0)
+            torch.testing.assert_close(chosen[name].flatten(0, -2)[place], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_progress_is_told_channel_by_channel():
+    network, told = perceptron(2), []
+    flip_sensitivity(network, scores, [rows(5)], on_channel=lambda: told.append(1))
+    assert len(told) == sum(len(codes) for name, codes in network.codes.items() if name.endswith("weight"))
+
+
+def test_mistakes_are_told():
+    network, batch = perceptron(2), rows(5)
+    with pytest.raises(LowlandError, match="batches: got no rows"):
+        flip_sensitivity(network, scores, [])
+    with pytest.raises(LowlandError, match=r"metric: gave shape \(\) for 5 rows; expected one value a row"):
+        flip_sensitivity(network, functional.cross_entropy, [batch])
+    with pytest.raises(LowlandError, match=r"targets are \['scales'\]; none of the tensors"):
+        flip_sensitivity(network, scores, [batch], targets=("scales",))
+    with pytest.raises(LowlandError, match="encoding: got 'gray'; expected one of"):
+        flip_sensitivity(network, scores, [batch], encoding="gray")
+
+
+def test_the_clean_metric_is_that_of_the_deployed_arithmetic():
+    network, (inputs, targets) = perceptron(8), rows(30)
+    expected = scores(network.deployed_outputs(inputs), targets).double().mean(0)
+    torch.testing.assert_close(clean_metric(network, scores, [(inputs, targets)]), expected)

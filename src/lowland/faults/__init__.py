@@ -1,9 +1,18 @@
 """Faults in the deployed codes."""
 
 from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
+from lowland.faults.flip_sensitivity import clean_metric, flip_sensitivity
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
 from lowland.faults.options import BitFlipOptions
+from lowland.faults.protection import (
+    ProtectionPlan,
+    needed_by_simulation,
+    protection_plan,
+    simulated_metric,
+    triplicated_rate,
+)
+from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_at, worst_flips
 from lowland.faults.search import SearchResult, progressive_search
 from lowland.faults.secded import SecdedRates, scrubbed_rate, secded_rates, secded_residual_rate
 from lowland.faults.stuck_at import apply_stuck_bits
@@ -12,9 +21,11 @@ from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import adjacent_flips, random_upsets
 
 __all__ = [
+    "RANKINGS",
     "BitFlipOptions",
     "FlipDraw",
     "Flips",
+    "ProtectionPlan",
     "SearchResult",
     "SecdedRates",
     "TransientFlips",
@@ -22,14 +33,24 @@ __all__ = [
     "apply_flips",
     "apply_float_flips",
     "apply_stuck_bits",
+    "clean_metric",
     "draw_flips",
     "draw_float_flips",
+    "flip_scores",
+    "flip_sensitivity",
     "flipped_networks",
+    "needed_by_simulation",
     "progressive_search",
+    "protection_plan",
     "random_flips",
     "random_float_flips",
     "random_upsets",
+    "ranked_flips",
+    "recall_at",
     "scrubbed_rate",
     "secded_rates",
     "secded_residual_rate",
+    "simulated_metric",
+    "triplicated_rate",
+    "worst_flips",
 ]
