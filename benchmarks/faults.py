@@ -3,8 +3,9 @@
     python benchmarks/faults.py
     python benchmarks/faults.py --quick    # few rows, once: does it work?
 
-A 64-32-32 MLP of jets at 8 bits is trained briefly, on the jets in ``data/01_raw``. One by one means what the field does:
-copy the Brevitas model, write one flipped weight into it, evaluate; it is timed on a sample of flips and charged for all.
+A 64-32-32 MLP of jets at 8 bits is trained briefly, on the jets in ``data/01_raw``. One by one means what the field
+does: copy the Brevitas model, write one flipped weight into it, evaluate; it is timed on a sample of flips and charged
+for all.
 """
 
 from __future__ import annotations
