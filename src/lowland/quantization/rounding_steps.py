@@ -151,8 +151,15 @@ class Requantize(Quantize):
     def channel(self, index: int) -> Requantize:
         """The same step for a single channel of its input."""
         multiplier, shift = (values.flatten()[index if values.ndim else 0] for values in (self.multiplier, self.shift))
-        settings = {"bits": self.bits, "signed": self.signed, "scale": self.scale}
-        return Requantize(self.name, self.inputs, **settings, multiplier=multiplier, shift=shift)
+        return Requantize(
+            self.name,
+            self.inputs,
+            bits=self.bits,
+            signed=self.signed,
+            scale=self.scale,
+            multiplier=multiplier,
+            shift=shift,
+        )
 
 
 def fixed_point(ratio: float, *, accumulator_bits: int) -> tuple[Tensor, Tensor]:
