@@ -30,7 +30,7 @@ smoke: $(STAMP)  ## the same on the smallest grid, in seconds
 	$(BIN)/kedro run --env smoke
 
 test: lint  ## lint, type check and tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses auto --no-loadscope-reorder
 
 lint: $(STAMP)  ## lint and type check
 	$(BIN)/ruff check .

@@ -9,23 +9,34 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SLOW_LAST = ("dvc", "dask", "browser")
+STUDY = "tests/study/"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
-    def speed(item):
+    def slowness(item):
         return max((place for place, mark in enumerate(SLOW_LAST, 1) if item.get_closest_marker(mark)), default=0)
 
-    items.sort(key=speed)  # stable: otherwise the order of the files
-    if config.getoption("dist", "no") == "no":
-        return
-    # On several cores a file stays in one process. So do all that share a finished study: they take longest, so they
-    # start first, beside everything else.
-    for item in items:
-        place = item.path.relative_to(config.rootpath / "tests")
-        item.add_marker(pytest.mark.xdist_group("study" if place.parts[0] == "study" else str(place)))
-    items.sort(key=lambda item: item.path.parent.name != "study")
+    items.sort(key=slowness)  # stable: otherwise the order of the files
+    if hasattr(config, "workerinput"):  # one of several processes: what takes longest starts first, beside the rest
+        items.sort(key=lambda item: _scope(item.nodeid) != STUDY)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """On several cores a file stays in one process, and so do all files that share a finished study."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return _scope(nodeid)
+
+    return ByFile(config, log)
+
+
+def _scope(nodeid):
+    file = nodeid.split("::")[0]
+    return STUDY if file.startswith(STUDY) else file
 
 
 @pytest.fixture(scope="session")
