@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lowland"
-BASEMENT = {"estimate", "randomness", "measurements", "errors", "artifacts", "devices"}
+BASEMENT = {"estimate", "randomness", "measurements", "errors", "artifacts", "devices", "selection"}
 GROUND = {"tasks", "perturbation", "quantization"}
 FIRST = {"training": {"perturbation"}, "landscape": set(), "summary": set()}
 # Landscapes work on integer networks without importing them; they share what a flipped bit does and how norms fold.

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lowland.errors import LowlandError
-from lowland.faults.options import BitFlipOptions
+from lowland.faults.options import BitFlipOptions, FlipMapOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
-from lowland.perturbation import InputNoiseOptions
+from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.summary.requirements import Requirements, check_measurable
 from lowland.tasks import TaskOptions, build_task
@@ -49,18 +49,30 @@ class Study(BaseModel):
     landscape: LandscapeOptions
     landscape_detail: LandscapeDetailOptions
     input_noise: InputNoiseOptions
+    sensor_faults: SensorFaultOptions
+    attacks: AttackOptions
     bit_flips: BitFlipOptions
+    other_faults: BitFlipOptions
+    half_life: HalfLifeOptions
+    flip_map: FlipMapOptions
     requirements: Requirements
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if len(set(self.seeds.values())) < len(self.seeds):
             raise ValueError(f"seeds are {self.seeds}; equal numbers would repeat the same training, not vary it")
-        for name in self.landscape_detail.precisions if self.landscape_detail.precisions != "all" else ():
-            if name not in self.precisions:
-                raise ValueError(
-                    f"landscape_detail.precisions names {name!r}; expected some of {', '.join(self.precisions)}, or all"
-                )
+        deployed = [name for name, precision in self.precisions.items() if precision.method != "float"]
+        for parameter, selection, known in (
+            ("landscape_detail", self.landscape_detail, list(self.precisions)),
+            ("flip_map", self.flip_map, deployed),
+        ):
+            for name in selection.precisions if selection.precisions != "all" else ():
+                if name not in known:
+                    raise ValueError(
+                        f"{parameter}.precisions names {name!r}; expected some of {', '.join(known)}, or all"
+                    )
+        if twice := sorted(set(self.bit_flips.faults) & set(self.other_faults.faults)):
+            raise ValueError(f"bit_flips and other_faults both name {twice[0]!r}; expected every fault in one of them")
         for name, recipe in self.recipes.items():
             projections = getattr(recipe.root, "num_projections", 1)
             for task, options in self.tasks.items():

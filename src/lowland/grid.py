@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lowland.config import Study, validate
 from lowland.measurements import Cell
+from lowland.selection import Selection
 from lowland.tasks import build_task
 
 
@@ -43,12 +44,13 @@ class CellGroup(BaseModel):
 
 
 class Everything(BaseModel):
-    """What a whole study measures: all cells, those whose landscapes are pictured, and the pairs that are connected."""
+    """What a whole study measures: all cells, those with pictures or maps of flips, and the connected pairs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cells: tuple[Cell, ...]
     detailed: tuple[Cell, ...]
+    mapped: tuple[Cell, ...]
     connected: tuple[tuple[Cell, Cell], ...]
 
 
@@ -87,14 +89,17 @@ class Grid:
     @property
     def detailed_precisions(self) -> tuple[str, ...]:
         """Precisions whose landscapes are pictured, in the order of the axis."""
-        chosen = self.study.landscape_detail.precisions
-        return tuple(name for name in self.precisions if chosen == "all" or name in chosen)
+        return self._selected_precisions(self.study.landscape_detail)
 
     @property
     def detailed_cells(self) -> list[Cell]:
         """Cells whose spectral density and loss surface are taken."""
-        seeds = self.seeds[: _count(self.study.landscape_detail.seeds)]
-        return [cell for cell in self.cells if cell.seed in seeds and cell.precision in self.detailed_precisions]
+        return self._selected_cells(self.study.landscape_detail)
+
+    @property
+    def mapped_cells(self) -> list[Cell]:
+        """Cells whose every single bit flip is measured: float networks have no codes."""
+        return [cell for cell in self._selected_cells(self.study.flip_map) if cell.method != "float"]
 
     @property
     def detailed_pairs(self) -> list[tuple[str, str]]:
@@ -110,6 +115,13 @@ class Grid:
             for first, second in self.detailed_pairs
         ]
 
+    def _selected_precisions(self, selection: Selection) -> tuple[str, ...]:
+        return tuple(name for name in self.precisions if selection.precisions == "all" or name in selection.precisions)
+
+    def _selected_cells(self, selection: Selection) -> list[Cell]:
+        seeds, precisions = self.seeds[: _count(selection.seeds)], self._selected_precisions(selection)
+        return [cell for cell in self.cells if cell.seed in seeds and cell.precision in precisions]
+
     def _cell(self, task: str, recipe: str, seed: str, precision: str) -> Cell:
         options = self.study.precisions[precision]
         return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options.model_dump())
@@ -122,7 +134,7 @@ class Grid:
         """
         everything = {
             name: [cell.model_dump() for cell in cells]
-            for name, cells in (("cells", self.cells), ("detailed", self.detailed_cells))
+            for name, cells in (("cells", self.cells), ("detailed", self.detailed_cells), ("mapped", self.mapped_cells))
         } | {"connected": [(a.model_dump(), b.model_dump()) for a, b in self.connected_cells]}
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}

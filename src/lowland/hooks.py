@@ -29,7 +29,14 @@ SELECTIONS = (
     "to_outputs",
     "pipeline_names",
 )
-CELL_PICTURES = ("landscape_detail_rows", "spectral_density", "loss_surface")
+CELL_PICTURES = (
+    "landscape_detail_rows",
+    "spectral_density",
+    "loss_surface",
+    "flip_map_rows",
+    "flip_map",
+    "protection",
+)
 PAIR_PICTURES = ("landscape_detail_rows", "mode_connectivity")
 USUAL = (None, "local", "base")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 import pandera.pandas as pa
@@ -83,6 +83,44 @@ MEASURES: dict[str, Measure] = {
     "loss_rise": Measure("loss rise", "nat", False, "Loss added by the disturbance, same rows."),
     "mismatch_rate": Measure("changed decisions", "1", False, "Share of rows that the disturbance decides otherwise."),
     "non_finite_rate": Measure("non-finite outputs", "1", False, "Share of outputs that are not numbers any more."),
+    "half_life": Measure(
+        "half-life",
+        "1",
+        None,
+        "Strength of a disturbance at which half of what the network does better than guessing is lost.",
+    ),
+    # single bits
+    "bit_error_slope": Measure(
+        "bit error slope", "1", False, "Score lost per unit of bit error rate while errors are few.", True
+    ),
+    "worst_flip_drop": Measure("worst flip", "1", False, "Score lost to the one bit whose flip costs most.", True),
+    "score_after_search": Measure(
+        "score after searched flips", "1", True, "Score left after the worst flips that a greedy search finds.", True
+    ),
+    "ranking_recall": Measure(
+        "recall of a ranking",
+        "1",
+        True,
+        "Share of the flips that raise the loss most which a ranking has among its first ones.",
+        True,
+    ),
+    "ranking_recall_score": Measure(
+        "recall of a ranking, by score",
+        "1",
+        True,
+        "Share of the flips that cost most of the score which a ranking has among its first ones.",
+        True,
+    ),
+    "protected_bits": Measure(
+        "bits to protect", "1", False, "Fewest bits to store three times so that the score holds, predicted.", True
+    ),
+    "protected_bits_simulated": Measure(
+        "bits to protect, simulated",
+        "1",
+        False,
+        "Fewest bits to store three times so that the score holds, found by simulation.",
+        True,
+    ),
     # landscape
     "gradient_norm": Measure("gradient norm", "nat", False, "Steepness of the loss where training stopped."),
     "hessian_trace": Measure("Hessian trace", "nat", False, "Sum of all curvatures of the loss over the weights."),
@@ -229,6 +267,14 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
         for m in measurements
     ]
     return checked(pd.DataFrame.from_records(records, columns=list(COLUMNS)))
+
+
+def cell_frame(cell: Cell, **columns: Any) -> pd.DataFrame:
+    """A table beside the long one, such as a picture's, whose every row says which cell it is about."""
+    frame = pd.DataFrame(columns)
+    for position, (name, value) in enumerate(cell.model_dump().items()):
+        frame.insert(position, name, value)
+    return frame
 
 
 def unavailable(cell: Cell, family: Family, status: Status) -> pd.DataFrame:

@@ -119,7 +119,6 @@ def test_what_a_network_does_not_have_is_left_out():
     ("wrong", "told"),
     [
         ({"faults": ("everything",)}, "Input should be 'codes'"),
-        ({"faults": ()}, "faults is empty"),
         ({"faults": ("codes", "codes")}, "faults names a fault twice"),
         ({"encoding": "gray"}, "encoding is 'gray'; expected one of twos_complement"),
         ({"upset_length": 1}, "greater than or equal to 2"),

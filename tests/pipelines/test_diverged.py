@@ -24,7 +24,7 @@ TASK = JetsOptions(
     kind="jets", source="file", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8, hidden=(4,)
 )
 ROWS = Rows(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5)
-DATA = StoredTensors(Splits(ROWS, ROWS, ROWS, ROWS).to_tensors())
+DATA = StoredTensors(Splits(ROWS, ROWS, ROWS, ROWS, torch.zeros(3)).to_tensors())
 DIVERGED = StoredModel(nn.Linear(16, 5), "non_finite")
 PRECISION = Precision(method="qat", weight_bits=8, activation_bits=8)
 OPTIONS = QuantizationOptions(input_bits=8, calibration_rows=8)

@@ -4,7 +4,7 @@ from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
 from lowland.faults.flip_sensitivity import clean_metric, flip_sensitivity
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
-from lowland.faults.options import BitFlipOptions
+from lowland.faults.options import BitFlipOptions, FlipMapOptions
 from lowland.faults.protection import (
     ProtectionPlan,
     needed_by_simulation,
@@ -19,16 +19,19 @@ from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.sweep import flipped_networks
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import adjacent_flips, random_upsets
+from lowland.faults.vulnerability import Vulnerability, measure_vulnerability
 
 __all__ = [
     "RANKINGS",
     "BitFlipOptions",
     "FlipDraw",
+    "FlipMapOptions",
     "Flips",
     "ProtectionPlan",
     "SearchResult",
     "SecdedRates",
     "TransientFlips",
+    "Vulnerability",
     "adjacent_flips",
     "apply_flips",
     "apply_float_flips",
@@ -39,6 +42,7 @@ __all__ = [
     "flip_scores",
     "flip_sensitivity",
     "flipped_networks",
+    "measure_vulnerability",
     "needed_by_simulation",
     "progressive_search",
     "protection_plan",

@@ -131,22 +131,23 @@ def rewritten(
         LowlandError: As ``apply_flips``.
     """
     coding = encoding_of(encoding)
-    codes, bits, scales = network.codes, network.bits, scale_words(network)
+    codes, bits = network.codes, network.bits
+    scales = scale_words(network) if sites.bits.keys() - codes.keys() else {}
     new_codes, new_words = {}, {}
     for name in sites.bits:
-        if name in codes:
-            old, width = codes[name], bits[name]
-            coding.check(old, width, name=name)
-            words = coding.encode(old.to(torch.int64), width)
-        elif name in scales:
-            words, width = scales[name]
-        else:
+        if name not in codes and name not in scales:
             known = ", ".join((*codes, *scales))
             raise LowlandError(f"flips name tensor {name!r}; expected one of {known}")
-        masks = sites.masks(name, words.numel(), width).reshape(words.shape).to(words.device)
+        old, width = (codes[name], bits[name]) if name in codes else scales[name]
+        elements, masks = (part.to(old.device) for part in sites.words(name, old.numel(), width))
+        new = old.flatten().clone()  # only the words that are touched are looked at
         if name in codes:
-            new_codes[name] = coding.decode(write(words, masks), width).to(codes[name].dtype)
+            coding.check(old, width, name=name)
+            words = coding.encode(new[elements].to(torch.int64), width)
+            new[elements] = coding.decode(write(words, masks), width).to(old.dtype)
+            new_codes[name] = new.reshape(old.shape)
         else:
-            new_words[name] = write(words, masks)
+            new[elements] = write(new[elements], masks)
+            new_words[name] = new.reshape(old.shape)
     changed = network.with_codes(new_codes)
     return with_scale_words(changed, new_words) if new_words else changed

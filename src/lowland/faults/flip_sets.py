@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
+
+REMEMBERED_BITS = 2**17
+"""Draws of so many bits are kept: 4 MB each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +46,8 @@ class Flips:
                 found[name] = (kept[:, 0], kept[:, 1])
         return Flips(found)
 
-    def masks(self, name: str, size: int, bits: int) -> Tensor:
-        """The flipped bits of each word of a tensor as a number, int64 [size].
+    def words(self, name: str, size: int, bits: int) -> tuple[Tensor, Tensor]:
+        """Which words of a tensor are hit, and the flipped bits of each as a number: two int64 tensors [hit].
 
         Args:
             name: Of the tensor.
@@ -55,14 +59,15 @@ class Flips:
         """
         elements, positions = self.bits[name]
         if not len(elements):
-            return torch.zeros(size, dtype=torch.int64)
+            return elements, positions
         least = min(int(elements.min()), int(positions.min()))
         if least < 0 or int(elements.max()) >= size or int(positions.max()) >= bits:
             raise LowlandError(f"flips reach beyond {name}: {size} elements of {bits} bits")
         if len((elements * bits + positions).unique()) < len(elements):
             raise LowlandError(f"flips name a bit of {name} twice; expected each bit at most once")
+        hit, place = elements.unique(return_inverse=True)
         # Bits are distinct: their sum is their union.
-        return torch.zeros(size, dtype=torch.int64).index_add_(0, elements, torch.ones_like(positions) << positions)
+        return hit, torch.zeros_like(hit).index_add_(0, place, torch.ones_like(positions) << positions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,17 +136,25 @@ def draw_bits(tensors: Mapping[str, tuple[int, int]], key: tuple[Key, ...]) -> F
         tensors: By name, number of words and bits of each.
         key: Names the draw; every bit has a number of its own, by tensor, element and position from the top.
     """
+    small = sum(size * bits for size, bits in tensors.values()) <= REMEMBERED_BITS
+    return (_remembered if small else _drawn)(tuple(tensors.items()), key)
+
+
+def _drawn(tensors: tuple[tuple[str, tuple[int, int]], ...], key: tuple[Key, ...]) -> FlipDraw:
     uniforms, indices, elements, positions = [], [], [], []
-    for index, (name, (size, bits)) in enumerate(tensors.items()):
+    for index, (name, (size, bits)) in enumerate(tensors):
         for from_top in range(bits):
             uniforms.append(torch.rand(size, generator=keyed_generator(*key, name, from_top), dtype=torch.float64))
             indices.append(torch.full((size,), index))
             elements.append(torch.arange(size))
             positions.append(torch.full((size,), bits - 1 - from_top))
     ordered, order = torch.cat(uniforms).sort(stable=True)
-    return FlipDraw(
-        tuple(tensors), ordered, torch.cat(indices)[order], torch.cat(elements)[order], torch.cat(positions)[order]
-    )
+    names = tuple(name for name, _ in tensors)
+    return FlipDraw(names, ordered, torch.cat(indices)[order], torch.cat(elements)[order], torch.cat(positions)[order])
+
+
+# All cells of a precision and all faults of stored bits share their draws, which nobody writes into.
+_remembered = lru_cache(maxsize=32)(_drawn)
 
 
 def draw_key(key: tuple[Key, ...] | None, generator: torch.Generator | None, *, default: str) -> tuple[Key, ...]:

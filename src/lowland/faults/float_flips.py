@@ -67,8 +67,9 @@ def apply_float_flips(network: nn.Module, flips: Flips) -> nn.Module:
     for name in flips.bits:
         if name not in words:
             raise LowlandError(f"flips name tensor {name!r}; expected one of {', '.join(words)}")
-        masks = flips.masks(name, words[name].numel(), FLOAT_BITS).reshape(words[name].shape)
-        words[name] ^= _signed_words(masks).to(words[name].device)
+        elements, masks = flips.words(name, words[name].numel(), FLOAT_BITS)
+        flat = words[name].view(-1)
+        flat[elements] ^= _signed_words(masks).to(flat.device)
     return flipped
 
 

@@ -7,8 +7,31 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lowland.quantization.encodings import ENCODINGS
+from lowland.selection import ONE_MESSAGE, Selection
 
 Fault = Literal["codes", "weights", "biases", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
+
+
+class FlipMapOptions(Selection):
+    """Which cells get a map of all single flips with its protection plan, and what is asked of it.
+
+    Attributes:
+        precisions: Names from the axis of precisions, of networks with codes; ``all`` of those; none switches maps off.
+        seeds: How many seeds, from the first; or ``all``.
+        rows: Test rows that every flip is measured on, and landscape rows that rankings see; or ``all``.
+        recall_counts: How many of the worst flips a ranking is asked for.
+        bit_error_rate: That the protection plan is made for.
+        tolerated_drop: Of the score, from the clean one down to the floor that the plan holds.
+        simulation_draws: Random flip sets that check the plan.
+        search_flips: Flips of the greedy search for the worst; 0 for none.
+    """
+
+    rows: Annotated[Annotated[int, Field(ge=10, strict=True)] | Literal["all"], ONE_MESSAGE]
+    recall_counts: tuple[Annotated[int, Field(ge=1)], ...]
+    bit_error_rate: Annotated[float, Field(gt=0, lt=0.5)]
+    tolerated_drop: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    simulation_draws: Annotated[int, Field(ge=2)]
+    search_flips: Annotated[int, Field(ge=0)]
 
 
 class BitFlipOptions(BaseModel):
@@ -18,7 +41,7 @@ class BitFlipOptions(BaseModel):
         counts: Numbers of flipped bits (equal number of upsets).
         bit_error_rates: Shares of flipped bits (equal exposure: more bits, more upsets).
         draws: Independent flip sets whose mean and standard error are reported.
-        faults: What is hit, keys of ``FAULTS``: ``codes`` are weights and biases together.
+        faults: What is hit, keys of ``FAULTS``: ``codes`` are weights and biases together; none switches this off.
         encoding: How codes are written in bits, a key of ``ENCODINGS``.
         upset_length: Adjacent bits of one word that an upset of several bits flips.
     """
@@ -44,8 +67,6 @@ class BitFlipOptions(BaseModel):
                 raise ValueError(f"{name} names a {what} twice: {list(levels)}")
         if not (self.counts or self.bit_error_rates):
             raise ValueError("counts and bit_error_rates are both empty; expected levels in at least one")
-        if not self.faults:
-            raise ValueError("faults is empty; expected at least one of what is hit, such as codes")
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding is {self.encoding!r}; expected one of {', '.join(ENCODINGS)}")
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -140,17 +141,41 @@ def simulated_metric(
     Raises:
         LowlandError: A number of protected bits or draws out of range.
     """
-    if not 0 <= protected <= len(plan):
-        raise LowlandError(f"protected is {protected}; expected 0 to {len(plan)}, the bits of the plan")
+    return protection_simulator(network, metric, batches, plan, draws=draws, key=key)(protected)
+
+
+def protection_simulator(
+    network: IntegerNetwork,
+    metric: Metric,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    plan: ProtectionPlan,
+    *,
+    draws: int = 30,
+    key: tuple[Key, ...] = ("protection",),
+) -> Callable[[int], Estimate]:
+    """``simulated_metric`` as a function of the number of protected bits; no set of flips is run twice."""
     if draws < 2:
         raise LowlandError(f"draws is {draws}; expected at least 2, or no standard error can be given")
-    rates = torch.full((len(plan),), plan.bit_error_rate, dtype=torch.float64)
-    rates[:protected] = triplicated_rate(plan.bit_error_rate)
-    values = []
+    residual = triplicated_rate(plan.bit_error_rate)
+    hits = []
     for number in range(draws):
-        hit = torch.rand(len(plan), generator=generator(*key, number), dtype=torch.float64) < rates
-        values.append(clean_metric(apply_flips(network, _chosen(plan, hit)), metric, batches))
-    return Estimate.from_samples(torch.stack(values))
+        uniforms = torch.rand(len(plan), generator=generator(*key, number), dtype=torch.float64)
+        places = (uniforms < plan.bit_error_rate).nonzero().flatten()
+        hits.append((places, uniforms[places] < residual))
+
+    @cache
+    def measured(places: tuple[int, ...]) -> Tensor:
+        return clean_metric(
+            apply_flips(network, _chosen(plan, torch.tensor(places, dtype=torch.int64))), metric, batches
+        )
+
+    def simulate(protected: int) -> Estimate:
+        if not 0 <= protected <= len(plan):
+            raise LowlandError(f"protected is {protected}; expected 0 to {len(plan)}, the bits of the plan")
+        left = [places[(places >= protected) | both] for places, both in hits]
+        return Estimate.from_samples(torch.stack([measured(tuple(places.tolist())) for places in left]))
+
+    return simulate
 
 
 def needed_by_simulation(simulate: Callable[[int], Estimate], plan: ProtectionPlan) -> int | None:
@@ -177,11 +202,11 @@ def needed_by_simulation(simulate: Callable[[int], Estimate], plan: ProtectionPl
     return high
 
 
-def _chosen(plan: ProtectionPlan, hit: Tensor) -> Flips:
-    """The flips of these places of a plan."""
-    bits = {}
+def _chosen(plan: ProtectionPlan, places: Tensor) -> Flips:
+    """The flips at these places of a plan."""
+    bits, tensors = {}, plan.tensors[places]
     for index, name in enumerate(plan.names):
-        own = hit & (plan.tensors == index)
-        if own.any():
+        own = places[tensors == index]
+        if len(own):
             bits[name] = (plan.elements[own], plan.positions[own])
     return Flips(bits)

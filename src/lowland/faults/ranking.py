@@ -28,6 +28,7 @@ Ranking = Literal[
     "most_significant",
 ]
 RANKINGS: tuple[str, ...] = get_args(Ranking)
+CURVED = frozenset({"matched", "second_order"})  # need the exact diagonal of the Hessian
 
 
 def flip_scores(
@@ -79,7 +80,7 @@ def flip_scores(
     pairs = tuple(batches)
     changes = dict(weight_changes(network, encoding, targets))
     parameters = {name: p.detach().double() for name, p in network.dequantized().named_parameters() if name in changes}
-    curved = bool({"matched", "second_order"} & set(rankings))
+    curved = bool(CURVED & set(rankings))
     found = capture_curvature(network, loss, pairs, parameters=curved, inputs=False) if _needs_data(rankings) else None
     scores: dict[str, dict[str, Tensor]] = {}
     if found is not None:
@@ -176,7 +177,7 @@ def _order(scores: Mapping[str, Tensor]) -> Tensor:
 
 
 def _needs_data(rankings: Sequence[str]) -> bool:
-    return bool({"matched", "second_order", "first_order"} & set(rankings))
+    return bool({*CURVED, "first_order"} & set(rankings))
 
 
 def _by_eigenvectors(

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
-def _or_all(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """``all``, or what the type expects, with one message for both."""
-    if value == "all":
-        return value
-    try:
-        return handler(value)
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Input should be ").replace("a valid tuple", "a list of names")
-        raise PydanticCustomError("or_all", "expected all, or {expected}", {"expected": message}) from None
-
-
-ONE_MESSAGE = WrapValidator(_or_all)
+from lowland.selection import ONE_MESSAGE, Selection
 
 
 class LandscapeOptions(BaseModel):
@@ -79,7 +58,7 @@ class LandscapeOptions(BaseModel):
         return self
 
 
-class LandscapeDetailOptions(BaseModel):
+class LandscapeDetailOptions(Selection):
     """Pictures of the landscape, too costly for every cell: which cells get them, and how fine they are.
 
     Spectral density and loss surface are taken of the first ``seeds`` seeds, mode connectivity between the first
@@ -104,8 +83,6 @@ class LandscapeDetailOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    precisions: Annotated[tuple[str, ...] | Literal["all"], ONE_MESSAGE]
-    seeds: Annotated[Annotated[int, Field(ge=0, strict=True)] | Literal["all"], ONE_MESSAGE]
     pairs: Annotated[Annotated[int, Field(ge=0, strict=True)] | Literal["all"], ONE_MESSAGE]
     density_runs: Annotated[int, Field(ge=2)]
     density_steps: Annotated[int, Field(ge=2)]

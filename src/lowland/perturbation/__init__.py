@@ -4,7 +4,14 @@ from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm,
 from lowland.perturbation.ball import Ball
 from lowland.perturbation.correlated_noise import TIME_NOISES, TimeNoiseOptions, autoregressive, pink
 from lowland.perturbation.corruptions import CORRUPTIONS, DETERMINISTIC_CORRUPTIONS, CorruptionOptions, corrupt
-from lowland.perturbation.half_life import HalfLife, half_life, half_life_of_draws, halfway
+from lowland.perturbation.half_life import (
+    HalfLife,
+    HalfLifeOptions,
+    half_life,
+    half_life_of_draws,
+    half_life_of_scores,
+    halfway,
+)
 from lowland.perturbation.input_noise import (
     INPUT_NOISES,
     FeatureRanges,
@@ -41,6 +48,7 @@ __all__ = [
     "CorruptionOptions",
     "FeatureRanges",
     "HalfLife",
+    "HalfLifeOptions",
     "InputNoiseOptions",
     "SensorDraw",
     "SensorFaultOptions",
@@ -55,6 +63,7 @@ __all__ = [
     "gaussian",
     "half_life",
     "half_life_of_draws",
+    "half_life_of_scores",
     "halfway",
     "offset_drift",
     "pgd",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.perturbation.ball import Ball, Norm
+from lowland.randomness import Key
 from lowland.randomness import generator as keyed
 
 Model = Callable[[Tensor], Tensor]
@@ -21,7 +22,7 @@ class AttackOptions(BaseModel):
     """Which attacks, in which norms, how far and how hard.
 
     Attributes:
-        kinds: Keys of ``ATTACKS``.
+        kinds: Keys of ``ATTACKS``; none switches attacks off.
         norms: ``linf`` and ``l2``.
         levels: Radii in training standard deviations of each feature. In d features an L2 ball holds the same typical
             change as an L∞ ball whose radius is √d times smaller.
@@ -31,7 +32,7 @@ class AttackOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: Annotated[tuple[Literal["fgsm", "pgd"], ...], Field(min_length=1)] = ("fgsm", "pgd")
+    kinds: tuple[Literal["fgsm", "pgd"], ...] = ("fgsm", "pgd")
     norms: Annotated[tuple[Norm, ...], Field(min_length=1)] = ("linf", "l2")
     levels: Annotated[
         tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
@@ -46,6 +47,12 @@ class AttackOptions(BaseModel):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names an entry twice: {list(values)}")
         return self
+
+    def effort(self, kind: str, *, key: tuple[Key, ...]) -> dict[str, Any]:
+        """What else an attack is called with; equal keys start at the same places of every ball."""
+        if kind == "fgsm":
+            return {}
+        return {"num_steps": self.num_steps, "num_restarts": self.num_restarts, "generator": keyed(*key)}
 
 
 class Attacked(NamedTuple):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
 from scipy import optimize, special
 
 from lowland.errors import LowlandError
@@ -49,6 +51,22 @@ class HalfLife:
     def estimate(self) -> Estimate:
         """The level with its standard error and status, for the long table."""
         return Estimate(self.value, self.standard_error, self.num_samples, self.status)
+
+
+class HalfLifeOptions(BaseModel):
+    """What counts as lost.
+
+    Attributes:
+        floor: The score that must be left, or ``halfway`` between each cell's clean score and guessing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    floor: Annotated[float, Field(allow_inf_nan=False, strict=True)] | Literal["halfway"] = "halfway"
+
+    def of(self, clean: float, chance: float) -> float:
+        """The floor of a cell with this clean score."""
+        return halfway(clean, chance) if self.floor == "halfway" else self.floor
 
 
 def halfway(clean: float, chance: float) -> float:
@@ -171,6 +189,23 @@ def half_life_of_draws(
         confidence=confidence,
         scale=scale,
     )
+
+
+def half_life_of_scores(levels: Sequence[float], scores: Sequence[Sequence[torch.Tensor]], *, floor: float) -> HalfLife:
+    """``half_life_of_draws`` from the scores of all rows [levels][draws][rows].
+
+    The draws are the sample. A disturbance with a single draw is the same every time: then the rows are.
+
+    Args:
+        levels: As in ``half_life``.
+        scores: Of the same rows at every level and in every draw; higher is better.
+        floor: As in ``half_life``.
+    """
+    if all(len(draws) == 1 for draws in scores):
+        sample = torch.stack([draws[0].double() for draws in scores], 1)
+    else:
+        sample = torch.stack([torch.stack([rows.double().mean() for rows in draws]) for draws in scores], 1)
+    return half_life_of_draws(levels, sample.tolist(), floor=floor)
 
 
 def _checked(*columns: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -25,14 +25,14 @@ class SensorFaultOptions(BaseModel):
     """Which sensor faults at which levels, and how many draws of each.
 
     Attributes:
-        levels: Of each key of ``SENSOR_FAULTS`` that is to be measured, from the mildest to the worst: per cent, for
-            ``requantization`` bits.
+        levels: Of each key of ``SENSOR_FAULTS`` that is to be measured: per cent, for ``requantization`` bits. None
+            switches sensor faults off.
         draws: Independent draws; the faults in ``DETERMINISTIC_FAULTS`` are alike in all of them and need one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    levels: Annotated[dict[FaultKind, Levels], Field(min_length=1)] = {
+    levels: dict[FaultKind, Levels] = {
         "dead_at_mean": (5, 10, 20, 30, 50),
         "dead_at_zero": (5, 10, 20, 30, 50),
         "gain_drift": (1, 2, 5, 10, 20, 50),

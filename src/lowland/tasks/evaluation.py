@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measurements import Family, Measurement
@@ -22,7 +22,7 @@ class Answer(NamedTuple):
     non_finite: Tensor
 
 
-def answer(task: Task, model: nn.Module, rows: Rows) -> Answer:
+def answer(task: Task, model: Callable[[Tensor], Tensor], rows: Rows) -> Answer:
     """A model's answer to all rows at once, without gradients."""
     with torch.no_grad():
         outputs = model(rows.inputs)
@@ -72,20 +72,22 @@ def disturbance_response(
 ) -> list[Measurement]:
     """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
 
-    A loss that is no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such rows as wrong.
+    A single draw is a disturbance that is the same every time: its standard errors are those over rows. A loss that is
+    no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such rows as wrong.
     """
-    score = torch.stack([d.scores.mean() for d in draws])
-    rise = torch.stack([(d.losses.double() - clean.losses.double()).mean() for d in draws])
-    changed = torch.stack([((d.decisions != clean.decisions) | d.non_finite).float().mean() for d in draws])
-    broken = torch.stack([d.non_finite.float().mean() for d in draws])
-    values = {
-        task.score_name: score,
-        f"{task.score_name}_drop": clean.scores.mean() - score,
-        "loss_rise": rise,
-        "mismatch_rate": changed,
-        "non_finite_rate": broken,
+    per_row = {
+        task.score_name: [d.scores for d in draws],
+        f"{task.score_name}_drop": [clean.scores - d.scores for d in draws],
+        "loss_rise": [d.losses.double() - clean.losses.double() for d in draws],
+        "mismatch_rate": [((d.decisions != clean.decisions) | d.non_finite).float() for d in draws],
+        "non_finite_rate": [d.non_finite.float() for d in draws],
     }
     return [
-        Measurement(family, measure, Estimate.from_samples(samples), condition, level=level)
-        for measure, samples in values.items()
+        Measurement(family, measure, Estimate.from_samples(_samples(values)), condition, level=level)
+        for measure, values in per_row.items()
     ]
+
+
+def _samples(per_row: Sequence[Tensor]) -> Tensor:
+    """Means of the draws; the rows where there is one draw only."""
+    return per_row[0] if len(per_row) == 1 else torch.stack([values.mean() for values in per_row])

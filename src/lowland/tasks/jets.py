@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.tasks.tables import Standardiser, check_table, stratified_split
-from lowland.tasks.task import Splits, Task, classification_scores
+from lowland.tasks.task import Splits, Task, classification_scores, majority_share
 
 FEATURES = (
     "zlogz",
@@ -121,6 +121,7 @@ class Jets(Task):
         standardiser = Standardiser(features[chosen["train"]])
         return Splits(
             **{part: standardiser.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            zero=standardiser.zero,
             shifted={part: standardiser.rows(*values) for part, values in sets.items()},
         )
 
@@ -139,6 +140,10 @@ class Jets(Task):
     def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """1 for the right class, else 0."""
         return classification_scores(outputs, targets)
+
+    def guess_score(self, targets: Tensor) -> float:
+        """Accuracy of always naming the most frequent kind."""
+        return majority_share(targets)
 
     def decisions(self, outputs: Tensor) -> Tensor:
         """The class with the highest output."""

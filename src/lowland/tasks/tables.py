@@ -106,6 +106,11 @@ class Standardiser:
         spread = training.std(axis=0)
         self.scale = np.where(spread > 0, spread, 1.0)
 
+    @property
+    def zero(self) -> torch.Tensor:
+        """Where a feature of 0 lies [features], in float32."""
+        return torch.from_numpy((-self.mean / self.scale).astype(np.float32))
+
     def rows(self, features: NDArray[np.float64], labels: NDArray[np.int64]) -> Rows:
         """Standardised rows as float32 and int64 tensors."""
         return Rows(

@@ -40,6 +40,7 @@ class Splits:
         validation: Rows that choose the best epoch.
         landscape: Held-out rows on which the loss landscape is measured.
         test: Held-out rows on which performance and robustness are measured.
+        zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
         shifted: Naturally shifted test sets by name.
     """
 
@@ -47,6 +48,7 @@ class Splits:
     validation: Rows
     landscape: Rows
     test: Rows
+    zero: Tensor
     shifted: dict[str, Rows] = field(default_factory=dict)
 
     def _named(self) -> Iterator[tuple[str, Rows]]:
@@ -57,15 +59,16 @@ class Splits:
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Flat names and tensors, as a dataset stores them; undone by ``from_tensors``."""
-        return {f"{name}/{part}": getattr(rows, part) for name, rows in self._named() for part in ("inputs", "targets")}
+        rows = {f"{name}/{part}": getattr(rows, part) for name, rows in self._named() for part in ("inputs", "targets")}
+        return rows | {"zero": self.zero}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Splits:
         """The inverse of ``to_tensors``."""
-        names = dict.fromkeys(key.rpartition("/")[0] for key in tensors)
+        names = dict.fromkeys(key.rpartition("/")[0] for key in tensors if key != "zero")
         rows = {name: Rows(tensors[f"{name}/inputs"], tensors[f"{name}/targets"]) for name in names}
         shifted = {name.partition("/")[2]: rows.pop(name) for name in names if name.startswith("shifted/")}
-        return cls(**rows, shifted=shifted)
+        return cls(**rows, zero=tensors["zero"], shifted=shifted)
 
 
 class Task(ABC):
@@ -116,8 +119,17 @@ class Task(ABC):
         """Headline score of every row [n] in float; their mean is the task's metric. Non-finite outputs score worst."""
 
     @abstractmethod
+    def guess_score(self, targets: Tensor) -> float:
+        """The metric on these rows of the best answer that does not look at the inputs."""
+
+    @abstractmethod
     def decisions(self, outputs: Tensor) -> Tensor:
         """What a deployed system acts on, per row [n]: equal decisions count as the same answer."""
+
+
+def majority_share(targets: Tensor) -> float:
+    """Share of the most frequent class: the accuracy of always naming it."""
+    return float(targets.bincount().max()) / len(targets)
 
 
 def classification_scores(outputs: Tensor, targets: Tensor) -> Tensor:

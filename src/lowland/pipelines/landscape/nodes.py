@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations, islice
-from typing import Any
 
 import pandas as pd
 from torch import nn
@@ -23,7 +22,7 @@ from lowland.landscape import (
     plane,
     spectral_density,
 )
-from lowland.measurements import Cell, Measurement, stack, table, unavailable
+from lowland.measurements import Cell, Measurement, cell_frame, stack, table, unavailable
 from lowland.quantization import fold_batch_norm
 from lowland.randomness import generator
 from lowland.tasks import Splits, TaskOptions, build_task
@@ -90,8 +89,8 @@ def picture_cell(
         )
         for name in options.surface_directions
     }
-    planes = [_of(cell, directions=name, **surface.columns()) for name, surface in surfaces.items()]
-    curve = _of(
+    planes = [cell_frame(cell, directions=name, **surface.columns()) for name, surface in surfaces.items()]
+    curve = cell_frame(
         cell,
         eigenvalue=density.grid,
         density=density.density,
@@ -128,18 +127,10 @@ def connect_seeds(
             else ModeConnectivity.missing("non_finite")
         )
         rows.append(table(first, found.rows(reference=second.id)))
-        curves.append(_of(first, reference=second.id, **found.columns()))
+        curves.append(cell_frame(first, reference=second.id, **found.columns()))
     return stack(rows), pd.concat(curves)
 
 
 def _folded(model: StoredModel) -> nn.Module:
     """What is differentiated, batch-norm folded, as for the numbers in the long table."""
     return fold_batch_norm(differentiable(model.network))
-
-
-def _of(cell: Cell, **columns: Any) -> pd.DataFrame:
-    """A table whose every row says which cell it is about."""
-    frame = pd.DataFrame(columns)
-    for position, (name, value) in enumerate(cell.model_dump().items()):
-        frame.insert(position, name, value)
-    return frame

@@ -1,58 +1,198 @@
-"""What noise on the inputs and flips in the stored bits do to one cell."""
+"""What noise, broken sensors, adversaries and flipped bits do to one cell, and which of its bits matter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 import pandas as pd
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.faults import BitFlipOptions, flipped_networks
-from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
-from lowland.perturbation import INPUT_NOISES, FeatureRanges, InputNoiseOptions, draw
+from lowland.faults import BitFlipOptions, FlipMapOptions, flipped_networks, measure_vulnerability
+from lowland.measurements import Cell, Family, Measurement, cell_frame, stack, table, unavailable
+from lowland.perturbation import (
+    ATTACKS,
+    DETERMINISTIC_FAULTS,
+    INPUT_NOISES,
+    SENSOR_FAULTS,
+    AttackOptions,
+    Ball,
+    FeatureRanges,
+    HalfLifeOptions,
+    InputNoiseOptions,
+    SensorFaultOptions,
+    draw,
+    draw_sensors,
+    half_life_of_scores,
+)
+from lowland.quantization import IntegerNetwork
 from lowland.tasks import Rows, Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import Answer, answer, disturbance_response
 
-FAMILIES: tuple[Family, ...] = ("noise", "bit_flip")
+Curve = Mapping[float, Sequence[Answer]]
+"""The answers of every draw by level, from the mildest to the worst."""
+
+
+class _Subject(NamedTuple):
+    """What is disturbed, and how it answers undisturbed."""
+
+    task: Task
+    network: nn.Module
+    splits: Splits
+    clean: Answer
+    key: tuple[str, ...]
+    half_life: HalfLifeOptions
+
+    def curve(
+        self, family: Family, condition: str, answers: Curve, *, clean: Answer | None = None
+    ) -> list[Measurement]:
+        """The response at every level, and the level that leaves half."""
+        before = clean or self.clean
+        rows = [
+            row
+            for level, draws in answers.items()
+            for row in disturbance_response(self.task, before, draws, family=family, condition=condition, level=level)
+        ]
+        if len(answers) > 1:
+            scores = [[drawn.scores for drawn in draws] for draws in answers.values()]
+            floor = self.half_life.of(float(before.scores.mean()), self.task.guess_score(self.splits.test.targets))
+            found = half_life_of_scores(list(answers), scores, floor=floor)
+            rows.append(Measurement(family, "half_life", found.estimate(), condition))
+        return rows
 
 
 def disturb(
     cell: Cell,
     task: TaskOptions,
     input_noise: InputNoiseOptions,
+    sensor_faults: SensorFaultOptions,
+    attacks: AttackOptions,
     bit_flips: BitFlipOptions,
+    other_faults: BitFlipOptions,
+    half_life: HalfLifeOptions,
     data: StoredTensors,
     model: StoredModel,
 ) -> pd.DataFrame:
-    """The response of one cell to noise on its inputs and to flips of its stored bits, on the test rows."""
+    """The response of one cell to disturbed inputs and to flips of its bits, on the test rows."""
+    families: dict[Family, bool] = {
+        "noise": True,
+        "corruption": bool(sensor_faults.levels),
+        "adversarial": bool(attacks.kinds),
+        "bit_flip": True,
+    }
     if model.status != "ok":
-        return stack(unavailable(cell, family, model.status) for family in FAMILIES)
+        return stack(unavailable(cell, family, model.status) for family, wanted in families.items() if wanted)
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
     clean = answer(problem, model.network, splits.test)
-    key = (cell.task,)
-    noise = _under_noise(problem, model.network, clean, splits, input_noise, key)
-    flips = _under_flips(problem, model.network, clean, splits, bit_flips, key)
-    return table(cell, [*noise, *flips])
+    subject = _Subject(problem, model.network, splits, clean, (cell.task,), half_life)
+    rows = [
+        *_under_noise(subject, input_noise),
+        *_with_broken_sensors(subject, sensor_faults),
+        *_under_attack(subject, attacks),
+        *_under_flips(subject, bit_flips),
+        *_under_flips(subject, other_faults),
+    ]
+    return table(cell, rows)
 
 
-def _under_noise(
-    task: Task, network: nn.Module, clean: Answer, splits: Splits, options: InputNoiseOptions, key: tuple[str, ...]
-) -> Iterator[Measurement]:
+def _under_noise(subject: _Subject, options: InputNoiseOptions) -> Iterator[Measurement]:
     """Every noise at every level, with the same draws for every cell of a task."""
-    ranges, (inputs, targets) = FeatureRanges.of(splits.train.inputs), splits.test
+    (inputs, targets), ranges = subject.splits.test, FeatureRanges.of(subject.splits.train.inputs)
     for kind in options.kinds:
-        draws = [draw(inputs.shape, key=(*key, kind, number)) for number in range(options.draws)]
-        for level in options.levels:
-            noisy = (INPUT_NOISES[kind](inputs, ranges, numbers, level=level) for numbers in draws)
-            answers = [answer(task, network, Rows(disturbed, targets)) for disturbed in noisy]
-            yield from disturbance_response(task, clean, answers, family="noise", condition=kind, level=level)
+        draws = [draw(inputs.shape, key=(*subject.key, kind, number)) for number in range(options.draws)]
+        answers = {
+            level: [
+                answer(
+                    subject.task,
+                    subject.network,
+                    Rows(INPUT_NOISES[kind](inputs, ranges, numbers, level=level), targets),
+                )
+                for numbers in draws
+            ]
+            for level in sorted(options.levels)
+        }
+        yield from subject.curve("noise", kind, answers)
 
 
-def _under_flips(
-    task: Task, network: nn.Module, clean: Answer, splits: Splits, options: BitFlipOptions, key: tuple[str, ...]
-) -> Iterator[Measurement]:
-    """Random flips at equal counts and at equal rates."""
-    for condition, level, networks in flipped_networks(network, options, key=(*key, "bit flips")):
-        answers = [answer(task, flipped, splits.test) for flipped in networks]
-        yield from disturbance_response(task, clean, answers, family="bit_flip", condition=condition, level=level)
+def _with_broken_sensors(subject: _Subject, options: SensorFaultOptions) -> Iterator[Measurement]:
+    """Every fault of the sensors at every level; fewer bits of an ADC are worse, more of anything else."""
+    (inputs, targets), ranges = subject.splits.test, FeatureRanges.of(subject.splits.train.inputs)
+    for kind, levels in options.levels.items():
+        numbers = range(1 if kind in DETERMINISTIC_FAULTS else options.draws)
+        draws = [draw_sensors(inputs.shape, key=(*subject.key, kind, number)) for number in numbers]
+        extra = {"zero": subject.splits.zero} if kind == "gain_drift" else {}
+        answers = {
+            level: [
+                answer(
+                    subject.task,
+                    subject.network,
+                    Rows(SENSOR_FAULTS[kind](inputs, ranges, sensors, level=level, **extra), targets),
+                )
+                for sensors in draws
+            ]
+            for level in sorted(levels, reverse=kind == "requantization")
+        }
+        yield from subject.curve("corruption", kind, answers)
+
+
+def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measurement]:
+    """Gradient attacks through the straight-through twin, answered by the deployed network."""
+    task, rows = subject.task, subject.splits.test
+    scale = FeatureRanges.of(subject.splits.train.inputs).deviation
+    for kind in options.kinds:
+        for norm in options.norms:
+            answers = {}
+            for level in sorted(options.levels):
+                found = ATTACKS[kind](
+                    subject.network,
+                    task.row_losses,
+                    *rows,
+                    ball=Ball(norm, level, scale),
+                    **options.effort(kind, key=(*subject.key, kind, norm)),
+                )
+                answers[level] = [answer(task, subject.network, Rows(found.inputs, rows.targets))]
+            yield from subject.curve("adversarial", f"{kind}_{norm}", answers)
+
+
+def _under_flips(subject: _Subject, options: BitFlipOptions) -> Iterator[Measurement]:
+    """Random faults of the memory and of what is computed, at equal counts and at equal rates."""
+    task, network, rows = subject.task, subject.network, subject.splits.test
+    found = flipped_networks(network, options, key=(*subject.key, "bit flips"))
+    for condition, levels in groupby(found, key=lambda item: item[0]):
+        # Transient flips are computed in integers, which settle ties otherwise than the replayed float arithmetic.
+        integer = network if condition.startswith("activations_") else None
+        clean = answer(task, integer.deployed_outputs, rows) if isinstance(integer, IntegerNetwork) else subject.clean
+        answers = {level: [answer(task, flipped, rows) for flipped in networks] for _, level, networks in levels}
+        yield from subject.curve("bit_flip", condition, dict(sorted(answers.items())), clean=clean)
+
+
+def map_flips(
+    cell: Cell,
+    task: TaskOptions,
+    options: FlipMapOptions,
+    bit_flips: BitFlipOptions,
+    data: StoredTensors,
+    model: StoredModel,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Rows of the long table, the map of all single flips and the protection plan of one cell.
+
+    What flips do is measured on the test rows; rankings and the search for the worst flips see landscape rows only.
+    """
+    if not isinstance(model.network, IntegerNetwork) or model.status != "ok":
+        return unavailable(cell, "bit_flip", model.status), pd.DataFrame(), pd.DataFrame()
+    problem, splits = build_task(task), Splits.from_tensors(data.tensors)
+    count = len(splits.test.inputs) if options.rows == "all" else options.rows
+    found = measure_vulnerability(
+        model.network,
+        loss=problem.loss,
+        row_losses=problem.row_losses,
+        row_scores=problem.row_scores,
+        batches=[splits.test.head(count)],
+        known_batches=[splits.landscape.head(count)],
+        options=options,
+        encoding=bit_flips.encoding,
+        key=(cell.task, "protection"),
+    )
+    return table(cell, found.rows()), cell_frame(cell, **found.bit_columns()), cell_frame(cell, **found.plan_columns())

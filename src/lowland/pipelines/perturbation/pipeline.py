@@ -1,17 +1,20 @@
-"""One series of disturbances per cell."""
+"""One series of disturbances per cell, and the map of all single flips of those that parameters select."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
 from lowland import grid
-from lowland.pipelines.perturbation.nodes import disturb
+from lowland.measurements import Cell
+from lowland.pipelines.perturbation.nodes import disturb, map_flips
+
+OPTIONS = ("input_noise", "sensor_faults", "attacks", "bit_flips", "other_faults", "half_life")
 
 DISTURB = Pipeline(
     [
         Node(
             disturb,
-            ["params:cell", "params:task", "params:input_noise", "params:bit_flips", "splits", "model"],
+            ["params:cell", "params:task", *(f"params:{name}" for name in OPTIONS), "splits", "model"],
             "perturbation_rows",
             name="disturb",
             tags=["perturbation"],
@@ -19,20 +22,31 @@ DISTURB = Pipeline(
     ]
 )
 
+MAP = Pipeline(
+    [
+        Node(
+            map_flips,
+            ["params:cell", "params:task", "params:flip_map", "params:bit_flips", "splits", "model"],
+            ["flip_map_rows", "flip_map", "protection"],
+            name="map_flips",
+            tags=["perturbation"],
+        )
+    ]
+)
+
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Disturbs every cell."""
-    return grid.joined(
-        grid.place(
-            DISTURB,
-            cell.id,
-            parameters={
-                "cell": f"cells.{cell.id}",
-                "task": f"tasks.{cell.task}",
-                "input_noise": "input_noise",
-                "bit_flips": "bit_flips",
-            },
-            inputs={"splits": f"{cell.task}.splits", "model": f"{cell.id}.model"},
-        )
-        for cell in grid.current().cells
+    """Disturbs every cell and maps the flips of the selected ones."""
+    study_grid = grid.current()
+    parts = [_of_cell(DISTURB, cell, OPTIONS) for cell in study_grid.cells]
+    parts += [_of_cell(MAP, cell, ("flip_map", "bit_flips")) for cell in study_grid.mapped_cells]
+    return grid.joined(parts)
+
+
+def _of_cell(template: Pipeline, cell: Cell, options: tuple[str, ...]) -> Pipeline:
+    return grid.place(
+        template,
+        cell.id,
+        parameters={"cell": f"cells.{cell.id}", "task": f"tasks.{cell.task}"} | {name: name for name in options},
+        inputs={"splits": f"{cell.task}.splits", "model": f"{cell.id}.model"},
     )

@@ -57,6 +57,7 @@ def close_study(
     expected = [Expected(cell, family) for cell in everything.cells for family in EXPECTED]
     expected += [Expected(cell, "corruption") for cell in everything.cells if shifted_sets[cell.task]]
     expected += [Expected(cell, "landscape", "negative_spectral_mass") for cell in everything.detailed]
+    expected += [Expected(cell, "bit_flip", "bit_error_slope") for cell in everything.mapped]
     expected += [Expected(a, "landscape", "mode_connectivity", b.id) for a, b in everything.connected]
     expected += [
         Expected(a, "landscape", "cka", b.id)

@@ -15,7 +15,7 @@ from lowland.pipelines.summary import nodes
 STAGES = ("quantization", "landscape", "perturbation")
 GATHER = ["summary", "gather"]  # a gather reads what there is: runners start it even after a failure
 SUMMARY = ["summary"]
-PICTURES = ("spectral_density", "loss_surface", "mode_connectivity")
+PICTURES = ("spectral_density", "loss_surface", "mode_connectivity", "flip_map", "protection")
 FRAMES = ("learning", "pictures")  # what a task hands on besides its table
 
 
@@ -23,10 +23,11 @@ def create_pipeline(**_: object) -> Pipeline:
     """Gathers runs, pairs of seeds, configurations and tasks; then correlations, front, recommendation and report."""
     study = grid.current()
     parts = []
-    detailed = {cell.id for cell in study.detailed_cells}
+    detailed, mapped = ({cell.id for cell in chosen} for chosen in (study.detailed_cells, study.mapped_cells))
     for run in study.runs:
         tables = [f"{run.id}.{p}.{stage}_rows" for p, stage in product(study.precisions, STAGES)]
-        tables += [f"{run.id}.{p}.landscape_detail_rows" for p in study.precisions if f"{run.id}.{p}" in detailed]
+        for name, chosen in (("landscape_detail_rows", detailed), ("flip_map_rows", mapped)):
+            tables += [f"{run.id}.{p}.{name}" for p in study.precisions if f"{run.id}.{p}" in chosen]
         parts.append(_gather(nodes.gather, "table", run.id, tables))
     for task, recipe in study.configurations:
         here, children = f"{task}.{recipe}", [*study.seeds]
@@ -51,11 +52,15 @@ def _frames(study: grid.Grid, task: str, recipe: str) -> dict[str, list[str]]:
     """What a recipe's runs left besides rows of the long table, by the name of the gathered frame."""
     runs = [f"{task}.{recipe}.{seed}" for seed in study.seeds]
     tuned = [name for name, precision in study.study.precisions.items() if precision.method == "qat"]
-    cells = [cell.id for cell in study.detailed_cells if (cell.task, cell.recipe) == (task, recipe)]
+    detailed, mapped = (
+        [cell.id for cell in chosen if (cell.task, cell.recipe) == (task, recipe)]
+        for chosen in (study.detailed_cells, study.mapped_cells)
+    )
     pairs = [f"{task}.{recipe}.{PAIRS}.{name}" for name in study.detailed_precisions if study.detailed_pairs]
     frames = {"learning": [f"{source}.curves" for source in (*runs, *(f"{r}.{t}" for r, t in product(runs, tuned)))]}
+    owned_by = {"mode_connectivity": pairs, "flip_map": mapped, "protection": mapped}
     for name in PICTURES:
-        owners = pairs if name == "mode_connectivity" else cells
+        owners = owned_by.get(name, detailed)
         frames[f"{name}_pictures"] = [f"{owner}.{name}" for owner in owners]
     return frames
 
