@@ -146,7 +146,7 @@ def half_life(
 
 def half_life_of_draws(
     levels: Sequence[float],
-    draws: Sequence[Sequence[float]],
+    draws: Sequence[Sequence[float]] | np.ndarray,
     *,
     floor: float,
     higher_is_better: bool = True,
@@ -205,7 +205,7 @@ def half_life_of_scores(levels: Sequence[float], scores: Sequence[Sequence[torch
         sample = torch.stack([draws[0].double() for draws in scores], 1)
     else:
         sample = torch.stack([torch.stack([rows.double().mean() for rows in draws]) for draws in scores], 1)
-    return half_life_of_draws(levels, sample.tolist(), floor=floor)
+    return half_life_of_draws(levels, sample.numpy(), floor=floor)
 
 
 def _checked(*columns: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
