@@ -21,6 +21,16 @@ def test_every_node_can_learn_its_cell_from_the_added_parameters():
     assert len(added["everything"]["cells"]) == len(study.cells)
 
 
+def test_maps_of_flips_are_of_the_selected_cells_that_have_codes():
+    raw = grid.default_parameters()
+    selection = raw["flip_map"] | {"precisions": "all", "seeds": 2}
+    study = grid.Grid(grid.validate(raw | {"flip_map": selection}))
+    cells = study.mapped_cells
+    assert {cell.seed for cell in cells} == {"s0", "s1"}
+    assert {cell.precision for cell in cells} == set(study.precisions) - {"fp32"}
+    assert study.added_parameters()["everything"]["mapped"] == [cell.model_dump() for cell in cells]
+
+
 def add(a, b):
     return a + b
 

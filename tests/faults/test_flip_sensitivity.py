@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
 from lowland.faults import Flips, apply_flips, clean_metric, flip_sensitivity
-from lowland.quantization import IntegerNetwork, freeze
+from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
 
@@ -105,3 +108,22 @@ def test_the_clean_metric_is_that_of_the_deployed_arithmetic():
     network, (inputs, targets) = perceptron(8), rows(30)
     expected = scores(network.deployed_outputs(inputs), targets).double().mean(0)
     torch.testing.assert_close(clean_metric(network, scores, [(inputs, targets)]), expected)
+
+
+def test_the_map_of_the_jets_network_equals_500_random_flips_one_by_one():
+    raw = pd.read_parquet(Path(__file__).parents[2] / "data/01_raw/jets.parquet")
+    features = torch.tensor(raw.select_dtypes("number").iloc[:2000, :16].to_numpy(), dtype=torch.float32)
+    features = (features - features.mean(0)) / features.std(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        sizes = [16, 64, 32, 32]
+        layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
+        network = nn.Sequential(*layers, nn.Linear(32, 5))
+    twin = build_quantized(network, Precision(method="ptq", weight_bits=8, activation_bits=8), input_bits=8)
+    calibrate(twin, features)
+    deployed, inputs = freeze(twin), features[:100]
+    targets = torch.arange(100) % 5
+    found = flip_sensitivity(deployed, scores, [(inputs, targets)])
+    flat = torch.cat([values.flatten(0, -2) for values in found.values()])
+    places = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[:500]
+    torch.testing.assert_close(flat[places], one_by_one(deployed, inputs, targets, places), rtol=0, atol=1e-6)

@@ -2,12 +2,14 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.perturbation import half_life, half_life_of_draws, halfway
+from lowland.perturbation import HalfLifeOptions, half_life, half_life_of_draws, half_life_of_scores, halfway
 
 LEVELS = (0, 5, 10, 20, 30, 50)
 MEANS = (0.9, 0.9, 0.8, 0.6, 0.4, 0.2)
@@ -175,6 +177,24 @@ def test_a_clean_level_that_is_alike_in_all_draws_and_a_single_draw():
     result = half_life_of_draws((0, 10, 20), [[0.9, 0.8, 0.5], [0.9, 0.7, 0.6], [0.9, 0.75, 0.5]], floor=0.65)
     assert result.status == "ok" and result.lower <= result.value <= result.upper
     assert half_life_of_draws((0, 10), [[0.9, 0.5]], floor=0.7).status == "undefined"
+
+
+def test_scores_of_rows_are_averaged_over_draws_or_are_the_sample_themselves():
+    source = torch.Generator().manual_seed(0)
+    levels = (0, 10, 20)
+    scores = [[(torch.rand(50, generator=source) < p).float() for _ in range(4)] for p in (0.9, 0.7, 0.3)]
+    means = [[float(draws[number].double().mean()) for draws in scores] for number in range(4)]
+    assert half_life_of_scores(levels, scores, floor=0.5) == half_life_of_draws(levels, means, floor=0.5)
+    single = [draws[:1] for draws in scores]
+    by_row = half_life_of_scores(levels, single, floor=0.5)
+    assert by_row == half_life_of_draws(levels, torch.stack([draws[0] for draws in single], 1).tolist(), floor=0.5)
+    assert by_row.status == "ok" and by_row.num_samples == 50
+
+
+def test_the_floor_is_a_score_or_halfway_to_guessing():
+    assert HalfLifeOptions().of(0.9, 0.2) == pytest.approx(0.55) and HalfLifeOptions(floor=0.6).of(0.9, 0.2) == 0.6
+    with pytest.raises(ValidationError, match="halfway"):
+        HalfLifeOptions(floor="half")
 
 
 @pytest.mark.parametrize(

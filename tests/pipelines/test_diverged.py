@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.faults import BitFlipOptions
+from lowland.faults import BitFlipOptions, FlipMapOptions
 from lowland.grid import CellGroup, Run
 from lowland.landscape import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurements import Cell
-from lowland.perturbation import InputNoiseOptions
+from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.pipelines.landscape.nodes import compare_seeds, connect_seeds, measure_cell, picture_cell
-from lowland.pipelines.perturbation.nodes import disturb
+from lowland.pipelines.perturbation.nodes import disturb, map_flips
 from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.tasks import Rows, Splits
@@ -47,6 +47,18 @@ DETAIL = LandscapeDetailOptions(
     connectivity_points=3,
 )
 FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), draws=2)
+OTHER = FLIPS.model_copy(update={"faults": ("scales",)})
+SENSORS = SensorFaultOptions(levels={"saturation": (10,)})
+MAP = FlipMapOptions(
+    precisions="all",
+    seeds="all",
+    rows="all",
+    recall_counts=(1,),
+    bit_error_rate=0.01,
+    tolerated_drop=0.1,
+    simulation_draws=2,
+    search_flips=0,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +73,12 @@ FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), draws=2)
             DEPLOYED,
         ),
         (lambda: measure_cell(CELL, TASK, LandscapeOptions(), DATA, DIVERGED), ["landscape"]),
-        (lambda: disturb(CELL, TASK, NOISE, FLIPS, DATA, DIVERGED), ["noise", "bit_flip"]),
+        (
+            lambda: disturb(
+                CELL, TASK, NOISE, SENSORS, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
+            ),
+            ["noise", "adversarial", "bit_flip", "corruption"],
+        ),
     ],
 )
 def test_a_diverged_model_becomes_rows_with_its_status(node, families):
@@ -90,3 +107,9 @@ def test_pictures_of_a_diverged_model_are_empty_and_say_so():
     rows, curve = connect_seeds(group, TASK, DETAIL, DATA, DIVERGED, DIVERGED)
     assert rows["measure"].tolist() == ["mode_connectivity", "curve_barrier", "linear_barrier"]
     assert set(rows["status"]) == {"non_finite"} and curve.empty
+
+
+def test_the_map_of_a_diverged_model_is_empty_and_says_so():
+    rows, found, protection = map_flips(CELL, TASK, MAP, FLIPS, DATA, DIVERGED)
+    assert rows["measure"].tolist() == ["bit_error_slope"] and rows["status"].tolist() == ["non_finite"]
+    assert found.empty and protection.empty

@@ -44,6 +44,17 @@ def test_responses_are_compared_row_by_row():
     assert rows["mismatch_rate"].value == 0.25
 
 
+def test_a_disturbance_without_chance_has_the_errors_of_its_rows():
+    clean, disturbed = made([1.0, 1.0, 0.0, 1.0]), made([1.0, 0.0, 0.0, 1.0])
+    rows = {
+        m.measure: m.estimate
+        for m in disturbance_response(TASK, clean, [disturbed], family="adversarial", condition="c", level=1)
+    }
+    assert rows["accuracy"].value == 0.5 and rows["accuracy"].num_samples == 4
+    assert rows["accuracy_drop"].standard_error == pytest.approx(0.25)
+    assert {estimate.status for estimate in rows.values()} == {"ok"}
+
+
 def test_outputs_that_are_no_numbers_count_and_show():
     clean = made([1.0, 1.0])
     draws = [made([0.0, 1.0], [float("nan"), 1.0], [0, 0], [True, False])]

@@ -41,6 +41,19 @@ def test_splits_survive_their_tensor_form(raw):
     again = Splits.from_tensors(splits.to_tensors())
     assert torch.equal(again.test.inputs, splits.test.inputs)
     assert torch.equal(again.shifted["pileup"].targets, splits.shifted["pileup"].targets)
+    assert torch.equal(again.zero, splits.zero)
+
+
+def test_zero_is_where_a_feature_of_nothing_lies(raw):
+    empty = raw.copy()
+    shifted = empty["set"] == "pileup"
+    empty.loc[shifted, list(FEATURES)] = 0.0
+    splits = build_task(OPTIONS).prepare(empty)
+    torch.testing.assert_close(splits.shifted["pileup"].inputs[0], splits.zero)
+
+
+def test_guessing_names_the_most_frequent_class():
+    assert build_task(OPTIONS).guess_score(torch.tensor([0, 3, 3, 1])) == 0.5
 
 
 def test_labels_follow_the_published_order_of_classes(raw):

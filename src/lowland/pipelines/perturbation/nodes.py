@@ -10,8 +10,9 @@ import pandas as pd
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
+from lowland.estimate import Estimate
 from lowland.faults import BitFlipOptions, FlipMapOptions, flipped_networks, measure_vulnerability
-from lowland.measurements import Cell, Family, Measurement, cell_frame, stack, table, unavailable
+from lowland.measurements import Cell, Family, Measurement, cell_frame, table
 from lowland.perturbation import (
     ATTACKS,
     DETERMINISTIC_FAULTS,
@@ -55,10 +56,13 @@ class _Subject(NamedTuple):
             for level, draws in answers.items()
             for row in disturbance_response(self.task, before, draws, family=family, condition=condition, level=level)
         ]
-        if len(answers) > 1:
-            scores = [[drawn.scores for drawn in draws] for draws in answers.values()]
+        scores = {level: [drawn.scores for drawn in draws] for level, draws in answers.items()}
+        mildest, worst = next(iter(scores)), next(reversed(scores))
+        if mildest <= worst:  # where less is milder, nothing at all is the mildest
+            scores = {0.0: [before.scores] * len(scores[mildest])} | scores
+        if len(scores) > 1:
             floor = self.half_life.of(float(before.scores.mean()), self.task.guess_score(self.splits.test.targets))
-            found = half_life_of_scores(list(answers), scores, floor=floor)
+            found = half_life_of_scores(list(scores), list(scores.values()), floor=floor)
             rows.append(Measurement(family, "half_life", found.estimate(), condition))
         return rows
 
@@ -76,14 +80,13 @@ def disturb(
     model: StoredModel,
 ) -> pd.DataFrame:
     """The response of one cell to disturbed inputs and to flips of its bits, on the test rows."""
-    families: dict[Family, bool] = {
-        "noise": True,
-        "corruption": bool(sensor_faults.levels),
-        "adversarial": bool(attacks.kinds),
-        "bit_flip": True,
-    }
     if model.status != "ok":
-        return stack(unavailable(cell, family, model.status) for family, wanted in families.items() if wanted)
+        missing = Estimate.missing(model.status)
+        wanted: dict[Family, object] = {"noise": True, "adversarial": attacks.kinds, "bit_flip": True}
+        rows = [Measurement(family, "all", missing) for family, asked in wanted.items() if asked]
+        # Shifted sets are of the same family and missing too: their row has no condition.
+        rows += [Measurement("corruption", "all", missing, kind) for kind in sensor_faults.levels]
+        return table(cell, rows)
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
     clean = answer(problem, model.network, splits.test)
     subject = _Subject(problem, model.network, splits, clean, (cell.task,), half_life)
@@ -181,7 +184,8 @@ def map_flips(
     What flips do is measured on the test rows; rankings and the search for the worst flips see landscape rows only.
     """
     if not isinstance(model.network, IntegerNetwork) or model.status != "ok":
-        return unavailable(cell, "bit_flip", model.status), pd.DataFrame(), pd.DataFrame()
+        missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
+        return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
     count = len(splits.test.inputs) if options.rows == "all" else options.rows
     found = measure_vulnerability(

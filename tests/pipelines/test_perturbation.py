@@ -1,0 +1,153 @@
+"""The perturbation nodes on small networks: what is measured, and against what."""
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from lowland.artifacts import StoredModel, StoredTensors
+from lowland.faults import BitFlipOptions, FlipMapOptions
+from lowland.measurements import KEYS, Cell
+from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
+from lowland.pipelines.perturbation.nodes import disturb, map_flips
+from lowland.quantization import Precision, build_quantized, calibrate, freeze
+from lowland.tasks import Rows, Splits
+from lowland.tasks.jets import JetsOptions
+
+TASK = JetsOptions(
+    kind="jets", source="file", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8, hidden=(8,)
+)
+NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(50, 10), draws=2)
+SENSORS = SensorFaultOptions(levels={"gain_drift": (10, 50), "requantization": (1, 6)}, draws=2)
+ATTACKS = AttackOptions(kinds=("fgsm", "pgd"), norms=("linf",), levels=(0.1, 1.0), num_steps=3)
+FLIPS = BitFlipOptions(counts=(1, 20), bit_error_rates=(0.1,), draws=2)
+OTHER = BitFlipOptions(counts=(), bit_error_rates=(1e-9, 0.3), draws=2, faults=("activations", "scales"))
+MAP = FlipMapOptions(
+    precisions="all",
+    seeds="all",
+    rows=30,
+    recall_counts=(5,),
+    bit_error_rate=1e-3,
+    tolerated_drop=0.01,
+    simulation_draws=3,
+    search_flips=1,
+)
+
+
+def cell(precision, bits):
+    return Cell(
+        task="jets",
+        recipe="plain",
+        seed="s0",
+        precision=precision,
+        method="float" if precision == "fp32" else "ptq",
+        weight_bits=bits,
+        activation_bits=bits,
+    )
+
+
+@pytest.fixture(scope="module")
+def subject():
+    """Rows of five separable classes, and a network that tells them apart."""
+    source = torch.Generator().manual_seed(0)
+    targets = torch.arange(400) % 5
+    centres = torch.randn(5, 16, generator=source)
+    inputs = centres[targets] + 0.7 * torch.randn(400, 16, generator=source)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 5))
+    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    for _ in range(80):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(inputs), targets).backward()
+        optimizer.step()
+    rows = Rows(inputs, targets)
+    splits = Splits(rows, rows, Rows(inputs[200:], targets[200:]), Rows(inputs[:200], targets[:200]), torch.zeros(16))
+    twin = build_quantized(network, Precision(method="ptq", weight_bits=4, activation_bits=4), input_bits=8)
+    calibrate(twin, inputs)
+    return StoredTensors(splits.to_tensors()), StoredModel(network.eval()), StoredModel(freeze(twin))
+
+
+def disturbed(cell, data, model):
+    return disturb(cell, TASK, NOISE, SENSORS, ATTACKS, FLIPS, OTHER, HalfLifeOptions(), data, model)
+
+
+@pytest.fixture(scope="module")
+def rows(subject):
+    data, _, deployed = subject
+    return disturbed(cell("ptq4", 4), data, deployed)
+
+
+def value(rows, measure, condition, level=None):
+    chosen = rows[(rows.measure == measure) & (rows.condition == condition)]
+    chosen = chosen if level is None else chosen[chosen.level == level]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+def test_every_family_is_measured_at_every_level(rows):
+    accuracy = rows[rows.measure == "accuracy"]
+    levels = {key: list(group.level) for key, group in accuracy.groupby(["family", "condition"])}
+    assert levels == {
+        ("noise", "gaussian"): [10, 50],
+        ("corruption", "gain_drift"): [10, 50],
+        ("corruption", "requantization"): [6, 1],
+        ("adversarial", "fgsm_linf"): [0.1, 1.0],
+        ("adversarial", "pgd_linf"): [0.1, 1.0],
+        ("bit_flip", "flips"): [1, 20],
+        ("bit_flip", "bit_error_rate"): [0.1],
+        ("bit_flip", "activations_bit_error_rate"): [1e-9, 0.3],
+        ("bit_flip", "scales_bit_error_rate"): [1e-9, 0.3],
+    }
+    assert not rows.duplicated(list(KEYS)).any()
+
+
+def test_float_networks_have_words_instead_of_codes(subject):
+    data, model, _ = subject
+    found = disturbed(cell("fp32", 32), data, model)
+    assert set(found.condition[found.family == "bit_flip"]) == {"ieee754_flips", "ieee754_bit_error_rate"}
+
+
+def test_what_chance_has_no_part_in_has_the_errors_of_its_rows(rows):
+    for condition in ("requantization", "fgsm_linf", "pgd_linf"):
+        chosen = rows[(rows.measure == "accuracy") & (rows.condition == condition)]
+        assert set(chosen.num_samples) == {200} and set(chosen.status) == {"ok"}
+    assert value(rows, "accuracy", "gain_drift", 10).num_samples == 2
+
+
+def test_transient_flips_that_do_not_happen_change_nothing(rows):
+    """Their clean answer is that of the integers, so that roundings of the replayed floats count for nothing."""
+    assert value(rows, "loss_rise", "activations_bit_error_rate", 1e-9).value == 0
+    assert value(rows, "mismatch_rate", "activations_bit_error_rate", 1e-9).value == 0
+    assert value(rows, "loss_rise", "activations_bit_error_rate", 0.3).value > 0
+
+
+def test_a_better_attack_hurts_more(rows):
+    assert value(rows, "loss_rise", "pgd_linf", 1.0).value >= value(rows, "loss_rise", "fgsm_linf", 1.0).value > 0
+
+
+def test_every_curve_has_a_half_life(rows, subject):
+    found = rows[rows.measure == "half_life"]
+    conditions = set(rows.condition[rows.measure == "accuracy"])
+    assert set(found.condition) == conditions and len(found) == len(conditions)
+    attacked = value(rows, "half_life", "pgd_linf")
+    assert attacked.status == "ok" and 0 < attacked.value < 1.0 and attacked.standard_error > 0
+    converter = value(rows, "half_life", "requantization")
+    assert converter.status in ("ok", "not_converged") and 1 <= converter.value <= 6
+
+
+def test_without_sensors_and_attacks_there_are_no_such_rows(subject):
+    data, _, deployed = subject
+    none = SensorFaultOptions(levels={}), AttackOptions(kinds=())
+    silent = OTHER.model_copy(update={"faults": ()})
+    found = disturb(cell("ptq4", 4), TASK, NOISE, *none, FLIPS, silent, HalfLifeOptions(floor=0.5), data, deployed)
+    assert set(found.family) == {"noise", "bit_flip"}
+
+
+def test_the_map_says_which_cell_it_is_about(subject):
+    data, _, deployed = subject
+    rows, flips, protection = map_flips(cell("ptq4", 4), TASK, MAP, FLIPS, data, deployed)
+    assert {"bit_error_slope", "protected_bits", "ranking_recall", "score_after_search"} <= set(rows.measure)
+    for frame in (flips, protection):
+        assert isinstance(frame, pd.DataFrame) and set(frame.precision) == {"ptq4"} and len(frame)
+    assert list(flips.columns[:7]) == list(rows.columns[:7])
