@@ -83,6 +83,29 @@ MEASURES: dict[str, Measure] = {
     "loss_rise": Measure("loss rise", "nat", False, "Loss added by the disturbance, same rows."),
     "mismatch_rate": Measure("changed decisions", "1", False, "Share of rows that the disturbance decides otherwise."),
     "non_finite_rate": Measure("non-finite outputs", "1", False, "Share of outputs that are not numbers any more."),
+    "half_life": Measure(
+        "half-life", "1", None, "Level of a disturbance at which half of what was better than guessing is lost."
+    ),
+    # which bits matter
+    "ranking_recall": Measure(
+        "recall of a ranking", "1", True, "Share of the flips that raise the loss most among a ranking's first.", True
+    ),
+    "ranking_recall_score": Measure(
+        "recall of a ranking (accuracy)", "1", True, "The same with the flips that cost most accuracy.", True
+    ),
+    "worst_flip_drop": Measure("worst flip", "1", False, "Accuracy lost to the worst single flip.", True),
+    "bit_error_slope": Measure(
+        "bit error slope", "1", False, "Accuracy lost per unit of bit error rate, where errors are few.", True
+    ),
+    "protected_bits": Measure(
+        "bits to protect", "bit", False, "Bits to triplicate so that the expected accuracy holds the floor.", True
+    ),
+    "protected_bits_simulated": Measure(
+        "bits to protect, simulated", "bit", False, "The same, by simulation instead of to first order.", True
+    ),
+    "score_after_search": Measure(
+        "accuracy after search", "1", True, "Accuracy left after the flips that a greedy search finds.", True
+    ),
     # landscape
     "gradient_norm": Measure("gradient norm", "nat", False, "Steepness of the loss where training stopped."),
     "hessian_trace": Measure("Hessian trace", "nat", False, "Sum of all curvatures of the loss over the weights."),
