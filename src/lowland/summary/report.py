@@ -13,7 +13,8 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from lowland.measurements import MEASURES
-from lowland.summary.criteria import ACCURACY, SIZE, condition_label, display
+from lowland.summary.conditions import condition_label
+from lowland.summary.criteria import ACCURACY, SIZE, display
 from lowland.summary.figures import (
     PICTURES,
     accuracy_curves,
