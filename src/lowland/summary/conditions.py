@@ -127,7 +127,7 @@ def group_of(family: str, condition: str, *, has_levels: bool = True) -> str:
 
 
 def is_part_of_a_whole(family: str, condition: str) -> bool:
-    """Whether it is a closer look at what other conditions show whole: flips in one part of the memory, other faults."""
+    """Whether it looks closer at what other conditions show whole: flips in one part of the memory, other faults."""
     return family == "bit_flip" and condition.removeprefix(WORDS) not in ("flips", "bit_error_rate")
 
 

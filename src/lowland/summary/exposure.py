@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import TWINS, of_the_whole
 from lowland.summary.conditions import WORDS
+from lowland.summary.criteria import TWINS, of_the_whole
 from lowland.summary.recipe_means import t_interval
 
 EXPOSURES = {"flips": "at an equal number of flips", "bit_error_rate": "at an equal bit error rate"}
 MIDDLE = (4, 6)  # bits, the widths that published studies found most robust
+_MIDDLE_WORDS = {"yes": "yes", "no": "no", "unsure": "not surely, others do as well"}
 COLUMNS = (
     "task",
     "exposure",
@@ -80,14 +82,16 @@ def exposure_verdict(exposure: pd.DataFrame) -> list[dict[str, Any]]:
 
     Returns:
         Per task and exposure: exposure, ``words``, ``toughest`` (precision), ``drop``, ``tied`` (other precisions),
-        ``middle``: ``yes`` (all of them have 4 to 6 bits), ``no`` (none has) or ``unsure`` (some have).
+        ``middle``: ``yes`` (all of them have 4 to 6 bits), ``no`` (none has), ``unsure`` (some have), or empty where
+        the study has no precision inside, or none outside, to compare.
     """
     found = []
-    for (task, name), group in exposure[exposure.level.isna() & exposure.tied].groupby(
-        ["task", "exposure"], sort=False
-    ):
-        best = group[group.toughest].iloc[0]
+    averaged = exposure[exposure.level.isna() & (exposure.method != "float")]
+    for (task, name), everyone in averaged.groupby(["task", "exposure"], sort=False):
+        group = everyone[everyone.tied.astype(bool)]
+        best = group[group.toughest.astype(bool)].iloc[0]
         inside = group.weight_bits.between(*MIDDLE)
+        comparable = everyone.weight_bits.between(*MIDDLE).nunique() == 2
         found.append(
             {
                 "task": str(task),
@@ -95,11 +99,32 @@ def exposure_verdict(exposure: pd.DataFrame) -> list[dict[str, Any]]:
                 "words": EXPOSURES[str(name)],
                 "toughest": str(best.precision),
                 "drop": float(best["mean"]),
-                "tied": [str(p) for p in group.precision[~group.toughest]],
-                "middle": "yes" if inside.all() else "unsure" if inside.any() else "no",
+                "tied": [str(p) for p in group.precision[~group.toughest.astype(bool)]],
+                "middle": ("yes" if inside.all() else "unsure" if inside.any() else "no") if comparable else "",
             }
         )
     return found
+
+
+def exposure_sentence(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """The verdicts of one task in words: who is toughest, and whether 4 to 6 bits really are."""
+    sentences = []
+    for verdict in verdicts:
+        words, drop = verdict["words"], 100 * verdict["drop"]
+        tied = f"; {_listed(verdict['tied'])} cannot be told from it" if verdict["tied"] else ""
+        who = f"{words[0].upper()}{words[1:]}, {verdict['toughest']} loses least"
+        sentences.append(f"{who} ({drop:.2g} points of accuracy, averaged over the levels){tied}.")
+    middles = [(verdict["words"], _MIDDLE_WORDS[verdict["middle"]]) for verdict in verdicts if verdict["middle"]]
+    if middles:
+        alike = len({words for _, words in middles}) == 1
+        said = middles[0][1] if alike else ", ".join(f"{where} {words}" for where, words in middles)
+        both = f"{said}, {' and '.join(where for where, _ in middles)}" if alike else said
+        sentences.append(f"Are {MIDDLE[0]} to {MIDDLE[1]} bits the most robust? {both[0].upper()}{both[1:]}.")
+    return " ".join(sentences)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _tied(differences: pd.Series) -> bool:

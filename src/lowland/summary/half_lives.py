@@ -66,7 +66,7 @@ def half_life_table(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, 
 
     Returns:
         Per condition, in the order of ``conditions.GROUPS``: family, condition, label, unit, ``group`` and ``entries``,
-        one per precision: ``shown`` (``–`` where there is none), ``interval``, ``best``, ``title``.
+        one per precision: ``shown`` (a dash where there is none), ``interval``, ``best``, ``title``.
     """
     ours = lives[lives.recipe == recipe]
     bare = ours.condition.str.removeprefix(WORDS)

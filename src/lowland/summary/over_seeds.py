@@ -68,8 +68,8 @@ def with_test_rows(
     """The intervals to hold against a threshold: over seeds and over the test rows that happened to be drawn.
 
     Half of it is √(h² + z²·a(1 - a)/n): h half of the interval over the seeds, a the mean accuracy, n the number of
-    test rows. Under noise and bit flips the rows are those of the clean test set, with broken sensors too; a shifted set has its own. Other
-    test rows would move all configurations together, so this is the wrong interval for comparing them.
+    test rows. Whatever is disturbed with levels is the clean test set; a shifted set has rows of its own. Other test
+    rows would move all configurations together, so this is the wrong interval for comparing them.
 
     Args:
         numbers: From ``configurations``.

@@ -26,10 +26,10 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_ri
     asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and keeps
     the order of the cells at every level.
 
-    Not every condition: those that differ only in degree or place (uniform beside Gaussian noise, flips in weights beside
-    flips everywhere, one step beside many) would tell the same story again in columns too many to read. Each family is
-    represented by ``REPRESENTATIVES`` and by all its shifted sets, which have no levels; where a study measured none of
-    these, by the first condition that it did measure.
+    Not every condition: those that differ only in degree or place (uniform beside Gaussian noise, flips in weights
+    beside flips everywhere, one step beside many) would tell the same story again, in columns too many to read. Each
+    family is represented by ``REPRESENTATIVES`` and by all its shifted sets, which have no levels; where a study
+    measured none of these, by the first condition that it did measure.
 
     A response exists only where every level of the condition is ``ok``. A cell that lacks rows which other cells of
     its precision have counts as ``failed``: it stays in the table without a number.

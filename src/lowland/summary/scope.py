@@ -24,8 +24,8 @@ _TEXTS = {
     "gaussian": "Gaussian p % adds to each feature a random number whose standard deviation σ is p/100 of the standard "
     "deviation of that feature in the training data.",
     "uniform": "Uniform p % adds a number spread evenly over ±√3·σ: as strong as the Gaussian, without its tails.",
-    "salt_and_pepper": "Salt-and-pepper p % sets p/2 % of all entries to the largest and p/2 % to the smallest value of "
-    "their feature in the training data.",
+    "salt_and_pepper": "Salt-and-pepper p % sets p/2 % of all entries to the largest and p/2 % to the smallest value "
+    "of their feature in the training data.",
     "dead_at_mean": "Dead channels, p %: that share of the features always reads its training mean.",
     "dead_at_zero": "The same with channels that always read zero.",
     "gain_drift": "Gain drift p %: every feature is multiplied by a factor of its own around 1, its standard deviation "

@@ -62,7 +62,7 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
                 "xgap": 1.5,
                 "ygap": 1.5,
                 "hoverongaps": False,
-                "hovertemplate": f"<b>%{{y}}</b>, {precision}, {name}<br>bit %{{customdata[0]}} (0: least significant), "
+                "hovertemplate": f"<b>%{{y}}</b>, {precision}, {name}<br>bit %{{customdata[0]}} (0: the least), "
                 "%{customdata[1]} of them<br>accuracy: %{customdata[2]} points lost on average, "
                 "%{customdata[3]} at worst<br>loss: %{customdata[4]} nats added on average, "
                 "%{customdata[5]} at worst<extra></extra>",

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.correlation import SCOPES
 from lowland.summary.conditions import condition_label
+from lowland.summary.correlation import SCOPES
 from lowland.summary.predictors import predictor_label
 from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, figure, menu
 
