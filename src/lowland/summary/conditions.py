@@ -147,8 +147,8 @@ def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
         .reset_index()
     )
     known = set(found.condition)
-    twin = [c.startswith(WORDS) and c.removeprefix(WORDS) in known for c in found.condition]
-    found = found[[not t for t in twin]]
+    bare = found.condition.str.removeprefix(WORDS)
+    found = found[(found.condition == bare) | ~bare.isin(known)]
     groups = [
         group_of(f, c, has_levels=bool(levels))
         for f, c, levels in zip(found.family, found.condition, found.levels, strict=True)
