@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from lowland.summary.conditions import power_text
 from lowland.summary.figures.protection import shown_rate
-from lowland.summary.style import Style
+from lowland.summary.style import MINUS, Style
 
+FEW = 1e-4  # a bit error rate at which hardly two errors meet
 MEASURED = (
     "worst_flip_drop",
     "bit_error_slope",
@@ -33,15 +35,15 @@ def bit_findings(
     Returns:
         None where nothing was measured; else ``recipe``, ``asked`` (whether it is the preferred one) and
         ``precisions``: per precision ``precision``, ``worst`` (drop, tensor, bit, bits), ``slope`` (accuracy lost per
-        unit of bit error rate), ``plan`` (see ``_plan``) and ``search`` (list of k and accuracy left), each None or
-        empty where it is not known.
+        unit of bit error rate), ``plan`` (see ``_plan``) and ``search`` (``clean`` and ``steps`` of k and accuracy
+        left), each None where it is not known, and all of it in ``sentences``.
     """
     rows = measurements[measurements.measure.isin(MEASURED)]
     tables = [t for t in (pictures.get("flip_map"), pictures.get("protection")) if t is not None and len(t)]
     recipes = set(rows.recipe).union(*(t.recipe for t in tables))
     if not recipes:
         return None
-    chosen = recipe if recipe in recipes else next(name for name in style.recipes if name in recipes)
+    chosen = recipe if recipe is not None and recipe in recipes else next(n for n in style.recipes if n in recipes)
     found = []
     for precision in style.precisions:
         ours = _first_seed(rows, chosen, precision)
@@ -54,15 +56,14 @@ def bit_findings(
             & (measurements.precision == precision)
         ]
         if len(ours) or len(flips) or len(protection):
-            found.append(
-                {
-                    "precision": precision,
-                    "worst": _worst(ours, flips),
-                    "slope": _value(ours[ours.measure == "bit_error_slope"]) if len(ours) else None,
-                    "plan": _plan(protection),
-                    "search": _search(ours, clean),
-                }
-            )
+            known = {
+                "precision": precision,
+                "worst": _worst(ours, flips),
+                "slope": _value(ours[ours.measure == "bit_error_slope"]) if len(ours) else None,
+                "plan": _plan(protection),
+                "search": _search(ours, clean),
+            }
+            found.append(known | {"sentences": _sentences(known)})
     return {"recipe": chosen, "asked": chosen == recipe, "precisions": found}
 
 
@@ -136,3 +137,63 @@ def _search(rows: pd.DataFrame, clean: pd.DataFrame) -> dict[str, Any] | None:
 def _value(rows: pd.DataFrame) -> float | None:
     known = rows[(rows.status == "ok") & rows.value.notna()] if len(rows) else rows
     return float(known.value.iloc[0]) if len(known) else None
+
+
+def _sentences(known: Mapping[str, Any]) -> list[str]:
+    """The findings of one precision in words."""
+    sentences = []
+    if worst := known["worst"]:
+        place = ""
+        if worst["tensor"] is not None:
+            top = worst["from_top"]
+            bit = "the most significant bit" if top == 1 else f"bit {top} from the top"
+            place = f" (in {worst['tensor']}, {bit} of {worst['bits']})"
+        sentences.append(f"The worst single flip costs {_points(worst['drop'])} points of accuracy{place}.")
+    if known["slope"] is not None:
+        sentences.append(
+            f"Where errors are few, each {power_text(FEW)} of bit error rate costs "
+            f"{_points(FEW * known['slope'])} points."
+        )
+    if known["plan"]:
+        sentences += _plan_sentences(known["plan"])
+    if search := known["search"]:
+        start = "" if search["clean"] is None else f"from {_share(search['clean'])} "
+        *steps, last = [f"{_share(step['accuracy'])} with {step['k']:g}" for step in search["steps"]]
+        path = " and ".join(part for part in (", ".join(steps), last) if part)
+        flips = "flip" if search["steps"][-1]["k"] == 1 else "flips"
+        sentences.append(f"A greedy search for the worst flips brings accuracy {start}to {path} {flips}.")
+    return sentences
+
+
+def _plan_sentences(plan: Mapping[str, Any]) -> list[str]:
+    """What triplicating bits is worth, and whether the simulation agrees."""
+    needed, floor, simulated = plan["needed"], _share(plan["floor"]), plan["needed_by_simulation"]
+    head = f"At bit error rate {power_text(plan['rate'])}"
+    if plan["unprotected"] is not None and needed != 0:
+        sentences = [f"{head}, {_share(max(plan['unprotected'], 0.0))} is expected without protection, to first order."]
+    else:
+        sentences = []
+    if needed == 0:
+        sentences.append(f"{head} the floor of {floor} holds without protection.")
+    elif needed is None:
+        sentences.append(f"Not even tripling all {plan['num_bits']:,} bits holds the floor of {floor}.")
+    else:
+        sentences.append(
+            f"Tripling {needed:,} of {plan['num_bits']:,} bits holds the floor of {floor}, for {plan['extra']:,} more "
+            f"bits of memory ({100 * plan['share']:.2g} %)."
+        )
+    if check := plan["checked"]:
+        verdict = "which holds" if check["holds"] else "which does not hold"
+        error = "" if check["error"] != check["error"] else f" ± {100 * check['error']:.1f} points"
+        sentences.append(f"Simulated with {check['k']:,} tripled: {_share(check['accuracy'])}{error}, {verdict}.")
+    if simulated is not None and simulated != needed:
+        sentences.append(f"The simulation asks for {simulated:,}.")
+    return sentences
+
+
+def _points(drop: float) -> str:
+    return f"{100 * drop:.2g}".replace("-", MINUS)
+
+
+def _share(accuracy: float) -> str:
+    return f"{100 * accuracy:.1f} %"

@@ -85,16 +85,23 @@ def level_text(condition: str, level: float) -> str:
     part, by_rate = _taken_apart(condition.removeprefix(WORDS))
     if by_rate is not None:
         counted = _COUNTED.get(part, "flips")
-        return f"rate {number_text(level)}" if by_rate else f"{level:.3g} {counted[:-1] if level == 1 else counted}"
+        return f"rate {power_text(level)}" if by_rate else f"{level:.3g} {counted[:-1] if level == 1 else counted}"
     if condition == "requantization":
         return f"{level:.3g} bit{'' if level == 1 else 's'}"
     return f"{level:.3g} σ" if is_attack(condition) else f"{level:.3g} %"
 
 
 def number_text(value: float) -> str:
-    """A number with two digits, small ones as powers of ten."""
+    """A number with two or three digits, very small ones as powers of ten."""
     if value >= 1e-2 or value <= 0:
-        return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value >= 100 else f"{value:.2g}"
+        return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value >= 10 else f"{value:.2g}"
+    return power_text(value)
+
+
+def power_text(value: float) -> str:
+    """A positive number as a multiple of a power of ten, with two digits."""
+    if not 0 < value < 1:
+        return f"{value:.2g}"
     exponent = math.floor(math.log10(value) + 1e-9)
     mantissa = f"{value / 10**exponent:.2g}"
     power = f"10{str(exponent).translate(_SUPERSCRIPTS)}"
@@ -109,6 +116,11 @@ def is_attack(condition: str) -> bool:
 def is_logarithmic(condition: str) -> bool:
     """Whether levels span decades: numbers of flips and bit error rates."""
     return _taken_apart(condition.removeprefix(WORDS))[1] is not None
+
+
+def bare_level_text(condition: str, level: float) -> str:
+    """A level without its unit, for a table that names the unit itself."""
+    return power_text(level) if condition.endswith("bit_error_rate") else number_text(level)
 
 
 def harder_is_lower(condition: str) -> bool:

@@ -134,7 +134,7 @@ def ranking_verdict(measurements: pd.DataFrame, *, measure: str = "ranking_recal
     found = []
     for (task, level), group in means.groupby(["task", "level"], sort=False):
         cells = rows[(rows.task == task) & (rows.level == level)]
-        rankings = []
+        rankings: list[dict[str, Any]] = []
         for ranking, values in group.groupby("condition", sort=False)["value"]:
             mean, low, high = (None if number != number else number for number in t_interval(list(values)))
             name = str(ranking)

@@ -10,17 +10,18 @@ import pandas as pd
 from lowland.summary.conditions import (
     GROUPS,
     WORDS,
+    bare_level_text,
     condition_label,
     group_of,
     harder_is_lower,
     is_logarithmic,
     level_unit,
-    number_text,
 )
 from lowland.summary.recipe_means import t_interval
 from lowland.summary.style import DASH
 
 _KEYS = ["task", "recipe", "precision", "family", "condition"]
+_SIDES = {"undefined": -1, "ok": 0, "not_converged": 1}
 COLUMNS = (*_KEYS, "value", "low", "high", "kind", "num_seeds", "num_bounds", "num_not_ok")
 
 
@@ -42,14 +43,16 @@ def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
         the units of the level, ``low`` < ``high`` also where fewer is worse; ``kind`` (``mean``, ``median``, ``beyond``
         the last level, ``before`` the first, ``missing``), num_seeds, num_bounds, num_not_ok (seeds without either).
     """
-    rows = measurements[(measurements.measure == "half_life")]
+    rows = measurements[measurements.measure == "half_life"]
+    seeds: dict[tuple[Any, ...], list[tuple[str, float]]] = {}
+    for *key, status, value in rows[[*_KEYS, "status", "value"]].itertuples(index=False):
+        seeds.setdefault(tuple(key), []).append((status, value))
     found = []
-    for key, group in rows.groupby(_KEYS, sort=False):
-        condition = str(key[-1])
-        usable = group[group.status.isin(["ok", "not_converged", "undefined"]) & group.value.notna()]
-        entry = _over_seeds(usable, condition, confidence) if len(usable) else _entry(kind="missing")
-        counts = (len(usable), int((usable.status != "ok").sum()), len(group) - len(usable))
-        found.append((*key, *entry, *counts))
+    for key, everyone in seeds.items():
+        usable = [(s, v) for s, v in everyone if s in _SIDES and v == v]
+        entry = _over_seeds(usable, str(key[-1]), confidence) if usable else _entry(kind="missing")
+        num_bounds = sum(status != "ok" for status, _ in usable)
+        found.append((*key, *entry, len(usable), num_bounds, len(everyone) - len(usable)))
     return pd.DataFrame.from_records(found, columns=list(COLUMNS))
 
 
@@ -66,7 +69,8 @@ def half_life_table(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, 
 
     Returns:
         Per condition, in the order of ``conditions.GROUPS``: family, condition, label, unit, ``group`` and ``entries``,
-        one per precision: ``shown`` (a dash where there is none), ``interval``, ``best``, ``title``.
+        one per precision: ``shown`` (a dash where there is none), ``interval``, ``best``, ``title``; ``unbroken`` where
+        no precision lost half within the levels.
     """
     ours = lives[lives.recipe == recipe]
     bare = ours.condition.str.removeprefix(WORDS)
@@ -84,6 +88,7 @@ def half_life_table(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, 
                 "label": condition_label(str(condition)),
                 "unit": level_unit(str(condition)),
                 "group": group_of(str(family), str(condition)),
+                "unbroken": all(row is None or row.kind in ("beyond", "missing") for row in rows),
                 "entries": [_shown(row, b, str(condition)) for row, b in zip(rows, best, strict=True)],
             }
         )
@@ -96,21 +101,21 @@ def _entry(
     return value, low, high, kind
 
 
-def _over_seeds(rows: pd.DataFrame, condition: str, confidence: float) -> tuple[float, float, float, str]:
-    if (rows.status == "ok").all():
-        if is_logarithmic(condition) and (rows.value > 0).all():
-            mean, low, high = (float(np.exp(v)) for v in t_interval(list(np.log(rows.value)), confidence=confidence))
+def _over_seeds(seeds: list[tuple[str, float]], condition: str, confidence: float) -> tuple[float, float, float, str]:
+    values = [value for _, value in seeds]
+    if all(status == "ok" for status, _ in seeds):
+        if is_logarithmic(condition) and min(values) > 0:
+            mean, low, high = (float(np.exp(v)) for v in t_interval(list(np.log(values)), confidence=confidence))
         else:
-            mean, low, high = t_interval(list(rows.value), confidence=confidence)
+            mean, low, high = t_interval(values, confidence=confidence)
         return _entry(mean, low, high, kind="mean")
     # In order of hardship; a bound lies outside everything that was measured.
     sign = -1 if harder_is_lower(condition) else 1
-    side = {"undefined": -1, "ok": 0, "not_converged": 1}
-    seeds = sorted((side[status], sign * value) for status, value in zip(rows.status, rows.value, strict=True))
-    least = -np.inf if seeds[0][0] < 0 else seeds[0][1]
-    greatest = np.inf if seeds[-1][0] > 0 else seeds[-1][1]
+    order = sorted((_SIDES[status], sign * value) for status, value in seeds)
+    least = -np.inf if order[0][0] < 0 else order[0][1]
+    greatest = np.inf if order[-1][0] > 0 else order[-1][1]
     low, high = (max(end, 0.0) for end in sorted((sign * least, sign * greatest)))
-    lower, upper = seeds[(len(seeds) - 1) // 2], seeds[len(seeds) // 2]
+    lower, upper = order[(len(order) - 1) // 2], order[len(order) // 2]
     if lower[0] == upper[0] == 0:
         return _entry(sign * (lower[1] + upper[1]) / 2, low, high, kind="median")
     if lower[0] < 0 < upper[0]:
@@ -142,11 +147,12 @@ def _reach(row: Any, sign: int) -> tuple[float, float, float]:
 def _shown(row: Any, best: bool, condition: str) -> dict[str, Any]:
     if row is None or row.kind == "missing":
         return {"shown": DASH, "interval": "", "best": False, "title": "no number" if row is not None else ""}
-    text, interval, title = number_text(row.value), "", f"{row.num_seeds} seed{'' if row.num_seeds == 1 else 's'}"
+    text, interval = bare_level_text(condition, row.value), ""
+    title = f"{row.num_seeds} seed{'' if row.num_seeds == 1 else 's'}"
     if row.kind in ("beyond", "before"):
         text = f"{'<' if (row.kind == 'beyond') == harder_is_lower(condition) else '>'} {text}"
     elif row.kind == "mean" and row.low == row.low:
-        interval = f"{number_text(max(row.low, 0.0))} to {number_text(row.high)}"
+        interval = " to ".join(bare_level_text(condition, max(end, 0.0)) for end in (row.low, row.high))
     if row.num_bounds:
         title += f", median; {row.num_bounds} outside the levels"
     if row.num_not_ok:

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from lowland.measurements import MEASURES
 from lowland.summary.bit_findings import bit_findings
-from lowland.summary.conditions import GROUPS, condition_label, disturbances, number_text
+from lowland.summary.conditions import GROUPS, bare_level_text, condition_label, disturbances
 from lowland.summary.criteria import ACCURACY, SIZE, display
 from lowland.summary.exposure import EXPOSURES, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.figures import (
@@ -116,7 +116,7 @@ def render_report(
         )
         for task, rows in measurements.groupby("task", sort=False)
     ]
-    present = set(measurements.measure) - {"all"}
+    present = set(measurements.measure.unique()) - {"all"}
     return (
         _environment()
         .get_template("report.html.j2")
@@ -126,7 +126,7 @@ def render_report(
             not_ok=not_ok_counts(measurements).to_dict("records"),
             statuses=_STATUSES,
             bits=any(task["bits"] or task["rankings"] for task in tasks),
-            methods=[_METHODS[m] for m in dict.fromkeys(measurements.method)],
+            methods=[_METHODS[m] for m in measurements.method.unique()],
             requirements=recommendation["requirements"],
             glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
             commands=commands,
@@ -258,6 +258,7 @@ def _curves(
 ) -> list[dict[str, Any]]:
     """Every disturbance's figure, by the groups that a reader looks for."""
     linked = f"recipe-{task}"
+    measurements = measurements[measurements.measure == "accuracy"]
     found = disturbances(measurements)
     groups = []
     for group, title in GROUPS.items():
@@ -285,8 +286,15 @@ def _curves(
 def _half_lives(measurements: pd.DataFrame, style: Style, recipe: str | None) -> dict[str, Any] | None:
     """The half-lives of the recommended (or nearest, or first) recipe."""
     subject = recipe or style.recipes[0]
-    rows = half_life_table(half_lives(measurements), recipe=subject, precisions=style.precisions)
-    return {"recipe": subject, "rows": rows} if rows else None
+    lives = half_lives(measurements[measurements.recipe == subject])
+    rows = half_life_table(lives, recipe=subject, precisions=style.precisions)
+    if not rows:
+        return None
+    return {
+        "recipe": subject,
+        "rows": [row for row in rows if not row["unbroken"]],
+        "unbroken": [row["label"] for row in rows if row["unbroken"]],
+    }
 
 
 def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None:
@@ -306,11 +314,11 @@ def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None
         entries = [known.get((precision, *column)) for column in columns]
         if any(entry is not None for entry in entries):
             rows.append((precision, style.colours[precision], [_points(entry) for entry in entries]))
-    heads = [
-        {"title": title, "levels": ["mean" if v is None else number_text(v) for e, v in columns if e == exposure]}
-        for exposure, title in EXPOSURES.items()
-        if (frame.exposure == exposure).any()
-    ]
+    heads = []
+    for exposure, title in EXPOSURES.items():
+        levels = ["mean" if v is None else bare_level_text(exposure, v) for e, v in columns if e == exposure]
+        if levels:
+            heads.append({"title": title, "levels": levels})
     return {"heads": heads, "rows": rows, "sentence": exposure_sentence(exposure_verdict(frame))}
 
 
@@ -319,7 +327,7 @@ def _points(entry: Any) -> dict[str, Any]:
     if entry is None or entry.mean != entry.mean:
         return {"shown": DASH, "half": "", "best": False}
     half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
-    shown = f"{100 * entry.mean:.1f}".replace("-", MINUS)
+    shown = f"{round(100 * entry.mean, 1) + 0.0:.1f}".replace("-", MINUS)  # no minus before zero
     return {"shown": shown, "half": half, "best": bool(entry.tied)}
 
 
@@ -392,8 +400,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["predictor"] = predictor_label
     environment.filters["condition"] = condition_label
-    environment.filters["number"] = number_text
-    environment.filters["points"] = lambda value: f"{100 * value:.2g}".replace("-", MINUS)
     environment.filters["display"] = lambda value, name: display(name, value)
     environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", MINUS)
     environment.filters["decimal"] = lambda value: (

@@ -88,7 +88,7 @@ class Style:
             found.itertuples(index=False),
             key=lambda r: (order[r.method], -r.weight_bits, -r.activation_bits, r.precision),
         )
-        recipes = tuple(dict.fromkeys(measurements.recipe))
+        recipes = tuple(measurements.recipe.unique())
         return cls(
             precisions=tuple(r.precision for r in rows),
             colours={r.precision: colour(r.method, r.weight_bits) for r in rows},

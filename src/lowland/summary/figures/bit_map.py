@@ -74,8 +74,8 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
         owners,
         style,
         recipe=recipe,
-        height=150 + 27 * len(tensors),
-        margin={"l": 8, "r": 16, "t": 84, "b": 52},
+        height=124 + 27 * len(tensors),
+        margin={"l": 8, "r": 16, "t": 58, "b": 52},
         **_layout(widths, ends),
     )
 
@@ -95,8 +95,7 @@ def _layout(widths: dict[str, int], ends: tuple[float, float]) -> dict[str, Any]
                 "thickness": 12,
                 "outlinewidth": 0,
             },
-        },
-        "annotations": [],
+        }
     }
     gap = 0.03
     unit = (1 - gap * (len(widths) - 1)) / sum(widths.values())
@@ -109,25 +108,13 @@ def _layout(widths: dict[str, int], ends: tuple[float, float]) -> dict[str, Any]
             | {
                 "domain": [left, min(right, 1.0)],
                 "anchor": f"y{number}",
-                "title": "bit, from the most significant (1)",
+                "title": f"{precision}: bit, from the most significant (1)",
                 "range": [0.5, width + 0.5],
                 "nticks": 2 + width // 2,
             }
         )
         layout[f"yaxis{number}"] = axis(
             LABELS | {"anchor": f"x{number}", "autorange": "reversed", "showticklabels": position == 0}
-        )
-        layout["annotations"].append(
-            {
-                "text": f"<b>{precision}</b>",
-                "showarrow": False,
-                "x": left,
-                "xref": "paper",
-                "xanchor": "left",
-                "y": 1,
-                "yref": "paper",
-                "yanchor": "bottom",
-            }
         )
         left = right + gap
     return layout

@@ -15,6 +15,8 @@ from lowland.summary.criteria import CONFIGURATION, measured_levels, of_the_whol
 from lowland.summary.over_seeds import over_seeds
 from lowland.summary.style import Style, figure, menu, spread, transparent
 
+LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
+
 
 @dataclass(frozen=True)
 class _Axis:
@@ -42,7 +44,7 @@ def accuracy_curves(
     """
     conditions = [condition, f"{WORDS}{condition}"] if family == "bit_flip" else [condition]
     levels = measured_levels(measurements, family=family, conditions=conditions)
-    if is_logarithmic(condition):
+    if is_logarithmic(condition) or (levels and levels[-1] > LONG_SPAN * levels[0]):
         logs = [float(np.log10(level)) for level in levels]
         step = float(np.median(np.diff(logs))) if len(logs) > 1 else 1.0
         positions = [logs[0] - max(step, 0.5), *logs] if logs else [0.0]
@@ -80,7 +82,8 @@ def _curves(
     style: Style,
     recipe: str | None,
 ) -> go.Figure:
-    accuracies = measurements[measurements.measure == "accuracy"]
+    wanted = {c for _, name, _ in columns for c in (name, f"{WORDS}{name}")}
+    accuracies = measurements[(measurements.measure == "accuracy") & measurements.condition.isin(wanted)]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
         here = accuracies[(accuracies.family == family) & accuracies.condition.isin([condition, f"{WORDS}{condition}"])]
@@ -99,12 +102,14 @@ def _curves(
     count = len(style.precisions)
     sideways = {p: 0.006 * (i - (count - 1) / 2) for i, p in enumerate(style.precisions)}
     owners: list[str] = []
+    lines = dict(
+        iter(table[table["mean"].notna()].sort_values("position").groupby(["recipe", "precision"], sort=False))
+    )
     for name in style.recipes:
         ends = []
         for precision in style.precisions:
-            line = table[(table.recipe == name) & (table.precision == precision)].sort_values("position")
-            shown = line[line["mean"].notna()]
-            if len(shown) < 2:
+            shown = lines.get((name, precision))
+            if shown is None or len(shown) < 2:
                 continue
             colour = style.colours[precision]
             traces.append(

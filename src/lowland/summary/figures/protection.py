@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.conditions import number_text
+from lowland.summary.conditions import power_text
 from lowland.summary.figures.choice import first_seed, short, with_choice
 from lowland.summary.style import PAPER, Style, legend, transparent
 
@@ -105,7 +105,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
         recipe=recipe,
         height=400,
         x={
-            "title": f"stored bits triplicated, of all, at bit error rate {number_text(rate)}",
+            "title": f"stored bits triplicated, of all, at bit error rate {power_text(rate)}",
             "tickvals": short(_place(ticks)),
             "ticktext": [f"{k:,}" for k in ticks],
             "range": [-0.03 * widest, 1.03 * widest],
