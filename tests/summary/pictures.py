@@ -54,4 +54,57 @@ def connection():
     )
 
 
-TABLES = {"spectral_density": density, "loss_surface": surface, "mode_connectivity": connection}
+def flip_map():
+    """Two tensors of different widths; each bit counts twice as much as the one below it, the next cell ten times."""
+
+    def of_cell(n):
+        sites = [("layer0.weight", "weight", 4, bit) for bit in range(4)]
+        sites += [("layer0.bias", "bias", 6, bit) for bit in range(6)]
+        tensor, kind, bits, bit = (np.array(column) for column in zip(*sites, strict=True))
+        drop = 1e-3 * 2.0 ** (bit - bits + 1) * 10.0 ** (n % 4)
+        return {
+            "tensor": tensor,
+            "kind": kind,
+            "layer": "layer0",
+            "bit": bit,
+            "bits": bits,
+            "num_flips": np.where(kind == "weight", 12, 3),
+            "mean_score_drop": np.where(bit == 0, -1e-4, drop),
+            "largest_score_drop": 3 * drop,
+            "mean_loss_rise": 2 * drop,
+            "largest_loss_rise": 9 * drop,
+        }
+
+    return stacked(of_cell)
+
+
+def protection():
+    """Plans at two rates; at the higher one 30 of 100 bits hold the floor to first order, 100 by simulation."""
+
+    def at(n, rate, needed):
+        protected = np.array([0, 1, 3, 10, 30, 100])
+        expected = 0.7 - 40 * rate / (1 + protected)
+        return {
+            "protected": protected,
+            "expected": expected,
+            "simulated": np.where(protected == 3, np.nan, expected - 0.005 * (n + 1)),
+            "simulated_standard_error": 0.001,
+            "clean": 0.7,
+            "floor": 0.698,
+            "bit_error_rate": rate,
+            "needed": needed,
+            "needed_by_simulation": 100.0 if needed == needed else np.nan,
+            "num_bits": 100,
+        }
+
+    low = stacked(lambda n: at(n, 1e-4, 0.0))
+    return pd.concat([low, stacked(lambda n: at(n, 1e-3, 30.0 if n != 2 else np.nan))], ignore_index=True)
+
+
+TABLES = {
+    "spectral_density": density,
+    "loss_surface": surface,
+    "mode_connectivity": connection,
+    "flip_map": flip_map,
+    "protection": protection,
+}

@@ -35,8 +35,8 @@ def test_curves_start_at_the_undisturbed_accuracy(tables, style):
     rows = m[(m.recipe == "clipping") & (m.precision == "fp32") & (m.measure == "accuracy")]
     clean = rows[rows.condition == "test"].value.mean()
     words = rows[(rows.condition == "ieee754_bit_error_rate") & (rows.level == 1e-2)].value.mean()
-    assert lines[0].y[0] == pytest.approx(clean, abs=1e-5)
-    assert lines[0].y[-1] == pytest.approx(words, abs=1e-5)
+    assert lines[0].y[0] == pytest.approx(clean, abs=1e-4)
+    assert lines[0].y[-1] == pytest.approx(words, abs=1e-4)
     assert list(figure.layout.xaxis.ticktext) == ["none", "10<sup>-4</sup>", "10<sup>-3</sup>", "10<sup>-2</sup>"]
 
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lowland.summary.conditions import WORDS, condition_label
+
+DISTURBANCES = ("noise", "bit_flip", "corruption", "adversarial")
+TWINS = ("flips", "bit_error_rate")  # conditions of stored codes that float networks meet in their float32 words
 CELL = ["task", "recipe", "seed", "precision", "method", "weight_bits"]
 CONFIGURATION = ["task", "recipe", "precision", "method", "weight_bits"]
 
@@ -38,43 +42,32 @@ class Criterion:
 
 ACCURACY = Criterion("accuracy", "clean accuracy", "performance", "accuracy", "test")
 SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
-_NAMES = {
-    "gaussian": "Gaussian noise",
-    "salt_and_pepper": "salt-and-pepper noise",
-    "flips": "bit flips, fixed number",
-    "bit_error_rate": "bit errors, fixed rate",
-    "ieee754_flips": "bit flips in float32 words, fixed number",
-    "ieee754_bit_error_rate": "bit errors in float32 words, fixed rate",
-    "smeared": "detector smearing",
-    "pileup": "pile-up",
-    "high_pt": "another pT window",
-}
-
-
-def condition_label(condition: str) -> str:
-    """A condition in words; its own name with spaces where nobody has given it words."""
-    return _NAMES.get(condition, condition.replace("_", " "))
 
 
 def robustness_criteria(measurements: pd.DataFrame) -> tuple[Criterion, ...]:
-    """Accuracy under every disturbance in the table, each averaged over its levels, in order of appearance.
+    """Accuracy under every disturbance that all precisions met, each averaged over its levels, in order of appearance.
 
     The accuracy that is left, not the accuracy that is lost: a classifier that always says the same loses nothing.
+    Float networks meet flips of stored codes as those of their float32 words. What a precision cannot suffer (float
+    networks have no scales to flip) is no criterion, for it would have to call that precision failed; a precision
+    without any accuracy in the family did fail, and says so in every criterion.
     """
-    rows = measurements[
-        measurements.family.isin(["noise", "bit_flip", "corruption"]) & (measurements.measure == "accuracy")
-    ]
-    found = rows[["family", "condition"]].drop_duplicates().itertuples(index=False)
+    rows = measurements[measurements.family.isin(DISTURBANCES) & (measurements.measure == "accuracy")]
+    rows = rows[["task", "family", "condition", "precision"]].drop_duplicates()
+    bare = rows.condition.str.removeprefix(WORDS)
+    rows = rows.assign(condition=bare.where(bare.isin(TWINS), rows.condition)).drop_duplicates()
+    met = rows.groupby(["task", "family"])["precision"].nunique()
+    shares = rows.groupby(["family", "condition", "task"], sort=False)["precision"].nunique()
+    by_all = {
+        key: all(count == met[task, key[0]] for (*_, task), count in group.items())
+        for key, group in shares.groupby(level=["family", "condition"], sort=False)
+    }
     return tuple(
         Criterion(
-            f"accuracy_{row.condition}",
-            f"accuracy under {condition_label(row.condition)}",
-            row.family,
-            "accuracy",
-            row.condition,
+            f"accuracy_{condition}", f"accuracy under {condition_label(condition)}", family, "accuracy", condition
         )
-        for row in found
-        if not row.condition.startswith("ieee754_")
+        for family, condition in rows[["family", "condition"]].drop_duplicates().itertuples(index=False)
+        if by_all[family, condition] and not condition.startswith(WORDS)
     )
 
 
@@ -109,8 +102,8 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         themselves, that is over draws or probes), ``status``.
     """
     condition = pd.Series(criterion.condition, index=measurements.index)
-    if criterion.condition in ("flips", "bit_error_rate"):
-        condition = condition.where(measurements.method != "float", f"ieee754_{criterion.condition}")
+    if criterion.condition in TWINS:
+        condition = condition.where(measurements.method != "float", f"{WORDS}{criterion.condition}")
     rows = measurements[
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)

@@ -6,8 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import cells, condition_label, of_the_whole
-from lowland.summary.responses import FAMILIES
+from lowland.summary.conditions import (
+    GROUPS,
+    condition_label,
+    group_of,
+    harder_is_lower,
+    is_part_of_a_whole,
+    level_text,
+)
+from lowland.summary.criteria import DISTURBANCES, cells, of_the_whole
 
 
 def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, floor: float) -> list[dict[str, Any]]:
@@ -20,42 +27,54 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
             no number is not held: a mean over the seeds that happened to work would flatter.
 
     Returns:
-        Per condition, noise first, then flips and shifted sets: family, condition, label, floor, ``last_held`` (highest
-        level below the first lost one; None if already the first level is lost), ``first_lost`` and ``holds_all``
-        (None and true if nothing is lost), ``levels`` and ``accuracies``. Shifted sets have a single level, None.
+        Per condition, in the order of ``conditions.GROUPS``: family, condition, label, ``group``, ``part`` (whether it
+        is a closer look at another condition), floor, ``last_held`` (last level before the first lost one; None if
+        already the first level is lost), ``first_lost`` and ``holds_all`` (None and true if nothing is lost), both
+        also ``_shown`` in words, ``levels`` from the mildest to the worst (an ADC loses bits) and ``accuracies``.
+        Shifted sets have a single level, None.
     """
     _, recipe, precision, *_ = configuration
     rows = measurements[
         (measurements.recipe == recipe)
         & (measurements.precision == precision)
-        & measurements.family.isin(FAMILIES)
+        & measurements.family.isin(DISTURBANCES)
         & (measurements.measure == "accuracy")
     ]
-    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("family", sort=False)) if len(rows) else rows
+    keys = ["family", "condition"]
+    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby(keys, sort=False)) if len(rows) else rows
     rows = rows.assign(value=rows.value.where(rows.status == "ok"))
     known = cells(measurements)
     num_seeds = known.loc[(known.recipe == recipe) & (known.precision == precision), "seed"].nunique()
     found = []
-    order = sorted(rows.groupby(["family", "condition"], sort=False), key=lambda item: FAMILIES.index(item[0][0]))
-    for (family, condition), group in order:
-        by_level = group.groupby("level", dropna=False)["value"].agg(["mean", "count"]).sort_index()
+    for (family, condition), group in rows.groupby(keys, sort=False):
+        by_level = group.groupby("level", dropna=False)["value"].agg(["mean", "count"])
+        by_level = by_level.sort_index(ascending=not harder_is_lower(str(condition)))
         curve = by_level["mean"].where(by_level["count"] == num_seeds)
-        lost = [level for level, accuracy in curve.items() if not accuracy >= floor]
-        held = [level for level in curve.index if not lost or level < lost[0]]
+        enough = list(curve >= floor)
+        held = list(curve.index[: enough.index(False)] if not all(enough) else curve.index)
+        lost = list(curve.index[len(held) :])
         found.append(
             {
                 "family": family,
                 "condition": condition,
                 "label": condition_label(str(condition)),
+                "group": group_of(str(family), str(condition), has_levels=bool(group.level.notna().any())),
+                "part": is_part_of_a_whole(str(family), str(condition)),
                 "floor": floor,
                 "last_held": _level(held[-1]) if held else None,
                 "first_lost": _level(lost[0]) if lost else None,
+                "last_held_shown": _shown(str(condition), held[-1]) if held else None,
+                "first_lost_shown": _shown(str(condition), lost[0]) if lost else None,
                 "holds_all": not lost,
                 "levels": [_level(level) for level in curve.index],
                 "accuracies": [None if accuracy != accuracy else float(accuracy) for accuracy in curve],
             }
         )
-    return found
+    return sorted(found, key=lambda entry: list(GROUPS).index(entry["group"]))
+
+
+def _shown(condition: str, level: float) -> str | None:
+    return None if level != level else level_text(condition, level)
 
 
 def _level(level: float) -> float | None:

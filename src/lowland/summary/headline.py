@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from lowland.summary.findings import failed
+
 
 def headline(recommendation: Mapping[str, Any], measurements: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Per task: how many configurations there are and meet the requirements, and the chosen one's numbers.
@@ -23,7 +25,7 @@ def headline(recommendation: Mapping[str, Any], measurements: pd.DataFrame) -> d
         numbers: dict[str, float] = {
             "num_configurations": answer["num_configurations"],
             "num_meeting_surely": answer["num_meeting_surely"],
-            "num_rows_not_ok": int((rows["status"] != "ok").sum()),
+            "num_rows_not_ok": int(failed(rows).sum()),
         }
         subject = answer["chosen"] or answer["nearest"]
         for criterion, number in subject["numbers"].items() if subject else ():

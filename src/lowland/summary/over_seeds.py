@@ -68,8 +68,8 @@ def with_test_rows(
     """The intervals to hold against a threshold: over seeds and over the test rows that happened to be drawn.
 
     Half of it is √(h² + z²·a(1 - a)/n): h half of the interval over the seeds, a the mean accuracy, n the number of
-    test rows. Under noise and bit flips the rows are those of the clean test set; a shifted set has its own. Other
-    test rows would move all configurations together, so this is the wrong interval for comparing them.
+    test rows. Whatever is disturbed with levels is the clean test set; a shifted set has rows of its own. Other test
+    rows would move all configurations together, so this is the wrong interval for comparing them.
 
     Args:
         numbers: From ``configurations``.
@@ -96,7 +96,9 @@ def with_test_rows(
 
 def _num_test_rows(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
     """How many test rows an accuracy is a share of, by task: all its cells see the same ones."""
-    source = criterion if criterion.family == "corruption" else ACCURACY
+    shifted = (measurements.family == criterion.family) & (measurements.condition == criterion.condition)
+    shifted &= measurements.level.isna() & (measurements.family == "corruption")
+    source = criterion if shifted.any() else ACCURACY
     rows = measurements[
         (measurements.family == source.family)
         & (measurements.measure == source.measure)

@@ -13,7 +13,10 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from lowland.measurements import MEASURES
-from lowland.summary.criteria import ACCURACY, SIZE, condition_label, display
+from lowland.summary.bit_findings import bit_findings
+from lowland.summary.conditions import GROUPS, bare_level_text, condition_label, disturbances
+from lowland.summary.criteria import ACCURACY, SIZE, display
+from lowland.summary.exposure import EXPOSURES, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.figures import (
     PICTURES,
     accuracy_curves,
@@ -23,13 +26,23 @@ from lowland.summary.figures import (
     prediction_figure,
     predictor_comparison,
     ratio_heatmap,
+    recall_figure,
     shift_curves,
     surface_kind,
 )
-from lowland.summary.findings import beyond_chance, extremes, grid_size, not_ok_counts, prediction_verdicts
+from lowland.summary.findings import (
+    beyond_chance,
+    extremes,
+    grid_size,
+    not_ok_counts,
+    prediction_verdicts,
+    ranking_verdict,
+)
+from lowland.summary.half_lives import half_life_table, half_lives
 from lowland.summary.over_seeds import configurations
 from lowland.summary.predictors import predictor_label
 from lowland.summary.recommendation import NOTHING
+from lowland.summary.scope import disturbed
 from lowland.summary.strips import strip
 from lowland.summary.style import DASH, MINUS, Style
 
@@ -45,6 +58,7 @@ _SURFACES = {
     "al. 2018), the same random numbers for all networks",
     "hessian": "along the two directions of largest curvature, each of length one",
 }
+_BIT_PICTURES = ("flip_map", "protection")
 _METHODS = {
     "float": "32-bit floating point",
     "qat": "quantization-aware training",
@@ -102,7 +116,7 @@ def render_report(
         )
         for task, rows in measurements.groupby("task", sort=False)
     ]
-    present = set(measurements.measure) - {"all"}
+    present = set(measurements.measure.unique()) - {"all"}
     return (
         _environment()
         .get_template("report.html.j2")
@@ -111,7 +125,8 @@ def render_report(
             size=grid_size(measurements),
             not_ok=not_ok_counts(measurements).to_dict("records"),
             statuses=_STATUSES,
-            methods=[_METHODS[m] for m in dict.fromkeys(measurements.method)],
+            bits=any(task["bits"] or task["rankings"] for task in tasks),
+            methods=[_METHODS[m] for m in measurements.method.unique()],
             requirements=recommendation["requirements"],
             glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
             commands=commands,
@@ -158,30 +173,11 @@ def _task(
     style = Style.of(measurements)
     subject = answer["chosen"] or answer["nearest"]
     recipe = subject["recipe"] if subject else None
-    disturbed = measurements[measurements.measure == "accuracy"]
-    disturbances = [
-        (family, condition)
-        for family, condition in disturbed[["family", "condition"]].drop_duplicates().itertuples(index=False)
-        if family in ("noise", "bit_flip") and not condition.startswith("ieee754_")
-    ]
     surfaces = pictures.get("loss_surface", pd.DataFrame())
     figures = {
-        "disturbances": [
-            {
-                "label": condition_label(condition),
-                "condition": condition,
-                "html": page.add(
-                    f"curve-{task}-{condition}",
-                    accuracy_curves(measurements, family=family, condition=condition, style=style, recipe=recipe),
-                    linked=f"recipe-{task}",
-                ),
-            }
-            for family, condition in disturbances
-        ],
-        "shift": page.add(
-            f"shift-{task}", shift_curves(measurements, style=style, recipe=recipe), linked=f"recipe-{task}"
-        )
-        if (disturbed.family == "corruption").any()
+        "groups": _curves(page, task, measurements, style, recipe),
+        "recall": page.add(f"recall-{task}", recall_figure(measurements, style=style))
+        if ((measurements.measure == "ranking_recall") & (measurements.status == "ok")).any()
         else "",
         "pareto": page.add(
             f"pareto-{task}",
@@ -214,6 +210,14 @@ def _task(
         "pictures": {
             name: page.add(f"{name}-{task}", draw(table, style=style)) if len(table) else ""
             for name, draw in PICTURES.items()
+            if name not in _BIT_PICTURES
+            for table in (pictures.get(name, pd.DataFrame()),)
+        },
+        "bits": {
+            name: page.add(f"{name}-{task}", PICTURES[name](table, style=style, recipe=recipe), linked=f"recipe-{task}")
+            if len(table)
+            else ""
+            for name in _BIT_PICTURES
             for table in (pictures.get(name, pd.DataFrame()),)
         },
         "surface_directions": _SURFACES[surface_kind(surfaces)] if len(surfaces) else "",
@@ -231,6 +235,11 @@ def _task(
         "figures": figures,
         "style": style,
         "precisions": _precisions(measurements, style),
+        "disturbed": disturbed(measurements),
+        "half_lives": _half_lives(measurements, style, recipe),
+        "exposure": _exposure(measurements, style),
+        "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),
+        "rankings": ranking_verdict(measurements),
         "matrix": _matrix(measurements, style, subject),
         "size": grid_size(measurements),
         "extremes": extremes(correlations).to_dict("records"),
@@ -242,6 +251,84 @@ def _task(
         if len(predictions)
         else 0,
     }
+
+
+def _curves(
+    page: _Page, task: str, measurements: pd.DataFrame, style: Style, recipe: str | None
+) -> list[dict[str, Any]]:
+    """Every disturbance's figure, by the groups that a reader looks for."""
+    linked = f"recipe-{task}"
+    measurements = measurements[measurements.measure == "accuracy"]
+    found = disturbances(measurements)
+    groups = []
+    for group, title in GROUPS.items():
+        here = found[found.group == group]
+        figures = [
+            {
+                "label": condition_label(condition),
+                "html": page.add(
+                    f"curve-{task}-{condition}",
+                    accuracy_curves(measurements, family=family, condition=condition, style=style, recipe=recipe),
+                    linked=linked,
+                ),
+            }
+            for family, condition in here[["family", "condition"]].itertuples(index=False)
+            if group != "shift"
+        ]
+        if group == "shift" and len(here):
+            shifted = shift_curves(measurements, style=style, recipe=recipe)
+            figures = [{"label": "", "html": page.add(f"shift-{task}", shifted, linked=linked)}]
+        if figures:
+            groups.append({"title": title, "figures": figures})
+    return groups
+
+
+def _half_lives(measurements: pd.DataFrame, style: Style, recipe: str | None) -> dict[str, Any] | None:
+    """The half-lives of the recommended (or nearest, or first) recipe."""
+    subject = recipe or style.recipes[0]
+    lives = half_lives(measurements[measurements.recipe == subject])
+    rows = half_life_table(lives, recipe=subject, precisions=style.precisions)
+    if not rows:
+        return None
+    return {
+        "recipe": subject,
+        "rows": [row for row in rows if not row["unbroken"]],
+        "unbroken": [row["label"] for row in rows if row["unbroken"]],
+    }
+
+
+def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None:
+    """Accuracy lost at equal exposure, precisions by levels, in percentage points."""
+    frame = equal_exposure(measurements)
+    if frame.empty:
+        return None
+    columns = [
+        (exposure, level)
+        for exposure in EXPOSURES
+        if (frame.exposure == exposure).any()
+        for level in [*sorted(frame.level[frame.exposure == exposure].dropna().unique()), None]
+    ]
+    known = {(r.precision, r.exposure, None if r.level != r.level else r.level): r for r in frame.itertuples()}
+    rows = []
+    for precision in style.precisions:
+        entries = [known.get((precision, *column)) for column in columns]
+        if any(entry is not None for entry in entries):
+            rows.append((precision, style.colours[precision], [_points(entry) for entry in entries]))
+    heads = []
+    for exposure, title in EXPOSURES.items():
+        levels = ["mean" if v is None else bare_level_text(exposure, v) for e, v in columns if e == exposure]
+        if levels:
+            heads.append({"title": title, "levels": levels})
+    return {"heads": heads, "rows": rows, "sentence": exposure_sentence(exposure_verdict(frame))}
+
+
+def _points(entry: Any) -> dict[str, Any]:
+    """One mean accuracy drop of the table at equal exposure."""
+    if entry is None or entry.mean != entry.mean:
+        return {"shown": DASH, "half": "", "best": False}
+    half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
+    shown = f"{round(100 * entry.mean, 1) + 0.0:.1f}".replace("-", MINUS)  # no minus before zero
+    return {"shown": shown, "half": half, "best": bool(entry.tied)}
 
 
 def _decisive(pareto: pd.DataFrame) -> str | None:

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowland.errors import LowlandError
-from lowland.summary.criteria import ACCURACY, SIZE, Criterion, condition_label
+from lowland.summary.conditions import condition_label
+from lowland.summary.criteria import ACCURACY, SIZE, Criterion
 
 Preference = Literal["size", "accuracy", "accuracy_under_noise", "accuracy_under_bit_errors", "accuracy_under_shift"]
 

@@ -7,18 +7,29 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lowland.summary.criteria import CELL, cells, of_the_whole
+from lowland.summary.criteria import CELL, DISTURBANCES, cells, of_the_whole
 
-FAMILIES = ("noise", "bit_flip", "corruption")
+FAMILIES = DISTURBANCES
+REPRESENTATIVES = {
+    "noise": ("gaussian", "salt_and_pepper"),
+    "bit_flip": ("flips", "bit_error_rate", "ieee754_flips", "ieee754_bit_error_rate"),
+    "corruption": ("dead_at_mean", "gain_drift"),
+    "adversarial": ("pgd_linf",),
+}
 
 
 def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_rise", "accuracy_drop")) -> pd.DataFrame:
-    """One response per cell, disturbance family, condition and measure; higher is worse.
+    """One response per cell, disturbance family, representative condition and measure; higher is worse.
 
     ``accuracy_drop`` (bounded): the plain mean over the levels. ``loss_rise`` (spans decades): the mean over the levels
     of asinh(rise / s), s being the median |rise| of all cells at that level, so that 1 flip counts as much as 100;
     asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and keeps
     the order of the cells at every level.
+
+    Not every condition: those that differ only in degree or place (uniform beside Gaussian noise, flips in weights
+    beside flips everywhere, one step beside many) would tell the same story again, in columns too many to read. Each
+    family is represented by ``REPRESENTATIVES`` and by all its shifted sets, which have no levels; where a study
+    measured none of these, by the first condition that it did measure.
 
     A response exists only where every level of the condition is ``ok``. A cell that lacks rows which other cells of
     its precision have counts as ``failed``: it stays in the table without a number.
@@ -31,9 +42,10 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_ri
         The cell's columns, family, condition, response, value, num_levels, status.
     """
     rows = measurements[measurements.family.isin(FAMILIES) & measurements.measure.isin(list(measures))]
+    rows = rows[representative(rows)]
     if rows.empty:
         return pd.DataFrame(columns=[*CELL, "family", "condition", "response", "value", "num_levels", "status"])
-    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("family", sort=False))
+    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby(["family", "condition"], sort=False))
     where = ["task", "family", "condition", "measure", "level"]
     good = rows.value.where(rows.status == "ok")
     scale = good.abs().groupby([rows[name] for name in where], dropna=False).transform("median")
@@ -59,3 +71,17 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_ri
     return frame.assign(
         status=status, value=frame.value.where(status == "ok"), num_levels=frame.num_levels.fillna(0).astype("int64")
     ).drop(columns="wanted")
+
+
+def representative(rows: pd.DataFrame) -> pd.Series:
+    """Which rows of disturbances are about a condition that stands for its family (of its task)."""
+    named = pd.Series(
+        [c in REPRESENTATIVES[f] for f, c in zip(rows.family, rows.condition, strict=True)],
+        index=rows.index,
+        dtype=bool,
+    )
+    named |= rows.level.isna() & (rows.family == "corruption")
+    where = [rows.task, rows.family]
+    alone = ~named.groupby(where).transform("any").astype(bool)
+    first = rows.condition.groupby(where).transform("first")
+    return named | (alone & (rows.condition == first))

@@ -57,6 +57,7 @@ DIVERGING = [
     [0.85, "#7fbb8d"],
     [1.0, "#17683a"],
 ]
+RISING = [[0.0, "#f3f4f6"], [0.25, "#f9e3b4"], [0.5, "#f5ac3d"], [0.75, "#d2541b"], [1.0, "#7a1410"]]
 SEQUENTIAL = [[0.0, "#0b3c74"], [0.33, "#5bb8ec"], [0.66, "#f5d58a"], [1.0, "#b3261e"]]
 
 
@@ -87,7 +88,7 @@ class Style:
             found.itertuples(index=False),
             key=lambda r: (order[r.method], -r.weight_bits, -r.activation_bits, r.precision),
         )
-        recipes = tuple(dict.fromkeys(measurements.recipe))
+        recipes = tuple(measurements.recipe.unique())
         return cls(
             precisions=tuple(r.precision for r in rows),
             colours={r.precision: colour(r.method, r.weight_bits) for r in rows},

@@ -6,6 +6,7 @@ from lowland.summary.figures.front import pareto_figure
 from lowland.summary.figures.learning import learning_figure
 from lowland.summary.figures.pictures import PICTURES, surface_kind
 from lowland.summary.figures.prediction import prediction_figure, predictor_comparison, ratio_heatmap
+from lowland.summary.figures.recall import recall_figure
 
 __all__ = [
     "PICTURES",
@@ -16,6 +17,7 @@ __all__ = [
     "prediction_figure",
     "predictor_comparison",
     "ratio_heatmap",
+    "recall_figure",
     "shift_curves",
     "surface_kind",
 ]

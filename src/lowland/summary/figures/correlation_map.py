@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from lowland.summary.conditions import condition_label
 from lowland.summary.correlation import SCOPES
-from lowland.summary.criteria import condition_label
 from lowland.summary.predictors import predictor_label
 from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, figure, menu
 
@@ -17,6 +17,9 @@ _RESPONSES = {"loss_rise": "loss rise", "accuracy_drop": "accuracy drop", "misma
 _SHORT = {
     "gaussian": "Gaussian",
     "salt_and_pepper": "salt & pepper",
+    "dead_at_mean": "dead channels",
+    "gain_drift": "gain drift",
+    "pgd_linf": "attack",
     "flips": "flips",
     "bit_error_rate": "error rate",
     "ieee754_flips": "flips, fp32",

@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.criteria import CONFIGURATION, condition_label, measured_levels, of_the_whole
+from lowland.summary.conditions import WORDS, condition_label, harder_is_lower, is_logarithmic, level_title
+from lowland.summary.criteria import CONFIGURATION, measured_levels, of_the_whole
 from lowland.summary.over_seeds import over_seeds
 from lowland.summary.style import Style, figure, menu, spread, transparent
 
-_AXES = {
-    "flips": "bits flipped, out of all stored bits",
-    "bit_error_rate": "bit error rate (probability that a stored bit is flipped)",
-}
+LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
 
 
 @dataclass(frozen=True)
@@ -39,30 +37,33 @@ def accuracy_curves(
 
     Args:
         measurements: The long table of one task.
-        family: ``noise`` or ``bit_flip``.
-        condition: A condition of that family.
+        family: ``noise``, ``bit_flip``, ``corruption`` or ``adversarial``.
+        condition: A condition of that family, with levels; those of an ADC fall from left to right.
         style: Of the report.
         recipe: The one shown first; by default the first in the table.
     """
-    conditions = [condition, f"ieee754_{condition}"] if family == "bit_flip" else [condition]
+    conditions = [condition, f"{WORDS}{condition}"] if family == "bit_flip" else [condition]
     levels = measured_levels(measurements, family=family, conditions=conditions)
-    if family == "bit_flip":
+    if is_logarithmic(condition) or (levels and levels[-1] > LONG_SPAN * levels[0]):
         logs = [float(np.log10(level)) for level in levels]
         step = float(np.median(np.diff(logs))) if len(logs) > 1 else 1.0
         positions = [logs[0] - max(step, 0.5), *logs] if logs else [0.0]
+    elif harder_is_lower(condition):
+        levels = levels[::-1]
+        positions = [0.0, *(1 + levels[0] - level for level in levels)]
     else:
         positions = [0.0, *levels]
-    title = _AXES.get(condition, f"{condition_label(condition)}, per cent")
-    axis = _Axis(
-        title, levels, positions, ["none", *(_rate(v) if condition == "bit_error_rate" else f"{v:g}" for v in levels)]
-    )
+    by_rate = condition.endswith("bit_error_rate")
+    labels = ["none", *(_rate(v) if by_rate else f"{v:g}" for v in levels)]
+    axis = _Axis(level_title(condition), levels, positions, labels)
     columns = [("performance", "test", None), *((family, condition, level) for level in levels)]
     return _curves(measurements, columns, axis, style, recipe)
 
 
 def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None = None) -> go.Figure:
     """Accuracy on the shifted sets beside the test set, per precision; arguments as in ``accuracy_curves``."""
-    rows = measurements[(measurements.family == "corruption") & (measurements.measure == "accuracy")]
+    shifted = (measurements.family == "corruption") & (measurements.measure == "accuracy") & measurements.level.isna()
+    rows = measurements[shifted]
     sets = list(dict.fromkeys(rows.condition))
     axis = _Axis(
         "data set",
@@ -81,12 +82,11 @@ def _curves(
     style: Style,
     recipe: str | None,
 ) -> go.Figure:
-    accuracies = measurements[measurements.measure == "accuracy"]
+    wanted = {c for _, name, _ in columns for c in (name, f"{WORDS}{name}")}
+    accuracies = measurements[(measurements.measure == "accuracy") & measurements.condition.isin(wanted)]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
-        here = accuracies[
-            (accuracies.family == family) & accuracies.condition.isin([condition, f"ieee754_{condition}"])
-        ]
+        here = accuracies[(accuracies.family == family) & accuracies.condition.isin([condition, f"{WORDS}{condition}"])]
         here = of_the_whole(here)
         at = here if level is None else here[np.isclose(here.level, level, rtol=1e-9, atol=0)]
         parts.append(at.assign(position=position, label=label))
@@ -102,27 +102,24 @@ def _curves(
     count = len(style.precisions)
     sideways = {p: 0.006 * (i - (count - 1) / 2) for i, p in enumerate(style.precisions)}
     owners: list[str] = []
+    lines = dict(
+        iter(table[table["mean"].notna()].sort_values("position").groupby(["recipe", "precision"], sort=False))
+    )
     for name in style.recipes:
         ends = []
         for precision in style.precisions:
-            line = table[(table.recipe == name) & (table.precision == precision)].sort_values("position")
-            shown = line[line["mean"].notna()]
-            if len(shown) < 2:
+            shown = lines.get((name, precision))
+            if shown is None or len(shown) < 2:
                 continue
             colour = style.colours[precision]
-            hover = [
-                f"<b>{precision}</b>, {name}<br>{axis.title}: {label}<br>accuracy {mean:.3f}"
-                + (f" [{lo:.3f}, {hi:.3f}]" if lo == lo else "")
-                for label, mean, lo, hi in zip(shown.label, shown["mean"], shown.low, shown.high, strict=True)
-            ]
             traces.append(
                 dict(
                     type="scatter",
-                    x=[round(p + sideways[precision] * width, 5) for p in shown.position],
-                    y=list(shown["mean"].round(5)),
+                    x=[float(f"{p + sideways[precision] * width:.4g}") for p in shown.position],
+                    y=list(shown["mean"].round(4)),
                     error_y={
                         "type": "data",
-                        "array": list((shown.high - shown["mean"]).fillna(0).round(5)),
+                        "array": list((shown.high - shown["mean"]).fillna(0).round(4)),
                         "thickness": 1,
                         "width": 0,
                         "color": transparent(colour, 0.4),
@@ -135,8 +132,13 @@ def _curves(
                         "color": colour,
                         "line": {"width": 1.5, "color": colour},
                     },
-                    text=hover,
-                    hoverinfo="text",
+                    text=list(shown.label),
+                    customdata=[
+                        f" [{lo:.3f}, {hi:.3f}]" if lo == lo else ""
+                        for lo, hi in zip(shown.low, shown.high, strict=True)
+                    ],
+                    hovertemplate=f"<b>{precision}</b>, {name}<br>disturbance: %{{text}}<br>"
+                    "accuracy %{y:.3f}%{customdata}<extra></extra>",
                     visible=name == first,
                 )
             )

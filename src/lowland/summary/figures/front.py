@@ -40,8 +40,9 @@ def pareto_figure(
     owners: list[str] = []
     for name in names:
         rows = pareto[(pareto.robustness == name) & (pareto.standing != "undefined")]
-        for precision in style.precisions:
-            for standing, group in rows[rows.precision == precision].groupby("standing", sort=False):
+        clusters = dict(iter(rows.groupby("precision", sort=False)))
+        for precision in (p for p in style.precisions if p in clusters):
+            for standing, group in clusters[precision].groupby("standing", sort=False):
                 traces.append(_markers(group, str(standing), precision, style, visible=name == first))
                 owners.append(name)
         ringed = rows[[cell == chosen for cell in zip(rows.recipe, rows.precision, strict=True)]]

@@ -1,4 +1,4 @@
-"""Pictures of loss landscapes: spectral densities, planes around the weights, paths between seeds."""
+"""Pictures of cells and pairs of them: spectral densities, planes around the weights, paths between seeds, bits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.style import PAPER, SEQUENTIAL, Style, axis, figure, legend, menu, transparent
+from lowland.summary.figures.bit_map import flip_map_figure
+from lowland.summary.figures.choice import INSIDE, first_seed, short, with_choice
+from lowland.summary.figures.protection import protection_figure
+from lowland.summary.style import SEQUENTIAL, Style, axis, transparent
 
-# In the corner that these figures leave empty: beside the list of recipes there is no room for four names.
-INSIDE = legend(
-    orientation="v", traceorder="normal", x=1, xanchor="right", y=1, yanchor="top", bgcolor=transparent(PAPER, 0.8)
-)
 LOWEST_DENSITY = 1e-6  # of the peak: the single large eigenvalues of a network of some 10^4 parameters stay in sight
 LOWEST_RISE, HIGHEST_RISE = 1e-2, 1e1  # nats, the ends of the colour scale of surfaces
 
@@ -31,27 +30,27 @@ def density_figure(densities: pd.DataFrame, *, style: Style | None = None) -> go
     traces: list[dict[str, Any]] = []
     owners: list[str] = []
     floor = LOWEST_DENSITY * float(densities.density.max())
-    for recipe, precision, line in _first_seed(densities, style):
+    for recipe, precision, line in first_seed(densities, style):
         colour = style.colours[precision]
         low = (line.density - 2 * line.standard_error).clip(lower=floor)
         high = (line.density + 2 * line.standard_error).clip(lower=floor)
         band = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-        x = _short(line.eigenvalue)
+        x = short(line.eigenvalue)
         traces += [
-            band | {"x": x, "y": _short(low)},
-            band | {"x": x, "y": _short(high), "fill": "tonexty", "fillcolor": transparent(colour, 0.2)},
+            band | {"x": x, "y": short(low)},
+            band | {"x": x, "y": short(high), "fill": "tonexty", "fillcolor": transparent(colour, 0.2)},
             {
                 "type": "scatter",
                 "mode": "lines",
                 "x": x,
-                "y": _short(line.density.where(line.density >= floor)),
+                "y": short(line.density.where(line.density >= floor)),
                 "line": {"color": colour, "width": 2, "dash": style.dashes[precision]},
                 "name": precision,
                 "hovertemplate": f"<b>{precision}</b>, {recipe}<br>eigenvalue %{{x:.3g}}: %{{y:.2g}}<extra></extra>",
             },
         ]
         owners += [recipe] * 3
-    return _chosen(
+    return with_choice(
         traces,
         owners,
         style,
@@ -77,17 +76,17 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
     panels = {p: i for i, p in enumerate(precisions)}
     ends = (np.log10(LOWEST_RISE), np.log10(HIGHEST_RISE))
     traces, owners = [], []
-    for recipe, precision, rows in _first_seed(shown, style):
+    for recipe, precision, rows in first_seed(shown, style):
         grid = rows.pivot(index="y", columns="x", values="loss")
         rise = (grid - grid.to_numpy()[len(grid) // 2, grid.shape[1] // 2]).to_numpy()
         place = panels[precision] + 1
         traces.append(
             {
                 "type": "contour",
-                "x": _short(grid.columns),
-                "y": _short(grid.index),
-                "z": [_short(np.log10(np.clip(row, LOWEST_RISE, None))) for row in rise],
-                "customdata": [_short(row) for row in rise],
+                "x": short(grid.columns),
+                "y": short(grid.index),
+                "z": [short(np.log10(np.clip(row, LOWEST_RISE, None))) for row in rise],
+                "customdata": [short(row) for row in rise],
                 "xaxis": f"x{place}" if place > 1 else "x",
                 "yaxis": f"y{place}" if place > 1 else "y",
                 "contours": {"start": ends[0], "end": ends[1], "size": 0.25},
@@ -124,7 +123,7 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
         layout[f"yaxis{number}"] = axis(
             plain | {"anchor": f"x{number}", "showticklabels": position == 0, "scaleanchor": f"x{number}"}
         )
-    return _chosen(traces, owners, style, height=330, margin={"l": 40, "r": 16, "t": 54, "b": 52}, **layout)
+    return with_choice(traces, owners, style, height=330, margin={"l": 40, "r": 16, "t": 54, "b": 52}, **layout)
 
 
 def surface_kind(surfaces: pd.DataFrame) -> str:
@@ -144,25 +143,25 @@ def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) 
     style = style or Style.of(connections)
     traces: list[dict[str, Any]] = []
     owners: list[str] = []
-    for recipe, precision, rows in _first_seed(connections, style):
+    for recipe, precision, rows in first_seed(connections, style):
         line = rows[rows.reference == rows.reference.iloc[0]]
         colour, settled = style.colours[precision], (line.status == "ok").all()
         name = "trained curve" if settled else "trained curve, not settled"
-        shared = {"type": "scatter", "mode": "lines", "x": _short(line.position), "legendgroup": precision}
+        shared = {"type": "scatter", "mode": "lines", "x": short(line.position), "legendgroup": precision}
         traces += [
             shared
             | {
-                "y": _short(line.linear_loss),
+                "y": short(line.linear_loss),
                 "line": {"color": colour, "width": 1.3, "dash": "dot"},
                 "showlegend": False,
                 "hovertemplate": f"<b>{precision}</b>, {recipe}, straight line<br>%{{y:.3f}}<extra></extra>",
             },
             shared
             | {
-                "y": _short(line.curve_loss),
+                "y": short(line.curve_loss),
                 "error_y": {
                     "type": "data",
-                    "array": _short(2 * line.curve_standard_error),
+                    "array": short(2 * line.curve_standard_error),
                     "thickness": 1,
                     "width": 0,
                     "color": transparent(colour, 0.4),
@@ -173,7 +172,7 @@ def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) 
             },
         ]
         owners += [recipe] * 2
-    return _chosen(
+    return with_choice(
         traces,
         owners,
         style,
@@ -189,32 +188,6 @@ PICTURES: dict[str, Callable[..., go.Figure]] = {
     "spectral_density": density_figure,
     "loss_surface": surface_figure,
     "mode_connectivity": connection_figure,
+    "flip_map": flip_map_figure,
+    "protection": protection_figure,
 }
-
-
-def _first_seed(frame: pd.DataFrame, style: Style) -> list[tuple[str, str, pd.DataFrame]]:
-    """Recipe, precision and rows of the first seed of each, in the order of the style."""
-    groups = {key: rows for key, rows in frame.groupby(["recipe", "precision"], sort=False)}
-    return [
-        (recipe, precision, rows[rows.seed == rows.seed.iloc[0]])
-        for recipe in style.recipes
-        for precision in style.precisions
-        if (rows := groups.get((recipe, precision))) is not None
-    ]
-
-
-def _chosen(traces: list[dict[str, Any]], owners: list[str], style: Style, **layout: Any) -> go.Figure:
-    """The figure with the first recipe visible and a list to choose another."""
-    recipes = [recipe for recipe in style.recipes if recipe in owners]
-    for trace, owner in zip(traces, owners, strict=True):
-        trace["visible"] = owner == recipes[0]
-    buttons = [
-        {"label": f"recipe: {name}", "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
-        for name in recipes
-    ]
-    return figure(traces, updatemenus=[menu(buttons)] if len(buttons) > 1 else [], **layout)
-
-
-def _short(values: Any) -> list[float | None]:
-    """Numbers with four digits, enough to draw; ``None`` where there is none."""
-    return [None if not np.isfinite(value) else float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]

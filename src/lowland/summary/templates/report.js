@@ -7,11 +7,13 @@
   // One choice of recipe holds for all figures that offer it.
   function follow(place) {
     place.on("plotly_buttonclicked", function (event) {
-      var number = event.active;
+      var name = event.button.label;
       drawn.forEach(function (other) {
         if (other === place || other.dataset.linked !== place.dataset.linked) { return; }
-        var button = other.layout.updatemenus[0].buttons[number];
-        Plotly.update(other, button.args[0], { "updatemenus[0].active": number });
+        var menu = (other.layout.updatemenus || [])[0];
+        var number = menu ? menu.buttons.findIndex(function (button) { return button.label === name; }) : -1;
+        if (number < 0) { return; }  // nothing was measured for that recipe
+        Plotly.update(other, menu.buttons[number].args[0], { "updatemenus[0].active": number });
       });
     });
   }

@@ -1,0 +1,199 @@
+"""Which bits matter, in words: the worst flip, what protecting bits is worth, what a greedy search breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lowland.summary.conditions import power_text
+from lowland.summary.figures.protection import shown_rate
+from lowland.summary.style import MINUS, Style
+
+FEW = 1e-4  # a bit error rate at which hardly two errors meet
+MEASURED = (
+    "worst_flip_drop",
+    "bit_error_slope",
+    "protected_bits",
+    "protected_bits_simulated",
+    "score_after_search",
+)
+
+
+def bit_findings(
+    measurements: pd.DataFrame, *, pictures: Mapping[str, pd.DataFrame], style: Style, recipe: str | None = None
+) -> dict[str, Any] | None:
+    """What is known about single bits of one recipe, its first seed that was looked at.
+
+    Args:
+        measurements: The long table of one task.
+        pictures: ``flip_map`` and ``protection``, either may be missing.
+        style: Of the report.
+        recipe: Preferred; where nothing is known about it, the first recipe of which something is.
+
+    Returns:
+        None where nothing was measured; else ``recipe``, ``asked`` (whether it is the preferred one) and
+        ``precisions``: per precision ``precision``, ``worst`` (drop, tensor, bit, bits), ``slope`` (accuracy lost per
+        unit of bit error rate), ``plan`` (see ``_plan``) and ``search`` (``clean`` and ``steps`` of k and accuracy
+        left), each None where it is not known, and all of it in ``sentences``.
+    """
+    rows = measurements[measurements.measure.isin(MEASURED)]
+    tables = [t for t in (pictures.get("flip_map"), pictures.get("protection")) if t is not None and len(t)]
+    recipes = set(rows.recipe).union(*(t.recipe for t in tables))
+    if not recipes:
+        return None
+    chosen = recipe if recipe is not None and recipe in recipes else next(n for n in style.recipes if n in recipes)
+    found = []
+    for precision in style.precisions:
+        ours = _first_seed(rows, chosen, precision)
+        flips = _first_seed(pictures.get("flip_map"), chosen, precision)
+        protection = _first_seed(pictures.get("protection"), chosen, precision)
+        clean = measurements[
+            (measurements.family == "performance")
+            & (measurements.measure == "accuracy")
+            & (measurements.recipe == chosen)
+            & (measurements.precision == precision)
+        ]
+        if len(ours) or len(flips) or len(protection):
+            known = {
+                "precision": precision,
+                "worst": _worst(ours, flips),
+                "slope": _value(ours[ours.measure == "bit_error_slope"]) if len(ours) else None,
+                "plan": _plan(protection),
+                "search": _search(ours, clean),
+            }
+            found.append(known | {"sentences": _sentences(known)})
+    return {"recipe": chosen, "asked": chosen == recipe, "precisions": found}
+
+
+def _first_seed(table: pd.DataFrame | None, recipe: str, precision: str) -> pd.DataFrame:
+    if table is None or table.empty:
+        return pd.DataFrame()
+    rows = table[(table.recipe == recipe) & (table.precision == precision)]
+    return rows[rows.seed == rows.seed.iloc[0]] if len(rows) else rows
+
+
+def _worst(rows: pd.DataFrame, flips: pd.DataFrame) -> dict[str, Any] | None:
+    """The most damaging single flip and where it sits."""
+    drop = _value(rows[rows.measure == "worst_flip_drop"]) if len(rows) else None
+    if not len(flips) or not flips.largest_score_drop.notna().any():
+        return None if drop is None else {"drop": drop, "tensor": None}
+    top = flips.loc[flips.largest_score_drop.idxmax()]
+    where = {"tensor": str(top.tensor), "from_top": int(top.bits - top.bit), "bits": int(top.bits)}
+    return {"drop": float(top.largest_score_drop) if drop is None else drop, **where}
+
+
+def _plan(protection: pd.DataFrame) -> dict[str, Any] | None:
+    """The plan at the rate that the figure shows.
+
+    Returns:
+        rate, clean, floor, ``unprotected`` (expected accuracy without protection), ``needed`` and
+        ``needed_by_simulation`` (None where not even all do), num_bits, ``extra`` (additional bits, two per triplicated
+        one), ``share`` (of the memory), ``checked`` (k, simulated accuracy, two standard errors: the simulation at or
+        next above ``needed``; None where there is none), ``holds`` (whether that lies above the floor).
+    """
+    if not len(protection):
+        return None
+    plan = protection[protection.bit_error_rate == shown_rate(protection)].sort_values("protected")
+    first = plan.iloc[0]
+    needed, simulated = (None if v != v else int(v) for v in (first.needed, first.needed_by_simulation))
+    extra = None if needed is None else 2 * needed
+    checked = plan[plan.simulated.notna() & (plan.protected >= (needed or 0))] if needed is not None else plan[:0]
+    check = checked.iloc[0] if len(checked) else None
+    return {
+        "rate": float(first.bit_error_rate),
+        "clean": float(first.clean),
+        "floor": float(first.floor),
+        "unprotected": float(first.expected) if first.protected == 0 else None,
+        "needed": needed,
+        "needed_by_simulation": simulated,
+        "num_bits": int(first.num_bits),
+        "extra": extra,
+        "share": None if extra is None else extra / float(first.num_bits),
+        "checked": None
+        if check is None
+        else {
+            "k": int(check.protected),
+            "accuracy": float(check.simulated),
+            "error": 2 * float(check.simulated_standard_error),
+            "holds": bool(check.simulated >= first.floor),
+        },
+    }
+
+
+def _search(rows: pd.DataFrame, clean: pd.DataFrame) -> dict[str, Any] | None:
+    """Accuracy after the flips of a greedy search, beside the clean one of the same seed."""
+    if not len(rows):
+        return None
+    found = rows[(rows.measure == "score_after_search") & (rows.status == "ok")].sort_values("level")
+    if not len(found):
+        return None
+    start = _value(clean[(clean.seed == found.seed.iloc[0]) & (clean.condition == "test")])
+    steps = [{"k": int(k), "accuracy": float(v)} for k, v in zip(found.level, found.value, strict=True)]
+    return {"clean": start, "steps": steps}
+
+
+def _value(rows: pd.DataFrame) -> float | None:
+    known = rows[(rows.status == "ok") & rows.value.notna()] if len(rows) else rows
+    return float(known.value.iloc[0]) if len(known) else None
+
+
+def _sentences(known: Mapping[str, Any]) -> list[str]:
+    """The findings of one precision in words."""
+    sentences = []
+    if worst := known["worst"]:
+        place = ""
+        if worst["tensor"] is not None:
+            top = worst["from_top"]
+            bit = "the most significant bit" if top == 1 else f"bit {top} from the top"
+            place = f" (in {worst['tensor']}, {bit} of {worst['bits']})"
+        sentences.append(f"The worst single flip costs {_points(worst['drop'])} points of accuracy{place}.")
+    if known["slope"] is not None:
+        sentences.append(
+            f"Where errors are few, each {power_text(FEW)} of bit error rate costs "
+            f"{_points(FEW * known['slope'])} points."
+        )
+    if known["plan"]:
+        sentences += _plan_sentences(known["plan"])
+    if search := known["search"]:
+        start = "" if search["clean"] is None else f"from {_share(search['clean'])} "
+        *steps, last = [f"{_share(step['accuracy'])} with {step['k']:g}" for step in search["steps"]]
+        path = " and ".join(part for part in (", ".join(steps), last) if part)
+        flips = "flip" if search["steps"][-1]["k"] == 1 else "flips"
+        sentences.append(f"A greedy search for the worst flips brings accuracy {start}to {path} {flips}.")
+    return sentences
+
+
+def _plan_sentences(plan: Mapping[str, Any]) -> list[str]:
+    """What triplicating bits is worth, and whether the simulation agrees."""
+    needed, floor, simulated = plan["needed"], _share(plan["floor"]), plan["needed_by_simulation"]
+    head = f"At bit error rate {power_text(plan['rate'])}"
+    if plan["unprotected"] is not None and needed != 0:
+        sentences = [f"{head}, {_share(max(plan['unprotected'], 0.0))} is expected without protection, to first order."]
+    else:
+        sentences = []
+    if needed == 0:
+        sentences.append(f"{head} the floor of {floor} holds without protection.")
+    elif needed is None:
+        sentences.append(f"Not even tripling all {plan['num_bits']:,} bits holds the floor of {floor}.")
+    else:
+        sentences.append(
+            f"Tripling {needed:,} of {plan['num_bits']:,} bits holds the floor of {floor}, for {plan['extra']:,} more "
+            f"bits of memory ({100 * plan['share']:.2g} %)."
+        )
+    if check := plan["checked"]:
+        verdict = "which holds" if check["holds"] else "which does not hold"
+        error = "" if check["error"] != check["error"] else f" ± {100 * check['error']:.1f} points"
+        sentences.append(f"Simulated with {check['k']:,} tripled: {_share(check['accuracy'])}{error}, {verdict}.")
+    if simulated is not None and simulated != needed:
+        sentences.append(f"The simulation asks for {simulated:,}.")
+    return sentences
+
+
+def _points(drop: float) -> str:
+    return f"{100 * drop:.2g}".replace("-", MINUS)
+
+
+def _share(accuracy: float) -> str:
+    return f"{100 * accuracy:.1f} %"

@@ -1,0 +1,125 @@
+"""Which bits of which tensors do the damage: the exhaustive map of single flips."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from lowland.summary.figures.choice import first_seed, with_choice
+from lowland.summary.style import LABELS, RISING, Style, axis
+
+LOWEST_DROP = 0.001  # percentage points, the palest end of the colour scale
+
+
+def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recipe: str | None = None) -> go.Figure:
+    """Accuracy lost to one flipped bit, tensors by bit positions, one panel per precision, recipe to choose.
+
+    Columns count from the most significant bit, at the left, where the tensors are aligned: their widths differ, and
+    it is the uppermost bits (the sign first) whose flips go the longest way, whatever the width. A narrow tensor leaves
+    the places at the right empty.
+
+    Args:
+        flip_map: ``recipe, seed, precision``, ``tensor``, ``kind``, ``bit`` (0: least significant), ``bits``,
+            ``num_flips``, ``mean_score_drop``, ``largest_score_drop``, ``mean_loss_rise``, ``largest_loss_rise``; of
+            each recipe the first seed is shown.
+        style: Of the report; made from the table itself without it.
+        recipe: The one shown first; by default the first in the table.
+    """
+    style = style or Style.of(flip_map)
+    precisions = [p for p in style.precisions if p in set(flip_map.precision)]
+    tensors = list(dict.fromkeys(flip_map.tensor))
+    widths = {p: int(flip_map.loc[flip_map.precision == p, "bits"].max()) for p in precisions}
+    worst = max(100 * float(flip_map.mean_score_drop.max()), 10 * LOWEST_DROP)
+    ends = (np.log10(LOWEST_DROP), np.ceil(2 * np.log10(worst)) / 2)
+    traces, owners = [], []
+    for name, precision, rows in first_seed(flip_map, style):
+        shape = (len(tensors), widths[precision])
+        colours: list[list[Any]] = [[None] * shape[1] for _ in range(shape[0])]
+        hover: list[list[Any]] = [[None] * shape[1] for _ in range(shape[0])]
+        for r in rows.itertuples():
+            row, column = tensors.index(r.tensor), int(r.bits - 1 - r.bit)
+            drop = 100 * r.mean_score_drop
+            colours[row][column] = round(float(np.log10(max(drop, LOWEST_DROP))), 2) if drop == drop else None
+            hover[row][column] = [
+                int(r.bit),
+                int(r.num_flips),
+                *_digits(drop, 100 * r.largest_score_drop, r.mean_loss_rise, r.largest_loss_rise),
+            ]
+        place = precisions.index(precision) + 1
+        traces.append(
+            {
+                "type": "heatmap",
+                "x": list(range(1, shape[1] + 1)),
+                "y": tensors,
+                "z": colours,
+                "customdata": hover,
+                "xaxis": f"x{place}" if place > 1 else "x",
+                "yaxis": f"y{place}" if place > 1 else "y",
+                "coloraxis": "coloraxis",
+                "xgap": 1.5,
+                "ygap": 1.5,
+                "hoverongaps": False,
+                "hovertemplate": f"<b>%{{y}}</b>, {precision}, {name}<br>bit %{{customdata[0]}} (0: the least), "
+                "%{customdata[1]} of them<br>accuracy: %{customdata[2]} points lost on average, "
+                "%{customdata[3]} at worst<br>loss: %{customdata[4]} nats added on average, "
+                "%{customdata[5]} at worst<extra></extra>",
+            }
+        )
+        owners.append(name)
+    return with_choice(
+        traces,
+        owners,
+        style,
+        recipe=recipe,
+        height=124 + 27 * len(tensors),
+        margin={"l": 8, "r": 16, "t": 58, "b": 52},
+        **_layout(widths, ends),
+    )
+
+
+def _layout(widths: dict[str, int], ends: tuple[float, float]) -> dict[str, Any]:
+    """Panels as wide as their words, one colour scale."""
+    ticks = np.arange(np.ceil(ends[0]), np.floor(ends[1]) + 1)
+    layout: dict[str, Any] = {
+        "coloraxis": {
+            "cmin": float(ends[0]),
+            "cmax": float(ends[1]),
+            "colorscale": RISING,
+            "colorbar": {
+                "title": {"text": "accuracy lost<br>(points)", "font": {"size": 12.5}},
+                "tickvals": [float(t) for t in ticks],
+                "ticktext": [f"{'≤ ' if t == ends[0] else ''}{10.0**t:g}" for t in ticks],
+                "thickness": 12,
+                "outlinewidth": 0,
+            },
+        }
+    }
+    gap = 0.03
+    unit = (1 - gap * (len(widths) - 1)) / sum(widths.values())
+    left = 0.0
+    for position, (precision, width) in enumerate(widths.items()):
+        number = f"{position + 1}" if position else ""
+        right = left + unit * width
+        layout[f"xaxis{number}"] = axis(
+            LABELS
+            | {
+                "domain": [left, min(right, 1.0)],
+                "anchor": f"y{number}",
+                "title": f"{precision}: bit, from the most significant (1)",
+                "range": [0.5, width + 0.5],
+                "nticks": 2 + width // 2,
+            }
+        )
+        layout[f"yaxis{number}"] = axis(
+            LABELS | {"anchor": f"x{number}", "autorange": "reversed", "showticklabels": position == 0}
+        )
+        left = right + gap
+    return layout
+
+
+def _digits(*values: float) -> list[float | None]:
+    """Two significant digits, and no more than five places: hover text, not data."""
+    return [float(f"{round(value, 5):.2g}") if np.isfinite(value) else None for value in values]

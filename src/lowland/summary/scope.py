@@ -1,0 +1,75 @@
+"""What was disturbed and how, in plain words: only what the long table holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from lowland.summary.conditions import GROUPS, condition_label, disturbances
+
+_INTRODUCTIONS = {
+    "noise": "σ is the given percentage of the standard deviation that a feature has in the training data.",
+    "sensors": "Faults that all rows share, as a broken or an ageing detector would have them.",
+    "attacks": "Inputs changed on purpose, by an adversary who knows the network and wants it to be wrong. The radius "
+    "says how far it may go, in training standard deviations of each feature: L∞ bounds every feature by itself, L2 "
+    "the length of the whole change.",
+    "memory": "The integer codes of weights and biases have bits inverted: either a fixed number of them, or each bit "
+    "independently with a given probability, the bit error rate. At an equal number of flips a small network has a "
+    "larger share of its bits damaged; at an equal error rate a large one has more flips. Float networks have their "
+    "32-bit words flipped in the same way.",
+    "shift": "Test sets that come from a changed detector or another selection, without retraining.",
+}
+_TEXTS = {
+    "gaussian": "Gaussian p % adds to each feature a random number whose standard deviation σ is p/100 of the standard "
+    "deviation of that feature in the training data.",
+    "uniform": "Uniform p % adds a number spread evenly over ±√3·σ: as strong as the Gaussian, without its tails.",
+    "salt_and_pepper": "Salt-and-pepper p % sets p/2 % of all entries to the largest and p/2 % to the smallest value "
+    "of their feature in the training data.",
+    "dead_at_mean": "Dead channels, p %: that share of the features always reads its training mean.",
+    "dead_at_zero": "The same with channels that always read zero.",
+    "gain_drift": "Gain drift p %: every feature is multiplied by a factor of its own around 1, its standard deviation "
+    "p/100.",
+    "offset_drift": "Offset drift p %: every feature is shifted by a number of its own, with a standard deviation of "
+    "p/100 of the feature's.",
+    "saturation": "Saturation p %: what lies in the outer p % of a feature's training range, half at each end, is "
+    "clipped.",
+    "requantization": "Coarser ADC: every feature is read in so many bits over its training range; fewer are worse.",
+    "fgsm": "FGSM takes one step along the gradient.",
+    "pgd": "PGD takes many small ones and stays inside the radius: the stronger attack.",
+    "parts": "The same flips confined to one part of the memory: {}.",
+    "scales": "A scale is the step between the codes of a layer; one flipped bit of it moves all of them.",
+    "activations": "Flips in activations hit what one layer hands to the next, anew in every inference.",
+    "upsets": "Multi-bit upsets flip several adjacent bits of one word, as one particle does in dense memory.",
+    "stuck": "Stuck bits always read {}, whatever is written; only those that should read otherwise do harm.",
+}
+
+
+def disturbed(measurements: pd.DataFrame) -> list[dict[str, Any]]:
+    """What was measured, group by group: ``group``, ``title`` and ``sentences``."""
+    found = disturbances(measurements)
+    return [
+        {"group": group, "title": title, "sentences": _sentences(group, list(found.condition[found.group == group]))}
+        for group, title in GROUPS.items()
+        if (found.group == group).any()
+    ]
+
+
+def _sentences(group: str, conditions: list[str]) -> list[str]:
+    has = {word for c in conditions for word in (c, c.partition("_")[0], "_".join(c.split("_")[:3]))}
+    if group == "shift":
+        named = "; ".join(condition_label(c) for c in conditions)
+        return [_INTRODUCTIONS[group], f"Here: {named}."]
+    if group == "noise":
+        described = [_TEXTS[c] for c in conditions if c in _TEXTS]
+        return described if "gaussian" in has else [_INTRODUCTIONS[group], *described]
+    if group == "memory":
+        parts = [part for part in ("weights", "biases", "scales") if part in has]
+        confined = [_TEXTS["parts"].format(", ".join(parts))] if parts else []
+        return [_INTRODUCTIONS[group], *confined, *([_TEXTS["scales"]] if "scales" in has else [])]
+    if group == "faults":
+        stuck = [value for value in ("0", "1") if f"stuck_at_{value}" in has]
+        described = [_TEXTS[part] for part in ("activations", "upsets") if part in has]
+        return described + ([_TEXTS["stuck"].format(" or ".join(stuck))] if stuck else [])
+    known = ("fgsm", "pgd") if group == "attacks" else conditions
+    return [_INTRODUCTIONS[group], *(_TEXTS[c] for c in known if c in has and c in _TEXTS)]
