@@ -158,7 +158,7 @@ def test_every_group_of_disturbances_has_its_heading_and_is_explained(whole):
     text = _text(whole)
     for title in ("Noise on the inputs", "Broken sensors", "Attacks", "Flipped bits in memory", "Other faults"):
         assert f"<h3>{title}</h3>" in whole
-        assert f"{title} ." in text
+        assert f"{title}." in text
     assert "Coarser ADC: every feature is read in so many bits" in text
     assert "Uniform p %" in text and "Offset drift" not in text, "only what was measured"
     assert {"curve-jets-requantization", "curve-jets-pgd_linf", "curve-jets-stuck_at_1_flips"} <= set(_figures(whole))
