@@ -15,6 +15,7 @@ from lowland.summary.prediction_points import prediction_points
 from lowland.summary.recommendation import recommend
 from lowland.summary.report import render_report
 from lowland.summary.requirements import Requirements, UnderBitErrors, UnderNoise
+from tests.summary.disturbed import with_faults
 from tests.summary.study import study
 
 REQUIREMENTS = Requirements(
@@ -76,3 +77,9 @@ def tiny(small) -> pd.DataFrame:
 def small() -> pd.DataFrame:
     """Two recipes, two seeds, three precisions: as small as a smoke study."""
     return study(recipes=("plain", "clipping"), seeds=("s0", "s1"), precisions=("fp32", "qat4", "ptq8"))
+
+
+@pytest.fixture(scope="session")
+def faulty(tiny) -> pd.DataFrame:
+    """The tiny study with everything that faults add."""
+    return with_faults(tiny)

@@ -75,6 +75,19 @@ def test_every_disturbance_is_a_criterion_once(small):
     )
 
 
+def test_what_floats_cannot_suffer_is_no_criterion(faulty):
+    names = [c.name for c in robustness_criteria(faulty)]
+    assert {"accuracy_fgsm_linf", "accuracy_requantization", "accuracy_flips"} <= set(names)
+    assert not any("scales" in name or "weights" in name or "ieee754" in name for name in names)
+    for criterion in robustness_criteria(faulty):
+        assert (criterion_values(faulty, criterion).status == "ok").all()
+
+
+def test_a_precision_without_the_family_does_not_take_its_criteria_away(faulty):
+    gone = faulty[~((faulty.family == "noise") & (faulty.precision == "qat4"))]
+    assert "accuracy_gaussian" in [c.name for c in robustness_criteria(gone)]
+
+
 def test_numbers_for_people():
     assert display(SIZE.name, 19536.0) == "19,536 bits"
     assert display(ACCURACY.name, 0.7503) == "75.0 %"

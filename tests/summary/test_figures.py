@@ -11,6 +11,7 @@ from lowland.summary.figures import (
     prediction_figure,
     predictor_comparison,
     ratio_heatmap,
+    recall_figure,
     shift_curves,
 )
 from lowland.summary.style import Style
@@ -53,6 +54,33 @@ def test_shifted_sets(tables, style):
     figure = shift_curves(tables.measurements, style=style)
     assert len(_lines(figure)) == 7
     assert figure.layout.xaxis.ticktext[0] == "test"
+
+
+def test_broken_sensors_are_no_shifted_sets(faulty):
+    figure = shift_curves(faulty, style=Style.of(faulty))
+    assert list(figure.layout.xaxis.ticktext) == ["test", "detector<br>smearing", "pile-up", "another<br>pT<br>window"]
+
+
+def test_bits_of_an_adc_fall_from_left_to_right(faulty):
+    figure = accuracy_curves(faulty, family="corruption", condition="requantization", style=Style.of(faulty))
+    assert list(figure.layout.xaxis.ticktext) == ["none", "8", "4", "2"]
+    assert list(figure.layout.xaxis.tickvals) == [0, 1, 5, 7]
+    line = _lines(figure)[0]
+    assert list(line.y) == sorted(line.y, reverse=True)
+
+
+def test_long_spans_of_levels_are_drawn_by_their_logarithm(faulty):
+    figure = accuracy_curves(faulty, family="corruption", condition="gain_drift", style=Style.of(faulty))
+    places = figure.layout.xaxis.tickvals
+    assert places[2] - places[1] == pytest.approx(1.699, abs=1e-3)
+
+
+def test_rankings_are_shown_best_first(faulty):
+    figure = recall_figure(faulty, style=Style.of(faulty))
+    assert list(figure.layout.yaxis.ticktext) == ["matched curvature", "first-order Taylor", "weight magnitude"]
+    marks = [trace for trace in figure.data if trace.name == "all"]
+    assert [list(trace.x) for trace in marks] == [pytest.approx([0.9, 0.7, 0.2])] * 2
+    assert figure.layout.xaxis2.title.text == "of the 100 worst flips"
 
 
 def test_the_pareto_figure_rings_the_choice(tables, style):

@@ -47,3 +47,34 @@ def test_curves_and_straight_lines_between_seeds():
     assert straight.line.dash == "dot" and max(straight.y) == pytest.approx(0.75)
     assert set(curve.y) == {0.5} and curve.error_y.array[0] == pytest.approx(0.02)
     assert (curve.line.dash, unsettled.line.dash) == ("solid", "dash")
+
+
+def test_bits_are_aligned_at_the_most_significant():
+    figure = PICTURES["flip_map"](TABLES["flip_map"]())
+    floats, codes = visible(figure)
+    assert list(codes.y) == ["layer0.weight", "layer0.bias"]
+    weight, bias = codes.z
+    assert weight[0] == pytest.approx(1, abs=0.01)  # the sign, of the third cell: 10 points
+    assert weight[3] == pytest.approx(-3), "a gain is as pale as nothing"
+    assert list(weight[4:]) == [None, None] and bias[4] is not None
+    assert list(codes.customdata[0][0][:2]) == [3, 12]
+    assert floats.coloraxis == codes.coloraxis == "coloraxis"
+    assert figure.layout.xaxis2.title.text.startswith("qat4")
+
+
+def test_a_recipe_may_be_shown_first():
+    for name in ("flip_map", "protection"):
+        figure = PICTURES[name](TABLES[name](), recipe="clipping")
+        menu = figure.layout.updatemenus[0]
+        assert menu.buttons[menu.active].label == "recipe: clipping"
+        assert list(menu.buttons[menu.active].args[0]["visible"]) == [bool(trace.visible) for trace in figure.data]
+
+
+def test_plans_are_shown_at_the_highest_rate_with_what_is_needed():
+    shown = visible(PICTURES["protection"](TABLES["protection"]()))
+    lines = [trace for trace in shown if trace.name in ("fp32", "qat4")]
+    assert lines[0].y[0] == pytest.approx(0.66)
+    stars = [trace for trace in shown if trace.marker.symbol in ("star", "star-open")]
+    assert [trace.customdata[0] for trace in stars] == ["30", "100"], "the other cell cannot be saved"
+    marks = next(trace for trace in shown if trace.error_y.array is not None)
+    assert len(marks.x) == 5 and marks.error_y.array[0] == pytest.approx(0.002)

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from lowland.errors import LowlandError
 from lowland.measurements import Cell, unavailable
+from lowland.summary.criteria import Criterion
 from lowland.summary.endurance import endurance
-from lowland.summary.over_seeds import configurations
+from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.recommendation import NOTHING, ON_THE_MEAN, RECOMMENDED, recommend
 from lowland.summary.requirements import Requirements, UnderBitErrors, UnderNoise, UnderShift, check_measurable
 
@@ -264,3 +265,24 @@ def test_requirements_are_checked_before_the_study():
     for message, requirements in wrong.items():
         with pytest.raises(LowlandError, match=message):
             check_measurable(Requirements(**requirements), **study)
+
+
+def test_an_adc_is_held_down_to_some_bits(faulty):
+    subject = ("jets", "plain", "qat4", "qat", 4)
+    clean = faulty[(faulty.condition == "test") & (faulty.measure == "accuracy")]
+    start = clean[(clean.recipe == "plain") & (clean.precision == "qat4")].value.mean()
+    by = {e["condition"]: e for e in endurance(faulty, subject, floor=start - 0.045)}
+    adc = by["requantization"]
+    assert adc["levels"] == [8, 4, 2]
+    assert (adc["last_held_shown"], adc["first_lost_shown"]) == ("4 bits", "2 bits")
+    assert by["pgd_linf"]["last_held_shown"] == "0.2 σ" and by["pgd_linf"]["holds_all"]
+    assert by["scales_flips"]["part"] and not by["flips"]["part"]
+    groups = [e["group"] for e in by.values()]
+    assert groups == sorted(groups, key=["noise", "sensors", "attacks", "memory", "faults", "shift"].index)
+
+
+def test_a_requirement_under_a_broken_sensor_counts_the_test_rows(faulty):
+    criterion = Criterion("g", "g", "corruption", "accuracy", "gain_drift", 1.0)
+    row = with_test_rows(configurations(faulty, [criterion]), faulty, [criterion]).iloc[0]
+    half = np.hypot(row["mean"] - row.seeds_low, 1.96 * np.sqrt(row["mean"] * (1 - row["mean"]) / 5000))
+    assert row["mean"] - row.low == pytest.approx(half, rel=1e-3)

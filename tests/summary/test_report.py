@@ -148,6 +148,51 @@ def little(tiny):
     return Tables.of(tiny, Requirements(), 10)
 
 
+@pytest.fixture(scope="module")
+def whole(faulty):
+    """The page of a study that measured everything."""
+    return Tables.of(faulty, Requirements(), 10).report(pictures={name: make() for name, make in TABLES.items()})
+
+
+def test_every_group_of_disturbances_has_its_heading_and_is_explained(whole):
+    text = _text(whole)
+    for title in ("Noise on the inputs", "Broken sensors", "Attacks", "Flipped bits in memory", "Other faults"):
+        assert f"<h3>{title}</h3>" in whole
+        assert f"{title}." in text
+    assert "Coarser ADC: every feature is read in so many bits" in text
+    assert "Uniform p %" in text and "Offset drift" not in text, "only what was measured"
+    assert {"curve-jets-requantization", "curve-jets-pgd_linf", "curve-jets-stuck_at_1_flips"} <= set(_figures(whole))
+
+
+def test_which_bits_matter(whole):
+    body = _without_scripts(whole)
+    assert '<a href="#bits">' in body and 'id="bits"' in body
+    text = _text(whole)
+    assert "of 100 bits" in text
+    assert "Of the 10 worst flips, matched curvature finds 90 %" in text
+    assert {"flip_map-jets", "protection-jets", "recall-jets"} <= set(_figures(whole))
+
+
+def test_half_lives_and_equal_exposure_are_told(whole):
+    text = _text(whole)
+    assert "How much it takes" in text and "10⁻²" in text
+    assert "no precision lost half under coarser ADC" in text
+    assert "Are 4 to 6 bits the most robust?" in text
+    assert "nothing failed" in text
+
+
+def test_an_older_study_has_no_empty_headings(little):
+    page = little.report(pictures={})
+    for absent in ('id="bits"', "Which bits matter", "How much it takes", "Broken sensors", "Attacks", "Other faults"):
+        assert absent not in _without_scripts(page)
+
+
+def test_single_bits_without_pictures_of_them(faulty):
+    text = _text(Tables.of(faulty, Requirements(), 10).report(pictures={}))
+    assert "The worst single flip costs 25 points" in text
+    assert "What one flipped bit costs" not in text
+
+
 @pytest.mark.parametrize("missing", [*PICTURES])
 def test_any_kind_of_picture_may_be_missing(little, missing):
     page = little.report(pictures={name: make() for name, make in TABLES.items() if name != missing})

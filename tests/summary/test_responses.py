@@ -64,3 +64,17 @@ def test_a_harmless_disturbance_is_zero(small):
 
 def test_nothing_disturbed_gives_no_rows(small):
     assert responses(small[small.family == "landscape"]).empty
+
+
+def test_a_family_is_told_by_its_representatives(faulty):
+    found = responses(faulty).groupby("family")["condition"].unique()
+    assert set(found["adversarial"]) == {"pgd_linf"}
+    assert set(found["noise"]) == {"gaussian", "salt_and_pepper"}
+    assert set(found["corruption"]) == {"gain_drift", "smeared", "pileup", "high_pt"}
+    assert set(found["bit_flip"]) == {"flips", "bit_error_rate", "ieee754_flips", "ieee754_bit_error_rate"}
+
+
+def test_where_no_representative_was_measured_the_first_one_stands_for_the_family(faulty):
+    found = responses(faulty[faulty.condition != "pgd_linf"])
+    assert set(found[found.family == "adversarial"].condition) == {"fgsm_linf"}
+    assert (found[found.family == "adversarial"].status == "ok").all()

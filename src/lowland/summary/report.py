@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from lowland.measurements import MEASURES
 from lowland.summary.bit_findings import bit_findings
-from lowland.summary.conditions import GROUPS, bare_level_text, condition_label, disturbances
+from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
 from lowland.summary.criteria import ACCURACY, SIZE, display
 from lowland.summary.exposure import EXPOSURES, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.figures import (
@@ -258,8 +258,9 @@ def _curves(
 ) -> list[dict[str, Any]]:
     """Every disturbance's figure, by the groups that a reader looks for."""
     linked = f"recipe-{task}"
-    measurements = measurements[measurements.measure == "accuracy"]
-    found = disturbances(measurements)
+    accuracies = measurements[measurements.measure == "accuracy"]
+    by_condition = dict(iter(accuracies.groupby("condition", sort=False)))
+    found = disturbances(accuracies)
     groups = []
     for group, title in GROUPS.items():
         here = found[found.group == group]
@@ -268,7 +269,13 @@ def _curves(
                 "label": condition_label(condition),
                 "html": page.add(
                     f"curve-{task}-{condition}",
-                    accuracy_curves(measurements, family=family, condition=condition, style=style, recipe=recipe),
+                    accuracy_curves(
+                        pd.concat(by_condition[c] for c in ("test", condition, WORDS + condition) if c in by_condition),
+                        family=family,
+                        condition=condition,
+                        style=style,
+                        recipe=recipe,
+                    ),
                     linked=linked,
                 ),
             }
@@ -276,7 +283,7 @@ def _curves(
             if group != "shift"
         ]
         if group == "shift" and len(here):
-            shifted = shift_curves(measurements, style=style, recipe=recipe)
+            shifted = shift_curves(accuracies, style=style, recipe=recipe)
             figures = [{"label": "", "html": page.add(f"shift-{task}", shifted, linked=linked)}]
         if figures:
             groups.append({"title": title, "figures": figures})

@@ -75,12 +75,9 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_ri
 
 def representative(rows: pd.DataFrame) -> pd.Series:
     """Which rows of disturbances are about a condition that stands for its family (of its task)."""
-    named = pd.Series(
-        [c in REPRESENTATIVES[f] for f, c in zip(rows.family, rows.condition, strict=True)],
-        index=rows.index,
-        dtype=bool,
-    )
-    named |= rows.level.isna() & (rows.family == "corruption")
+    named = rows.level.isna() & (rows.family == "corruption")
+    for family, conditions in REPRESENTATIVES.items():
+        named |= (rows.family == family) & rows.condition.isin(conditions)
     where = [rows.task, rows.family]
     alone = ~named.groupby(where).transform("any").astype(bool)
     first = rows.condition.groupby(where).transform("first")

@@ -27,7 +27,7 @@ _TEXTS = {
     "salt_and_pepper": "Salt-and-pepper p % sets p/2 % of all entries to the largest and p/2 % to the smallest value "
     "of their feature in the training data.",
     "dead_at_mean": "Dead channels, p %: that share of the features always reads its training mean.",
-    "dead_at_zero": "The same with channels that always read zero.",
+    "dead_at_zero": "Dead channels at zero, p %: that share of the features always reads zero.",
     "gain_drift": "Gain drift p %: every feature is multiplied by a factor of its own around 1, its standard deviation "
     "p/100.",
     "offset_drift": "Offset drift p %: every feature is shifted by a number of its own, with a standard deviation of "

@@ -110,7 +110,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
             "ticktext": [f"{k:,}" for k in ticks],
             "range": [-0.03 * widest, 1.03 * widest],
         },
-        y={"title": "expected accuracy", "tickformat": ".0%"},
+        y={"title": "expected accuracy", "tickformat": ".0%", "range": _frame(shown)},
         legend=legend(x=1, xanchor="right", y=0.02, yanchor="bottom", bgcolor=transparent(PAPER, 0.8)),
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
     )
@@ -119,6 +119,13 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
 def shown_rate(protection: pd.DataFrame) -> float:
     """At which bit error rate plans are shown, of those that were made: the highest, where most is at stake."""
     return float(protection.bit_error_rate.max())
+
+
+def _frame(shown: pd.DataFrame) -> list[float]:
+    """From no accuracy at the least: to first order many errors leave less than none."""
+    values = pd.concat([shown.expected, shown.simulated, shown.floor]).dropna().clip(lower=0)
+    margin = 0.06 * float(values.max() - values.min()) or 0.01
+    return [round(float(values.min()) - margin, 4), round(float(values.max()) + margin, 4)]
 
 
 def _place(count: Any) -> Any:

@@ -1,0 +1,68 @@
+"""What the tables say about single bits."""
+
+import numpy as np
+import pytest
+
+from lowland.summary.bit_findings import bit_findings
+from lowland.summary.findings import failed, not_ok_counts, ranking_verdict
+from lowland.summary.headline import headline
+from lowland.summary.style import Style
+from tests.summary.pictures import TABLES
+
+PICTURES = {name: TABLES[name]() for name in ("flip_map", "protection")}
+
+
+def of(measurements, pictures=PICTURES, recipe="plain"):
+    return bit_findings(measurements, pictures=pictures, style=Style.of(measurements), recipe=recipe)
+
+
+def test_the_plan_and_its_price_in_words(faulty):
+    found = {entry["precision"]: entry for entry in of(faulty)["precisions"]}
+    plan = found["fp32"]["plan"]
+    assert (plan["rate"], plan["needed"], plan["extra"], plan["share"]) == (1e-3, 30, 60, pytest.approx(0.6))
+    assert plan["checked"]["k"] == 30 and not plan["checked"]["holds"]
+    words = " ".join(found["fp32"]["sentences"])
+    assert "Tripling 30 of 100 bits holds the floor of 69.8 %, for 60 more bits of memory (60 %)." in words
+    assert "which does not hold" in words
+    assert "The simulation asks for 100." in words
+    assert "Not even tripling all 100 bits" in " ".join(found["qat4"]["sentences"])
+
+
+def test_the_worst_flip_has_a_place_and_the_search_a_path(faulty):
+    words = " ".join(next(e for e in of(faulty)["precisions"] if e["precision"] == "qat4")["sentences"])
+    assert "costs 25 points of accuracy (in layer0.weight, the most significant bit of 4)" in words
+    assert "to 50.0 % with 1 and 20.0 % with 10 flips." in words
+
+
+def test_another_recipe_steps_in_and_says_so(faulty):
+    found = of(faulty, recipe="somebody else's")
+    assert (found["recipe"], found["asked"]) == ("plain", False)
+
+
+def test_nothing_measured_nothing_found(small):
+    assert of(small, pictures={}) is None
+    assert ranking_verdict(small) == []
+
+
+def test_rankings_by_mean_recall_over_the_recipes(faulty):
+    ten, hundred = ranking_verdict(faulty)
+    assert (ten["k"], hundred["k"], ten["num_recipes"], ten["num_cells"]) == (10, 100, 2, 4)
+    assert [entry["ranking"] for entry in ten["rankings"]] == ["matched", "first_order", "magnitude"]
+    best = ten["rankings"][0]
+    # Two recipes at 0.92 and 0.88: t(0.975, 1) = 12.706 times 0.02.
+    assert (best["mean"], best["high"] - best["mean"]) == (pytest.approx(0.9), pytest.approx(12.706 * 0.02, rel=1e-3))
+
+
+def test_one_recipe_has_no_interval(faulty):
+    (best, *_) = ranking_verdict(faulty[faulty.recipe == "plain"])[0]["rankings"]
+    assert (best["mean"], best["low"], best["high"]) == (pytest.approx(0.92), None, None)
+
+
+def test_bounds_and_hopeless_plans_are_no_failures(faulty):
+    assert (faulty.status != "ok").any()
+    assert not failed(faulty).any() and not_ok_counts(faulty).empty
+    broken = faulty.copy()
+    broken.loc[broken.index[broken.measure == "protected_bits"][0], ["value", "status"]] = [np.nan, "failed"]
+    assert not_ok_counts(broken).rows.sum() == 1
+    answer = {"tasks": {"jets": {"num_configurations": 1, "num_meeting_surely": 0, "chosen": None, "nearest": None}}}
+    assert headline(answer, faulty)["jets"]["num_rows_not_ok"] == 0

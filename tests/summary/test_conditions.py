@@ -1,0 +1,78 @@
+"""Conditions in words, their units, and where a reader looks for them."""
+
+import pytest
+
+from lowland.summary.conditions import (
+    GROUPS,
+    condition_label,
+    disturbances,
+    group_of,
+    level_text,
+    level_title,
+    number_text,
+    power_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "label"),
+    [
+        ("gaussian", "Gaussian noise"),
+        ("flips", "bit flips, fixed number"),
+        ("ieee754_flips", "bit flips in float32 words, fixed number"),
+        ("scales_bit_error_rate", "bit errors in scales, fixed rate"),
+        ("ieee754_weights_bit_error_rate", "bit errors in float32 words of weights, fixed rate"),
+        ("stuck_at_1_flips", "stuck-at-1 bits, fixed number"),
+        ("upsets_bit_error_rate", "multi-bit upsets, fixed rate"),
+        ("somebody_elses", "somebody elses"),
+    ],
+)
+def test_labels(condition, label):
+    assert condition_label(condition) == label
+
+
+@pytest.mark.parametrize(
+    ("condition", "level", "text", "title"),
+    [
+        ("uniform", 5.0, "5 %", "uniform noise, per cent"),
+        ("requantization", 1.0, "1 bit", "coarser ADC, ADC bits"),
+        ("pgd_l2", 0.05, "0.05 σ", "iterated attack (PGD, L2), radius in training standard deviations"),
+        ("flips", 1.0, "1 flip", "bits flipped, out of all stored bits"),
+        ("upsets_flips", 5.0, "5 upsets", "number of upsets"),
+        ("bit_error_rate", 1e-4, "rate 10⁻⁴", "bit error rate (probability that a stored bit is flipped)"),
+    ],
+)
+def test_levels_have_units(condition, level, text, title):
+    assert level_text(condition, level) == text
+    assert level_title(condition) == title
+
+
+def test_numbers():
+    assert [number_text(v) for v in (12345.0, 123.4, 12.34, 1.234, 0.012, 0.0012)] == [
+        "12,345",
+        "123",
+        "12.3",
+        "1.2",
+        "0.012",
+        "1.2·10⁻³",
+    ]
+    assert [power_text(v) for v in (0.1, 2e-5, 3.0)] == ["10⁻¹", "2·10⁻⁵", "3"]
+
+
+def test_every_disturbance_has_its_group(faulty):
+    found = disturbances(faulty)
+    assert list(dict.fromkeys(found.group)) == list(GROUPS)
+    groups = dict(zip(found.condition, found.group, strict=True))
+    assert groups["requantization"] == "sensors" and groups["pileup"] == "shift"
+    assert groups["scales_flips"] == "memory" and groups["stuck_at_1_flips"] == "faults"
+    assert not any(condition.startswith("ieee754_") for condition in groups)
+
+
+def test_words_of_float_networks_stay_where_they_are_alone(tiny):
+    found = disturbances(tiny[tiny.method == "float"])
+    assert "ieee754_flips" in set(found.condition)
+    assert group_of("bit_flip", "ieee754_flips") == "memory"
+
+
+def test_no_disturbances(tiny):
+    assert disturbances(tiny[tiny.family == "cost"]).empty
