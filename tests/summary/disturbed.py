@@ -49,6 +49,6 @@ def with_faults(measurements: pd.DataFrame) -> pd.DataFrame:
                     add("bit_flip", "ranking_recall", recall + offset, ranking, k)
             add("bit_flip", "worst_flip_drop", 0.25)
             add("bit_flip", "protected_bits", np.nan, level=1e-3, status="undefined")
-            for k, left in ((1, 0.5), (10, 0.2)):
+            for k, left in ((0, 0.66), (1, 0.5), (10, 0.2)):
                 add("bit_flip", "score_after_search", left, level=k)
     return checked(pd.concat([measurements, pd.DataFrame.from_records(rows, columns=list(COLUMNS))], ignore_index=True))

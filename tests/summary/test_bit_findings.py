@@ -31,7 +31,7 @@ def test_the_plan_and_its_price_in_words(faulty):
 def test_the_worst_flip_has_a_place_and_the_search_a_path(faulty):
     words = " ".join(next(e for e in of(faulty)["precisions"] if e["precision"] == "qat4")["sentences"])
     assert "costs 25 points of accuracy (in layer0.weight, the most significant bit of 4)" in words
-    assert "to 50.0 % with 1 and 20.0 % with 10 flips." in words
+    assert "brings accuracy from 66.0 % to 50.0 % with 1 and 20.0 % with 10 flips." in words
 
 
 def test_another_recipe_steps_in_and_says_so(faulty):

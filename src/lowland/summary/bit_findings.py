@@ -36,7 +36,7 @@ def bit_findings(
         None where nothing was measured; else ``recipe``, ``asked`` (whether it is the preferred one) and
         ``precisions``: per precision ``precision``, ``worst`` (drop, tensor, bit, bits), ``slope`` (accuracy lost per
         unit of bit error rate), ``plan`` (see ``_plan``) and ``search`` (``clean`` and ``steps`` of k and accuracy
-        left), each None where it is not known, and all of it in ``sentences``.
+        left, on the same rows), each None where it is not known, and all of it in ``sentences``.
     """
     rows = measurements[measurements.measure.isin(MEASURED)]
     tables = [t for t in (pictures.get("flip_map"), pictures.get("protection")) if t is not None and len(t)]
@@ -49,19 +49,13 @@ def bit_findings(
         ours = _first_seed(rows, chosen, precision)
         flips = _first_seed(pictures.get("flip_map"), chosen, precision)
         protection = _first_seed(pictures.get("protection"), chosen, precision)
-        clean = measurements[
-            (measurements.family == "performance")
-            & (measurements.measure == "accuracy")
-            & (measurements.recipe == chosen)
-            & (measurements.precision == precision)
-        ]
         if len(ours) or len(flips) or len(protection):
             known = {
                 "precision": precision,
                 "worst": _worst(ours, flips),
                 "slope": _value(ours[ours.measure == "bit_error_slope"]) if len(ours) else None,
                 "plan": _plan(protection),
-                "search": _search(ours, clean),
+                "search": _search(ours),
             }
             found.append(known | {"sentences": _sentences(known)})
     return {"recipe": chosen, "asked": chosen == recipe, "precisions": found}
@@ -122,16 +116,16 @@ def _plan(protection: pd.DataFrame) -> dict[str, Any] | None:
     }
 
 
-def _search(rows: pd.DataFrame, clean: pd.DataFrame) -> dict[str, Any] | None:
-    """Accuracy after the flips of a greedy search, beside the clean one of the same seed."""
+def _search(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """Accuracy after the flips of a greedy search, and on the same rows before them."""
     if not len(rows):
         return None
     found = rows[(rows.measure == "score_after_search") & (rows.status == "ok")].sort_values("level")
-    if not len(found):
+    flipped = found[found.level > 0]
+    if not len(flipped):
         return None
-    start = _value(clean[(clean.seed == found.seed.iloc[0]) & (clean.condition == "test")])
-    steps = [{"k": int(k), "accuracy": float(v)} for k, v in zip(found.level, found.value, strict=True)]
-    return {"clean": start, "steps": steps}
+    steps = [{"k": int(k), "accuracy": float(v)} for k, v in zip(flipped.level, flipped.value, strict=True)]
+    return {"clean": _value(found[found.level == 0]), "steps": steps}
 
 
 def _value(rows: pd.DataFrame) -> float | None:
@@ -158,8 +152,8 @@ def _sentences(known: Mapping[str, Any]) -> list[str]:
         sentences += _plan_sentences(known["plan"])
     if search := known["search"]:
         start = "" if search["clean"] is None else f"from {_share(search['clean'])} "
-        *steps, last = [f"{_share(step['accuracy'])} with {step['k']:g}" for step in search["steps"]]
-        path = " and ".join(part for part in (", ".join(steps), last) if part)
+        ends = [search["steps"][0], *search["steps"][1:][-1:]]
+        path = " and ".join(f"{_share(step['accuracy'])} with {step['k']:g}" for step in ends)
         flips = "flip" if search["steps"][-1]["k"] == 1 else "flips"
         sentences.append(f"A greedy search for the worst flips brings accuracy {start}to {path} {flips}.")
     return sentences

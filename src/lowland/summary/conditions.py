@@ -59,12 +59,12 @@ def level_title(condition: str) -> str:
     if by_rate is None:
         return f"{condition_label(condition)}, {level_unit(condition)}"
     if part == "upsets":
-        return "probability that an upset starts at a stored bit" if by_rate else "number of upsets"
+        return "bit error rate (adjacent bits flipped together)" if by_rate else "number of upsets"
     if part in _FAULTS:
         return f"probability that a stored bit is stuck at {part[-1]}" if by_rate else f"number of {_FAULTS[part]}"
-    place = f"bit of {part}" if part in _PARTS else "stored bit"
     if part == "activations":
-        return f"bit error rate (probability that a {place} is flipped, anew in every inference)"
+        return "bit error rate of activations, anew in every inference"
+    place = f"bit of {part}" if part in _PARTS else "stored bit"
     return (
         f"bit error rate (probability that a {place} is flipped)" if by_rate else f"bits flipped, out of all {place}s"
     )

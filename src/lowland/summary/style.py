@@ -153,6 +153,11 @@ def figure(
     return go.Figure(data=[dict(trace) for trace in traces], layout=house | layout)
 
 
+def share_axis(low: float, high: float, **own: Any) -> dict[str, Any]:
+    """An axis of shares in per cent, with as many digits as its ticks need to differ."""
+    return {"tickformat": ".0%" if high - low > 0.08 else ".1%", "range": [low, high], **own}
+
+
 def legend(**place: Any) -> dict[str, Any]:
     """A legend, in a row if nothing else is said, without the clicks that hide traces (lists set what is visible)."""
     still = {"itemclick": False, "itemdoubleclick": False}

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from lowland.summary.conditions import WORDS, condition_label, harder_is_lower, is_logarithmic, level_title
 from lowland.summary.criteria import CONFIGURATION, measured_levels, of_the_whole
 from lowland.summary.over_seeds import over_seeds
-from lowland.summary.style import Style, figure, menu, spread, transparent
+from lowland.summary.style import Style, figure, menu, share_axis, spread, transparent
 
 LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
 
@@ -174,7 +174,7 @@ def _curves(
             "ticktext": axis.labels,
             "range": [axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.04 * width],
         },
-        y={"title": "accuracy", "tickformat": ".0%", "range": [lowest, high + gap]},
+        y=share_axis(lowest, high + gap, title="accuracy"),
         updatemenus=[menu(buttons, active=style.recipes.index(first))],
         margin={"l": 56, "r": 92 if len(framed) < len(table) else 64, "t": 54, "b": 52},
     )

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from lowland.summary.conditions import power_text
 from lowland.summary.figures.choice import first_seed, short, with_choice
-from lowland.summary.style import PAPER, Style, legend, transparent
+from lowland.summary.style import PAPER, Style, legend, share_axis, transparent
 
 _TICKS = (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
@@ -110,7 +110,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
             "ticktext": [f"{k:,}" for k in ticks],
             "range": [-0.03 * widest, 1.03 * widest],
         },
-        y={"title": "expected accuracy", "tickformat": ".0%", "range": _frame(shown)},
+        y=share_axis(*_frame(shown), title="expected accuracy"),
         legend=legend(x=1, xanchor="right", y=0.02, yanchor="bottom", bgcolor=transparent(PAPER, 0.8)),
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
     )
