@@ -102,24 +102,25 @@ def _curves(
     count = len(style.precisions)
     sideways = {p: 0.006 * (i - (count - 1) / 2) for i, p in enumerate(style.precisions)}
     owners: list[str] = []
-    lines = dict(
-        iter(table[table["mean"].notna()].sort_values("position").groupby(["recipe", "precision"], sort=False))
-    )
+    lines: dict[tuple[str, str], list[Any]] = {}
+    known = table[table["mean"].notna()].sort_values("position").rename(columns={"mean": "accuracy"})
+    for point in known.itertuples():
+        lines.setdefault((point.recipe, point.precision), []).append(point)
     for name in style.recipes:
         ends = []
         for precision in style.precisions:
-            shown = lines.get((name, precision))
-            if shown is None or len(shown) < 2:
+            shown = lines.get((name, precision), [])
+            if len(shown) < 2:
                 continue
             colour = style.colours[precision]
             traces.append(
                 dict(
                     type="scatter",
-                    x=[float(f"{p + sideways[precision] * width:.4g}") for p in shown.position],
-                    y=list(shown["mean"].round(4)),
+                    x=[float(f"{p + sideways[precision] * width:.4g}") for p in (point.position for point in shown)],
+                    y=[round(point.accuracy, 4) for point in shown],
                     error_y={
                         "type": "data",
-                        "array": list((shown.high - shown["mean"]).fillna(0).round(4)),
+                        "array": [round(p.high - p.accuracy, 4) if p.high == p.high else 0.0 for p in shown],
                         "thickness": 1,
                         "width": 0,
                         "color": transparent(colour, 0.4),
@@ -132,18 +133,15 @@ def _curves(
                         "color": colour,
                         "line": {"width": 1.5, "color": colour},
                     },
-                    text=list(shown.label),
-                    customdata=[
-                        f" [{lo:.3f}, {hi:.3f}]" if lo == lo else ""
-                        for lo, hi in zip(shown.low, shown.high, strict=True)
-                    ],
+                    text=[point.label for point in shown],
+                    customdata=[f" [{p.low:.3f}, {p.high:.3f}]" if p.low == p.low else "" for p in shown],
                     hovertemplate=f"<b>{precision}</b>, {name}<br>disturbance: %{{text}}<br>"
                     "accuracy %{y:.3f}%{customdata}<extra></extra>",
                     visible=name == first,
                 )
             )
             owners.append(name)
-            ends.append((precision, float(shown["mean"].iloc[-1]), colour))
+            ends.append((precision, float(shown[-1].accuracy), colour))
         heights = spread([max(end, low) for _, end, _ in ends], gap=gap)
         lowest = min([lowest, *(height - gap / 2 for height in heights)])
         traces.append(
