@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.faults import Flips, apply_flips, clean_metric, flip_sensitivity
+from lowland.faults import Flips, apply_flips, clean_metric, flip_sensitivity, single_flips
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
@@ -127,3 +127,19 @@ def test_the_map_of_the_jets_network_equals_500_random_flips_one_by_one():
     flat = torch.cat([values.flatten(0, -2) for values in found.values()])
     places = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[:500]
     torch.testing.assert_close(flat[places], one_by_one(deployed, inputs, targets, places), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mlp4", "classifier", "upsampling"])
+def test_what_all_flips_do_to_a_row_is_the_sum_of_the_map_over_that_row(name):
+    network, case = NETWORKS[name]()
+    features = next(iter(network.codes.values())).shape[1]
+    inputs = case.rows(3, seed=5) if case else torch.randn(3, features, generator=torch.Generator().manual_seed(2))
+    targets = torch.arange(3) % 4
+    found = single_flips(network, scores, [(inputs[:2], targets[:2]), (inputs[2:], targets[2:])])
+    for row in range(3):
+        alone = [(inputs[row : row + 1], targets[row : row + 1])]
+        clean = clean_metric(network, scores, alone)
+        drops = sum(
+            (clean - values).flatten(0, -2).sum(0) for values in flip_sensitivity(network, scores, alone).values()
+        )
+        torch.testing.assert_close(found.row_drops[row], drops)

@@ -1,7 +1,7 @@
 """Faults in the deployed codes."""
 
 from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
-from lowland.faults.flip_sensitivity import clean_metric, flip_sensitivity
+from lowland.faults.flip_sensitivity import SingleFlips, clean_metric, flip_sensitivity, single_flips
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
 from lowland.faults.options import BitFlipOptions, FlipMapOptions
@@ -30,6 +30,7 @@ __all__ = [
     "ProtectionPlan",
     "SearchResult",
     "SecdedRates",
+    "SingleFlips",
     "TransientFlips",
     "Vulnerability",
     "adjacent_flips",
@@ -55,6 +56,7 @@ __all__ = [
     "secded_rates",
     "secded_residual_rate",
     "simulated_metric",
+    "single_flips",
     "triplicated_rate",
     "worst_flips",
 ]

@@ -23,6 +23,21 @@ ITEMS = 2**14  # changed rows that go through the rest of the network at once: w
 TABLE_CODES = 2**12  # more codes than this are not told apart in a table
 
 
+@dataclass(frozen=True, eq=False)
+class SingleFlips:
+    """What every single flip does.
+
+    Attributes:
+        metric: After each flip [*codes.shape, bits] or [..., bits, metrics], mean over rows, by tensor name.
+        row_drops: Of every row the clean metric minus that after a flip, summed over all flips [rows] or
+            [rows, metrics]: their mean is minus the derivative of the expected metric in the bit error rate at 0, and
+            their spread says how far the rows let it be known.
+    """
+
+    metric: dict[str, Tensor]
+    row_drops: Tensor
+
+
 def flip_sensitivity(
     network: IntegerNetwork,
     metric: Metric,
@@ -59,26 +74,42 @@ def flip_sensitivity(
         LowlandError: No batches, an unknown target or encoding, a metric that is not one of each row, codes that the
             encoding cannot hold, a network that is no chain.
     """
+    return single_flips(network, metric, batches, targets=targets, encoding=encoding, on_channel=on_channel).metric
+
+
+def single_flips(
+    network: IntegerNetwork,
+    metric: Metric,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    *,
+    targets: Sequence[str] = ("weights", "biases"),
+    encoding: str = "twos_complement",
+    on_channel: Callable[[], None] | None = None,
+) -> SingleFlips:
+    """``flip_sensitivity`` with what all flips together do to every row; arguments and errors are the same."""
     names = list(targeted(network.codes, targets))
     coding = encoding_of(encoding)
     for name in names:
         coding.check(network.codes[name], network.bits[name], name=name)
     steps = network.chain()
     sums: dict[str, Tensor] = {}
-    count = 0
+    drops: list[Tensor] = []
+    num_flips = sum(network.codes[name].numel() * network.bits[name] for name in names)
     for inputs, labels in batches:
         for rows, answers in zip(inputs.split(BLOCK_ROWS), labels.split(BLOCK_ROWS), strict=True):
             measured = _Measured.of(network, metric, rows, answers)
-            count += len(rows)
+            totals = torch.zeros_like(measured.clean)
             for index, step in enumerate(steps):
                 kinds = [kind for kind in ("weight", "bias") if f"{step.name}.{kind}" in names]
                 if isinstance(step, Weighted) and kinds:
-                    for kind, found in _layer(measured, index, step, kinds, coding, on_channel).items():
+                    for kind, found in _layer(measured, index, step, kinds, coding, totals, on_channel).items():
                         name = f"{step.name}.{kind}"
                         sums[name] = sums[name] + found if name in sums else found
-    if not count:
+            drops.append(num_flips * measured.clean - totals)
+    if not sum(map(len, drops)):
         raise LowlandError("batches: got no rows; expected at least one pair (inputs, targets) with rows")
-    return {name: sums[name] / count for name in names}
+    row_drops = torch.cat(drops)
+    return SingleFlips({name: sums[name] / len(row_drops) for name in names}, row_drops)
 
 
 def clean_metric(network: IntegerNetwork, metric: Metric, batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
@@ -121,9 +152,10 @@ def _layer(
     step: Weighted,
     kinds: Sequence[str],
     coding: Encoding,
+    totals: Tensor,
     on_channel: Callable[[], None] | None,
 ) -> dict[str, Tensor]:
-    """Sums over rows of the metric after each flip in one layer, by kind of tensor."""
+    """Sums over rows of the metric after each flip in one layer, by kind; those over flips are added to ``totals``."""
     prefix = measured.prefix
     rows, accumulators = len(prefix.inputs), prefix.values[index]
     columns = patches(step.kind, step.sizes, prefix.before(index).to(accumulators.dtype))
@@ -139,7 +171,8 @@ def _layer(
         for kind, change in changes.items():
             some = change.flatten(0, -2)[taps] if kind == "weight" else change[channel][None]
             sources = moves if kind == "weight" else torch.ones_like(moves[:1])
-            sums = _channel(measured, walk, own, accumulators.shape[2:], sources, some)
+            sums, by_row = _channel(measured, walk, own, accumulators.shape[2:], sources, some)
+            totals += by_row
             whole = found.setdefault(kind, sums.new_zeros(*change.shape, *sums.shape[2:]))
             if kind == "weight":
                 whole.flatten(0, change.ndim - 2)[taps] = sums
@@ -152,8 +185,8 @@ def _layer(
 
 def _channel(
     measured: _Measured, walk: ChannelWalk, own: Tensor, shape: torch.Size, sources: Tensor, changes: Tensor
-) -> Tensor:
-    """Sums of the metric [taps, bits, ...] over rows.
+) -> tuple[Tensor, Tensor]:
+    """Sums of the metric [taps, bits, ...] over rows, and [rows, ...] over flips.
 
     Args:
         measured: The rows.
@@ -172,12 +205,12 @@ def _channel(
     sights = torch.cat(shown).reshape(changes.numel(), len(own), *walk.unchanged.shape[1:])
     codes = walk.codes
     known = codes is not None and codes[1] <= TABLE_CODES
-    sums = _looked_up(measured, walk, sights, *codes) if known and codes else _compared(measured, walk, sights)
-    return sums.unflatten(0, changes.shape)
+    sums, by_row = _looked_up(measured, walk, sights, *codes) if known and codes else _compared(measured, walk, sights)
+    return sums.unflatten(0, changes.shape), by_row
 
 
-def _looked_up(measured: _Measured, walk: ChannelWalk, sights: Tensor, lowest: int, span: int) -> Tensor:
-    """Sums over rows [flips, ...] where a channel shows one of few codes: each is looked at once a row."""
+def _looked_up(measured: _Measured, walk: ChannelWalk, sights: Tensor, lowest: int, span: int) -> tuple[Tensor, Tensor]:
+    """Sums over rows [flips, ...] and over flips [rows, ...] where a channel shows few codes, each seen once a row."""
     rows = sights.shape[1]
     starts = torch.arange(rows) * span - lowest
     keys = sights.flatten(1).to(torch.int64) + starts
@@ -191,16 +224,18 @@ def _looked_up(measured: _Measured, walk: ChannelWalk, sights: Tensor, lowest: i
     shape = walk.unchanged.shape[1:]
     sight = (items % span + lowest).to(sights.dtype).reshape(-1, *shape)
     table[items] = measured.after(walk, items // span, sight)
-    return torch.stack([table[some].sum(0) for some in keys])
+    times = keys.flatten().bincount(minlength=len(table)).to(table.dtype).reshape(-1, *[1] * (table.ndim - 1))
+    by_row = (times * table).reshape(rows, span, *table.shape[1:]).sum(1)
+    return torch.stack([table[some].sum(0) for some in keys]), by_row
 
 
-def _compared(measured: _Measured, walk: ChannelWalk, sights: Tensor) -> Tensor:
-    """Sums over rows [flips, ...], of rows where the channel shows something else."""
+def _compared(measured: _Measured, walk: ChannelWalk, sights: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums over rows [flips, ...] and flips [rows, ...]; computed for rows where the channel shows something else."""
     changed = (sights != walk.unchanged).flatten(2).any(2)
     flips, rows = changed.nonzero(as_tuple=True)
     found = measured.clean.expand(len(sights), *measured.clean.shape).clone()
     found[flips, rows] = measured.after(walk, rows, sights[flips, rows])
-    return found.sum(1)
+    return found.sum(1), found.sum(0)
 
 
 def _checked(values: Tensor, rows: int) -> Tensor:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.faults.bit_flips import Flips, apply_flips
+from lowland.faults.bit_flips import Flips, apply_flips, draw_flips
 from lowland.faults.flip_sensitivity import Metric, clean_metric
 from lowland.quantization.integer import IntegerNetwork
-from lowland.randomness import Key, generator
+from lowland.randomness import Key
 
 
 def triplicated_rate(bit_error_rate: float) -> float:
@@ -126,8 +126,9 @@ def simulated_metric(
 ) -> Estimate:
     """The metric under random flips with the first bits of a plan triplicated, simulated.
 
-    All draws use the same random numbers for every number of protected bits: a bit that is hit although it is protected
-    is hit without protection too.
+    Every bit has its own random number in each draw, as in ``draw_flips``, whatever the plan: a bit that is hit
+    although it is protected is hit without protection too, and plans are compared under the same upsets. Rows other
+    than those of the map tell whether what the plan promises holds elsewhere.
 
     Args:
         network: Whose map the plan was made from.
@@ -157,11 +158,14 @@ def protection_simulator(
     if draws < 2:
         raise LowlandError(f"draws is {draws}; expected at least 2, or no standard error can be given")
     residual = triplicated_rate(plan.bit_error_rate)
+    ranks = _ranks(plan, network)
     hits = []
     for number in range(draws):
-        uniforms = torch.rand(len(plan), generator=generator(*key, number), dtype=torch.float64)
-        places = (uniforms < plan.bit_error_rate).nonzero().flatten()
-        hits.append((places, uniforms[places] < residual))
+        draw = draw_flips(network, key=(*key, number))
+        count = int(torch.searchsorted(draw.uniforms, plan.bit_error_rate))
+        places = ranks[_identities(network, draw.names, draw.tensors, draw.elements, draw.positions)[:count]]
+        planned = places >= 0  # a plan may be about some of the stored bits only
+        hits.append((places[planned], (draw.uniforms[:count] < residual)[planned]))
 
     @cache
     def measured(places: tuple[int, ...]) -> Tensor:
@@ -200,6 +204,24 @@ def needed_by_simulation(simulate: Callable[[int], Estimate], plan: ProtectionPl
         else:
             low = middle
     return high
+
+
+def _ranks(plan: ProtectionPlan, network: IntegerNetwork) -> Tensor:
+    """Place in the plan of each of a network's bits, -1 for those that it leaves out."""
+    ranks = torch.full((network.size,), -1)
+    ranks[_identities(network, plan.names, plan.tensors, plan.elements, plan.positions)] = torch.arange(len(plan))
+    return ranks
+
+
+def _identities(
+    network: IntegerNetwork, names: Sequence[str], tensors: Tensor, elements: Tensor, positions: Tensor
+) -> Tensor:
+    """A number for each of a network's bits, 0 to all, the same whoever asks."""
+    codes, widths = network.codes, network.bits
+    sizes = torch.tensor([0, *(values.numel() * widths[name] for name, values in codes.items())])
+    starts = dict(zip(codes, sizes.cumsum(0).tolist(), strict=False))
+    start, width = (torch.tensor([found[name] for name in names])[tensors] for found in (starts, widths))
+    return start + elements * width + positions
 
 
 def _chosen(plan: ProtectionPlan, places: Tensor) -> Flips:

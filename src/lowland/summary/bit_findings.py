@@ -35,8 +35,8 @@ def bit_findings(
     Returns:
         None where nothing was measured; else ``recipe``, ``asked`` (whether it is the preferred one) and
         ``precisions``: per precision ``precision``, ``worst`` (drop, tensor, bit, bits), ``slope`` (accuracy lost per
-        unit of bit error rate), ``plan`` (see ``_plan``) and ``search`` (``clean`` and ``steps`` of k and accuracy
-        left, on the same rows), each None where it is not known, and all of it in ``sentences``.
+        unit of bit error rate, with two standard errors), ``plan`` (see ``_plan``) and ``search`` (``clean`` and
+        ``steps`` of k and accuracy left, on the same rows), each None where it is not known, and all of it in ``sentences``.
     """
     rows = measurements[measurements.measure.isin(MEASURED)]
     tables = [t for t in (pictures.get("flip_map"), pictures.get("protection")) if t is not None and len(t)]
@@ -53,7 +53,7 @@ def bit_findings(
             known = {
                 "precision": precision,
                 "worst": _worst(ours, flips),
-                "slope": _value(ours[ours.measure == "bit_error_slope"]) if len(ours) else None,
+                "slope": _slope(ours),
                 "plan": _plan(protection),
                 "search": _search(ours),
             }
@@ -128,6 +128,12 @@ def _search(rows: pd.DataFrame) -> dict[str, Any] | None:
     return {"clean": _value(found[found.level == 0]), "steps": steps}
 
 
+def _slope(rows: pd.DataFrame) -> tuple[float, float] | None:
+    """Accuracy lost per unit of bit error rate, with two standard errors."""
+    known = rows[(rows.measure == "bit_error_slope") & (rows.status == "ok")] if len(rows) else rows
+    return (float(known.value.iloc[0]), 2 * float(known.standard_error.iloc[0])) if len(known) else None
+
+
 def _value(rows: pd.DataFrame) -> float | None:
     known = rows[(rows.status == "ok") & rows.value.notna()] if len(rows) else rows
     return float(known.value.iloc[0]) if len(known) else None
@@ -144,9 +150,10 @@ def _sentences(known: Mapping[str, Any]) -> list[str]:
             place = f" (in {worst['tensor']}, {bit} of {worst['bits']})"
         sentences.append(f"The worst single flip costs {_points(worst['drop'])} points of accuracy{place}.")
     if known["slope"] is not None:
+        cost, error = (_points(FEW * number) for number in known["slope"])
         sentences.append(
-            f"Where errors are few, each {power_text(FEW)} of bit error rate costs "
-            f"{_points(FEW * known['slope'])} points."
+            f"Where errors are few, each {power_text(FEW)} of bit error rate costs {cost} ± {error} points "
+            "(two standard errors over the rows)."
         )
     if known["plan"]:
         sentences += _plan_sentences(known["plan"])
