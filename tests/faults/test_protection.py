@@ -73,9 +73,9 @@ def test_the_sum_of_the_map_is_the_slope_of_the_expected_metric(subject):
 
 def test_protection_helps_by_simulation(subject):
     network, batches, found, clean = subject
-    plan = protection_plan(found, clean=clean, bit_error_rate=3e-2, floor=0.5)
-    values = [simulated_metric(network, right, batches, plan, protected=k, draws=40).value for k in (0, 100, len(plan))]
-    assert values[0] < values[1] and values[0] < values[2]  # on rows that chose the bits, 100 may do better than all
+    plan = protection_plan(found, clean=clean, bit_error_rate=5e-3, floor=0.5)
+    values = [simulated_metric(network, right, batches, plan, protected=k, draws=150).value for k in (0, 60, len(plan))]
+    assert values[0] + 0.002 < min(values[1:])  # on rows that chose the bits, some may do better than all
 
 
 def test_plans_are_compared_under_the_same_upsets(subject):

@@ -36,7 +36,8 @@ def bit_findings(
         None where nothing was measured; else ``recipe``, ``asked`` (whether it is the preferred one) and
         ``precisions``: per precision ``precision``, ``worst`` (drop, tensor, bit, bits), ``slope`` (accuracy lost per
         unit of bit error rate, with two standard errors), ``plan`` (see ``_plan``) and ``search`` (``clean`` and
-        ``steps`` of k and accuracy left, on the same rows), each None where it is not known, and all of it in ``sentences``.
+        ``steps`` of k and accuracy left, on the same rows), each None where it is not known, and all of it in
+        ``sentences``.
     """
     rows = measurements[measurements.measure.isin(MEASURED)]
     tables = [t for t in (pictures.get("flip_map"), pictures.get("protection")) if t is not None and len(t)]
