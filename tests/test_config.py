@@ -61,6 +61,8 @@ def test_the_committed_parameters_are_valid(good):
         ("flip_map/seeds", "every", r"flip_map\.seeds: got 'every'; expected all, or a valid integer"),
         ("other_faults/faults", ["codes"], r"bit_flips and other_faults both name 'codes'"),
         ("other_faults/faults", ["cosmic"], r"other_faults\.faults\.0: got 'cosmic'"),
+        ("other_faults/upset_length", 9, r"upset_length is 9; expected at most 8, the width of the widest weights"),
+        ("bit_flips/faults", ["weights"], r"bit_error|rate is 0\.001, which is not measured"),
         ("sensor_faults/levels", {"dead": [5]}, r"sensor_faults\.levels\.dead: got 'dead'"),
         ("sensor_faults/levels", {"requantization": [2.5]}, r"requantization level is 2\.5; expected whole bits"),
         ("attacks/norms", ["l1"], r"attacks\.norms\.0: got 'l1'"),

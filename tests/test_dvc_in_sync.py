@@ -20,7 +20,7 @@ ADDED = {
     "cells": {"precisions"},
     "runs": {"seeds"},
     "groups": {"precisions"},
-    "everything": {"tasks", "recipes", "seeds", "precisions", "landscape_detail", "flip_map"},
+    "everything": {"tasks", "recipes", "seeds", "precisions", "landscape_detail", "flip_map", "attacks"},
     "descriptions": {"tasks"},
     "shifted_sets": {"tasks"},
     "commands": set(),

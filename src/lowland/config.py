@@ -57,6 +57,11 @@ class Study(BaseModel):
     flip_map: FlipMapOptions
     requirements: Requirements
 
+    @property
+    def memory_faults(self) -> tuple[BitFlipOptions, BitFlipOptions]:
+        """Both series of faults."""
+        return self.bit_flips, self.other_faults
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if len(set(self.seeds.values())) < len(self.seeds):
@@ -71,6 +76,12 @@ class Study(BaseModel):
                     raise ValueError(
                         f"{parameter}.precisions names {name!r}; expected some of {', '.join(known)}, or all"
                     )
+        widest = max((self.precisions[name].weight_bits for name in deployed), default=0)
+        for faults in self.memory_faults:
+            if "upsets" in faults.faults and faults.upset_length > widest:
+                raise ValueError(
+                    f"upset_length is {faults.upset_length}; expected at most {widest}, the width of the widest weights"
+                )
         if twice := sorted(set(self.bit_flips.faults) & set(self.other_faults.faults)):
             raise ValueError(f"bit_flips and other_faults both name {twice[0]!r}; expected every fault in one of them")
         for name, recipe in self.recipes.items():
@@ -98,7 +109,9 @@ def validate(raw: Mapping[str, Any]) -> Study:
     check_measurable(
         study.requirements,
         noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
-        bit_error_rates=study.bit_flips.bit_error_rates,
+        bit_error_rates=[
+            rate for option in study.memory_faults if "codes" in option.faults for rate in option.bit_error_rates
+        ],
         shifted_sets=sorted({name for options in study.tasks.values() for name in build_task(options).shifted_sets}),
     )
     return study

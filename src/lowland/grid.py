@@ -14,9 +14,11 @@ from kedro.pipeline import Pipeline
 from pydantic import BaseModel, ConfigDict
 
 from lowland.config import Study, validate
-from lowland.measurements import Cell
+from lowland.measurements import Cell, Family
 from lowland.selection import Selection
 from lowland.tasks import build_task
+
+FAMILIES: tuple[Family, ...] = ("performance", "cost", "landscape", "noise", "bit_flip")  # of every cell
 
 
 class Run(BaseModel):
@@ -52,6 +54,7 @@ class Everything(BaseModel):
     detailed: tuple[Cell, ...]
     mapped: tuple[Cell, ...]
     connected: tuple[tuple[Cell, Cell], ...]
+    families: tuple[Family, ...]
 
 
 class Grid:
@@ -135,7 +138,10 @@ class Grid:
         everything = {
             name: [cell.model_dump() for cell in cells]
             for name, cells in (("cells", self.cells), ("detailed", self.detailed_cells), ("mapped", self.mapped_cells))
-        } | {"connected": [(a.model_dump(), b.model_dump()) for a, b in self.connected_cells]}
+        } | {
+            "connected": [(a.model_dump(), b.model_dump()) for a, b in self.connected_cells],
+            "families": [*FAMILIES, *(["adversarial"] if self.study.attacks.kinds else [])],
+        }
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
         added["descriptions"] = {name: task.description for name, task in tasks.items()}

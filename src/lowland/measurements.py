@@ -83,6 +83,9 @@ MEASURES: dict[str, Measure] = {
     "loss_rise": Measure("loss rise", "nat", False, "Loss added by the disturbance, same rows."),
     "mismatch_rate": Measure("changed decisions", "1", False, "Share of rows that the disturbance decides otherwise."),
     "non_finite_rate": Measure("non-finite outputs", "1", False, "Share of outputs that are not numbers any more."),
+    "blind_rate": Measure(
+        "blind attacks", "1", None, "Share of rows whose gradient vanished, so that the attack could not see."
+    ),
     "half_life": Measure(
         "half-life",
         "1",

@@ -109,7 +109,7 @@ def test_float_networks_have_words_instead_of_codes(subject):
 
 
 def test_what_chance_has_no_part_in_has_the_errors_of_its_rows(rows):
-    for condition in ("requantization", "fgsm_linf", "pgd_linf"):
+    for condition in ("requantization", "fgsm_linf", "pgd_linf", "activations_bit_error_rate"):
         chosen = rows[(rows.measure == "accuracy") & (rows.condition == condition)]
         assert set(chosen.num_samples) == {200} and set(chosen.status) == {"ok"}
     assert value(rows, "accuracy", "gain_drift", 10).num_samples == 2
@@ -134,6 +134,43 @@ def test_every_curve_has_a_half_life(rows, subject):
     assert attacked.status == "ok" and 0 < attacked.value < 1.0 and attacked.standard_error > 0
     converter = value(rows, "half_life", "requantization")
     assert converter.status in ("ok", "not_converged") and 1 <= converter.value <= 6
+
+
+def test_one_level_is_milder_than_nothing_only_of_a_converter(subject):
+    """Fewer bits are worse: with a single level there is nothing to interpolate towards, least of all 0 bits."""
+    data, _, deployed = subject
+    sensors = SensorFaultOptions(levels={"gain_drift": (200,), "requantization": (1,)}, draws=2)
+    none = AttackOptions(kinds=())
+    found = disturb(
+        cell("ptq4", 4), TASK, NOISE, sensors, none, FLIPS, OTHER, HalfLifeOptions(floor=0.9), data, deployed
+    )
+    lives = found[(found.measure == "half_life") & (found.family == "corruption")]
+    assert list(lives.condition) == ["gain_drift"] and 0 < lives.value.iloc[0] < 200
+
+
+def test_half_lives_of_rates_do_not_depend_on_the_span_of_the_levels(subject):
+    data, _, deployed = subject
+    lives = []
+    for rates in ((1e-3, 1e-2, 3e-1), (1e-2, 3e-1)):
+        flips = FLIPS.model_copy(update={"counts": (), "bit_error_rates": rates})
+        found = disturb(
+            cell("ptq4", 4),
+            TASK,
+            NOISE,
+            SensorFaultOptions(levels={}),
+            AttackOptions(kinds=()),
+            flips,
+            OTHER,
+            HalfLifeOptions(),
+            data,
+            deployed,
+        )
+        lives.append(value(found, "half_life", "bit_error_rate"))
+    assert lives[0].status == lives[1].status == "ok" and lives[0].value == pytest.approx(lives[1].value)
+
+
+def test_attacks_say_how_many_rows_they_could_not_see(rows):
+    assert 0 <= value(rows, "blind_rate", "pgd_linf", 0.1).value < 0.5
 
 
 def test_without_sensors_and_attacks_there_are_no_such_rows(subject):

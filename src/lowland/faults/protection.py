@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,9 +13,11 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.faults.bit_flips import Flips, apply_flips, draw_flips
-from lowland.faults.flip_sensitivity import Metric, clean_metric
+from lowland.faults.flip_sensitivity import Metric
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
+
+SURE = 1.645  # standard errors of one side of 95 %
 
 
 def triplicated_rate(bit_error_rate: float) -> float:
@@ -35,7 +38,8 @@ class ProtectionPlan:
         tensors: [bits] position in ``names`` of each bit's tensor, most worth protecting first.
         elements: [bits] flat index of its element.
         positions: [bits] its place, 0 the least significant.
-        gains: [bits] what protecting it adds to the expected metric, to first order in the bit error rate.
+        gains: [bits] what protecting it adds to the expected metric, to first order in the bit error rate; negative
+            where its flip does good.
         expected: [bits + 1] expected metric with the first k bits protected, to first order.
         bit_error_rate: Of every stored bit, each of three copies included.
         clean: The metric without flips.
@@ -63,28 +67,40 @@ class ProtectionPlan:
 
 
 def protection_plan(
-    sensitivity: Mapping[str, Tensor], *, clean: float, bit_error_rate: float, floor: float
+    sensitivity: Mapping[str, Tensor],
+    *,
+    clean: float,
+    bit_error_rate: float,
+    floor: float,
+    harm: Mapping[str, Tensor] | None = None,
 ) -> ProtectionPlan:
     r"""Bits by what their protection is worth, and how many hold a metric above a floor.
 
     To first order in the rate p the expected metric is :math:`m_0 - p \sum_i (m_0 - m_i)` with the metric :math:`m_i`
-    after the flip of bit i alone; a triplicated bit has :math:`3p^2 - 2p^3` in place of p. The order is therefore that
-    of :math:`m_0 - m_i`, and it is the best one to this order. Flips that do good are never protected against: their
-    gains are negative and they come last.
+    after the flip of bit i alone; a triplicated bit has :math:`3p^2 - 2p^3` in place of p. The best order, to first
+    order, is that of :math:`m_0 - m_i`. Where the metric is a share of few rows that order follows chance for all but
+    the worst bits, and a smoother ``harm`` protects better on other rows. First order is good where p times the number
+    of bits is small.
 
     Args:
         sensitivity: From ``flip_sensitivity``, [*codes.shape, bits] by tensor name; higher is better.
         clean: The metric without flips.
         bit_error_rate: Above 0, below 1/2.
         floor: What the metric must not fall below.
+        harm: In the shapes of the map, such as the rise of the loss: the order of protection, most harm first. Without
+            it the order is that of what the metric loses.
 
     Raises:
-        LowlandError: A rate out of range, a map that is empty.
+        LowlandError: A rate out of range, a map that is empty, a harm of other tensors.
     """
     if not 0 < bit_error_rate < 0.5:
         raise LowlandError(f"bit_error_rate is {bit_error_rate}; expected above 0 and below 0.5")
     if not sensitivity:
         raise LowlandError("sensitivity is empty; expected the map of at least one tensor")
+    if harm is not None and (
+        harm.keys() != sensitivity.keys() or any(harm[n].shape != sensitivity[n].shape for n in harm)
+    ):
+        raise LowlandError("harm and sensitivity are of different tensors; expected one number for every bit in both")
     names = tuple(sensitivity)
     drops = torch.cat([clean - values.flatten().double() for values in sensitivity.values()])
     places = [
@@ -95,7 +111,8 @@ def protection_plan(
         [torch.arange(values.shape[-1]).repeat(values[..., 0].numel()) for values in sensitivity.values()]
     )
     tensors, elements = (torch.cat(parts) for parts in zip(*places, strict=True))
-    order = drops.argsort(descending=True, stable=True)
+    harms = drops if harm is None else torch.cat([harm[name].flatten().double() for name in names])
+    order = harms.argsort(descending=True, stable=True)
     gains = drops[order] * (bit_error_rate - triplicated_rate(bit_error_rate))
     bare = clean - bit_error_rate * float(drops.sum())
     expected = bare + torch.cat([gains.new_zeros(1), gains.cumsum(0)])
@@ -122,6 +139,7 @@ def simulated_metric(
     *,
     protected: int,
     draws: int = 30,
+    encoding: str = "twos_complement",
     key: tuple[Key, ...] = ("protection",),
 ) -> Estimate:
     """The metric under random flips with the first bits of a plan triplicated, simulated.
@@ -137,12 +155,16 @@ def simulated_metric(
         plan: Order and rate.
         protected: How many bits are, 0 to all.
         draws: Independent sets of flips, at least 2.
+        encoding: How codes are written in bits, a key of ``ENCODINGS``: that of the map.
         key: Names the draws.
+
+    Returns:
+        The mean metric; its standard error is that of the change against no flips, over draws and over rows.
 
     Raises:
         LowlandError: A number of protected bits or draws out of range.
     """
-    return protection_simulator(network, metric, batches, plan, draws=draws, key=key)(protected)
+    return protection_simulator(network, metric, batches, plan, draws=draws, encoding=encoding, key=key)(protected)
 
 
 def protection_simulator(
@@ -152,6 +174,7 @@ def protection_simulator(
     plan: ProtectionPlan,
     *,
     draws: int = 30,
+    encoding: str = "twos_complement",
     key: tuple[Key, ...] = ("protection",),
 ) -> Callable[[int], Estimate]:
     """``simulated_metric`` as a function of the number of protected bits; no set of flips is run twice."""
@@ -167,23 +190,32 @@ def protection_simulator(
         planned = places >= 0  # a plan may be about some of the stored bits only
         hits.append((places[planned], (draw.uniforms[:count] < residual)[planned]))
 
+    def row_values(flipped: IntegerNetwork) -> Tensor:
+        with torch.no_grad():
+            return torch.cat([metric(flipped.deployed_outputs(x), y).double() for x, y in batches])
+
     @cache
-    def measured(places: tuple[int, ...]) -> Tensor:
-        return clean_metric(
-            apply_flips(network, _chosen(plan, torch.tensor(places, dtype=torch.int64))), metric, batches
-        )
+    def change(places: tuple[int, ...]) -> Tensor:
+        flips = _chosen(plan, torch.tensor(places, dtype=torch.int64))
+        return row_values(apply_flips(network, flips, encoding=encoding)) - clean
 
     def simulate(protected: int) -> Estimate:
         if not 0 <= protected <= len(plan):
             raise LowlandError(f"protected is {protected}; expected 0 to {len(plan)}, the bits of the plan")
         left = [places[(places >= protected) | both] for places, both in hits]
-        return Estimate.from_samples(torch.stack([measured(tuple(places.tolist())) for places in left]))
+        changes = torch.stack([change(tuple(places.tolist())) for places in left])  # [draws, rows]
+        over_draws, over_rows = (Estimate.from_samples(changes.mean(dim)) for dim in (1, 0))
+        error = math.hypot(over_draws.standard_error, over_rows.standard_error)
+        return Estimate(float(clean.mean()) + over_draws.value, error, draws)
 
+    clean = row_values(network)
     return simulate
 
 
 def needed_by_simulation(simulate: Callable[[int], Estimate], plan: ProtectionPlan) -> int | None:
-    """The least number of protected bits whose simulated metric holds the plan's floor, by bisection.
+    """The least number of protected bits whose simulated metric surely holds the plan's floor, by bisection.
+
+    Surely: ``SURE`` standard errors below the simulated metric still hold it (95 %, one side).
 
     Args:
         simulate: Number of protected bits -> metric, as ``simulated_metric`` with common draws gives it.
@@ -192,17 +224,19 @@ def needed_by_simulation(simulate: Callable[[int], Estimate], plan: ProtectionPl
     Returns:
         ``None`` where not even all suffice.
     """
+
+    def holds(protected: int) -> bool:
+        found = simulate(protected)
+        return found.value - SURE * found.standard_error >= plan.floor
+
     low, high = 0, len(plan)
-    if simulate(low).value >= plan.floor:
+    if holds(low):
         return 0
-    if simulate(high).value < plan.floor:
+    if not holds(high):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        if simulate(middle).value >= plan.floor:
-            high = middle
-        else:
-            low = middle
+        low, high = (low, middle) if holds(middle) else (middle, high)
     return high
 
 

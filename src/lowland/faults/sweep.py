@@ -122,8 +122,9 @@ def flipped_networks(
 
     Yields:
         Condition (``flips``, ``bit_error_rate``; ``scales_flips``, ``stuck_at_0_bit_error_rate`` ... for other faults
-        than of codes; ``ieee754_...`` for floats), level, one network a draw. What cannot happen is left out: more
-        flips than bits, faults of what the network does not have, and counts of activations' flips.
+        than of codes; ``ieee754_...`` for floats), level, one network a draw (a single one for activations). What
+        cannot happen is left out: more flips than bits, faults of what the network does not have, and counts of
+        activations' flips.
     """
     numbers = range(options.draws)
     deployed = isinstance(network, IntegerNetwork)
@@ -131,7 +132,9 @@ def flipped_networks(
         if not _has(network, fault):
             continue
         prefix = ("" if deployed else "ieee754_") + ("" if fault == "codes" else f"{fault}_")
-        draws = [_drawn(network, fault, options, (*key, number)) for number in numbers]
+        # Every inference has activation flips of its own, so that the rows are the sample: one draw is enough.
+        several = numbers[:1] if fault == "activations" else numbers
+        draws = [_drawn(network, fault, options, (*key, number)) for number in several]
         for count in options.counts:
             if count <= draws[0].most:
                 yield f"{prefix}flips", float(count), [draw.by_count(count) for draw in draws]

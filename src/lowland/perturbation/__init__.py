@@ -21,6 +21,7 @@ from lowland.perturbation.input_noise import (
     salt_and_pepper,
     uniform,
 )
+from lowland.perturbation.level_axis import Scale
 from lowland.perturbation.sensor_faults import (
     DETERMINISTIC_FAULTS,
     SENSOR_FAULTS,
@@ -50,6 +51,7 @@ __all__ = [
     "HalfLife",
     "HalfLifeOptions",
     "InputNoiseOptions",
+    "Scale",
     "SensorDraw",
     "SensorFaultOptions",
     "TimeNoiseOptions",

@@ -191,7 +191,9 @@ def half_life_of_draws(
     )
 
 
-def half_life_of_scores(levels: Sequence[float], scores: Sequence[Sequence[torch.Tensor]], *, floor: float) -> HalfLife:
+def half_life_of_scores(
+    levels: Sequence[float], scores: Sequence[Sequence[torch.Tensor]], *, floor: float, scale: Scale = "auto"
+) -> HalfLife:
     """``half_life_of_draws`` from the scores of all rows [levels][draws][rows].
 
     The draws are the sample. A disturbance with a single draw is the same every time: then the rows are.
@@ -200,12 +202,13 @@ def half_life_of_scores(levels: Sequence[float], scores: Sequence[Sequence[torch
         levels: As in ``half_life``.
         scores: Of the same rows at every level and in every draw; higher is better.
         floor: As in ``half_life``.
+        scale: As in ``half_life``.
     """
     if all(len(draws) == 1 for draws in scores):
         sample = torch.stack([draws[0].double() for draws in scores], 1)
     else:
         sample = torch.stack([torch.stack([rows.double().mean() for rows in draws]) for draws in scores], 1)
-    return half_life_of_draws(levels, sample.numpy(), floor=floor)
+    return half_life_of_draws(levels, sample.numpy(), floor=floor, scale=scale)
 
 
 def _checked(*columns: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

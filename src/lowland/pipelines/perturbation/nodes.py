@@ -23,6 +23,7 @@ from lowland.perturbation import (
     FeatureRanges,
     HalfLifeOptions,
     InputNoiseOptions,
+    Scale,
     SensorFaultOptions,
     draw,
     draw_sensors,
@@ -34,6 +35,9 @@ from lowland.tasks.evaluation import Answer, answer, disturbance_response
 
 Curve = Mapping[float, Sequence[Answer]]
 """The answers of every draw by level, from the mildest to the worst."""
+
+
+FALLING = ("requantization",)  # fewer bits are worse; of anything else more is
 
 
 class _Subject(NamedTuple):
@@ -57,12 +61,12 @@ class _Subject(NamedTuple):
             for row in disturbance_response(self.task, before, draws, family=family, condition=condition, level=level)
         ]
         scores = {level: [drawn.scores for drawn in draws] for level, draws in answers.items()}
-        mildest, worst = next(iter(scores)), next(reversed(scores))
-        if mildest <= worst:  # where less is milder, nothing at all is the mildest
-            scores = {0.0: [before.scores] * len(scores[mildest])} | scores
+        if condition not in FALLING:  # nothing at all is the mildest
+            scores = {0.0: [before.scores] * len(next(iter(scores.values())))} | scores
         if len(scores) > 1:
             floor = self.half_life.of(float(before.scores.mean()), self.task.guess_score(self.splits.test.targets))
-            found = half_life_of_scores(list(scores), list(scores.values()), floor=floor)
+            scale: Scale = "log" if family == "bit_flip" else "linear"  # whichever levels were chosen
+            found = half_life_of_scores(list(scores), list(scores.values()), floor=floor, scale=scale)
             rows.append(Measurement(family, "half_life", found.estimate(), condition))
         return rows
 
@@ -135,7 +139,7 @@ def _with_broken_sensors(subject: _Subject, options: SensorFaultOptions) -> Iter
                 )
                 for sensors in draws
             ]
-            for level in sorted(levels, reverse=kind == "requantization")
+            for level in sorted(levels, reverse=kind in FALLING)
         }
         yield from subject.curve("corruption", kind, answers)
 
@@ -146,7 +150,7 @@ def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measure
     scale = FeatureRanges.of(subject.splits.train.inputs).deviation
     for kind in options.kinds:
         for norm in options.norms:
-            answers = {}
+            condition, answers = f"{kind}_{norm}", {}
             for level in sorted(options.levels):
                 found = ATTACKS[kind](
                     subject.network,
@@ -156,7 +160,9 @@ def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measure
                     **options.effort(kind, key=(*subject.key, kind, norm)),
                 )
                 answers[level] = [answer(task, subject.network, Rows(found.inputs, rows.targets))]
-            yield from subject.curve("adversarial", f"{kind}_{norm}", answers)
+                blind = Estimate.from_samples(found.blind.double())
+                yield Measurement("adversarial", "blind_rate", blind, condition, level=level)
+            yield from subject.curve("adversarial", condition, answers)
 
 
 def _under_flips(subject: _Subject, options: BitFlipOptions) -> Iterator[Measurement]:
@@ -187,14 +193,14 @@ def map_flips(
         missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    count = len(splits.test.inputs) if options.rows == "all" else options.rows
+    rows = splits.test if options.rows == "all" else splits.test.head(options.rows)
     found = measure_vulnerability(
         model.network,
         loss=problem.loss,
         row_losses=problem.row_losses,
         row_scores=problem.row_scores,
-        batches=[splits.test.head(count)],
-        known_batches=[splits.landscape.head(count)],
+        batches=rows.batches((len(rows.inputs) + 1) // 2),
+        known_batches=[splits.landscape],
         options=options,
         encoding=bit_flips.encoding,
         key=(cell.task, "protection"),

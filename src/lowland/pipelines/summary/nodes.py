@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from lowland.grid import Everything
-from lowland.measurements import Expected, Family, checked, complete, stack
+from lowland.measurements import Expected, checked, complete, stack
 from lowland.summary import (
     Requirements,
     Style,
@@ -24,8 +24,6 @@ from lowland.summary import (
     recommend,
     render_report,
 )
-
-EXPECTED: tuple[Family, ...] = ("performance", "cost", "landscape", "noise", "bit_flip")
 
 
 def gather(*tables: pd.DataFrame | None) -> pd.DataFrame:
@@ -54,7 +52,7 @@ def close_study(
     everything: Everything, shifted_sets: dict[str, list[str]], *tables: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The long table, with a ``failed`` row for whatever left no result."""
-    expected = [Expected(cell, family) for cell in everything.cells for family in EXPECTED]
+    expected = [Expected(cell, family) for cell in everything.cells for family in everything.families]
     expected += [Expected(cell, "corruption") for cell in everything.cells if shifted_sets[cell.task]]
     expected += [Expected(cell, "landscape", "negative_spectral_mass") for cell in everything.detailed]
     expected += [Expected(cell, "bit_flip", "bit_error_slope") for cell in everything.mapped]
