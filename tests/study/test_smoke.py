@@ -15,8 +15,17 @@ def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
     frame = checked(pd.read_parquet(finished.reporting("measurements.parquet")))
     cells = frame[frame["family"] == "performance"].groupby(["recipe", "seed", "precision"])
     assert len(cells) == 2 * 2 * 3
-    assert set(frame["family"]) == {"performance", "cost", "landscape", "noise", "bit_flip", "corruption"}
-    float_only = frame[(frame["status"] == "undefined")]
+    assert set(frame["family"]) == {
+        "performance",
+        "cost",
+        "landscape",
+        "noise",
+        "bit_flip",
+        "corruption",
+        "adversarial",
+    }
+    bounds = frame["measure"].isin(["half_life", "protected_bits", "protected_bits_simulated"])
+    float_only = frame[(frame["status"] == "undefined") & ~bounds]
     assert set(float_only["precision"]) == {"fp32"}
     assert not (frame["status"] == "failed").any()
 
@@ -82,7 +91,11 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
     assert result.returncode == 0, result.stderr
     frame = pd.read_parquet(project.reporting("measurements.parquet"))
     diverged = frame[frame["recipe"] == "jacobian_1e-2"]
-    assert set(diverged["status"]) == {"non_finite"} and set(diverged["measure"]) == {"all", "negative_spectral_mass"}
+    assert set(diverged["status"]) == {"non_finite"} and set(diverged["measure"]) == {
+        "all",
+        "negative_spectral_mass",
+        "bit_error_slope",
+    }
     assert set(diverged["precision"]) == {"fp32", "qat4", "ptq4"}
     assert (frame.loc[frame["recipe"] == "plain", "status"] == "ok").mean() > 0.9
     assert project.reporting("report.html").exists()
