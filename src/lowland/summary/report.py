@@ -16,7 +16,7 @@ from lowland.measurements import MEASURES
 from lowland.summary.bit_findings import bit_findings
 from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
 from lowland.summary.criteria import ACCURACY, SIZE, display
-from lowland.summary.exposure import EXPOSURES, equal_exposure, exposure_sentence, exposure_verdict
+from lowland.summary.exposure import EXPOSURES, LOST, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.figures import (
     PICTURES,
     accuracy_curves,
@@ -305,7 +305,7 @@ def _half_lives(measurements: pd.DataFrame, style: Style, recipe: str | None) ->
 
 
 def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None:
-    """Accuracy lost at equal exposure, precisions by levels, in percentage points."""
+    """Accuracy left at equal exposure, precisions by levels, in per cent."""
     frame = equal_exposure(measurements)
     if frame.empty:
         return None
@@ -320,22 +320,22 @@ def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None
     for precision in style.precisions:
         entries = [known.get((precision, *column)) for column in columns]
         if any(entry is not None for entry in entries):
-            rows.append((precision, style.colours[precision], [_points(entry) for entry in entries]))
+            rows.append((precision, style.colours[precision], [_left(entry) for entry in entries]))
     heads = []
     for exposure, title in EXPOSURES.items():
         levels = ["mean" if v is None else bare_level_text(exposure, v) for e, v in columns if e == exposure]
         if levels:
             heads.append({"title": title, "levels": levels})
-    return {"heads": heads, "rows": rows, "sentence": exposure_sentence(exposure_verdict(frame))}
+    sentence = exposure_sentence(exposure_verdict(frame, equal_exposure(measurements, measure=LOST)))
+    return {"heads": heads, "rows": rows, "sentence": sentence}
 
 
-def _points(entry: Any) -> dict[str, Any]:
-    """One mean accuracy drop of the table at equal exposure."""
+def _left(entry: Any) -> dict[str, Any]:
+    """One mean accuracy of the table at equal exposure."""
     if entry is None or entry.mean != entry.mean:
         return {"shown": DASH, "half": "", "best": False}
     half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
-    shown = f"{round(100 * entry.mean, 1) + 0.0:.1f}".replace("-", MINUS)  # no minus before zero
-    return {"shown": shown, "half": half, "best": bool(entry.tied)}
+    return {"shown": f"{100 * entry.mean:.1f}", "half": half, "best": bool(entry.tied)}
 
 
 def _decisive(pareto: pd.DataFrame) -> str | None:
