@@ -88,7 +88,7 @@ def test_every_command_has_its_line_and_no_commands_no_box(page, tiny):
 
 def test_intervals_of_requirements_say_what_they_are_over(tables, page):
     text = _text(page)
-    assert "95 % interval over seeds and test rows" in text
+    assert "95 % interval over seeds, test rows and draws" in text
     assert "sampling error of the test rows" in text
     accuracy = tables.recommendation["tasks"]["jets"]["chosen"]["numbers"]["accuracy"]
     assert f"{100 * accuracy['low']:.1f} % to {100 * accuracy['high']:.1f} %" in text

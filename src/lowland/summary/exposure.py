@@ -156,7 +156,7 @@ def _middle(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
     question = f"Are {MIDDLE[0]} to {MIDDLE[1]} bits the most robust?"
     if len(answers) == 1:
         where = " and ".join(verdict["words"] for verdict, entries in known if entries)
-        several = any(len(entries) > 1 for _, entries in known)
+        several = any(len(verdict["levels"]) > 1 for verdict, _ in known)
         (said,) = answers
         plain = "Not surely, others do as well" if said == "unsure" else _MIDDLE_WORDS[said].capitalize()
         return [f"{question} {plain}, {where}{', at every level tried' if several else ''}."]
