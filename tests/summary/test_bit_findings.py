@@ -19,13 +19,24 @@ def of(measurements, pictures=PICTURES, recipe="plain"):
 def test_the_plan_and_its_price_in_words(faulty):
     found = {entry["precision"]: entry for entry in of(faulty)["precisions"]}
     plan = found["fp32"]["plan"]
-    assert (plan["rate"], plan["needed"], plan["extra"], plan["share"]) == (1e-3, 30, 60, pytest.approx(0.6))
-    assert plan["checked"]["k"] == 30 and not plan["checked"]["holds"]
+    assert (plan["rate"], plan["needed"], plan["extra"], plan["share"]) == (1e-3, 100, 200, pytest.approx(2))
+    assert (plan["checked"]["k"], plan["needed_expected"]) == (100, 30)
     words = " ".join(found["fp32"]["sentences"])
-    assert "Tripling 30 of 100 bits holds the floor of 69.8 %, for 60 more bits of memory (60 %)." in words
-    assert "which does not hold" in words
-    assert "The simulation asks for 100." in words
-    assert "Not even tripling all 100 bits" in " ".join(found["qat4"]["sentences"])
+    simulated = "In simulation, tripling 100 of 100 bits holds the floor of 69.8 %, for 200 more bits of memory (200 %)"
+    assert "65.5 % ± 0.2 points is left without protection (predicted to first order: 66.0 %)" in words
+    assert simulated in words and "with 100 tripled, 69.5 % ± 0.2 points is left." in words
+    assert words.index("In simulation") < words.index("First order predicts 30 bits.")
+    hopeless = " ".join(found["qat4"]["sentences"])
+    assert "In simulation not even tripling all 100 bits holds the floor" in hopeless
+    assert "First order predicts that not even all 100 bits do." in hopeless
+
+
+def test_first_order_is_doubted_where_many_bits_flip_at_once(faulty):
+    many = PICTURES["protection"].assign(num_bits=20_000)
+    words = " ".join(of(faulty, {"protection": many})["precisions"][0]["sentences"])
+    assert (
+        "First order predicts 30 bits, but it is good only where few bits flip at once, and here about 20 do." in words
+    )
 
 
 def test_the_worst_flip_has_a_place_and_the_search_a_path(faulty):

@@ -36,12 +36,13 @@ def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[st
         requirements: What is asked.
 
     Returns:
-        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``,
-        ``met on the mean only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with
-        ``low`` and ``high`` over seeds, test rows and draws, ``seeds_low`` and ``seeds_high`` over seeds alone; None
-        where nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or nearest configuration
-        gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how much it is missed)
-        and ``nearest`` (the configuration with the smallest worst shortfall; None where something meets).
+        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``, ``met on the
+        mean only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with ``low`` and
+        ``high`` over seeds, test rows and draws, ``seeds_low`` and ``seeds_high`` over seeds alone; None where nothing
+        meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the requirement with the least to
+        spare), ``endurance`` (per disturbance, where the chosen or nearest configuration gives way), ``requirements``
+        (per requirement: how many meet it, who comes nearest, by how much it is missed) and ``nearest`` (the
+        configuration with the smallest worst shortfall; None where something meets).
     """
     demands = requirements.demands()
     preferences = requirements.preferences()

@@ -239,6 +239,7 @@ def _task(
         "half_lives": _half_lives(measurements, style, recipe),
         "exposure": _exposure(measurements, style),
         "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),
+        "map_rows": _map_rows(pictures),
         "rankings": ranking_verdict(measurements),
         "matrix": _matrix(measurements, style, subject),
         "size": grid_size(measurements),
@@ -336,6 +337,15 @@ def _left(entry: Any) -> dict[str, Any]:
         return {"shown": DASH, "half": "", "best": False}
     half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
     return {"shown": f"{100 * entry.mean:.1f}", "half": half, "best": bool(entry.tied)}
+
+
+def _map_rows(pictures: Mapping[str, pd.DataFrame]) -> int | None:
+    """On how many rows every single bit was tried, if the tables say so."""
+    for name in _BIT_PICTURES:
+        table = pictures.get(name)
+        if table is not None and "num_rows" in table and table.num_rows.notna().any():
+            return int(table.num_rows.min())
+    return None
 
 
 def _decisive(pareto: pd.DataFrame) -> str | None:
