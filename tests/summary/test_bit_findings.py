@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from lowland.summary.bit_findings import bit_findings
-from lowland.summary.findings import failed, not_ok_counts, ranking_verdict
+from lowland.summary.findings import failed, not_ok_counts
 from lowland.summary.headline import headline
+from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.style import Style
 from tests.summary.pictures import TABLES
 
@@ -64,6 +65,28 @@ def test_rankings_by_mean_recall_over_the_recipes(faulty):
     assert (best["mean"], best["high"] - best["mean"]) == (pytest.approx(0.9), pytest.approx(12.706 * 0.02, rel=1e-3))
 
 
+def test_the_map_on_other_rows_is_a_ceiling_and_never_wins(faulty):
+    (ten, _) = ranking_verdict(faulty)
+    assert ten["ceiling"]["mean"] == pytest.approx(0.95)
+    assert "truth_elsewhere" not in [entry["ranking"] for entry in ten["rankings"]]
+    (bare, _) = ranking_verdict(faulty[faulty.condition != "truth_elsewhere"])
+    assert bare["ceiling"] is None and bare["rankings"] == ten["rankings"]
+
+
+def test_rankings_are_compared_recipe_by_recipe(faulty):
+    # Means differ by 0.2 between recipes and their intervals overlap; first order is behind by 0.2 in both.
+    (ten, _) = ranking_verdict(faulty)
+    assert [entry["tied"] for entry in ten["rankings"]] == [True, False, False]
+    sentence = ranking_sentence(ten)
+    assert "Of the 10 worst flips, matched curvature finds 90 %." in sentence
+    assert "The map itself, made on other rows, finds 95 %" in sentence
+    close = faulty.copy()
+    rows = (close.measure == "ranking_recall") & (close.condition == "first_order")
+    close.loc[rows, "value"] = np.where(close.recipe[rows] == "plain", 0.95, 0.8)
+    sentence = ranking_sentence(ranking_verdict(close)[0])
+    assert "matched curvature finds 90 %; first-order Taylor (88 %) cannot be told from it." in sentence
+
+
 def test_one_recipe_has_no_interval(faulty):
     (best, *_) = ranking_verdict(faulty[faulty.recipe == "plain"])[0]["rankings"]
     assert (best["mean"], best["low"], best["high"]) == (pytest.approx(0.92), None, None)
@@ -75,5 +98,7 @@ def test_bounds_and_hopeless_plans_are_no_failures(faulty):
     broken = faulty.copy()
     broken.loc[broken.index[broken.measure == "protected_bits"][0], ["value", "status"]] = [np.nan, "failed"]
     assert not_ok_counts(broken).rows.sum() == 1
+    broken.loc[broken.index[broken.measure == "half_life"][:2], "status"] = ["failed", "non_finite"]
+    assert not_ok_counts(broken).rows.sum() == 3, "half-lives may fail too"
     answer = {"tasks": {"jets": {"num_configurations": 1, "num_meeting_surely": 0, "chosen": None, "nearest": None}}}
     assert headline(answer, faulty)["jets"]["num_rows_not_ok"] == 0

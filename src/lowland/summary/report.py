@@ -36,11 +36,11 @@ from lowland.summary.findings import (
     grid_size,
     not_ok_counts,
     prediction_verdicts,
-    ranking_verdict,
 )
 from lowland.summary.half_lives import half_life_table, half_lives
 from lowland.summary.over_seeds import configurations
 from lowland.summary.predictors import predictor_label
+from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.recommendation import NOTHING
 from lowland.summary.scope import disturbed
 from lowland.summary.strips import strip
@@ -417,6 +417,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["predictor"] = predictor_label
     environment.filters["condition"] = condition_label
+    environment.filters["ranking"] = ranking_sentence
     environment.filters["display"] = lambda value, name: display(name, value)
     environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", MINUS)
     environment.filters["decimal"] = lambda value: (
