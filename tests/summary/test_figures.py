@@ -84,7 +84,7 @@ def test_rankings_are_shown_best_first_below_the_ceiling(faulty):
     marks = [trace for trace in figure.data if trace.name == "all"]
     by_loss, by_accuracy = [0.9, 0.7, 0.2], [0.45, 0.35, 0.1]
     assert [list(t.x) for t in marks] == [pytest.approx(x) for x in (by_loss, by_loss, by_accuracy, by_accuracy)]
-    assert [list(t.x) for t in figure.data if t.name == ceiling][0] == pytest.approx([0.95])
+    assert next(list(t.x) for t in figure.data if t.name == ceiling) == pytest.approx([0.95])
     assert figure.layout.xaxis2.title.text == "of the 100 worst flips"
 
 

@@ -170,11 +170,21 @@ def test_which_bits_matter(whole):
     text = _text(whole)
     assert "of 100 bits" in text
     assert "Of the 10 worst flips, matched curvature finds 90 %" in text
+    assert "every bit, on 400 rows" in text.lower() and "nothing here is a sample" not in text
     assert {"flip_map-jets", "protection-jets", "recall-jets"} <= set(_figures(whole))
+
+
+def test_what_curves_do_not_show_stands_below_them(whole):
+    text = _text(whole)
+    assert "Outputs that are no numbers count as wrong" in text
+    assert "a gradient attack cannot see" in text
+    assert "keeps the worst point that it came by" in text
 
 
 def test_half_lives_and_equal_exposure_are_told(whole):
     text = _text(whole)
+    assert "its 95 % interval over seeds and draws" in text
+    assert "By the accuracy lost, which flatters" in text
     assert "How much it takes" in text and "10⁻²" in text
     assert "no precision lost half under coarser ADC" in text
     assert "Are 4 to 6 bits the most robust?" in text
@@ -188,6 +198,8 @@ def test_an_older_study_has_no_empty_headings(little):
 
 
 def test_single_bits_without_pictures_of_them(faulty):
+    old = {"flip_map": TABLES["flip_map"]().drop(columns="num_rows")}
+    assert "400 rows" not in _text(Tables.of(faulty, Requirements(), 10).report(pictures=old))
     text = _text(Tables.of(faulty, Requirements(), 10).report(pictures={}))
     assert "The worst single flip costs 25 points" in text
     assert "What one flipped bit costs" not in text

@@ -14,6 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from lowland.measurements import MEASURES
 from lowland.summary.bit_findings import bit_findings
+from lowland.summary.caveats import caveats
 from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
 from lowland.summary.criteria import ACCURACY, SIZE, display
 from lowland.summary.exposure import EXPOSURES, LOST, equal_exposure, exposure_sentence, exposure_verdict
@@ -262,6 +263,7 @@ def _curves(
     accuracies = measurements[measurements.measure == "accuracy"]
     by_condition = dict(iter(accuracies.groupby("condition", sort=False)))
     found = disturbances(accuracies)
+    notes = caveats(measurements)
     groups = []
     for group, title in GROUPS.items():
         here = found[found.group == group]
@@ -287,7 +289,7 @@ def _curves(
             shifted = shift_curves(accuracies, style=style, recipe=recipe)
             figures = [{"label": "", "html": page.add(f"shift-{task}", shifted, linked=linked)}]
         if figures:
-            groups.append({"title": title, "figures": figures})
+            groups.append({"title": title, "figures": figures, "notes": notes.get(group, [])})
     return groups
 
 
