@@ -158,10 +158,10 @@ def _sentences(known: Mapping[str, Any]) -> list[str]:
             place = f" (in {worst['tensor']}, {bit} of {worst['bits']})"
         sentences.append(f"The worst single flip costs {_points(worst['drop'])} points of accuracy{place}.")
     if known["slope"] is not None:
-        cost, error = (_points(FEW * number) for number in known["slope"])
+        slope, error = known["slope"]
+        beside = f" ± {_points(FEW * error)} points (two standard errors over the rows)" if error > 0 else " points"
         sentences.append(
-            f"Where errors are few, each {power_text(FEW)} of bit error rate costs {cost} ± {error} points "
-            "(two standard errors over the rows)."
+            f"Where errors are few, each {power_text(FEW)} of bit error rate costs {_points(FEW * slope)}{beside}."
         )
     if known["plan"]:
         sentences += _plan_sentences(known["plan"])

@@ -18,17 +18,18 @@ def caveats(measurements: pd.DataFrame) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for measure, threshold, head, unit in (
-        ("non_finite_rate", 0.0, "Outputs that are no numbers count as wrong", "of the outputs of"),
+        ("non_finite_rate", 0.0, "Outputs that are no numbers count as wrong", "of the outputs"),
         (
             "blind_rate",
             BLIND,
             "Where the gradient vanishes a gradient attack cannot see, so the accuracy left may flatter",
-            "of the rows of",
+            "of the rows",
         ),
     ):
         parts: dict[str, list[str]] = {}
         for family, condition, level, shares in _worst(measurements, measure, threshold):
-            listed = ", ".join(f"{_per_cent(share)} {unit} {precision}" for precision, share in shares.items())
+            each = [f"{_per_cent(share)} of {precision}" for precision, share in shares.items()]
+            listed = ", ".join([each[0].replace(" of ", f" {unit} of ", 1), *each[1:]])
             said = f"{condition_label(condition)}, at {level_text(condition, level)}: {listed}"
             parts.setdefault(group_of(family, condition), []).append(said)
         for group, said in parts.items():

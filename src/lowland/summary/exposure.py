@@ -124,12 +124,7 @@ def exposure_sentence(verdicts: Sequence[Mapping[str, Any]]) -> str:
         if average is not None and len(verdict["levels"]) > 1:
             parts.append(f"{_led([average])} over all levels, {100 * average['mean']:.1f} % on average")
         sentences.append(f"{words[0].upper()}{words[1:]}, most accuracy is left with {'; '.join(parts)}.")
-        if lost := verdict["lost"]:
-            sentences.append(
-                f"By the accuracy lost, which flatters whoever has least to lose, {_led([lost])} "
-                f"lead{'' if lost['tied'] else 's'} on average ({100 * lost['mean']:.2g} points)."
-            )
-    return " ".join([*sentences, *_middle(verdicts)])
+    return " ".join([*sentences, *_middle(verdicts), *_second_opinion(verdicts)])
 
 
 def _entry(rows: pd.DataFrame) -> dict[str, Any]:
@@ -173,6 +168,14 @@ def _middle(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
         if said:
             parts.append(f"{verdict['words']}, {', '.join(said)}")
     return [f"{question} It depends on the level: {'; '.join(parts)}."]
+
+
+def _second_opinion(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Who leads, on average over the levels, by the accuracy lost."""
+    parts = [f"{v['words']}, {_led([v['lost']])} ({100 * v['lost']['mean']:.2g} points)" for v in verdicts if v["lost"]]
+    if not parts:
+        return []
+    return [f"By the accuracy lost, which flatters whoever has least to lose, least goes, {'; '.join(parts)}."]
 
 
 def _grouped(entries: Sequence[Mapping[str, Any]], key: Any) -> list[list[Mapping[str, Any]]]:

@@ -80,11 +80,8 @@ def ranking_sentence(verdict: Mapping[str, Any]) -> str:
     same = f"; {' and '.join(p for p in (', '.join(tied[:-1]), tied[-1]) if p)} cannot be told from it" if tied else ""
     ceiling = ""
     if verdict["ceiling"] is not None:
-        ceiling = (
-            f" The map itself, made on other rows, finds {100 * verdict['ceiling']['mean']:.0f} %: more than that "
-            "noise does not let anyone find."
-        )
-    return f"Of the {verdict['k']:g} worst flips, {best['label']} finds {100 * best['mean']:.0f} %{same}.{ceiling}"
+        ceiling = f" (the map itself, made on other rows: {100 * verdict['ceiling']['mean']:.0f} %)"
+    return f"Of the {verdict['k']:g} worst flips, {best['label']} finds {100 * best['mean']:.0f} %{ceiling}{same}."
 
 
 def _entry(ranking: str, recalls: pd.Series) -> dict[str, Any]:
