@@ -1,6 +1,7 @@
 """What the tables say about single bits."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lowland.summary.bit_findings import bit_findings
@@ -44,6 +45,17 @@ def test_the_worst_flip_has_a_place_and_the_search_a_path(faulty):
     words = " ".join(next(e for e in of(faulty)["precisions"] if e["precision"] == "qat4")["sentences"])
     assert "costs 25 points of accuracy (in layer0.weight, the most significant bit of 4)" in words
     assert "brings accuracy from 66.0 % to 50.0 % with 1 and 20.0 % with 10 flips." in words
+
+
+def test_the_slope_has_its_error_where_it_has_one(faulty):
+    row = faulty[faulty.measure == "worst_flip_drop"].query("precision == 'qat4' and recipe == 'plain'")
+    slopes = row.assign(measure="bit_error_slope", value=20.0, standard_error=5.0)
+    for table, said in (
+        (slopes, "each 10⁻⁴ of bit error rate costs 0.2 ± 0.1 points (two standard errors over the rows)."),
+        (slopes.assign(standard_error=0.0), "each 10⁻⁴ of bit error rate costs 0.2 points."),
+    ):
+        found = of(pd.concat([faulty, table], ignore_index=True))["precisions"]
+        assert said in " ".join(next(e for e in found if e["precision"] == "qat4")["sentences"])
 
 
 def test_another_recipe_steps_in_and_says_so(faulty):

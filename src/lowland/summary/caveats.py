@@ -26,14 +26,14 @@ def caveats(measurements: pd.DataFrame) -> dict[str, list[str]]:
             "of the rows",
         ),
     ):
-        parts: dict[str, list[str]] = {}
+        groups: dict[str, list[str]] = {}
         for family, condition, level, shares in _worst(measurements, measure, threshold):
             each = [f"{_per_cent(share)} of {precision}" for precision, share in shares.items()]
             listed = ", ".join([each[0].replace(" of ", f" {unit} of ", 1), *each[1:]])
             said = f"{condition_label(condition)}, at {level_text(condition, level)}: {listed}"
-            parts.setdefault(group_of(family, condition), []).append(said)
-        for group, said in parts.items():
-            found.setdefault(group, []).append(f"{head} ({'; '.join(said)}).")
+            groups.setdefault(group_of(family, condition), []).append(said)
+        for group, parts in groups.items():
+            found.setdefault(group, []).append(f"{head} ({'; '.join(parts)}).")
     return found
 
 

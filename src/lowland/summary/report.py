@@ -175,11 +175,10 @@ def _task(
     subject = answer["chosen"] or answer["nearest"]
     recipe = subject["recipe"] if subject else None
     surfaces = pictures.get("loss_surface", pd.DataFrame())
+    rankings = ranking_verdict(measurements)
     figures = {
         "groups": _curves(page, task, measurements, style, recipe),
-        "recall": page.add(f"recall-{task}", recall_figure(measurements, style=style))
-        if ((measurements.measure == "ranking_recall") & (measurements.status == "ok")).any()
-        else "",
+        "recall": page.add(f"recall-{task}", recall_figure(measurements, style=style)) if rankings else "",
         "pareto": page.add(
             f"pareto-{task}",
             pareto_figure(
@@ -241,7 +240,7 @@ def _task(
         "exposure": _exposure(measurements, style),
         "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),
         "map_rows": _map_rows(pictures),
-        "rankings": ranking_verdict(measurements),
+        "rankings": rankings,
         "matrix": _matrix(measurements, style, subject),
         "size": grid_size(measurements),
         "extremes": extremes(correlations).to_dict("records"),
