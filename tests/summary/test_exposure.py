@@ -109,7 +109,7 @@ def test_what_is_left_decides_not_what_is_lost():
     lost = study({"qat8": (0.2, 0.22), "qat5": (0.11, 0.13)}, measure=LOST)
     sentence = said_of(study(TOUGH8), lost)
     assert "most accuracy is left with qat8 at 1." in sentence
-    assert "least to lose, least goes, at an equal number of flips, qat5 (12 points)." in sentence
+    assert "least to lose, by qat5 at an equal number of flips (12 points on average)." in sentence
     assert "Are 4 to 6 bits the most robust? No" in sentence
 
 

@@ -190,7 +190,7 @@ def test_what_curves_do_not_show_stands_below_them(whole):
 def test_half_lives_and_equal_exposure_are_told(whole):
     text = _text(whole)
     assert "its 95 % interval over seeds and draws" in text
-    assert "By the accuracy lost, which flatters" in text
+    assert "Least is lost, which flatters" in text
     assert "How much it takes" in text and "10⁻²" in text
     assert "no precision lost half under coarser ADC" in text
     assert "Are 4 to 6 bits the most robust?" in text

@@ -172,10 +172,12 @@ def _middle(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _second_opinion(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Who leads, on average over the levels, by the accuracy lost."""
-    parts = [f"{v['words']}, {_led([v['lost']])} ({100 * v['lost']['mean']:.2g} points)" for v in verdicts if v["lost"]]
-    if not parts:
-        return []
-    return [f"By the accuracy lost, which flatters whoever has least to lose, least goes, {'; '.join(parts)}."]
+    parts = [
+        f"by {_led([v['lost']])} {v['words']} ({100 * v['lost']['mean']:.2g} points on average)"
+        for v in verdicts
+        if v["lost"]
+    ]
+    return [f"Least is lost, which flatters whoever has least to lose, {_listed(parts)}."] if parts else []
 
 
 def _grouped(entries: Sequence[Mapping[str, Any]], key: Any) -> list[list[Mapping[str, Any]]]:
