@@ -6,7 +6,7 @@ import pandas as pd
 from lowland.measurements import COLUMNS, checked
 
 CELL = list(COLUMNS[:7])
-RANKINGS = {"matched": 0.9, "first_order": 0.7, "magnitude": 0.2}
+RANKINGS = {"matched": 0.9, "first_order": 0.7, "magnitude": 0.2, "truth_elsewhere": 0.95}
 
 
 def with_faults(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -32,6 +32,8 @@ def with_faults(measurements: pd.DataFrame) -> pd.DataFrame:
         curve("corruption", "requantization", (8, 4, 2))
         curve("adversarial", "fgsm_linf", (0.1, 0.2))
         curve("adversarial", "pgd_linf", (0.1, 0.2))
+        add("adversarial", "blind_rate", 0.3 if cell["weight_bits"] == 4 else 0.001, "fgsm_linf", 0.1)
+        add("adversarial", "blind_rate", 0.1 if cell["weight_bits"] == 4 else 0.001, "fgsm_linf", 0.2)
         add("noise", "half_life", 100 * start, "gaussian")
         add("corruption", "half_life", 2, "requantization", status="not_converged")
         if cell["method"] == "float":
@@ -47,6 +49,7 @@ def with_faults(measurements: pd.DataFrame) -> pd.DataFrame:
                 for ranking, recall in RANKINGS.items():
                     offset = 0.02 if cell["recipe"] == "plain" else -0.02
                     add("bit_flip", "ranking_recall", recall + offset, ranking, k)
+                    add("bit_flip", "ranking_recall_score", recall / 2 + offset, ranking, k)
             add("bit_flip", "worst_flip_drop", 0.25)
             add("bit_flip", "protected_bits", np.nan, level=1e-3, status="undefined")
             for k, left in ((0, 0.66), (1, 0.5), (10, 0.2)):

@@ -71,15 +71,16 @@ def flip_map():
             "num_flips": np.where(kind == "weight", 12, 3),
             "mean_score_drop": np.where(bit == 0, -1e-4, drop),
             "largest_score_drop": 3 * drop,
-            "mean_loss_rise": 2 * drop,
+            "mean_loss_rise": np.where(bit == 0, -1e-4, 2 * drop),
             "largest_loss_rise": 9 * drop,
+            "num_rows": 400,
         }
 
     return stacked(of_cell)
 
 
 def protection():
-    """Plans at two rates; at the higher one 30 of 100 bits hold the floor to first order, 100 by simulation."""
+    """Plans at two rates; at the higher one 100 of 100 bits hold the floor by simulation, 30 to first order."""
 
     def at(n, rate, needed):
         protected = np.array([0, 1, 3, 10, 30, 100])
@@ -87,14 +88,16 @@ def protection():
         return {
             "protected": protected,
             "expected": expected,
+            "gain": np.where(protected == 0, 0.0, 1e-3 / (1 + protected)),
             "simulated": np.where(protected == 3, np.nan, expected - 0.005 * (n + 1)),
             "simulated_standard_error": 0.001,
             "clean": 0.7,
             "floor": 0.698,
             "bit_error_rate": rate,
             "needed": needed,
-            "needed_by_simulation": 100.0 if needed == needed else np.nan,
+            "needed_by_simulation": needed if needed != 30.0 else 100.0,
             "num_bits": 100,
+            "num_rows": 400,
         }
 
     low = stacked(lambda n: at(n, 1e-4, 0.0))

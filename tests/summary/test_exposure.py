@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from lowland.measurements import COLUMNS
-from lowland.summary.exposure import equal_exposure, exposure_sentence, exposure_verdict
+from lowland.summary.exposure import LOST, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.recipe_means import t_interval
 
 BITS = {"qat8": 8, "qat5": 5, "qat2": 2}
 
 
-def study(drops, condition="flips", level=1.0):
-    """Drops by precision, one a recipe, each the mean of two seeds."""
+def study(values, condition="flips", level=1.0, measure="accuracy"):
+    """Accuracies by precision, one a recipe, each the mean of two seeds."""
     table = [
         (
             "jets",
@@ -23,17 +23,17 @@ def study(drops, condition="flips", level=1.0):
             BITS[p],
             BITS[p],
             "bit_flip",
-            "accuracy_drop",
+            measure,
             condition,
             "",
             level,
             "",
-            d,
+            v,
             0.0,
         )
-        for p, values in drops.items()
-        for i, value in enumerate(values)
-        for seed, d in (("s0", value - 0.01), ("s1", value + 0.01))
+        for p, row in values.items()
+        for i, value in enumerate(row)
+        for seed, v in (("s0", value - 0.01), ("s1", value + 0.01))
     ]
     return pd.DataFrame.from_records([(*row, 8, "ok") for row in table], columns=list(COLUMNS))
 
@@ -47,7 +47,7 @@ def test_means_over_recipes_with_seeds_averaged_first():
 
 def test_ties_are_judged_recipe_by_recipe():
     # qat5 is better than qat8 by the same bit in every recipe, and better than qat2 only in some.
-    found = equal_exposure(study({"qat8": (0.11, 0.21, 0.312), "qat5": (0.1, 0.2, 0.3), "qat2": (0.3, 0.1, 0.21)}))
+    found = equal_exposure(study({"qat8": (0.89, 0.79, 0.688), "qat5": (0.9, 0.8, 0.7), "qat2": (0.7, 0.9, 0.79)}))
     averaged = found[found.level.isna()].set_index("precision")
     assert averaged.toughest.to_dict() == {"qat8": False, "qat5": True, "qat2": False}
     assert averaged.tied.to_dict() == {"qat8": False, "qat5": True, "qat2": True}
@@ -60,28 +60,57 @@ def test_an_average_needs_every_level():
     assert (row["mean"], row.num_recipes) == (pytest.approx(0.2), 1)
 
 
+TOUGH8 = {"qat8": (0.7, 0.71), "qat5": (0.6, 0.61)}
+TOUGH5 = {"qat8": (0.6, 0.61), "qat5": (0.7, 0.71)}
+
+
+def said_of(*studies):
+    table = pd.concat(studies)
+    return exposure_sentence(exposure_verdict(equal_exposure(table), equal_exposure(table, measure=LOST)))
+
+
 @pytest.mark.parametrize(
-    ("drops", "middle", "said"),
+    ("left", "middle", "said"),
     [
-        ({"qat8": (0.3, 0.31), "qat5": (0.1, 0.11), "qat2": (0.4, 0.41)}, "yes", "Yes, at an equal number of flips."),
-        ({"qat8": (0.1, 0.11), "qat5": (0.3, 0.31)}, "no", "No, at an equal number of flips."),
+        (TOUGH5 | {"qat2": (0.4, 0.41)}, "yes", "Yes, at an equal number of flips."),
+        (TOUGH8, "no", "No, at an equal number of flips."),
         ({"qat8": (0.1, 0.2), "qat5": (0.2, 0.1)}, "unsure", "Not surely, others do as well"),
-        ({"qat8": (0.1, 0.2), "qat2": (0.2, 0.3)}, "", "loses least"),
+        ({"qat8": (0.2, 0.3), "qat2": (0.1, 0.2)}, "", "most accuracy is left with qat8 at 1."),
     ],
 )
-def test_are_four_to_six_bits_the_most_robust(drops, middle, said):
-    verdicts = exposure_verdict(equal_exposure(study(drops)))
-    assert [v["middle"] for v in verdicts] == [middle]
+def test_are_four_to_six_bits_the_most_robust(left, middle, said):
+    verdicts = exposure_verdict(equal_exposure(study(left)))
+    assert [v["average"]["middle"] for v in verdicts] == [middle]
     sentence = exposure_sentence(verdicts)
     assert said in sentence
     assert ("Are 4 to 6 bits" in sentence) == bool(middle)
 
 
 def test_count_and_rate_may_disagree():
-    tough8, tough5 = {"qat8": (0.1, 0.11), "qat5": (0.3, 0.31)}, {"qat8": (0.3, 0.31), "qat5": (0.1, 0.11)}
-    both = pd.concat([study(tough8), study(tough5, "bit_error_rate", 1e-3)])
-    sentence = exposure_sentence(exposure_verdict(equal_exposure(both)))
-    assert "At an equal number of flips no, at an equal bit error rate yes." in sentence
+    sentence = said_of(study(TOUGH8), study(TOUGH5, "bit_error_rate", 1e-3))
+    assert "It depends on the level: at an equal number of flips, no at every level" in sentence
+    assert "at an equal bit error rate, yes at every level." in sentence
+
+
+def test_levels_may_disagree_and_then_there_is_no_plain_answer():
+    high = {"qat8": (0.2, 0.21), "qat5": (0.5, 0.51)}
+    sentence = said_of(study(TOUGH8), study(TOUGH8, level=5.0), study(high, level=100.0))
+    assert "left with qat8 at 1 and 5; qat5 at 100; qat5 over all levels, 57.2 % on average." in sentence
+    assert "no at 1 and 5, yes at 100, yes on average." in sentence
+    assert "? Yes" not in sentence and "? No" not in sentence
+
+
+def test_who_cannot_be_told_from_the_leader_is_named():
+    tie = {"qat8": (0.7, 0.6, 0.65), "qat5": (0.6, 0.7, 0.64), "qat2": (0.2, 0.2, 0.21)}
+    assert "is left with qat8 and qat5 (not told apart) at 1." in said_of(study(tie))
+
+
+def test_what_is_left_decides_not_what_is_lost():
+    lost = study({"qat8": (0.2, 0.22), "qat5": (0.11, 0.13)}, measure=LOST)
+    sentence = said_of(study(TOUGH8), lost)
+    assert "most accuracy is left with qat8 at 1." in sentence
+    assert "least to lose, by qat5 at an equal number of flips (12 points on average)." in sentence
+    assert "Are 4 to 6 bits the most robust? No" in sentence
 
 
 def test_floats_stand_beside_and_do_not_compete(tables):

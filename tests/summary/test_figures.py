@@ -75,12 +75,26 @@ def test_long_spans_of_levels_are_drawn_by_their_logarithm(faulty):
     assert places[2] - places[1] == pytest.approx(1.699, abs=1e-3)
 
 
-def test_rankings_are_shown_best_first(faulty):
+def test_rankings_are_shown_best_first_below_the_ceiling(faulty):
     figure = recall_figure(faulty, style=Style.of(faulty))
-    assert list(figure.layout.yaxis.ticktext) == ["matched curvature", "first-order Taylor", "weight magnitude"]
+    names = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
+    shown = [names[height] for height in sorted(names, reverse=True)]
+    ceiling = "the map itself, on other rows"
+    assert shown == [ceiling, "matched curvature", "first-order Taylor", "weight magnitude"]
     marks = [trace for trace in figure.data if trace.name == "all"]
-    assert [list(trace.x) for trace in marks] == [pytest.approx([0.9, 0.7, 0.2])] * 2
+    by_loss, by_accuracy = [0.9, 0.7, 0.2], [0.45, 0.35, 0.1]
+    assert [list(t.x) for t in marks] == [pytest.approx(x) for x in (by_loss, by_loss, by_accuracy, by_accuracy)]
+    assert next(list(t.x) for t in figure.data if t.name == ceiling) == pytest.approx([0.95])
     assert figure.layout.xaxis2.title.text == "of the 100 worst flips"
+
+
+def test_the_list_says_what_makes_a_flip_bad(faulty):
+    figure = recall_figure(faulty, style=Style.of(faulty))
+    loss, accuracy = figure.layout.updatemenus[0].buttons
+    assert list(loss.args[0]["visible"]) == [bool(trace.visible) for trace in figure.data]
+    assert all(a != b for a, b in zip(loss.args[0]["visible"], accuracy.args[0]["visible"], strict=True))
+    only = recall_figure(faulty[faulty.measure != "ranking_recall_score"], style=Style.of(faulty))
+    assert not only.layout.updatemenus
 
 
 def test_the_pareto_figure_rings_the_choice(tables, style):

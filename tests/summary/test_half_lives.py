@@ -9,10 +9,28 @@ from lowland.measurements import COLUMNS
 from lowland.summary.half_lives import half_life_table, half_lives
 
 
-def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_flip"):
-    """One row a seed of (value, status)."""
+def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_flip", error=0.0):
+    """One row a seed of (value, status), all with the same standard error."""
     table = [
-        ("jets", "plain", f"s{i}", precision, "qat", 4, 4, family, "half_life", condition, "", np.nan, "", v, 0.0, 8, s)
+        (
+            "jets",
+            "plain",
+            f"s{i}",
+            precision,
+            "qat",
+            4,
+            4,
+            family,
+            "half_life",
+            condition,
+            "",
+            np.nan,
+            "",
+            v,
+            error,
+            8,
+            s,
+        )
         for i, (v, s) in enumerate(entries)
     ]
     return pd.DataFrame.from_records(table, columns=list(COLUMNS))
@@ -31,6 +49,30 @@ def test_rates_are_averaged_by_their_logarithm():
 
 def test_per_cent_are_averaged_as_they_are():
     assert one([(10.0, "ok"), (30.0, "ok")], condition="gaussian", family="noise").value == pytest.approx(20)
+
+
+def test_errors_over_draws_are_common_to_the_seeds_and_add_to_their_spread():
+    found = one([(10.0, "ok"), (14.0, "ok")], condition="gaussian", family="noise", error=3.0)
+    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 1) * np.sqrt(8 / 2 + 9))
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+
+
+def test_errors_of_rates_are_taken_over_to_the_logarithm():
+    found = one([(1e-3, "ok"), (1e-3, "ok")], error=2e-4)
+    assert np.log(found.high / found.value) == pytest.approx(stats.t.ppf(0.975, 1) * 0.2)
+
+
+def test_a_single_seed_has_the_interval_of_its_draws():
+    found = one([(10.0, "ok")], condition="gaussian", family="noise", error=1.0)
+    assert (found.low, found.high) == (pytest.approx(10 - 1.96, abs=1e-3), pytest.approx(10 + 1.96, abs=1e-3))
+    assert np.isnan(one([(10.0, "ok")], error=np.nan).low)
+
+
+def test_a_median_of_values_and_bounds_shows_its_seeds():
+    frame = rows([(2.0, "not_converged"), (2.2, "ok"), (2.3, "ok")], condition="requantization", family="corruption")
+    (row,) = half_life_table(half_lives(frame), recipe="plain", precisions=("qat4",))
+    (entry,) = row["entries"]
+    assert (entry["shown"], entry["interval"]) == ("2.2", "seeds up to 2.3")
 
 
 @pytest.mark.parametrize(

@@ -42,25 +42,39 @@ def test_sizes_are_counted_not_estimated(small):
     assert len(found) == 2 * 2 * 3
 
 
-def test_a_threshold_is_held_against_seeds_and_test_rows(small):
+def test_a_threshold_is_held_against_seeds_test_rows_and_draws(small):
     flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
     shift = Criterion("p", "p", "corruption", "accuracy", "pileup")
     table = small.copy()
-    table.loc[table.condition == "pileup", "num_samples"] = 300
+    table.loc[table.condition == "pileup", ["num_samples", "standard_error"]] = [300, 0.02]
+    table.loc[table.condition.str.endswith("bit_error_rate"), "standard_error"] = 0.01
     criteria = [ACCURACY, SIZE, flips, shift]
     seeds = configurations(table, criteria)
     found = with_test_rows(seeds, table, criteria)
     assert found.seeds_low.equals(seeds.low)
     assert found.seeds_high.equals(seeds.high)
-    for criterion, num_rows in (("accuracy", 5000), ("b", 5000), ("p", 300)):
+    # Of the test set and of a shifted one the standard error is that of the rows: not to be counted twice.
+    for criterion, num_rows, over_draws in (("accuracy", 5000, 0), ("b", 5000, 0.01), ("p", 300, 0)):
         row = found[found.criterion == criterion].iloc[0]
         a = row["mean"]
-        half = np.hypot(row.seeds_high - a, stats.norm.ppf(0.975) * np.sqrt(a * (1 - a) / num_rows))
+        half = np.hypot(row.seeds_high - a, stats.norm.ppf(0.975) * np.sqrt(a * (1 - a) / num_rows + over_draws**2))
         assert (row.low, row.high) == pytest.approx((a - half, a + half), abs=1e-12)
         assert row.low < row.seeds_low
     sizes = found[found.criterion == "size"]
     assert sizes.low.equals(sizes.seeds_low)
     assert sizes.high.equals(sizes.seeds_high)
+
+
+def test_errors_over_draws_are_common_to_the_seeds_and_do_not_average_out(small):
+    flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
+    rows = (small.condition == "bit_error_rate") & (small.measure == "accuracy") & (small.precision == "qat4")
+    table = small.copy()
+    table.loc[rows, "standard_error"] = np.where(table.seed[rows] == "s0", 0.03, 0.01)
+    found = with_test_rows(configurations(table, [flips]), table, [flips])
+    row = found[(found.precision == "qat4") & (found.recipe == "plain")].iloc[0]
+    a, z = row["mean"], stats.norm.ppf(0.975)
+    variance = a * (1 - a) / 5000 + (0.03**2 + 0.01**2) / 2
+    assert row.high - a == pytest.approx(np.hypot(row.seeds_high - a, z * np.sqrt(variance)))
 
 
 def test_without_a_number_of_test_rows_there_is_no_interval(small):

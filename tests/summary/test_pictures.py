@@ -54,10 +54,11 @@ def test_bits_are_aligned_at_the_most_significant():
     floats, codes = visible(figure)
     assert list(codes.y) == ["layer0.weight", "layer0.bias"]
     weight, bias = codes.z
-    assert weight[0] == pytest.approx(1, abs=0.01)  # the sign, of the third cell: 10 points
-    assert weight[3] == pytest.approx(-3), "a gain is as pale as nothing"
+    assert weight[0] == pytest.approx(-0.7, abs=0.01)  # the sign, of the third cell: 0.2 nats
+    assert weight[3] == pytest.approx(-5), "a gain is as pale as nothing"
     assert list(weight[4:]) == [None, None] and bias[4] is not None
-    assert list(codes.customdata[0][0][:2]) == [3, 12]
+    assert list(codes.customdata[0][0]) == [3, 12, 0.2, 0.9, 10, 30]
+    assert "loss added" in figure.layout.coloraxis.colorbar.title.text
     assert floats.coloraxis == codes.coloraxis == "coloraxis"
     assert figure.layout.xaxis2.title.text.startswith("qat4")
 
@@ -73,8 +74,14 @@ def test_a_recipe_may_be_shown_first():
 def test_plans_are_shown_at_the_highest_rate_with_what_is_needed():
     shown = visible(PICTURES["protection"](TABLES["protection"]()))
     lines = [trace for trace in shown if trace.name in ("fp32", "qat4")]
-    assert lines[0].y[0] == pytest.approx(0.66)
-    stars = [trace for trace in shown if trace.marker.symbol in ("star", "star-open")]
-    assert [trace.customdata[0] for trace in stars] == ["30", "100"], "the other cell cannot be saved"
-    marks = next(trace for trace in shown if trace.error_y.array is not None)
-    assert len(marks.x) == 5 and marks.error_y.array[0] == pytest.approx(0.002)
+    assert lines[0].y[0] == pytest.approx(0.655), "named lines are simulated"
+    assert len(lines[0].x) == 5 and lines[0].error_y.array[0] == pytest.approx(0.002)
+    expected = next(trace for trace in shown if trace.line.dash == "dash")
+    assert expected.y[0] == pytest.approx(0.66) and "0.05 points" in expected.text[1]
+    stars = {trace.marker.symbol: trace.customdata[0] for trace in shown if "star" in (trace.marker.symbol or "")}
+    assert stars == {"star": "100", "star-open": "30"}, "the other cell cannot be saved"
+
+
+def test_plans_of_an_older_study_have_no_gains():
+    table = TABLES["protection"]().drop(columns=["gain", "num_rows"])
+    assert len(visible(PICTURES["protection"](table))) > 0

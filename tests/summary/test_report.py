@@ -88,7 +88,7 @@ def test_every_command_has_its_line_and_no_commands_no_box(page, tiny):
 
 def test_intervals_of_requirements_say_what_they_are_over(tables, page):
     text = _text(page)
-    assert "95 % interval over seeds and test rows" in text
+    assert "95 % interval over seeds, test rows and draws" in text
     assert "sampling error of the test rows" in text
     accuracy = tables.recommendation["tasks"]["jets"]["chosen"]["numbers"]["accuracy"]
     assert f"{100 * accuracy['low']:.1f} % to {100 * accuracy['high']:.1f} %" in text
@@ -149,9 +149,15 @@ def little(tiny):
 
 
 @pytest.fixture(scope="module")
-def whole(faulty):
-    """The page of a study that measured everything."""
-    return Tables.of(faulty, Requirements(), 10).report(pictures={name: make() for name, make in TABLES.items()})
+def everything(faulty):
+    """A study that measured everything."""
+    return Tables.of(faulty, Requirements(), 10)
+
+
+@pytest.fixture(scope="module")
+def whole(everything):
+    """Its page."""
+    return everything.report(pictures={name: make() for name, make in TABLES.items()})
 
 
 def test_every_group_of_disturbances_has_its_heading_and_is_explained(whole):
@@ -170,11 +176,21 @@ def test_which_bits_matter(whole):
     text = _text(whole)
     assert "of 100 bits" in text
     assert "Of the 10 worst flips, matched curvature finds 90 %" in text
+    assert "every bit, on 400 rows" in text.lower() and "nothing here is a sample" not in text
     assert {"flip_map-jets", "protection-jets", "recall-jets"} <= set(_figures(whole))
+
+
+def test_what_curves_do_not_show_stands_below_them(whole):
+    text = _text(whole)
+    assert "Outputs that are no numbers count as wrong" in text
+    assert "a gradient attack cannot see" in text
+    assert "keeps the worst point that it came by" in text
 
 
 def test_half_lives_and_equal_exposure_are_told(whole):
     text = _text(whole)
+    assert "its 95 % interval over seeds and draws" in text
+    assert "Least is lost, which flatters" in text
     assert "How much it takes" in text and "10⁻²" in text
     assert "no precision lost half under coarser ADC" in text
     assert "Are 4 to 6 bits the most robust?" in text
@@ -187,8 +203,13 @@ def test_an_older_study_has_no_empty_headings(little):
         assert absent not in _without_scripts(page)
 
 
-def test_single_bits_without_pictures_of_them(faulty):
-    text = _text(Tables.of(faulty, Requirements(), 10).report(pictures={}))
+def test_a_map_that_does_not_say_on_how_many_rows(everything):
+    text = _text(everything.report(pictures={"flip_map": TABLES["flip_map"]().drop(columns="num_rows")}))
+    assert "every bit, on a sample of rows" in text and "What one flipped bit costs" in text
+
+
+def test_single_bits_without_pictures_of_them(everything):
+    text = _text(everything.report(pictures={}))
     assert "The worst single flip costs 25 points" in text
     assert "What one flipped bit costs" not in text
 

@@ -12,6 +12,7 @@ from lowland.summary.figures.protection import shown_rate
 from lowland.summary.style import MINUS, Style
 
 FEW = 1e-4  # a bit error rate at which hardly two errors meet
+MANY = 3  # expected flips, above which first order leaves out too much
 MEASURED = (
     "worst_flip_drop",
     "bit_error_slope",
@@ -83,37 +84,43 @@ def _plan(protection: pd.DataFrame) -> dict[str, Any] | None:
     """The plan at the rate that the figure shows.
 
     Returns:
-        rate, clean, floor, ``unprotected`` (expected accuracy without protection), ``needed`` and
-        ``needed_by_simulation`` (None where not even all do), num_bits, ``extra`` (additional bits, two per triplicated
-        one), ``share`` (of the memory), ``checked`` (k, simulated accuracy, two standard errors: the simulation at or
-        next above ``needed``; None where there is none), ``holds`` (whether that lies above the floor).
+        rate, clean, floor, ``unprotected`` (simulated accuracy without protection and two standard errors) and
+        ``unprotected_expected`` (predicted to first order; either None where unknown), ``needed`` (by simulation) and
+        ``needed_expected`` (to first order; None where not even all do), num_bits, ``flips`` (how many are expected at
+        this rate), ``extra`` (additional bits, two per triplicated one), ``share`` (of the memory), ``checked`` (k,
+        simulated accuracy, two standard errors: the simulation at or next above ``needed``; None where there is none).
     """
     if not len(protection):
         return None
     plan = protection[protection.bit_error_rate == shown_rate(protection)].sort_values("protected")
     first = plan.iloc[0]
-    needed, simulated = (None if v != v else int(v) for v in (first.needed, first.needed_by_simulation))
+    needed, expected = (None if v != v else int(v) for v in (first.needed_by_simulation, first.needed))
+    simulated = plan[plan.simulated.notna()]
+    bare = simulated[simulated.protected == 0]
+    checked = simulated[simulated.protected >= needed] if needed is not None else plan[:0]
     extra = None if needed is None else 2 * needed
-    checked = plan[plan.simulated.notna() & (plan.protected >= (needed or 0))] if needed is not None else plan[:0]
-    check = checked.iloc[0] if len(checked) else None
     return {
         "rate": float(first.bit_error_rate),
         "clean": float(first.clean),
         "floor": float(first.floor),
-        "unprotected": float(first.expected) if first.protected == 0 else None,
+        "unprotected": _simulated(bare.iloc[0]) if len(bare) else None,
+        "unprotected_expected": float(first.expected) if first.protected == 0 else None,
         "needed": needed,
-        "needed_by_simulation": simulated,
+        "needed_expected": expected,
         "num_bits": int(first.num_bits),
+        "flips": float(first.bit_error_rate * first.num_bits),
         "extra": extra,
         "share": None if extra is None else extra / float(first.num_bits),
-        "checked": None
-        if check is None
-        else {
-            "k": int(check.protected),
-            "accuracy": float(check.simulated),
-            "error": 2 * float(check.simulated_standard_error),
-            "holds": bool(check.simulated >= first.floor),
-        },
+        "checked": _simulated(checked.iloc[0]) if len(checked) else None,
+    }
+
+
+def _simulated(row: pd.Series) -> dict[str, Any]:
+    """One simulated accuracy with two standard errors."""
+    return {
+        "k": int(row.protected),
+        "accuracy": float(row.simulated),
+        "error": 2 * float(row.simulated_standard_error),
     }
 
 
@@ -151,10 +158,10 @@ def _sentences(known: Mapping[str, Any]) -> list[str]:
             place = f" (in {worst['tensor']}, {bit} of {worst['bits']})"
         sentences.append(f"The worst single flip costs {_points(worst['drop'])} points of accuracy{place}.")
     if known["slope"] is not None:
-        cost, error = (_points(FEW * number) for number in known["slope"])
+        slope, error = known["slope"]
+        beside = f" ± {_points(FEW * error)} points (two standard errors over the rows)" if error > 0 else " points"
         sentences.append(
-            f"Where errors are few, each {power_text(FEW)} of bit error rate costs {cost} ± {error} points "
-            "(two standard errors over the rows)."
+            f"Where errors are few, each {power_text(FEW)} of bit error rate costs {_points(FEW * slope)}{beside}."
         )
     if known["plan"]:
         sentences += _plan_sentences(known["plan"])
@@ -168,29 +175,46 @@ def _sentences(known: Mapping[str, Any]) -> list[str]:
 
 
 def _plan_sentences(plan: Mapping[str, Any]) -> list[str]:
-    """What triplicating bits is worth, and whether the simulation agrees."""
-    needed, floor, simulated = plan["needed"], _share(plan["floor"]), plan["needed_by_simulation"]
+    """What triplicating bits is worth: what the simulation found first, what first order predicted after it."""
+    needed, floor, total = plan["needed"], _share(plan["floor"]), plan["num_bits"]
     head = f"At bit error rate {power_text(plan['rate'])}"
-    if plan["unprotected"] is not None and needed != 0:
-        sentences = [f"{head}, {_share(max(plan['unprotected'], 0.0))} is expected without protection, to first order."]
-    else:
-        sentences = []
+    sentences = []
+    if bare := plan["unprotected"]:
+        predicted = plan["unprotected_expected"]
+        beside = "" if predicted is None else f" (predicted to first order: {_share(max(predicted, 0.0))})"
+        sentences.append(f"{head}, {_with_error(bare)} is left without protection{beside}.")
+    there = "" if sentences else f"{head}: "
     if needed == 0:
-        sentences.append(f"{head} the floor of {floor} holds without protection.")
+        sentences.append(f"{there}In simulation the floor of {floor} holds without protection.")
     elif needed is None:
-        sentences.append(f"Not even tripling all {plan['num_bits']:,} bits holds the floor of {floor}.")
+        sentences.append(f"{there}In simulation not even tripling all {total:,} bits holds the floor of {floor}.")
     else:
+        left = f"; with {check['k']:,} tripled, {_with_error(check)} is left" if (check := plan["checked"]) else ""
         sentences.append(
-            f"Tripling {needed:,} of {plan['num_bits']:,} bits holds the floor of {floor}, for {plan['extra']:,} more "
-            f"bits of memory ({100 * plan['share']:.2g} %)."
+            f"{there}In simulation, tripling {needed:,} of {total:,} bits holds the floor of {floor}, for "
+            f"{plan['extra']:,} more bits of memory ({_rounded(100 * plan['share'])} %){left}."
         )
-    if check := plan["checked"]:
-        verdict = "which holds" if check["holds"] else "which does not hold"
-        error = "" if check["error"] != check["error"] else f" ± {100 * check['error']:.1f} points"
-        sentences.append(f"Simulated with {check['k']:,} tripled: {_share(check['accuracy'])}{error}, {verdict}.")
-    if simulated is not None and simulated != needed:
-        sentences.append(f"The simulation asks for {simulated:,}.")
-    return sentences
+    expected = plan["needed_expected"]
+    if expected is None:
+        predicted = f"First order predicts that not even all {total:,} bits do"
+    elif expected == 0:
+        predicted = "First order predicts that none needs protection"
+    else:
+        predicted = f"First order predicts {expected:,} bits"
+    doubt = ""
+    if plan["flips"] > MANY:
+        doubt = f", but it is good only where few bits flip at once, and here about {plan['flips']:,.0f} do"
+    return [*sentences, f"{predicted}{doubt}."]
+
+
+def _rounded(number: float) -> str:
+    """Two digits, without a power of ten."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def _with_error(simulated: Mapping[str, Any]) -> str:
+    error = simulated["error"]
+    return _share(simulated["accuracy"]) + ("" if error != error else f" ± {100 * error:.1f} points")
 
 
 def _points(drop: float) -> str:

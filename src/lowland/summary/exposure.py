@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
-from lowland.summary.conditions import WORDS
+from lowland.summary.conditions import WORDS, bare_level_text
 from lowland.summary.criteria import TWINS, of_the_whole
 from lowland.summary.recipe_means import t_interval
 
 EXPOSURES = {"flips": "at an equal number of flips", "bit_error_rate": "at an equal bit error rate"}
+LEFT, LOST = "accuracy", "accuracy_drop"
 MIDDLE = (4, 6)  # bits, the widths that published studies found most robust
-_MIDDLE_WORDS = {"yes": "yes", "no": "no", "unsure": "not surely, others do as well"}
+_MIDDLE_WORDS = {"yes": "yes", "no": "no", "unsure": "as good as others"}
 COLUMNS = (
     "task",
     "exposure",
@@ -30,17 +32,18 @@ COLUMNS = (
 )
 
 
-def equal_exposure(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy lost by every precision at equal flip counts and at equal bit error rates, over the recipes.
+def equal_exposure(measurements: pd.DataFrame, *, measure: str = LEFT) -> pd.DataFrame:
+    """Accuracy of every precision at equal flip counts and at equal bit error rates, over the recipes.
 
     At an equal count a small network has a larger share of its bits damaged, at an equal rate a large one has more
-    flips: which precision is toughest depends on what is held equal. Seeds are averaged inside a recipe; intervals are
-    95 % t-intervals over recipes. Whether a precision can be told from the toughest is judged recipe by recipe: they
-    are tied where the t-interval of the paired difference holds zero, or where there are too few recipes for one.
+    flips: which precision is toughest depends on what is held equal. The accuracy that is left is what a user gets; the
+    accuracy that is lost flatters whoever has least to lose. Seeds are averaged inside a recipe; intervals are 95 %
+    t-intervals over recipes. Whether a precision can be told from the toughest is judged recipe by recipe: they are
+    tied where the t-interval of the paired difference holds zero, or where there are too few recipes for one.
 
     Args:
-        measurements: The long table; rows of ``accuracy_drop`` that are ``ok``. Float networks come with their float32
-            words.
+        measurements: The long table; only rows that are ``ok``. Float networks come with their float32 words.
+        measure: ``accuracy`` (left, the more the better) or ``accuracy_drop`` (lost, the less the better).
 
     Returns:
         One row per task, exposure (a key of ``EXPOSURES``), level (NaN: the mean over all levels, of recipes that have
@@ -48,12 +51,13 @@ def equal_exposure(measurements: pd.DataFrame) -> pd.DataFrame:
         toughest; true for itself), both among networks of stored codes only.
     """
     rows = measurements[
-        (measurements.family == "bit_flip") & (measurements.measure == "accuracy_drop") & (measurements.status == "ok")
+        (measurements.family == "bit_flip") & (measurements.measure == measure) & (measurements.status == "ok")
     ]
     rows = rows.assign(exposure=rows.condition.str.removeprefix(WORDS))
     rows = rows[rows.exposure.isin(TWINS)]
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
+    sign = -1 if measure == LOST else 1
     rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("condition", sort=False))
     which = ["task", "exposure", "precision", "method", "weight_bits"]
     each = rows.groupby([*which, "level", "recipe"], sort=False)["value"].mean().reset_index()
@@ -69,7 +73,7 @@ def equal_exposure(measurements: pd.DataFrame) -> pd.DataFrame:
         known = group.drop_duplicates("precision").set_index("precision")
         means = {p: t_interval(list(wide[p])) for p in wide.columns}
         codes = [p for p in wide.columns if known.method[p] != "float"]
-        best = min(codes, key=lambda p: means[p][0]) if codes else None
+        best = max(codes, key=lambda p: sign * means[p][0]) if codes else None
         for p in wide.columns:
             tied = p in codes and (p == best or _tied(wide[p] - wide[best]))
             what = (task, exposure, level, p, known.method[p], known.weight_bits[p])
@@ -77,50 +81,122 @@ def equal_exposure(measurements: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_records(found, columns=list(COLUMNS))
 
 
-def exposure_verdict(exposure: pd.DataFrame) -> list[dict[str, Any]]:
-    """Who is toughest over all levels, and whether that is a precision of 4 to 6 bits.
+def exposure_verdict(left: pd.DataFrame, lost: pd.DataFrame | None = None) -> list[dict[str, Any]]:
+    """Who is toughest at every level and over all of them, and whether that is a precision of 4 to 6 bits.
+
+    Args:
+        left: ``equal_exposure`` of the accuracy left: the verdict.
+        lost: That of the accuracy lost, a second opinion over all levels.
 
     Returns:
-        Per task and exposure: exposure, ``words``, ``toughest`` (precision), ``drop``, ``tied`` (other precisions),
-        ``middle``: ``yes`` (all of them have 4 to 6 bits), ``no`` (none has), ``unsure`` (some have), or empty where
-        the study has no precision inside, or none outside, to compare.
+        Per task and exposure: task, exposure, ``words``, ``levels`` (one entry per level, rising), ``average`` (the
+        entry over all levels, or None) and ``lost`` (likewise, of ``lost``). An entry has ``level``, ``toughest``
+        (precision), ``mean``, ``tied`` (other precisions) and ``middle``: ``yes`` (all of them have 4 to 6 bits),
+        ``no`` (none has), ``unsure`` (some have), or empty where the study has no precision inside, or none outside,
+        to compare.
     """
     found = []
-    averaged = exposure[exposure.level.isna() & (exposure.method != "float")]
-    for (task, name), everyone in averaged.groupby(["task", "exposure"], sort=False):
-        group = everyone[everyone.tied.astype(bool)]
-        best = group[group.toughest.astype(bool)].iloc[0]
-        inside = group.weight_bits.between(*MIDDLE)
-        comparable = everyone.weight_bits.between(*MIDDLE).nunique() == 2
+    for (task, name), everything in left[left.method != "float"].groupby(["task", "exposure"], sort=False):
+        entries = [_entry(rows) for _, rows in everything.groupby("level", dropna=False)]
+        other = lost[(lost.task == task) & (lost.exposure == name)] if lost is not None else everything[:0]
+        other = other[other.level.isna() & (other.method != "float")]
         found.append(
             {
                 "task": str(task),
                 "exposure": str(name),
                 "words": EXPOSURES[str(name)],
-                "toughest": str(best.precision),
-                "drop": float(best["mean"]),
-                "tied": [str(p) for p in group.precision[~group.toughest.astype(bool)]],
-                "middle": ("yes" if inside.all() else "unsure" if inside.any() else "no") if comparable else "",
+                "levels": [entry for entry in entries if entry["level"] is not None],
+                "average": next((entry for entry in entries if entry["level"] is None), None),
+                "lost": _entry(other) if len(other) else None,
             }
         )
     return found
 
 
 def exposure_sentence(verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """The verdicts of one task in words: who is toughest, and whether 4 to 6 bits really are."""
+    """The verdicts of one task in words: who leads at which level, and whether 4 to 6 bits really are toughest."""
     sentences = []
     for verdict in verdicts:
-        words, drop = verdict["words"], 100 * verdict["drop"]
-        tied = f"; {_listed(verdict['tied'])} cannot be told from it" if verdict["tied"] else ""
-        who = f"{words[0].upper()}{words[1:]}, {verdict['toughest']} loses least"
-        sentences.append(f"{who} ({drop:.2g} points of accuracy, averaged over the levels){tied}.")
-    middles = [(verdict["words"], _MIDDLE_WORDS[verdict["middle"]]) for verdict in verdicts if verdict["middle"]]
-    if middles:
-        alike = len({words for _, words in middles}) == 1
-        said = middles[0][1] if alike else ", ".join(f"{where} {words}" for where, words in middles)
-        both = f"{said}, {' and '.join(where for where, _ in middles)}" if alike else said
-        sentences.append(f"Are {MIDDLE[0]} to {MIDDLE[1]} bits the most robust? {both[0].upper()}{both[1:]}.")
-    return " ".join(sentences)
+        words, exposure, average = verdict["words"], verdict["exposure"], verdict["average"]
+        parts = [
+            f"{_led(group)} at {_levels(exposure, group)}" for group in _grouped(verdict["levels"], lambda e: _names(e))
+        ]
+        if average is not None and len(verdict["levels"]) > 1:
+            parts.append(f"{_led([average])} over all levels, {100 * average['mean']:.1f} % on average")
+        sentences.append(f"{words[0].upper()}{words[1:]}, most accuracy is left with {'; '.join(parts)}.")
+    return " ".join([*sentences, *_middle(verdicts), *_second_opinion(verdicts)])
+
+
+def _entry(rows: pd.DataFrame) -> dict[str, Any]:
+    """Who leads among these precisions, at one level or over all."""
+    leaders = rows[rows.tied.astype(bool)]
+    best = leaders[leaders.toughest.astype(bool)].iloc[0]
+    inside = leaders.weight_bits.between(*MIDDLE)
+    comparable = rows.weight_bits.between(*MIDDLE).nunique() == 2
+    return {
+        "level": None if best.level != best.level else float(best.level),
+        "toughest": str(best.precision),
+        "mean": float(best["mean"]),
+        "tied": [str(p) for p in leaders.precision[~leaders.toughest.astype(bool)]],
+        "middle": ("yes" if inside.all() else "unsure" if inside.any() else "no") if comparable else "",
+    }
+
+
+def _middle(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whether 4 to 6 bits are toughest: in one word only where all levels and their average say the same."""
+    known = [(v, [e for e in (*v["levels"], v["average"]) if e and e["middle"]]) for v in verdicts]
+    answers = {e["middle"] for _, entries in known for e in entries}
+    if not answers:
+        return []
+    question = f"Are {MIDDLE[0]} to {MIDDLE[1]} bits the most robust?"
+    if len(answers) == 1:
+        where = " and ".join(verdict["words"] for verdict, entries in known if entries)
+        several = any(len(verdict["levels"]) > 1 for verdict, _ in known)
+        (said,) = answers
+        plain = "Not surely, others do as well" if said == "unsure" else _MIDDLE_WORDS[said].capitalize()
+        return [f"{question} {plain}, {where}{', at every level tried' if several else ''}."]
+    parts = []
+    for verdict, entries in known:
+        if len({e["middle"] for e in entries}) == 1:
+            parts.append(f"{verdict['words']}, {_MIDDLE_WORDS[entries[0]['middle']]} at every level")
+            continue
+        said = [
+            f"{_MIDDLE_WORDS[group[0]['middle']]} at {_levels(verdict['exposure'], group)}"
+            for group in _grouped([e for e in entries if e["level"] is not None], lambda e: e["middle"])
+        ]
+        said += [f"{_MIDDLE_WORDS[e['middle']]} on average" for e in entries if e["level"] is None]
+        if said:
+            parts.append(f"{verdict['words']}, {', '.join(said)}")
+    return [f"{question} It depends on the level: {'; '.join(parts)}."]
+
+
+def _second_opinion(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Who leads, on average over the levels, by the accuracy lost."""
+    parts = [
+        f"by {_led([v['lost']])} {v['words']} ({100 * v['lost']['mean']:.2g} points on average)"
+        for v in verdicts
+        if v["lost"]
+    ]
+    return [f"Least is lost, which flatters whoever has least to lose, {_listed(parts)}."] if parts else []
+
+
+def _grouped(entries: Sequence[Mapping[str, Any]], key: Any) -> list[list[Mapping[str, Any]]]:
+    """Neighbouring levels of which the same is to be said."""
+    return [list(group) for _, group in groupby(entries, key=key)]
+
+
+def _names(entry: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset([entry["toughest"], *entry["tied"]])
+
+
+def _led(group: Sequence[Mapping[str, Any]]) -> str:
+    """The leaders of neighbouring levels with the same leaders: whoever led once first, who ties with them after."""
+    names = list(dict.fromkeys([*(e["toughest"] for e in group), *group[0]["tied"]]))
+    return names[0] if len(names) == 1 else f"{_listed(names)} (not told apart)"
+
+
+def _levels(exposure: str, group: Iterable[Mapping[str, Any]]) -> str:
+    return _listed([bare_level_text(exposure, entry["level"]) for entry in group])
 
 
 def _listed(names: Sequence[str]) -> str:

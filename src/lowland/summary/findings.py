@@ -9,19 +9,7 @@ import pandas as pd
 from lowland.measurements import SELECTED
 from lowland.summary.correlation import SCOPES
 from lowland.summary.prediction import EVERY, WITHIN
-from lowland.summary.recipe_means import by_recipe, t_interval
 from lowland.summary.responses import FAMILIES
-
-_RANKINGS = {
-    "matched": "matched curvature",
-    "second_order": "second-order Taylor",
-    "first_order": "first-order Taylor",
-    "fkeras": "FKeras",
-    "fkeras_pylandscape": "FKeras, as in PyLandscape",
-    "magnitude": "weight magnitude",
-    "squared_change": "squared weight change",
-    "most_significant": "most significant bit first",
-}
 
 
 def failed(measurements: pd.DataFrame) -> pd.Series:
@@ -29,7 +17,7 @@ def failed(measurements: pd.DataFrame) -> pd.Series:
 
     A half-life beyond the levels, or before them, is a bound and a result; so is a plan that no protection saves.
     """
-    bound = measurements.measure == "half_life"
+    bound = (measurements.measure == "half_life") & measurements.status.isin(["not_converged", "undefined"])
     hopeless = measurements.measure.isin(["protected_bits", "protected_bits_simulated"])
     return (measurements.status != "ok") & ~bound & ~(hopeless & (measurements.status == "undefined"))
 
@@ -110,46 +98,6 @@ def prediction_verdicts(fits: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def ranking_label(ranking: str) -> str:
-    """A ranking of flips in words."""
-    return _RANKINGS.get(ranking, ranking.replace("_", " "))
-
-
-def ranking_verdict(measurements: pd.DataFrame, *, measure: str = "ranking_recall") -> list[dict[str, Any]]:
-    """Which ranking finds the harmful bits best.
-
-    Args:
-        measurements: The long table.
-        measure: ``ranking_recall`` (the loss says which flips are worst) or ``ranking_recall_score`` (accuracy).
-
-    Returns:
-        Per task and k (rising): task, ``k``, ``num_recipes``, ``num_cells`` and ``rankings``, best first, each with
-        ranking, label, ``mean`` recall and its 95 % t-interval ``low``, ``high`` (None for fewer than two recipes) over
-        the recipes: precisions and seeds are averaged inside a recipe first. Rows that are not ``ok`` are left out.
-    """
-    rows = measurements[(measurements.measure == measure) & (measurements.status == "ok")]
-    means = by_recipe(rows, ["task", "level", "condition"])
-    found = []
-    for (task, level), group in means.groupby(["task", "level"], sort=False):
-        cells = rows[(rows.task == task) & (rows.level == level)]
-        rankings: list[dict[str, Any]] = []
-        for ranking, values in group.groupby("condition", sort=False)["value"]:
-            mean, low, high = (None if number != number else number for number in t_interval(list(values)))
-            name = str(ranking)
-            rankings.append({"ranking": name, "label": ranking_label(name), "mean": mean, "low": low, "high": high})
-        found.append(
-            {
-                "task": str(task),
-                "k": float(level),
-                "num_recipes": int(group.recipe.nunique()),
-                "num_cells": len(cells[["recipe", "seed", "precision"]].drop_duplicates()),
-                "rankings": sorted(rankings, key=lambda entry: -entry["mean"]),
-            }
-        )
-    tasks = list(dict.fromkeys(rows.task))
-    return sorted(found, key=lambda verdict: (tasks.index(verdict["task"]), verdict["k"]))
 
 
 def grid_size(measurements: pd.DataFrame) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lowland.summary.conditions import (
     GROUPS,
@@ -17,7 +18,6 @@ from lowland.summary.conditions import (
     is_logarithmic,
     level_unit,
 )
-from lowland.summary.recipe_means import t_interval
 from lowland.summary.style import DASH
 
 _KEYS = ["task", "recipe", "precision", "family", "condition"]
@@ -29,14 +29,17 @@ def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
     """The half-life of every configuration under every disturbance, over its seeds.
 
     A seed's half-life is a number (``ok``), or a bound: beyond the last level (``not_converged``) or before the first
-    (``undefined``). Numbers alone are averaged, in the logarithm where levels span decades, with a t-interval. A bound
+    (``undefined``). Numbers alone are averaged, in the logarithm where levels span decades. All seeds met the same
+    draws of the disturbance, so the error of those never shows in the spread over seeds; each number's own standard
+    error (over its draws; over the test rows where nothing is drawn) is added to it: half of the interval is
+    t(n - 1)·√(s²/n + mean of the squared standard errors), with a single seed 1.96 standard errors. A bound
     is never averaged as if it were a value: with bounds among them it is the median of the seeds in order of hardship
     that is told, itself a value or a bound, with the least and the greatest of them as ``low`` and ``high``, open (0 or
     infinite) on the side of a bound.
 
     Args:
         measurements: The long table.
-        confidence: Of the t-intervals.
+        confidence: Of the intervals.
 
     Returns:
         One row per task, recipe, precision, family and condition: ``value``, ``low``, ``high`` (NaN where unknown), in
@@ -44,14 +47,14 @@ def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
         the last level, ``before`` the first, ``missing``), num_seeds, num_bounds, num_not_ok (seeds without either).
     """
     rows = measurements[measurements.measure == "half_life"]
-    seeds: dict[tuple[Any, ...], list[tuple[str, float]]] = {}
-    for *key, status, value in rows[[*_KEYS, "status", "value"]].itertuples(index=False):
-        seeds.setdefault(tuple(key), []).append((status, value))
+    seeds: dict[tuple[Any, ...], list[tuple[str, float, float]]] = {}
+    for *key, status, value, error in rows[[*_KEYS, "status", "value", "standard_error"]].itertuples(index=False):
+        seeds.setdefault(tuple(key), []).append((status, value, error))
     found = []
     for key, everyone in seeds.items():
-        usable = [(s, v) for s, v in everyone if s in _SIDES and v == v]
+        usable = [one for one in everyone if one[0] in _SIDES and one[1] == one[1]]
         entry = _over_seeds(usable, str(key[-1]), confidence) if usable else _entry(kind="missing")
-        num_bounds = sum(status != "ok" for status, _ in usable)
+        num_bounds = sum(status != "ok" for status, *_ in usable)
         found.append((*key, *entry, len(usable), num_bounds, len(everyone) - len(usable)))
     return pd.DataFrame.from_records(found, columns=list(COLUMNS))
 
@@ -101,17 +104,18 @@ def _entry(
     return value, low, high, kind
 
 
-def _over_seeds(seeds: list[tuple[str, float]], condition: str, confidence: float) -> tuple[float, float, float, str]:
-    values = [value for _, value in seeds]
-    if all(status == "ok" for status, _ in seeds):
-        if is_logarithmic(condition) and min(values) > 0:
-            mean, low, high = (float(np.exp(v)) for v in t_interval(list(np.log(values)), confidence=confidence))
-        else:
-            mean, low, high = t_interval(values, confidence=confidence)
-        return _entry(mean, low, high, kind="mean")
+def _over_seeds(
+    seeds: list[tuple[str, float, float]], condition: str, confidence: float
+) -> tuple[float, float, float, str]:
+    if all(status == "ok" for status, *_ in seeds):
+        values, errors = (np.array(column, dtype=float) for column in list(zip(*seeds, strict=True))[1:])
+        if is_logarithmic(condition) and values.min() > 0:
+            ends = _interval(np.log(values), errors / values, confidence)  # delta method
+            return _entry(*(float(np.exp(end)) for end in ends), kind="mean")
+        return _entry(*_interval(values, errors, confidence), kind="mean")
     # In order of hardship; a bound lies outside everything that was measured.
     sign = -1 if harder_is_lower(condition) else 1
-    order = sorted((_SIDES[status], sign * value) for status, value in seeds)
+    order = sorted((_SIDES[status], sign * value) for status, value, _ in seeds)
     least = -np.inf if order[0][0] < 0 else order[0][1]
     greatest = np.inf if order[-1][0] > 0 else order[-1][1]
     low, high = (max(end, 0.0) for end in sorted((sign * least, sign * greatest)))
@@ -126,6 +130,16 @@ def _over_seeds(seeds: list[tuple[str, float]], condition: str, confidence: floa
         if upper[0] > 0
         else _entry(sign * upper[1], low, high, kind="before")
     )
+
+
+def _interval(values: np.ndarray, errors: np.ndarray, confidence: float) -> tuple[float, float, float]:
+    """Mean and interval over the seeds and over what they share; no ends where an error is unknown."""
+    mean, count = float(values.mean()), len(values)
+    spread = float(values.var(ddof=1)) / count if count > 1 else 0.0
+    tail = 0.5 + confidence / 2
+    factor = stats.t.ppf(tail, count - 1) if count > 1 else stats.norm.ppf(tail)
+    half = float(factor * np.sqrt(spread + (errors**2).mean()))
+    return mean, mean - half, mean + half
 
 
 def _best(rows: list[Any], condition: str) -> list[bool]:
@@ -153,8 +167,16 @@ def _shown(row: Any, best: bool, condition: str) -> dict[str, Any]:
         text = f"{'<' if (row.kind == 'beyond') == harder_is_lower(condition) else '>'} {text}"
     elif row.kind == "mean" and row.low == row.low:
         interval = " to ".join(bare_level_text(condition, max(end, 0.0)) for end in (row.low, row.high))
+    elif row.kind == "median":
+        interval = f"seeds {_range(row, condition)}"
     if row.num_bounds:
         title += f", median; {row.num_bounds} outside the levels"
     if row.num_not_ok:
         title += f", {row.num_not_ok} without a number"
     return {"shown": text, "interval": interval, "best": best, "title": title}
+
+
+def _range(row: Any, condition: str) -> str:
+    """Least and greatest of seeds some of which are bounds, an end that nobody reached left open."""
+    low, high = (bare_level_text(condition, end) if 0 < end < np.inf else "" for end in (row.low, row.high))
+    return f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}"

@@ -65,11 +65,14 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
 def with_test_rows(
     numbers: pd.DataFrame, measurements: pd.DataFrame, criteria: Sequence[Criterion], *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """The intervals to hold against a threshold: over seeds and over the test rows that happened to be drawn.
+    """The intervals to hold against a threshold: over seeds, test rows and the draws of the disturbance.
 
-    Half of it is √(h² + z²·a(1 - a)/n): h half of the interval over the seeds, a the mean accuracy, n the number of
-    test rows. Whatever is disturbed with levels is the clean test set; a shifted set has rows of its own. Other test
-    rows would move all configurations together, so this is the wrong interval for comparing them.
+    Half of it is √(h² + z²·(a(1 - a)/n + e²)): h half of the interval over the seeds, a the mean accuracy, n the
+    number of test rows, e² the mean over the cells of the squared standard error over draws. Whatever is disturbed with
+    levels is the clean test set; a shifted set has rows of its own. All cells met the same rows and the same draws, so
+    neither shows in the spread over seeds. Where nothing is drawn an accuracy's own standard error is that of the test
+    rows, which is not counted twice: it is one over draws where there are fewer samples than rows. Other rows and
+    draws would move all configurations together, so this is the wrong interval for comparing them.
 
     Args:
         numbers: From ``configurations``.
@@ -87,11 +90,24 @@ def with_test_rows(
             continue
         rows = frame[frame.criterion == criterion.name]
         mean = rows["mean"].clip(0, 1)
-        variance = mean * (1 - mean) / rows.task.map(_num_test_rows(measurements, criterion)).astype(float)
+        num_rows = _num_test_rows(measurements, criterion)
+        variance = mean * (1 - mean) / rows.task.map(num_rows).astype(float)
+        variance += _over_draws(rows, measurements, criterion, num_rows)
         half = np.sqrt((rows.high - rows["mean"]) ** 2 + stats.norm.ppf(0.5 + confidence / 2) ** 2 * variance)
         frame.loc[rows.index, "low"] = rows["mean"] - half
         frame.loc[rows.index, "high"] = rows["mean"] + half
     return frame
+
+
+def _over_draws(rows: pd.DataFrame, measurements: pd.DataFrame, criterion: Criterion, num_rows: pd.Series) -> pd.Series:
+    """Mean squared standard error over draws of each configuration's cells, for every row."""
+    drawn = measurements.num_samples < measurements.task.map(num_rows)
+    own = measurements.assign(standard_error=measurements.standard_error.where(drawn, 0.0))
+    cells = criterion_values(own, criterion)
+    cells = cells[cells.status == "ok"]
+    squares = cells.assign(square=cells.standard_error**2).groupby(CONFIGURATION, sort=False)["square"]
+    known = squares.agg(lambda found: found.mean(skipna=False))
+    return pd.Series(known.reindex(pd.MultiIndex.from_frame(rows[CONFIGURATION])).to_numpy(), index=rows.index)
 
 
 def _num_test_rows(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:

@@ -21,28 +21,28 @@ _ENDS = ("low", "high", "seeds_low", "seeds_high")
 def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[str, Any]:
     """The recommendation for every task, ready for JSON.
 
-    A requirement is met **surely** if the whole 95 % interval over seeds and test rows lies on its right side, and **on
-    the mean** if only the mean does. A threshold is absolute, so the luck of the drawn test rows counts; configurations
-    share those rows, so they are compared by their t-intervals over the seeds alone. Choices are made among the
-    configurations that meet everything surely: an engineer will retrain, and a threshold that one seed in three misses
-    is a promise that breaks. The mean decides only where nothing is sure, and then the outcome says so. Among those
-    that pass, the preferences decide on the *means*: sorting by lower ends would reward a recipe for three seeds that
-    agree by luck. Whatever overlaps with the best is a tie. A configuration with a seed that gave no number cannot meet
-    anything surely. A requirement for which nothing gave a number is met by nobody, which is a result: whether the
-    study measures it at all is for ``check_measurable`` to say, before the study.
+    A requirement is met **surely** if the whole 95 % interval over seeds, test rows and draws lies on its right side,
+    and **on the mean** if only the mean does. A threshold is absolute, so the luck of the test rows and of the drawn
+    disturbances counts; configurations share both, so they are compared by their t-intervals over the seeds alone.
+    Choices are made among the configurations that meet everything surely: an engineer will retrain, and a threshold
+    that one seed in three misses is a promise that breaks. The mean decides only where nothing is sure, and then the
+    outcome says so. Among those that pass, the preferences decide on the *means*: sorting by lower ends would reward a
+    recipe for three seeds that agree by luck. Whatever overlaps with the best is a tie. A configuration with a seed
+    that gave no number cannot meet anything surely. A requirement for which nothing gave a number is met by nobody,
+    which is a result: whether the study measures it at all is for ``check_measurable`` to say, before the study.
 
     Args:
         measurements: The long table.
         requirements: What is asked.
 
     Returns:
-        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``,
-        ``met on the mean only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with
-        ``low`` and ``high`` over seeds and test rows, ``seeds_low`` and ``seeds_high`` over seeds alone; None where
-        nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the
-        requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or nearest configuration
-        gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how much it is missed)
-        and ``nearest`` (the configuration with the smallest worst shortfall; None where something meets).
+        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``, ``met on the
+        mean only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with ``low`` and
+        ``high`` over seeds, test rows and draws, ``seeds_low`` and ``seeds_high`` over seeds alone; None where nothing
+        meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the requirement with the least to
+        spare), ``endurance`` (per disturbance, where the chosen or nearest configuration gives way), ``requirements``
+        (per requirement: how many meet it, who comes nearest, by how much it is missed) and ``nearest`` (the
+        configuration with the smallest worst shortfall; None where something meets).
     """
     demands = requirements.demands()
     preferences = requirements.preferences()

@@ -14,9 +14,10 @@ from plotly.offline import get_plotlyjs
 
 from lowland.measurements import MEASURES
 from lowland.summary.bit_findings import bit_findings
+from lowland.summary.caveats import caveats
 from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
 from lowland.summary.criteria import ACCURACY, SIZE, display
-from lowland.summary.exposure import EXPOSURES, equal_exposure, exposure_sentence, exposure_verdict
+from lowland.summary.exposure import EXPOSURES, LOST, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.figures import (
     PICTURES,
     accuracy_curves,
@@ -36,11 +37,11 @@ from lowland.summary.findings import (
     grid_size,
     not_ok_counts,
     prediction_verdicts,
-    ranking_verdict,
 )
 from lowland.summary.half_lives import half_life_table, half_lives
 from lowland.summary.over_seeds import configurations
 from lowland.summary.predictors import predictor_label
+from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.recommendation import NOTHING
 from lowland.summary.scope import disturbed
 from lowland.summary.strips import strip
@@ -174,11 +175,10 @@ def _task(
     subject = answer["chosen"] or answer["nearest"]
     recipe = subject["recipe"] if subject else None
     surfaces = pictures.get("loss_surface", pd.DataFrame())
+    rankings = ranking_verdict(measurements)
     figures = {
         "groups": _curves(page, task, measurements, style, recipe),
-        "recall": page.add(f"recall-{task}", recall_figure(measurements, style=style))
-        if ((measurements.measure == "ranking_recall") & (measurements.status == "ok")).any()
-        else "",
+        "recall": page.add(f"recall-{task}", recall_figure(measurements, style=style)) if rankings else "",
         "pareto": page.add(
             f"pareto-{task}",
             pareto_figure(
@@ -239,7 +239,8 @@ def _task(
         "half_lives": _half_lives(measurements, style, recipe),
         "exposure": _exposure(measurements, style),
         "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),
-        "rankings": ranking_verdict(measurements),
+        "map_rows": _map_rows(pictures),
+        "rankings": rankings,
         "matrix": _matrix(measurements, style, subject),
         "size": grid_size(measurements),
         "extremes": extremes(correlations).to_dict("records"),
@@ -261,6 +262,7 @@ def _curves(
     accuracies = measurements[measurements.measure == "accuracy"]
     by_condition = dict(iter(accuracies.groupby("condition", sort=False)))
     found = disturbances(accuracies)
+    notes = caveats(measurements)
     groups = []
     for group, title in GROUPS.items():
         here = found[found.group == group]
@@ -286,7 +288,7 @@ def _curves(
             shifted = shift_curves(accuracies, style=style, recipe=recipe)
             figures = [{"label": "", "html": page.add(f"shift-{task}", shifted, linked=linked)}]
         if figures:
-            groups.append({"title": title, "figures": figures})
+            groups.append({"title": title, "figures": figures, "notes": notes.get(group, [])})
     return groups
 
 
@@ -305,7 +307,7 @@ def _half_lives(measurements: pd.DataFrame, style: Style, recipe: str | None) ->
 
 
 def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None:
-    """Accuracy lost at equal exposure, precisions by levels, in percentage points."""
+    """Accuracy left at equal exposure, precisions by levels, in per cent."""
     frame = equal_exposure(measurements)
     if frame.empty:
         return None
@@ -320,22 +322,31 @@ def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None
     for precision in style.precisions:
         entries = [known.get((precision, *column)) for column in columns]
         if any(entry is not None for entry in entries):
-            rows.append((precision, style.colours[precision], [_points(entry) for entry in entries]))
+            rows.append((precision, style.colours[precision], [_left(entry) for entry in entries]))
     heads = []
     for exposure, title in EXPOSURES.items():
         levels = ["mean" if v is None else bare_level_text(exposure, v) for e, v in columns if e == exposure]
         if levels:
             heads.append({"title": title, "levels": levels})
-    return {"heads": heads, "rows": rows, "sentence": exposure_sentence(exposure_verdict(frame))}
+    sentence = exposure_sentence(exposure_verdict(frame, equal_exposure(measurements, measure=LOST)))
+    return {"heads": heads, "rows": rows, "sentence": sentence}
 
 
-def _points(entry: Any) -> dict[str, Any]:
-    """One mean accuracy drop of the table at equal exposure."""
+def _left(entry: Any) -> dict[str, Any]:
+    """One mean accuracy of the table at equal exposure."""
     if entry is None or entry.mean != entry.mean:
         return {"shown": DASH, "half": "", "best": False}
     half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
-    shown = f"{round(100 * entry.mean, 1) + 0.0:.1f}".replace("-", MINUS)  # no minus before zero
-    return {"shown": shown, "half": half, "best": bool(entry.tied)}
+    return {"shown": f"{100 * entry.mean:.1f}", "half": half, "best": bool(entry.tied)}
+
+
+def _map_rows(pictures: Mapping[str, pd.DataFrame]) -> int | None:
+    """On how many rows every single bit was tried, if the tables say so."""
+    for name in _BIT_PICTURES:
+        table = pictures.get(name)
+        if table is not None and "num_rows" in table and table.num_rows.notna().any():
+            return int(table.num_rows.min())
+    return None
 
 
 def _decisive(pareto: pd.DataFrame) -> str | None:
@@ -407,6 +418,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["predictor"] = predictor_label
     environment.filters["condition"] = condition_label
+    environment.filters["ranking"] = ranking_sentence
     environment.filters["display"] = lambda value, name: display(name, value)
     environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", MINUS)
     environment.filters["decimal"] = lambda value: (

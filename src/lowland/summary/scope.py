@@ -35,8 +35,8 @@ _TEXTS = {
     "saturation": "Saturation p %: what lies in the outer p % of a feature's training range, half at each end, is "
     "clipped.",
     "requantization": "Coarser ADC: every feature is read in so many bits over its training range; fewer are worse.",
-    "fgsm": "FGSM takes one step along the gradient.",
-    "pgd": "PGD takes many small ones and stays inside the radius: the stronger attack.",
+    "fgsm": "FGSM takes one step along the gradient, to the edge of the radius.",
+    "pgd": "PGD takes several smaller steps inside the same radius and keeps the worst point that it came by.",
     "parts": "The same flips confined to one part of the memory: {}.",
     "scales": "A scale is the step between the codes of a layer; one flipped bit of it moves all of them.",
     "activations": "Flips in activations hit what one layer hands to the next, anew in every inference.",

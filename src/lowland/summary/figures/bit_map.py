@@ -11,11 +11,13 @@ import plotly.graph_objects as go
 from lowland.summary.figures.choice import first_seed, with_choice
 from lowland.summary.style import LABELS, RISING, Style, axis
 
-LOWEST_DROP = 0.001  # percentage points, the palest end of the colour scale
+LOWEST_RISE = 1e-5  # nats, the palest end of the colour scale
 
 
 def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recipe: str | None = None) -> go.Figure:
-    """Accuracy lost to one flipped bit, tensors by bit positions, one panel per precision, recipe to choose.
+    """Loss added by one flipped bit, tensors by bit positions, one panel per precision, recipe to choose.
+
+    The loss, because one flip of most bits changes the decision of hardly a row: their accuracy is noise.
 
     Columns count from the most significant bit, at the left, where the tensors are aligned: their widths differ, and
     it is the uppermost bits (the sign first) whose flips go the longest way, whatever the width. A narrow tensor leaves
@@ -32,8 +34,8 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
     precisions = [p for p in style.precisions if p in set(flip_map.precision)]
     tensors = list(dict.fromkeys(flip_map.tensor))
     widths = {p: int(flip_map.loc[flip_map.precision == p, "bits"].max()) for p in precisions}
-    worst = max(100 * float(flip_map.mean_score_drop.max()), 10 * LOWEST_DROP)
-    ends = (np.log10(LOWEST_DROP), np.ceil(2 * np.log10(worst)) / 2)
+    worst = max(float(flip_map.mean_loss_rise.max()), 10 * LOWEST_RISE)
+    ends = (np.log10(LOWEST_RISE), np.ceil(2 * np.log10(worst)) / 2)
     traces, owners = [], []
     for name, precision, rows in first_seed(flip_map, style):
         shape = (len(tensors), widths[precision])
@@ -41,12 +43,12 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
         hover: list[list[Any]] = [[None] * shape[1] for _ in range(shape[0])]
         for r in rows.itertuples():
             row, column = tensors.index(r.tensor), int(r.bits - 1 - r.bit)
-            drop = 100 * r.mean_score_drop
-            colours[row][column] = round(float(np.log10(max(drop, LOWEST_DROP))), 2) if drop == drop else None
+            rise = r.mean_loss_rise
+            colours[row][column] = round(float(np.log10(max(rise, LOWEST_RISE))), 2) if rise == rise else None
             hover[row][column] = [
                 int(r.bit),
                 int(r.num_flips),
-                *_digits(drop, 100 * r.largest_score_drop, r.mean_loss_rise, r.largest_loss_rise),
+                *_digits(rise, r.largest_loss_rise, 100 * r.mean_score_drop, 100 * r.largest_score_drop),
             ]
         place = precisions.index(precision) + 1
         traces.append(
@@ -63,8 +65,8 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
                 "ygap": 1.5,
                 "hoverongaps": False,
                 "hovertemplate": f"<b>%{{y}}</b>, {precision}, {name}<br>bit %{{customdata[0]}} (0: the least), "
-                "%{customdata[1]} of them<br>accuracy: %{customdata[2]} points lost on average, "
-                "%{customdata[3]} at worst<br>loss: %{customdata[4]} nats added on average, "
+                "%{customdata[1]} of them<br>loss: %{customdata[2]} nats added on average, "
+                "%{customdata[3]} at worst<br>accuracy: %{customdata[4]} points lost on average, "
                 "%{customdata[5]} at worst<extra></extra>",
             }
         )
@@ -89,9 +91,9 @@ def _layout(widths: dict[str, int], ends: tuple[float, float]) -> dict[str, Any]
             "cmax": float(ends[1]),
             "colorscale": RISING,
             "colorbar": {
-                "title": {"text": "accuracy lost<br>(points)", "font": {"size": 12.5}},
+                "title": {"text": "loss added<br>(nats)", "font": {"size": 12.5}},
                 "tickvals": [float(t) for t in ticks],
-                "ticktext": [f"{'≤ ' if t == ends[0] else ''}{10.0**t:g}" for t in ticks],
+                "ticktext": [f"{'≤ ' if t == ends[0] else ''}{_power(t)}" for t in ticks],
                 "thickness": 12,
                 "outlinewidth": 0,
             },
@@ -120,6 +122,10 @@ def _layout(widths: dict[str, int], ends: tuple[float, float]) -> dict[str, Any]
     return layout
 
 
+def _power(exponent: float) -> str:
+    return f"{10.0**exponent:g}" if exponent > -3 else f"10<sup>{exponent:.0f}</sup>"
+
+
 def _digits(*values: float) -> list[float | None]:
-    """Two significant digits, and no more than five places: hover text, not data."""
-    return [float(f"{round(value, 5):.2g}") if np.isfinite(value) else None for value in values]
+    """Two significant digits, and no more than six places: hover text, not data."""
+    return [float(f"{round(value, 6):.2g}") if np.isfinite(value) else None for value in values]

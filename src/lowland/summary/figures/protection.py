@@ -16,13 +16,15 @@ _TICKS = (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_00
 
 
 def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, recipe: str | None = None) -> go.Figure:
-    """Expected accuracy against the number of triplicated bits, one colour per precision, recipe to choose.
+    """Accuracy under bit errors against the number of triplicated bits, one colour per precision, recipe to choose.
 
-    Lines are the expectation to first order in the bit error rate; marks with bars of two standard errors are
-    simulated. Dotted: the floor. Stars: the fewest bits that hold it, full to first order, open by simulation.
+    Marks on full lines, with bars of two standard errors, are simulated; dashed lines are the expectation to first
+    order in the bit error rate. Dotted: the floor. Stars: the fewest bits that hold it, full by simulation, open to
+    first order.
 
     Args:
-        protection: ``recipe, seed, precision``, ``protected``, ``expected``, ``simulated``,
+        protection: ``recipe, seed, precision``, ``protected``, ``expected``, ``gain`` (of the last protected bit, to
+            first order; may be missing), ``simulated``,
             ``simulated_standard_error``, ``clean``, ``floor``, ``bit_error_rate``, ``needed``,
             ``needed_by_simulation``, ``num_bits``; of each recipe the first seed is shown, at ``shown_rate``.
         style: Of the report; made from the table itself without it.
@@ -42,6 +44,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
         head = f"<b>{precision}</b>, {name}<br>%{{customdata}} of {int(first.num_bits):,} bits triplicated<br>"
         x, counts = short(_place(plan.protected)), [f"{int(k):,}" for k in plan.protected]
         simulated = plan[plan.simulated.notna()]
+        gains = [_gain(gain) for gain in plan.gain] if "gain" in plan else [""] * len(plan)
         traces += [
             group
             | {
@@ -57,14 +60,13 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
                 "x": x,
                 "y": short(plan.expected),
                 "customdata": counts,
-                "line": {"color": colour, "width": 2},
-                "name": precision,
-                "showlegend": True,
-                "hovertemplate": f"{head}expected accuracy %{{y:.3f}}<extra></extra>",
+                "text": gains,
+                "line": {"color": transparent(colour, 0.75), "width": 1.5, "dash": "dash"},
+                "hovertemplate": f"{head}expected to first order: accuracy %{{y:.3f}}%{{text}}<extra></extra>",
             },
             group
             | {
-                "mode": "markers",
+                "mode": "lines+markers",
                 "x": short(_place(simulated.protected)),
                 "y": short(simulated.simulated),
                 "customdata": [f"{int(k):,}" for k in simulated.protected],
@@ -75,14 +77,17 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
                     "width": 0,
                     "color": transparent(colour, 0.5),
                 },
-                "marker": {"color": PAPER, "size": 6, "line": {"color": colour, "width": 1.5}},
+                "line": {"color": colour, "width": 2},
+                "marker": {"color": colour, "size": 6},
+                "name": precision,
+                "showlegend": True,
                 "hovertemplate": f"{head}simulated accuracy %{{y:.3f}} ± %{{error_y.array:.3f}}<extra></extra>",
             },
         ]
         owners += [name] * 3
         for needed, symbol, words in (
-            (first.needed, "star", "hold the floor, to first order"),
-            (first.needed_by_simulation, "star-open", "hold the floor, by simulation"),
+            (first.needed_by_simulation, "star", "hold the floor, by simulation"),
+            (first.needed, "star-open", "hold the floor, to first order"),
         ):
             if needed == needed:
                 traces.append(
@@ -110,7 +115,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
             "ticktext": [f"{k:,}" for k in ticks],
             "range": [-0.03 * widest, 1.03 * widest],
         },
-        y=share_axis(*_frame(shown), title="expected accuracy"),
+        y=share_axis(*_frame(shown), title="accuracy"),
         legend=legend(x=1, xanchor="right", y=0.02, yanchor="bottom", bgcolor=transparent(PAPER, 0.8)),
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
     )
@@ -126,6 +131,11 @@ def _frame(shown: pd.DataFrame) -> list[float]:
     values = pd.concat([shown.expected, shown.simulated, shown.floor]).dropna().clip(lower=0)
     margin = 0.06 * float(values.max() - values.min()) or 0.01
     return [round(float(values.min()) - margin, 4), round(float(values.max()) + margin, 4)]
+
+
+def _gain(gain: float) -> str:
+    """What the last protected bit brings, for the hover."""
+    return f"<br>the last of them brings {100 * gain:.2g} points" if gain == gain and gain != 0 else ""
 
 
 def _place(count: Any) -> Any:
