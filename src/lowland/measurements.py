@@ -92,7 +92,6 @@ MEASURES: dict[str, Measure] = {
         None,
         "Strength of a disturbance at which half of what the network does better than guessing is lost.",
     ),
-    "blind_rate": Measure("blind rows", "1", False, "Share of rows whose gradient vanished: an attack could not see."),
     # single bits
     "bit_error_slope": Measure(
         "bit error slope", "1", False, "Score lost per unit of bit error rate while errors are few.", True

@@ -76,3 +76,9 @@ def test_bounds_and_hopeless_plans_are_no_failures(faulty):
     assert not_ok_counts(broken).rows.sum() == 3, "half-lives may fail too"
     answer = {"tasks": {"jets": {"num_configurations": 1, "num_meeting_surely": 0, "chosen": None, "nearest": None}}}
     assert headline(answer, faulty)["jets"]["num_rows_not_ok"] == 0
+
+
+def test_the_other_way_to_protect_is_told_where_the_plan_knows_it(faulty):
+    protection = PICTURES["protection"].assign(secded_rate=1.5e-5, secded_overhead=7 / 32)
+    entry = of(faulty, pictures=PICTURES | {"protection": protection})["precisions"][0]
+    assert "leaves a rate of 1.5·10⁻⁵ for 22 % more memory." in " ".join(entry["sentences"])

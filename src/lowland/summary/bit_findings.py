@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.conditions import power_text
+from lowland.summary.conditions import number_text, power_text
 from lowland.summary.figures.protection import shown_rate
 from lowland.summary.style import MINUS, Style
 
@@ -88,7 +88,8 @@ def _plan(protection: pd.DataFrame) -> dict[str, Any] | None:
         ``unprotected_expected`` (predicted to first order; either None where unknown), ``needed`` (by simulation) and
         ``needed_expected`` (to first order; None where not even all do), num_bits, ``flips`` (how many are expected at
         this rate), ``extra`` (additional bits, two per triplicated one), ``share`` (of the memory), ``checked`` (k,
-        simulated accuracy, two standard errors: the simulation at or next above ``needed``; None where there is none).
+        simulated accuracy, two standard errors: the simulation at or next above ``needed``; None where there is none),
+        ``secded`` (the rate that an error-correcting code leaves, and its share of more memory; or None).
     """
     if not len(protection):
         return None
@@ -112,6 +113,9 @@ def _plan(protection: pd.DataFrame) -> dict[str, Any] | None:
         "extra": extra,
         "share": None if extra is None else extra / float(first.num_bits),
         "checked": _simulated(checked.iloc[0]) if len(checked) else None,
+        "secded": {"rate": float(first.secded_rate), "overhead": float(first.secded_overhead)}
+        if "secded_rate" in plan
+        else None,
     }
 
 
@@ -204,7 +208,13 @@ def _plan_sentences(plan: Mapping[str, Any]) -> list[str]:
     doubt = ""
     if plan["flips"] > MANY:
         doubt = f", but it is good only where few bits flip at once, and here about {plan['flips']:,.0f} do"
-    return [*sentences, f"{predicted}{doubt}."]
+    sentences.append(f"{predicted}{doubt}.")
+    if code := plan["secded"]:
+        sentences.append(
+            f"The other way, words that correct one error and detect two (SECDED), leaves a rate of "
+            f"{number_text(code['rate'])} for {_rounded(100 * code['overhead'])} % more memory."
+        )
+    return sentences
 
 
 def _rounded(number: float) -> str:
