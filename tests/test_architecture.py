@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lowland"
-BASEMENT = {"estimate", "randomness", "measurements", "errors", "artifacts", "devices", "selection"}
+BASEMENT = {"estimate", "randomness", "measurements", "measures", "errors", "artifacts", "devices", "selection"}
 GROUND = {"tasks", "perturbation", "quantization"}
 FIRST = {"training": {"perturbation"}, "landscape": set(), "summary": set()}
 # Landscapes work on integer networks without importing them; they share what a flipped bit does and how norms fold.
@@ -15,7 +15,7 @@ DOORS = {"landscape": ("quantization.encodings", "quantization.folding")}
 SECOND = {"faults": {"quantization", "landscape"}}
 ALLOWED = (
     {room: set() for room in BASEMENT}
-    | {"measurements": {"estimate", "errors"}, "artifacts": {"estimate"}, "devices": {"errors"}}
+    | {"measurements": {"estimate", "errors", "measures"}, "artifacts": {"estimate"}, "devices": {"errors"}}
     | {room: set(BASEMENT) for room in GROUND}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND).items()}
 )

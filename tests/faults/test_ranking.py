@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -90,7 +91,7 @@ def test_worst_flips_are_the_highest_scores(scores):
 def test_ranked_flips_hurt_and_matched_curvature_finds_them(network, batches):
     flips = ranked_flips(network, LOSS, batches, ranking="matched", count=20)
     assert len(flips) == 20
-    metric = lambda z, y: LOSS(z, y, reduction="none")  # noqa: E731
+    metric = partial(LOSS, reduction="none")
     truth = flip_sensitivity(network, metric, batches)
     clean = clean_metric(network, metric, batches)
     assert float(_flat(truth).max()) > float(clean)

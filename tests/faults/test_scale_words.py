@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 
@@ -15,6 +16,7 @@ from lowland.quantization import IntegerNetwork, freeze
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
 
+Build = Callable[[], IntegerNetwork]
 PER_CHANNEL = "one scale a channel"
 mlp = cache(integer_network)
 
@@ -66,7 +68,7 @@ def requantized(accumulators: Tensor, multiplier: Tensor, shift: Tensor, highest
 
 
 @pytest.mark.parametrize("build", [lambda: mlp(4), lambda: mlp(8), convolutions])
-def test_every_single_flip_of_a_requantization_computes_with_the_flipped_word(build) -> None:  # type: ignore[no-untyped-def]
+def test_every_single_flip_of_a_requantization_computes_with_the_flipped_word(build: Build) -> None:
     network = build()
     inputs = inputs_of(network)[:4]
     clean = network.integer_values(inputs)
@@ -86,7 +88,7 @@ def test_every_single_flip_of_a_requantization_computes_with_the_flipped_word(bu
 
 
 @pytest.mark.parametrize("build", [lambda: mlp(4), convolutions])
-def test_both_arithmetics_agree_under_every_single_flip_and_twice_restores(build) -> None:  # type: ignore[no-untyped-def]
+def test_both_arithmetics_agree_under_every_single_flip_and_twice_restores(build: Build) -> None:
     network = build()
     inputs = inputs_of(network)
     outputs, words = network.deployed_outputs(inputs), scale_words(network)

@@ -127,7 +127,7 @@ def test_impossible_searches_are_refused() -> None:
     total = network.size
 
     def search(**options: object) -> SearchResult:
-        return progressive_search(network, functional.cross_entropy, BATCHES, **options)  # type: ignore[arg-type]
+        return progressive_search(network, functional.cross_entropy, BATCHES, **options)  # type: ignore[arg-type]  # wrong on purpose
 
     for count in (0, total + 1):
         with pytest.raises(LowlandError, match=f"count is {count}; expected 1 to {total}"):

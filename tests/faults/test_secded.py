@@ -102,7 +102,7 @@ def test_impossible_rates_and_words_are_refused() -> None:
     with pytest.raises(LowlandError, match="expected at least 1"):
         secded_columns(0)
     with pytest.raises(LowlandError, match="detected is 'ignored'; expected one of kept, zeroed"):
-        secded_residual_rate(0.1, data_bits=8, detected="ignored")  # type: ignore[arg-type]
+        secded_residual_rate(0.1, data_bits=8, detected="ignored")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(LowlandError, match="ones_share is 2"):
         secded_residual_rate(0.1, data_bits=8, ones_share=2)
     for rate, interval in ((-1.0, 1.0), (1.0, -1.0), (math.inf, 1.0)):

@@ -66,7 +66,7 @@ def test_without_flips_it_is_the_deployed_network(case: str) -> None:
     network = mlp(4) if case == "mlp" else freeze(CASES[case].twin(4))
     inputs = INPUTS if case == "mlp" else CASES[case].rows(9, seed=1)
     for level in ({"count": 0}, {"bit_error_rate": 0.0}):
-        wrapped = TransientFlips(network, **level)  # type: ignore[arg-type]
+        wrapped = TransientFlips(network, **level)  # type: ignore[arg-type]  # a count or a rate
         outputs = wrapped(inputs)
         assert torch.equal(outputs, network.deployed_outputs(inputs)) and wrapped.flipped == 0
         assert wrapped(inputs[:0]).shape == outputs[:0].shape
@@ -105,7 +105,7 @@ def test_the_observed_bit_error_rate_is_the_asked_one(rate: float) -> None:
 
 def test_levels_nest_and_precisions_share_flips() -> None:
     def drawn(network: IntegerNetwork, **level: float) -> list[set[tuple[str, int, int]]]:
-        wrapped = Recorded(network, key=KEY, **level)  # type: ignore[arg-type]
+        wrapped = Recorded(network, key=KEY, **level)  # type: ignore[arg-type]  # a count or a rate
         wrapped(INPUTS)
         return as_sets(wrapped.last, network)
 

@@ -110,16 +110,16 @@ def test_impossible_upsets_are_refused() -> None:
     weights = {"targets": ("weights",), "key": KEY}
     for length in (1, 5):
         with pytest.raises(LowlandError, match=f"length is {length}; expected 2 to 4"):
-            random_upsets(network, length=length, count=1, **weights)  # type: ignore[arg-type]
+            random_upsets(network, length=length, count=1, **weights)  # type: ignore[arg-type]  # wrong on purpose
     total = 12 * 6 + 8 * 12 + 4 * 8
     for count in (-1, total + 1):
         with pytest.raises(
             LowlandError, match=rf"count is {count}; expected 0 to {total}, the words of at least 3 bits"
         ):
-            random_upsets(network, length=3, count=count, **weights)  # type: ignore[arg-type]
+            random_upsets(network, length=3, count=count, **weights)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(LowlandError, match=r"upset_rate is 2; expected 0 to 1"):
-        random_upsets(network, length=3, upset_rate=2, **weights)  # type: ignore[arg-type]
+        random_upsets(network, length=3, upset_rate=2, **weights)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(LowlandError, match="expected exactly one"):
-        random_upsets(network, length=3, **weights)  # type: ignore[arg-type]
+        random_upsets(network, length=3, **weights)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(LowlandError, match="length is 0; expected at least 1"):
         adjacent_flips(Flips({}), length=0)

@@ -34,7 +34,7 @@ from lowland.landscape import (
     scaled_trace,
     weight_norm,
 )
-from lowland.measurements import MEASURES
+from lowland.measures import MEASURES
 from lowland.quantization.folding import fold_batch_norm
 from tests.cases import CASES, FakeIntegerNetwork
 

@@ -126,7 +126,7 @@ class FlipDraw:
             LowlandError: Neither or both, or one out of range.
         """
         check_one_level(count=count, bit_error_rate=bit_error_rate)
-        return self.first(count) if count is not None else self.below(bit_error_rate)  # type: ignore[arg-type]
+        return self.first(count) if count is not None else self.below(bit_error_rate)  # type: ignore[arg-type]  # just checked
 
 
 def draw_bits(tensors: Mapping[str, tuple[int, int]], key: tuple[Key, ...]) -> FlipDraw:

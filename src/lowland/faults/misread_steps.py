@@ -115,15 +115,7 @@ class MisreadRequantize(Misread, Requantize):
         # Rounding needs half of 2^shift as an integer; words are so wide that twice the product fits as well.
         unshifted = self.shift == 0
         multiplier, shift = self.multiplier << unshifted.to(torch.int64), self.shift.clamp_min(1)
-        return Requantize(
-            self.name,
-            self.inputs,
-            bits=self.bits,
-            signed=self.signed,
-            scale=self.scale,
-            multiplier=multiplier,
-            shift=shift,
-        ).integer(codes)
+        return self.with_ratio(multiplier, shift).integer(codes)
 
     def dequantized(self) -> nn.Module:
         """The wrong factor before the straight-through quantizer."""

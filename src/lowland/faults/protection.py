@@ -186,7 +186,8 @@ def protection_simulator(
     for number in range(draws):
         draw = draw_flips(network, key=(*key, number))
         count = int(torch.searchsorted(draw.uniforms, plan.bit_error_rate))
-        places = ranks[_identities(network, draw.names, draw.tensors, draw.elements, draw.positions)[:count]]
+        hit = (part[:count] for part in (draw.tensors, draw.elements, draw.positions))
+        places = ranks[_identities(network, draw.names, *hit)]
         planned = places >= 0  # a plan may be about some of the stored bits only
         hits.append((places[planned], (draw.uniforms[:count] < residual)[planned]))
 

@@ -79,7 +79,7 @@ def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> Faul
     bits = sum(size * bits for size, bits in sizes.values())
 
     def applied(**level: float) -> nn.Module:
-        flips = random_upsets(network, length=length, key=key, **level)  # type: ignore[arg-type]
+        flips = random_upsets(network, length=length, key=key, **level)  # type: ignore[arg-type]  # a count or a rate
         return apply_flips(network, flips, encoding=options.encoding)
 
     def by_rate(rate: float) -> nn.Module:

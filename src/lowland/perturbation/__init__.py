@@ -24,6 +24,7 @@ from lowland.perturbation.input_noise import (
 from lowland.perturbation.level_axis import Scale
 from lowland.perturbation.sensor_faults import (
     DETERMINISTIC_FAULTS,
+    FALLING_FAULTS,
     SENSOR_FAULTS,
     SensorDraw,
     SensorFaultOptions,
@@ -40,6 +41,7 @@ __all__ = [
     "CORRUPTIONS",
     "DETERMINISTIC_CORRUPTIONS",
     "DETERMINISTIC_FAULTS",
+    "FALLING_FAULTS",
     "INPUT_NOISES",
     "SENSOR_FAULTS",
     "TIME_NOISES",

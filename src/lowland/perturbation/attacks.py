@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.perturbation.ball import Ball, Norm
+from lowland.perturbation.repeats import refuse_repeats
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed
 
@@ -43,9 +44,7 @@ class AttackOptions(BaseModel):
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:
-        for name, values in (("kinds", self.kinds), ("norms", self.norms), ("levels", self.levels)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name} names an entry twice: {list(values)}")
+        refuse_repeats(kinds=self.kinds, norms=self.norms, levels=self.levels)
         return self
 
     def effort(self, kind: str, *, key: tuple[Key, ...]) -> dict[str, Any]:

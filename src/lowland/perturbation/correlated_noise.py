@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.perturbation.input_noise import Disturbance, FeatureRanges
+from lowland.perturbation.repeats import refuse_repeats
 
 
 class TimeNoiseOptions(BaseModel):
@@ -35,9 +36,7 @@ class TimeNoiseOptions(BaseModel):
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:
-        for name, values in (("kinds", self.kinds), ("levels", self.levels)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name} names an entry twice: {list(values)}")
+        refuse_repeats(kinds=self.kinds, levels=self.levels)
         return self
 
 

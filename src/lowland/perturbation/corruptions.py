@@ -21,6 +21,7 @@ from lowland.perturbation.image_filters import (
     shrunken,
     warped,
 )
+from lowland.perturbation.repeats import refuse_repeats
 
 CorruptionKind = Literal[
     "gaussian_blur",
@@ -57,9 +58,7 @@ class CorruptionOptions(BaseModel):
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:
-        for name, values in (("kinds", self.kinds), ("severities", self.severities)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name} names an entry twice: {list(values)}")
+        refuse_repeats(kinds=self.kinds, severities=self.severities)
         return self
 
 

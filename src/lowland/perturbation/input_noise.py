@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from lowland.errors import LowlandError
+from lowland.perturbation.repeats import refuse_repeats
 from lowland.randomness import Key, generator
 
 
@@ -31,9 +32,7 @@ class InputNoiseOptions(BaseModel):
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:
-        for name, values in (("kinds", self.kinds), ("levels", self.levels)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name} names an entry twice: {list(values)}")
+        refuse_repeats(kinds=self.kinds, levels=self.levels)
         return self
 
 

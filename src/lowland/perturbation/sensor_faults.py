@@ -201,3 +201,4 @@ SENSOR_FAULTS: dict[str, Callable[..., Tensor]] = {
     "requantization": requantization,
 }
 DETERMINISTIC_FAULTS = frozenset({"saturation", "requantization"})
+FALLING_FAULTS = frozenset({"requantization"})  # fewer bits are worse; of anything else more is

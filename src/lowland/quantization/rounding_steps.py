@@ -151,6 +151,10 @@ class Requantize(Quantize):
     def channel(self, index: int) -> Requantize:
         """The same step for a single channel of its input."""
         multiplier, shift = (values.flatten()[index if values.ndim else 0] for values in (self.multiplier, self.shift))
+        return self.with_ratio(multiplier, shift)
+
+    def with_ratio(self, multiplier: Tensor, shift: Tensor) -> Requantize:
+        """An ordinary step with another fixed-point ratio."""
         return Requantize(
             self.name,
             self.inputs,

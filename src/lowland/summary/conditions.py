@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -96,6 +97,11 @@ def number_text(value: float) -> str:
     if value >= 1e-2 or value <= 0:
         return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value >= 10 else f"{value:.2g}"
     return power_text(value)
+
+
+def listed(names: Sequence[str]) -> str:
+    """One or more names with commas and a last "and"."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def power_text(value: float) -> str:

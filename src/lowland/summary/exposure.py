@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.conditions import WORDS, bare_level_text
+from lowland.summary.conditions import WORDS, bare_level_text, listed
 from lowland.summary.criteria import TWINS, of_the_whole
-from lowland.summary.recipe_means import t_interval
+from lowland.summary.recipe_means import not_told_apart, t_interval
 
 EXPOSURES = {"flips": "at an equal number of flips", "bit_error_rate": "at an equal bit error rate"}
 LEFT, LOST = "accuracy", "accuracy_drop"
@@ -75,7 +75,7 @@ def equal_exposure(measurements: pd.DataFrame, *, measure: str = LEFT) -> pd.Dat
         codes = [p for p in wide.columns if known.method[p] != "float"]
         best = max(codes, key=lambda p: sign * means[p][0]) if codes else None
         for p in wide.columns:
-            tied = p in codes and (p == best or _tied(wide[p] - wide[best]))
+            tied = p in codes and (p == best or not_told_apart(wide[p] - wide[best]))
             what = (task, exposure, level, p, known.method[p], known.weight_bits[p])
             found.append((*what, *means[p], int(wide[p].notna().sum()), p == best, tied))
     return pd.DataFrame.from_records(found, columns=list(COLUMNS))
@@ -177,7 +177,7 @@ def _second_opinion(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
         for v in verdicts
         if v["lost"]
     ]
-    return [f"Least is lost, which flatters whoever has least to lose, {_listed(parts)}."] if parts else []
+    return [f"Least is lost, which flatters whoever has least to lose, {listed(parts)}."] if parts else []
 
 
 def _grouped(entries: Sequence[Mapping[str, Any]], key: Any) -> list[list[Mapping[str, Any]]]:
@@ -192,17 +192,8 @@ def _names(entry: Mapping[str, Any]) -> frozenset[str]:
 def _led(group: Sequence[Mapping[str, Any]]) -> str:
     """The leaders of neighbouring levels with the same leaders: whoever led once first, who ties with them after."""
     names = list(dict.fromkeys([*(e["toughest"] for e in group), *group[0]["tied"]]))
-    return names[0] if len(names) == 1 else f"{_listed(names)} (not told apart)"
+    return names[0] if len(names) == 1 else f"{listed(names)} (not told apart)"
 
 
 def _levels(exposure: str, group: Iterable[Mapping[str, Any]]) -> str:
-    return _listed([bare_level_text(exposure, entry["level"]) for entry in group])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
-
-
-def _tied(differences: pd.Series) -> bool:
-    _, low, high = t_interval(list(differences))
-    return not (low > 0 or high < 0)
+    return listed([bare_level_text(exposure, entry["level"]) for entry in group])

@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.measurements import SELECTED
+from lowland.measures import SELECTED
 from lowland.summary.correlation import SCOPES
 from lowland.summary.prediction import EVERY, WITHIN
-from lowland.summary.responses import FAMILIES
 
 
 def failed(measurements: pd.DataFrame) -> pd.Series:
@@ -110,12 +109,6 @@ def grid_size(measurements: pd.DataFrame) -> dict[str, int]:
         "cells": len(cells[["task", "recipe", "seed", "precision"]].drop_duplicates()),
         "rows": len(measurements),
     }
-
-
-def disturbance_families(measurements: pd.DataFrame) -> list[str]:
-    """The families of disturbances that have numbers, in the order of ``responses.FAMILIES``."""
-    present = set(measurements.loc[measurements.measure == "accuracy", "family"])
-    return [family for family in FAMILIES if family in present]
 
 
 def _first(rows: pd.DataFrame) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lowland.measurements import MEASURES, SELECTED
+from lowland.measures import MEASURES, SELECTED
 from lowland.summary.criteria import ACCURACY, CELL, Criterion, cells, criterion_values
 
 BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", "clean_accuracy", "clean_loss")

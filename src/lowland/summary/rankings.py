@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.recipe_means import by_recipe, t_interval
+from lowland.summary.conditions import listed
+from lowland.summary.recipe_means import by_recipe, not_told_apart, t_interval
 
 CEILING = "truth_elsewhere"  # the map of one half of the rows as a ranking for the other half: what noise leaves
 _RANKINGS = {
@@ -56,8 +57,7 @@ def ranking_verdict(measurements: pd.DataFrame, *, measure: str = "ranking_recal
         rankings = sorted((_entry(name, wide[name]) for name in names), key=lambda entry: -entry["mean"])
         for entry in rankings:
             best, own = rankings[0]["ranking"], entry["ranking"]
-            _, low, high = t_interval(list(wide[best] - wide[own]))
-            entry["tied"] = own == best or not (low > 0 or high < 0)
+            entry["tied"] = own == best or not_told_apart(list(wide[best] - wide[own]))
         if rankings:
             found.append(
                 {
@@ -77,7 +77,7 @@ def ranking_sentence(verdict: Mapping[str, Any]) -> str:
     """One k of ``ranking_verdict`` in words: the best, all that cannot be told from it, and the ceiling."""
     best, *others = verdict["rankings"]
     tied = [f"{entry['label']} ({100 * entry['mean']:.0f} %)" for entry in others if entry["tied"]]
-    same = f"; {' and '.join(p for p in (', '.join(tied[:-1]), tied[-1]) if p)} cannot be told from it" if tied else ""
+    same = f"; {listed(tied)} cannot be told from it" if tied else ""
     ceiling = ""
     if verdict["ceiling"] is not None:
         ceiling = f" (the map itself, made on other rows: {100 * verdict['ceiling']['mean']:.0f} %)"

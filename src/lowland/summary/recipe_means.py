@@ -22,6 +22,12 @@ def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[fl
     return mean, mean - half, mean + half
 
 
+def not_told_apart(differences: Sequence[float]) -> bool:
+    """Whether the 95 % t-interval of paired differences holds zero, or there are too few for one."""
+    _, low, high = t_interval(differences)
+    return not (low > 0 or high < 0)
+
+
 def by_recipe(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """The mean ``value`` of every recipe: seeds are averaged inside a precision, then precisions inside the recipe.
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 import pandas as pd
-import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from lowland.measurements import MEASURES
+from lowland.measures import MEASURES
 from lowland.summary.bit_findings import bit_findings
-from lowland.summary.caveats import caveats
-from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
+from lowland.summary.conditions import condition_label
 from lowland.summary.criteria import ACCURACY, SIZE, display
-from lowland.summary.exposure import EXPOSURES, LOST, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.figures import (
     PICTURES,
-    accuracy_curves,
     correlation_heatmap,
     learning_figure,
     pareto_figure,
@@ -28,7 +23,6 @@ from lowland.summary.figures import (
     predictor_comparison,
     ratio_heatmap,
     recall_figure,
-    shift_curves,
     surface_kind,
 )
 from lowland.summary.findings import (
@@ -38,11 +32,12 @@ from lowland.summary.findings import (
     not_ok_counts,
     prediction_verdicts,
 )
-from lowland.summary.half_lives import half_life_table, half_lives
 from lowland.summary.over_seeds import configurations
+from lowland.summary.page import Page
 from lowland.summary.predictors import predictor_label
 from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.recommendation import NOTHING
+from lowland.summary.robustness_section import curve_groups, exposure_section, half_life_section
 from lowland.summary.scope import disturbed
 from lowland.summary.strips import strip
 from lowland.summary.style import DASH, MINUS, Style
@@ -100,7 +95,7 @@ def render_report(
     Returns:
         HTML with the answer in the element with id ``answer``.
     """
-    page = _Page()
+    page = Page()
     tasks = [
         _task(
             page,
@@ -137,27 +132,8 @@ def render_report(
     )
 
 
-class _Page:
-    """Collects figures: a placeholder where each stands, all their data at the end of the page."""
-
-    def __init__(self) -> None:
-        self._specifications: dict[str, str] = {}
-
-    def add(self, name: str, figure: go.Figure, *, linked: str = "", wide: bool = False) -> Markup:
-        specification = figure.to_plotly_json()
-        text = json.dumps(_plain(specification), separators=(",", ":"), allow_nan=False, sort_keys=True)
-        self._specifications[name] = text.replace("</", "<\\/")
-        height = int(figure.layout.height)
-        template = '<div class="scroll"><div class="{}" id="{}" data-linked="{}" style="height:{}px"></div></div>'
-        return Markup(template).format("figure wide" if wide else "figure", name, linked, height)  # escapes the names
-
-    def scripts(self) -> str:
-        entries = ",\n".join(f"{json.dumps(name)}:{text}" for name, text in self._specifications.items())
-        return f"{{{entries}}}"
-
-
 def _task(
-    page: _Page,
+    page: Page,
     task: str,
     measurements: pd.DataFrame,
     *,
@@ -177,7 +153,7 @@ def _task(
     surfaces = pictures.get("loss_surface", pd.DataFrame())
     rankings = ranking_verdict(measurements)
     figures = {
-        "groups": _curves(page, task, measurements, style, recipe),
+        "groups": curve_groups(page, task, measurements, style, recipe),
         "recall": page.add(f"recall-{task}", recall_figure(measurements, style=style)) if rankings else "",
         "pareto": page.add(
             f"pareto-{task}",
@@ -236,8 +212,8 @@ def _task(
         "style": style,
         "precisions": _precisions(measurements, style),
         "disturbed": disturbed(measurements),
-        "half_lives": _half_lives(measurements, style, recipe),
-        "exposure": _exposure(measurements, style),
+        "half_lives": half_life_section(measurements, style, recipe),
+        "exposure": exposure_section(measurements, style),
         "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),
         "map_rows": _map_rows(pictures),
         "rankings": rankings,
@@ -252,92 +228,6 @@ def _task(
         if len(predictions)
         else 0,
     }
-
-
-def _curves(
-    page: _Page, task: str, measurements: pd.DataFrame, style: Style, recipe: str | None
-) -> list[dict[str, Any]]:
-    """Every disturbance's figure, by the groups that a reader looks for."""
-    linked = f"recipe-{task}"
-    accuracies = measurements[measurements.measure == "accuracy"]
-    by_condition = dict(iter(accuracies.groupby("condition", sort=False)))
-    found = disturbances(accuracies)
-    notes = caveats(measurements)
-    groups = []
-    for group, title in GROUPS.items():
-        here = found[found.group == group]
-        figures = [
-            {
-                "label": condition_label(condition),
-                "html": page.add(
-                    f"curve-{task}-{condition}",
-                    accuracy_curves(
-                        pd.concat(by_condition[c] for c in ("test", condition, WORDS + condition) if c in by_condition),
-                        family=family,
-                        condition=condition,
-                        style=style,
-                        recipe=recipe,
-                    ),
-                    linked=linked,
-                ),
-            }
-            for family, condition in here[["family", "condition"]].itertuples(index=False)
-            if group != "shift"
-        ]
-        if group == "shift" and len(here):
-            shifted = shift_curves(accuracies, style=style, recipe=recipe)
-            figures = [{"label": "", "html": page.add(f"shift-{task}", shifted, linked=linked)}]
-        if figures:
-            groups.append({"title": title, "figures": figures, "notes": notes.get(group, [])})
-    return groups
-
-
-def _half_lives(measurements: pd.DataFrame, style: Style, recipe: str | None) -> dict[str, Any] | None:
-    """The half-lives of the recommended (or nearest, or first) recipe."""
-    subject = recipe or style.recipes[0]
-    lives = half_lives(measurements[measurements.recipe == subject])
-    rows = half_life_table(lives, recipe=subject, precisions=style.precisions)
-    if not rows:
-        return None
-    return {
-        "recipe": subject,
-        "rows": [row for row in rows if not row["unbroken"]],
-        "unbroken": [row["label"] for row in rows if row["unbroken"]],
-    }
-
-
-def _exposure(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None:
-    """Accuracy left at equal exposure, precisions by levels, in per cent."""
-    frame = equal_exposure(measurements)
-    if frame.empty:
-        return None
-    columns = [
-        (exposure, level)
-        for exposure in EXPOSURES
-        if (frame.exposure == exposure).any()
-        for level in [*sorted(frame.level[frame.exposure == exposure].dropna().unique()), None]
-    ]
-    known = {(r.precision, r.exposure, None if r.level != r.level else r.level): r for r in frame.itertuples()}
-    rows = []
-    for precision in style.precisions:
-        entries = [known.get((precision, *column)) for column in columns]
-        if any(entry is not None for entry in entries):
-            rows.append((precision, style.colours[precision], [_left(entry) for entry in entries]))
-    heads = []
-    for exposure, title in EXPOSURES.items():
-        levels = ["mean" if v is None else bare_level_text(exposure, v) for e, v in columns if e == exposure]
-        if levels:
-            heads.append({"title": title, "levels": levels})
-    sentence = exposure_sentence(exposure_verdict(frame, equal_exposure(measurements, measure=LOST)))
-    return {"heads": heads, "rows": rows, "sentence": sentence}
-
-
-def _left(entry: Any) -> dict[str, Any]:
-    """One mean accuracy of the table at equal exposure."""
-    if entry is None or entry.mean != entry.mean:
-        return {"shown": DASH, "half": "", "best": False}
-    half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
-    return {"shown": f"{100 * entry.mean:.1f}", "half": half, "best": bool(entry.tied)}
 
 
 def _map_rows(pictures: Mapping[str, pd.DataFrame]) -> int | None:
@@ -425,14 +315,3 @@ def _environment() -> jinja2.Environment:
         DASH if value is None or value != value else f"{value:.2f}".replace("-", MINUS)
     )
     return environment
-
-
-def _plain(value: Any) -> Any:
-    """Plotly's nested values as JSON knows them: NaN becomes null, arrays become lists."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and value != value else value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
 import pandas as pd
-from torch import nn
+from torch import Tensor, nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
@@ -16,6 +17,7 @@ from lowland.measurements import Cell, Family, Measurement, cell_frame, table
 from lowland.perturbation import (
     ATTACKS,
     DETERMINISTIC_FAULTS,
+    FALLING_FAULTS,
     INPUT_NOISES,
     SENSOR_FAULTS,
     AttackOptions,
@@ -37,18 +39,24 @@ Curve = Mapping[float, Sequence[Answer]]
 """The answers of every draw by level, from the mildest to the worst."""
 
 
-FALLING = ("requantization",)  # fewer bits are worse; of anything else more is
-
-
 class _Subject(NamedTuple):
     """What is disturbed, and how it answers undisturbed."""
 
     task: Task
     network: nn.Module
     splits: Splits
+    ranges: FeatureRanges
     clean: Answer
     key: tuple[str, ...]
     half_life: HalfLifeOptions
+
+    def answers(self, levels: Sequence[float], draws: Sequence[object], change: Callable[..., Tensor]) -> Curve:
+        """To the test inputs as every draw changes them at every level."""
+        targets = self.splits.test.targets
+        return {
+            level: [answer(self.task, self.network, Rows(change(drawn, level=level), targets)) for drawn in draws]
+            for level in levels
+        }
 
     def curve(
         self, family: Family, condition: str, answers: Curve, *, clean: Answer | None = None
@@ -61,7 +69,7 @@ class _Subject(NamedTuple):
             for row in disturbance_response(self.task, before, draws, family=family, condition=condition, level=level)
         ]
         scores = {level: [drawn.scores for drawn in draws] for level, draws in answers.items()}
-        if condition not in FALLING:  # nothing at all is the mildest
+        if condition not in FALLING_FAULTS:  # nothing at all is the mildest
             scores = {0.0: [before.scores] * len(next(iter(scores.values())))} | scores
         if len(scores) > 1:
             floor = self.half_life.of(float(before.scores.mean()), self.task.guess_score(self.splits.test.targets))
@@ -92,8 +100,8 @@ def disturb(
         rows += [Measurement("corruption", "all", missing, kind) for kind in sensor_faults.levels]
         return table(cell, rows)
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    clean = answer(problem, model.network, splits.test)
-    subject = _Subject(problem, model.network, splits, clean, (cell.task,), half_life)
+    clean, ranges = answer(problem, model.network, splits.test), FeatureRanges.of(splits.train.inputs)
+    subject = _Subject(problem, model.network, splits, ranges, clean, (cell.task,), half_life)
     rows = [
         *_under_noise(subject, input_noise),
         *_with_broken_sensors(subject, sensor_faults),
@@ -106,48 +114,30 @@ def disturb(
 
 def _under_noise(subject: _Subject, options: InputNoiseOptions) -> Iterator[Measurement]:
     """Every noise at every level, with the same draws for every cell of a task."""
-    (inputs, targets), ranges = subject.splits.test, FeatureRanges.of(subject.splits.train.inputs)
+    inputs = subject.splits.test.inputs
     for kind in options.kinds:
         draws = [draw(inputs.shape, key=(*subject.key, kind, number)) for number in range(options.draws)]
-        answers = {
-            level: [
-                answer(
-                    subject.task,
-                    subject.network,
-                    Rows(INPUT_NOISES[kind](inputs, ranges, numbers, level=level), targets),
-                )
-                for numbers in draws
-            ]
-            for level in sorted(options.levels)
-        }
+        noise = partial(INPUT_NOISES[kind], inputs, subject.ranges)
+        answers = subject.answers(sorted(options.levels), draws, noise)
         yield from subject.curve("noise", kind, answers)
 
 
 def _with_broken_sensors(subject: _Subject, options: SensorFaultOptions) -> Iterator[Measurement]:
     """Every fault of the sensors at every level; fewer bits of an ADC are worse, more of anything else."""
-    (inputs, targets), ranges = subject.splits.test, FeatureRanges.of(subject.splits.train.inputs)
+    inputs = subject.splits.test.inputs
     for kind, levels in options.levels.items():
         numbers = range(1 if kind in DETERMINISTIC_FAULTS else options.draws)
         draws = [draw_sensors(inputs.shape, key=(*subject.key, kind, number)) for number in numbers]
         extra = {"zero": subject.splits.zero} if kind == "gain_drift" else {}
-        answers = {
-            level: [
-                answer(
-                    subject.task,
-                    subject.network,
-                    Rows(SENSOR_FAULTS[kind](inputs, ranges, sensors, level=level, **extra), targets),
-                )
-                for sensors in draws
-            ]
-            for level in sorted(levels, reverse=kind in FALLING)
-        }
+        fault = partial(SENSOR_FAULTS[kind], inputs, subject.ranges, **extra)
+        rising = sorted(levels, reverse=kind in FALLING_FAULTS)
+        answers = subject.answers(rising, draws, fault)
         yield from subject.curve("corruption", kind, answers)
 
 
 def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measurement]:
     """Gradient attacks through the straight-through twin, answered by the deployed network."""
     task, rows = subject.task, subject.splits.test
-    scale = FeatureRanges.of(subject.splits.train.inputs).deviation
     for kind in options.kinds:
         for norm in options.norms:
             condition, answers = f"{kind}_{norm}", {}
@@ -156,7 +146,7 @@ def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measure
                     subject.network,
                     task.row_losses,
                     *rows,
-                    ball=Ball(norm, level, scale),
+                    ball=Ball(norm, level, subject.ranges.deviation),
                     **options.effort(kind, key=(*subject.key, kind, norm)),
                 )
                 answers[level] = [answer(task, subject.network, Rows(found.inputs, rows.targets))]

@@ -1,0 +1,152 @@
+"""What every measure in the long table means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a column value of ``measure`` means.
+
+    Attributes:
+        label: Name in figures and prose.
+        unit: Unit of the value; ``1`` for pure numbers.
+        higher_is_better: Direction; ``None`` where neither end is better.
+        meaning: One sentence for an engineer who has not met the measure.
+        selected: Taken on the cells that parameters select, not on all.
+    """
+
+    label: str
+    unit: str
+    higher_is_better: bool | None
+    meaning: str
+    selected: bool = False
+
+
+MEASURES: dict[str, Measure] = {
+    "all": Measure("any", "1", None, "Stands for every measure of a stage that gave no result."),
+    # performance and cost
+    "accuracy": Measure("accuracy", "1", True, "Share of rows whose highest output is the right class."),
+    "loss": Measure("loss", "nat", False, "Mean cross-entropy of the rows."),
+    "deployment_mismatch": Measure(
+        "deployment mismatch", "1", False, "Largest difference between the frozen network and its training-time twin."
+    ),
+    "integer_mismatch_rate": Measure(
+        "integer mismatch", "1", False, "Share of rows where integer-only arithmetic gives another activation code."
+    ),
+    "size": Measure("size", "bit", False, "Bits that store weights and biases."),
+    "parameters": Measure("parameters", "1", False, "Number of weights and biases."),
+    # responses to a disturbance
+    "accuracy_drop": Measure("accuracy drop", "1", False, "Accuracy lost to the disturbance, same rows."),
+    "loss_rise": Measure("loss rise", "nat", False, "Loss added by the disturbance, same rows."),
+    "mismatch_rate": Measure("changed decisions", "1", False, "Share of rows that the disturbance decides otherwise."),
+    "non_finite_rate": Measure("non-finite outputs", "1", False, "Share of outputs that are not numbers any more."),
+    "blind_rate": Measure(
+        "blind attacks", "1", None, "Share of rows whose gradient vanished, so that the attack could not see."
+    ),
+    "half_life": Measure(
+        "half-life",
+        "1",
+        None,
+        "Strength of a disturbance at which half of what the network does better than guessing is lost.",
+    ),
+    # single bits
+    "bit_error_slope": Measure(
+        "bit error slope", "1", False, "Score lost per unit of bit error rate while errors are few.", True
+    ),
+    "worst_flip_drop": Measure("worst flip", "1", False, "Score lost to the one bit whose flip costs most.", True),
+    "score_after_search": Measure(
+        "score after searched flips", "1", True, "Score left after the worst flips that a greedy search finds.", True
+    ),
+    "ranking_recall": Measure(
+        "recall of a ranking",
+        "1",
+        True,
+        "Share of the flips that raise the loss most which a ranking has among its first ones.",
+        True,
+    ),
+    "ranking_recall_score": Measure(
+        "recall of a ranking, by score",
+        "1",
+        True,
+        "Share of the flips that cost most of the score which a ranking has among its first ones.",
+        True,
+    ),
+    "protected_bits": Measure(
+        "bits to protect", "1", False, "Fewest bits to store three times so that the score holds, predicted.", True
+    ),
+    "protected_bits_simulated": Measure(
+        "bits to protect, simulated",
+        "1",
+        False,
+        "Fewest bits to store three times so that the score holds, found by simulation.",
+        True,
+    ),
+    # landscape
+    "gradient_norm": Measure("gradient norm", "nat", False, "Steepness of the loss where training stopped."),
+    "hessian_trace": Measure("Hessian trace", "nat", False, "Sum of all curvatures of the loss over the weights."),
+    "sample_gradient_norm": Measure(
+        "row gradient norm", "nat", False, "Steepness of the loss of single rows; the level says which quantile."
+    ),
+    "smallest_eigenvalue": Measure(
+        "smallest eigenvalue", "nat", None, "Curvature in the most downward-bent direction, usually negative."
+    ),
+    "expected_sharpness": Measure(
+        "expected sharpness", "nat", False, "Mean loss rise when every weight is off by a random share of itself."
+    ),
+    "adaptive_sharpness": Measure(
+        "adaptive sharpness", "nat", False, "Worst loss rise in a ball of relative weight changes."
+    ),
+    "input_jacobian_norm": Measure(
+        "input Jacobian norm", "1", False, "How strongly the outputs follow small changes of the inputs."
+    ),
+    "flip_mismatch_curvature": Measure(
+        "flip mismatch", "1", False, "Predicted share of decisions that one random bit flip changes."
+    ),
+    "input_mismatch_curvature": Measure(
+        "input mismatch", "1", False, "Predicted share of decisions that Gaussian input noise changes."
+    ),
+    "rounding_mismatch_curvature": Measure(
+        "rounding mismatch", "1", False, "Predicted share of decisions that rounding every weight changes."
+    ),
+    "largest_eigenvalue": Measure("largest eigenvalue", "nat", False, "Curvature in the sharpest direction."),
+    "flip_curvature": Measure(
+        "flip curvature", "nat", False, "Predicted loss rise of one random bit flip, from gradient and curvature."
+    ),
+    "input_curvature": Measure(
+        "input curvature", "nat", False, "Predicted loss rise under Gaussian input noise, from the input curvature."
+    ),
+    "rounding_curvature": Measure(
+        "rounding curvature", "nat", False, "Predicted loss rise of rounding every weight to its grid."
+    ),
+    "mean_squared_flip": Measure("mean squared flip", "1", False, "Mean squared weight change of one bit flip."),
+    "scaled_trace": Measure("scaled trace", "nat", False, "Curvatures weighted by squared weights."),
+    "normalised_sharpness": Measure(
+        "logit-normalised sharpness", "1", False, "Trace of the Hessian after scaling the outputs to unit spread."
+    ),
+    "weight_norm": Measure("weight norm", "1", False, "Euclidean norm of all weights."),
+    "output_entropy": Measure("output entropy", "nat", None, "How undecided the outputs are on average."),
+    "disagreement_rate": Measure(
+        "disagreement of seeds", "1", False, "Share of rows that two seeds decide differently."
+    ),
+    "negative_spectral_mass": Measure(
+        "negative curvature", "1", False, "Share of all curvature that is negative: ways downhill.", True
+    ),
+    "mode_connectivity": Measure(
+        "mode connectivity",
+        "nat",
+        True,
+        "How far the loss on the way from one seed to another leaves their mean; negative: a barrier in between.",
+        True,
+    ),
+    "curve_barrier": Measure(
+        "curve barrier", "nat", False, "Highest rise of the loss on a trained curve from one seed to another.", True
+    ),
+    "linear_barrier": Measure(
+        "linear barrier", "nat", False, "Highest rise of the loss on the straight line from one seed to another.", True
+    ),
+    "cka": Measure("CKA", "1", True, "How alike two seeds' outputs are (1: the same up to rotation and scale)."),
+}
+
+SELECTED = frozenset(name for name, measure in MEASURES.items() if measure.selected)

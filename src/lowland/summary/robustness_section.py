@@ -1,0 +1,101 @@
+"""What the report says of disturbances: curves by groups, half-lives, and precisions at equal exposure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from lowland.summary.caveats import caveats
+from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
+from lowland.summary.exposure import EXPOSURES, LOST, equal_exposure, exposure_sentence, exposure_verdict
+from lowland.summary.figures import accuracy_curves, shift_curves
+from lowland.summary.half_lives import half_life_table, half_lives
+from lowland.summary.page import Page
+from lowland.summary.style import DASH, Style
+
+
+def curve_groups(
+    page: Page, task: str, measurements: pd.DataFrame, style: Style, recipe: str | None
+) -> list[dict[str, Any]]:
+    """Every disturbance's figure, by the groups that a reader looks for."""
+    linked = f"recipe-{task}"
+    accuracies = measurements[measurements.measure == "accuracy"]
+    by_condition = dict(iter(accuracies.groupby("condition", sort=False)))
+    found = disturbances(accuracies)
+    notes = caveats(measurements)
+    groups = []
+    for group, title in GROUPS.items():
+        here = found[found.group == group]
+        figures = [
+            {
+                "label": condition_label(condition),
+                "html": page.add(
+                    f"curve-{task}-{condition}",
+                    accuracy_curves(
+                        pd.concat(by_condition[c] for c in ("test", condition, WORDS + condition) if c in by_condition),
+                        family=family,
+                        condition=condition,
+                        style=style,
+                        recipe=recipe,
+                    ),
+                    linked=linked,
+                ),
+            }
+            for family, condition in here[["family", "condition"]].itertuples(index=False)
+            if group != "shift"
+        ]
+        if group == "shift" and len(here):
+            shifted = shift_curves(accuracies, style=style, recipe=recipe)
+            figures = [{"label": "", "html": page.add(f"shift-{task}", shifted, linked=linked)}]
+        if figures:
+            groups.append({"title": title, "figures": figures, "notes": notes.get(group, [])})
+    return groups
+
+
+def half_life_section(measurements: pd.DataFrame, style: Style, recipe: str | None) -> dict[str, Any] | None:
+    """The half-lives of the recommended (or nearest, or first) recipe."""
+    subject = recipe or style.recipes[0]
+    lives = half_lives(measurements[measurements.recipe == subject])
+    rows = half_life_table(lives, recipe=subject, precisions=style.precisions)
+    if not rows:
+        return None
+    return {
+        "recipe": subject,
+        "rows": [row for row in rows if not row["unbroken"]],
+        "unbroken": [row["label"] for row in rows if row["unbroken"]],
+    }
+
+
+def exposure_section(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None:
+    """Accuracy left at equal exposure, precisions by levels, in per cent."""
+    frame = equal_exposure(measurements)
+    if frame.empty:
+        return None
+    columns = [
+        (exposure, level)
+        for exposure in EXPOSURES
+        if (frame.exposure == exposure).any()
+        for level in [*sorted(frame.level[frame.exposure == exposure].dropna().unique()), None]
+    ]
+    known = {(r.precision, r.exposure, None if r.level != r.level else r.level): r for r in frame.itertuples()}
+    rows = []
+    for precision in style.precisions:
+        entries = [known.get((precision, *column)) for column in columns]
+        if any(entry is not None for entry in entries):
+            rows.append((precision, style.colours[precision], [_left(entry) for entry in entries]))
+    heads = []
+    for exposure, title in EXPOSURES.items():
+        levels = ["mean" if v is None else bare_level_text(exposure, v) for e, v in columns if e == exposure]
+        if levels:
+            heads.append({"title": title, "levels": levels})
+    sentence = exposure_sentence(exposure_verdict(frame, equal_exposure(measurements, measure=LOST)))
+    return {"heads": heads, "rows": rows, "sentence": sentence}
+
+
+def _left(entry: Any) -> dict[str, Any]:
+    """One mean accuracy of the table at equal exposure."""
+    if entry is None or entry.mean != entry.mean:
+        return {"shown": DASH, "half": "", "best": False}
+    half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
+    return {"shown": f"{100 * entry.mean:.1f}", "half": half, "best": bool(entry.tied)}
