@@ -32,6 +32,18 @@ MEASURES: dict[str, Measure] = {
     "vector_error": Measure(
         "mode error", "1", False, "Length of the difference between the true and the estimated mode vector."
     ),
+    "amplitude_error": Measure(
+        "amplitude error", "1", None, "Mean of the signed errors of the mode's amplitude, in the unit of the labels."
+    ),
+    "amplitude_error_spread": Measure(
+        "amplitude error, spread", "1", False, "Standard deviation of the signed errors of the mode's amplitude."
+    ),
+    "phase_error": Measure(
+        "phase error", "degree", None, "Mean of the signed errors of the mode's phase, each wrapped to ±180 degrees."
+    ),
+    "phase_error_spread": Measure(
+        "phase error, spread", "degree", False, "Standard deviation of the signed, wrapped errors of the mode's phase."
+    ),
     "absolute_error": Measure("absolute error", "1", False, "Mean absolute error in the units of the target."),
     "loss": Measure("loss", "nat", False, "Mean loss of the rows: cross-entropy, or what the task is trained on."),
     "deployment_mismatch": Measure(
