@@ -28,5 +28,15 @@ def test_initial_weights_depend_on_the_key_alone():
 
 
 def test_unknown_kind_is_named():
-    with pytest.raises(LowlandError, match="'transformer'; expected one of mlp"):
+    with pytest.raises(LowlandError, match="'transformer'; expected one of mlp, cnn"):
         build_network({"kind": "transformer"})
+
+
+def test_a_small_cnn_rebuilds_itself_and_refuses_images_that_vanish():
+    spec = {"kind": "cnn", "inputs": [2, 12, 10], "channels": [3, 4], "kernel": 3, "hidden": [5], "outputs": 2}
+    network = build_network(spec)
+    assert network.spec == spec
+    images = torch.randn(7, 2, 12, 10, generator=torch.Generator().manual_seed(0))
+    assert network(images).shape == (7, 2) and network.layers[7].in_features == 4 * 1 * 1
+    with pytest.raises(LowlandError, match="images of 12x10 pixels are too small for 3 convolutions of 3x3"):
+        build_network(spec | {"channels": [3, 4, 5]})

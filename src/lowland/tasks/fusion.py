@@ -1,8 +1,8 @@
 """The tokamak mode controller: amplitude and phase of a rotating plasma mode, read from camera frames.
 
-The task of Wei et al. 2024 (arXiv 2312.00128): a small convolutional network inside the camera's FPGA tells a controller
-how strong an instability is and where it stands. The frames are simulated (``docs/data/fusion.md``) or read from an HDF5
-file.
+The task of Wei et al. 2024 (arXiv 2312.00128): a small convolutional network inside the camera's FPGA tells a
+controller how strong an instability is and where it stands. The frames are simulated (``docs/data/fusion.md``) or read
+from an HDF5 file.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class FusionOptions(SplitSizes):
     shifted_rows: Count = 1000
     poloidal_mode: Annotated[int, Field(ge=1, le=8)] = 3
     toroidal_mode: Annotated[int, Field(ge=1, le=4)] = 1
-    photons: Positive = 1000.0
+    photons: Positive = 300.0
     white: Positive | None = None
     amplitude_unit: Positive = 10.0
     largest_amplitude: Positive = 60.0
@@ -98,8 +98,8 @@ class Fusion(Task):
         mode = f"the {options.poloidal_mode}/{options.toroidal_mode} mode" if simulated else "the mode"
         self.description = (
             f"The task: amplitude and phase of {mode} of a tokamak plasma, read from {origin} of a fast camera "
-            f"({SIDE} × {SIDE} pixels); the network has convolutions of {'-'.join(map(str, options.channels))} channels "
-            f"and {'-'.join(map(str, options.hidden))} dense units with ReLU."
+            f"({SIDE} × {SIDE} pixels); the network has convolutions of {'-'.join(map(str, options.channels))} "
+            f"channels and {'-'.join(map(str, options.hidden))} dense units with ReLU."
         )
         self.shifted_sets = tuple(SHIFTS) if simulated else options.shifted
 
@@ -142,6 +142,8 @@ class Fusion(Task):
             if name not in set(raw["set"]):
                 raise LowlandError(f"{origin}: no frames of the set {name!r}; make the table again")
         nominal = raw[raw["set"] == NOMINAL]
+        if np.ptp(nominal[PIXELS].to_numpy()) == 0:
+            raise LowlandError(f"{origin}: all pixels of all frames are equal; expected pictures")
         chosen = self._chosen(nominal)
         for name, rows in chosen.items():
             if len(rows) < FEWEST_ROWS:
@@ -149,8 +151,8 @@ class Fusion(Task):
                     f"{origin}: {len(nominal)} frames of {nominal['shot'].nunique()} discharges leave {len(rows)} for "
                     f"{name}_rows; at least {FEWEST_ROWS} are needed, and no discharge is split: use more discharges"
                 )
-        if np.ptp(nominal.iloc[chosen["train"]][PIXELS].to_numpy()) == 0:
-            raise LowlandError(f"{origin}: all pixels of the training frames are equal; expected pictures")
+        if not nominal.iloc[chosen["train"]][PIXELS].to_numpy().max() > 0:
+            raise LowlandError(f"{origin}: no pixel of the training frames is above 0; expected black to be 0")
 
     def _chosen(self, nominal: pd.DataFrame) -> dict[str, np.ndarray]:
         """Row numbers of the sets: no discharge and no copy of a frame is in two of them."""

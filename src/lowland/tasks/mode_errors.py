@@ -22,7 +22,7 @@ class Limits(NamedTuple):
 
 def saturated(modes: Tensor, largest: float) -> Tensor:
     """Mode vectors [n, 2] as a controller takes them: none longer than ``largest``, NaN where one is not finite."""
-    length = modes.norm(dim=1, keepdim=True)
+    length = torch.hypot(modes[:, :1], modes[:, 1:])  # a sum of squares overflows
     held = modes * (largest / length.clamp(min=largest))
     return torch.where(modes.isfinite().all(dim=1, keepdim=True), held, math.nan)
 
@@ -38,8 +38,8 @@ def vector_errors(estimates: Tensor, modes: Tensor, *, largest: float) -> Tensor
         modes: The true ones [n, 2].
         largest: Longest vector that a controller can be given.
     """
-    errors = (saturated(estimates, largest) - modes).norm(dim=1)
-    return torch.where(errors.isfinite(), errors, modes.norm(dim=1) + largest)
+    errors = (saturated(estimates.double(), largest) - modes).norm(dim=1)
+    return torch.where(errors.isfinite(), errors, modes.norm(dim=1) + largest).to(modes.dtype)
 
 
 def mode_errors(estimates: Tensor, modes: Tensor, *, largest: float, limits: Limits) -> dict[str, Estimate]:
@@ -65,7 +65,7 @@ def mode_errors(estimates: Tensor, modes: Tensor, *, largest: float, limits: Lim
     true, amplitude, found = true[chosen], amplitude[chosen], saturated(estimates.double(), largest)[chosen]
     lost = ~found.isfinite().all(dim=1)
     turned = torch.atan2(found[:, 0], found[:, 1]) - torch.atan2(true[:, 0], true[:, 1])
-    wrapped = torch.remainder(turned + TURN / 2, TURN) - TURN / 2
+    wrapped = TURN / 2 - torch.remainder(TURN / 2 - turned, TURN)
     amplitude_errors = torch.where(lost, torch.full_like(amplitude, largest), found.norm(dim=1)) - amplitude
     phase_errors = torch.where(lost, torch.full_like(amplitude, 180.0), wrapped.rad2deg())
     return {

@@ -1,14 +1,14 @@
 """A camera's view of a rotating helical mode in a tokamak, simulated.
 
-The camera looks along the torus from a port on the outside. Light comes from a ring near the edge of the plasma, from its
-core and from reflections; a tearing-like mode displaces the ring. Every frame is a combination of few images that are
-rendered once, at a higher resolution than the frames, through the camera's gains, and then averaged over areas.
+The camera looks along the torus from a port on the outside. Light comes from a ring near the edge of the plasma, from
+its core and from reflections; a tearing-like mode displaces the ring. Every frame is a combination of few images that
+are rendered once, at a higher resolution than the frames, through the camera's gains, and then averaged over areas.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,64 +16,16 @@ from numpy.typing import NDArray
 
 from lowland.randomness import Key, seed_of
 from lowland.tasks.area_average import area_averaged
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Plasma:
-    """Shape of the plasma and of what glows in it; radii within it are shares of the minor radius.
-
-    Attributes:
-        major_radius: In metres; this and the minor radius are those of HBT-EP.
-        minor_radius: In metres.
-        ring_radius: Where the edge glows most.
-        ring_width: Standard deviation of the glowing ring.
-        rational_surface: Where field lines close upon themselves after m/n turns: the mode's place, set by the safety
-            factor's profile.
-        island_width: Within this distance of the rational surface (a share of its radius) the displacement turns over.
-    """
-
-    major_radius: float = 0.92
-    minor_radius: float = 0.15
-    ring_radius: float = 0.82
-    ring_width: float = 0.12
-    rational_surface: float = 0.76
-    island_width: float = 0.12
-
-    def ring(self, radius: Floats) -> Floats:
-        """Emissivity of the edge at shares of the minor radius."""
-        return np.exp(-0.5 * ((radius - self.ring_radius) / self.ring_width) ** 2)
-
-    def core(self, radius: Floats) -> Floats:
-        """Emissivity of the core at shares of the minor radius."""
-        return np.clip(1 - radius**2, 0, None) ** 2
-
-    def displaced(self, radius: Floats, poloidal_mode: int) -> Floats:
-        """Change of the ring's emissivity where a mode pushes it outwards most, up to a factor.
-
-        The flux of a tearing mode is even about the rational surface r_s: (r/r_s)^m inside, (r/r_s)^-m outside. The
-        displacement that it causes is odd: flux · x/(x² + w²) with x = r/r_s − 1 and the island's width w. Moving an
-        emissivity e by ξ changes it by −ξ·de/dr.
-        """
-        share = np.maximum(radius / self.rational_surface, 1e-9)
-        flux = np.minimum(share, 1 / share) ** poloidal_mode
-        off = share - 1
-        displacement = flux * 2 * self.island_width * off / (off**2 + self.island_width**2)
-        slope = -(radius - self.ring_radius) / self.ring_width**2 * self.ring(radius)
-        return -displacement * slope * self.ring_width
+from lowland.tasks.plasma_view import Floats, Plasma, View, rendered
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where the camera stands, what it sees and how noisy it is.
+    """How the camera turns light into readings.
 
     Attributes:
-        radius: Distance of its port from the torus' axis, in metres.
-        field: Half the width of its view where the line of sight is tangential, in minor radii.
-        rendered: Pixels of a side before averaging, a multiple of those of the frames.
-        steps: Points on each line of sight.
-        exposure: Brightness of the brightest pixel of a typical frame without a mode; 1 is white.
+        view: Where it stands and what it sees.
+        exposure: Brightness of the brightest part of a typical ring; 1 is white.
         photons: Photons that make a pixel of a frame white.
         readout_noise: Standard deviation in a pixel of a frame; 1 is white.
         gain_spread: Standard deviation of the fixed pattern: relative gains of rendered pixels.
@@ -84,12 +36,9 @@ class Camera:
         campaign: Names the fixed pattern and the dead pixels.
     """
 
-    radius: float = 1.27
-    field: float = 1.2
-    rendered: int = 96
-    steps: int = 160
-    exposure: float = 0.6
-    photons: float = 1000.0
+    view: View = field(default_factory=View)
+    exposure: float = 0.5
+    photons: float = 300.0
     readout_noise: float = 0.005
     gain_spread: float = 0.03
     dead_share: float = 0.005
@@ -124,7 +73,7 @@ class Discharges:
     memory: float = 40.0
     median_amplitude: float = 9.0
     amplitude_spread: float = 0.6
-    modulation: float = 0.006
+    modulation: float = 0.03
     turns: float = 0.6
     phase_jitter: float = 0.15
     harmonic: float = 0.2
@@ -160,15 +109,13 @@ def nominal_world(photons: float) -> World:
 
 def later_campaign(world: World) -> World:
     """Windows have become dirty towards their rim, gains have drifted and more pixels are dead."""
-    camera = replace(
-        world.camera, campaign="later", gain=0.9, vignetting=0.4, dead_share=2 * world.camera.dead_share
-    )
+    camera = replace(world.camera, campaign="later", gain=0.9, vignetting=0.4, dead_share=2 * world.camera.dead_share)
     return world._replace(camera=camera)
 
 
 def moved_surface(world: World) -> World:
     """Another profile of the safety factor: the mode sits deeper in the plasma."""
-    return world._replace(plasma=replace(world.plasma, rational_surface=0.68))
+    return world._replace(plasma=replace(world.plasma, rational_surface=0.72))
 
 
 def bright_background(world: World) -> World:
@@ -207,7 +154,8 @@ def simulate(
         key: Names the set; equal keys give equal frames.
 
     Source:
-        View and purpose: Wei et al. 2024, arXiv 2312.00128 (HBT-EP). Profiles of a tearing mode: Wesson, Tokamaks, ch. 6.
+        View and purpose: Wei et al. 2024, arXiv 2312.00128 (HBT-EP). Profiles of tearing modes: Wesson, Tokamaks,
+        chapter 6.
     """
     images = _images(world, poloidal_mode=poloidal_mode, toroidal_mode=toroidal_mode, side=side)
     random = np.random.default_rng(seed_of(*key, "discharges"))
@@ -235,16 +183,21 @@ def simulate(
             np.ones(shape),
         ],
         axis=-1,
-    ).reshape(-1, len(images))
-    light = np.clip(weights @ images.reshape(len(images), -1), 0, None)
-    counted = random.poisson(light * world.camera.photons) / world.camera.photons
-    seen = counted + world.camera.readout_noise * random.standard_normal(light.shape)
+    )
+    seen = [_exposed(random, part @ images.reshape(len(images), -1), world.camera) for part in weights]
     return Frames(
-        np.clip(seen, 0, 1).astype(np.float32).reshape(-1, side, side),
+        np.concatenate(seen).reshape(-1, side, side),
         amplitude.ravel(),
         np.angle(np.exp(1j * phase)).ravel(),
         np.repeat(np.arange(discharges), drift.frames),
     )
+
+
+def _exposed(random: np.random.Generator, light: Floats, camera: Camera) -> NDArray[np.float32]:
+    """What the camera reads of the light that falls into it, by pixel."""
+    counted = random.poisson(np.clip(light, 0, None) * camera.photons) / camera.photons
+    noise = camera.readout_noise * random.standard_normal(light.shape, dtype=np.float32)
+    return np.clip(counted + noise, 0, 1).astype(np.float32)
 
 
 def _drifts(random: np.random.Generator, shape: tuple[int, int], memory: float) -> Floats:
@@ -265,47 +218,15 @@ def _phases(random: np.random.Generator, shape: tuple[int, int], drift: Discharg
 
 def _images(world: World, *, poloidal_mode: int, toroidal_mode: int, side: int) -> Floats:
     """What every weight of a frame is multiplied by [images, side, side]: the last one is the glow of hot pixels."""
-    plasma, camera = world.plasma, world.camera
-    step = 1e-3 * plasma.minor_radius
-    moved = replace(plasma, major_radius=plasma.major_radius + step)
-    ring, core, *modes = _rendered(plasma, camera, poloidal_mode, toroidal_mode)
-    shifted = (_rendered(moved, camera, poloidal_mode, toroidal_mode)[0] - ring) / step
+    camera = world.camera
+    ring, core, *others = rendered(world.plasma, camera.view, poloidal_mode, toroidal_mode)
     reflected = np.full_like(ring, ring.max())
     pattern = np.random.default_rng(seed_of("camera", camera.campaign))
     gains = 1 + camera.gain_spread * pattern.standard_normal(ring.shape)
     broken = pattern.uniform(size=ring.shape)
     gains[broken < camera.dead_share] = 0
     glow = np.where(broken > 1 - camera.hot_share, 1.0, 0.0)
-    axis = np.linspace(-1, 1, camera.rendered)
+    axis = np.linspace(-1, 1, camera.view.rendered)
     gains *= camera.gain * (1 - camera.vignetting * (axis[:, None] ** 2 + axis**2) / 2)
-    brightest = (ring + world.discharges.core * core + world.discharges.reflection * reflected).max()
-    lit = np.stack([ring, core, reflected, shifted, *modes]) * gains * camera.exposure / brightest
+    lit = np.stack([ring, core, reflected, *others]) * gains * camera.exposure / ring.max()
     return area_averaged(np.concatenate([lit, glow[None]]), side)
-
-
-def _rendered(plasma: Plasma, camera: Camera, poloidal_mode: int, toroidal_mode: int) -> list[Floats]:
-    """Light on the lines of sight [rendered, rendered]: ring, core, the mode's two phases and its harmonic's."""
-    tangent = math.sqrt(camera.radius**2 - plasma.major_radius ** 2)
-    along = np.array([-tangent, plasma.major_radius]) / camera.radius
-    across = np.array([along[1], -along[0]])
-    extent = camera.field * plasma.minor_radius / tangent * np.linspace(-1, 1, camera.rendered)
-    depth = np.linspace(0, 2 * tangent, camera.steps)
-    x = camera.radius + depth * (along[0] + extent[:, None] * across[0])
-    y = depth * (along[1] + extent[:, None] * across[1])
-    radius, angle = np.hypot(x, y), np.arctan2(y, x)  # [columns, steps]: alike in all rows of the picture
-    outwards = radius - plasma.major_radius
-    seen = np.cumprod(radius > plasma.major_radius - 1.3 * plasma.minor_radius, axis=1)  # until the central column
-    pictures = [np.empty((camera.rendered, camera.rendered)) for _ in range(6)]
-    for row, slope in enumerate(-extent):
-        height = slope * depth
-        minor = np.hypot(outwards, height) / plasma.minor_radius
-        turned = np.arctan2(height, outwards)
-        straight = turned - minor * plasma.minor_radius / plasma.major_radius * np.sin(turned)
-        ring, core = plasma.ring(minor) * seen, plasma.core(minor) * seen
-        pictures[0][row], pictures[1][row] = ring.mean(axis=1), core.mean(axis=1)
-        for number, order in enumerate((1, 2)):
-            wave = order * (poloidal_mode * straight - toroidal_mode * angle)
-            light = plasma.displaced(minor, order * poloidal_mode) * seen
-            pictures[2 + 2 * number][row] = (light * np.cos(wave)).mean(axis=1)
-            pictures[3 + 2 * number][row] = (light * np.sin(wave)).mean(axis=1)
-    return pictures
