@@ -11,7 +11,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lowland.errors import LowlandError
 from lowland.faults.options import BitFlipOptions, FlipMapOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
-from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
+from lowland.perturbation import (
+    AttackOptions,
+    CorruptionOptions,
+    HalfLifeOptions,
+    InputNoiseOptions,
+    SensorFaultOptions,
+)
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.summary.requirements import Requirements, check_measurable
 from lowland.tasks import TaskOptions, build_task
@@ -50,6 +56,7 @@ class Study(BaseModel):
     landscape_detail: LandscapeDetailOptions
     input_noise: InputNoiseOptions
     sensor_faults: SensorFaultOptions
+    corruptions: CorruptionOptions
     attacks: AttackOptions
     bit_flips: BitFlipOptions
     other_faults: BitFlipOptions

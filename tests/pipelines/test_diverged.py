@@ -9,12 +9,19 @@ from lowland.faults import BitFlipOptions, FlipMapOptions
 from lowland.grid import CellGroup, Run
 from lowland.landscape import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurements import Cell
-from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
+from lowland.perturbation import (
+    AttackOptions,
+    CorruptionOptions,
+    HalfLifeOptions,
+    InputNoiseOptions,
+    SensorFaultOptions,
+)
 from lowland.pipelines.landscape.nodes import compare_seeds, connect_seeds, measure_cell, picture_cell
 from lowland.pipelines.perturbation.nodes import disturb, map_flips
 from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.tasks import Rows, Splits
+from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.training import Recipe, TrainingOptions
 
@@ -22,6 +29,9 @@ CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qa
 RUN = Run(task="jets", recipe="plain", seed="s0", number=0)
 TASK = JetsOptions(
     kind="jets", source="file", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8, hidden=(4,)
+)
+FRAMES = FusionOptions(
+    kind="fusion", source="simulation", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8
 )
 ROWS = Rows(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5)
 DATA = StoredTensors(Splits(ROWS, ROWS, ROWS, ROWS, torch.zeros(3)).to_tensors())
@@ -49,6 +59,7 @@ DETAIL = LandscapeDetailOptions(
 FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), draws=2)
 OTHER = FLIPS.model_copy(update={"faults": ("scales",)})
 SENSORS = SensorFaultOptions(levels={"saturation": (10,)})
+SPOILED = CorruptionOptions(kinds=("fog", "rotation"))
 MAP = FlipMapOptions(
     precisions="all",
     seeds="all",
@@ -75,9 +86,15 @@ MAP = FlipMapOptions(
         (lambda: measure_cell(CELL, TASK, LandscapeOptions(), DATA, DIVERGED), ["landscape"]),
         (
             lambda: disturb(
-                CELL, TASK, NOISE, SENSORS, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
+                CELL, TASK, NOISE, SENSORS, SPOILED, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
             ),
             ["noise", "adversarial", "bit_flip", "corruption"],
+        ),
+        (
+            lambda: disturb(
+                CELL, FRAMES, NOISE, SENSORS, SPOILED, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
+            ),
+            ["noise", "adversarial", "bit_flip", "corruption", "corruption", "corruption"],
         ),
     ],
 )

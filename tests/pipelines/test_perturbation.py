@@ -8,10 +8,19 @@ from torch import nn
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.faults import BitFlipOptions, FlipMapOptions
 from lowland.measurements import KEYS, Cell
-from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
+from lowland.perturbation import (
+    AttackOptions,
+    CorruptionOptions,
+    HalfLifeOptions,
+    InputNoiseOptions,
+    SensorFaultOptions,
+    corrupt,
+)
 from lowland.pipelines.perturbation.nodes import disturb, map_flips
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
-from lowland.tasks import Rows, Splits
+from lowland.randomness import generator
+from lowland.tasks import Rows, Splits, build_network, build_task
+from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
 
 TASK = JetsOptions(
@@ -19,6 +28,7 @@ TASK = JetsOptions(
 )
 NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(50, 10), draws=2)
 SENSORS = SensorFaultOptions(levels={"gain_drift": (10, 50), "requantization": (1, 6)}, draws=2)
+SPOILED = CorruptionOptions(kinds=("gaussian_blur", "translation"), severities=(5, 1), draws=2)
 ATTACKS = AttackOptions(kinds=("fgsm", "pgd"), norms=("linf",), levels=(0.1, 1.0), num_steps=3)
 FLIPS = BitFlipOptions(counts=(1, 20), bit_error_rates=(0.1,), draws=2)
 OTHER = BitFlipOptions(counts=(), bit_error_rates=(1e-9, 0.3), draws=2, faults=("activations", "scales"))
@@ -69,7 +79,7 @@ def subject():
 
 
 def disturbed(cell, data, model):
-    return disturb(cell, TASK, NOISE, SENSORS, ATTACKS, FLIPS, OTHER, HalfLifeOptions(), data, model)
+    return disturb(cell, TASK, NOISE, SENSORS, SPOILED, ATTACKS, FLIPS, OTHER, HalfLifeOptions(), data, model)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +152,7 @@ def test_one_level_is_milder_than_nothing_only_of_a_converter(subject):
     sensors = SensorFaultOptions(levels={"gain_drift": (200,), "requantization": (1,)}, draws=2)
     none = AttackOptions(kinds=())
     found = disturb(
-        cell("ptq4", 4), TASK, NOISE, sensors, none, FLIPS, OTHER, HalfLifeOptions(floor=0.9), data, deployed
+        cell("ptq4", 4), TASK, NOISE, sensors, SPOILED, none, FLIPS, OTHER, HalfLifeOptions(floor=0.9), data, deployed
     )
     lives = found[(found.measure == "half_life") & (found.family == "corruption")]
     assert list(lives.condition) == ["gain_drift"] and 0 < lives.value.iloc[0] < 200
@@ -158,6 +168,7 @@ def test_half_lives_of_rates_do_not_depend_on_the_span_of_the_levels(subject):
             TASK,
             NOISE,
             SensorFaultOptions(levels={}),
+            SPOILED,
             AttackOptions(kinds=()),
             flips,
             OTHER,
@@ -175,10 +186,66 @@ def test_attacks_say_how_many_rows_they_could_not_see(rows):
 
 def test_without_sensors_and_attacks_there_are_no_such_rows(subject):
     data, _, deployed = subject
-    none = SensorFaultOptions(levels={}), AttackOptions(kinds=())
+    none = SensorFaultOptions(levels={}), CorruptionOptions(kinds=()), AttackOptions(kinds=())
     silent = OTHER.model_copy(update={"faults": ()})
     found = disturb(cell("ptq4", 4), TASK, NOISE, *none, FLIPS, silent, HalfLifeOptions(floor=0.5), data, deployed)
     assert set(found.family) == {"noise", "bit_flip"}
+
+
+@pytest.fixture(scope="module")
+def pictured():
+    """A small untrained network that reads frames, and the corrupted rows of its cell."""
+    task = FusionOptions(
+        kind="fusion",
+        source="simulation",
+        train_rows=40,
+        validation_rows=4,
+        landscape_rows=4,
+        test_rows=30,
+        shifted_rows=4,
+        channels=(2, 2, 2),
+        hidden=(4,),
+    )
+    problem = build_task(task)
+    splits = problem.prepare(problem.fetch())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build_network(problem.network_spec()).eval()
+    fp32 = Cell(
+        task="frames", recipe="plain", seed="s0", precision="fp32", method="float", weight_bits=32, activation_bits=32
+    )
+    none = SensorFaultOptions(levels={}), SPOILED, AttackOptions(kinds=())
+    flips = BitFlipOptions(counts=(1,), bit_error_rates=(), draws=2)
+    silent = OTHER.model_copy(update={"faults": ()})
+    data, model = StoredTensors(splits.to_tensors()), StoredModel(network)
+    found = disturb(fp32, task, NOISE, *none, flips, silent, HalfLifeOptions(), data, model)
+    return problem, splits, network, found[found.family == "corruption"]
+
+
+def test_pictures_are_spoiled_at_every_severity(pictured):
+    rows = pictured[-1]
+    scores = rows[rows.measure == "vector_error"]
+    assert list(zip(scores.condition, scores.level, strict=True)) == [
+        ("gaussian_blur", 1),
+        ("gaussian_blur", 5),
+        ("translation", 1),
+        ("translation", 5),
+    ]
+    # what chance has no part in has the errors of its rows
+    assert scores.num_samples.tolist() == [30, 30, 2, 2]
+    assert set(rows.condition[rows.measure == "half_life"]) == {"gaussian_blur", "translation"}
+
+
+def test_spoiled_pictures_are_those_of_the_library(pictured):
+    problem, splits, network, rows = pictured
+    frames, modes = splits.test
+    draws = [
+        corrupt(frames, "translation", severity=5, generator=generator("frames", "translation", number))
+        for number in range(2)
+    ]
+    with torch.no_grad():
+        expected = [float(problem.row_scores(network(drawn), modes).mean()) for drawn in draws]
+    assert value(rows, "vector_error", "translation", 5).value == pytest.approx(sum(expected) / 2, rel=1e-6)
 
 
 def test_the_map_says_which_cell_it_is_about(subject):

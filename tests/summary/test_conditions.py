@@ -1,7 +1,9 @@
 """Conditions in words, their units, and where a reader looks for them."""
 
+import pandas as pd
 import pytest
 
+from lowland.perturbation import CorruptionOptions
 from lowland.summary.conditions import (
     GROUPS,
     condition_label,
@@ -12,6 +14,7 @@ from lowland.summary.conditions import (
     number_text,
     power_text,
 )
+from lowland.summary.scope import disturbed
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,7 @@ from lowland.summary.conditions import (
         ("ieee754_weights_bit_error_rate", "bit errors in float32 words of weights, fixed rate"),
         ("stuck_at_1_flips", "stuck-at-1 bits, fixed number"),
         ("upsets_bit_error_rate", "multi-bit upsets, fixed rate"),
+        ("motion_blur", "motion blur"),
         ("somebody_elses", "somebody elses"),
     ],
 )
@@ -36,6 +40,7 @@ def test_labels(condition, label):
     [
         ("uniform", 5.0, "5 %", "uniform noise, per cent"),
         ("requantization", 1.0, "1 bit", "coarser ADC, ADC bits"),
+        ("translation", 3.0, "severity 3", "displaced pictures, severity, 1 to 5"),
         ("pgd_l2", 0.05, "0.05 σ", "iterated attack (PGD, L2), radius in training standard deviations"),
         ("flips", 1.0, "1 flip", "bits flipped, out of all stored bits"),
         ("upsets_flips", 5.0, "5 upsets", "number of upsets"),
@@ -61,11 +66,19 @@ def test_numbers():
 
 def test_every_disturbance_has_its_group(faulty):
     found = disturbances(faulty)
-    assert list(dict.fromkeys(found.group)) == list(GROUPS)
+    assert list(dict.fromkeys(found.group)) == [group for group in GROUPS if group != "pictures"]  # jets are none
     groups = dict(zip(found.condition, found.group, strict=True))
     assert groups["requantization"] == "sensors" and groups["pileup"] == "shift"
     assert groups["scales_flips"] == "memory" and groups["stuck_at_1_flips"] == "faults"
     assert not any(condition.startswith("ieee754_") for condition in groups)
+
+
+def test_corruptions_of_pictures_are_a_group_of_their_own():
+    assert {group_of("corruption", kind) for kind in CorruptionOptions().kinds} == {"pictures"}
+    assert group_of("corruption", "saturation") == "sensors"
+    spoiled = {"task": ["t"], "family": "corruption", "condition": "fog", "measure": "accuracy", "level": 1.0}
+    (found,) = disturbed(pd.DataFrame(spoiled))
+    assert found["title"] == "Spoiled pictures" and "severities" in found["sentences"][0]
 
 
 def test_words_of_float_networks_stay_where_they_are_alone(tiny):

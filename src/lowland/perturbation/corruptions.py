@@ -45,14 +45,14 @@ class CorruptionOptions(BaseModel):
     """Which corruptions in which severities, and how many draws of each; for tasks whose inputs are images.
 
     Attributes:
-        kinds: Keys of ``CORRUPTIONS``.
+        kinds: Keys of ``CORRUPTIONS``; none switches corruptions off.
         severities: From 1 to 5.
         draws: Independent draws; what is in ``DETERMINISTIC_CORRUPTIONS`` is alike in all of them and needs one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: Annotated[tuple[CorruptionKind, ...], Field(min_length=1)] = KINDS
+    kinds: tuple[CorruptionKind, ...] = KINDS
     severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = SEVERITIES
     draws: Annotated[int, Field(ge=2)] = 3
 
@@ -105,8 +105,8 @@ def corrupt(
     if severity not in SEVERITIES:
         raise LowlandError(f"severity is {severity}; expected a whole number from 1 to 5")
     low, high = value_range
-    if not low < high:
-        raise LowlandError(f"value_range is {value_range}; expected black, then white")
+    if not -math.inf < low < high < math.inf:
+        raise LowlandError(f"value_range is {value_range}; expected black, then white, both finite")
     slack = 1e-5 * (high - low)
     if not bool(((images >= low - slack) & (images <= high + slack)).all()):
         raise LowlandError(

@@ -19,6 +19,17 @@ _NAMES = {
     "offset_drift": "offset drift",
     "saturation": "saturation",
     "requantization": "coarser ADC",
+    "gaussian_blur": "blurred pictures",
+    "defocus": "pictures out of focus",
+    "motion_blur": "motion blur",
+    "fog": "fog",
+    "contrast": "low contrast",
+    "brightness": "too bright pictures",
+    "shot_noise": "photon noise",
+    "impulse_noise": "black and white pixels",
+    "pixelate": "coarse pixels",
+    "rotation": "rotated pictures",
+    "translation": "displaced pictures",
     "fgsm_linf": "one-step attack (FGSM, L∞)",
     "pgd_linf": "iterated attack (PGD, L∞)",
     "fgsm_l2": "one-step attack (FGSM, L2)",
@@ -26,6 +37,22 @@ _NAMES = {
     "smeared": "detector smearing",
     "pileup": "pile-up",
     "high_pt": "another pT window",
+    "later_campaign": "a later campaign",
+    "moved_surface": "another safety factor",
+    "bright_background": "a brighter background",
+}
+_CORRUPTIONS = {
+    "gaussian_blur",
+    "defocus",
+    "motion_blur",
+    "fog",
+    "contrast",
+    "brightness",
+    "shot_noise",
+    "impulse_noise",
+    "pixelate",
+    "rotation",
+    "translation",
 }
 _PARTS = ("weights", "biases", "scales", "activations")
 _FAULTS = {"upsets": "multi-bit upsets", "stuck_at_0": "stuck-at-0 bits", "stuck_at_1": "stuck-at-1 bits"}
@@ -35,6 +62,7 @@ _COUNTED = {"upsets": "upsets", "stuck_at_0": "stuck bits", "stuck_at_1": "stuck
 GROUPS = {
     "noise": "Noise on the inputs",
     "sensors": "Broken sensors",
+    "pictures": "Spoiled pictures",
     "attacks": "Attacks",
     "memory": "Flipped bits in memory",
     "faults": "Other faults",
@@ -78,6 +106,8 @@ def level_unit(condition: str) -> str:
         return "bit error rate" if by_rate else _COUNTED.get(part, "bits flipped")
     if condition == "requantization":
         return "ADC bits"
+    if condition in _CORRUPTIONS:
+        return "severity, 1 to 5"
     return "radius in training standard deviations" if is_attack(condition) else PER_CENT
 
 
@@ -89,6 +119,8 @@ def level_text(condition: str, level: float) -> str:
         return f"rate {power_text(level)}" if by_rate else f"{level:.3g} {counted[:-1] if level == 1 else counted}"
     if condition == "requantization":
         return f"{level:.3g} bit{'' if level == 1 else 's'}"
+    if condition in _CORRUPTIONS:
+        return f"severity {level:.3g}"
     return f"{level:.3g} σ" if is_attack(condition) else f"{level:.3g} %"
 
 
@@ -139,6 +171,8 @@ def group_of(family: str, condition: str, *, has_levels: bool = True) -> str:
     if family == "bit_flip":
         part, _ = _taken_apart(condition.removeprefix(WORDS))
         return "faults" if part in _FAULTS or part == "activations" else "memory"
+    if family == "corruption" and condition in _CORRUPTIONS:
+        return "pictures"
     if family == "corruption":
         return "sensors" if has_levels else "shift"
     return "attacks" if family == "adversarial" else "noise"

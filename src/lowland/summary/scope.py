@@ -11,6 +11,8 @@ from lowland.summary.conditions import GROUPS, condition_label, disturbances
 _INTRODUCTIONS = {
     "noise": "σ is the given percentage of the standard deviation that a feature has in the training data.",
     "sensors": "Faults that all rows share, as a broken or an ageing detector would have them.",
+    "pictures": "Inputs as bad weather, bad focus, bad light or a knock against the camera makes them, in published "
+    "severities from 1 to 5.",
     "attacks": "Inputs changed on purpose, by an adversary who knows the network and wants it to be wrong. The radius "
     "says how far it may go, in training standard deviations of each feature: L∞ bounds every feature by itself, L2 "
     "the length of the whole change.",

@@ -1,4 +1,4 @@
-"""What noise, broken sensors, adversaries and flipped bits do to one cell, and which of its bits matter."""
+"""What noise, bad sensors and pictures, adversaries and flipped bits do to one cell, and which of its bits matter."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ from lowland.faults import BitFlipOptions, FlipMapOptions, flipped_networks, mea
 from lowland.measurements import Cell, Family, Measurement, cell_frame, table
 from lowland.perturbation import (
     ATTACKS,
+    DETERMINISTIC_CORRUPTIONS,
     DETERMINISTIC_FAULTS,
     FALLING_FAULTS,
     INPUT_NOISES,
     SENSOR_FAULTS,
     AttackOptions,
     Ball,
+    CorruptionOptions,
     FeatureRanges,
     HalfLifeOptions,
     InputNoiseOptions,
     Scale,
     SensorFaultOptions,
+    corrupt,
     draw,
     draw_sensors,
     half_life_of_scores,
 )
 from lowland.quantization import IntegerNetwork
+from lowland.randomness import generator
 from lowland.tasks import Rows, Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import Answer, answer, disturbance_response
 
@@ -90,6 +94,7 @@ def disturb(
     task: TaskOptions,
     input_noise: InputNoiseOptions,
     sensor_faults: SensorFaultOptions,
+    corruptions: CorruptionOptions,
     attacks: AttackOptions,
     bit_flips: BitFlipOptions,
     other_faults: BitFlipOptions,
@@ -98,20 +103,23 @@ def disturb(
     model: StoredModel,
 ) -> pd.DataFrame:
     """The response of one cell to disturbed inputs and to flips of its bits, on the test rows."""
+    problem = build_task(task)
     if model.status != "ok":
         missing = Estimate.missing(model.status)
         wanted: dict[Family, object] = {"noise": True, "adversarial": attacks.kinds, "bit_flip": True}
         rows = [Measurement(family, "all", missing) for family, asked in wanted.items() if asked]
         # Shifted sets are of the same family and missing too: their row has no condition.
-        rows += [Measurement("corruption", "all", missing, kind) for kind in sensor_faults.levels]
+        spoiled = (*sensor_faults.levels, *(corruptions.kinds if problem.images else ()))
+        rows += [Measurement("corruption", "all", missing, kind) for kind in spoiled]
         return table(cell, rows)
-    problem, splits = build_task(task), Splits.from_tensors(data.tensors)
+    splits = Splits.from_tensors(data.tensors)
     clean = answer(problem, model.network, splits.test)
     ranges = FeatureRanges.of(splits.train.inputs, **problem.readings._asdict())
     subject = _Subject(problem, model.network, splits, ranges, clean, (cell.task,), half_life)
     rows = [
         *_under_noise(subject, input_noise),
         *_with_broken_sensors(subject, sensor_faults),
+        *_with_bad_pictures(subject, corruptions),
         *_under_attack(subject, attacks),
         *_under_flips(subject, bit_flips),
         *_under_flips(subject, other_faults),
@@ -140,6 +148,22 @@ def _with_broken_sensors(subject: _Subject, options: SensorFaultOptions) -> Iter
         fault = partial(SENSOR_FAULTS[kind], inputs, subject.ranges, **extra)
         rising = sorted(levels, reverse=kind in FALLING_FAULTS)
         answers = subject.answers(rising, draws, fault)
+        yield from subject.curve("corruption", kind, answers)
+
+
+def _with_bad_pictures(subject: _Subject, options: CorruptionOptions) -> Iterator[Measurement]:
+    """Every corruption of inputs that are pictures; severities share the random numbers of a draw."""
+    if not subject.task.images:
+        return
+    inputs, limits = subject.splits.test.inputs, subject.task.readings.limits
+    for kind in options.kinds:
+        numbers = range(1 if kind in DETERMINISTIC_CORRUPTIONS else options.draws)
+
+        def spoiled(number: int, *, level: int, kind: str = kind) -> Tensor:
+            source = generator(*subject.key, kind, number)
+            return corrupt(inputs, kind, severity=level, generator=source, value_range=limits)
+
+        answers = subject.answers(sorted(options.severities), numbers, spoiled)
         yield from subject.curve("corruption", kind, answers)
 
 

@@ -8,7 +8,7 @@ from lowland import grid
 from lowland.measurements import Cell
 from lowland.pipelines.perturbation.nodes import disturb, map_flips
 
-OPTIONS = ("input_noise", "sensor_faults", "attacks", "bit_flips", "other_faults", "half_life")
+OPTIONS = ("input_noise", "sensor_faults", "corruptions", "attacks", "bit_flips", "other_faults", "half_life")
 
 DISTURB = Pipeline(
     [
