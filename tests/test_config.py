@@ -76,6 +76,30 @@ def test_a_wrong_parameter_is_one_line_that_names_it(good, path, value, message)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
+FRAMES = {
+    "kind": "fusion",
+    "source": "simulation",
+    "train_rows": 9,
+    "validation_rows": 9,
+    "landscape_rows": 9,
+    "test_rows": 9,
+}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"path": "x.h5"}, r"parameter tasks\.frames: got .*; path is x\.h5 with source simulation"),
+        ({"source": "hdf"}, r"parameter tasks\.frames\.source: got 'hdf'"),
+        ({"channels": [1, 2]}, r"parameter tasks\.frames\.channels\.2 is missing"),
+        ({"path": 3, "source": "file"}, r"parameter tasks\.frames\.path: got 3"),
+    ],
+)
+def test_a_wrong_option_of_a_kind_of_task_is_named_without_its_kind(good, change, message):
+    with pytest.raises(LowlandError, match=message):
+        validate(changed(good, "tasks/frames", FRAMES | change))
+
+
 def test_a_missing_parameter_is_named(good):
     raw = copy.deepcopy(good)
     del raw["training"]["epochs"]

@@ -126,7 +126,7 @@ def validate(raw: Mapping[str, Any]) -> Study:
 
 def _first_line(error: ValidationError, raw: Mapping[str, Any]) -> str:
     first, count = error.errors()[0], error.error_count()
-    where = ".".join(_written(first["loc"], raw))
+    where = ".".join(_written(first["loc"], raw, whole=first["type"] == "value_error"))
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if first["type"] == "missing":
         text = f"parameter {where} is missing; add it to conf/base/parameters*.yml"
@@ -145,16 +145,19 @@ def _first_line(error: ValidationError, raw: Mapping[str, Any]) -> str:
     return text + (f" (and {count - 1} more)" if count > 1 else "")
 
 
-def _written(loc: tuple[str | int, ...], raw: Any) -> list[str]:
-    """The path as it stands in the YAML: without the tags that pydantic adds for unions and keys."""
+def _written(loc: tuple[str | int, ...], raw: Any, *, whole: bool) -> list[str]:
+    """The path as it stands in the YAML: without the tags that pydantic adds for unions and keys.
+
+    An error about a mapping as a ``whole`` can end in such a tag.
+    """
     path, here = [], raw
     for position, part in enumerate(loc):
         inside = isinstance(here, Mapping) and part in here
-        indexed = isinstance(here, list | tuple) and isinstance(part, int)
+        indexed = isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
         if inside or indexed:
             here = here[part]
             path.append(str(part))
-        elif position == len(loc) - 1 and part != "[key]":
+        elif position == len(loc) - 1 and part != "[key]" and not (whole and isinstance(here, Mapping)):
             path.append(str(part))
     return path
 
