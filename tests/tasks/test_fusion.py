@@ -20,6 +20,7 @@ OPTIONS = FusionOptions(
     landscape_rows=30,
     test_rows=60,
     shifted_rows=20,
+    amplitude_unit=10.0,
 )
 
 

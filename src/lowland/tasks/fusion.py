@@ -43,8 +43,8 @@ class FusionOptions(SplitSizes):
         toroidal_mode: n: its periods the long way round.
         photons: Photons that make a pixel of a simulated frame white: fewer are noisier.
         white: Brightness of a white pixel of a file; None: the brightest pixel of the training frames.
-        amplitude_unit: Amplitude that an output of 1 stands for, in the unit of the labels (gauss): networks learn
-            numbers of the order of one. Scores and errors are in the unit of the labels.
+        amplitude_unit: Amplitude that an output of 1 stands for, in the unit of the labels (gauss); for labels whose
+            numbers are far from one. Scores and errors are in the unit of the labels whatever it is.
         largest_amplitude: What the controller can be told, in the unit of the labels; none is larger.
         phase_limits: Smallest and largest amplitude of the rows over which amplitude and phase errors are taken.
         channels: Of the convolutions.
@@ -60,7 +60,7 @@ class FusionOptions(SplitSizes):
     toroidal_mode: Annotated[int, Field(ge=1, le=4)] = 1
     photons: Positive = 300.0
     white: Positive | None = None
-    amplitude_unit: Positive = 10.0
+    amplitude_unit: Positive = 1.0
     largest_amplitude: Positive = 60.0
     phase_limits: tuple[Positive, Positive] = (3.0, 30.0)
     channels: tuple[Count, Count, Count] = (16, 16, 24)
