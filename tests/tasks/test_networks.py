@@ -28,5 +28,5 @@ def test_initial_weights_depend_on_the_key_alone():
 
 
 def test_unknown_kind_is_named():
-    with pytest.raises(LowlandError, match="'transformer'; expected one of mlp"):
+    with pytest.raises(LowlandError, match="'transformer'; expected one of mlp, wafer_autoencoder"):
         build_network({"kind": "transformer"})
