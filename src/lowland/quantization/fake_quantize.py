@@ -29,6 +29,11 @@ def on_grid(values: Tensor, grid: Grid) -> Tensor:
     return _FakeQuantize.apply(values, *grid)
 
 
+def codes_on(values: Tensor, grid: Grid) -> Tensor:
+    """The codes (int64) of values on a grid; ``on_grid`` gives these times the scale."""
+    return (values.detach() / grid.scale.detach()).round().clamp(grid.lowest, grid.highest).to(torch.int64)
+
+
 class _FakeQuantize(torch.autograd.Function):
     """Round and clamp as Brevitas does, in one node of the graph instead of twenty.
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.quantization.codes import code_range, signed_width, smallest_dtype
 from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
-from lowland.quantization.fake_quantize import Grid
+from lowland.quantization.fake_quantize import Grid, codes_on
 from lowland.quantization.float_island import FloatIsland
 from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.layer_specs import LAYERS, layer_settings
@@ -129,7 +129,7 @@ def _weighted(
     reach = flow.reach * 2 ** (bits - 1) * fan_in(kind, sizes)
     bias, bias_bits = None, 0
     if layer.bias is not None:
-        codes = _codes(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
+        codes = codes_on(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
         bias_bits = signed_width(codes)
         bias = codes.to(smallest_dtype(bias_bits))
         reach += 2 ** (bias_bits - 1)
@@ -137,7 +137,7 @@ def _weighted(
         name,
         source,
         sizes=sizes,
-        weight=_codes(layer.weight, own).to(smallest_dtype(bits)),
+        weight=codes_on(layer.weight, own).to(smallest_dtype(bits)),
         weight_bits=bits,
         weight_scale=own.scale,
         bias=bias,
@@ -146,8 +146,3 @@ def _weighted(
         accumulator_bits=1 + reach.bit_length(),
     )
     return step, reach
-
-
-def _codes(values: Tensor, own: Grid) -> Tensor:
-    """The codes of a tensor on its grid, int64."""
-    return (values.detach() / own.scale).round().clamp(own.lowest, own.highest).to(torch.int64)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,28 @@ INPUT = "input"
 
 SMALLEST_THRESHOLD = 1e-10
 """Learned thresholds are clamped here, so that no scale becomes 0."""
+
+
+class Stored(NamedTuple):
+    """A tensor that the deployed network stores in codes.
+
+    Attributes:
+        name: As in ``IntegerNetwork.codes``: ``0.weight``, ``0.bias``.
+        parameter: What is trained.
+        values: The same rounded to the grid, differentiable straight through.
+        grid: Its scale is differentiable by the learned thresholds.
+        bits: Width of the words; ``None`` for the smallest that holds the codes (biases).
+    """
+
+    name: str
+    parameter: Tensor
+    values: Tensor
+    grid: Grid
+    bits: int | None
+
+
+Read = Callable[[Stored], Tensor]
+"""What a layer computes with in place of a stored tensor's values, in floats."""
 
 
 class QuantizedNetwork(nn.Module):
@@ -59,27 +82,40 @@ class QuantizedNetwork(nn.Module):
         """The learned parameter of a layer's quantizer: scale times the number of codes on its longer side."""
         return _quantizer(self.layers.get_submodule(name)).scaling_impl.value
 
+    @property
+    def stored(self) -> dict[str, nn.Parameter]:
+        """The parameters that the deployed network stores in codes, by the names that the codes have there."""
+        layers = ((name, self.layers.get_submodule(name)) for name in self._operations)
+        named = ((f"{name}.{kind}", getattr(layer, kind)) for name, layer in layers for kind in ("weight", "bias"))
+        return {name: parameter for name, parameter in named if parameter is not None}
+
     def grid(self, name: str) -> Grid:
         """The grid of a layer's quantizer (of the weights, if it has any), differentiable by the threshold."""
         lowest, highest = self._codes[name]
         return Grid(self.threshold(name).abs().clamp_min(SMALLEST_THRESHOLD) / max(-lowest, highest), lowest, highest)
 
-    def compute(self, name: str, values: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def compute(self, name: str, values: Tensor, scale: Tensor, read: Read | None = None) -> tuple[Tensor, Tensor]:
         """One layer's result and the scale of its codes.
 
         Args:
             name: A layer of ``layers``.
             values: What the layer before gave.
             scale: The scale of its codes; a layer with weights quantizes its bias at this times its weights' scale.
+            read: What the layer computes with in place of its quantized weights and bias; those themselves without it.
         """
         layer: Any = self.layers.get_submodule(name)
         if name in self._operations:
             grid = self.grid(name)
             accumulator = (grid.scale.flatten() if grid.scale.ndim else grid.scale) * scale
-            bias: Tensor | None = layer.bias
+            weight, bias = on_grid(layer.weight, grid), layer.bias
+            if read is not None:
+                weight = read(Stored(f"{name}.weight", layer.weight, weight, grid, self.bits[name]))
             if bias is not None:
-                bias = on_grid(bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
-            return self._operations[name](values, on_grid(layer.weight, grid), bias), accumulator
+                bias_grid = Grid(accumulator, *code_range(BIAS_BITS, signed=True))
+                bias = on_grid(bias, bias_grid)
+                if read is not None:
+                    bias = read(Stored(f"{name}.bias", layer.bias, bias, bias_grid, None))
+            return self._operations[name](values, weight, bias), accumulator
         if name in self.bits:
             grid = self.grid(name)
             return on_grid(values, grid), grid.scale
@@ -87,11 +123,16 @@ class QuantizedNetwork(nn.Module):
             scale = scale / prod(pair(layer.kernel_size))
         return layer(values), scale
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [rows, ...] of inputs [rows, ...], differentiable straight through the roundings."""
+    def forward(self, inputs: Tensor, read: Read | None = None) -> Tensor:
+        """Outputs [rows, ...] of inputs [rows, ...], differentiable straight through the roundings.
+
+        Args:
+            inputs: Floats.
+            read: See ``compute``.
+        """
         values, scale = inputs, inputs.new_ones(())
         for name in self.layers._modules:
-            values, scale = self.compute(name, values, scale)
+            values, scale = self.compute(name, values, scale, read)
         return values
 
     def reference(self, inputs: Tensor) -> Tensor:
