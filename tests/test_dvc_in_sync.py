@@ -17,10 +17,10 @@ from scripts.write_params import text
 ROOT = Path(__file__).resolve().parents[1]
 # Made by the grid hook -> the axes whose values they hold.
 ADDED = {
-    "cells": {"precisions"},
+    "cells": {"precisions", "qat_recipes"},
     "runs": {"seeds"},
-    "groups": {"precisions"},
-    "everything": {"tasks", "recipes", "seeds", "precisions", "landscape_detail", "flip_map", "attacks"},
+    "groups": {"precisions", "qat_recipes"},
+    "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map", "attacks"},
     "descriptions": {"tasks"},
     "shifted_sets": {"tasks"},
     "commands": set(),

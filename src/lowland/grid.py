@@ -58,7 +58,7 @@ class Everything(BaseModel):
 
 
 class Grid:
-    """The cross product of the axes of one validated study."""
+    """The cross product of the axes of one validated study, less QAT where a recipe goes without."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -75,6 +75,22 @@ class Grid:
         """All (task, recipe)."""
         return list(product(self.tasks, self.recipes))
 
+    def precisions_of(self, recipe: str, *, among: Sequence[str] | None = None) -> tuple[str, ...]:
+        """The precisions at which a recipe is deployed, in the order of the axis: not all recipes need have QAT.
+
+        Args:
+            recipe: Its name.
+            among: Precisions to choose from; all without it.
+        """
+        tuned = self.study.qat_recipes == "all" or recipe in self.study.qat_recipes
+        names = self.precisions if among is None else among
+        return tuple(name for name in names if tuned or self.study.precisions[name].method != "qat")
+
+    @property
+    def groups(self) -> list[tuple[str, str, str]]:
+        """All (task, recipe, precision) that have cells."""
+        return [(task, recipe, name) for task, recipe in self.configurations for name in self.precisions_of(recipe)]
+
     @property
     def runs(self) -> list[Run]:
         """All float trainings."""
@@ -87,7 +103,9 @@ class Grid:
     def cells(self) -> list[Cell]:
         """All deployable models."""
         return [
-            self._cell(run.task, run.recipe, run.seed, precision) for run in self.runs for precision in self.precisions
+            self._cell(run.task, run.recipe, run.seed, precision)
+            for run in self.runs
+            for precision in self.precisions_of(run.recipe)
         ]
 
     @property
@@ -115,7 +133,8 @@ class Grid:
         """Pairs of cells between which mode connectivity is measured."""
         return [
             (self._cell(task, recipe, first, precision), self._cell(task, recipe, second, precision))
-            for (task, recipe), precision in product(self.configurations, self.detailed_precisions)
+            for task, recipe in self.configurations
+            for precision in self.precisions_of(recipe, among=self.detailed_precisions)
             for first, second in self.detailed_pairs
         ]
 
@@ -152,7 +171,7 @@ class Grid:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:
             _put(added["cells"], cell.id, cell.model_dump())
-        for (task, recipe), precision in product(self.configurations, self.precisions):
+        for task, recipe, precision in self.groups:
             cells = [self._cell(task, recipe, seed, precision).model_dump() for seed in self.seeds]
             _put(added["groups"], f"{task}.{recipe}.{precision}", {"cells": cells})
         return added

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +195,7 @@ def _files(catalog: DataCatalog, names: list[str]) -> list[Path]:
 def _pictures(catalog: DataCatalog) -> list[Path]:
     """Files of every cell's pictures: those of an earlier, wider selection are outputs of no node any more."""
     study = grid.current()
-    pairs = [f"{task}.{recipe}.{PAIRS}.{p}" for (task, recipe), p in product(study.configurations, study.precisions)]
+    pairs = [f"{task}.{recipe}.{PAIRS}.{precision}" for task, recipe, precision in study.groups]
     names = [f"{cell.id}.{name}" for cell in study.cells for name in CELL_PICTURES]
     return _files(catalog, names + [f"{pair}.{name}" for pair in pairs for name in PAIR_PICTURES])
 

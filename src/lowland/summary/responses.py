@@ -12,7 +12,7 @@ from lowland.summary.criteria import CELL, DISTURBANCES, cells, of_the_whole
 FAMILIES = DISTURBANCES
 REPRESENTATIVES = {
     "noise": ("gaussian", "salt_and_pepper"),
-    "bit_flip": ("flips", "bit_error_rate", "ieee754_flips", "ieee754_bit_error_rate"),
+    "bit_flip": ("flips", "bit_error_rate", "ranked_flips", "ieee754_flips", "ieee754_bit_error_rate"),
     "corruption": ("dead_at_mean", "gain_drift"),
     "adversarial": ("pgd_linf",),
 }

@@ -23,7 +23,7 @@ from lowland.quantization import (
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import answer, performance, shift_response
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingPlan, train
 
 FLOAT_BITS = 32
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "corruption")
@@ -64,7 +64,7 @@ def fine_tune_quantized(
     recipe: Recipe,
     precision: Precision,
     options: QuantizationOptions,
-    fine_tuning: TrainingOptions,
+    fine_tuning: TrainingPlan,
     device: str,
     task: TaskOptions,
     data: StoredTensors,
@@ -80,7 +80,7 @@ def fine_tune_quantized(
         splits.validation.to(target),
         loss=problem.loss,
         recipe=recipe.root,
-        options=fine_tuning,
+        options=fine_tuning.of(run.task),
         key=(run.task, run.number, "fine-tuning"),
     )
     curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)

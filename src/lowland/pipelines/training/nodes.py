@@ -9,11 +9,11 @@ from lowland.devices import resolve_device
 from lowland.grid import Run
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.tasks.networks import initialised_network
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingPlan, train
 
 
 def train_float(
-    run: Run, task: TaskOptions, recipe: Recipe, options: TrainingOptions, device: str, data: StoredTensors
+    run: Run, task: TaskOptions, recipe: Recipe, options: TrainingPlan, device: str, data: StoredTensors
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The run's float network and its learning curves."""
     target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
@@ -24,7 +24,7 @@ def train_float(
         splits.validation.to(target),
         loss=problem.loss,
         recipe=recipe.root,
-        options=options,
+        options=options.of(run.task),
         key=(run.task, run.number),
     )
     curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")
