@@ -78,7 +78,7 @@ def quantized_relu(bits: int) -> nn.Module:
     return QuantReLU(act_quant=LearnedUnsignedScale, bit_width=bits, return_quant_tensor=True)
 
 
-def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -> nn.Module:
+def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -> Any:
     """A layer with the weights of a float one; the bias is quantized at the accumulator's scale.
 
     Args:
@@ -90,7 +90,7 @@ def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -
     kind = weighted_kind(layer)
     assert kind is not None  # the chain holds no others
     sizes = {name: tuple(size) if isinstance(size, list) else size for name, size in geometry(layer).items()}
-    twin = WEIGHTED[kind](
+    twin: Any = WEIGHTED[kind](
         **sizes,
         bias=layer.bias is not None or biased,
         weight_quant=LearnedChannelScale if per_channel else LearnedWeightScale,

@@ -97,9 +97,9 @@ def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
 def _calibrated(
     network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits
 ) -> QuantizedNetwork:
-    quantized = build_quantized(network, precision, input_bits=options.input_bits)
-    calibrate(quantized, splits.train.inputs[: options.calibration_rows])
-    return quantized
+    rows = splits.train.inputs[: options.calibration_rows]
+    signed = bool((rows < 0).any())
+    return calibrate(build_quantized(network, precision, input_bits=options.input_bits, input_signed=signed), rows)
 
 
 def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwork) -> tuple[StoredModel, pd.DataFrame]:
