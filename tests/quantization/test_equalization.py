@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -12,11 +11,8 @@ from torch import Tensor, fx, nn
 from lowland.quantization import Precision, build_quantized, calibrate, deployment_check, freeze
 from lowland.quantization.chain import chain
 from lowland.quantization.equalization import equalized
+from tests.quantization.brevitas_graph import EqualizeGraph
 from tests.quantization.convolutions import CASES
-
-with warnings.catch_warnings():  # it misses a package of others
-    warnings.simplefilter("ignore")
-    from brevitas.graph.equalize import EqualizeGraph
 
 
 def perceptron() -> nn.Sequential:

@@ -67,7 +67,7 @@ def deployment_check(
     try:
         for rows in inputs.split(_ROWS):
             floats, integers = integer.float_values(rows), integer.integer_values(rows)
-            exact = double.float_values(rows.double())
+            exact = double.float_values(_as_converted(rows, integers, double))
             *_, outputs = floats.values()
             *_, accumulators = integers.values()
             results = accumulators.double() * integer.output_scale.double()
@@ -111,6 +111,12 @@ def _in_double(integer: IntegerNetwork) -> IntegerNetwork:
             step.output_scale = step.weight_scale.flatten().reshape(step.output_scale.shape) * before
         scales[step.name] = step.result_scale(before)
     return double
+
+
+def _as_converted(rows: Tensor, integers: dict[str, Tensor], double: IntegerNetwork) -> Tensor:
+    """The inputs' codes times their step in float64: converting inputs is float32's own business."""
+    name, codes = next(iter(integers.items()))
+    return codes * double.activation_scales[name] if name in double.activation_scales else rows.double()
 
 
 def _apart(network: IntegerNetwork, floats: dict[str, Tensor], integers: dict[str, Tensor]) -> Tensor:
