@@ -75,3 +75,11 @@ def test_place_prefixes_names_and_wires_what_comes_from_outside():
     (node,) = placed.nodes
     assert node.inputs == ["params:options.add", "jets.table"]
     assert node.outputs == ["jets.plain.result"] and node.name == "jets.plain.add"
+
+
+def test_cells_tell_widths_and_not_how_scales_were_found() -> None:
+    raw = grid.default_parameters()
+    variant = {"method": "ptq", "weight_bits": 4, "activation_bits": 4, "calibration": "max", "equalization": True}
+    raw = raw | {"precisions": raw["precisions"] | {"ptq4_max": variant}}
+    cells = [cell for cell in grid.Grid(grid.validate(raw)).cells if cell.precision == "ptq4_max"]
+    assert cells and all((cell.method, cell.weight_bits, cell.activation_bits) == ("ptq", 4, 4) for cell in cells)

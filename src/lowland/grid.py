@@ -146,8 +146,8 @@ class Grid:
         return [cell for cell in self.cells if cell.seed in seeds and cell.precision in precisions]
 
     def _cell(self, task: str, recipe: str, seed: str, precision: str) -> Cell:
-        options = self.study.precisions[precision]
-        return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options.model_dump())
+        options = self.study.precisions[precision].model_dump(include={"method", "weight_bits", "activation_bits"})
+        return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options)
 
     def added_parameters(self, *, commands: Sequence[str] = ()) -> dict[str, Any]:
         """Parameters that tell every node which run, cell or group of cells it works on.

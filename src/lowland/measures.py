@@ -38,7 +38,10 @@ MEASURES: dict[str, Measure] = {
         "deployment mismatch", "1", False, "Largest difference between the frozen network and its training-time twin."
     ),
     "integer_mismatch_rate": Measure(
-        "integer mismatch", "1", False, "Share of rows where integer-only arithmetic gives another activation code."
+        "integer mismatch",
+        "1",
+        False,
+        "Share of rows where integer-only arithmetic gives another activation code than float64.",
     ),
     "size": Measure("size", "bit", False, "Bits that store weights and biases."),
     "parameters": Measure("parameters", "1", False, "Number of weights and biases."),

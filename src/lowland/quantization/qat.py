@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.quantization.chain import chain
 from lowland.quantization.codes import code_range
+from lowland.quantization.equalization import equalized
 from lowland.quantization.fake_quantize import Grid, on_grid
 from lowland.quantization.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.pooling_steps import pair
@@ -58,11 +59,13 @@ class QuantizedNetwork(nn.Module):
     Args:
         layers: ``input`` (QuantIdentity), then layers with weights (QuantLinear, QuantConv2d, ...) and QuantReLU in
             turn, with pooling and changes of shape between them; what stays float comes last.
+        precision: What it was built for: how ``calibrate`` finds its scales.
     """
 
-    def __init__(self, layers: nn.Sequential) -> None:
+    def __init__(self, layers: nn.Sequential, precision: Precision) -> None:
         super().__init__()
         self.layers = layers
+        self.precision = precision
         self.calibrated: Tensor
         self.register_buffer("calibrated", torch.tensor(False))
         self.bits: dict[str, int] = {}
@@ -92,7 +95,8 @@ class QuantizedNetwork(nn.Module):
     def grid(self, name: str) -> Grid:
         """The grid of a layer's quantizer (of the weights, if it has any), differentiable by the threshold."""
         lowest, highest = self._codes[name]
-        return Grid(self.threshold(name).abs().clamp_min(SMALLEST_THRESHOLD) / max(-lowest, highest), lowest, highest)
+        scale = self.threshold(name).abs().clamp_min(SMALLEST_THRESHOLD) / max(-lowest, highest)
+        return Grid(scale, lowest, highest, rectifies=lowest == 0 and name != INPUT)
 
     def compute(self, name: str, values: Tensor, scale: Tensor, read: Read | None = None) -> tuple[Tensor, Tensor]:
         """One layer's result and the scale of its codes.
@@ -165,19 +169,22 @@ def build_quantized(
     precision: Precision,
     *,
     input_bits: int,
+    input_signed: bool = True,
     float_from: str | None = None,
     per_channel: bool = False,
 ) -> QuantizedNetwork:
     """The Brevitas twin of a float network, carrying its weights; ``calibrate`` it before use.
 
-    Batch-norm is folded first. Weights are signed and narrow-range, hidden activations unsigned, each tensor with one
-    scale that is a parameter; the inputs' scale is fixed by calibration and not trained. Biases are quantized at the
-    accumulator's scale. The outputs are the last accumulators, not requantized.
+    Batch-norm is folded first, then layers are equalized where the precision asks for it. Weights are signed and
+    narrow-range, hidden activations unsigned, each tensor with one scale that is a parameter; the inputs' scale is
+    fixed by calibration and not trained. Biases are quantized at the accumulator's scale; with bias correction every
+    layer has one. The outputs are the last accumulators, not requantized.
 
     Args:
         network: See ``chain``; left as it came.
         precision: Method ``qat`` or ``ptq``.
         input_bits: Width of the input codes, 2 to 16.
+        input_signed: Whether inputs can be negative; if not, no bit is spent on a sign and what lies below 0 becomes 0.
         float_from: Name of the layer (or nested sequential) from which on the network stays float, such as
             ``decoder``; by default nothing does.
         per_channel: Whether weights have one scale per output channel instead of one per tensor.
@@ -193,13 +200,17 @@ def build_quantized(
         raise LowlandError("precision method is 'float'; expected 'qat' or 'ptq' (float networks have no twin)")
     check_bits("input_bits", input_bits)
     parts = chain(network, float_from=float_from)
-    twin: OrderedDict[str, nn.Module] = OrderedDict({INPUT: quantizers.input_quantizer(input_bits)})
+    layers = equalized(parts.layers) if precision.equalization else parts.layers
+    first = quantizers.input_quantizer(input_bits, signed=input_signed)
+    twin: OrderedDict[str, nn.Module] = OrderedDict({INPUT: first})
     with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
-        for name, layer in parts.layers.items():
+        for name, layer in layers.items():
             if weighted_kind(layer) is not None:
                 if per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
                     raise LowlandError(f"layer {name} is transposed and has groups; expected per_channel=False for it")
-                twin[name] = quantizers.quantized_layer(layer, precision.weight_bits, per_channel=per_channel)
+                twin[name] = quantizers.quantized_layer(
+                    layer, precision.weight_bits, per_channel=per_channel, biased=precision.bias_correction
+                )
             elif isinstance(layer, nn.ReLU):
                 twin[name] = quantizers.quantized_relu(precision.activation_bits)
             else:
@@ -207,6 +218,6 @@ def build_quantized(
     if parts.island is not None:
         name, island = parts.island
         twin[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
-    quantized = QuantizedNetwork(nn.Sequential(twin))
+    quantized = QuantizedNetwork(nn.Sequential(twin), precision)
     quantized.threshold(INPUT).requires_grad_(False)
     return quantized

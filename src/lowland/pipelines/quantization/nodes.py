@@ -98,9 +98,15 @@ def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
 def _calibrated(
     network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits, float_from: str | None
 ) -> QuantizedNetwork:
-    quantized = build_quantized(network, precision, input_bits=options.input_bits, float_from=float_from)
-    calibrate(quantized, splits.train.inputs[: options.calibration_rows])
-    return quantized
+    rows = splits.train.inputs[: options.calibration_rows]
+    quantized = build_quantized(
+        network,
+        precision,
+        input_bits=options.input_bits,
+        input_signed=bool((rows < 0).any()),
+        float_from=float_from,
+    )
+    return calibrate(quantized, rows)
 
 
 def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwork) -> tuple[StoredModel, pd.DataFrame]:
