@@ -148,7 +148,7 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
     files = {}
     for path in problem.sources:
         if not path.is_file():
-            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it (see docs/data)")
+            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence})")
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()
     for source in sorted(Path(tasks.__file__).parent.rglob("*.py")):
