@@ -194,7 +194,9 @@ def _plan_sentences(plan: Mapping[str, Any], score: Score) -> list[str]:
     if needed == 0:
         sentences.append(f"{there}In simulation the {score.floor} of {floor} holds without protection.")
     elif needed is None:
-        sentences.append(f"{there}In simulation not even tripling all {total:,} bits holds the {score.floor} of {floor}.")
+        sentences.append(
+            f"{there}In simulation not even tripling all {total:,} bits holds the {score.floor} of {floor}."
+        )
     else:
         left = f"; with {check['k']:,} tripled, {_outcome(check, score)}" if (check := plan["checked"]) else ""
         sentences.append(
@@ -236,6 +238,7 @@ def _with_error(simulated: Mapping[str, Any], score: Score) -> str:
     value, error = simulated["score"], simulated["error"]
     if error != error:
         return score.text(value)
+    margin = score.margin(error, beside=value)
     if score.is_share:
-        return f"{score.text(value)} ± {score.margin(error)} points"
-    return f"{score.bare(value)} ± {score.change(error)}"
+        return f"{score.text(value)} ± {margin} points"
+    return f"{score.bare(value)} ± {margin} {score.units}".rstrip()

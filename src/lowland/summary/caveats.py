@@ -19,8 +19,9 @@ def caveats(measurements: pd.DataFrame) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     score = score_of(measurements)
+    worst = "wrong" if score.is_share else "the worst there is"
     for measure, threshold, head, unit in (
-        ("non_finite_rate", 0.0, "Outputs that are no numbers count as " + ("wrong" if score.is_share else "the worst possible"), "of the outputs"),
+        ("non_finite_rate", 0.0, f"Outputs that are no numbers count as {worst}", "of the outputs"),
         (
             "blind_rate",
             BLIND,

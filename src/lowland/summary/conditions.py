@@ -152,13 +152,12 @@ def is_part_of_a_whole(family: str, condition: str) -> bool:
 
 
 def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Every disturbance under which a score is in the table: family, condition, ``group``; by group, then by appearance.
+    """Every disturbance with a score in the table: family, condition, ``group``; by group, then by appearance.
 
     Flips in float32 words are no disturbances of their own beside those in stored codes; alone they stay.
     """
     rows = measurements[
-        measurements.family.isin(["noise", "bit_flip", "corruption", "adversarial"])
-        & measurements.measure.isin(SCORES)
+        measurements.family.isin(["noise", "bit_flip", "corruption", "adversarial"]) & measurements.measure.isin(SCORES)
     ]
     found = (
         rows.assign(levels=rows.level.notna())

@@ -147,7 +147,5 @@ def _source(measurements: pd.DataFrame, criterion: Criterion, score: Score) -> C
 
 def _num_test_rows(measurements: pd.DataFrame, source: Criterion) -> float:
     """How many test rows a score is a mean over: all cells see the same ones. NaN where that is not known."""
-    rows = measurements[
-        _about(measurements, source) & (measurements.status == "ok") & (measurements.num_samples > 0)
-    ]
+    rows = measurements[_about(measurements, source) & (measurements.status == "ok") & (measurements.num_samples > 0)]
     return float(of_the_whole(rows)["num_samples"].min())

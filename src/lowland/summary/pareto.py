@@ -19,8 +19,9 @@ STANDINGS = ("front", "near", "dominated", "undefined")
 def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None = None) -> pd.DataFrame:
     """Where every configuration stands in (size, clean score, score under a disturbance), each in its good direction.
 
-    A configuration is *dominated* if another is no larger, at least as good and at least as tough on the means, and better beyond doubt in one of them (intervals apart, or more than 1 % smaller); *near* the front if others
-    beat it only by differences that the seeds do not vouch for; on the *front* if nothing beats it on the means.
+    A configuration is *dominated* if another is no larger, at least as good and at least as tough on the means, and
+    better beyond doubt in one of them (intervals apart, or more than 1 % smaller); *near* the front if others beat it
+    only by differences that the seeds do not vouch for; on the *front* if nothing beats it on the means.
     Sizes within 1 % count as equal: seeds and recipes differ by the widths of a few biases.
 
     Args:
@@ -28,10 +29,11 @@ def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None
         robustness: One front per criterion; by default the score under every disturbance, over all its levels.
 
     Returns:
-        One row per task, robustness criterion and configuration: ``robustness`` (its name), ``label``, ``measure`` (what
-        the score is), score, size, robust (the score under the disturbance), each with ``_low`` and ``_high`` (95 % t-interval over seeds;
-        smallest and largest for the size), num_seeds, num_not_ok, ``standing``, ``dominated_by`` (``recipe precision``
-        of the one with the best clean score that beats it on the means; empty on the front).
+        One row per task, robustness criterion and configuration: ``robustness`` (its name), ``label``, ``measure``
+        (what the score is), score, size, robust (the score under the disturbance), each with ``_low`` and ``_high``
+        (95 % t-interval over seeds; smallest and largest for the size), num_seeds, num_not_ok, ``standing``,
+        ``dominated_by`` (``recipe precision`` of the one with the best clean score that beats it on the means; empty on
+        the front).
     """
     parts = [_of_a_task(rows, robustness) for _, rows in measurements.groupby("task", sort=False)]
     parts = [part for part in parts if len(part)]

@@ -176,7 +176,8 @@ class _Choice:
 
     def _blocked(self) -> str:
         if self.on_the_mean.all(axis=1).any():
-            return f"Where the requirements are met, a number is missing for the {self.score.label} or for what is preferred."
+            missing = f"the {self.score.label} or for what is preferred"
+            return f"Where the requirements are met, a number is missing for {missing}."
         alone = [self._asked(c, t) for p, c, t in self.demands if not self.on_the_mean[p].any()]
         if alone:
             return f"No configuration meets {' or '.join(alone)} even on its own."

@@ -127,6 +127,7 @@ def render_report(
             methods=[_METHODS[m] for m in measurements.method.unique()],
             quality=_one_word([task["score"] for task in tasks]),
             glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
+            nats=any(task["score"].is_share for task in tasks),
             commands=commands,
             plotly=Markup(get_plotlyjs()),  # the library's own text, once
             figures=Markup(page.scripts()),  # JSON with every closing tag escaped
@@ -298,11 +299,11 @@ def _matrix(measurements: pd.DataFrame, style: Style, subject: Mapping[str, Any]
         row = []
         for precision in style.precisions:
             entry = value.get((CLEAN, recipe, precision))
-            mean = entry.mean if entry is not None else float("nan")
+            mean, half = (entry.mean, entry.high - entry.mean) if entry is not None else (float("nan"),) * 2
             row.append(
                 {
                     "shown": DASH if mean != mean else score.bare(mean),
-                    "half": "" if entry is None or entry.low != entry.low else score.margin(entry.high - entry.mean),
+                    "half": "" if half != half else score.margin(half, beside=mean),
                     "best": mean == best.get(precision),
                     "chosen": subject is not None and (recipe, precision) == (subject["recipe"], subject["precision"]),
                 }

@@ -114,8 +114,8 @@ class Requirements(BaseModel):
                 matching = [c for parameter, c, _ in self.demands(score) if parameter.startswith(f"{name}[")]
                 if not matching:
                     raise LowlandError(
-                        f"{where}.prefer names {name!r}, but {where}.{name} is empty; expected at least one entry there "
-                        f"that says at which strength"
+                        f"{where}.prefer names {name!r}, but {where}.{name} is empty; expected at least one entry "
+                        f"there that says at which strength"
                     )
                 found.append(matching[0])
         return found

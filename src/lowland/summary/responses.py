@@ -23,9 +23,9 @@ REPRESENTATIVES = {
 def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = RESPONSES) -> pd.DataFrame:
     """One response per cell, disturbance family, representative condition and measure; higher is worse.
 
-    What is lost of the score (bounded): the plain mean over the levels. ``loss_rise`` (spans decades): the mean over levels
-    of asinh(rise / s), s being the median |rise| of all cells at that level, so that 1 flip counts as much as 100;
-    asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and keeps
+    What is lost of the score (bounded): the plain mean over the levels. ``loss_rise`` (spans decades): the mean over
+    the levels of asinh(rise / s), s being the median |rise| of all cells at that level, so that 1 flip counts as much
+    as 100; asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and keeps
     the order of the cells at every level.
 
     Not every condition: those that differ only in degree or place (uniform beside Gaussian noise, flips in weights

@@ -99,5 +99,6 @@ def _left(entry: Any, score: Score) -> dict[str, Any]:
     """One mean score of the table at equal exposure."""
     if entry is None or entry.mean != entry.mean:
         return {"shown": DASH, "half": "", "best": False}
-    half = "" if entry.low != entry.low or entry.level == entry.level else score.margin(entry.high - entry.mean)
+    single = entry.low != entry.low or entry.level == entry.level
+    half = "" if single else score.margin(entry.high - entry.mean, beside=entry.mean)
     return {"shown": score.bare(entry.mean), "half": half, "best": bool(entry.tied)}

@@ -99,9 +99,13 @@ class Score:
         """A difference without its unit."""
         return (f"{100 * value:.2g}" if self.is_share else _significant(value, 2)).replace("-", "\N{MINUS SIGN}")
 
-    def margin(self, value: float) -> str:
-        """Half an interval, as ``bare`` writes values."""
-        return f"{100 * value:.1f}" if self.is_share else _significant(value, 2)
+    def margin(self, half: float, *, beside: float) -> str:
+        """Half an interval, with as many decimals as the value beside it, without its unit."""
+        if self.is_share:
+            return f"{100 * half:.1f}"
+        _, _, decimals = self.bare(beside).partition(".")
+        rounded = f"{half:.{len(decimals)}f}"
+        return rounded if float(rounded) else _significant(half, 1)
 
     def interval(self, low: float, high: float) -> str:
         """An interval under the pointer, after its value."""

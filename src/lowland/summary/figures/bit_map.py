@@ -25,8 +25,8 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
 
     Args:
         flip_map: ``recipe, seed, precision``, ``tensor``, ``kind``, ``bit`` (0: least significant), ``bits``,
-            ``num_flips``, ``score`` (its name), ``mean_score_drop``, ``largest_score_drop``, ``mean_loss_rise``, ``largest_loss_rise``; of
-            each recipe the first seed is shown.
+            ``num_flips``, ``score`` (its name), ``mean_score_drop``, ``largest_score_drop``, ``mean_loss_rise``,
+            ``largest_loss_rise``; of each recipe the first seed is shown.
         style: Of the report; made from the table itself without it.
         recipe: The one shown first; by default the first in the table.
     """

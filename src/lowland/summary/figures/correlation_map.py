@@ -105,9 +105,8 @@ def _cell_text(row: Any) -> str:
 def _cell_hover(row: Any) -> str:
     if row is None:
         return "not measured together"
-    head = (
-        f"<b>{predictor_label(row.predictor)}</b> with {MEASURES[row.response].label}, {condition_label(row.condition)}<br>"
-    )
+    what = f"{MEASURES[row.response].label}, {condition_label(row.condition)}"
+    head = f"<b>{predictor_label(row.predictor)}</b> with {what}<br>"
     if row.status != "ok":
         return head + "no correlation: one of the two has no numbers here, or does not vary"
     worst = f"<br>worst precision: {row.worst_stratum} ({row.worst_value:+.2f})" if row.worst_stratum else ""

@@ -20,7 +20,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
     """The score under bit errors against the number of triplicated bits, one colour per precision, recipe to choose.
 
     Marks on full lines, with bars of two standard errors, are simulated; dashed lines are the expectation to first
-    order in the bit error rate. Dotted: the floor (or limit). Stars: the fewest bits that hold it, full by simulation, open to
+    order in the bit error rate. Dotted: the floor. Stars: the fewest bits that hold it, full by simulation, open to
     first order.
 
     Args:
@@ -35,6 +35,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
     score = style.score
     rate = shown_rate(protection)
     shown = protection[protection.bit_error_rate == rate]
+    shown_score = f"{score.label} %{{y:{score.digits}}}"
     widest = _place(shown.protected.max())
     traces: list[dict[str, Any]] = []
     owners: list[str] = []
@@ -64,7 +65,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
                 "customdata": counts,
                 "text": gains,
                 "line": {"color": transparent(colour, 0.75), "width": 1.5, "dash": "dash"},
-                "hovertemplate": f"{head}expected to first order: {score.label} %{{y:{score.digits}}}%{{text}}<extra></extra>",
+                "hovertemplate": f"{head}expected to first order: {shown_score}%{{text}}<extra></extra>",
             },
             group
             | {
@@ -83,8 +84,7 @@ def protection_figure(protection: pd.DataFrame, *, style: Style | None = None, r
                 "marker": {"color": colour, "size": 6},
                 "name": precision,
                 "showlegend": True,
-                "hovertemplate": f"{head}simulated {score.label} %{{y:{score.digits}}} ± "
-                f"%{{error_y.array:{score.digits}}}<extra></extra>",
+                "hovertemplate": f"{head}simulated {shown_score} ± %{{error_y.array:{score.digits}}}<extra></extra>",
             },
         ]
         owners += [name] * 3
