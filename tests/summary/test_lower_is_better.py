@@ -169,7 +169,7 @@ def page(tiny, faulty):
     both = pd.concat([tiny, with_emd(faulty)], ignore_index=True)
     tables = Tables.of(both, Requirements(), 10)
     pictures = pictures_with_emd({name: make() for name, make in TABLES.items()})
-    return tables, tables.report(pictures=pictures)
+    return tables, tables.report(pictures=pictures, readings={"econ": {"unit": 1.0, "extremes": (0.0, 1.0)}})
 
 
 def test_two_tasks_are_told_each_in_its_own_words(page):
@@ -178,6 +178,8 @@ def test_two_tasks_are_told_each_in_its_own_words(page):
     words = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
     assert "2 tasks × 2 training recipes" in words and "Size, score, robustness" in words
     assert "clean EMD" in words and "clean accuracy" in words
+    assert words.count("For this task 1 stands for every standard deviation") == 3
+    assert "standard deviation and 0 and 1 for the ends of every range, in the units of its inputs." in words
     assert "EMD has risen half way" in words and "accuracy has fallen" not in words, "jets measured no half-lives here"
     assert "Clean EMD, in cells" in words and "Clean accuracy, in per cent" in words
     assert "Without a meaning for econ, and so without a number; nothing failed: flip mismatch, output entropy" in words

@@ -76,6 +76,7 @@ def render_report(
     learning_curves: pd.DataFrame | None = None,
     pictures: Mapping[str, pd.DataFrame] | None = None,
     task_descriptions: Mapping[str, str] | None = None,
+    readings: Mapping[str, Mapping[str, Any]] | None = None,
     commands: Sequence[str] = ("make run",),
 ) -> str:
     """The report as one HTML page that needs nothing else: no network, no fonts, no other file.
@@ -92,6 +93,7 @@ def render_report(
         learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; without it there is no such figure.
         pictures: A key of ``figures.PICTURES`` -> its table for all tasks; without it there are no such figures.
         task_descriptions: A sentence per task on its data and network.
+        readings: ``unit`` and ``extremes`` of the sensors of each task that has its own.
         commands: What to type to get this page again.
 
     Returns:
@@ -111,6 +113,7 @@ def render_report(
             curves=None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task"),
             pictures={k: p[p.task == task] for k, p in (pictures or {}).items() if len(p)},
             description=(task_descriptions or {}).get(str(task), ""),
+            readings=(readings or {}).get(str(task), {}),
         )
         for task, rows in measurements.groupby("task", sort=False)
     ]
@@ -148,6 +151,7 @@ def _task(
     curves: pd.DataFrame | None,
     pictures: Mapping[str, pd.DataFrame],
     description: str,
+    readings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything the template needs about one task."""
     style = Style.of(measurements)
@@ -215,7 +219,7 @@ def _task(
         "figures": figures,
         "style": style,
         "precisions": _precisions(measurements, style),
-        "disturbed": disturbed(measurements),
+        "disturbed": disturbed(measurements, readings),
         "half_lives": half_life_section(measurements, style, recipe),
         "exposure": exposure_section(measurements, style),
         "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),

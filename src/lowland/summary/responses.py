@@ -25,8 +25,8 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = RESPONSES
 
     What is lost of the score (bounded): the plain mean over the levels. ``loss_rise`` (spans decades): the mean over
     the levels of asinh(rise / s), s being the median |rise| of all cells at that level, so that 1 flip counts as much
-    as 100; asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and keeps
-    the order of the cells at every level.
+    as 100; asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and
+    keeps the order of the cells at every level.
 
     Not every condition: those that differ only in degree or place (uniform beside Gaussian noise, flips in weights
     beside flips everywhere, one step beside many) would tell the same story again, in columns too many to read. Each

@@ -104,6 +104,7 @@ def draw(
 
 def report(
     descriptions: dict[str, str],
+    readings: dict[str, dict[str, Any]],
     commands: list[str],
     measurements: pd.DataFrame,
     correlation_table: pd.DataFrame,
@@ -131,5 +132,6 @@ def report(
         learning_curves=gathered["learning"],
         pictures=pictures,
         task_descriptions=descriptions,
+        readings=readings,
         commands=commands,
     )
