@@ -70,6 +70,11 @@ def test_the_committed_parameters_are_valid(good):
         ("sensor_faults/levels", {"requantization": [2.5]}, r"requantization level is 2\.5; expected whole bits"),
         ("attacks/norms", ["l1"], r"attacks\.norms\.0: got 'l1'"),
         ("half_life/floor", "half", r"half_life\.floor.*: got 'half'"),
+        ("requirements/jest", {"score": 0.6}, r"requirements names 'jest', which is no task of this study.*jets"),
+        ("requirements/jets/score", 1.2, r"requirements\.jets\.score is 1\.2; expected 0 to 1.*accuracy must"),
+        ("requirements/jets/score", -0.1, r"requirements\.jets\.score: got -0\.1"),
+        ("requirements/jets/minimum_accuracy", 0.6, r"requirements\.jets\.minimum_accuracy is not known"),
+        ("requirements/jets", {"prefer": ["score_under_shift"]}, r"requirements\.jets\.score_under_shift is empty"),
         ("bit_flips/bit_error_rates", [2.0], r"bit_flips\.bit_error_rates\.0: got 2\.0"),
     ],
 )
@@ -94,6 +99,7 @@ def test_training_options_of_a_task_that_is_not_studied_are_refused(good, parame
 
 
 def test_requirements_about_what_is_not_measured_are_refused_at_once(good):
-    demand = {"minimum_accuracy_under_noise": [{"condition": "gaussian", "level": 7, "accuracy": 0.5}]}
-    with pytest.raises(LowlandError, match=r"level is 7, which is not measured; expected one of 5, 10"):
+    demand = {"jets": {"score_under_noise": [{"condition": "gaussian", "level": 7, "score": 0.5}]}}
+    where = r"requirements\.jets\.score_under_noise\[0\]\.level"
+    with pytest.raises(LowlandError, match=where + " is 7, which is not measured; expected one of 5, 10"):
         validate(changed(good, "requirements", demand))

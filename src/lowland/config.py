@@ -14,7 +14,8 @@ from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.selection import ONE_MESSAGE
-from lowland.summary.requirements import Requirements, check_measurable
+from lowland.summary.requirements import TaskRequirements, check_measurable
+from lowland.summary.score import Score
 from lowland.tasks import TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
 
@@ -57,7 +58,7 @@ class Study(BaseModel):
     other_faults: BitFlipOptions
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
-    requirements: Requirements
+    requirements: TaskRequirements
 
     @property
     def memory_faults(self) -> tuple[BitFlipOptions, BitFlipOptions]:
@@ -87,6 +88,12 @@ class Study(BaseModel):
                 )
         if twice := sorted(set(self.bit_flips.faults) & set(self.other_faults.faults)):
             raise ValueError(f"bit_flips and other_faults both name {twice[0]!r}; expected every fault in one of them")
+        for name in self.requirements.root:
+            if name not in self.tasks:
+                raise ValueError(
+                    f"requirements names {name!r}, which is no task of this study; expected some of "
+                    f"{', '.join(self.tasks)}"
+                )
         for name, recipe in self.recipes.items():
             projections = getattr(recipe.root, "num_projections", 1)
             for task, options in self.tasks.items():
@@ -116,14 +123,18 @@ def validate(raw: Mapping[str, Any]) -> Study:
         study = Study.model_validate(dict(raw))
     except ValidationError as error:
         raise LowlandError(_first_line(error, raw)) from None
-    check_measurable(
-        study.requirements,
-        noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
-        bit_error_rates=[
-            rate for option in study.memory_faults if "codes" in option.faults for rate in option.bit_error_rates
-        ],
-        shifted_sets=sorted({name for options in study.tasks.values() for name in build_task(options).shifted_sets}),
-    )
+    for name, requirements in study.requirements.root.items():
+        task = build_task(study.tasks[name])
+        check_measurable(
+            requirements,
+            task=name,
+            score=Score.named(task.score_name),
+            noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
+            bit_error_rates=[
+                rate for option in study.memory_faults if "codes" in option.faults for rate in option.bit_error_rates
+            ],
+            shifted_sets=task.shifted_sets,
+        )
     return study
 
 

@@ -165,6 +165,9 @@ class Grid:
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
         added["descriptions"] = {name: task.description for name, task in tasks.items()}
+        added["readings"] = {
+            name: {"unit": task.readings.unit, "extremes": task.readings.extremes} for name, task in tasks.items()
+        }
         added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
         added["commands"] = list(commands)
         for run in self.runs:

@@ -21,7 +21,8 @@ class FlipMapOptions(Selection):
         rows: Test rows that every flip is measured on, and landscape rows that rankings see; or ``all``.
         recall_counts: How many of the worst flips a ranking is asked for.
         bit_error_rate: That the protection plan is made for.
-        tolerated_drop: Of the score, from the clean one down to the floor that the plan holds.
+        tolerated_drop: What a plan may lose, from the clean score to the floor that it holds: of a share (accuracy) in
+            its own units (0.01 is one point), of any other score relative to the clean one (0.01 is one per cent).
         simulation_draws: Random flip sets that check the plan.
         search_flips: Flips of the greedy search for the worst; 0 for none.
     """

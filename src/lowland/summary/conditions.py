@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lowland.measures import SCORES
+
 WORDS = "ieee754_"  # prefix of flips in the float32 words of float networks, the twins of flips in stored codes
 PER_CENT = "per cent"
 _NAMES = {
@@ -155,13 +157,12 @@ def is_part_of_a_whole(family: str, condition: str) -> bool:
 
 
 def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Every disturbance whose accuracy is in the table: family, condition, ``group``; by group, then by appearance.
+    """Every disturbance with a score in the table: family, condition, ``group``; by group, then by appearance.
 
     Flips in float32 words are no disturbances of their own beside those in stored codes; alone they stay.
     """
     rows = measurements[
-        measurements.family.isin(["noise", "bit_flip", "corruption", "adversarial"])
-        & (measurements.measure == "accuracy")
+        measurements.family.isin(["noise", "bit_flip", "corruption", "adversarial"]) & measurements.measure.isin(SCORES)
     ]
     found = (
         rows.assign(levels=rows.level.notna())

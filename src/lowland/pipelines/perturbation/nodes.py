@@ -201,6 +201,7 @@ def map_flips(
         batches=rows.batches((len(rows.inputs) + 1) // 2),
         known_batches=[splits.landscape],
         options=options,
+        score=problem.score_name,
         encoding=bit_flips.encoding,
         key=(cell.task, "protection"),
     )

@@ -86,6 +86,7 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     frames = {f"{name}_{number}": f"{task}.{name}" for name in FRAMES for number, task in enumerate(tasks)}
     told = {  # what the report is told -> where that lies
         "descriptions": "params:descriptions",
+        "readings": "params:readings",
         "commands": "params:commands",
         "measurements": "measurements",
         "correlation_table": "correlations",
@@ -131,5 +132,6 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
             ),
         ]
     )
-    parameters = {name: name for name in ("everything", "descriptions", "shifted_sets", "commands", "requirements")}
+    told_of = ("everything", "descriptions", "readings", "shifted_sets", "commands", "requirements")
+    parameters = {name: name for name in told_of}
     return grid.place(template, "summary", parameters=parameters, inputs=tables | frames)
