@@ -16,7 +16,7 @@ import yaml
 
 TARGET = Path(__file__).resolve().parents[1] / "conf" / "paper" / "parameters_recipes.yml"
 SEED = 250208355
-# The published code divides ECON-T's Jacobian penalty by (8 times the batch): its strength 1e-1 is 1.2e-5 of the penalty.
+# The published code divides ECON-T's Jacobian penalty by 8 times the batch: its strength 1e-1 is 1.2e-5 of the penalty.
 PUBLISHED_DIVISOR = 8 * 1024
 JACOBIAN: dict[str, Any] = {"kind": "jacobian", "num_projections": 2}
 STRENGTHS = {"jacobian": ("1e-1", "1e-2", "1e-3"), "orthogonal": ("1e-4", "1e-5", "1e-6")}
@@ -29,8 +29,8 @@ DRAWN: dict[str, tuple[float, float, int]] = {
 HEADER = f"""\
 # Written by `python -m scripts.draw_recipes` (seed {SEED}); edit that, not this file.
 # jacobian_* are in the correct unit; jacobian_published_* are what the published code's strengths come to in it for
-# ECON-T at batch {PUBLISHED_DIVISOR // 8} (its penalty is divided by {PUBLISHED_DIVISOR}). Two projections are exact for the two outputs of
-# fusion. *_drawn_* are log-uniform.
+# ECON-T: its penalty is divided by {PUBLISHED_DIVISOR}. Two projections are exact for the two outputs of fusion.
+# *_drawn_* are log-uniform.
 """
 
 
