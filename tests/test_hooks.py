@@ -10,6 +10,7 @@ from lowland import grid
 from lowland.datasets import TableDataset
 from lowland.errors import LowlandError
 from lowland.hooks import SELECTIONS, RunGuard
+from lowland.tasks import Task
 from lowland.tasks.jets import CLASSES, FEATURES
 
 
@@ -176,19 +177,63 @@ def test_a_part_whose_inputs_are_missing_is_one_line(project):
 
 def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkeypatch):
     from lowland import hooks
+    from lowland.tasks import TaskOptions, jets
 
     root, catalog, files = project
     study = grid.current().study
-    options = study.tasks["jets"].model_copy(update={"source": "openml"})
+    options = TaskOptions(study.tasks["jets"].root.model_copy(update={"source": "openml"}))
     monkeypatch.setattr(grid.current(), "study", study.model_copy(update={"tasks": {"jets": options}}))
-    catalog["jets.published"] = TableDataset(filepath=str(root / "published.parquet"))
-    pipeline = Pipeline([Node(first, ["jets.published"], "jets.measured", name="measure", tags=["landscape"])])
+    catalog["jets.imported"] = TableDataset(filepath=str(root / "published.parquet"))
+    pipeline = Pipeline([Node(first, ["jets.imported"], "jets.measured", name="measure", tags=["landscape"])])
     calls = []
 
     def fetch():
         calls.append(1)
         return pd.read_parquet(files["raw"]).query("set == 'nominal'")
 
-    monkeypatch.setattr(hooks, "fetch_openml_jets", fetch)
+    monkeypatch.setattr(jets, "fetch_openml_jets", fetch)
     assert hooks.check_raw_tables(pipeline, catalog) == hooks.check_raw_tables(pipeline, catalog)
     assert len(calls) == 1 and (root / "published.parquet").is_file()
+
+
+class Counted(Task):
+    """A task whose raw table is made from a file."""
+
+    def __init__(self, source, made):
+        self.source, self.made = source, made
+
+    @property
+    def sources(self):
+        return (self.source,)
+
+    def fetch(self):
+        self.made.append(1)
+        return pd.read_csv(self.source)
+
+    def check(self, raw, origin):
+        if (raw["a"] < 0).any():
+            raise LowlandError(f"{origin}: column 'a' is negative")
+
+
+def test_a_table_made_from_files_is_made_again_when_they_change(project, monkeypatch):
+    from lowland import hooks
+
+    root, catalog, _ = project
+    made, source = [], root / "mine.csv"
+    source.write_text("a\n1\n")
+    monkeypatch.setattr(Counted, "__abstractmethods__", frozenset())
+    monkeypatch.setattr(hooks, "build_task", lambda options: Counted(source, made))
+    monkeypatch.setattr(type(grid.current()), "raw_table", lambda self, task: f"{task}.imported")
+    catalog["jets.imported"] = TableDataset(filepath=str(root / "imported" / "jets.parquet"))
+    pipeline = Pipeline([Node(first, ["jets.imported"], "jets.measured", name="measure", tags=["landscape"])])
+    before = hooks.check_raw_tables(pipeline, catalog)
+    assert hooks.check_raw_tables(pipeline, catalog) == before and len(made) == 1
+    source.write_text("a\n2\n")
+    assert hooks.check_raw_tables(pipeline, catalog) != before and len(made) == 2
+    source.write_text("a\n-2\n")
+    with pytest.raises(LowlandError, match=r"^tasks\.jets: column 'a' is negative$"):
+        hooks.check_raw_tables(pipeline, catalog)
+    assert catalog.load("jets.imported")["a"].tolist() == [2]  # what is there is not replaced by what is wrong
+    source.unlink()
+    with pytest.raises(LowlandError, match=r"mine\.csv: the file is missing; `tasks\.jets` reads it"):
+        hooks.check_raw_tables(pipeline, catalog)

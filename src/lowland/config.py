@@ -87,7 +87,7 @@ class Study(BaseModel):
         for name, recipe in self.recipes.items():
             projections = getattr(recipe.root, "num_projections", 1)
             for task, options in self.tasks.items():
-                outputs = build_task(options).network_spec()["outputs"]
+                outputs = build_task(options).num_outputs
                 if projections > outputs:
                     raise ValueError(
                         f"recipes.{name}.num_projections is {projections}; expected 1 to {outputs}, "

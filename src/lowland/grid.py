@@ -67,7 +67,8 @@ class Grid:
 
     def raw_table(self, task: str) -> str:
         """The dataset that a task is prepared from."""
-        return f"{task}.published" if self.study.tasks[task].source == "openml" else f"{task}.raw"
+        shipped = build_task(self.study.tasks[task]).provenance == "shipped"
+        return f"{task}.raw" if shipped else f"{task}.imported"
 
     @property
     def configurations(self) -> list[tuple[str, str]]:

@@ -13,11 +13,11 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
-from lowland import grid
+from lowland import grid, tasks
 from lowland.config import PAIRS
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
-from lowland.tasks import build_task, fetch_openml_jets
+from lowland.tasks import Task, TaskOptions, build_task
 
 SELECTIONS = (
     "tags",
@@ -110,7 +110,7 @@ class RunGuard:
 
 
 def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> str:
-    """Reads and checks every raw table that the pipeline starts from; a published one is fetched where it is missing.
+    """Reads and checks every raw table that the pipeline starts from; what the project does not ship is got first.
 
     Returns:
         A digest of their bytes.
@@ -124,11 +124,14 @@ def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> str:
         name = study.raw_table(task)
         if name not in pipeline.inputs():
             continue
-        path = _files(catalog, [name])[0]
-        if not path.is_file() and options.source == "openml":
-            table = fetch_openml_jets()
-            build_task(options).check(table, "OpenML")
-            catalog.save(name, table)
+        path, problem = _files(catalog, [name])[0], build_task(options)
+        if problem.provenance != "shipped":
+            origin = _origin(task, options, problem)
+            if not path.is_file() or (problem.provenance == "made" and _read(path.with_suffix(".json")) != origin):
+                table = problem.fetch()
+                problem.check(table, f"tasks.{task}")
+                catalog.save(name, table)
+                path.with_suffix(".json").write_text(json.dumps(origin, indent=1))
         if not path.is_file():
             raise LowlandError(f"{path}: the file is missing; `tasks.{task}` needs it (see docs/data)")
         try:
@@ -136,9 +139,22 @@ def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> str:
         except DatasetError as error:
             reason = str(error.__cause__ or error).strip().splitlines()[0]
             raise LowlandError(f"{path}: cannot be read ({reason}); expected a complete Parquet file") from None
-        build_task(options).check(raw, str(path))
+        problem.check(raw, str(path))
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
+    """All that decides a raw table: options, code and files."""
+    files = {}
+    for path in problem.sources:
+        if not path.is_file():
+            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it (see docs/data)")
+        files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    code = hashlib.sha256()
+    for source in sorted(Path(tasks.__file__).parent.rglob("*.py")):
+        code.update(source.read_bytes())
+    return {"options": options.model_dump(mode="json"), "code": code.hexdigest(), "files": files}
 
 
 def _refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -161,7 +177,7 @@ def _digest(root: Path) -> str:
     return digest.hexdigest()
 
 
-def _read(mark: Path) -> dict[str, str]:
+def _read(mark: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(mark.read_text()))
     except (OSError, ValueError):

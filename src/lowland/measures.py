@@ -28,7 +28,12 @@ MEASURES: dict[str, Measure] = {
     "all": Measure("any", "1", None, "Stands for every measure of a stage that gave no result."),
     # performance and cost
     "accuracy": Measure("accuracy", "1", True, "Share of rows whose highest output is the right class."),
-    "loss": Measure("loss", "nat", False, "Mean cross-entropy of the rows."),
+    "emd": Measure("EMD", "cell", False, "Earth mover's distance of the charges, in distances of neighbouring cells."),
+    "vector_error": Measure(
+        "mode error", "1", False, "Length of the difference between the true and the estimated mode vector."
+    ),
+    "absolute_error": Measure("absolute error", "1", False, "Mean absolute error in the units of the target."),
+    "loss": Measure("loss", "nat", False, "Mean loss of the rows: cross-entropy, or what the task is trained on."),
     "deployment_mismatch": Measure(
         "deployment mismatch", "1", False, "Largest difference between the frozen network and its training-time twin."
     ),
@@ -39,6 +44,9 @@ MEASURES: dict[str, Measure] = {
     "parameters": Measure("parameters", "1", False, "Number of weights and biases."),
     # responses to a disturbance
     "accuracy_drop": Measure("accuracy drop", "1", False, "Accuracy lost to the disturbance, same rows."),
+    "emd_rise": Measure("EMD rise", "cell", False, "EMD added by the disturbance, same rows."),
+    "vector_error_rise": Measure("mode error rise", "1", False, "Mode error added by the disturbance, same rows."),
+    "absolute_error_rise": Measure("error rise", "1", False, "Absolute error added by the disturbance, same rows."),
     "loss_rise": Measure("loss rise", "nat", False, "Loss added by the disturbance, same rows."),
     "mismatch_rate": Measure("changed decisions", "1", False, "Share of rows that the disturbance decides otherwise."),
     "non_finite_rate": Measure("non-finite outputs", "1", False, "Share of outputs that are not numbers any more."),
@@ -149,4 +157,12 @@ MEASURES: dict[str, Measure] = {
     "cka": Measure("CKA", "1", True, "How alike two seeds' outputs are (1: the same up to rotation and scale)."),
 }
 
+SCORES = ("accuracy", "emd", "vector_error", "absolute_error")
+"""Headline scores: each task has one of them."""
+
 SELECTED = frozenset(name for name, measure in MEASURES.items() if measure.selected)
+
+
+def deterioration(score: str) -> str:
+    """The measure of how much of a headline score a disturbance costs: never good, whichever way the score goes."""
+    return f"{score}_drop" if MEASURES[score].higher_is_better else f"{score}_rise"

@@ -192,7 +192,12 @@ def half_life_of_draws(
 
 
 def half_life_of_scores(
-    levels: Sequence[float], scores: Sequence[Sequence[torch.Tensor]], *, floor: float, scale: Scale = "auto"
+    levels: Sequence[float],
+    scores: Sequence[Sequence[torch.Tensor]],
+    *,
+    floor: float,
+    higher_is_better: bool = True,
+    scale: Scale = "auto",
 ) -> HalfLife:
     """``half_life_of_draws`` from the scores of all rows [levels][draws][rows].
 
@@ -200,15 +205,16 @@ def half_life_of_scores(
 
     Args:
         levels: As in ``half_life``.
-        scores: Of the same rows at every level and in every draw; higher is better.
+        scores: Of the same rows at every level and in every draw.
         floor: As in ``half_life``.
+        higher_is_better: As in ``half_life``.
         scale: As in ``half_life``.
     """
     if all(len(draws) == 1 for draws in scores):
         sample = torch.stack([draws[0].double() for draws in scores], 1)
     else:
         sample = torch.stack([torch.stack([rows.double().mean() for rows in draws]) for draws in scores], 1)
-    return half_life_of_draws(levels, sample.numpy(), floor=floor, scale=scale)
+    return half_life_of_draws(levels, sample.numpy(), floor=floor, higher_is_better=higher_is_better, scale=scale)
 
 
 def _checked(*columns: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -43,15 +43,27 @@ class FeatureRanges(NamedTuple):
     minimum: Tensor
     maximum: Tensor
     mean: Tensor
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
     @classmethod
-    def of(cls, inputs: Tensor, *, sensor_dims: Sequence[int] | None = None) -> FeatureRanges:
+    def of(
+        cls,
+        inputs: Tensor,
+        *,
+        sensor_dims: Sequence[int] | None = None,
+        unit: float | None = None,
+        extremes: tuple[float, float] | None = None,
+        limits: tuple[float, float] = (-math.inf, math.inf),
+    ) -> FeatureRanges:
         """Population standard deviation, minimum, maximum and mean over the rows of training inputs [n, features ...].
 
         Args:
             inputs: [n, features ...].
             sensor_dims: Dimensions that tell features apart, not 0 (the rows); the others are pooled, such as the times
                 of a series or the pixels of a channel. None: every entry of a row is a feature of its own.
+            unit: Stands for every standard deviation, in the inputs' units: what 100 % of noise are.
+            extremes: Stand for every minimum and maximum: what broken sensors show.
+            limits: What no reading can be below or above: noise is cut off there.
         """
         if sensor_dims is None:
             pooled: tuple[int, ...] = (0,)
@@ -63,7 +75,16 @@ class FeatureRanges(NamedTuple):
             inputs.amax(dim=pooled, keepdim=True),
             inputs.mean(dim=pooled, keepdim=True),
         )
-        return cls(*(statistic.squeeze(0) for statistic in statistics))
+        deviation, minimum, maximum, mean = (statistic.squeeze(0) for statistic in statistics)
+        if unit is not None:
+            deviation = torch.full_like(deviation, unit)
+        if extremes is not None:
+            minimum, maximum = (torch.full_like(minimum, end) for end in extremes)
+        return cls(deviation, minimum, maximum, mean, limits)
+
+    def readable(self, values: Tensor) -> Tensor:
+        """The values as a sensor with these limits delivers them."""
+        return values if self.limits == (-math.inf, math.inf) else values.clamp(*self.limits)
 
 
 class Disturbance(NamedTuple):
@@ -97,7 +118,7 @@ def gaussian(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *,
         disturbance: Of the same shape as the inputs.
         level: Per cent, at least 0.
     """
-    return inputs + (_share(level) * ranges.deviation) * disturbance.normal
+    return ranges.readable(inputs + (_share(level) * ranges.deviation) * disturbance.normal)
 
 
 def uniform(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, level: float) -> Tensor:
@@ -111,7 +132,7 @@ def uniform(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, 
         disturbance: Of the same shape as the inputs.
         level: Per cent, at least 0.
     """
-    return inputs + (_share(level) * ranges.deviation) * (math.sqrt(3) * (2 * disturbance.uniform - 1))
+    return ranges.readable(inputs + (_share(level) * ranges.deviation) * (math.sqrt(3) * (2 * disturbance.uniform - 1)))
 
 
 def salt_and_pepper(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, level: float) -> Tensor:

@@ -122,7 +122,7 @@ def gain_drift(
 
     Args:
         inputs: [n, ...].
-        ranges: Not needed; here so that all faults are called alike.
+        ranges: Of the training set; only its limits matter.
         sensors: Of the inputs' shape.
         level: Standard deviation of the factors in per cent, at least 0.
         zero: The input [features ...] at which the sensor measures nothing: −mean/deviation for standardised inputs,
@@ -130,7 +130,7 @@ def gain_drift(
     """
     _check_level("gain_drift", level)
     gain = (1 + level / 100 * sensors.normal).clamp(min=0).to(inputs)
-    return inputs + (gain - 1) * (inputs - zero)
+    return ranges.readable(inputs + (gain - 1) * (inputs - zero))
 
 
 def offset_drift(inputs: Tensor, ranges: FeatureRanges, sensors: SensorDraw, *, level: float) -> Tensor:
@@ -143,7 +143,7 @@ def offset_drift(inputs: Tensor, ranges: FeatureRanges, sensors: SensorDraw, *, 
         level: Per cent, at least 0.
     """
     _check_level("offset_drift", level)
-    return inputs + level / 100 * (ranges.deviation * sensors.normal).to(inputs)
+    return ranges.readable(inputs + level / 100 * (ranges.deviation * sensors.normal).to(inputs))
 
 
 def saturation(inputs: Tensor, ranges: FeatureRanges, sensors: SensorDraw | None = None, *, level: float) -> Tensor:

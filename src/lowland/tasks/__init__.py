@@ -1,19 +1,28 @@
 """Tasks: data, architecture, loss and metric, one file each."""
 
 from collections.abc import Callable
+from typing import Annotated, Any
 
-from lowland.tasks.jets import Jets, JetsOptions, fetch_openml_jets
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.networks import build_network
-from lowland.tasks.task import Rows, Splits, Task
-
-TaskOptions = JetsOptions  # becomes a union told apart by `kind` with the second task
-
-TASKS: dict[str, Callable[[TaskOptions], Task]] = {"jets": Jets}
+from lowland.tasks.task import Readings, Rows, Splits, Task
 
 
-def build_task(options: TaskOptions) -> Task:
+class TaskOptions(RootModel[Annotated[JetsOptions, Field(discriminator="kind")]]):
+    """The options of any task; ``root`` are those of the one that ``kind`` names."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+TASKS: dict[str, Callable[[Any], Task]] = {"jets": Jets}
+
+
+def build_task(options: TaskOptions | BaseModel) -> Task:
     """The task that the options describe."""
-    return TASKS[options.kind](options)
+    chosen = options.root if isinstance(options, TaskOptions) else options
+    return TASKS[chosen.kind](chosen)  # type: ignore[attr-defined]  # each of the union's members says its kind
 
 
-__all__ = ["TASKS", "Rows", "Splits", "Task", "TaskOptions", "build_network", "build_task", "fetch_openml_jets"]
+__all__ = ["TASKS", "Readings", "Rows", "Splits", "Task", "TaskOptions", "build_network", "build_task"]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measurements import Family, Measurement
+from lowland.measures import deterioration
 from lowland.tasks.task import Rows, Task
 
 
@@ -49,9 +50,10 @@ def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str
     """
     scores, losses = Estimate.from_samples(shifted.scores), Estimate.from_samples(shifted.losses)
     before, loss_before = Estimate.from_samples(clean.scores), Estimate.from_samples(clean.losses)
+    lost = _difference(before, scores) if task.higher_is_better else _difference(scores, before)
     return [
         Measurement("corruption", task.score_name, scores, condition),
-        Measurement("corruption", f"{task.score_name}_drop", _difference(before, scores), condition),
+        Measurement("corruption", deterioration(task.score_name), lost, condition),
         Measurement("corruption", "loss_rise", _difference(losses, loss_before), condition),
     ]
 
@@ -73,11 +75,13 @@ def disturbance_response(
     """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
 
     A single draw is a disturbance that is the same every time: its standard errors are those over rows. A loss that is
-    no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such rows as wrong.
+    no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such rows as worst.
     """
     per_row = {
         task.score_name: [d.scores for d in draws],
-        f"{task.score_name}_drop": [clean.scores - d.scores for d in draws],
+        deterioration(task.score_name): [
+            clean.scores - d.scores if task.higher_is_better else d.scores - clean.scores for d in draws
+        ],
         "loss_rise": [d.losses.double() - clean.losses.double() for d in draws],
         "mismatch_rate": [((d.decisions != clean.decisions) | d.non_finite).float() for d in draws],
         "non_finite_rate": [d.non_finite.float() for d in draws],

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.tasks.tables import Standardiser, check_table, stratified_split
-from lowland.tasks.task import Splits, Task, classification_scores, majority_share
+from lowland.tasks.task import Provenance, Splits, Task, classification_scores, majority_share
 
 FEATURES = (
     "zlogz",
@@ -74,6 +74,15 @@ class Jets(Task):
         )
         self.shifted_sets = SHIFTED if options.source == "file" else ()
 
+    @property
+    def provenance(self) -> Provenance:
+        """The simulated jets come with the project."""
+        return "shipped" if self.options.source == "file" else "downloaded"
+
+    def fetch(self) -> pd.DataFrame:
+        """The published jets."""
+        return fetch_openml_jets()
+
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Columns, finite features, known labels and at least two jets a class in every set."""
         if "set" not in raw.columns:
@@ -128,6 +137,11 @@ class Jets(Task):
     def network_spec(self) -> dict[str, Any]:
         """A multilayer perceptron; the published one is 64-32-32."""
         return {"kind": "mlp", "inputs": len(FEATURES), "hidden": list(self.options.hidden), "outputs": len(CLASSES)}
+
+    @property
+    def num_outputs(self) -> int:
+        """One a class."""
+        return len(CLASSES)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import torch
 from torch import Tensor
+
+from lowland.estimate import Estimate
+from lowland.measures import MEASURES
 
 
 class Rows(NamedTuple):
@@ -71,20 +76,69 @@ class Splits:
         return cls(**rows, zero=tensors["zero"], shifted=shifted)
 
 
+Provenance = Literal["shipped", "made", "downloaded"]
+"""A file of the project; made from files or by a simulation, and again when these change; fetched once."""
+
+
+class Readings(NamedTuple):
+    """What the sensors of a task deliver, in the units of its inputs.
+
+    Attributes:
+        unit: How much noise of 100 % is; None: the training standard deviation of each feature.
+        extremes: Lowest and highest that a broken sensor shows; None: each feature's training minimum and maximum.
+        limits: What no reading can be below or above.
+    """
+
+    unit: float | None = None
+    extremes: tuple[float, float] | None = None
+    limits: tuple[float, float] = (-math.inf, math.inf)
+
+
 class Task(ABC):
     """A problem to deploy for: its data, network, loss and headline score.
 
     Attributes:
-        score_name: The headline score, a measure of the long table.
+        score_name: The headline score, one of ``lowland.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
         shifted_sets: Names of the naturally shifted test sets that its data hold.
         decides: Whether outputs are [rows, classes] and the highest one is what counts.
+        readings: What its sensors deliver.
+        images: Whether inputs are pictures [rows, channels, height, width], which can be blurred and rotated.
+        sensor_dims: Dimensions of the inputs that tell sensors apart.
+        float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
     """
 
     score_name: str
     decides: bool
     description: str
     shifted_sets: tuple[str, ...]
+    readings: Readings = Readings()
+    images: bool = False
+    sensor_dims: tuple[int, ...] = (1,)
+    float_from: str | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Direction of the headline score."""
+        return MEASURES[self.score_name].higher_is_better is True
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the raw table comes from; what is not shipped, ``fetch`` gets."""
+        return "made"
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Files outside the project that ``fetch`` reads, relative to it or absolute."""
+        return ()
+
+    def fetch(self) -> pd.DataFrame:
+        """The raw table from where it comes.
+
+        Raises:
+            LowlandError: It cannot be had, with what to do.
+        """
+        raise NotImplementedError(f"{type(self).__name__} ships its raw table")
 
     @abstractmethod
     def check(self, raw: pd.DataFrame, origin: str) -> None:
@@ -106,6 +160,11 @@ class Task(ABC):
     def network_spec(self) -> dict[str, Any]:
         """The recipe from which ``build_network`` makes the float network."""
 
+    @property
+    @abstractmethod
+    def num_outputs(self) -> int:
+        """Outputs of the network a row."""
+
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean loss over the rows: a differentiable scalar."""
@@ -117,6 +176,10 @@ class Task(ABC):
     @abstractmethod
     def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Headline score of every row [n] in float; their mean is the task's metric. Non-finite outputs score worst."""
+
+    def details(self, outputs: Tensor, targets: Tensor) -> dict[str, Estimate]:
+        """Further numbers about these rows, by measure of the long table."""
+        return {}
 
     @abstractmethod
     def guess_score(self, targets: Tensor) -> float:

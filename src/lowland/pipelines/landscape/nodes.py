@@ -23,6 +23,7 @@ from lowland.landscape import (
     spectral_density,
 )
 from lowland.measurements import Cell, Measurement, cell_frame, stack, table, unavailable
+from lowland.perturbation import FeatureRanges
 from lowland.quantization import fold_batch_norm
 from lowland.randomness import generator
 from lowland.tasks import Splits, TaskOptions, build_task
@@ -40,7 +41,7 @@ def measure_cell(
         problem.loss,
         [splits.landscape],
         options=options,
-        input_covariance=splits.train.inputs.var(dim=0, correction=0),
+        input_covariance=FeatureRanges.of(splits.train.inputs, **problem.readings._asdict()).deviation.square(),
         decides=problem.decides,
     )
     return table(cell, rows)

@@ -74,7 +74,13 @@ class _Subject(NamedTuple):
         if len(scores) > 1:
             floor = self.half_life.of(float(before.scores.mean()), self.task.guess_score(self.splits.test.targets))
             scale: Scale = "log" if family == "bit_flip" else "linear"  # whichever levels were chosen
-            found = half_life_of_scores(list(scores), list(scores.values()), floor=floor, scale=scale)
+            found = half_life_of_scores(
+                list(scores),
+                list(scores.values()),
+                floor=floor,
+                higher_is_better=self.task.higher_is_better,
+                scale=scale,
+            )
             rows.append(Measurement(family, "half_life", found.estimate(), condition))
         return rows
 
@@ -100,7 +106,8 @@ def disturb(
         rows += [Measurement("corruption", "all", missing, kind) for kind in sensor_faults.levels]
         return table(cell, rows)
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    clean, ranges = answer(problem, model.network, splits.test), FeatureRanges.of(splits.train.inputs)
+    clean = answer(problem, model.network, splits.test)
+    ranges = FeatureRanges.of(splits.train.inputs, **problem.readings._asdict())
     subject = _Subject(problem, model.network, splits, ranges, clean, (cell.task,), half_life)
     rows = [
         *_under_noise(subject, input_noise),
@@ -127,7 +134,8 @@ def _with_broken_sensors(subject: _Subject, options: SensorFaultOptions) -> Iter
     inputs = subject.splits.test.inputs
     for kind, levels in options.levels.items():
         numbers = range(1 if kind in DETERMINISTIC_FAULTS else options.draws)
-        draws = [draw_sensors(inputs.shape, key=(*subject.key, kind, number)) for number in numbers]
+        sensors = partial(draw_sensors, inputs.shape, sensor_dims=subject.task.sensor_dims)
+        draws = [sensors(key=(*subject.key, kind, number)) for number in numbers]
         extra = {"zero": subject.splits.zero} if kind == "gain_drift" else {}
         fault = partial(SENSOR_FAULTS[kind], inputs, subject.ranges, **extra)
         rising = sorted(levels, reverse=kind in FALLING_FAULTS)
@@ -146,7 +154,7 @@ def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measure
                     subject.network,
                     task.row_losses,
                     *rows,
-                    ball=Ball(norm, level, subject.ranges.deviation),
+                    ball=Ball(norm, level, subject.ranges.deviation, subject.ranges.limits),
                     **options.effort(kind, key=(*subject.key, kind, norm)),
                 )
                 answers[level] = [answer(task, subject.network, Rows(found.inputs, rows.targets))]

@@ -53,8 +53,9 @@ def quantize_after_training(
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
     splits = Splits.from_tensors(data.tensors)
-    quantized = _calibrated(trained.network, precision, options, splits)
-    return _deployed(cell, build_task(task), splits, quantized)
+    problem = build_task(task)
+    quantized = _calibrated(trained.network, precision, options, splits, problem.float_from)
+    return _deployed(cell, problem, splits, quantized)
 
 
 def fine_tune_quantized(
@@ -74,7 +75,7 @@ def fine_tune_quantized(
         return trained, pd.DataFrame(), _unavailable(cell, trained.status)
     target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
     result = train(
-        _calibrated(trained.network, precision, options, splits).to(target),
+        _calibrated(trained.network, precision, options, splits, problem.float_from).to(target),
         splits.train.to(target),
         splits.validation.to(target),
         loss=problem.loss,
@@ -95,9 +96,9 @@ def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
 
 
 def _calibrated(
-    network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits
+    network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits, float_from: str | None
 ) -> QuantizedNetwork:
-    quantized = build_quantized(network, precision, input_bits=options.input_bits)
+    quantized = build_quantized(network, precision, input_bits=options.input_bits, float_from=float_from)
     calibrate(quantized, splits.train.inputs[: options.calibration_rows])
     return quantized
 
@@ -118,7 +119,9 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
     with torch.no_grad():
         clean = answer(task, model, splits.test)
         shifted = {name: answer(task, model, rows) for name, rows in splits.shifted.items()}
+        details = task.details(model(splits.test.inputs), splits.test.targets)
     rows = performance(task, clean, condition="test")
+    rows += [Measurement("performance", measure, found, "test") for measure, found in details.items()]
     for name, response in shifted.items():
         rows += shift_response(task, clean, response, condition=name)
     return rows
