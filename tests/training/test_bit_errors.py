@@ -44,7 +44,6 @@ def test_every_bit_flips_at_the_rate_and_by_itself():
     assert torch.all((hit.mean(0) - rate).abs() < 4 * spread)
     pairs = hit.T @ hit / count
     assert torch.all((pairs - rate**2).abs().triu(1) < 4 * rate / count**0.5)
-    assert int(words.max()) == 8 + 4 or int(words.max()) > 8  # the sign bit is one of them
 
 
 def test_flips_may_leave_the_narrow_range():
