@@ -64,6 +64,7 @@ def test_library_imports_only_what_lies_below(path):
         ("tasks", "import lowland.perturbation"),
         ("errors", "from lowland.estimate import Estimate"),
         ("training", "from lowland.pipelines.training import nodes"),
+        ("training", "from lowland.faults.bit_flips import random_flips"),
     ],
 )
 def test_a_broken_wall_is_noticed(room, source):

@@ -10,6 +10,19 @@ from lowland.training.recipes import Recipe
 
 OPTIONS = TrainingOptions(epochs=4, batch_size=16, learning_rate=0.01, schedule="constant")
 LOSS = nn.functional.cross_entropy
+RECIPES = {
+    "plain": {"kind": "plain"},
+    "weight_decay": {"kind": "weight_decay", "weight": 0.1},
+    "jacobian": {"kind": "jacobian", "weight": 0.1, "num_projections": 2},
+    "orthogonal": {"kind": "orthogonal", "weight": 0.01},
+    "clipping": {"kind": "clipping", "limit": 0.1},
+    "noise": {"kind": "noise", "noise": "gaussian", "level": 30},
+    "salt_and_pepper": {"kind": "noise", "noise": "salt_and_pepper", "level": 30},
+    "sam": {"kind": "sam", "rho": 0.1},
+    "asam": {"kind": "sam", "rho": 0.5, "adaptive": True},
+    "bit_errors": {"kind": "bit_errors", "rate": 0.02, "bits": 6},
+    "clipped_bit_errors": {"kind": "bit_errors", "rate": 0.02, "bits": 6, "limit": 0.1},
+}
 
 
 def data(count=64, seed=0):

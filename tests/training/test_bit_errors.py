@@ -44,7 +44,6 @@ def test_every_bit_flips_at_the_rate_and_by_itself():
     assert torch.all((hit.mean(0) - rate).abs() < 4 * spread)
     pairs = hit.T @ hit / count
     assert torch.all((pairs - rate**2).abs().triu(1) < 4 * rate / count**0.5)
-    assert int(words.max()) == 8 + 4 or int(words.max()) > 8  # the sign bit is one of them
 
 
 def test_flips_may_leave_the_narrow_range():
@@ -57,8 +56,8 @@ def test_rate_zero_is_plain_training():
 
 
 def test_rate_zero_is_plain_fine_tuning():
-    pair, options = rows(64), OPTIONS.model_copy(update={"epochs": 2})
-    for bits in (2, 4, 12):
+    pair, options = rows(64), OPTIONS.model_copy(update={"epochs": 1})
+    for bits in (2, 12):
         hit, plain = (
             fit(twin(bits), options=options, training=pair, validation=pair, **chosen)
             for chosen in ({"kind": "bit_errors", "rate": 0, "bits": 8}, {"kind": "plain"})
@@ -205,10 +204,10 @@ def test_zero_weights_are_no_obstacle():
 
 
 def test_it_helps_under_bit_errors():
-    pair, options = rows(512), OPTIONS.model_copy(update={"epochs": 12, "batch_size": 128})
+    pair, options = rows(512), OPTIONS.model_copy(update={"epochs": 8, "batch_size": 128})
     losses = {}
     for kind, chosen in {"plain": {"kind": "plain"}, "hit": {"kind": "bit_errors", "rate": 0.05, "bits": 8}}.items():
         found = fit(twin(4, steps=60), options=options, training=pair, validation=pair, **chosen).network
-        draws = [errors(0.05).struck(found, source(number))(pair[0]) for number in range(30)]
+        draws = [errors(0.05).struck(found, source(number))(pair[0]) for number in range(20)]
         losses[kind] = float(torch.stack([LOSS(outputs, pair[1]).detach() for outputs in draws]).mean())
     assert losses["hit"] < losses["plain"]

@@ -87,12 +87,10 @@ def moved(network: nn.Module, changes: Mapping[str, Tensor]) -> Model:
         network: Left as it came.
         changes: By the names of ``named_parameters``.
     """
-    if not isinstance(network, QuantizedNetwork):
-        return at_parameters(
-            network, {name: p + changes[name] for name, p in network.named_parameters() if name in changes}
-        )
-    stored = {f"layers.{name}" for name in network.stored}
-    others = {name: p + changes[name] for name, p in network.named_parameters() if name in changes.keys() - stored}
+    coded = {f"layers.{name}" for name in network.stored} if isinstance(network, QuantizedNetwork) else set()
+    others = {name: p + changes[name] for name, p in network.named_parameters() if name in changes.keys() - coded}
+    if not coded:
+        return at_parameters(network, others)
 
     def read(tensor: Stored) -> Tensor:
         return tensor.values + changes[f"layers.{tensor.name}"]
