@@ -36,11 +36,11 @@ def earth_movers_distances(
 
     Source: Rubner et al. 2000; solver of POT (Flamary et al. 2021, Bonneel et al. 2011).
     """
-    totals = true.sum(1, keepdims=True)
-    if not (totals > 0).all():
+    totals: NDArray[np.float64] = true.sum(1, keepdims=True)
+    if totals.min(initial=np.inf) <= 0:
         raise LowlandError(f"true charges: row {int(np.argmin(totals))} has none; expected a positive sum in every row")
     true = true / totals
-    usable = np.isfinite(predicted).all(1)
+    usable: NDArray[np.bool_] = np.isfinite(predicted).all(axis=1)
     charges = np.where(usable[:, None], predicted, 0).clip(min=0)
     largest = charges.max(1, keepdims=True)
     usable &= largest[:, 0] > 0
