@@ -150,5 +150,5 @@ def _deposits(parts: Components, random: np.random.Generator) -> Floats:
     loss = 1 - LANDAU_WIDTH * (np.log(random.standard_normal(len(each)) ** 2) + MOYAL_MEAN)
     inside = cell >= 0
     index = parts.wafer[each][inside] * CELLS + cell[inside]
-    sums: Floats = np.bincount(index, (weight * loss)[inside], minlength=TOGETHER * CELLS)
-    return sums.reshape(TOGETHER, CELLS)
+    sums = np.bincount(index, (weight * loss)[inside], minlength=TOGETHER * CELLS)
+    return sums.reshape(TOGETHER, CELLS).astype(np.float64)
