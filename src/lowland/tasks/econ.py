@@ -1,7 +1,7 @@
 """ECON-T: an autoencoder in a radiation-hard ASIC compresses the trigger charges of a calorimeter's wafers.
 
-The sensing model of Di Guglielmo et al. 2021 (arXiv 2105.01683) and Baldi et al. 2025 (arXiv 2502.08355). It learns from
-files of wafers, or from the project's own simulation for users without data (``docs/data/econ.md``).
+The sensing model of Di Guglielmo et al. 2021 (arXiv 2105.01683) and Baldi et al. 2025 (arXiv 2502.08355). It learns
+from files of wafers, or from the project's own simulation for users without data (``docs/data/econ.md``).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class EconOptions(SplitSizes):
     kind: Literal["econ"]
     source: Literal["files", "simulated"]
     path: Path | None = None
-    shifted: dict[SetName, Path] = {}
+    shifted: dict[SetName, Path] = Field(default_factory=dict)
     shifted_rows: Annotated[int, Field(ge=LEAST_ROWS)]
     filters: Count
     latent: Count
@@ -83,9 +83,9 @@ class Econ(Task):
         self.options = options
         origin = "simulated wafers" if options.source == "simulated" else "wafers read from files"
         self.description = (
-            f"The task: {origin} of a high-granularity calorimeter, {CELLS} trigger cells each, which an encoder on the "
-            f"detector compresses into {options.latent} numbers and a decoder off it, left in float, reads back; scored "
-            "by the earth mover's distance between true and decoded charges, in sensor cells."
+            f"The task: {origin} of a high-granularity calorimeter, {CELLS} trigger cells each, which an encoder on "
+            f"the detector compresses into {options.latent} numbers and a decoder off it, left in float, reads back; "
+            "scored by the earth mover's distance between true and decoded charges, in sensor cells."
         )
         self.shifted_sets = tuple(options.shifted) if options.source == "files" else tuple(SCENARIOS)[1:]
 

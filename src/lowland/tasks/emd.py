@@ -10,6 +10,8 @@ from lowland.errors import LowlandError
 PIVOTS = 100_000
 """Steps after which the network simplex gives up; 48 cells take some dozens."""
 OPTIMAL = 1
+ROUNDING = 1e-12
+"""Share of the charge that counts as none: what scaling to sum 1 leaves of equal rows."""
 
 
 def earth_movers_distances(
@@ -36,11 +38,11 @@ def earth_movers_distances(
 
     Source: Rubner et al. 2000; solver of POT (Flamary et al. 2021, Bonneel et al. 2011).
     """
-    totals = true.sum(1, keepdims=True)
-    if not (totals > 0).all():
+    totals: NDArray[np.float64] = true.sum(1, keepdims=True)
+    if totals.min(initial=np.inf) <= 0:
         raise LowlandError(f"true charges: row {int(np.argmin(totals))} has none; expected a positive sum in every row")
     true = true / totals
-    usable = np.isfinite(predicted).all(1)
+    usable = np.asarray(np.isfinite(predicted).all(axis=1))
     charges = np.where(usable[:, None], predicted, 0).clip(min=0)
     largest = charges.max(1, keepdims=True)
     usable &= largest[:, 0] > 0
@@ -61,7 +63,7 @@ def _work(surplus: NDArray[np.float64], distances: NDArray[np.float64]) -> float
 
     sources, sinks = surplus.clip(min=0), (-surplus).clip(min=0)
     mass = sources.sum()
-    if mass == 0 or sinks.sum() == 0:
+    if min(mass, sinks.sum()) < ROUNDING:
         return 0.0
     _, work, _, _, code = emd_c(sources, sinks * (mass / sinks.sum()), distances, PIVOTS, 1)
     if code != OPTIMAL:

@@ -130,7 +130,7 @@ def decoded(words: NDArray[np.str_], origin: str) -> NDArray[np.int64]:
         numbers = np.full(words.shape, -1)
     if not ((numbers >= 0) & (numbers < 2**32)).all():
         bad = next(word for word in words.ravel() if not _is_word(word))
-        raise LowlandError(f"{origin}: a word is {bad!r}; expected 32 bits in hex, such as 9145cb96")
+        raise LowlandError(f"{origin}: a word is {str(bad)!r}; expected 32 bits in hex, such as 9145cb96")
     shifts = VALUE_BITS * np.arange(3, -1, -1)
     values = (numbers[:, :, None] >> shifts & 2**VALUE_BITS - 1).reshape(len(numbers), CELLS)
     exponent, mantissa = values >> MANTISSA_BITS, values & 2**MANTISSA_BITS - 1
