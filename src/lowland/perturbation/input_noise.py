@@ -82,6 +82,11 @@ class FeatureRanges(NamedTuple):
             minimum, maximum = (torch.full_like(minimum, end) for end in extremes)
         return cls(deviation, minimum, maximum, mean, limits)
 
+    def to(self, device: torch.device) -> FeatureRanges:
+        """The same ranges on another device."""
+        deviation, minimum, maximum, mean = (part.to(device) for part in self[:4])
+        return FeatureRanges(deviation, minimum, maximum, mean, self.limits)
+
     def readable(self, values: Tensor) -> Tensor:
         """The values as a sensor with these limits delivers them."""
         return values if self.limits == (-math.inf, math.inf) else values.clamp(*self.limits)

@@ -192,4 +192,4 @@ def _ranges(inputs: Tensor, given: FeatureRanges | None) -> FeatureRanges:
         raise LowlandError(f"inputs are {inputs.dtype}; recipes with input noise expect floats: use another recipe")
     if given is None:
         return FeatureRanges.of(inputs)
-    return FeatureRanges(*(part.to(inputs.device) if isinstance(part, Tensor) else part for part in given))
+    return given.to(inputs.device)
