@@ -32,6 +32,10 @@ def test_the_committed_parameters_are_valid(good):
     [
         ("recipes/plain", {"kind": "plane"}, r"recipes\.plain\.kind: got 'plane'; expected .*'jacobian'"),
         ("recipes/jacobian_1e-2", {"kind": "jacobian", "weight": -1}, r"recipes\.jacobian_1e-2\.weight: got -1"),
+        ("recipes/plain", {"kind": "noise", "noise": "red", "level": 5}, r"recipes\.plain\.noise: got 'red'; should"),
+        ("recipes/plain", {"kind": "noise", "noise": "uniform", "level": -1}, r"recipes\.plain\.level: got -1"),
+        ("recipes/plain", {"kind": "bit_errors", "rate": 0.1}, r"recipes\.plain\.bits is missing"),
+        ("training/schedule", "step", r"every is missing with schedule step; expected every \(epochs\) and factor"),
         ("tasks/jets/kind", "jest", r"tasks\.jets.*got 'jest'"),
         ("precisions/qat8", {"method": "qta", "weight_bits": 8, "activation_bits": 8}, r"precisions\.qat8.*'qta'"),
         ("precisions/qat8", {"method": "qat", "weight_bits": 0, "activation_bits": 8}, r"precisions\.qat8.*0"),

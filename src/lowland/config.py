@@ -163,6 +163,8 @@ def _written(loc: tuple[str | int, ...], raw: Any) -> list[str]:
     """The path as it stands in the YAML: without the tags that pydantic adds for unions and keys."""
     path, here = [], raw
     for position, part in enumerate(loc):
+        if isinstance(here, Mapping) and here.get("kind") == part and position < len(loc) - 1:
+            continue  # a tag, though there may be a field of that name
         inside = isinstance(here, Mapping) and part in here
         indexed = isinstance(here, list | tuple) and isinstance(part, int)
         if inside or indexed:

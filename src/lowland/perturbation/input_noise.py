@@ -83,8 +83,10 @@ class FeatureRanges(NamedTuple):
         return cls(deviation, minimum, maximum, mean, limits)
 
     def to(self, device: torch.device) -> FeatureRanges:
-        """The same ranges on another device."""
-        deviation, minimum, maximum, mean = (part.to(device) for part in self[:4])
+        """The same statistics on another device."""
+        deviation, minimum, maximum, mean = (
+            statistic.to(device) for statistic in (self.deviation, self.minimum, self.maximum, self.mean)
+        )
         return FeatureRanges(deviation, minimum, maximum, mean, self.limits)
 
     def readable(self, values: Tensor) -> Tensor:

@@ -190,6 +190,4 @@ def _ranges(inputs: Tensor, given: FeatureRanges | None) -> FeatureRanges:
     """The ranges that inputs are disturbed in, where the inputs are."""
     if not inputs.is_floating_point():
         raise LowlandError(f"inputs are {inputs.dtype}; recipes with input noise expect floats: use another recipe")
-    if given is None:
-        return FeatureRanges.of(inputs)
-    return given.to(inputs.device)
+    return FeatureRanges.of(inputs) if given is None else given.to(inputs.device)

@@ -87,7 +87,8 @@ def moved(network: nn.Module, changes: Mapping[str, Tensor]) -> Model:
         network: Left as it came.
         changes: By the names of ``named_parameters``.
     """
-    coded = {f"layers.{name}" for name in network.stored} if isinstance(network, QuantizedNetwork) else set()
+    names = network.stored if isinstance(network, QuantizedNetwork) else ()
+    coded = {f"layers.{name}" for name in names}
     others = {name: p + changes[name] for name, p in network.named_parameters() if name in changes.keys() - coded}
     if not coded:
         return at_parameters(network, others)

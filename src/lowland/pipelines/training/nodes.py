@@ -28,6 +28,7 @@ def train_float(
         options=options.of(run.task),
         key=(run.task, run.number),
         ranges=FeatureRanges.of(splits.train.inputs, **problem.readings._asdict()),
+        float_from=problem.float_from,
     )
     curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")
     return StoredModel(result.network.cpu(), result.status), curves
