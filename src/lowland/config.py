@@ -92,7 +92,7 @@ class Study(BaseModel):
             if name not in self.tasks:
                 raise ValueError(
                     f"requirements names {name!r}, which is no task of this study; expected some of "
-                    f"{', '.join(self.tasks)}"
+                    f"{', '.join(self.tasks)}, in requirements of the environment's own"
                 )
         for name, recipe in self.recipes.items():
             projections = getattr(recipe.root, "num_projections", 1)

@@ -180,6 +180,9 @@ def test_two_tasks_are_told_each_in_its_own_words(page):
     assert "clean EMD" in words and "clean accuracy" in words
     assert words.count("For this task 1 stands for every standard deviation") == 3
     assert "standard deviation and 0 and 1 for the ends of every range, in the units of its inputs." in words
+    assert "Noise on the inputs (jets)." in words and "Noise on the inputs (econ)." in words
+    assert words.count("Shifted data. Test sets") == 1, "what is the same for both tasks is told once"
+    assert text.count('<a href="#answer-') == text.count('id="answer-') == 2
     assert "EMD has risen half way" in words and "accuracy has fallen" not in words, "jets measured no half-lives here"
     assert "Clean EMD, in cells" in words and "Clean accuracy, in per cent" in words
     assert "Without a meaning for econ, and so without a number; nothing failed: flip mismatch, output entropy" in words

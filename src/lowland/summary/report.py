@@ -39,7 +39,7 @@ from lowland.summary.predictors import predictor_label
 from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.recommendation import NOTHING
 from lowland.summary.robustness_section import curve_groups, exposure_section, half_life_section
-from lowland.summary.scope import disturbed
+from lowland.summary.scope import disturbed, told_together
 from lowland.summary.score import Score
 from lowland.summary.strips import strip
 from lowland.summary.style import DASH, MINUS, Style
@@ -128,6 +128,7 @@ def render_report(
             statuses=_STATUSES,
             bits=any(task["bits"] or task["rankings"] for task in tasks),
             methods=[_METHODS[m] for m in measurements.method.unique()],
+            disturbed=told_together({task["name"]: task["disturbed"] for task in tasks}),
             quality=_one_word([task["score"] for task in tasks]),
             glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
             nats=any(task["score"].is_share for task in tasks),

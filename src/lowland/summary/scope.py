@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -65,6 +65,27 @@ def disturbed(measurements: pd.DataFrame, readings: Mapping[str, Any] | None = N
         }
         for group, title in GROUPS.items()
         if (found.group == group).any()
+    ]
+
+
+def told_together(by_task: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """What several tasks were disturbed with, told once where it is the same for all of them.
+
+    Args:
+        by_task: ``disturbed`` of every task.
+
+    Returns:
+        ``title``, ``sentences`` and ``tasks``, the names of those that it is true of; empty for all of them.
+    """
+    tasks_of: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for task, groups in by_task.items():
+        for entry in groups:
+            key = (entry["group"], entry["title"], tuple(entry["sentences"]))
+            tasks_of.setdefault(key, []).append(task)
+    order = list(GROUPS)
+    return [
+        {"title": title, "sentences": list(sentences), "tasks": [] if len(tasks) == len(by_task) else tasks}
+        for (_, title, sentences), tasks in sorted(tasks_of.items(), key=lambda item: order.index(item[0][0]))
     ]
 
 
