@@ -13,6 +13,12 @@ def test_cells_are_the_cross_product_in_a_stable_order():
     assert ids[0] == "jets.plain.s0.fp32" and ids[1] == "jets.plain.s0.qat8"
 
 
+def test_cells_are_made_once():
+    """Every gather asks for them: making them anew each time would make large grids quadratic."""
+    study = grid.Grid(grid.validate(grid.default_parameters()))
+    assert study.cells is study.cells and study.mapped_cells is study.mapped_cells and study.groups is study.groups
+
+
 def test_every_node_can_learn_its_cell_from_the_added_parameters():
     study = grid.Grid(grid.validate(grid.default_parameters()))
     added = study.added_parameters()

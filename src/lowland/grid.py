@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class Grid:
         shipped = build_task(self.study.tasks[task]).provenance == "shipped"
         return f"{task}.raw" if shipped else f"{task}.imported"
 
-    @property
+    @cached_property
     def configurations(self) -> list[tuple[str, str]]:
         """All (task, recipe)."""
         return list(product(self.tasks, self.recipes))
@@ -86,12 +87,12 @@ class Grid:
         names = self.precisions if among is None else among
         return tuple(name for name in names if tuned or self.study.precisions[name].method != "qat")
 
-    @property
+    @cached_property
     def groups(self) -> list[tuple[str, str, str]]:
         """All (task, recipe, precision) that have cells."""
         return [(task, recipe, name) for task, recipe in self.configurations for name in self.precisions_of(recipe)]
 
-    @property
+    @cached_property
     def runs(self) -> list[Run]:
         """All float trainings."""
         return [
@@ -99,7 +100,7 @@ class Grid:
             for task, recipe, seed in product(self.tasks, self.recipes, self.seeds)
         ]
 
-    @property
+    @cached_property
     def cells(self) -> list[Cell]:
         """All deployable models."""
         return [
@@ -113,12 +114,12 @@ class Grid:
         """Precisions whose landscapes are pictured, in the order of the axis."""
         return self._selected_precisions(self.study.landscape_detail)
 
-    @property
+    @cached_property
     def detailed_cells(self) -> list[Cell]:
         """Cells whose spectral density and loss surface are taken."""
         return self._selected_cells(self.study.landscape_detail)
 
-    @property
+    @cached_property
     def mapped_cells(self) -> list[Cell]:
         """Cells whose every single bit flip is measured: float networks have no codes."""
         return [cell for cell in self._selected_cells(self.study.flip_map) if cell.method != "float"]

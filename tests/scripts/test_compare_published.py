@@ -152,6 +152,8 @@ def test_the_page_is_written_from_the_tables(tmp_path, capsys):
     assert "## Tokamak mode controller" in both and "not measured.**" not in both
     assert "- **noise**: The published code divides" in both.split("## Tokamak")[1]
     assert "| 4–6 bits are the most robust to Gaussian noise, all levels (plain) |" in both
+    assert "best at 12 bits | not held |" in both.split("## Tokamak")[1]
+    assert all(line.count("|") in (4, 6) for line in both.splitlines() if line.startswith("|"))
     assert "nan" not in both and "\n\n\n" not in both
     capsys.readouterr()
 
