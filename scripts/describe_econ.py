@@ -62,8 +62,9 @@ def figures(charges: Wafers) -> dict[str, Any]:
 
 def likeness(charges: Wafers) -> tuple[float, float]:
     """Mean correlation of the logarithms of charges, of neighbouring trigger cells and of all others."""
-    distances = hgcal.cell_distances()
-    correlation = np.corrcoef(np.log1p(charges).T)
+    hit = charges.std(0) > 0  # the others have no correlation
+    distances = hgcal.cell_distances()[np.ix_(hit, hit)]
+    correlation = np.corrcoef(np.log1p(charges[:, hit]).T)
     near = (distances > 0) & (distances < 1.05 * hgcal.TRIGGER_CELL)
     return float(correlation[near].mean()), float(correlation[(distances > 0) & ~near].mean())
 
