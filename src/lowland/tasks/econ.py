@@ -45,6 +45,9 @@ class EconOptions(SplitSizes):
         shifted_rows: Rows at most of each shifted set.
         filters: Filters of the encoder's convolution; the published network has 8.
         latent: Numbers that the encoder makes of a wafer; 16.
+        initial_output: What every pixel shows before training. None leaves it at about a half, as published: the first
+            steps then push 48 pixels down at once and leave most of the code's ReLUs dead, and hundreds of thousands
+            of wafers are needed to bring them back. About 0.02, the mean of a pixel, spares small data that.
     """
 
     kind: Literal["econ"]
@@ -54,6 +57,7 @@ class EconOptions(SplitSizes):
     shifted_rows: Annotated[int, Field(ge=LEAST_ROWS)]
     filters: Count
     latent: Count
+    initial_output: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _files_where_files_are_read(self) -> Self:
@@ -159,7 +163,8 @@ class Econ(Task):
     def network_spec(self) -> dict[str, Any]:
         """The published autoencoder, with as many filters and latent numbers as the options say."""
         options = self.options
-        return {"kind": "wafer_autoencoder", "side": SIDE, "filters": options.filters, "latent": options.latent}
+        widths = {"filters": options.filters, "latent": options.latent}
+        return {"kind": "wafer_autoencoder", "side": SIDE, **widths, "initial_output": options.initial_output}
 
     @property
     def num_outputs(self) -> int:
