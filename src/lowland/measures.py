@@ -28,7 +28,7 @@ MEASURES: dict[str, Measure] = {
     "all": Measure("any", "1", None, "Stands for every measure of a stage that gave no result."),
     # performance and cost
     "accuracy": Measure("accuracy", "1", True, "Share of rows whose highest output is the right class."),
-    "emd": Measure("EMD", "cell", False, "Earth mover's distance of the charges, in distances of neighbouring cells."),
+    "emd": Measure("EMD", "cell", False, "Earth mover's distance of the charges, in sensor cells."),
     "vector_error": Measure(
         "mode error", "1", False, "Length of the difference between the true and the estimated mode vector."
     ),
@@ -50,7 +50,10 @@ MEASURES: dict[str, Measure] = {
         "deployment mismatch", "1", False, "Largest difference between the frozen network and its training-time twin."
     ),
     "integer_mismatch_rate": Measure(
-        "integer mismatch", "1", False, "Share of rows where integer-only arithmetic gives another activation code."
+        "integer mismatch",
+        "1",
+        False,
+        "Share of rows where integer-only arithmetic gives another activation code than float64.",
     ),
     "size": Measure("size", "bit", False, "Bits that store weights and biases."),
     "parameters": Measure("parameters", "1", False, "Number of weights and biases."),
@@ -77,7 +80,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "worst_flip_drop": Measure("worst flip", "1", False, "Score lost to the one bit whose flip costs most.", True),
     "score_after_search": Measure(
-        "score after searched flips", "1", True, "Score left after the worst flips that a greedy search finds.", True
+        "score after searched flips", "1", None, "Score after the worst flips that a greedy search finds.", True
     ),
     "ranking_recall": Measure(
         "recall of a ranking",
@@ -171,6 +174,9 @@ MEASURES: dict[str, Measure] = {
 
 SCORES = ("accuracy", "emd", "vector_error", "absolute_error")
 """Headline scores: each task has one of them."""
+
+SHARES = ("accuracy",)
+"""Those between 0 and 1: written in per cent, their differences in points."""
 
 SELECTED = frozenset(name for name, measure in MEASURES.items() if measure.selected)
 

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
+from lowland.tasks.discharges import split_by_discharge
 from lowland.tasks.frames import NOMINAL, PIXELS, SIDE, check_frames, frame_table, read_frames
-from lowland.tasks.groups import grouped_split, joined
+from lowland.tasks.groups import tied_rows
 from lowland.tasks.mode_errors import Limits, mode_errors, sectors, vector_errors
 from lowland.tasks.split_sizes import Count, SplitSizes
 from lowland.tasks.task import Readings, Rows, Splits, Task
@@ -156,10 +157,8 @@ class Fusion(Task):
 
     def _chosen(self, nominal: pd.DataFrame) -> dict[str, np.ndarray]:
         """Row numbers of the sets: no discharge and no copy of a frame is in two of them."""
-        shots = np.unique(nominal["shot"].to_numpy(), return_inverse=True)[1]
-        frames = np.ascontiguousarray(nominal[PIXELS].to_numpy(np.float32))
-        copies = np.unique(frames.view(f"V{frames.strides[0]}").ravel(), return_inverse=True)[1]
-        return grouped_split(joined(shots, copies), self.options.sizes, key=(self.options.kind,))
+        tied = tied_rows(nominal[PIXELS].to_numpy(np.float32), nominal["shot"].to_numpy())
+        return split_by_discharge(tied, self.options.sizes, key=(self.options.kind,))
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Splits by discharge, frames scaled to black 0 and white 1, labels as vectors in their unit."""
