@@ -32,6 +32,10 @@ def test_the_committed_parameters_are_valid(good):
     [
         ("recipes/plain", {"kind": "plane"}, r"recipes\.plain\.kind: got 'plane'; expected .*'jacobian'"),
         ("recipes/jacobian_1e-2", {"kind": "jacobian", "weight": -1}, r"recipes\.jacobian_1e-2\.weight: got -1"),
+        ("recipes/plain", {"kind": "noise", "noise": "red", "level": 5}, r"recipes\.plain\.noise: got 'red'; should"),
+        ("recipes/plain", {"kind": "noise", "noise": "uniform", "level": -1}, r"recipes\.plain\.level: got -1"),
+        ("recipes/plain", {"kind": "bit_errors", "rate": 0.1}, r"recipes\.plain\.bits is missing"),
+        ("training/schedule", "step", r"every is missing with schedule step; expected every \(epochs\) and factor"),
         ("tasks/jets/kind", "jest", r"tasks\.jets.*got 'jest'"),
         ("precisions/qat8", {"method": "qta", "weight_bits": 8, "activation_bits": 8}, r"precisions\.qat8.*'qta'"),
         ("precisions/qat8", {"method": "qat", "weight_bits": 0, "activation_bits": 8}, r"precisions\.qat8.*0"),
@@ -46,6 +50,9 @@ def test_the_committed_parameters_are_valid(good):
         ("training/epochs", 0, r"training\.epochs: got 0"),
         ("training/learning_rate", -0.1, r"training\.learning_rate: got -0\.1"),
         ("training/epoch", 3, r"parameter training\.epoch is not known; check its spelling"),
+        ("training/per_task", {"jest": {}}, r"training\.per_task\.jest\.epochs is missing"),
+        ("qat_recipes", ["plane"], r"qat_recipes names 'plane'; expected some of plain, .*, or all"),
+        ("qat_recipes", "none", r"qat_recipes.*: got 'none'; expected all, or a list of names"),
         ("input_noise/levels", [120], r"input_noise\.levels\.0: got 120"),
         ("input_noise/kinds", ["poisson"], r"input_noise\.kinds\.0: got 'poisson'"),
         ("recipes/plain", {"weight": 1.0}, r"recipes\.plain\.kind: got None; expected a name"),
@@ -86,6 +93,13 @@ def test_a_missing_parameter_is_named(good):
     del raw["training"]["epochs"]
     with pytest.raises(LowlandError, match=r"parameter training\.epochs is missing"):
         validate(raw)
+
+
+@pytest.mark.parametrize("parameter", ["training", "fine_tuning"])
+def test_training_options_of_a_task_that_is_not_studied_are_refused(good, parameter):
+    plan = good[parameter] | {"per_task": {"jest": good[parameter]}}
+    with pytest.raises(LowlandError, match=rf"{parameter}\.per_task names 'jest'; expected some of jets"):
+        validate(good | {parameter: plan})
 
 
 def test_requirements_about_what_is_not_measured_are_refused_at_once(good):

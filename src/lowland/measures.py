@@ -28,7 +28,7 @@ MEASURES: dict[str, Measure] = {
     "all": Measure("any", "1", None, "Stands for every measure of a stage that gave no result."),
     # performance and cost
     "accuracy": Measure("accuracy", "1", True, "Share of rows whose highest output is the right class."),
-    "emd": Measure("EMD", "cell", False, "Earth mover's distance of the charges, in distances of neighbouring cells."),
+    "emd": Measure("EMD", "cell", False, "Earth mover's distance of the charges, in sensor cells."),
     "vector_error": Measure(
         "mode error", "1", False, "Length of the difference between the true and the estimated mode vector."
     ),
@@ -38,7 +38,10 @@ MEASURES: dict[str, Measure] = {
         "deployment mismatch", "1", False, "Largest difference between the frozen network and its training-time twin."
     ),
     "integer_mismatch_rate": Measure(
-        "integer mismatch", "1", False, "Share of rows where integer-only arithmetic gives another activation code."
+        "integer mismatch",
+        "1",
+        False,
+        "Share of rows where integer-only arithmetic gives another activation code than float64.",
     ),
     "size": Measure("size", "bit", False, "Bits that store weights and biases."),
     "parameters": Measure("parameters", "1", False, "Number of weights and biases."),

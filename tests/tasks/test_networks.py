@@ -28,5 +28,19 @@ def test_initial_weights_depend_on_the_key_alone():
 
 
 def test_unknown_kind_is_named():
-    with pytest.raises(LowlandError, match="'transformer'; expected one of mlp"):
+    with pytest.raises(LowlandError, match="'transformer'; expected one of mlp, wafer_autoencoder"):
         build_network({"kind": "transformer"})
+
+
+def test_an_autoencoder_starts_where_it_is_told_and_rebuilds_itself():
+    spec = {"kind": "wafer_autoencoder", "side": 8, "filters": 4, "latent": 5, "initial_output": 0.02}
+    network = initialised_network(spec, key=("econ", 0))
+    inputs = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    outputs = network(inputs)
+    assert outputs.shape == (50, 64) and network.layers.encoder(inputs).shape == (50, 5)
+    assert 0.01 < outputs.mean() < 0.04
+    published = initialised_network(spec | {"initial_output": None}, key=("econ", 0))
+    assert 0.4 < published(inputs).mean() < 0.6
+    again = build_network(network.spec)
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again(inputs), outputs)

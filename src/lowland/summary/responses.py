@@ -14,7 +14,7 @@ FAMILIES = DISTURBANCES
 RESPONSES = ("loss_rise", *map(deterioration, SCORES))  # of every task those that it has
 REPRESENTATIVES = {
     "noise": ("gaussian", "salt_and_pepper"),
-    "bit_flip": ("flips", "bit_error_rate", "ieee754_flips", "ieee754_bit_error_rate"),
+    "bit_flip": ("flips", "bit_error_rate", "ranked_flips", "ieee754_flips", "ieee754_bit_error_rate"),
     "corruption": ("dead_at_mean", "gain_drift"),
     "adversarial": ("pgd_linf",),
 }

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from pydantic import Field
 
 from lowland.errors import LowlandError
+from lowland.tasks.classifier import Classifier
+from lowland.tasks.split_sizes import Count, SplitSizes
 from lowland.tasks.tables import Standardiser, check_table, stratified_split
-from lowland.tasks.task import Provenance, Splits, Task, classification_scores, majority_share
+from lowland.tasks.task import Provenance, Splits
 
 FEATURES = (
     "zlogz",
@@ -41,28 +41,17 @@ NOMINAL = "nominal"
 SHIFTED = ("high_pt", "pileup", "smeared")
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
-Count = Annotated[int, Field(ge=1)]
 
-
-class JetsOptions(BaseModel):
+class JetsOptions(SplitSizes):
     """Where the jets come from, how many rows each set gets and how wide the network is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["jets"]
     source: Literal["file", "openml"]
-    train_rows: Count
-    validation_rows: Count
-    landscape_rows: Count
-    test_rows: Count
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
-class Jets(Task):
+class Jets(Classifier):
     """Jet tagging with cross-entropy and accuracy."""
-
-    score_name = "accuracy"
-    decides = True
 
     def __init__(self, options: JetsOptions) -> None:
         self.options = options
@@ -98,23 +87,7 @@ class Jets(Task):
             check_table(part, features=FEATURES, label="label", classes=CLASSES, origin=f"{origin} (set {name!r})")
 
         nominal = int((raw["set"] == NOMINAL).sum())
-        sizes = self._sizes()
-        shrink = min(1.0, nominal / sum(sizes.values()))
-        for name, size in sizes.items():
-            if size * shrink < len(CLASSES):
-                raise LowlandError(
-                    f"{origin}: {nominal} nominal rows leave {size * shrink:.0f} for {name}_rows; at least one a class "
-                    f"({len(CLASSES)}) is needed: use more data, or smaller shares for the other sets"
-                )
-
-    def _sizes(self) -> dict[str, int]:
-        options = self.options
-        return {
-            "train": options.train_rows,
-            "validation": options.validation_rows,
-            "landscape": options.landscape_rows,
-            "test": options.test_rows,
-        }
+        self.options.check_share(nominal, least=len(CLASSES), why=f"one a class ({len(CLASSES)})", origin=origin)
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Stratified, duplicate-free splits of the nominal jets; the other sets become the shifted ones."""
@@ -126,7 +99,7 @@ class Jets(Task):
             for part_name, part in raw.groupby("set", sort=True)
         }
         features, labels = sets.pop(NOMINAL)
-        chosen = stratified_split(features.astype(np.float32), labels, self._sizes(), key=(self.options.kind,))
+        chosen = stratified_split(features.astype(np.float32), labels, self.options.sizes, key=(self.options.kind,))
         standardiser = Standardiser(features[chosen["train"]])
         return Splits(
             **{part: standardiser.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
@@ -142,26 +115,6 @@ class Jets(Task):
     def num_outputs(self) -> int:
         """One a class."""
         return len(CLASSES)
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy."""
-        return torch.nn.functional.cross_entropy(outputs, targets)
-
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of every row."""
-        return torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
-
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """1 for the right class, else 0."""
-        return classification_scores(outputs, targets)
-
-    def guess_score(self, targets: Tensor) -> float:
-        """Accuracy of always naming the most frequent kind."""
-        return majority_share(targets)
-
-    def decisions(self, outputs: Tensor) -> Tensor:
-        """The class with the highest output."""
-        return outputs.argmax(dim=1)
 
 
 def fetch_openml_jets() -> pd.DataFrame:

@@ -1,0 +1,215 @@
+"""ECON-T: an autoencoder in a radiation-hard ASIC compresses the trigger charges of a calorimeter's wafers.
+
+The sensing model of Di Guglielmo et al. 2021 (arXiv 2105.01683) and Baldi et al. 2025 (arXiv 2502.08355). It learns
+from files of wafers, or from the project's own simulation for users without data (``docs/data/econ.md``).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from lowland.errors import LowlandError
+from lowland.randomness import generator
+from lowland.tasks.emd import earth_movers_distances
+from lowland.tasks.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances, images
+from lowland.tasks.showers import SCENARIOS, simulated_wafers
+from lowland.tasks.split_sizes import Count, SplitSizes
+from lowland.tasks.tables import stratified_split
+from lowland.tasks.task import Readings, Rows, Splits, Task
+from lowland.tasks.telescope import telescope_losses
+from lowland.tasks.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
+
+NOMINAL = "nominal"
+LEAST_ROWS = 2
+"""Rows that every set needs, so that its means have standard errors."""
+
+SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class EconOptions(SplitSizes):
+    """Where the wafers come from, how many rows each set gets and how wide the network is.
+
+    Attributes:
+        source: ``files`` of charges or ASIC words; ``simulated`` by the project.
+        path: Of the nominal wafers: a CSV file or a directory of such; with ``files`` only.
+        shifted: Paths of shifted sets by name; with ``files`` only (the simulation has sets of its own).
+        shifted_rows: Rows at most of each shifted set.
+        filters: Filters of the encoder's convolution; the published network has 8.
+        latent: Numbers that the encoder makes of a wafer; 16.
+        initial_output: What every pixel shows before training. None leaves it at about a half, as published: the first
+            steps then push 48 pixels down at once and leave most of the code's ReLUs dead, and hundreds of thousands
+            of wafers are needed to bring them back. About 0.02, the mean of a pixel, spares small data that.
+    """
+
+    kind: Literal["econ"]
+    source: Literal["files", "simulated"]
+    path: Path | None = None
+    shifted: dict[SetName, Path] = Field(default_factory=dict)
+    shifted_rows: Annotated[int, Field(ge=LEAST_ROWS)]
+    filters: Count
+    latent: Count
+    initial_output: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _files_where_files_are_read(self) -> Self:
+        if (self.path is not None) != (self.source == "files"):
+            raise ValueError(
+                f"path is {self.path} with source {self.source!r}; expected a path with 'files', else none"
+            )
+        if self.shifted and self.source != "files":
+            raise ValueError(
+                "shifted names files with source 'simulated'; expected none: it simulates its shifted sets"
+            )
+        if NOMINAL in self.shifted:
+            raise ValueError(f"shifted names a set {NOMINAL!r}; expected another name: that is the training data's")
+        return self
+
+
+class Econ(Task):
+    """Compression of wafers with the telescope loss and the earth mover's distance."""
+
+    score_name = "emd"
+    decides = False
+    readings = Readings(unit=1.0, extremes=(0.0, 1.0), limits=(0.0, float("inf")))
+    sensor_dims = (1, 2, 3)
+    float_from = "decoder"
+
+    def __init__(self, options: EconOptions) -> None:
+        self.options = options
+        origin = "simulated wafers" if options.source == "simulated" else "wafers read from files"
+        self.description = (
+            f"The task: {origin} of a high-granularity calorimeter, {CELLS} trigger cells each, which an encoder on "
+            f"the detector compresses into {options.latent} numbers and a decoder off it, left in float, reads back; "
+            "scored by the earth mover's distance between true and decoded charges, in sensor cells."
+        )
+        self.shifted_sets = tuple(options.shifted) if options.source == "files" else tuple(SCENARIOS)[1:]
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The CSV files that are read."""
+        return tuple(file for path in self._paths.values() for file in csv_files(path))
+
+    @property
+    def _paths(self) -> dict[str, Path]:
+        """Files or directories by set, the nominal one first."""
+        nominal = self.options.path
+        return {} if nominal is None else {NOMINAL: nominal, **self.options.shifted}
+
+    def fetch(self) -> pd.DataFrame:
+        """Charges of all sets, read or simulated; column ``set`` names them."""
+        if self.options.source == "files":
+            sets = {name: read_wafers(path) for name, path in self._paths.items()}
+        else:
+            rows = dict.fromkeys(SCENARIOS, self.options.shifted_rows) | {NOMINAL: sum(self.options.sizes.values())}
+            sets = {
+                name: pd.DataFrame(
+                    simulated_wafers(scenario, rows[name], key=(self.options.kind, name)), columns=list(CHARGES)
+                )
+                for name, scenario in SCENARIOS.items()
+            }
+        return pd.concat([table.assign(set=name) for name, table in sets.items()], ignore_index=True)
+
+    def check(self, raw: pd.DataFrame, origin: str) -> None:
+        """Columns, integer charges of at least 0 and enough wafers with charge in every set."""
+        if "set" not in raw.columns:
+            raise LowlandError(f"{origin}: column 'set' is missing; expected it to name the nominal and shifted sets")
+        check_columns(list(raw.columns), origin)
+        for name in (NOMINAL, *self.shifted_sets):
+            part = raw[raw["set"] == name]
+            where = f"{origin} (set {name!r})"
+            check_charges(part, where)
+            count = int(part[list(CHARGES)].to_numpy().any(1).sum())
+            if count < LEAST_ROWS:
+                raise LowlandError(
+                    f"{where}: {count} wafers with charge; expected at least {LEAST_ROWS}: use more data"
+                )
+            if name == NOMINAL:
+                self.options.check_share(count, least=LEAST_ROWS, why=str(LEAST_ROWS), origin=origin)
+        for name, rows in self._split(_charges(raw, NOMINAL)).items():
+            if len(rows) < LEAST_ROWS:
+                raise LowlandError(
+                    f"{origin}: {len(rows)} wafers are left for {name}_rows because equal ones stay in one set; "
+                    "expected more: use more data, or smaller shares for the other sets"
+                )
+
+    def _split(self, charges: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """Row numbers by set; wafers with equal images stay together."""
+        sizes, one_class = self.options.sizes, np.zeros(len(charges), dtype=np.int64)
+        return stratified_split(normalised(charges), one_class, sizes, key=(self.options.kind,))
+
+    def prepare(self, raw: pd.DataFrame) -> Splits:
+        """Wafers with charge as images; equal images in one split; shifted sets cut to ``shifted_rows``."""
+        nominal = _charges(raw, NOMINAL)
+        chosen = self._split(nominal)
+        return Splits(
+            **{name: _rows(nominal[rows]) for name, rows in chosen.items()},
+            zero=torch.zeros(1, SIDE, SIDE),
+            shifted={name: self._drawn(_charges(raw, name), name) for name in self.shifted_sets},
+        )
+
+    def _drawn(self, charges: NDArray[np.int64], name: str) -> Rows:
+        order = torch.randperm(len(charges), generator=generator(self.options.kind, "shifted", name)).numpy()
+        return _rows(charges[order[: self.options.shifted_rows]])
+
+    def network_spec(self) -> dict[str, Any]:
+        """The published autoencoder, with as many filters and latent numbers as the options say."""
+        options = self.options
+        widths = {"filters": options.filters, "latent": options.latent}
+        return {"kind": "wafer_autoencoder", "side": SIDE, **widths, "initial_output": options.initial_output}
+
+    @property
+    def num_outputs(self) -> int:
+        """One a pixel."""
+        return SIDE * SIDE
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Telescope loss."""
+        return self.row_losses(outputs, targets).mean()
+
+    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Telescope loss of every wafer."""
+        return telescope_losses(_cells(outputs), targets)
+
+    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Earth mover's distance of every wafer; one decoded to nothing or to no numbers gets the largest there is."""
+        true, decoded = (values.detach().cpu().double().numpy() for values in (targets, _cells(outputs)))
+        return torch.from_numpy(earth_movers_distances(true, decoded, self._distances)).float().to(outputs.device)
+
+    @cached_property
+    def _distances(self) -> NDArray[np.float64]:
+        return cell_distances()
+
+    def guess_score(self, targets: Tensor) -> float:
+        """Mean distance to the mean of these wafers, each scaled to the same charge."""
+        true = targets.cpu().double().numpy()
+        mean = (true / true.sum(1, keepdims=True)).mean(0)
+        return float(earth_movers_distances(true, np.tile(mean, (len(true), 1)), self._distances).mean())
+
+    def decisions(self, outputs: Tensor) -> Tensor:
+        """The cell with the most decoded charge."""
+        return _cells(outputs).argmax(1)
+
+
+def _cells(outputs: Tensor) -> Tensor:
+    """The pixels [n, 64] that show the cells, in their order [n, 48]."""
+    return outputs[:, torch.as_tensor(PIXEL_OF_CELL, device=outputs.device)]
+
+
+def _charges(raw: pd.DataFrame, name: str) -> NDArray[np.int64]:
+    """Wafers of a set that have any charge."""
+    charges = raw.loc[raw["set"] == name, list(CHARGES)].to_numpy(np.int64)
+    return charges[charges.any(1)]
+
+
+def _rows(charges: NDArray[np.int64]) -> Rows:
+    values = normalised(charges)
+    return Rows(torch.from_numpy(images(values)), torch.from_numpy(values))

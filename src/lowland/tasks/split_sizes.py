@@ -1,0 +1,52 @@
+"""How many rows each set of a task gets: options that all tasks share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lowland.errors import LowlandError
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class SplitSizes(BaseModel):
+    """Rows wanted in each set; where the data have fewer in all, every set shrinks in proportion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train_rows: Count
+    validation_rows: Count
+    landscape_rows: Count
+    test_rows: Count
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows by set, in the order in which sets are filled."""
+        return {
+            "train": self.train_rows,
+            "validation": self.validation_rows,
+            "landscape": self.landscape_rows,
+            "test": self.test_rows,
+        }
+
+    def check_share(self, rows: int, *, least: int, why: str, origin: str) -> None:
+        """Refuse data that would leave a set with too few rows.
+
+        Args:
+            rows: That there are to split.
+            least: That each set needs.
+            why: What the least number is, for the message.
+            origin: File or source named in the message.
+
+        Raises:
+            LowlandError: A set's share is below the least number.
+        """
+        shrink = min(1.0, rows / sum(self.sizes.values()))
+        for name, size in self.sizes.items():
+            if size * shrink < least:
+                raise LowlandError(
+                    f"{origin}: {rows} nominal rows leave {size * shrink:.0f} for {name}_rows; at least {why} is "
+                    "needed: use more data, or smaller shares for the other sets"
+                )

@@ -1,0 +1,50 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from lowland.landscape import capture_curvature
+from lowland.landscape.output_activation import without_output_activation
+from tests.oracles import dense_hessian
+
+
+def squared(outputs, targets):
+    return (outputs - targets).square().mean()
+
+
+def network(*tail):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), *tail).double().eval()
+
+
+def batches(width=6):
+    draws = torch.Generator().manual_seed(1)
+    return ((torch.randn(20, 4, generator=draws).double(), torch.rand(20, width, generator=draws).double()),)
+
+
+@pytest.mark.parametrize("tail", [(nn.Sigmoid(),), (nn.Tanh(), nn.Unflatten(1, (2, 3)), nn.Flatten())])
+def test_the_function_stays_and_its_curvature_is_exact(tail):
+    whole, rows = network(*tail), batches()
+    before = copy.deepcopy(whole.state_dict())
+    bare, outer = without_output_activation(whole, squared, rows)
+    assert bare is not whole and not any(isinstance(part, (nn.Sigmoid, nn.Tanh)) for part in bare.modules())
+    inputs, targets = rows[0]
+    torch.testing.assert_close(outer(bare(inputs), targets), squared(whole(inputs), targets), rtol=0, atol=0)
+    diagonal = torch.cat([d.flatten() for d in capture_curvature(bare, outer, rows).diagonal.values()])
+    dense = dense_hessian(whole, squared, inputs, targets)
+    torch.testing.assert_close(diagonal, dense.diagonal(), rtol=1e-9, atol=1e-12)
+    assert any(isinstance(part, (nn.Sigmoid, nn.Tanh)) for part in whole.modules())
+    assert all(torch.equal(value, before[name]) for name, value in whole.state_dict().items())
+
+
+@pytest.mark.parametrize("tail", [(), (nn.Sigmoid(), nn.Linear(6, 6)), (nn.ReLU(),)])
+def test_what_does_not_end_in_a_smooth_activation_stays(tail):
+    whole = network(*tail)
+    assert without_output_activation(whole, squared, batches())[0] is whole
+
+
+def test_an_activation_used_twice_stays():
+    shared = nn.Sigmoid()
+    whole = nn.Sequential(nn.Linear(4, 6), shared, nn.Linear(6, 6), shared).double().eval()
+    assert without_output_activation(whole, squared, batches())[0] is whole
