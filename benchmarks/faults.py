@@ -45,9 +45,9 @@ def jets(rows: int) -> tuple[Tensor, Tensor]:
     return (values - values.mean(0)) / values.std(0), labels
 
 
-def trained(inputs: Tensor, targets: Tensor, epochs: int) -> nn.Sequential:
+def trained(inputs: Tensor, targets: Tensor, epochs: int, *, seed: int = 0) -> nn.Sequential:
     """The float network."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     sizes = [inputs.shape[1], *HIDDEN]
     layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     network = nn.Sequential(*layers, nn.Linear(sizes[-1], int(targets.max()) + 1))

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lowland"
 BASEMENT = {"estimate", "randomness", "measurements", "measures", "errors", "artifacts", "devices", "selection"}
 GROUND = {"tasks", "perturbation", "quantization"}
-FIRST = {"training": {"perturbation"}, "landscape": set(), "summary": set()}
+FIRST = {"training": {"perturbation", "quantization"}, "landscape": set(), "summary": set()}
 # Landscapes work on integer networks without importing them; they share what a flipped bit does and how norms fold.
 DOORS = {"landscape": ("quantization.encodings", "quantization.folding")}
 SECOND = {"faults": {"quantization", "landscape"}}
@@ -64,6 +64,7 @@ def test_library_imports_only_what_lies_below(path):
         ("tasks", "import lowland.perturbation"),
         ("errors", "from lowland.estimate import Estimate"),
         ("training", "from lowland.pipelines.training import nodes"),
+        ("training", "from lowland.faults.bit_flips import random_flips"),
     ],
 )
 def test_a_broken_wall_is_noticed(room, source):

@@ -32,6 +32,10 @@ def test_the_committed_parameters_are_valid(good):
     [
         ("recipes/plain", {"kind": "plane"}, r"recipes\.plain\.kind: got 'plane'; expected .*'jacobian'"),
         ("recipes/jacobian_1e-2", {"kind": "jacobian", "weight": -1}, r"recipes\.jacobian_1e-2\.weight: got -1"),
+        ("recipes/plain", {"kind": "noise", "noise": "red", "level": 5}, r"recipes\.plain\.noise: got 'red'; should"),
+        ("recipes/plain", {"kind": "noise", "noise": "uniform", "level": -1}, r"recipes\.plain\.level: got -1"),
+        ("recipes/plain", {"kind": "bit_errors", "rate": 0.1}, r"recipes\.plain\.bits is missing"),
+        ("training/schedule", "step", r"every is missing with schedule step; expected every \(epochs\) and factor"),
         ("tasks/jets/kind", "jest", r"tasks\.jets.*got 'jest'"),
         ("precisions/qat8", {"method": "qta", "weight_bits": 8, "activation_bits": 8}, r"precisions\.qat8.*'qta'"),
         ("precisions/qat8", {"method": "qat", "weight_bits": 0, "activation_bits": 8}, r"precisions\.qat8.*0"),
@@ -46,6 +50,9 @@ def test_the_committed_parameters_are_valid(good):
         ("training/epochs", 0, r"training\.epochs: got 0"),
         ("training/learning_rate", -0.1, r"training\.learning_rate: got -0\.1"),
         ("training/epoch", 3, r"parameter training\.epoch is not known; check its spelling"),
+        ("training/per_task", {"jest": {}}, r"training\.per_task\.jest\.epochs is missing"),
+        ("qat_recipes", ["plane"], r"qat_recipes names 'plane'; expected some of plain, .*, or all"),
+        ("qat_recipes", "none", r"qat_recipes.*: got 'none'; expected all, or a list of names"),
         ("input_noise/levels", [120], r"input_noise\.levels\.0: got 120"),
         ("input_noise/kinds", ["poisson"], r"input_noise\.kinds\.0: got 'poisson'"),
         ("recipes/plain", {"weight": 1.0}, r"recipes\.plain\.kind: got None; expected a name"),
@@ -67,6 +74,11 @@ def test_the_committed_parameters_are_valid(good):
         ("sensor_faults/levels", {"requantization": [2.5]}, r"requantization level is 2\.5; expected whole bits"),
         ("attacks/norms", ["l1"], r"attacks\.norms\.0: got 'l1'"),
         ("half_life/floor", "half", r"half_life\.floor.*: got 'half'"),
+        ("requirements/jest", {"score": 0.6}, r"requirements names 'jest', which is no task of this study.*jets"),
+        ("requirements/jets/score", 1.2, r"requirements\.jets\.score is 1\.2; expected 0 to 1.*accuracy must"),
+        ("requirements/jets/score", -0.1, r"requirements\.jets\.score: got -0\.1"),
+        ("requirements/jets/minimum_accuracy", 0.6, r"requirements\.jets\.minimum_accuracy is not known"),
+        ("requirements/jets", {"prefer": ["score_under_shift"]}, r"requirements\.jets\.score_under_shift is empty"),
         ("bit_flips/bit_error_rates", [2.0], r"bit_flips\.bit_error_rates\.0: got 2\.0"),
     ],
 )
@@ -83,7 +95,15 @@ def test_a_missing_parameter_is_named(good):
         validate(raw)
 
 
+@pytest.mark.parametrize("parameter", ["training", "fine_tuning"])
+def test_training_options_of_a_task_that_is_not_studied_are_refused(good, parameter):
+    plan = good[parameter] | {"per_task": {"jest": good[parameter]}}
+    with pytest.raises(LowlandError, match=rf"{parameter}\.per_task names 'jest'; expected some of jets"):
+        validate(good | {parameter: plan})
+
+
 def test_requirements_about_what_is_not_measured_are_refused_at_once(good):
-    demand = {"minimum_accuracy_under_noise": [{"condition": "gaussian", "level": 7, "accuracy": 0.5}]}
-    with pytest.raises(LowlandError, match=r"level is 7, which is not measured; expected one of 5, 10"):
+    demand = {"jets": {"score_under_noise": [{"condition": "gaussian", "level": 7, "score": 0.5}]}}
+    where = r"requirements\.jets\.score_under_noise\[0\]\.level"
+    with pytest.raises(LowlandError, match=where + " is 7, which is not measured; expected one of 5, 10"):
         validate(changed(good, "requirements", demand))

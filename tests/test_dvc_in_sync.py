@@ -17,15 +17,16 @@ from scripts.write_params import text
 ROOT = Path(__file__).resolve().parents[1]
 # Made by the grid hook -> the axes whose values they hold.
 ADDED = {
-    "cells": {"precisions"},
+    "cells": {"precisions", "qat_recipes"},
     "runs": {"seeds"},
-    "groups": {"precisions"},
-    "everything": {"tasks", "recipes", "seeds", "precisions", "landscape_detail", "flip_map", "attacks"},
+    "groups": {"precisions", "qat_recipes"},
+    "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map", "attacks"},
     "descriptions": {"tasks"},
+    "readings": {"tasks"},
     "shifted_sets": {"tasks"},
     "commands": set(),
 }
-FROM_TASKS = ("descriptions", "shifted_sets")  # what the tasks' own code says
+FROM_TASKS = ("descriptions", "readings", "shifted_sets")  # what the tasks' own code says
 
 # Imported by nodes and pipelines, yet no dependency of a stage and not followed:
 GLUE = {
@@ -192,7 +193,7 @@ def test_code_is_followed_through_datasets_and_functions(code):
     for kind in ("landscape", "perturbation"):  # integer networks, which only the dataset names
         assert {"quantization/integer.py", "quantization/quantizers.py"} <= found[kind]
     assert "randomness.py" in found["preparation"]  # through tasks/tables.py
-    assert not any(file.startswith(("quantization/", "summary/")) for file in found["training"])
+    assert not any(file.startswith(("landscape/", "summary/")) for file in found["training"])
 
 
 def test_no_two_datasets_share_a_file(project):

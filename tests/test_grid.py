@@ -1,3 +1,6 @@
+import importlib
+
+import pytest
 from kedro.pipeline import Node, Pipeline
 
 from lowland import grid
@@ -8,6 +11,12 @@ def test_cells_are_the_cross_product_in_a_stable_order():
     ids = [cell.id for cell in study.cells]
     assert len(ids) == len(set(ids)) == len(study.tasks) * len(study.recipes) * len(study.seeds) * len(study.precisions)
     assert ids[0] == "jets.plain.s0.fp32" and ids[1] == "jets.plain.s0.qat8"
+
+
+def test_cells_are_made_once():
+    """Every gather asks for them: making them anew each time would make large grids quadratic."""
+    study = grid.Grid(grid.validate(grid.default_parameters()))
+    assert study.cells is study.cells and study.mapped_cells is study.mapped_cells and study.groups is study.groups
 
 
 def test_every_node_can_learn_its_cell_from_the_added_parameters():
@@ -31,6 +40,37 @@ def test_maps_of_flips_are_of_the_selected_cells_that_have_codes():
     assert study.added_parameters()["everything"]["mapped"] == [cell.model_dump() for cell in cells]
 
 
+@pytest.fixture
+def plain_alone_tuned():
+    """The default study with QAT for one recipe only, as the grid that pipelines are built from."""
+    raw = grid.default_parameters()
+    yield grid.set_parameters(raw | {"qat_recipes": ["plain"]})
+    grid.set_parameters(raw)
+
+
+def test_recipes_without_qat_have_all_other_precisions(plain_alone_tuned):
+    study = plain_alone_tuned
+    untuned = tuple(name for name, p in study.study.precisions.items() if p.method != "qat")
+    assert study.precisions_of("plain") == study.precisions and study.precisions_of("jacobian_1e-2") == untuned
+    assert {cell.recipe for cell in study.cells if cell.method == "qat"} == {"plain"}
+    seeds, recipes = len(study.seeds), len(study.recipes)
+    assert len(study.cells) == seeds * (len(study.precisions) + (recipes - 1) * len(untuned))
+    added = study.added_parameters()
+    assert set(added["groups"]["jets"]["jacobian_1e-2"]) == set(untuned)
+    known = {cell.id for cell in study.cells}
+    assert {cell.id for pair in study.connected_cells for cell in pair} <= known
+
+
+def test_without_qat_of_some_recipes_every_node_finds_what_it_reads(plain_alone_tuned):
+    kinds = ("preparation", "training", "quantization", "landscape", "perturbation", "summary")
+    parts = [importlib.import_module(f"lowland.pipelines.{kind}").create_pipeline() for kind in kinds]
+    whole = Pipeline(parts)
+    assert {name for name in whole.inputs() if not name.startswith("params:")} == {"jets.raw"}
+    nodes = {node.name for node in whole.nodes}
+    assert "jets.plain.s0.qat8.fine_tune_quantized" in nodes and "jets.plain.pairs.qat8.compare_seeds" in nodes
+    assert not [name for name in nodes if "jacobian_1e-2" in name and "qat" in name]
+
+
 def add(a, b):
     return a + b
 
@@ -41,3 +81,11 @@ def test_place_prefixes_names_and_wires_what_comes_from_outside():
     (node,) = placed.nodes
     assert node.inputs == ["params:options.add", "jets.table"]
     assert node.outputs == ["jets.plain.result"] and node.name == "jets.plain.add"
+
+
+def test_cells_tell_widths_and_not_how_scales_were_found() -> None:
+    raw = grid.default_parameters()
+    variant = {"method": "ptq", "weight_bits": 4, "activation_bits": 4, "calibration": "max", "equalization": True}
+    raw = raw | {"precisions": raw["precisions"] | {"ptq4_max": variant}}
+    cells = [cell for cell in grid.Grid(grid.validate(raw)).cells if cell.precision == "ptq4_max"]
+    assert cells and all((cell.method, cell.weight_bits, cell.activation_bits) == ("ptq", 4, 4) for cell in cells)

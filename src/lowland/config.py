@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,9 +13,11 @@ from lowland.faults.options import BitFlipOptions, FlipMapOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.perturbation import AttackOptions, HalfLifeOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.quantization import Precision, QuantizationOptions
-from lowland.summary.requirements import Requirements, check_measurable
+from lowland.selection import ONE_MESSAGE
+from lowland.summary.requirements import TaskRequirements, check_measurable
+from lowland.summary.score import Score
 from lowland.tasks import TaskOptions, build_task
-from lowland.training import Recipe, TrainingOptions
+from lowland.training import Recipe, TrainingPlan
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
 RESERVED = (PAIRS, "summary")
@@ -43,8 +45,9 @@ class Study(BaseModel):
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
     seeds: Annotated[dict[Name, Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
     precisions: Annotated[dict[Name, Precision], Field(min_length=1)]
-    training: TrainingOptions
-    fine_tuning: TrainingOptions
+    training: TrainingPlan
+    fine_tuning: TrainingPlan
+    qat_recipes: Annotated[tuple[Name, ...] | Literal["all"], ONE_MESSAGE]
     quantization: QuantizationOptions
     landscape: LandscapeOptions
     landscape_detail: LandscapeDetailOptions
@@ -55,7 +58,7 @@ class Study(BaseModel):
     other_faults: BitFlipOptions
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
-    requirements: Requirements
+    requirements: TaskRequirements
 
     @property
     def memory_faults(self) -> tuple[BitFlipOptions, BitFlipOptions]:
@@ -66,16 +69,17 @@ class Study(BaseModel):
     def _fits_together(self) -> Self:
         if len(set(self.seeds.values())) < len(self.seeds):
             raise ValueError(f"seeds are {self.seeds}; equal numbers would repeat the same training, not vary it")
+        for parameter, plan in (("training", self.training), ("fine_tuning", self.fine_tuning)):
+            _check_names(f"{parameter}.per_task", plan.per_task, known=self.tasks)
+        if self.qat_recipes != "all":
+            _check_names("qat_recipes", self.qat_recipes, known=self.recipes, or_all=True)
         deployed = [name for name, precision in self.precisions.items() if precision.method != "float"]
         for parameter, selection, known in (
             ("landscape_detail", self.landscape_detail, list(self.precisions)),
             ("flip_map", self.flip_map, deployed),
         ):
-            for name in selection.precisions if selection.precisions != "all" else ():
-                if name not in known:
-                    raise ValueError(
-                        f"{parameter}.precisions names {name!r}; expected some of {', '.join(known)}, or all"
-                    )
+            if selection.precisions != "all":
+                _check_names(f"{parameter}.precisions", selection.precisions, known=known, or_all=True)
         widest = max((self.precisions[name].weight_bits for name in deployed), default=0)
         for faults in self.memory_faults:
             if "upsets" in faults.faults and faults.upset_length > widest:
@@ -84,6 +88,12 @@ class Study(BaseModel):
                 )
         if twice := sorted(set(self.bit_flips.faults) & set(self.other_faults.faults)):
             raise ValueError(f"bit_flips and other_faults both name {twice[0]!r}; expected every fault in one of them")
+        for name in self.requirements.root:
+            if name not in self.tasks:
+                raise ValueError(
+                    f"requirements names {name!r}, which is no task of this study; expected some of "
+                    f"{', '.join(self.tasks)}, in requirements of the environment's own"
+                )
         for name, recipe in self.recipes.items():
             projections = getattr(recipe.root, "num_projections", 1)
             for task, options in self.tasks.items():
@@ -96,6 +106,13 @@ class Study(BaseModel):
         return self
 
 
+def _check_names(parameter: str, names: Iterable[str], *, known: Collection[str], or_all: bool = False) -> None:
+    """Refuses a name that is not on its axis."""
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{parameter} names {name!r}; expected some of {', '.join(known)}{', or all' * or_all}")
+
+
 def validate(raw: Mapping[str, Any]) -> Study:
     """The validated study.
 
@@ -106,14 +123,18 @@ def validate(raw: Mapping[str, Any]) -> Study:
         study = Study.model_validate(dict(raw))
     except ValidationError as error:
         raise LowlandError(_first_line(error, raw)) from None
-    check_measurable(
-        study.requirements,
-        noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
-        bit_error_rates=[
-            rate for option in study.memory_faults if "codes" in option.faults for rate in option.bit_error_rates
-        ],
-        shifted_sets=sorted({name for options in study.tasks.values() for name in build_task(options).shifted_sets}),
-    )
+    for name, requirements in study.requirements.root.items():
+        task = build_task(study.tasks[name])
+        check_measurable(
+            requirements,
+            task=name,
+            score=Score.named(task.score_name),
+            noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
+            bit_error_rates=[
+                rate for option in study.memory_faults if "codes" in option.faults for rate in option.bit_error_rates
+            ],
+            shifted_sets=task.shifted_sets,
+        )
     return study
 
 
@@ -142,6 +163,8 @@ def _written(loc: tuple[str | int, ...], raw: Any) -> list[str]:
     """The path as it stands in the YAML: without the tags that pydantic adds for unions and keys."""
     path, here = [], raw
     for position, part in enumerate(loc):
+        if isinstance(here, Mapping) and here.get("kind") == part and position < len(loc) - 1:
+            continue  # a tag, though there may be a field of that name
         inside = isinstance(here, Mapping) and part in here
         indexed = isinstance(here, list | tuple) and isinstance(part, int)
         if inside or indexed:

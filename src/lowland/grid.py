@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class Everything(BaseModel):
 
 
 class Grid:
-    """The cross product of the axes of one validated study."""
+    """The cross product of the axes of one validated study, less QAT where a recipe goes without."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -70,12 +71,28 @@ class Grid:
         shipped = build_task(self.study.tasks[task]).provenance == "shipped"
         return f"{task}.raw" if shipped else f"{task}.imported"
 
-    @property
+    @cached_property
     def configurations(self) -> list[tuple[str, str]]:
         """All (task, recipe)."""
         return list(product(self.tasks, self.recipes))
 
-    @property
+    def precisions_of(self, recipe: str, *, among: Sequence[str] | None = None) -> tuple[str, ...]:
+        """The precisions at which a recipe is deployed, in the order of the axis: not all recipes need have QAT.
+
+        Args:
+            recipe: Its name.
+            among: Precisions to choose from; all without it.
+        """
+        tuned = self.study.qat_recipes == "all" or recipe in self.study.qat_recipes
+        names = self.precisions if among is None else among
+        return tuple(name for name in names if tuned or self.study.precisions[name].method != "qat")
+
+    @cached_property
+    def groups(self) -> list[tuple[str, str, str]]:
+        """All (task, recipe, precision) that have cells."""
+        return [(task, recipe, name) for task, recipe in self.configurations for name in self.precisions_of(recipe)]
+
+    @cached_property
     def runs(self) -> list[Run]:
         """All float trainings."""
         return [
@@ -83,11 +100,13 @@ class Grid:
             for task, recipe, seed in product(self.tasks, self.recipes, self.seeds)
         ]
 
-    @property
+    @cached_property
     def cells(self) -> list[Cell]:
         """All deployable models."""
         return [
-            self._cell(run.task, run.recipe, run.seed, precision) for run in self.runs for precision in self.precisions
+            self._cell(run.task, run.recipe, run.seed, precision)
+            for run in self.runs
+            for precision in self.precisions_of(run.recipe)
         ]
 
     @property
@@ -95,12 +114,12 @@ class Grid:
         """Precisions whose landscapes are pictured, in the order of the axis."""
         return self._selected_precisions(self.study.landscape_detail)
 
-    @property
+    @cached_property
     def detailed_cells(self) -> list[Cell]:
         """Cells whose spectral density and loss surface are taken."""
         return self._selected_cells(self.study.landscape_detail)
 
-    @property
+    @cached_property
     def mapped_cells(self) -> list[Cell]:
         """Cells whose every single bit flip is measured: float networks have no codes."""
         return [cell for cell in self._selected_cells(self.study.flip_map) if cell.method != "float"]
@@ -115,7 +134,8 @@ class Grid:
         """Pairs of cells between which mode connectivity is measured."""
         return [
             (self._cell(task, recipe, first, precision), self._cell(task, recipe, second, precision))
-            for (task, recipe), precision in product(self.configurations, self.detailed_precisions)
+            for task, recipe in self.configurations
+            for precision in self.precisions_of(recipe, among=self.detailed_precisions)
             for first, second in self.detailed_pairs
         ]
 
@@ -127,8 +147,8 @@ class Grid:
         return [cell for cell in self.cells if cell.seed in seeds and cell.precision in precisions]
 
     def _cell(self, task: str, recipe: str, seed: str, precision: str) -> Cell:
-        options = self.study.precisions[precision]
-        return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options.model_dump())
+        options = self.study.precisions[precision].model_dump(include={"method", "weight_bits", "activation_bits"})
+        return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options)
 
     def added_parameters(self, *, commands: Sequence[str] = ()) -> dict[str, Any]:
         """Parameters that tell every node which run, cell or group of cells it works on.
@@ -146,13 +166,16 @@ class Grid:
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
         added["descriptions"] = {name: task.description for name, task in tasks.items()}
+        added["readings"] = {
+            name: {"unit": task.readings.unit, "extremes": task.readings.extremes} for name, task in tasks.items()
+        }
         added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
         added["commands"] = list(commands)
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:
             _put(added["cells"], cell.id, cell.model_dump())
-        for (task, recipe), precision in product(self.configurations, self.precisions):
+        for task, recipe, precision in self.groups:
             cells = [self._cell(task, recipe, seed, precision).model_dump() for seed in self.seeds]
             _put(added["groups"], f"{task}.{recipe}.{precision}", {"cells": cells})
         return added

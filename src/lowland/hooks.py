@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +148,7 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
     files = {}
     for path in problem.sources:
         if not path.is_file():
-            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it (see docs/data)")
+            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence})")
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()
     for source in sorted(Path(tasks.__file__).parent.rglob("*.py")):
@@ -196,7 +195,7 @@ def _files(catalog: DataCatalog, names: list[str]) -> list[Path]:
 def _pictures(catalog: DataCatalog) -> list[Path]:
     """Files of every cell's pictures: those of an earlier, wider selection are outputs of no node any more."""
     study = grid.current()
-    pairs = [f"{task}.{recipe}.{PAIRS}.{p}" for (task, recipe), p in product(study.configurations, study.precisions)]
+    pairs = [f"{task}.{recipe}.{PAIRS}.{precision}" for task, recipe, precision in study.groups]
     names = [f"{cell.id}.{name}" for cell in study.cells for name in CELL_PICTURES]
     return _files(catalog, names + [f"{pair}.{name}" for pair in pairs for name in PAIR_PICTURES])
 

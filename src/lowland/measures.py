@@ -38,7 +38,10 @@ MEASURES: dict[str, Measure] = {
         "deployment mismatch", "1", False, "Largest difference between the frozen network and its training-time twin."
     ),
     "integer_mismatch_rate": Measure(
-        "integer mismatch", "1", False, "Share of rows where integer-only arithmetic gives another activation code."
+        "integer mismatch",
+        "1",
+        False,
+        "Share of rows where integer-only arithmetic gives another activation code than float64.",
     ),
     "size": Measure("size", "bit", False, "Bits that store weights and biases."),
     "parameters": Measure("parameters", "1", False, "Number of weights and biases."),
@@ -65,7 +68,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "worst_flip_drop": Measure("worst flip", "1", False, "Score lost to the one bit whose flip costs most.", True),
     "score_after_search": Measure(
-        "score after searched flips", "1", True, "Score left after the worst flips that a greedy search finds.", True
+        "score after searched flips", "1", None, "Score after the worst flips that a greedy search finds.", True
     ),
     "ranking_recall": Measure(
         "recall of a ranking",
@@ -159,6 +162,9 @@ MEASURES: dict[str, Measure] = {
 
 SCORES = ("accuracy", "emd", "vector_error", "absolute_error")
 """Headline scores: each task has one of them."""
+
+SHARES = ("accuracy",)
+"""Those between 0 and 1: written in per cent, their differences in points."""
 
 SELECTED = frozenset(name for name, measure in MEASURES.items() if measure.selected)
 

@@ -1,7 +1,10 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from pydantic import ValidationError
 
+from lowland.errors import LowlandError
 from lowland.faults import BitFlipOptions, TransientFlips, flipped_networks
 from lowland.faults.scale_words import scale_words
 from lowland.faults.sweep import FAULTS
@@ -124,6 +127,7 @@ def test_what_a_network_does_not_have_is_left_out():
         ({"encoding": "gray"}, "encoding is 'gray'; expected one of twos_complement"),
         ({"upset_length": 1}, "greater than or equal to 2"),
         ({"counts": (1, 1)}, "counts names a level twice"),
+        ({"counts": (), "faults": ("ranked",)}, "faults name ranked, but counts is empty"),
         ({"counts": (), "bit_error_rates": ()}, "both empty"),
         ({"bit_error_rates": (1.5,)}, "less than or equal to 1"),
     ],
@@ -131,3 +135,79 @@ def test_what_a_network_does_not_have_is_left_out():
 def test_options_that_mean_nothing_are_refused(wrong, told):
     with pytest.raises(ValidationError, match=told):
         BitFlipOptions(**{"counts": (1,), "bit_error_rates": (0.1,), "draws": 2, **wrong})
+
+
+RANKED = BitFlipOptions(counts=(1, 5, 20, 10**6), bit_error_rates=(0.1,), draws=2, faults=("ranked",))
+LOSS = torch.nn.functional.cross_entropy
+KNOWN = [(INPUTS, torch.arange(40) % 3)]
+
+
+def ranked_levels(network, **options):
+    found = flipped_networks(network, RANKED.model_copy(update=options), key=("toy",), loss=LOSS, known_batches=KNOWN)
+    return {(condition, level): networks for condition, level, networks in found}
+
+
+def dense_ranking(network):
+    """(tensor, element) of all weights by |v·w||v_i|, v the top eigenvector of the dense float64 Hessian."""
+    twin = network.dequantized().double()
+    names, values = zip(*twin.named_parameters(), strict=True)
+    sizes = [value.numel() for value in values]
+
+    def mean_loss(flat):
+        parts = [part.reshape(v.shape) for part, v in zip(flat.split(sizes), values, strict=True)]
+        outputs = torch.func.functional_call(twin, dict(zip(names, parts, strict=True)), KNOWN[0][0].double())
+        return LOSS(outputs, KNOWN[0][1])
+
+    point = torch.cat([value.detach().flatten() for value in values])
+    top = torch.linalg.eigh(torch.autograd.functional.hessian(mean_loss, point)).eigenvectors[:, -1]
+    vectors = dict(zip(names, top.split(sizes), strict=True))
+    weights = {name: v.detach().flatten() for name, v in zip(names, values, strict=True) if name.endswith("weight")}
+    along = sum(vectors[name] @ weight for name, weight in weights.items()).abs()
+    scores = {(n, i): float(along * vectors[n][i].abs()) for n, w in weights.items() for i in range(len(w))}
+    return sorted(scores, key=scores.get, reverse=True)
+
+
+def test_ranked_flips_are_the_top_bits_of_the_weights_along_the_sharpest_direction():
+    network = integer_network()
+    levels = ranked_levels(network)
+    assert list(levels) == [("ranked_flips", 1.0), ("ranked_flips", 5.0), ("ranked_flips", 20.0)]
+    order = dense_ranking(network)
+    for count in (1, 5, 20):
+        codes = {name: code.clone() for name, code in network.codes.items()}
+        for name, element in order[:count]:
+            flat = codes[name].flatten()
+            word = (int(flat[element]) & 0xF) ^ 0x8  # four bits in two's complement, the sign bit flipped
+            flat[element] = word - 16 if word & 0x8 else word
+            codes[name] = flat.reshape(codes[name].shape)
+        (flipped,) = levels["ranked_flips", float(count)]
+        assert all(torch.equal(flipped.codes[name], code) for name, code in codes.items())
+
+
+def test_ranked_flips_go_on_with_the_next_bits_and_nest():
+    network = integer_network()
+    weights = sum(code.numel() for name, code in network.codes.items() if name.endswith("weight"))
+    levels = ranked_levels(network, counts=(weights - 1, weights, weights + 1))
+    codes = [networks[0].codes for networks in levels.values()]
+    signs = {name: (codes[1][name].long() ^ code.long()) & 0xF for name, code in network.codes.items()}
+    assert all(bool((sign == (8 if name.endswith("weight") else 0)).all()) for name, sign in signs.items())
+    for smaller, larger in pairwise(codes):
+        changed = sum(int(((smaller[name].long() ^ larger[name].long()) & 0xF).ne(0).sum()) for name in smaller)
+        assert changed == 1
+
+
+def test_ranked_flips_need_rows_to_rank_by_and_codes():
+    with pytest.raises(LowlandError, match="loss is missing; expected loss and known_batches"):
+        list(flipped_networks(integer_network(), RANKED, key=("toy",)))
+    floats = initialised_network(SPEC, key=("toy", 0)).eval()
+    assert not list(flipped_networks(floats, RANKED, key=("toy",)))
+
+
+def test_a_hessian_that_is_no_number_ranks_nothing():
+    found = flipped_networks(
+        integer_network(),
+        RANKED,
+        key=("toy",),
+        loss=lambda outputs, targets: LOSS(outputs, targets) / 0,
+        known_batches=KNOWN,
+    )
+    assert not list(found)

@@ -145,7 +145,7 @@ def test_outputs_that_decide_nothing_have_no_decisions():
     case = CASES["squared error"]
     rows = _measured(case.model(), case.data(), loss=case.loss, decides=False)
     undefined = {name for name, row in rows.items() if row.estimate.status == "undefined"}
-    assert undefined == CODES_ONLY | {"input_mismatch_curvature", "output_entropy"}
+    assert undefined == CODES_ONLY | {"input_mismatch_curvature", "output_entropy", "normalised_sharpness"}
     pair = compare_networks(
         case.model(), case.model(), case.data()[0], options=LandscapeOptions(few_rows=6), decides=False, reference="x"
     )

@@ -1,100 +1,67 @@
-"""A smooth activation at the end of a network changes sides, and the loss stays the same function of the weights."""
+import copy
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import mse_loss
 
-from lowland.landscape import (
-    LandscapeOptions,
-    capture_curvature,
-    input_jacobian_norm,
-    measure_landscape,
-    obstacle_to_exactness,
-)
-from lowland.landscape.output_activation import activation_into_loss
-from lowland.landscape.trace import layer_traces
+from lowland.landscape import capture_curvature, obstacle_to_exactness
+from lowland.landscape.output_activation import without_output_activation
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.tasks.networks import initialised_network
 from tests.oracles import dense_hessian
 
-SPEC = {"kind": "wafer_autoencoder", "side": 4, "filters": 2, "latent": 3, "initial_output": None}
+
+def squared(outputs, targets):
+    return (outputs - targets).square().mean()
 
 
-def batch(dtype=torch.float64):
-    source = torch.Generator().manual_seed(0)
-    return torch.rand(7, 1, 4, 4, generator=source).to(dtype), torch.rand(7, 16, generator=source).to(dtype)
+def network(*tail):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), *tail).double().eval()
 
 
-def test_the_trace_of_an_autoencoder_with_a_sigmoid_is_exact():
-    network, (inputs, targets) = initialised_network(SPEC, key=("test",)).double().eval(), batch()
-    pairs = ((inputs, targets),)
-    assert obstacle_to_exactness(network, pairs) is not None
-    linear, loss = activation_into_loss(network, mse_loss, pairs)
-    assert obstacle_to_exactness(linear, pairs) is None
-    torch.testing.assert_close(loss(linear(inputs), targets), mse_loss(network(inputs), targets))
-    found = layer_traces(capture_curvature(linear, loss, pairs, parameters=True)).total
-    expected = dense_hessian(network, mse_loss, inputs, targets).trace()
-    assert found.value == pytest.approx(float(expected), rel=1e-10)
-    assert isinstance(network.layers.decoder[7], nn.Sigmoid)
+def batches(width=6):
+    draws = torch.Generator().manual_seed(1)
+    return ((torch.randn(20, 4, generator=draws).double(), torch.rand(20, width, generator=draws).double()),)
 
 
-def test_the_sigmoid_of_a_deployed_network_is_found_too():
-    network, (inputs, targets) = initialised_network(SPEC, key=("test",)), batch(torch.float32)
+@pytest.mark.parametrize("tail", [(nn.Sigmoid(),), (nn.Tanh(), nn.Unflatten(1, (2, 3)), nn.Flatten())])
+def test_the_function_stays_and_its_curvature_is_exact(tail):
+    whole, rows = network(*tail), batches()
+    before = copy.deepcopy(whole.state_dict())
+    bare, outer = without_output_activation(whole, squared, rows)
+    assert bare is not whole and not any(isinstance(part, (nn.Sigmoid, nn.Tanh)) for part in bare.modules())
+    inputs, targets = rows[0]
+    torch.testing.assert_close(outer(bare(inputs), targets), squared(whole(inputs), targets), rtol=0, atol=0)
+    diagonal = torch.cat([d.flatten() for d in capture_curvature(bare, outer, rows).diagonal.values()])
+    dense = dense_hessian(whole, squared, inputs, targets)
+    torch.testing.assert_close(diagonal, dense.diagonal(), rtol=1e-9, atol=1e-12)
+    assert any(isinstance(part, (nn.Sigmoid, nn.Tanh)) for part in whole.modules())
+    assert all(torch.equal(value, before[name]) for name, value in whole.state_dict().items())
+
+
+@pytest.mark.parametrize("tail", [(), (nn.Sigmoid(), nn.Linear(6, 6)), (nn.ReLU(),)])
+def test_what_does_not_end_in_a_smooth_activation_stays(tail):
+    whole = network(*tail)
+    assert without_output_activation(whole, squared, batches())[0] is whole
+
+
+def test_an_activation_used_twice_stays():
+    shared = nn.Sigmoid()
+    whole = nn.Sequential(nn.Linear(4, 6), shared, nn.Linear(6, 6), shared).double().eval()
+    assert without_output_activation(whole, squared, batches())[0] is whole
+
+
+def test_a_deployed_autoencoder_is_exact_up_to_its_sigmoid():
+    spec = {"kind": "wafer_autoencoder", "side": 4, "filters": 2, "latent": 3, "initial_output": None}
+    inputs = torch.rand(7, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     twin = build_quantized(
-        network, Precision(method="ptq", weight_bits=6, activation_bits=6), input_bits=8, float_from="decoder"
+        initialised_network(spec, key=("test",)),
+        Precision(method="ptq", weight_bits=6, activation_bits=6),
+        input_bits=8,
+        float_from="decoder",
     )
-    module, pairs = freeze(calibrate(twin, inputs)).dequantized().eval(), ((inputs, targets),)
-    assert obstacle_to_exactness(module, pairs) is not None
-    linear, _ = activation_into_loss(module, mse_loss, pairs)
-    assert obstacle_to_exactness(linear, pairs) is None
-    assert {name for name, _ in linear.named_parameters()} == {name for name, _ in module.named_parameters()}
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)),
-        nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2)),
-        nn.Sequential(nn.Linear(3, 4), nn.Softmax(dim=1)),
-        nn.Sigmoid(),
-    ],
-)
-def test_other_networks_come_back(network):
-    rows = torch.rand(5, 3)
-    assert activation_into_loss(network, mse_loss, ((rows, rows),)) == (network, mse_loss)
-
-
-def test_the_order_of_modules_does_not_decide():
-    class Crossed(nn.Module):
-        """Its sigmoid is named last and used first."""
-
-        def __init__(self):
-            super().__init__()
-            self.last, self.first = nn.Linear(3, 3), nn.Sigmoid()
-
-        def forward(self, inputs):
-            return self.last(self.first(inputs))
-
-    network, rows = Crossed(), torch.rand(5, 3)
-    assert activation_into_loss(network, mse_loss, ((rows, rows),))[0] is network
-
-
-def test_the_measures_of_a_cell_use_it():
-    network, rows = initialised_network(SPEC, key=("test",)).eval(), batch(torch.float32)
-    options = LandscapeOptions(
-        gradient_quantiles=(0.5,),
-        few_rows=5,
-        weight_noise_size=0.1,
-        weight_noise_draws=2,
-        adaptive_radius=0.2,
-        adaptive_steps=4,
-    )
-    found = measure_landscape(
-        network, mse_loss, [rows], options=options, input_covariance=torch.ones(1, 4, 4), decides=False
-    )
-    trace = next(row for row in found if row.measure == "hessian_trace" and not row.target)
-    expected = dense_hessian(network, mse_loss, *rows).trace()
-    assert trace.estimate.value == pytest.approx(float(expected), rel=1e-4)
-    jacobian = next(row.estimate for row in found if row.measure == "input_jacobian_norm")
-    assert jacobian.value == pytest.approx(input_jacobian_norm(network, [rows]).value)
+    deployed = freeze(calibrate(twin, inputs)).dequantized().eval()
+    rows = ((inputs, inputs.flatten(1)),)
+    assert obstacle_to_exactness(deployed, rows) is not None
+    assert obstacle_to_exactness(without_output_activation(deployed, squared, rows)[0], rows) is None

@@ -181,6 +181,19 @@ def test_without_sensors_and_attacks_there_are_no_such_rows(subject):
     assert set(found.family) == {"noise", "bit_flip"}
 
 
+def test_ranked_flips_are_a_curve_like_any_other(subject):
+    data, floats, deployed = subject
+    flips = FLIPS.model_copy(update={"faults": ("codes", "ranked")})
+    none = SensorFaultOptions(levels={}), AttackOptions(kinds=()), flips, OTHER, HalfLifeOptions()
+    found = disturb(cell("ptq4", 4), TASK, NOISE, *none, data, deployed)
+    assert list(found[(found.measure == "accuracy") & (found.condition == "ranked_flips")].level) == [1, 20]
+    assert not found.condition.str.contains("ranked_bit_error_rate").any()
+    rise = value(found, "loss_rise", "ranked_flips", 20)
+    assert rise.num_samples == 200 and rise.value > value(found, "loss_rise", "flips", 20).value > 0
+    assert len(found[(found.measure == "half_life") & (found.condition == "ranked_flips")]) == 1
+    assert not disturb(cell("fp32", 32), TASK, NOISE, *none, data, floats).condition.str.contains("ranked").any()
+
+
 def test_the_map_says_which_cell_it_is_about(subject):
     data, _, deployed = subject
     rows, flips, protection = map_flips(cell("ptq4", 4), TASK, MAP, FLIPS, data, deployed)

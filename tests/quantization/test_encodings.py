@@ -31,6 +31,16 @@ def test_changes_in_twos_complement_are_those_of_the_words(bits):
     assert all(codes[i] + changes[i, b] == flipped(int(codes[i]), b, bits) for i in sample for b in range(bits))
 
 
+@given(st.sampled_from(list(ENCODINGS)), st.integers(2, 16), st.data())
+def test_several_bits_of_a_word_flip_one_by_one(name, bits, data):
+    code = expected = data.draw(st.integers(1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1))
+    places = data.draw(st.lists(st.integers(0, bits - 2), unique=True))  # not the sign of a magnitude that may be 0
+    for bit in places:
+        expected = flipped(expected, bit, bits, name)
+    mask = torch.tensor([sum(1 << bit for bit in places)])
+    assert ENCODINGS[name].flipped(torch.tensor([code]), mask, bits).tolist() == [expected]
+
+
 @given(st.integers(2, 16), st.data())
 def test_sizes_of_changes(bits, data):
     code = data.draw(st.integers(1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1))

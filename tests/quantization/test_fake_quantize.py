@@ -26,7 +26,10 @@ def test_derivatives_of_every_order_are_those_of_the_ordinary_graph(
     threshold = (torch.rand(shape, generator=draws, dtype=torch.float64) + 0.5).requires_grad_()
     weights = torch.randn(5, 4, 6, generator=draws, dtype=torch.float64)
     found = []
-    for function in (lambda *arguments: on_grid(arguments[0], Grid(*arguments[1:])), step_by_step):
+    for function in (
+        lambda *arguments: on_grid(arguments[0], Grid(*arguments[1:], rectifies=arguments[2] == 0)),
+        step_by_step,
+    ):
         scale = threshold.square()  # the chain through the parameter of a scale bends
         result = function(values, scale, lowest, highest)
         first = torch.autograd.grad((result.square() * weights).sum(), [values, threshold], create_graph=True)

@@ -39,3 +39,42 @@ def test_options_are_checked() -> None:
         QuantizationOptions(input_bits=1, calibration_rows=10)
     with pytest.raises(ValidationError, match="calibration_rows is 0; expected at least 1"):
         QuantizationOptions(input_bits=8, calibration_rows=0)
+
+
+def test_precisions_say_how_scales_are_found() -> None:
+    plain = Precision(method="ptq", weight_bits=4, activation_bits=4)
+    assert (plain.calibration, plain.percentile, plain.bias_correction, plain.equalization) == (
+        "mse",
+        None,
+        False,
+        False,
+    )
+    for method in ("qat", "ptq"):
+        full = Precision(
+            method=method,
+            weight_bits=4,
+            activation_bits=4,
+            calibration="percentile",
+            percentile=99.9,
+            bias_correction=True,
+            equalization=True,
+        )
+        assert full.percentile == 99.9
+
+
+@pytest.mark.parametrize("percentile", [None, 0.999, 50, 100.1, float("nan")])
+def test_a_percentile_must_be_one(percentile: float | None) -> None:
+    with pytest.raises(ValidationError, match=rf"percentile is {percentile}.* with calibration percentile; .* as 99.9"):
+        Precision(method="ptq", weight_bits=4, activation_bits=4, calibration="percentile", percentile=percentile)
+
+
+@pytest.mark.parametrize("calibration", ["mse", "max"])
+def test_a_percentile_without_use_is_refused(calibration: str) -> None:
+    with pytest.raises(ValidationError, match=f"percentile is 99.9 with calibration {calibration}; expected"):
+        Precision(method="ptq", weight_bits=4, activation_bits=4, calibration=calibration, percentile=99.9)
+
+
+@pytest.mark.parametrize("option", [{"calibration": "max"}, {"bias_correction": True}, {"equalization": True}])
+def test_float_networks_are_not_calibrated(option: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=f"{next(iter(option))} is .* with method float; expected no"):
+        Precision(method="float", weight_bits=32, activation_bits=32, **option)

@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, QuantizedNetwork, build_quantized, calibrate, freeze
+from lowland.quantization.fake_quantize import codes_on
+from lowland.quantization.qat import Stored
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import float_network, rows, step, twin
 
@@ -206,3 +208,24 @@ def test_float_precision_and_impossible_inputs_are_refused() -> None:
         build_quantized(float_network(), Precision(method="float", weight_bits=32, activation_bits=32), input_bits=8)
     with pytest.raises(LowlandError, match="input_bits is 33; expected 2 to 16"):
         build_quantized(float_network(), PRECISION, input_bits=33)
+
+
+@pytest.mark.parametrize("case", ["autoencoder", "one scale a channel", "averaging"])
+def test_what_is_stored_can_be_read_otherwise(case: str) -> None:
+    """Layers hand over exactly the tensors that the frozen network stores, and compute with the answer."""
+    quantized, inputs = CASES[case].twin(4), CASES[case].rows(4)
+    deployed, seen = freeze(quantized), {}
+
+    def read(tensor: Stored) -> Tensor:
+        seen[tensor.name] = tensor
+        return tensor.values
+
+    assert torch.equal(quantized(inputs, read), quantized(inputs))
+    assert list(seen) == list(deployed.codes) == list(quantized.stored)
+    for name, tensor in seen.items():
+        codes = codes_on(tensor.parameter, tensor.grid)
+        assert torch.equal(codes, deployed.codes[name].to(torch.int64))
+        assert torch.equal(codes * tensor.grid.scale, tensor.values)
+        assert tensor.parameter is quantized.stored[name]
+        assert tensor.bits == (deployed.bits[name] if name.endswith("weight") else None)
+    assert not torch.equal(quantized(inputs, lambda tensor: -tensor.values), quantized(inputs))

@@ -48,7 +48,7 @@ def test_quantize_gives_the_codes_of_its_floats() -> None:
 
 @pytest.mark.parametrize(("lowest", "highest"), [(-4, 3), (0, 7)])
 def test_straight_through_has_slope_one_inside_and_zero_outside(lowest: int, highest: int) -> None:
-    quantizer = StraightThrough(torch.tensor(0.5), lowest, highest)
+    quantizer = StraightThrough(torch.tensor(0.5), lowest, highest, rectifies=lowest == 0)
     values = torch.tensor([-9.0, -0.3, 0.3, 1.2, 9.0], requires_grad=True)
     result = quantizer(values)
     assert torch.equal(result, (values / 0.5).round().clamp(lowest, highest) * 0.5)
@@ -59,5 +59,5 @@ def test_straight_through_has_slope_one_inside_and_zero_outside(lowest: int, hig
 
 def test_rounding_noise_does_not_open_a_rectifier() -> None:
     values = torch.tensor([0.0, 1e-9, -1e-9, 0.3], requires_grad=True)
-    StraightThrough(torch.tensor(0.5), lowest=0, highest=3)(values).sum().backward()
+    StraightThrough(torch.tensor(0.5), lowest=0, highest=3, rectifies=True)(values).sum().backward()
     assert values.grad is not None and values.grad.tolist() == [0.0, 0.0, 0.0, 1.0]

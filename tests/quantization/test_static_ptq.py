@@ -6,7 +6,7 @@ import torch
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate
 from lowland.quantization.fake_quantize import Grid, on_grid
-from lowland.quantization.static_ptq import best_channel_thresholds, best_threshold, best_weight_threshold
+from lowland.quantization.least_error import best_channel_thresholds, best_threshold, best_weight_threshold
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import rows, trained_float
 

@@ -37,14 +37,14 @@ def test_repro_after_a_kedro_run_and_commit_does_nothing(tracked):
 def test_a_changed_requirement_reruns_the_summary_alone(tracked):
     requirements = tracked.folder / "conf/smoke/parameters_summary.yml"
     changed = yaml.safe_load(requirements.read_text())
-    changed["requirements"]["minimum_accuracy"] = 0.999  # which nothing meets: a result, not a failure
+    changed["requirements"]["jets"]["score"] = 0.999  # which nothing meets: a result, not a failure
     requirements.write_text(yaml.safe_dump(changed))
     assert tracked.python("scripts.write_params", "--env", "smoke").returncode == 0
     result = tracked.python("dvc", "repro")
     assert result.returncode == 0, result.stderr
     assert re.findall(r"Running stage '(\S+)'", result.stdout) == ["summary"]
     answer = json.loads(tracked.reporting("recommendation.json").read_text())
-    assert answer["requirements"]["minimum_accuracy"] == 0.999
+    assert answer["requirements"]["jets"]["score"] == 0.999
     assert answer["tasks"]["jets"]["outcome"] == "no configuration meets the requirements"
     assert answer["tasks"]["jets"]["nearest"] is not None
 

@@ -14,16 +14,16 @@ from lowland.summary.prediction import prediction_fits
 from lowland.summary.prediction_points import prediction_points
 from lowland.summary.recommendation import recommend
 from lowland.summary.report import render_report
-from lowland.summary.requirements import Requirements, UnderBitErrors, UnderNoise
+from lowland.summary.requirements import Requirements, TaskRequirements, UnderBitErrors, UnderNoise
 from tests.summary.disturbed import with_faults
 from tests.summary.study import study
 
 REQUIREMENTS = Requirements(
     maximum_size=40_000,
-    minimum_accuracy=0.7,
-    minimum_accuracy_under_noise=(UnderNoise(condition="gaussian", level=10, accuracy=0.7),),
-    minimum_accuracy_under_bit_errors=(UnderBitErrors(rate=1e-3, accuracy=0.6),),
-    prefer=("size", "accuracy"),
+    score=0.7,
+    score_under_noise=(UnderNoise(condition="gaussian", level=10, score=0.7),),
+    score_under_bit_errors=(UnderBitErrors(rate=1e-3, score=0.6),),
+    prefer=("size", "score"),
 )
 
 
@@ -47,7 +47,7 @@ class Tables:
             points,
             prediction_fits(points, num_resamples=20),
             pareto(measurements),
-            recommend(measurements, requirements),
+            recommend(measurements, TaskRequirements(dict.fromkeys(measurements.task.unique(), requirements))),
         )
 
     def report(self, **options: Any) -> str:

@@ -63,6 +63,7 @@ def flip_map():
         tensor, kind, bits, bit = (np.array(column) for column in zip(*sites, strict=True))
         drop = 1e-3 * 2.0 ** (bit - bits + 1) * 10.0 ** (n % 4)
         return {
+            "score": "accuracy",
             "tensor": tensor,
             "kind": kind,
             "layer": "layer0",
@@ -86,6 +87,7 @@ def protection():
         protected = np.array([0, 1, 3, 10, 30, 100])
         expected = 0.7 - 40 * rate / (1 + protected)
         return {
+            "score": "accuracy",
             "protected": protected,
             "expected": expected,
             "gain": np.where(protected == 0, 0.0, 1e-3 / (1 + protected)),

@@ -24,6 +24,7 @@ from lowland.summary.conditions import (
         ("ieee754_weights_bit_error_rate", "bit errors in float32 words of weights, fixed rate"),
         ("stuck_at_1_flips", "stuck-at-1 bits, fixed number"),
         ("upsets_bit_error_rate", "multi-bit upsets, fixed rate"),
+        ("ranked_flips", "bit flips of the weights' worst-ranked bits, fixed number"),
         ("somebody_elses", "somebody elses"),
     ],
 )
@@ -39,6 +40,7 @@ def test_labels(condition, label):
         ("pgd_l2", 0.05, "0.05 σ", "iterated attack (PGD, L2), radius in training standard deviations"),
         ("flips", 1.0, "1 flip", "bits flipped, out of all stored bits"),
         ("upsets_flips", 5.0, "5 upsets", "number of upsets"),
+        ("ranked_flips", 5.0, "5 flips", "bits of weights flipped, the worst-ranked first"),
         ("bit_error_rate", 1e-4, "rate 10⁻⁴", "bit error rate (probability that a stored bit is flipped)"),
     ],
 )

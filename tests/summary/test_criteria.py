@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from lowland.summary.criteria import (
-    ACCURACY,
     SIZE,
     Criterion,
     criterion_values,
@@ -13,7 +12,9 @@ from lowland.summary.criteria import (
     measured_levels,
     robustness_criteria,
 )
+from lowland.summary.score import Score
 
+ACCURACY = Score.named("accuracy")
 GAUSSIAN = Criterion("g", "g", "noise", "accuracy", "gaussian")
 RATE = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
 
@@ -68,27 +69,27 @@ def test_levels(small):
 
 
 def test_every_disturbance_is_a_criterion_once(small):
-    names = [c.name for c in robustness_criteria(small)]
+    names = [c.name for c in robustness_criteria(small, ACCURACY)]
     assert sorted(names) == sorted(
-        f"accuracy_{c}"
-        for c in ("gaussian", "salt_and_pepper", "flips", "bit_error_rate", "smeared", "pileup", "high_pt")
+        f"score_{c}" for c in ("gaussian", "salt_and_pepper", "flips", "bit_error_rate", "smeared", "pileup", "high_pt")
     )
 
 
 def test_what_floats_cannot_suffer_is_no_criterion(faulty):
-    names = [c.name for c in robustness_criteria(faulty)]
-    assert {"accuracy_fgsm_linf", "accuracy_requantization", "accuracy_flips"} <= set(names)
+    names = [c.name for c in robustness_criteria(faulty, ACCURACY)]
+    assert {"score_fgsm_linf", "score_requantization", "score_flips"} <= set(names)
     assert not any("scales" in name or "weights" in name or "ieee754" in name for name in names)
-    for criterion in robustness_criteria(faulty):
+    for criterion in robustness_criteria(faulty, ACCURACY):
         assert (criterion_values(faulty, criterion).status == "ok").all()
 
 
 def test_a_precision_without_the_family_does_not_take_its_criteria_away(faulty):
     gone = faulty[~((faulty.family == "noise") & (faulty.precision == "qat4"))]
-    assert "accuracy_gaussian" in [c.name for c in robustness_criteria(gone)]
+    assert "score_gaussian" in [c.name for c in robustness_criteria(gone, ACCURACY)]
 
 
 def test_numbers_for_people():
-    assert display(SIZE.name, 19536.0) == "19,536 bits"
-    assert display(ACCURACY.name, 0.7503) == "75.0 %"
-    assert display(ACCURACY.name, None) == display(ACCURACY.name, float("nan")) == "no number"
+    assert display(SIZE.name, 19536.0, ACCURACY) == "19,536 bits"
+    assert display("score", 0.7503, ACCURACY) == "75.0 %"
+    assert display("score", 1.3, Score.named("emd")) == "1.30 cells"
+    assert display("score", None, ACCURACY) == display("score", float("nan"), ACCURACY) == "no number"

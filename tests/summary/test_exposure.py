@@ -7,7 +7,9 @@ import pytest
 from lowland.measurements import COLUMNS
 from lowland.summary.exposure import LOST, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.recipe_means import t_interval
+from lowland.summary.score import Score
 
+ACCURACY = Score.named("accuracy")
 BITS = {"qat8": 8, "qat5": 5, "qat2": 2}
 
 
@@ -66,7 +68,7 @@ TOUGH5 = {"qat8": (0.6, 0.61), "qat5": (0.7, 0.71)}
 
 def said_of(*studies):
     table = pd.concat(studies)
-    return exposure_sentence(exposure_verdict(equal_exposure(table), equal_exposure(table, measure=LOST)))
+    return exposure_sentence(exposure_verdict(equal_exposure(table), equal_exposure(table, of=LOST)), ACCURACY)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def said_of(*studies):
 def test_are_four_to_six_bits_the_most_robust(left, middle, said):
     verdicts = exposure_verdict(equal_exposure(study(left)))
     assert [v["average"]["middle"] for v in verdicts] == [middle]
-    sentence = exposure_sentence(verdicts)
+    sentence = exposure_sentence(verdicts, ACCURACY)
     assert said in sentence
     assert ("Are 4 to 6 bits" in sentence) == bool(middle)
 
@@ -106,7 +108,7 @@ def test_who_cannot_be_told_from_the_leader_is_named():
 
 
 def test_what_is_left_decides_not_what_is_lost():
-    lost = study({"qat8": (0.2, 0.22), "qat5": (0.11, 0.13)}, measure=LOST)
+    lost = study({"qat8": (0.2, 0.22), "qat5": (0.11, 0.13)}, measure="accuracy_drop")
     sentence = said_of(study(TOUGH8), lost)
     assert "most accuracy is left with qat8 at 1." in sentence
     assert "least to lose, by qat5 at an equal number of flips (12 points on average)." in sentence

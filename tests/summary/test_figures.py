@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from lowland.summary.figures import (
-    accuracy_curves,
     correlation_heatmap,
     learning_figure,
     pareto_figure,
@@ -12,6 +11,7 @@ from lowland.summary.figures import (
     predictor_comparison,
     ratio_heatmap,
     recall_figure,
+    score_curves,
     shift_curves,
 )
 from lowland.summary.style import Style
@@ -27,7 +27,7 @@ def _lines(figure):
 
 
 def test_curves_start_at_the_undisturbed_accuracy(tables, style):
-    figure = accuracy_curves(
+    figure = score_curves(
         tables.measurements, family="bit_flip", condition="bit_error_rate", style=style, recipe="clipping"
     )
     lines = _lines(figure)
@@ -42,7 +42,7 @@ def test_curves_start_at_the_undisturbed_accuracy(tables, style):
 
 
 def test_the_selector_shows_one_recipe_at_a_time(tables, style):
-    figure = accuracy_curves(tables.measurements, family="noise", condition="gaussian", style=style, recipe="clipping")
+    figure = score_curves(tables.measurements, family="noise", condition="gaussian", style=style, recipe="clipping")
     menu = figure.layout.updatemenus[0]
     assert menu.buttons[menu.active].label == "recipe: clipping"
     masks = [button.args[0]["visible"] for button in menu.buttons]
@@ -62,7 +62,7 @@ def test_broken_sensors_are_no_shifted_sets(faulty):
 
 
 def test_bits_of_an_adc_fall_from_left_to_right(faulty):
-    figure = accuracy_curves(faulty, family="corruption", condition="requantization", style=Style.of(faulty))
+    figure = score_curves(faulty, family="corruption", condition="requantization", style=Style.of(faulty))
     assert list(figure.layout.xaxis.ticktext) == ["none", "8", "4", "2"]
     assert list(figure.layout.xaxis.tickvals) == [0, 1, 5, 7]
     line = _lines(figure)[0]
@@ -70,7 +70,7 @@ def test_bits_of_an_adc_fall_from_left_to_right(faulty):
 
 
 def test_long_spans_of_levels_are_drawn_by_their_logarithm(faulty):
-    figure = accuracy_curves(faulty, family="corruption", condition="gain_drift", style=Style.of(faulty))
+    figure = score_curves(faulty, family="corruption", condition="gain_drift", style=Style.of(faulty))
     places = figure.layout.xaxis.tickvals
     assert places[2] - places[1] == pytest.approx(1.699, abs=1e-3)
 
@@ -98,7 +98,7 @@ def test_the_list_says_what_makes_a_flip_bad(faulty):
 
 
 def test_the_pareto_figure_rings_the_choice(tables, style):
-    figure = pareto_figure(tables.pareto, style=style, chosen=("clipping", "qat4"), robustness="accuracy_gaussian")
+    figure = pareto_figure(tables.pareto, style=style, chosen=("clipping", "qat4"), robustness="score_gaussian")
     assert [a.text for a in figure.layout.annotations].count("recommended") == 1
     shown = [t for t in figure.data if t.visible and t.hoverinfo == "text"]
     assert sum(len(t.x) for t in shown) == 56

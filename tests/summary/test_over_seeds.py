@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lowland.summary.criteria import ACCURACY, SIZE, Criterion
+from lowland.summary.criteria import SIZE, Criterion, clean_criterion
 from lowland.summary.over_seeds import configurations, over_seeds, with_test_rows
+from lowland.summary.score import Score
+
+CLEAN = clean_criterion(Score.named("accuracy"))
 
 
 def _values(values, status=None):
@@ -35,7 +38,7 @@ def test_what_is_not_ok_is_counted_and_not_used():
 
 
 def test_sizes_are_counted_not_estimated(small):
-    found = configurations(small, [ACCURACY, SIZE])
+    found = configurations(small, [CLEAN, SIZE])
     sizes = found[found.criterion == "size"]
     assert (sizes.low == sizes["mean"]).all()
     assert (sizes.high == sizes["mean"]).all()
@@ -48,13 +51,13 @@ def test_a_threshold_is_held_against_seeds_test_rows_and_draws(small):
     table = small.copy()
     table.loc[table.condition == "pileup", ["num_samples", "standard_error"]] = [300, 0.02]
     table.loc[table.condition.str.endswith("bit_error_rate"), "standard_error"] = 0.01
-    criteria = [ACCURACY, SIZE, flips, shift]
+    criteria = [CLEAN, SIZE, flips, shift]
     seeds = configurations(table, criteria)
     found = with_test_rows(seeds, table, criteria)
     assert found.seeds_low.equals(seeds.low)
     assert found.seeds_high.equals(seeds.high)
     # Of the test set and of a shifted one the standard error is that of the rows: not to be counted twice.
-    for criterion, num_rows, over_draws in (("accuracy", 5000, 0), ("b", 5000, 0.01), ("p", 300, 0)):
+    for criterion, num_rows, over_draws in (("score", 5000, 0), ("b", 5000, 0.01), ("p", 300, 0)):
         row = found[found.criterion == criterion].iloc[0]
         a = row["mean"]
         half = np.hypot(row.seeds_high - a, stats.norm.ppf(0.975) * np.sqrt(a * (1 - a) / num_rows + over_draws**2))
@@ -78,6 +81,6 @@ def test_errors_over_draws_are_common_to_the_seeds_and_do_not_average_out(small)
 
 
 def test_without_a_number_of_test_rows_there_is_no_interval(small):
-    found = with_test_rows(configurations(small, [ACCURACY]), small.assign(num_samples=0), [ACCURACY])
+    found = with_test_rows(configurations(small, [CLEAN]), small.assign(num_samples=0), [CLEAN])
     assert found.low.isna().all()
     assert found.seeds_low.notna().all()

@@ -13,11 +13,21 @@ from lowland.summary.criteria import Criterion
 from lowland.summary.endurance import endurance
 from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.recommendation import NOTHING, ON_THE_MEAN, RECOMMENDED, recommend
-from lowland.summary.requirements import Requirements, UnderBitErrors, UnderNoise, UnderShift, check_measurable
+from lowland.summary.requirements import (
+    Requirements,
+    TaskRequirements,
+    UnderBitErrors,
+    UnderNoise,
+    UnderShift,
+    check_measurable,
+)
+from lowland.summary.score import Score
+
+ACCURACY = Score.named("accuracy")
 
 
 def _answer(measurements, **requirements):
-    found = recommend(measurements, Requirements(**requirements))
+    found = recommend(measurements, TaskRequirements({"jets": Requirements(**requirements)}))
     json.dumps(found, allow_nan=False)
     return found["tasks"]["jets"]
 
@@ -33,62 +43,62 @@ def test_the_smallest_that_surely_meets_everything(tables):
 
 
 def test_ties_overlap_with_the_best(tables):
-    answer = _answer(tables.measurements, prefer=("accuracy",))
-    best = answer["chosen"]["numbers"]["accuracy"]
+    answer = _answer(tables.measurements, prefer=("score",))
+    best = answer["chosen"]["numbers"]["score"]
     assert answer["tied"]
     for other in answer["tied"]:
-        number = other["numbers"]["accuracy"]
+        number = other["numbers"]["score"]
         assert number["seeds_high"] >= best["seeds_low"]
         assert number["mean"] <= best["mean"]
     assert best["mean"] == pytest.approx(
-        max(r.mean for r in configurations(tables.measurements, Requirements().preferences()[:1]).itertuples())
+        max(r.mean for r in configurations(tables.measurements, Requirements().preferences(ACCURACY)[:1]).itertuples())
     )
 
 
 def test_a_later_preference_breaks_the_tie(tables):
-    first = _answer(tables.measurements, prefer=("accuracy",))
-    both = _answer(tables.measurements, prefer=("accuracy", "size"))
+    first = _answer(tables.measurements, prefer=("score",))
+    both = _answer(tables.measurements, prefer=("score", "size"))
     names = {(c["recipe"], c["precision"]) for c in [first["chosen"], *first["tied"]]}
     assert {(c["recipe"], c["precision"]) for c in [both["chosen"], *both["tied"]]} < names
     assert both["chosen"]["numbers"]["size"]["mean"] <= first["chosen"]["numbers"]["size"]["mean"]
 
 
 def test_met_on_the_mean_only(tables):
-    best = _answer(tables.measurements, prefer=("accuracy",))["chosen"]["numbers"]["accuracy"]
-    answer = _answer(tables.measurements, minimum_accuracy=best["mean"] - 1e-9)
+    best = _answer(tables.measurements, prefer=("score",))["chosen"]["numbers"]["score"]
+    answer = _answer(tables.measurements, score=best["mean"] - 1e-9)
     assert answer["outcome"] == ON_THE_MEAN
-    assert answer["chosen"]["numbers"]["accuracy"]["met"] == "on the mean"
+    assert answer["chosen"]["numbers"]["score"]["met"] == "on the mean"
     assert answer["num_meeting_surely"] == 0
 
 
 def test_nothing_meets_is_a_result_that_names_the_nearest(tables):
     answer = _answer(
         tables.measurements,
-        minimum_accuracy=0.9,
-        minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.6}],
+        score=0.9,
+        score_under_bit_errors=[{"rate": 1e-3, "score": 0.6}],
         maximum_size=25_000,
     )
     assert answer["outcome"] == NOTHING == "no configuration meets the requirements"
     assert answer["chosen"] is None
     assert answer["tied"] == []
-    assert "minimum_accuracy" in answer["why"][0]
+    assert "clean accuracy ≥ 90.0 %" in answer["why"][0]
     missed = {r["parameter"]: r for r in answer["requirements"]}
-    assert missed["minimum_accuracy"]["num_meeting_on_the_mean"] == 0
-    assert missed["minimum_accuracy"]["shortfall"] == pytest.approx(0.9 - missed["minimum_accuracy"]["nearest_value"])
-    assert missed["minimum_accuracy"]["nearest_meets_the_others"]
+    assert missed["score"]["num_meeting_on_the_mean"] == 0
+    assert missed["score"]["shortfall"] == pytest.approx(0.9 - missed["score"]["nearest_value"])
+    assert missed["score"]["nearest_meets_the_others"]
     assert missed["maximum_size"]["num_meeting_surely"] > 0
-    assert answer["nearest"]["numbers"]["accuracy"]["met"] == "no"
+    assert answer["nearest"]["numbers"]["score"]["met"] == "no"
     assert answer["endurance"]
 
 
 def test_each_alone_but_not_together(tables):
     smallest = _answer(tables.measurements, prefer=("size",))["chosen"]["numbers"]["size"]["mean"]
-    answer = _answer(tables.measurements, maximum_size=smallest * 1.001, minimum_accuracy=0.73)
+    answer = _answer(tables.measurements, maximum_size=smallest * 1.001, score=0.73)
     assert answer["outcome"] == NOTHING
     assert answer["why"] == ["Each requirement is met by some configuration, but no configuration meets all of them."]
     missed = {r["parameter"]: r for r in answer["requirements"]}
     assert missed["maximum_size"]["shortfall"] > 0
-    assert missed["minimum_accuracy"]["shortfall"] > 0
+    assert missed["score"]["shortfall"] > 0
 
 
 def test_a_seed_without_a_number_is_never_sure(tables):
@@ -97,16 +107,16 @@ def test_a_seed_without_a_number_is_never_sure(tables):
     at = (broken.recipe == chosen["recipe"]) & (broken.precision == chosen["precision"]) & (broken.seed == "s1")
     broken.loc[at & (broken.family == "noise"), ["value"]] = np.nan
     broken.loc[at & (broken.family == "noise"), ["status"]] = "non_finite"
-    found = recommend(broken, Requirements(**tables.recommendation["requirements"]))["tasks"]["jets"]
+    found = recommend(broken, TaskRequirements(tables.recommendation["requirements"]))["tasks"]["jets"]
     assert (found["chosen"]["recipe"], found["chosen"]["precision"]) != (chosen["recipe"], chosen["precision"])
     names = {(c["recipe"], c["precision"]) for c in found["tied"]}
     assert (chosen["recipe"], chosen["precision"]) not in names
 
 
 def test_one_seed_is_never_sure_and_ties_with_all(small):
-    answer = _answer(small[small.seed == "s0"], minimum_accuracy=0.5)
+    answer = _answer(small[small.seed == "s0"], score=0.5)
     assert answer["outcome"] == ON_THE_MEAN
-    assert answer["chosen"]["numbers"]["accuracy"]["low"] is None
+    assert answer["chosen"]["numbers"]["score"]["low"] is None
 
 
 def test_no_requirements_compete_freely(small):
@@ -124,7 +134,7 @@ def test_the_tightest_requirement_and_what_gives_way(tables):
     assert list(by)[:2] == ["gaussian", "salt_and_pepper"]
     rate = by["bit_error_rate"]
     assert rate["floor"] == 0.6
-    for level, accuracy in zip(rate["levels"], rate["accuracies"], strict=True):
+    for level, accuracy in zip(rate["levels"], rate["scores"], strict=True):
         assert (accuracy >= 0.6) == (rate["first_lost"] is None or level < rate["first_lost"])
     assert by["pileup"]["levels"] == [None]
 
@@ -132,9 +142,9 @@ def test_the_tightest_requirement_and_what_gives_way(tables):
 @pytest.mark.parametrize(
     "demand",
     [
-        {"minimum_accuracy_under_bit_errors": [{"rate": 0.5, "accuracy": 0.6}]},
-        {"minimum_accuracy_under_noise": [{"condition": "fog", "level": 10, "accuracy": 0.6}]},
-        {"minimum_accuracy_under_shift": [{"condition": "fog", "accuracy": 0.6}]},
+        {"score_under_bit_errors": [{"rate": 0.5, "score": 0.6}]},
+        {"score_under_noise": [{"condition": "fog", "level": 10, "score": 0.6}]},
+        {"score_under_shift": [{"condition": "fog", "score": 0.6}]},
     ],
 )
 def test_what_has_no_number_is_met_by_nobody(small, demand):
@@ -146,7 +156,7 @@ def test_what_has_no_number_is_met_by_nobody(small, demand):
 
 def test_float_networks_alone_can_be_asked_about_bit_errors(small):
     floats = small[small.method == "float"]
-    answer = _answer(floats, minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.1}])
+    answer = _answer(floats, score_under_bit_errors=[{"rate": 1e-3, "score": 0.1}])
     assert answer["outcome"] == RECOMMENDED
     assert answer["chosen"]["precision"] == "fp32"
 
@@ -160,7 +170,7 @@ def test_float_networks_answer_where_every_quantized_one_failed(small):
     ]
     answer = _answer(
         pd.concat([small[~at], *failed], ignore_index=True),
-        minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.1}],
+        score_under_bit_errors=[{"rate": 1e-3, "score": 0.1}],
     )
     assert answer["chosen"]["precision"] == "fp32"
     assert answer["requirements"][0]["num_meeting_on_the_mean"] == 2
@@ -181,13 +191,13 @@ def test_a_missing_number_for_what_is_preferred_is_said(small):
 
 def test_few_test_rows_make_a_threshold_unsure_and_leave_the_ties(tables):
     few = tables.measurements.assign(num_samples=50)
-    asked = {"minimum_accuracy": 0.73, "prefer": ("accuracy",)}
+    asked = {"score": 0.73, "prefer": ("score",)}
     many_rows, few_rows = _answer(tables.measurements, **asked), _answer(few, **asked)
     assert many_rows["outcome"] == RECOMMENDED
     assert few_rows["outcome"] == ON_THE_MEAN
-    wide, narrow = few_rows["chosen"]["numbers"]["accuracy"], many_rows["chosen"]["numbers"]["accuracy"]
+    wide, narrow = few_rows["chosen"]["numbers"]["score"], many_rows["chosen"]["numbers"]["score"]
     assert wide["low"] < narrow["low"] < narrow["seeds_low"] == wide["seeds_low"]
-    free = [_answer(m, prefer=("accuracy",))["tied"] for m in (tables.measurements, few)]
+    free = [_answer(m, prefer=("score",))["tied"] for m in (tables.measurements, few)]
     assert [[(c["recipe"], c["precision"]) for c in tied] for tied in free[:1]] == [
         [(c["recipe"], c["precision"]) for c in tied] for tied in free[1:]
     ]
@@ -204,33 +214,31 @@ def test_a_level_at_which_a_seed_gave_no_number_is_not_held(small):
     for broken in (overflowed, small[~at]):
         gaussian = next(e for e in endurance(broken, subject, floor=0.1) if e["condition"] == "gaussian")
         assert (gaussian["last_held"], gaussian["first_lost"]) == (5, 10)
-        assert gaussian["accuracies"][1] is None
+        assert gaussian["scores"][1] is None
 
 
 def test_a_family_that_failed_everywhere_is_a_result(small):
-    answer = _answer(
-        small[small.family != "bit_flip"], minimum_accuracy_under_bit_errors=[{"rate": 1e-3, "accuracy": 0.6}]
-    )
+    answer = _answer(small[small.family != "bit_flip"], score_under_bit_errors=[{"rate": 1e-3, "score": 0.6}])
     assert answer["outcome"] == NOTHING
     assert answer["nearest"] is None
     assert answer["requirements"][0]["nearest"] is None
 
 
 def test_a_preference_needs_a_requirement_of_its_kind():
-    with pytest.raises(LowlandError, match="minimum_accuracy_under_noise is empty"):
-        Requirements(prefer=("accuracy_under_noise",)).preferences()
+    with pytest.raises(LowlandError, match=r"requirements\.score_under_noise is empty"):
+        Requirements(prefer=("score_under_noise",)).preferences(ACCURACY)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"minimum_accuracy": 1.2},
+        {"score": -0.1},
         {"maximum_size": -1},
-        {"minimum_acuracy": 0.7},
+        {"scoer": 0.7},
         {"prefer": ()},
         {"prefer": ("beauty",)},
-        {"minimum_accuracy_under_bit_errors": [{"rate": 0, "accuracy": 0.5}]},
-        {"minimum_accuracy_under_noise": [{"condition": "gaussian", "level": float("nan"), "accuracy": 0.5}]},
+        {"score_under_bit_errors": [{"rate": 0, "score": 0.5}]},
+        {"score_under_noise": [{"condition": "gaussian", "level": float("nan"), "score": 0.5}]},
     ],
 )
 def test_wrong_requirements_are_refused(wrong):
@@ -239,28 +247,28 @@ def test_wrong_requirements_are_refused(wrong):
 
 
 def test_requirements_are_checked_before_the_study():
-    study = {"noise_levels": {"gaussian": [5, 10]}, "bit_error_rates": [1e-4, 1e-3], "shifted_sets": ["pileup"]}
+    study = {
+        "task": "jets",
+        "score": ACCURACY,
+        "noise_levels": {"gaussian": [5, 10]},
+        "bit_error_rates": [1e-4, 1e-3],
+        "shifted_sets": ["pileup"],
+    }
     check_measurable(
         Requirements(
-            minimum_accuracy_under_noise=(UnderNoise(condition="gaussian", level=10, accuracy=0.5),),
-            minimum_accuracy_under_bit_errors=(UnderBitErrors(rate=0.001, accuracy=0.5),),
-            minimum_accuracy_under_shift=(UnderShift(condition="pileup", accuracy=0.5),),
+            score_under_noise=(UnderNoise(condition="gaussian", level=10, score=0.5),),
+            score_under_bit_errors=(UnderBitErrors(rate=0.001, score=0.5),),
+            score_under_shift=(UnderShift(condition="pileup", score=0.5),),
         ),
         **study,
     )
     wrong = {
         r"noise\[0\]\.level is 7.*one of 5, 10": {
-            "minimum_accuracy_under_noise": (UnderNoise(condition="gaussian", level=7, accuracy=0.5),)
+            "score_under_noise": (UnderNoise(condition="gaussian", level=7, score=0.5),)
         },
-        r"noise\[0\]\.condition is 'fog'": {
-            "minimum_accuracy_under_noise": (UnderNoise(condition="fog", level=5, accuracy=0.5),)
-        },
-        r"bit_errors\[0\]\.rate is 0\.5": {
-            "minimum_accuracy_under_bit_errors": (UnderBitErrors(rate=0.5, accuracy=0.5),)
-        },
-        r"shift\[0\]\.condition is 'fog'": {
-            "minimum_accuracy_under_shift": (UnderShift(condition="fog", accuracy=0.5),)
-        },
+        r"noise\[0\]\.condition is 'fog'": {"score_under_noise": (UnderNoise(condition="fog", level=5, score=0.5),)},
+        r"bit_errors\[0\]\.rate is 0\.5": {"score_under_bit_errors": (UnderBitErrors(rate=0.5, score=0.5),)},
+        r"shift\[0\]\.condition is 'fog'": {"score_under_shift": (UnderShift(condition="fog", score=0.5),)},
     }
     for message, requirements in wrong.items():
         with pytest.raises(LowlandError, match=message):

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowland.errors import LowlandError
-from lowland.tasks.tables import Standardiser, check_table, stratified_split
+from lowland.tasks.tables import Preparation, Standardiser, check_table, stratified_split
 
 SIZES = {"train": 60, "validation": 10, "test": 30}
 
@@ -42,6 +44,14 @@ def test_duplicated_rows_never_leak_between_sets(values, seed):
                 assert not set(features[parts[name], 0]) & set(features[parts[other], 0])
 
 
+def test_the_division_of_known_rows_stays_the_one_it_was():
+    features = np.random.default_rng(3).integers(0, 4, (400, 3)).astype(np.float32)
+    sizes = {"train": 120, "validation": 20, "test": 60}
+    parts = stratified_split(features, np.arange(400) % 3, sizes, key=("jets",))
+    digests = {name: hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()[:16] for name, rows in parts.items()}
+    assert digests == {"train": "621df0193d7e9e08", "validation": "dcbb2921f78ecb67", "test": "173737e08a3707f1"}
+
+
 def test_sets_shrink_together_where_rows_are_scarce():
     parts = split(np.random.default_rng(2).normal(size=(50, 2)), np.arange(50) % 2)
     assert [len(parts[name]) for name in SIZES] == [30, 5, 15] or sum(len(p) for p in parts.values()) == 50
@@ -51,6 +61,20 @@ def test_standardiser_uses_training_statistics_and_survives_constant_features():
     training = np.array([[1.0, 5.0], [3.0, 5.0]])
     rows = Standardiser(training).rows(np.array([[1.0, 5.0], [5.0, 6.0]]), np.array([0, 1]))
     assert rows.inputs.tolist() == [[-1.0, 0.0], [3.0, 1.0]]
+
+
+def test_features_are_cut_off_filled_and_standardised_as_the_training_rows_say():
+    training = np.array([[0.0, 7.0, 0.0], [2.0, 7.0, np.nan], [4.0, 7.0, 2.0], [1000.0, 7.0, 4.0]])
+    plain = Preparation(training, clip_quantile=0)
+    filled = np.where(np.isnan(training), 2.0, training)
+    labels = np.arange(4)
+    assert np.allclose(plain.rows(training, labels).inputs, Standardiser(filled).rows(filled, labels).inputs)
+    assert plain.rows(np.array([[0.0, 8.0, np.nan]]), labels[:1]).inputs[0, 1:].tolist() == [0.0, 0.0]
+    assert plain.zero[1] == 0 and plain.zero[2] == plain.rows(training, labels).inputs[0, 2]
+    cut = Preparation(training, clip_quantile=0.25)
+    assert cut.ends[:, 0].tolist() == [1.5, 253.0]
+    inputs = cut.rows(np.array([[-5.0, 7.0, 2.0], [1.5, 7.0, 2.0]]), labels[:2]).inputs
+    assert inputs[0, 0] == inputs[1, 0] == cut.zero[0]
 
 
 GOOD = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [0.0, 1.0, 0.0, 1.0], "label": ["x", "y", "x", "y"]})

@@ -3,37 +3,17 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
-from lowland.training.loop import TrainingOptions, train
-from lowland.training.recipes import Recipe
-
-OPTIONS = TrainingOptions(epochs=4, batch_size=16, learning_rate=0.01, schedule="constant")
-LOSS = nn.functional.cross_entropy
-
-
-def data(count=64, seed=0):
-    source = torch.Generator().manual_seed(seed)
-    inputs = torch.randn(count, 3, generator=source)
-    return inputs, (inputs.sum(dim=1) > 0).long()
-
-
-def network():
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        return nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
-
-
-def fit(model, *, options=OPTIONS, key=("toy", 0), training=None, on_epoch=None, loss=LOSS, **recipe):
-    chosen = Recipe.model_validate(recipe or {"kind": "plain"}).root
-    return train(
-        model, training or data(), data(seed=1), loss=loss, recipe=chosen, options=options, key=key, on_epoch=on_epoch
-    )
+from lowland.training.loop import TrainingOptions
+from tests.training.fitting import LOSS, OPTIONS, data, equal_weights, fit, network
 
 
 def test_training_lowers_the_loss_and_reports_every_epoch():
     seen = []
-    result = fit(network(), on_epoch=lambda epoch, row: seen.append((epoch, row["validation_loss"])))
+    note = lambda epoch, row: seen.append((epoch, row["validation_loss"]))  # noqa: E731
+    result = fit(network(), settings={"on_epoch": note})
     assert result.status == "ok" and not result.network.training
     assert result.curves["validation_loss"].iloc[-1] < result.curves["validation_loss"].iloc[0]
     assert seen == list(zip(range(1, 5), result.curves["validation_loss"], strict=True))
@@ -44,8 +24,7 @@ def test_equal_keys_train_equal_networks_whatever_the_global_generator():
     first = fit(network())
     torch.manual_seed(2)
     second, other = fit(network()), fit(network(), key=("toy", 1))
-    same = [torch.equal(a, b) for a, b in zip(first.network.parameters(), second.network.parameters(), strict=True)]
-    assert all(same)
+    assert equal_weights(first.network, second.network)
     assert not torch.equal(first.network[0].weight, other.network[0].weight)
 
 
@@ -81,8 +60,47 @@ def test_cosine_schedule_ends_at_rest():
         moves.append(float((model[0].weight.data - before[-1]).norm()))
         before.append(model[0].weight.data.clone())
 
-    fit(model, options=options, on_epoch=note)
+    fit(model, options=options, settings={"on_epoch": note})
     assert moves[-1] < 0.2 * moves[0]
+
+
+def test_step_schedule_is_that_of_torch():
+    options = TrainingOptions(epochs=7, batch_size=4, learning_rate=0.01, schedule="step", every=2, factor=0.5)
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    expected = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+    for epoch in range(7):
+        assert {options.rate(3 * epoch + batch, 3) for batch in range(3)} == set(expected.get_last_lr())
+        optimizer.step()
+        expected.step()
+
+
+def test_a_vanishing_factor_ends_training_after_its_first_step():
+    once = OPTIONS.model_copy(update={"epochs": 2})
+    options = TrainingOptions(epochs=4, batch_size=16, learning_rate=0.01, schedule="step", every=2, factor=1e-12)
+    assert all(
+        torch.allclose(a, b, atol=1e-9)
+        for a, b in zip(
+            fit(network(), options=once).network.parameters(),
+            fit(network(), options=options).network.parameters(),
+            strict=True,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"schedule": "step", "every": 15}, "factor is missing with schedule step; expected every"),
+        ({"schedule": "step", "factor": 0.5}, "every is missing with schedule step"),
+        ({"schedule": "cosine", "factor": 0.5}, "factor is 0.5 with schedule cosine; expected none"),
+        ({"schedule": "constant", "every": 3}, "every is 3 with schedule constant"),
+        ({"schedule": "step", "every": 0, "factor": 0.5}, "every"),
+        ({"schedule": "step", "every": 1, "factor": 1.5}, "factor"),
+    ],
+)
+def test_steps_are_told_where_there_are_steps(options, message):
+    with pytest.raises(ValidationError, match=message):
+        TrainingOptions(epochs=1, batch_size=1, learning_rate=0.1, **options)
 
 
 def test_divergence_is_a_status_and_ends_training():
@@ -90,23 +108,6 @@ def test_divergence_is_a_status_and_ends_training():
     result = fit(network(), training=(inputs * math.inf, targets))
     assert result.status == "non_finite" and len(result.curves) == 1
     assert all(p.isfinite().all() for p in result.network.parameters())
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        {"kind": "weight_decay", "weight": 0.1},
-        {"kind": "jacobian", "weight": 0.1, "num_projections": 2},
-        {"kind": "orthogonal", "weight": 0.01},
-        {"kind": "clipping", "limit": 0.1},
-    ],
-)
-def test_every_recipe_changes_training_and_leaves_no_gradients(recipe):
-    plain, other = fit(network()), fit(network(), **recipe)
-    assert not torch.equal(plain.network[0].weight, other.network[0].weight)
-    assert all(p.grad is None for p in other.network.parameters())
-    if recipe["kind"] == "clipping":
-        assert all(layer.weight.detach().abs().max() <= 0.1 for layer in (other.network[0], other.network[2]))
 
 
 def test_weight_decay_shrinks_weights_not_biases():

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lowland.quantization.encodings import ENCODINGS
 from lowland.selection import ONE_MESSAGE, Selection
 
-Fault = Literal["codes", "weights", "biases", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
+Fault = Literal["codes", "weights", "biases", "ranked", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
 
 
 class FlipMapOptions(Selection):
@@ -21,7 +21,8 @@ class FlipMapOptions(Selection):
         rows: Test rows that every flip is measured on, and landscape rows that rankings see; or ``all``.
         recall_counts: How many of the worst flips a ranking is asked for.
         bit_error_rate: That the protection plan is made for.
-        tolerated_drop: Of the score, from the clean one down to the floor that the plan holds.
+        tolerated_drop: What a plan may lose, from the clean score to the floor that it holds: of a share (accuracy) in
+            its own units (0.01 is one point), of any other score relative to the clean one (0.01 is one per cent).
         simulation_draws: Random flip sets that check the plan.
         search_flips: Flips of the greedy search for the worst; 0 for none.
     """
@@ -41,7 +42,8 @@ class BitFlipOptions(BaseModel):
         counts: Numbers of flipped bits (equal number of upsets).
         bit_error_rates: Shares of flipped bits (equal exposure: more bits, more upsets).
         draws: Independent flip sets whose mean and standard error are reported.
-        faults: What is hit, keys of ``FAULTS``: ``codes`` are weights and biases together; none switches this off.
+        faults: What is hit, keys of ``FAULTS`` (``codes`` are weights and biases together), or ``ranked``: the bits of
+            weights that FKeras' ranking names first, by counts only; none switches this off.
         encoding: How codes are written in bits, a key of ``ENCODINGS``.
         upset_length: Adjacent bits of one word that an upset of several bits flips.
     """
@@ -67,6 +69,10 @@ class BitFlipOptions(BaseModel):
                 raise ValueError(f"{name} names a {what} twice: {list(levels)}")
         if not (self.counts or self.bit_error_rates):
             raise ValueError("counts and bit_error_rates are both empty; expected levels in at least one")
+        if "ranked" in self.faults and not self.counts:
+            raise ValueError(
+                "faults name ranked, but counts is empty; expected numbers of flips: ranked bits have no rate"
+            )
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding is {self.encoding!r}; expected one of {', '.join(ENCODINGS)}")
         return self

@@ -83,7 +83,8 @@ def protection_plan(
     of bits is small.
 
     Args:
-        sensitivity: From ``flip_sensitivity``, [*codes.shape, bits] by tensor name; higher is better.
+        sensitivity: From ``flip_sensitivity``, [*codes.shape, bits] by tensor name; higher is better (of an error,
+            minus it).
         clean: The metric without flips.
         bit_error_rate: Above 0, below 1/2.
         floor: What the metric must not fall below.

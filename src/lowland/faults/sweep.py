@@ -1,4 +1,4 @@
-"""Networks under random faults: every level of a study, from shared draws."""
+"""Networks under faults, random or ranked: every level of a study, from shared draws."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from functools import partial
 
 from torch import nn
 
+from lowland.errors import LowlandError
 from lowland.faults.bit_flips import apply_flips, draw_flips, stored_sizes
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips
 from lowland.faults.options import BitFlipOptions, Fault
+from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.targets import TARGETS
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
+from lowland.landscape.subject import Batches, Loss
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
 
 Keys = tuple[Key, ...]
+RANKING = "fkeras"  # what the published studies flip by
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class FaultDraw:
 
     Attributes:
         most: The highest count that can happen, 0 where counts have no meaning.
-        highest: The highest bit error rate that can happen.
+        highest: The highest bit error rate that can happen, 0 where rates have no meaning.
         by_count: Count -> disturbed network.
         by_rate: Bit error rate -> disturbed network.
     """
@@ -88,6 +92,29 @@ def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> Faul
     return FaultDraw(struck, struck * length / bits, lambda count: applied(count=count), by_rate)
 
 
+def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, batches: Batches) -> FaultDraw:
+    """The weights' bits that FKeras' ranking names first, from the most significant ones on: the published targets.
+
+    A Hessian that is not finite ranks nothing: no count can happen.
+
+    Args:
+        network: Deployed network.
+        options: Encoding of the codes.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: What the ranking sees; other rows than flips are measured on.
+    """
+    found = flip_scores(network, loss, batches, rankings=(RANKING,), encoding=options.encoding, targets=("weights",))[
+        RANKING
+    ]
+    total = sum(scores.numel() for scores in found.values())
+    ranked = all(bool(scores.isfinite().all()) for scores in found.values())
+
+    def first(count: int) -> nn.Module:
+        return apply_flips(network, worst_flips(found, count), encoding=options.encoding)
+
+    return FaultDraw(total if ranked else 0, 0.0, first, lambda rate: first(round(rate * total)))
+
+
 FAULTS: dict[Fault, Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]] = {
     "codes": _flips("weights", "biases"),
     "weights": _flips("weights"),
@@ -108,23 +135,33 @@ FLOAT_FAULTS: dict[Fault, tuple[str, ...]] = {
 
 
 def flipped_networks(
-    network: nn.Module, options: BitFlipOptions, *, key: tuple[Key, ...]
+    network: nn.Module,
+    options: BitFlipOptions,
+    *,
+    key: tuple[Key, ...],
+    loss: Loss | None = None,
+    known_batches: Batches = (),
 ) -> Iterator[tuple[str, float, list[nn.Module]]]:
-    """A deployed network under random faults, by number of flips and by bit error rate.
+    """A deployed network under random and ranked faults, by number of flips and by bit error rate.
 
-    Levels of one draw nest: what is flipped at one level is flipped at every higher one. Draws are shared by all faults
-    of stored bits.
+    Levels of one draw nest: what is flipped at one level is flipped at every higher one. Draws are shared by all random
+    faults of stored bits.
 
     Args:
         network: Integer networks flip their codes; float ones their IEEE-754 words, as conditions of their own.
         options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
+        loss: ``loss(outputs, targets)``, mean over rows; the fault ``ranked`` needs it, and
+        known_batches: other rows than those that the flips are measured on.
 
     Yields:
         Condition (``flips``, ``bit_error_rate``; ``scales_flips``, ``stuck_at_0_bit_error_rate`` ... for other faults
-        than of codes; ``ieee754_...`` for floats), level, one network a draw (a single one for activations). What
-        cannot happen is left out: more flips than bits, faults of what the network does not have, and counts of
-        activations' flips.
+        than of codes; ``ieee754_...`` for floats), level, one network a draw (a single one for activations and ranked
+        bits). What cannot happen is left out: more flips than bits, faults of what the network does not have, counts of
+        activations' flips and rates of ranked ones.
+
+    Raises:
+        LowlandError: Ranked flips without a loss and rows to rank by.
     """
     numbers = range(options.draws)
     deployed = isinstance(network, IntegerNetwork)
@@ -132,9 +169,14 @@ def flipped_networks(
         if not _has(network, fault):
             continue
         prefix = ("" if deployed else "ieee754_") + ("" if fault == "codes" else f"{fault}_")
-        # Every inference has activation flips of its own, so that the rows are the sample: one draw is enough.
-        several = numbers[:1] if fault == "activations" else numbers
-        draws = [_drawn(network, fault, options, (*key, number)) for number in several]
+        if fault == "ranked" and isinstance(network, IntegerNetwork):
+            if loss is None:
+                raise LowlandError("loss is missing; expected loss and known_batches: the fault ranked goes by them")
+            draws = [ranked_faults(network, options, loss, known_batches)]
+        else:
+            # Activations: every inference has flips of its own, so that the rows are the sample and one draw is enough.
+            several = numbers[:1] if fault == "activations" else numbers
+            draws = [_drawn(network, fault, options, (*key, number)) for number in several]
         for count in options.counts:
             if count <= draws[0].most:
                 yield f"{prefix}flips", float(count), [draw.by_count(count) for draw in draws]

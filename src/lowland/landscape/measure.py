@@ -24,7 +24,7 @@ from lowland.landscape.matched import (
 )
 from lowland.landscape.mismatch import flip_mismatch_curvature, noise_mismatch_curvature, rounding_mismatch_curvature
 from lowland.landscape.options import LandscapeOptions
-from lowland.landscape.output_activation import activation_into_loss
+from lowland.landscape.output_activation import without_output_activation
 from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
 from lowland.landscape.sharpness import normalised_trace, output_entropy, relative_trace, scaled_trace, weight_norm
 from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
@@ -52,11 +52,12 @@ def measure_landscape(
     of the weights, the norm of the input Jacobian, and the baselines (mean squared flip, scaled trace, logit-normalised
     sharpness, weight norm, entropy). What is differentiated in a deployed network is its twin at the dequantized
     weights with straight-through activation quantizers; batch-norm is folded into the layer before it, so that a
-    network and its folded twin give the same numbers. A smooth activation at the end belongs to the loss.
+    network and its folded twin give the same numbers.
 
     What is about codes is ``undefined`` for float networks: they store IEEE-754 words, whose exponent flips leave the
     range of any expansion, and are on no grid. What needs the exact diagonal is ``undefined`` for networks that are
-    not piecewise linear, and what is about decisions for networks whose highest output decides nothing.
+    not piecewise linear (a smooth activation of the outputs is taken for a part of the loss), and what is about
+    decisions or logits for networks whose highest output decides nothing.
 
     Args:
         model: Float network in evaluation mode, or a deployed one with ``codes``, ``scales``, ``bits``,
@@ -76,10 +77,9 @@ def measure_landscape(
     """
     module = fold_batch_norm(differentiable(model))
     pairs = checked_batches(batches, module)
-    jacobian = input_jacobian_norm(module, pairs)  # of what the network gives, its last activation included
-    module, loss = activation_into_loss(module, loss, pairs)
-    exact = obstacle_to_exactness(module, pairs) is None
-    found = capture_curvature(module, loss, pairs, parameters=exact)
+    inner, outer = without_output_activation(module, loss, pairs)
+    exact = obstacle_to_exactness(inner, pairs) is None
+    found = capture_curvature(inner, outer, pairs, parameters=exact)
     few = _first_rows(pairs, options.few_rows)
     level = options.input_noise_level
     covariance = input_covariance * (level / 100) ** 2
@@ -92,14 +92,16 @@ def measure_landscape(
         **ends,
         **_code_measures(model, loss, pairs, options, found if exact else None, few, decides=decides),
         "scaled_trace": relative_trace(found) if exact else scaled_trace(module, loss, pairs, num_probes=probes),
-        "normalised_sharpness": normalised_trace(module, loss, pairs, found.outputs, num_probes=probes),
+        "normalised_sharpness": (
+            normalised_trace(module, loss, pairs, found.outputs, num_probes=probes) if decides else UNDEFINED
+        ),
         "expected_sharpness": expected_sharpness(
             module, loss, few, relative_size=options.weight_noise_size, num_draws=options.weight_noise_draws
         ),
         "adaptive_sharpness": adaptive_sharpness(
             module, loss, few, radius=options.adaptive_radius, num_steps=options.adaptive_steps
         ),
-        "input_jacobian_norm": jacobian,
+        "input_jacobian_norm": input_jacobian_norm(module, pairs),
         "weight_norm": weight_norm(module),
         "output_entropy": output_entropy(found.outputs) if decides else UNDEFINED,
     }

@@ -1,4 +1,4 @@
-"""A smooth activation at the end of a network, counted to the loss."""
+"""A smooth activation of the outputs counts as a part of the loss: what is left is piecewise linear and exact."""
 
 from __future__ import annotations
 
@@ -9,39 +9,38 @@ from torch import Tensor, nn
 
 from lowland.landscape.subject import Batch, Loss
 
-ELEMENTWISE = (nn.Sigmoid, nn.Tanh, nn.Softplus)
-SHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)
-ROWS = 16
+ELEMENTWISE = (nn.Sigmoid, nn.Tanh, nn.Softplus, nn.GELU, nn.SiLU, nn.ELU, nn.LogSigmoid, nn.Softsign)
 
 
-def activation_into_loss(model: nn.Module, loss: Loss, batches: tuple[Batch, ...]) -> tuple[nn.Module, Loss]:
-    r"""The network without a smooth activation at its end, and the loss with it.
+def without_output_activation(module: nn.Module, loss: Loss, batches: tuple[Batch, ...]) -> tuple[nn.Module, Loss]:
+    r"""A network without the smooth activation of its outputs, and the loss with it: the same function of the weights.
 
-    .. math:: L(\sigma(z), y) = L'(z, y)
-
-    The same function of the weights, so all derivatives of the loss stay as they are. But a network that is piecewise
-    linear up to there has an exact Hessian diagonal in this form, however its last activation bends. Any other network
-    comes back with its loss; what is compared on the first rows decides, not the order of modules alone.
+    With z the values before the activation :math:`\sigma`, :math:`L(\sigma(z), y)` is a loss of z whose second
+    derivatives are known row by row, so that the diagonal of the Hessian is exact where z is piecewise linear. That
+    nothing but changes of shape follows the activation is seen from the outputs on the first batch.
 
     Args:
-        model: Any module in evaluation mode; left as it came.
-        loss: ``loss(outputs, targets)``.
-        batches: (inputs, targets), at least one.
-    """
-    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
-    ends = [(name, module) for name, module in leaves if not isinstance(module, SHAPES)]
-    if not ends or not isinstance(ends[-1][1], ELEMENTWISE) or not ends[-1][0]:
-        return model, loss
-    name, activation = ends[-1]
-    linear = copy.deepcopy(model)
-    owner, _, attribute = name.rpartition(".")
-    setattr(linear.get_submodule(owner), attribute, nn.Identity().eval())
-    rows = batches[0][0][:ROWS]
-    with torch.no_grad():
-        if not torch.equal(activation(linear(rows)), model(rows)):
-            return model, loss
+        module: In evaluation mode; left as it came.
+        loss: ``loss(outputs, targets)``, mean over rows.
+        batches: Pairs (inputs, targets).
 
-    def through(outputs: Tensor, targets: Tensor) -> Tensor:
+    Returns:
+        A copy and its loss; both as they came where no such activation ends the network.
+    """
+    found = [name for name, part in module.named_modules() if isinstance(part, ELEMENTWISE)]
+    if not found or not found[-1]:
+        return module, loss
+    bare = copy.deepcopy(module)
+    activation = bare.get_submodule(found[-1])
+    parent, _, name = found[-1].rpartition(".")
+    setattr(bare.get_submodule(parent), name, nn.Identity().eval())
+    rows = batches[0][0]
+    with torch.no_grad():
+        outputs, expected = activation(bare(rows)), module(rows)
+    if not torch.equal(outputs, expected):  # something acts on what it gives, or it acts in several places
+        return module, loss
+
+    def outer(outputs: Tensor, targets: Tensor) -> Tensor:
         return loss(activation(outputs), targets)
 
-    return linear, through
+    return bare, outer

@@ -82,6 +82,13 @@ class FeatureRanges(NamedTuple):
             minimum, maximum = (torch.full_like(minimum, end) for end in extremes)
         return cls(deviation, minimum, maximum, mean, limits)
 
+    def to(self, device: torch.device) -> FeatureRanges:
+        """The same statistics on another device."""
+        deviation, minimum, maximum, mean = (
+            statistic.to(device) for statistic in (self.deviation, self.minimum, self.maximum, self.mean)
+        )
+        return FeatureRanges(deviation, minimum, maximum, mean, self.limits)
+
     def readable(self, values: Tensor) -> Tensor:
         """The values as a sensor with these limits delivers them."""
         return values if self.limits == (-math.inf, math.inf) else values.clamp(*self.limits)

@@ -55,8 +55,20 @@ class Encoding:
         """
         places = torch.ones(bits, dtype=torch.int64, device=codes.device) << torch.arange(bits, device=codes.device)
         values = codes.to(torch.int64)
-        flipped = self.encode(values, bits)[..., None] ^ places
-        return self.decode(flipped, bits) - values[..., None]
+        return self.flipped(values[..., None], places, bits) - values[..., None]
+
+    def flipped(self, codes: Tensor, masks: Tensor, bits: int) -> Tensor:
+        """The codes after all bits in the masks have flipped.
+
+        Args:
+            codes: Integers (int64) that the word can hold.
+            masks: The bits to flip, as numbers from 0 to 2^bits - 1 (int64), of a shape that fits the codes.
+            bits: Width of the word.
+
+        Returns:
+            int64; they may leave a narrow range: -2^(bits-1) is a code.
+        """
+        return self.decode(self.encode(codes, bits) ^ masks, bits)
 
 
 def _twos_complement_codes(words: Tensor, bits: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.quantization.codes import code_range, signed_width, smallest_dtype
 from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
-from lowland.quantization.fake_quantize import Grid
+from lowland.quantization.fake_quantize import Grid, codes_on
 from lowland.quantization.float_island import FloatIsland
 from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.layer_specs import LAYERS, layer_settings
@@ -37,12 +37,14 @@ class _Flow(NamedTuple):
     Attributes:
         source: The step's name.
         scale: Step size of its integers, in a shape that multiplies them.
+        exact: The same in float64: products of scales that are rounded to float32 would move one 12-bit code in 10,000.
         reach: The largest size that its integers can have, whatever bits flip.
         rounded: Whether they are codes of a quantizer and no accumulators.
     """
 
     source: str
     scale: Tensor
+    exact: Tensor
     reach: int
     rounded: bool
 
@@ -63,7 +65,7 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
     """
     check_calibrated(quantized)
     steps: list[Step] = []
-    flow = _Flow(INPUTS, torch.ones(()), 0, rounded=True)
+    flow = _Flow(INPUTS, torch.ones(()), torch.ones((), dtype=torch.float64), 0, rounded=True)
     with torch.no_grad():
         for name, layer in quantized.layers.named_children():
             step, flow = _step(quantized, name, layer, flow)
@@ -87,21 +89,23 @@ def _step(quantized: QuantizedNetwork, name: str, layer: nn.Module, flow: _Flow)
     step: Step
     if name not in quantized.bits:
         step, reach = _passing(name, source, layer, flow)
-        return step, _Flow(name, step.result_scale(flow.scale), reach, flow.rounded)
+        return step, _Flow(name, step.result_scale(flow.scale), step.result_scale(flow.exact), reach, flow.rounded)
     own, bits = quantized.grid(name), quantized.bits[name]
     own = own._replace(scale=own.scale.clone())
     if (kind := weighted_kind(layer)) is not None:
         step, reach = _weighted(kind, name, source, layer, own, bits, flow)
-        return step, _Flow(name, step.result_scale(flow.scale), reach, rounded=False)
+        scale = step.result_scale(flow.scale)
+        exact = own.scale.double().flatten().reshape(scale.shape) * flow.exact
+        return step, _Flow(name, scale, exact, reach, rounded=False)
     signed = own.lowest < 0
     if flow.rounded:
         step = Quantize(name, source, bits=bits, signed=signed, scale=own.scale)
     else:
         _check_width(flow.source, flow.bits, PRODUCT_BITS - bits - 1)  # the multiplier must be finer than the codes
-        ratios = flow.scale.double() / own.scale.double()
+        ratios = flow.exact / own.scale.double()
         multiplier, shift = fixed_points(ratios, accumulator_bits=flow.bits)
         step = Requantize(name, source, bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift)
-    return step, _Flow(name, own.scale, max(-own.lowest, own.highest), rounded=True)
+    return step, _Flow(name, own.scale, own.scale.double(), max(-own.lowest, own.highest), rounded=True)
 
 
 def _passing(name: str, source: tuple[str, ...], layer: nn.Module, flow: _Flow) -> tuple[Step, int]:
@@ -129,7 +133,7 @@ def _weighted(
     reach = flow.reach * 2 ** (bits - 1) * fan_in(kind, sizes)
     bias, bias_bits = None, 0
     if layer.bias is not None:
-        codes = _codes(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
+        codes = codes_on(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
         bias_bits = signed_width(codes)
         bias = codes.to(smallest_dtype(bias_bits))
         reach += 2 ** (bias_bits - 1)
@@ -137,7 +141,7 @@ def _weighted(
         name,
         source,
         sizes=sizes,
-        weight=_codes(layer.weight, own).to(smallest_dtype(bits)),
+        weight=codes_on(layer.weight, own).to(smallest_dtype(bits)),
         weight_bits=bits,
         weight_scale=own.scale,
         bias=bias,
@@ -146,8 +150,3 @@ def _weighted(
         accumulator_bits=1 + reach.bit_length(),
     )
     return step, reach
-
-
-def _codes(values: Tensor, own: Grid) -> Tensor:
-    """The codes of a tensor on its grid, int64."""
-    return (values.detach() / own.scale).round().clamp(own.lowest, own.highest).to(torch.int64)

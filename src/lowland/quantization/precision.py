@@ -30,12 +30,17 @@ def check_bits(name: str, bits: int) -> int:
 
 
 class Precision(BaseModel):
-    """How a model is stored and computed.
+    """How a model is stored and computed, and how its scales are found.
 
     Attributes:
         method: ``float`` (as trained), ``qat`` (fine-tuned with quantizers) or ``ptq`` (calibrated, not trained).
         weight_bits: Width of every weight code; 32 for ``float``.
         activation_bits: Width of every hidden activation code; 32 for ``float``.
+        calibration: Key of ``CALIBRATIONS``: ``mse``, ``percentile`` or ``max``. Method ``qat`` starts from it, as from
+            the two options that follow.
+        percentile: Of the sizes of activations, above 50 and at most 100, with calibration ``percentile`` only.
+        bias_correction: Whether biases take up the mean error of their channel; every layer has a bias then.
+        equalization: Whether neighbouring layers share their ranges out before they are quantized.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +48,10 @@ class Precision(BaseModel):
     method: Literal["float", "qat", "ptq"]
     weight_bits: int
     activation_bits: int
+    calibration: Literal["mse", "percentile", "max"] = "mse"
+    percentile: float | None = None
+    bias_correction: bool = False
+    equalization: bool = False
 
     @model_validator(mode="after")
     def _widths_fit_the_method(self) -> Precision:
@@ -51,6 +60,29 @@ class Precision(BaseModel):
                 check_bits(name, bits)
             elif bits != FLOAT_BITS:
                 raise LowlandError(f"{name} is {bits} with method float; expected {FLOAT_BITS} (or method qat or ptq)")
+        return self
+
+    @model_validator(mode="after")
+    def _float_is_not_calibrated(self) -> Precision:
+        for name in ("calibration", "percentile", "bias_correction", "equalization"):
+            value, default = getattr(self, name), type(self).model_fields[name].default
+            if self.method == "float" and value != default:
+                raise LowlandError(f"{name} is {value} with method float; expected no {name} (or method qat or ptq)")
+        return self
+
+    @model_validator(mode="after")
+    def _a_percentile_where_it_is_used(self) -> Precision:
+        if self.calibration != "percentile":
+            if self.percentile is not None:
+                raise LowlandError(
+                    f"percentile is {self.percentile} with calibration {self.calibration}; expected calibration "
+                    "percentile, or no percentile"
+                )
+        elif self.percentile is None or not 50 < self.percentile <= 100:
+            raise LowlandError(
+                f"percentile is {self.percentile} with calibration percentile; expected above 50 and at most 100, "
+                "such as 99.9"
+            )
         return self
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.quantization.chain import chain
 from lowland.quantization.codes import code_range
+from lowland.quantization.equalization import equalized
 from lowland.quantization.fake_quantize import Grid, on_grid
 from lowland.quantization.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.pooling_steps import pair
@@ -26,6 +28,28 @@ SMALLEST_THRESHOLD = 1e-10
 """Learned thresholds are clamped here, so that no scale becomes 0."""
 
 
+class Stored(NamedTuple):
+    """A tensor that the deployed network stores in codes.
+
+    Attributes:
+        name: As in ``IntegerNetwork.codes``: ``0.weight``, ``0.bias``.
+        parameter: What is trained.
+        values: The same rounded to the grid, differentiable straight through.
+        grid: Its scale is differentiable by the learned thresholds.
+        bits: Width of the words; ``None`` for the smallest that holds the codes (biases).
+    """
+
+    name: str
+    parameter: Tensor
+    values: Tensor
+    grid: Grid
+    bits: int | None
+
+
+Read = Callable[[Stored], Tensor]
+"""What a layer computes with in place of a stored tensor's values, in floats."""
+
+
 class QuantizedNetwork(nn.Module):
     """The Brevitas twin of a float network: it trains like any module and is frozen into an integer network.
 
@@ -35,11 +59,13 @@ class QuantizedNetwork(nn.Module):
     Args:
         layers: ``input`` (QuantIdentity), then layers with weights (QuantLinear, QuantConv2d, ...) and QuantReLU in
             turn, with pooling and changes of shape between them; what stays float comes last.
+        precision: What it was built for: how ``calibrate`` finds its scales.
     """
 
-    def __init__(self, layers: nn.Sequential) -> None:
+    def __init__(self, layers: nn.Sequential, precision: Precision) -> None:
         super().__init__()
         self.layers = layers
+        self.precision = precision
         self.calibrated: Tensor
         self.register_buffer("calibrated", torch.tensor(False))
         self.bits: dict[str, int] = {}
@@ -59,27 +85,41 @@ class QuantizedNetwork(nn.Module):
         """The learned parameter of a layer's quantizer: scale times the number of codes on its longer side."""
         return _quantizer(self.layers.get_submodule(name)).scaling_impl.value
 
+    @property
+    def stored(self) -> dict[str, nn.Parameter]:
+        """The parameters that the deployed network stores in codes, by the names that the codes have there."""
+        layers = ((name, self.layers.get_submodule(name)) for name in self._operations)
+        named = ((f"{name}.{kind}", getattr(layer, kind)) for name, layer in layers for kind in ("weight", "bias"))
+        return {name: parameter for name, parameter in named if parameter is not None}
+
     def grid(self, name: str) -> Grid:
         """The grid of a layer's quantizer (of the weights, if it has any), differentiable by the threshold."""
         lowest, highest = self._codes[name]
-        return Grid(self.threshold(name).abs().clamp_min(SMALLEST_THRESHOLD) / max(-lowest, highest), lowest, highest)
+        scale = self.threshold(name).abs().clamp_min(SMALLEST_THRESHOLD) / max(-lowest, highest)
+        return Grid(scale, lowest, highest, rectifies=lowest == 0 and name != INPUT)
 
-    def compute(self, name: str, values: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def compute(self, name: str, values: Tensor, scale: Tensor, read: Read | None = None) -> tuple[Tensor, Tensor]:
         """One layer's result and the scale of its codes.
 
         Args:
             name: A layer of ``layers``.
             values: What the layer before gave.
             scale: The scale of its codes; a layer with weights quantizes its bias at this times its weights' scale.
+            read: What the layer computes with in place of its quantized weights and bias; those themselves without it.
         """
         layer: Any = self.layers.get_submodule(name)
         if name in self._operations:
             grid = self.grid(name)
             accumulator = (grid.scale.flatten() if grid.scale.ndim else grid.scale) * scale
-            bias: Tensor | None = layer.bias
+            weight, bias = on_grid(layer.weight, grid), layer.bias
+            if read is not None:
+                weight = read(Stored(f"{name}.weight", layer.weight, weight, grid, self.bits[name]))
             if bias is not None:
-                bias = on_grid(bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
-            return self._operations[name](values, on_grid(layer.weight, grid), bias), accumulator
+                bias_grid = Grid(accumulator, *code_range(BIAS_BITS, signed=True))
+                bias = on_grid(bias, bias_grid)
+                if read is not None:
+                    bias = read(Stored(f"{name}.bias", layer.bias, bias, bias_grid, None))
+            return self._operations[name](values, weight, bias), accumulator
         if name in self.bits:
             grid = self.grid(name)
             return on_grid(values, grid), grid.scale
@@ -87,11 +127,16 @@ class QuantizedNetwork(nn.Module):
             scale = scale / prod(pair(layer.kernel_size))
         return layer(values), scale
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [rows, ...] of inputs [rows, ...], differentiable straight through the roundings."""
+    def forward(self, inputs: Tensor, read: Read | None = None) -> Tensor:
+        """Outputs [rows, ...] of inputs [rows, ...], differentiable straight through the roundings.
+
+        Args:
+            inputs: Floats.
+            read: See ``compute``.
+        """
         values, scale = inputs, inputs.new_ones(())
         for name in self.layers._modules:
-            values, scale = self.compute(name, values, scale)
+            values, scale = self.compute(name, values, scale, read)
         return values
 
     def reference(self, inputs: Tensor) -> Tensor:
@@ -124,19 +169,22 @@ def build_quantized(
     precision: Precision,
     *,
     input_bits: int,
+    input_signed: bool = True,
     float_from: str | None = None,
     per_channel: bool = False,
 ) -> QuantizedNetwork:
     """The Brevitas twin of a float network, carrying its weights; ``calibrate`` it before use.
 
-    Batch-norm is folded first. Weights are signed and narrow-range, hidden activations unsigned, each tensor with one
-    scale that is a parameter; the inputs' scale is fixed by calibration and not trained. Biases are quantized at the
-    accumulator's scale. The outputs are the last accumulators, not requantized.
+    Batch-norm is folded first, then layers are equalized where the precision asks for it. Weights are signed and
+    narrow-range, hidden activations unsigned, each tensor with one scale that is a parameter; the inputs' scale is
+    fixed by calibration and not trained. Biases are quantized at the accumulator's scale; with bias correction every
+    layer has one. The outputs are the last accumulators, not requantized.
 
     Args:
         network: See ``chain``; left as it came.
         precision: Method ``qat`` or ``ptq``.
         input_bits: Width of the input codes, 2 to 16.
+        input_signed: Whether inputs can be negative; if not, no bit is spent on a sign and what lies below 0 becomes 0.
         float_from: Name of the layer (or nested sequential) from which on the network stays float, such as
             ``decoder``; by default nothing does.
         per_channel: Whether weights have one scale per output channel instead of one per tensor.
@@ -152,13 +200,17 @@ def build_quantized(
         raise LowlandError("precision method is 'float'; expected 'qat' or 'ptq' (float networks have no twin)")
     check_bits("input_bits", input_bits)
     parts = chain(network, float_from=float_from)
-    twin: OrderedDict[str, nn.Module] = OrderedDict({INPUT: quantizers.input_quantizer(input_bits)})
+    layers = equalized(parts.layers) if precision.equalization else parts.layers
+    first = quantizers.input_quantizer(input_bits, signed=input_signed)
+    twin: OrderedDict[str, nn.Module] = OrderedDict({INPUT: first})
     with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
-        for name, layer in parts.layers.items():
+        for name, layer in layers.items():
             if weighted_kind(layer) is not None:
                 if per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
                     raise LowlandError(f"layer {name} is transposed and has groups; expected per_channel=False for it")
-                twin[name] = quantizers.quantized_layer(layer, precision.weight_bits, per_channel=per_channel)
+                twin[name] = quantizers.quantized_layer(
+                    layer, precision.weight_bits, per_channel=per_channel, biased=precision.bias_correction
+                )
             elif isinstance(layer, nn.ReLU):
                 twin[name] = quantizers.quantized_relu(precision.activation_bits)
             else:
@@ -166,6 +218,6 @@ def build_quantized(
     if parts.island is not None:
         name, island = parts.island
         twin[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
-    quantized = QuantizedNetwork(nn.Sequential(twin))
+    quantized = QuantizedNetwork(nn.Sequential(twin), precision)
     quantized.threshold(INPUT).requires_grad_(False)
     return quantized

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from math import prod
+from typing import Any
 
 import torch
 from brevitas.inject.enum import ScalingImplType
@@ -43,7 +44,7 @@ class WideBias(Int32Bias):
 
 
 class LearnedUnsignedScale(UintQuant, PerTensorFloatScaling8bit, ActQuantSolver):
-    """Unsigned activations behind a rectifier, one learned scale."""
+    """Unsigned activations behind a rectifier, or inputs that are never negative; one learned scale."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
     scaling_min_val = _SMALLEST_SCALE
@@ -66,9 +67,10 @@ WEIGHTED: dict[str, type[nn.Module]] = {
 }
 
 
-def input_quantizer(bits: int) -> nn.Module:
-    """Inputs to signed codes."""
-    return QuantIdentity(act_quant=LearnedSignedScale, bit_width=bits, return_quant_tensor=True)
+def input_quantizer(bits: int, *, signed: bool) -> nn.Module:
+    """Inputs to codes."""
+    scale = LearnedSignedScale if signed else LearnedUnsignedScale
+    return QuantIdentity(act_quant=scale, bit_width=bits, return_quant_tensor=True)
 
 
 def quantized_relu(bits: int) -> nn.Module:
@@ -76,14 +78,21 @@ def quantized_relu(bits: int) -> nn.Module:
     return QuantReLU(act_quant=LearnedUnsignedScale, bit_width=bits, return_quant_tensor=True)
 
 
-def quantized_layer(layer: nn.Module, bits: int, *, per_channel: bool) -> nn.Module:
-    """A layer with the weights of a float one; the bias is quantized at the accumulator's scale."""
+def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -> Any:
+    """A layer with the weights of a float one; the bias is quantized at the accumulator's scale.
+
+    Args:
+        layer: Of a kind with weights.
+        bits: Width of the weight codes.
+        per_channel: Whether each output channel has a scale of its own.
+        biased: Whether a layer without bias gets one of zeros.
+    """
     kind = weighted_kind(layer)
     assert kind is not None  # the chain holds no others
     sizes = {name: tuple(size) if isinstance(size, list) else size for name, size in geometry(layer).items()}
-    twin = WEIGHTED[kind](
+    twin: Any = WEIGHTED[kind](
         **sizes,
-        bias=layer.bias is not None,
+        bias=layer.bias is not None or biased,
         weight_quant=LearnedChannelScale if per_channel else LearnedWeightScale,
         weight_bit_width=bits,
         bias_quant=WideBias,
@@ -92,6 +101,8 @@ def quantized_layer(layer: nn.Module, bits: int, *, per_channel: bool) -> nn.Mod
     )
     # Not strict: the float layer knows no weight scale, which the twin keeps.
     twin.load_state_dict(layer.state_dict(), strict=False)
+    if layer.bias is None and biased:
+        nn.init.zeros_(twin.bias)
     return twin
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,7 @@ class Quantize(Step):
     """
 
     kind = "quantize"
+    rectifies: ClassVar[bool] = False  # unsigned codes of a sensor are no rectifier: dark pixels have a derivative
 
     def __init__(self, name: str, inputs: tuple[str, ...], *, bits: int, signed: bool, scale: Tensor) -> None:
         super().__init__(name, inputs)
@@ -76,7 +77,8 @@ class Quantize(Step):
 
     def dequantized(self) -> nn.Module:
         """A straight-through quantizer."""
-        return StraightThrough(self.scale.clone(), self.lowest, self.highest)
+        rectifies = self.rectifies and not self.signed
+        return StraightThrough(self.scale.clone(), self.lowest, self.highest, rectifies=rectifies)
 
 
 class Requantize(Quantize):
@@ -96,6 +98,7 @@ class Requantize(Quantize):
     """
 
     kind = "requantize"
+    rectifies = True
 
     def __init__(
         self,
@@ -201,18 +204,18 @@ ZERO_MARGIN = 1e-5  # in steps of the output; float noise of a layer's sum is a 
 class StraightThrough(nn.Module):
     """A quantizer whose derivative is 1 inside its range and 0 outside (Bengio et al. 2013, arXiv:1308.3432).
 
-    An unsigned quantizer is a rectifier as well: its range is open at zero.
-
     Args:
         scale: Step size, scalar.
         lowest: Lowest code.
         highest: Highest code.
+        rectifies: Whether it is a rectifier as well: the range is open at zero.
     """
 
-    def __init__(self, scale: Tensor, lowest: int, highest: int) -> None:
+    def __init__(self, scale: Tensor, lowest: int, highest: int, *, rectifies: bool) -> None:
         super().__init__()
         self.lowest = lowest
         self.highest = highest
+        self.rectifies = rectifies
         self.scale: Tensor
         self.register_buffer("scale", scale)
 
@@ -226,7 +229,7 @@ class StraightThrough(nn.Module):
         codes = (fixed / self.scale).round()
         # At low bits integer sums are often exactly zero; without a margin the rounding noise of the floats would
         # decide whether such a rectifier is open, and with it the derivatives of whole layers.
-        above = codes >= self.lowest if self.lowest < 0 else fixed > ZERO_MARGIN * self.scale
+        above = fixed > ZERO_MARGIN * self.scale if self.rectifies else codes >= self.lowest
         inside = above & (codes <= self.highest)
         quantized = codes.clamp(self.lowest, self.highest) * self.scale
         # x - x is exactly zero and carries the derivative, so the value is the quantized one to the last bit.

@@ -1,20 +1,20 @@
 """From the long table to correlations, a Pareto front, a recommendation and the report."""
 
 from lowland.summary.correlation import correlations
-from lowland.summary.figures import accuracy_curves, correlation_heatmap, pareto_figure
+from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
 from lowland.summary.headline import headline
 from lowland.summary.pareto import pareto
 from lowland.summary.prediction import prediction_fits
 from lowland.summary.prediction_points import prediction_points
 from lowland.summary.recommendation import recommend
 from lowland.summary.report import render_report
-from lowland.summary.requirements import Requirements, check_measurable
+from lowland.summary.requirements import Requirements, TaskRequirements, check_measurable
 from lowland.summary.style import Style
 
 __all__ = [
     "Requirements",
     "Style",
-    "accuracy_curves",
+    "TaskRequirements",
     "check_measurable",
     "correlation_heatmap",
     "correlations",
@@ -25,4 +25,5 @@ __all__ = [
     "prediction_points",
     "recommend",
     "render_report",
+    "score_curves",
 ]

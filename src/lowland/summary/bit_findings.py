@@ -9,7 +9,8 @@ import pandas as pd
 
 from lowland.summary.conditions import number_text, power_text
 from lowland.summary.figures.protection import shown_rate
-from lowland.summary.style import MINUS, Style
+from lowland.summary.score import Score, score_of
+from lowland.summary.style import Style
 
 FEW = 1e-4  # a bit error rate at which hardly two errors meet
 MANY = 3  # expected flips, above which first order leaves out too much
@@ -35,9 +36,9 @@ def bit_findings(
 
     Returns:
         None where nothing was measured; else ``recipe``, ``asked`` (whether it is the preferred one) and
-        ``precisions``: per precision ``precision``, ``worst`` (drop, tensor, bit, bits), ``slope`` (accuracy lost per
+        ``precisions``: per precision ``precision``, ``worst`` (drop, tensor, bit, bits), ``slope`` (score lost per
         unit of bit error rate, with two standard errors), ``plan`` (see ``_plan``) and ``search`` (``clean`` and
-        ``steps`` of k and accuracy left, on the same rows), each None where it is not known, and all of it in
+        ``steps`` of k and the score left, on the same rows), each None where it is not known, and all of it in
         ``sentences``.
     """
     rows = measurements[measurements.measure.isin(MEASURED)]
@@ -46,6 +47,7 @@ def bit_findings(
     if not recipes:
         return None
     chosen = recipe if recipe is not None and recipe in recipes else next(n for n in style.recipes if n in recipes)
+    score = score_of(measurements)
     found = []
     for precision in style.precisions:
         ours = _first_seed(rows, chosen, precision)
@@ -59,7 +61,7 @@ def bit_findings(
                 "plan": _plan(protection),
                 "search": _search(ours),
             }
-            found.append(known | {"sentences": _sentences(known)})
+            found.append(known | {"sentences": _sentences(known, score)})
     return {"recipe": chosen, "asked": chosen == recipe, "precisions": found}
 
 
@@ -84,11 +86,11 @@ def _plan(protection: pd.DataFrame) -> dict[str, Any] | None:
     """The plan at the rate that the figure shows.
 
     Returns:
-        rate, clean, floor, ``unprotected`` (simulated accuracy without protection and two standard errors) and
+        rate, clean, floor, ``unprotected`` (simulated score without protection and two standard errors) and
         ``unprotected_expected`` (predicted to first order; either None where unknown), ``needed`` (by simulation) and
         ``needed_expected`` (to first order; None where not even all do), num_bits, ``flips`` (how many are expected at
         this rate), ``extra`` (additional bits, two per triplicated one), ``share`` (of the memory), ``checked`` (k,
-        simulated accuracy, two standard errors: the simulation at or next above ``needed``; None where there is none),
+        simulated score, two standard errors: the simulation at or next above ``needed``; None where there is none),
         ``secded`` (the rate that an error-correcting code leaves, and its share of more memory; or None).
     """
     if not len(protection):
@@ -120,28 +122,28 @@ def _plan(protection: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _simulated(row: pd.Series) -> dict[str, Any]:
-    """One simulated accuracy with two standard errors."""
+    """One simulated score with two standard errors."""
     return {
         "k": int(row.protected),
-        "accuracy": float(row.simulated),
+        "score": float(row.simulated),
         "error": 2 * float(row.simulated_standard_error),
     }
 
 
 def _search(rows: pd.DataFrame) -> dict[str, Any] | None:
-    """Accuracy after the flips of a greedy search, and on the same rows before them."""
+    """The score after the flips of a greedy search, and on the same rows before them."""
     if not len(rows):
         return None
     found = rows[(rows.measure == "score_after_search") & (rows.status == "ok")].sort_values("level")
     flipped = found[found.level > 0]
     if not len(flipped):
         return None
-    steps = [{"k": int(k), "accuracy": float(v)} for k, v in zip(flipped.level, flipped.value, strict=True)]
+    steps = [{"k": int(k), "score": float(v)} for k, v in zip(flipped.level, flipped.value, strict=True)]
     return {"clean": _value(found[found.level == 0]), "steps": steps}
 
 
 def _slope(rows: pd.DataFrame) -> tuple[float, float] | None:
-    """Accuracy lost per unit of bit error rate, with two standard errors."""
+    """Score lost per unit of bit error rate, with two standard errors."""
     known = rows[(rows.measure == "bit_error_slope") & (rows.status == "ok")] if len(rows) else rows
     return (float(known.value.iloc[0]), 2 * float(known.standard_error.iloc[0])) if len(known) else None
 
@@ -151,7 +153,7 @@ def _value(rows: pd.DataFrame) -> float | None:
     return float(known.value.iloc[0]) if len(known) else None
 
 
-def _sentences(known: Mapping[str, Any]) -> list[str]:
+def _sentences(known: Mapping[str, Any], score: Score) -> list[str]:
     """The findings of one precision in words."""
     sentences = []
     if worst := known["worst"]:
@@ -160,42 +162,45 @@ def _sentences(known: Mapping[str, Any]) -> list[str]:
             top = worst["from_top"]
             bit = "the most significant bit" if top == 1 else f"bit {top} from the top"
             place = f" (in {worst['tensor']}, {bit} of {worst['bits']})"
-        sentences.append(f"The worst single flip costs {_points(worst['drop'])} points of accuracy{place}.")
+        sentences.append(f"The worst single flip costs {score.change(worst['drop'])} of {score.label}{place}.")
     if known["slope"] is not None:
         slope, error = known["slope"]
-        beside = f" ± {_points(FEW * error)} points (two standard errors over the rows)" if error > 0 else " points"
-        sentences.append(
-            f"Where errors are few, each {power_text(FEW)} of bit error rate costs {_points(FEW * slope)}{beside}."
-        )
+        cost = score.change(FEW * slope)
+        if error > 0:
+            both = f"{score.bare_change(FEW * slope)} ± {score.change(FEW * error)}"
+            cost = f"{both} (two standard errors over the rows)"
+        sentences.append(f"Where errors are few, each {power_text(FEW)} of bit error rate costs {cost}.")
     if known["plan"]:
-        sentences += _plan_sentences(known["plan"])
+        sentences += _plan_sentences(known["plan"], score)
     if search := known["search"]:
-        start = "" if search["clean"] is None else f"from {_share(search['clean'])} "
+        start = "" if search["clean"] is None else f"from {score.text(search['clean'])} "
         ends = [search["steps"][0], *search["steps"][1:][-1:]]
-        path = " and ".join(f"{_share(step['accuracy'])} with {step['k']:g}" for step in ends)
+        path = " and ".join(f"{score.text(step['score'])} with {step['k']:g}" for step in ends)
         flips = "flip" if search["steps"][-1]["k"] == 1 else "flips"
-        sentences.append(f"A greedy search for the worst flips brings accuracy {start}to {path} {flips}.")
+        sentences.append(f"A greedy search for the worst flips brings {score.label} {start}to {path} {flips}.")
     return sentences
 
 
-def _plan_sentences(plan: Mapping[str, Any]) -> list[str]:
+def _plan_sentences(plan: Mapping[str, Any], score: Score) -> list[str]:
     """What triplicating bits is worth: what the simulation found first, what first order predicted after it."""
-    needed, floor, total = plan["needed"], _share(plan["floor"]), plan["num_bits"]
+    needed, floor, total = plan["needed"], score.text(plan["floor"]), plan["num_bits"]
     head = f"At bit error rate {power_text(plan['rate'])}"
     sentences = []
     if bare := plan["unprotected"]:
         predicted = plan["unprotected_expected"]
-        beside = "" if predicted is None else f" (predicted to first order: {_share(max(predicted, 0.0))})"
-        sentences.append(f"{head}, {_with_error(bare)} is left without protection{beside}.")
+        beside = "" if predicted is None else f" (predicted to first order: {score.text(max(predicted, 0.0))})"
+        sentences.append(f"{head}, {_outcome(bare, score)} without protection{beside}.")
     there = "" if sentences else f"{head}: "
     if needed == 0:
-        sentences.append(f"{there}In simulation the floor of {floor} holds without protection.")
+        sentences.append(f"{there}In simulation the {score.floor} of {floor} holds without protection.")
     elif needed is None:
-        sentences.append(f"{there}In simulation not even tripling all {total:,} bits holds the floor of {floor}.")
-    else:
-        left = f"; with {check['k']:,} tripled, {_with_error(check)} is left" if (check := plan["checked"]) else ""
         sentences.append(
-            f"{there}In simulation, tripling {needed:,} of {total:,} bits holds the floor of {floor}, for "
+            f"{there}In simulation not even tripling all {total:,} bits holds the {score.floor} of {floor}."
+        )
+    else:
+        left = f"; with {check['k']:,} tripled, {_outcome(check, score)}" if (check := plan["checked"]) else ""
+        sentences.append(
+            f"{there}In simulation, tripling {needed:,} of {total:,} bits holds the {score.floor} of {floor}, for "
             f"{plan['extra']:,} more bits of memory ({_rounded(100 * plan['share'])} %){left}."
         )
     expected = plan["needed_expected"]
@@ -222,14 +227,18 @@ def _rounded(number: float) -> str:
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
-def _with_error(simulated: Mapping[str, Any]) -> str:
-    error = simulated["error"]
-    return _share(simulated["accuracy"]) + ("" if error != error else f" ± {100 * error:.1f} points")
+def _outcome(simulated: Mapping[str, Any], score: Score) -> str:
+    """What is left, or what the score has become."""
+    value = _with_error(simulated, score)
+    return f"{value} is left" if score.higher_is_better else f"{score.label} is {value}"
 
 
-def _points(drop: float) -> str:
-    return f"{100 * drop:.2g}".replace("-", MINUS)
-
-
-def _share(accuracy: float) -> str:
-    return f"{100 * accuracy:.1f} %"
+def _with_error(simulated: Mapping[str, Any], score: Score) -> str:
+    """A simulated score with its error, the unit once where both have the same."""
+    value, error = simulated["score"], simulated["error"]
+    if error != error:
+        return score.text(value)
+    margin = score.margin(error, beside=value)
+    if score.is_share:
+        return f"{score.text(value)} ± {margin} points"
+    return f"{score.bare(value)} ± {margin} {score.units}".rstrip()

@@ -6,6 +6,7 @@ import pandas as pd
 
 from lowland.summary.conditions import condition_label, group_of, level_text
 from lowland.summary.criteria import DISTURBANCES
+from lowland.summary.score import score_of
 
 BLIND = 0.01  # share of rows from which on it is said that an attack could not see
 
@@ -17,12 +18,14 @@ def caveats(measurements: pd.DataFrame) -> dict[str, list[str]]:
         measurements: The long table of one task.
     """
     found: dict[str, list[str]] = {}
+    score = score_of(measurements)
+    worst = "wrong" if score.is_share else "the worst there is"
     for measure, threshold, head, unit in (
-        ("non_finite_rate", 0.0, "Outputs that are no numbers count as wrong", "of the outputs"),
+        ("non_finite_rate", 0.0, f"Outputs that are no numbers count as {worst}", "of the outputs"),
         (
             "blind_rate",
             BLIND,
-            "Where the gradient vanishes a gradient attack cannot see, so the accuracy left may flatter",
+            f"Where the gradient vanishes a gradient attack cannot see, so the {score.left} may flatter",
             "of the rows",
         ),
     ):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lowland.measures import SCORES
+
 WORDS = "ieee754_"  # prefix of flips in the float32 words of float networks, the twins of flips in stored codes
 PER_CENT = "per cent"
 _NAMES = {
@@ -30,6 +32,7 @@ _NAMES = {
 _PARTS = ("weights", "biases", "scales", "activations")
 _FAULTS = {"upsets": "multi-bit upsets", "stuck_at_0": "stuck-at-0 bits", "stuck_at_1": "stuck-at-1 bits"}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+RANKED = "ranked"  # part of the condition of flips that a ranking chose
 _COUNTED = {"upsets": "upsets", "stuck_at_0": "stuck bits", "stuck_at_1": "stuck bits"}
 
 GROUPS = {
@@ -48,6 +51,8 @@ def condition_label(condition: str) -> str:
     part, by_rate = _taken_apart(plain)
     if by_rate is None:
         return _NAMES.get(condition, condition.replace("_", " "))
+    if part == RANKED:
+        return "bit flips of the weights' worst-ranked bits, fixed number"
     what = _FAULTS.get(part, "bit errors" if by_rate else "bit flips")
     memory = " in float32 words" if plain != condition else ""
     place = (" of " if memory else " in ") + part if part in _PARTS else ""
@@ -65,6 +70,8 @@ def level_title(condition: str) -> str:
         return f"probability that a stored bit is stuck at {part[-1]}" if by_rate else f"number of {_FAULTS[part]}"
     if part == "activations":
         return "bit error rate of activations, anew in every inference"
+    if part == RANKED:
+        return "bits of weights flipped, the worst-ranked first"
     place = f"bit of {part}" if part in _PARTS else "stored bit"
     return (
         f"bit error rate (probability that a {place} is flipped)" if by_rate else f"bits flipped, out of all {place}s"
@@ -150,13 +157,12 @@ def is_part_of_a_whole(family: str, condition: str) -> bool:
 
 
 def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Every disturbance whose accuracy is in the table: family, condition, ``group``; by group, then by appearance.
+    """Every disturbance with a score in the table: family, condition, ``group``; by group, then by appearance.
 
     Flips in float32 words are no disturbances of their own beside those in stored codes; alone they stay.
     """
     rows = measurements[
-        measurements.family.isin(["noise", "bit_flip", "corruption", "adversarial"])
-        & (measurements.measure == "accuracy")
+        measurements.family.isin(["noise", "bit_flip", "corruption", "adversarial"]) & measurements.measure.isin(SCORES)
     ]
     found = (
         rows.assign(levels=rows.level.notna())
@@ -180,6 +186,6 @@ def _taken_apart(condition: str) -> tuple[str, bool | None]:
     """(part or fault, whether by rate) of a flip condition; ("", None) of any other."""
     for ending, by_rate in (("flips", False), ("bit_error_rate", True)):
         part = condition.removesuffix(ending).removesuffix("_")
-        if condition.endswith(ending) and part in ("", *_PARTS, *_FAULTS):
+        if condition.endswith(ending) and part in ("", RANKED, *_PARTS, *_FAULTS):
             return part, by_rate
     return "", None

@@ -16,7 +16,7 @@ from lowland.summary.rank_correlation import (
     interval,
     resampled_clusters,
 )
-from lowland.summary.responses import FAMILIES, responses
+from lowland.summary.responses import FAMILIES, RESPONSES, responses
 
 ENOUGH_RECIPES = 8
 SCOPES = ("within precision", "pooled")
@@ -46,7 +46,7 @@ COLUMNS = (
 def correlations(
     measurements: pd.DataFrame,
     *,
-    response_measures: tuple[str, ...] = ("loss_rise", "accuracy_drop"),
+    response_measures: tuple[str, ...] = RESPONSES,
     num_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lowland.summary.conditions import WORDS, condition_label
+from lowland.summary.score import NO_NUMBER, Score
 
 DISTURBANCES = ("noise", "bit_flip", "corruption", "adversarial")
 TWINS = ("flips", "bit_error_rate")  # conditions of stored codes that float networks meet in their float32 words
@@ -40,42 +41,70 @@ class Criterion:
     higher_is_better: bool = True
 
 
-ACCURACY = Criterion("accuracy", "clean accuracy", "performance", "accuracy", "test")
+CLEAN = "score"  # name of the criterion of undisturbed test rows, whatever the score
 SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
 
 
-def robustness_criteria(measurements: pd.DataFrame) -> tuple[Criterion, ...]:
-    """Accuracy under every disturbance that all precisions met, each averaged over its levels, in order of appearance.
-
-    The accuracy that is left, not the accuracy that is lost: a classifier that always says the same loses nothing.
-    Float networks meet flips of stored codes as those of their float32 words. What a precision cannot suffer (float
-    networks have no scales to flip) is no criterion, for it would have to call that precision failed; a precision
-    without any accuracy in the family did fail, and says so in every criterion.
-    """
-    rows = measurements[measurements.family.isin(DISTURBANCES) & (measurements.measure == "accuracy")]
-    rows = rows[["task", "family", "condition", "precision"]].drop_duplicates()
-    bare = rows.condition.str.removeprefix(WORDS)
-    rows = rows.assign(condition=bare.where(bare.isin(TWINS), rows.condition)).drop_duplicates()
-    met = rows.groupby(["task", "family"])["precision"].nunique()
-    shares = rows.groupby(["family", "condition", "task"], sort=False)["precision"].nunique()
-    by_all = {
-        key: all(count == met[task, key[0]] for (*_, task), count in group.items())
-        for key, group in shares.groupby(level=["family", "condition"], sort=False)
-    }
-    return tuple(
-        Criterion(
-            f"accuracy_{condition}", f"accuracy under {condition_label(condition)}", family, "accuracy", condition
-        )
-        for family, condition in rows[["family", "condition"]].drop_duplicates().itertuples(index=False)
-        if by_all[family, condition] and not condition.startswith(WORDS)
+def clean_criterion(score: Score) -> Criterion:
+    """The score on undisturbed test rows."""
+    return Criterion(
+        CLEAN, f"clean {score.label}", "performance", score.name, "test", higher_is_better=score.higher_is_better
     )
 
 
-def display(criterion_name: str, value: float | None) -> str:
-    """A criterion's value as people read it: bits with separators, accuracies in per cent."""
+def disturbed_criterion(
+    score: Score, family: str, condition: str, *, label: str = "", level: float | None = None
+) -> Criterion:
+    """The score under a disturbance, at one level or on average over all.
+
+    Args:
+        score: Of the task.
+        family: Of the disturbance.
+        condition: Which.
+        label: What follows the score's own name; by default "under" the condition in words.
+        level: Strength; ``None`` for all.
+    """
+    return Criterion(
+        f"{CLEAN}_{condition}" + ("" if level is None else f"_{level:g}"),
+        f"{score.label} {label or f'under {condition_label(condition)}'}",
+        family,
+        score.name,
+        condition,
+        level,
+        score.higher_is_better,
+    )
+
+
+def robustness_criteria(measurements: pd.DataFrame, score: Score) -> tuple[Criterion, ...]:
+    """The score under every disturbance that all precisions met, each averaged over its levels, as they appear.
+
+    The score that is left, not what is lost of it: a classifier that always says the same loses nothing.
+    Float networks meet flips of stored codes as those of their float32 words. What a precision cannot suffer (float
+    networks have no scales to flip) is no criterion, for it would have to call that precision failed; a precision
+    without any score in the family did fail, and says so in every criterion.
+
+    Args:
+        measurements: The long table of one task.
+        score: Its score.
+    """
+    rows = measurements[measurements.family.isin(DISTURBANCES) & (measurements.measure == score.name)]
+    rows = rows[["family", "condition", "precision"]].drop_duplicates()
+    bare = rows.condition.str.removeprefix(WORDS)
+    rows = rows.assign(condition=bare.where(bare.isin(TWINS), rows.condition)).drop_duplicates()
+    met = rows.groupby("family")["precision"].nunique()
+    suffered = rows.groupby(["family", "condition"], sort=False)["precision"].nunique()
+    return tuple(
+        disturbed_criterion(score, family, condition)
+        for (family, condition), count in suffered.items()
+        if count == met[family] and not condition.startswith(WORDS)
+    )
+
+
+def display(criterion_name: str, value: float | None, score: Score) -> str:
+    """A criterion's value as people read it: bits with separators, scores in their own way."""
     if value is None or value != value:
-        return "no number"
-    return f"{value:,.0f} bits" if criterion_name == SIZE.name else f"{100 * value:.1f} %"
+        return NO_NUMBER
+    return f"{value:,.0f} bits" if criterion_name == SIZE.name else score.text(value)
 
 
 def cells(measurements: pd.DataFrame) -> pd.DataFrame:

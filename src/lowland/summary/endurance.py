@@ -1,4 +1,4 @@
-"""Where a configuration gives way: how far each disturbance can go before too little accuracy is left."""
+"""Where a configuration gives way: how far each disturbance can go before the score is beyond what is asked for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lowland.summary.conditions import (
     level_text,
 )
 from lowland.summary.criteria import DISTURBANCES, cells, of_the_whole
+from lowland.summary.score import score_of
 
 
 def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, floor: float) -> list[dict[str, Any]]:
@@ -23,22 +24,23 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
     Args:
         measurements: The long table of one task.
         configuration: (task, recipe, precision, method, weight_bits).
-        floor: Accuracy between 0 and 1 that must be left, on the mean over the seeds. A level at which a seed gave
-            no number is not held: a mean over the seeds that happened to work would flatter.
+        floor: The score that must be kept, on the mean over the seeds: at least, or at most where lower is better. A
+            level at which a seed gave no number is not held: a mean over the seeds that happened to work would flatter.
 
     Returns:
         Per condition, in the order of ``conditions.GROUPS``: family, condition, label, ``group``, ``part`` (whether it
         is a closer look at another condition), floor, ``last_held`` (last level before the first lost one; None if
         already the first level is lost), ``first_lost`` and ``holds_all`` (None and true if nothing is lost), both
-        also ``_shown`` in words, ``levels`` from the mildest to the worst (an ADC loses bits) and ``accuracies``.
+        also ``_shown`` in words, ``levels`` from the mildest to the worst (an ADC loses bits) and ``scores``.
         Shifted sets have a single level, None.
     """
     _, recipe, precision, *_ = configuration
+    score = score_of(measurements)
     rows = measurements[
         (measurements.recipe == recipe)
         & (measurements.precision == precision)
         & measurements.family.isin(DISTURBANCES)
-        & (measurements.measure == "accuracy")
+        & (measurements.measure == score.name)
     ]
     keys = ["family", "condition"]
     rows = pd.concat(of_the_whole(group) for _, group in rows.groupby(keys, sort=False)) if len(rows) else rows
@@ -50,7 +52,7 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
         by_level = group.groupby("level", dropna=False)["value"].agg(["mean", "count"])
         by_level = by_level.sort_index(ascending=not harder_is_lower(str(condition)))
         curve = by_level["mean"].where(by_level["count"] == num_seeds)
-        enough = list(curve >= floor)
+        enough = list(score.sign * curve >= score.sign * floor)
         held = list(curve.index[: enough.index(False)] if not all(enough) else curve.index)
         lost = list(curve.index[len(held) :])
         found.append(
@@ -67,7 +69,7 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
                 "first_lost_shown": _shown(str(condition), lost[0]) if lost else None,
                 "holds_all": not lost,
                 "levels": [_level(level) for level in curve.index],
-                "accuracies": [None if accuracy != accuracy else float(accuracy) for accuracy in curve],
+                "scores": [None if value != value else float(value) for value in curve],
             }
         )
     return sorted(found, key=lambda entry: list(GROUPS).index(entry["group"]))

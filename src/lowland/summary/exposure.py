@@ -11,9 +11,10 @@ import pandas as pd
 from lowland.summary.conditions import WORDS, bare_level_text, listed
 from lowland.summary.criteria import TWINS, of_the_whole
 from lowland.summary.recipe_means import not_told_apart, t_interval
+from lowland.summary.score import Score, score_of
 
 EXPOSURES = {"flips": "at an equal number of flips", "bit_error_rate": "at an equal bit error rate"}
-LEFT, LOST = "accuracy", "accuracy_drop"
+LEFT, LOST = "left", "lost"
 MIDDLE = (4, 6)  # bits, the widths that published studies found most robust
 _MIDDLE_WORDS = {"yes": "yes", "no": "no", "unsure": "as good as others"}
 COLUMNS = (
@@ -32,24 +33,27 @@ COLUMNS = (
 )
 
 
-def equal_exposure(measurements: pd.DataFrame, *, measure: str = LEFT) -> pd.DataFrame:
-    """Accuracy of every precision at equal flip counts and at equal bit error rates, over the recipes.
+def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFrame:
+    """The score of every precision at equal flip counts and at equal bit error rates, over the recipes.
 
     At an equal count a small network has a larger share of its bits damaged, at an equal rate a large one has more
-    flips: which precision is toughest depends on what is held equal. The accuracy that is left is what a user gets; the
-    accuracy that is lost flatters whoever has least to lose. Seeds are averaged inside a recipe; intervals are 95 %
+    flips: which precision is toughest depends on what is held equal. The score that is left is what a user gets; what
+    is lost of it flatters whoever has least to lose. Seeds are averaged inside a recipe; intervals are 95 %
     t-intervals over recipes. Whether a precision can be told from the toughest is judged recipe by recipe: they are
     tied where the t-interval of the paired difference holds zero, or where there are too few recipes for one.
 
     Args:
-        measurements: The long table; only rows that are ``ok``. Float networks come with their float32 words.
-        measure: ``accuracy`` (left, the more the better) or ``accuracy_drop`` (lost, the less the better).
+        measurements: The long table of one task; only its rows that are ``ok``. Float networks come with their float32
+            words.
+        of: ``left`` (the score, in its direction) or ``lost`` (of the score, the less the better).
 
     Returns:
         One row per task, exposure (a key of ``EXPOSURES``), level (NaN: the mean over all levels, of recipes that have
         them all) and precision: method, weight_bits, mean, low, high, num_recipes, ``toughest`` and ``tied`` (with the
         toughest; true for itself), both among networks of stored codes only.
     """
+    score = score_of(measurements)
+    measure = score.lost if of == LOST else score.name
     rows = measurements[
         (measurements.family == "bit_flip") & (measurements.measure == measure) & (measurements.status == "ok")
     ]
@@ -57,7 +61,7 @@ def equal_exposure(measurements: pd.DataFrame, *, measure: str = LEFT) -> pd.Dat
     rows = rows[rows.exposure.isin(TWINS)]
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
-    sign = -1 if measure == LOST else 1
+    sign = -1 if of == LOST else score.sign
     rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("condition", sort=False))
     which = ["task", "exposure", "precision", "method", "weight_bits"]
     each = rows.groupby([*which, "level", "recipe"], sort=False)["value"].mean().reset_index()
@@ -85,8 +89,8 @@ def exposure_verdict(left: pd.DataFrame, lost: pd.DataFrame | None = None) -> li
     """Who is toughest at every level and over all of them, and whether that is a precision of 4 to 6 bits.
 
     Args:
-        left: ``equal_exposure`` of the accuracy left: the verdict.
-        lost: That of the accuracy lost, a second opinion over all levels.
+        left: ``equal_exposure`` of the score left: the verdict.
+        lost: That of what is lost, a second opinion over all levels.
 
     Returns:
         Per task and exposure: task, exposure, ``words``, ``levels`` (one entry per level, rising), ``average`` (the
@@ -113,18 +117,19 @@ def exposure_verdict(left: pd.DataFrame, lost: pd.DataFrame | None = None) -> li
     return found
 
 
-def exposure_sentence(verdicts: Sequence[Mapping[str, Any]]) -> str:
+def exposure_sentence(verdicts: Sequence[Mapping[str, Any]], score: Score) -> str:
     """The verdicts of one task in words: who leads at which level, and whether 4 to 6 bits really are toughest."""
     sentences = []
+    good = f"most {score.label} is left" if score.higher_is_better else f"{score.label} stays lowest"
     for verdict in verdicts:
         words, exposure, average = verdict["words"], verdict["exposure"], verdict["average"]
         parts = [
             f"{_led(group)} at {_levels(exposure, group)}" for group in _grouped(verdict["levels"], lambda e: _names(e))
         ]
         if average is not None and len(verdict["levels"]) > 1:
-            parts.append(f"{_led([average])} over all levels, {100 * average['mean']:.1f} % on average")
-        sentences.append(f"{words[0].upper()}{words[1:]}, most accuracy is left with {'; '.join(parts)}.")
-    return " ".join([*sentences, *_middle(verdicts), *_second_opinion(verdicts)])
+            parts.append(f"{_led([average])} over all levels, {score.text(average['mean'])} on average")
+        sentences.append(f"{words[0].upper()}{words[1:]}, {good} with {'; '.join(parts)}.")
+    return " ".join([*sentences, *_middle(verdicts), *_second_opinion(verdicts, score)])
 
 
 def _entry(rows: pd.DataFrame) -> dict[str, Any]:
@@ -170,14 +175,15 @@ def _middle(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"{question} It depends on the level: {'; '.join(parts)}."]
 
 
-def _second_opinion(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Who leads, on average over the levels, by the accuracy lost."""
+def _second_opinion(verdicts: Sequence[Mapping[str, Any]], score: Score) -> list[str]:
+    """Who leads, on average over the levels, by what is lost."""
     parts = [
-        f"by {_led([v['lost']])} {v['words']} ({100 * v['lost']['mean']:.2g} points on average)"
+        f"by {_led([v['lost']])} {v['words']} ({score.change(v['lost']['mean'])} on average)"
         for v in verdicts
         if v["lost"]
     ]
-    return [f"Least is lost, which flatters whoever has least to lose, {listed(parts)}."] if parts else []
+    least = "Least is lost" if score.higher_is_better else f"The {score.label} rises least"
+    return [f"{least}, which flatters whoever has least to lose, {listed(parts)}."] if parts else []
 
 
 def _grouped(entries: Sequence[Mapping[str, Any]], key: Any) -> list[list[Mapping[str, Any]]]:

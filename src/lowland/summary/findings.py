@@ -6,19 +6,34 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.measures import SELECTED
+from lowland.measures import MEASURES, SELECTED
 from lowland.summary.correlation import SCOPES
 from lowland.summary.prediction import EVERY, WITHIN
+
+BOUNDS = ("half_life", "protected_bits", "protected_bits_simulated")  # undefined is a result of theirs
 
 
 def failed(measurements: pd.DataFrame) -> pd.Series:
     """Which rows are not ``ok`` and should be.
 
-    A half-life beyond the levels, or before them, is a bound and a result; so is a plan that no protection saves.
+    A half-life beyond the levels, or before them, is a bound and a result; so is a plan that no protection saves. What
+    is ``meaningless`` for a task is no failure either.
     """
-    bound = (measurements.measure == "half_life") & measurements.status.isin(["not_converged", "undefined"])
-    hopeless = measurements.measure.isin(["protected_bits", "protected_bits_simulated"])
-    return (measurements.status != "ok") & ~bound & ~(hopeless & (measurements.status == "undefined"))
+    bound = (measurements.measure == BOUNDS[0]) & measurements.status.isin(["not_converged", "undefined"])
+    hopeless = measurements.measure.isin(BOUNDS[1:])
+    hopeless &= measurements.status == "undefined"
+    return (measurements.status != "ok") & ~bound & ~hopeless & ~meaningless(measurements)
+
+
+def meaningless(measurements: pd.DataFrame) -> pd.Series:
+    """Which rows are about a measure that is undefined for every network of its task: decisions where none is made."""
+    undefined = (measurements.status == "undefined") & ~measurements.measure.isin(BOUNDS)
+    return undefined.groupby([measurements.task, measurements.measure]).transform("all")
+
+
+def meaningless_measures(measurements: pd.DataFrame) -> list[str]:
+    """Labels of the measures of which that is so."""
+    return [MEASURES[str(name)].label for name in measurements.measure[meaningless(measurements)].unique()]
 
 
 def not_ok_counts(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -103,6 +118,7 @@ def grid_size(measurements: pd.DataFrame) -> dict[str, int]:
     """How many recipes, seeds, precisions and cells the table is about."""
     cells = measurements[measurements.seed != "pairs"]
     return {
+        "tasks": cells.task.nunique(),
         "recipes": cells.recipe.nunique(),
         "seeds": cells.seed.nunique(),
         "precisions": cells.precision.nunique(),

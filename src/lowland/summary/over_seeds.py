@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lowland.summary.criteria import ACCURACY, CONFIGURATION, SIZE, Criterion, criterion_values, of_the_whole
+from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
+from lowland.summary.score import Score, score_of
 
 
 def over_seeds(values: pd.DataFrame, *, by: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
@@ -67,59 +68,84 @@ def with_test_rows(
 ) -> pd.DataFrame:
     """The intervals to hold against a threshold: over seeds, test rows and the draws of the disturbance.
 
-    Half of it is √(h² + z²·(a(1 - a)/n + e²)): h half of the interval over the seeds, a the mean accuracy, n the
-    number of test rows, e² the mean over the cells of the squared standard error over draws. Whatever is disturbed with
-    levels is the clean test set; a shifted set has rows of its own. All cells met the same rows and the same draws, so
-    neither shows in the spread over seeds. Where nothing is drawn an accuracy's own standard error is that of the test
-    rows, which is not counted twice: it is one over draws where there are fewer samples than rows. Other rows and
-    draws would move all configurations together, so this is the wrong interval for comparing them.
+    Half of it is √(h² + z²·(r² + e²)): h half of the interval over the seeds, r² the squared sampling error of the test
+    rows and e² the mean over the cells of the squared standard error over draws. Of a share a of n rows r² is
+    a(1 - a)/n. Of another score the long table holds r where nothing is drawn; where something is, r is taken as
+    the same part of the mean as on the undisturbed rows. Whatever is disturbed with levels is the clean test set; a
+    shifted set has rows of its own. All cells met the same rows and the same draws, so neither shows in the spread over
+    seeds. Where nothing is drawn a score's own standard error is that of the test rows, which is not counted twice: it
+    is one over draws where there are fewer samples than rows. Other rows and draws would move all configurations
+    together, so this is the wrong interval for comparing them.
 
     Args:
         numbers: From ``configurations``.
-        measurements: The long table.
-        criteria: What ``numbers`` is about. Only accuracies have a sampling error; other intervals stay as they are.
+        measurements: The long table of one task.
+        criteria: What ``numbers`` is about. Only scores have a sampling error; other intervals stay as they are.
         confidence: Between 0 and 1, that of ``numbers``.
 
     Returns:
         ``numbers`` with the wider interval as ``low`` and ``high`` (NaN where one of its parts is unknown) and the one
         over seeds alone as ``seeds_low`` and ``seeds_high``.
     """
+    score = score_of(measurements)
     frame = numbers.assign(seeds_low=numbers.low, seeds_high=numbers.high)
     for criterion in criteria:
-        if criterion.measure != ACCURACY.measure:
+        if criterion.measure != score.name:
             continue
         rows = frame[frame.criterion == criterion.name]
-        mean = rows["mean"].clip(0, 1)
-        num_rows = _num_test_rows(measurements, criterion)
-        variance = mean * (1 - mean) / rows.task.map(num_rows).astype(float)
-        variance += _over_draws(rows, measurements, criterion, num_rows)
+        source = _source(measurements, criterion, score)
+        num_rows = _num_test_rows(measurements, source)
+        drawn = measurements.num_samples < num_rows
+        over_draws = measurements.assign(standard_error=measurements.standard_error.where(drawn, 0.0))
+        variance = _squared_errors(rows, over_draws, criterion)
+        if score.is_share:
+            mean = rows["mean"].clip(0, 1)
+            variance += mean * (1 - mean) / num_rows
+        elif num_rows != num_rows or not drawn[_about(measurements, criterion)].any():
+            variance = _squared_errors(rows, measurements, criterion) + 0 * num_rows  # unknown where that is
+        else:
+            clean = _squared_errors(rows, measurements, source) / _means(rows, measurements, source) ** 2
+            variance += clean * rows["mean"] ** 2
         half = np.sqrt((rows.high - rows["mean"]) ** 2 + stats.norm.ppf(0.5 + confidence / 2) ** 2 * variance)
         frame.loc[rows.index, "low"] = rows["mean"] - half
         frame.loc[rows.index, "high"] = rows["mean"] + half
     return frame
 
 
-def _over_draws(rows: pd.DataFrame, measurements: pd.DataFrame, criterion: Criterion, num_rows: pd.Series) -> pd.Series:
-    """Mean squared standard error over draws of each configuration's cells, for every row."""
-    drawn = measurements.num_samples < measurements.task.map(num_rows)
-    own = measurements.assign(standard_error=measurements.standard_error.where(drawn, 0.0))
-    cells = criterion_values(own, criterion)
+def _squared_errors(rows: pd.DataFrame, measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    """Mean squared standard error of each configuration's cells, for every row."""
+    cells = criterion_values(measurements, criterion)
     cells = cells[cells.status == "ok"]
     squares = cells.assign(square=cells.standard_error**2).groupby(CONFIGURATION, sort=False)["square"]
-    known = squares.agg(lambda found: found.mean(skipna=False))
-    return pd.Series(known.reindex(pd.MultiIndex.from_frame(rows[CONFIGURATION])).to_numpy(), index=rows.index)
+    return _of_rows(rows, squares.agg(lambda found: found.mean(skipna=False)))
 
 
-def _num_test_rows(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
-    """How many test rows an accuracy is a share of, by task: all its cells see the same ones."""
-    shifted = (measurements.family == criterion.family) & (measurements.condition == criterion.condition)
-    shifted &= measurements.level.isna() & (measurements.family == "corruption")
-    source = criterion if shifted.any() else ACCURACY
-    rows = measurements[
-        (measurements.family == source.family)
-        & (measurements.measure == source.measure)
-        & (measurements.condition == source.condition)
-        & (measurements.status == "ok")
-        & (measurements.num_samples > 0)
-    ]
-    return of_the_whole(rows).groupby("task")["num_samples"].min()
+def _means(rows: pd.DataFrame, measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    """Mean of each configuration's cells, for every row."""
+    return _of_rows(rows, criterion_values(measurements, criterion).groupby(CONFIGURATION, sort=False)["value"].mean())
+
+
+def _of_rows(rows: pd.DataFrame, known: pd.Series) -> pd.Series:
+    return pd.Series(known.reindex(pd.MultiIndex.from_frame(rows[CONFIGURATION])).to_numpy(float), index=rows.index)
+
+
+def _about(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    """Rows of a criterion's family and condition."""
+    return (
+        (measurements.family == criterion.family)
+        & (measurements.measure == criterion.measure)
+        & (measurements.condition == criterion.condition)
+    )
+
+
+def _source(measurements: pd.DataFrame, criterion: Criterion, score: Score) -> Criterion:
+    """The criterion whose test rows these are: a shifted set has its own, all else has those of the clean test set."""
+    levels = measurements.level[_about(measurements, criterion)]
+    shifted = criterion.family == "corruption" and levels.isna().any()
+    return criterion if shifted else clean_criterion(score)
+
+
+def _num_test_rows(measurements: pd.DataFrame, source: Criterion) -> float:
+    """How many test rows a score is a mean over: all cells see the same ones. NaN where that is not known."""
+    rows = measurements[_about(measurements, source) & (measurements.status == "ok") & (measurements.num_samples > 0)]
+    return float(of_the_whole(rows)["num_samples"].min())

@@ -1,4 +1,4 @@
-"""The Pareto front: what cannot be had smaller, more accurate and tougher at once."""
+"""The Pareto front: what cannot be had smaller, better and tougher at once."""
 
 from __future__ import annotations
 
@@ -8,46 +8,57 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lowland.summary.criteria import ACCURACY, CELL, CONFIGURATION, SIZE, Criterion, robustness_criteria
+from lowland.summary.criteria import CELL, CONFIGURATION, SIZE, Criterion, clean_criterion, robustness_criteria
 from lowland.summary.over_seeds import configurations
+from lowland.summary.score import Score, score_of
 
 SIZE_TOLERANCE = 0.01
 STANDINGS = ("front", "near", "dominated", "undefined")
 
 
 def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None = None) -> pd.DataFrame:
-    """Where every configuration stands in (size down, clean accuracy up, accuracy under a disturbance up).
+    """Where every configuration stands in (size, clean score, score under a disturbance), each in its good direction.
 
-    A configuration is *dominated* if another is no larger, at least as accurate and at least as tough on the means,
-    and better beyond doubt in one of them (intervals apart, or more than 1 % smaller); *near* the front if others
-    beat it only by differences that the seeds do not vouch for; on the *front* if nothing beats it on the means.
+    A configuration is *dominated* if another is no larger, at least as good and at least as tough on the means, and
+    better beyond doubt in one of them (intervals apart, or more than 1 % smaller); *near* the front if others beat it
+    only by differences that the seeds do not vouch for; on the *front* if nothing beats it on the means.
     Sizes within 1 % count as equal: seeds and recipes differ by the widths of a few biases.
 
     Args:
         measurements: The long table.
-        robustness: One front per criterion; by default the accuracy under every disturbance, over all its levels.
+        robustness: One front per criterion; by default the score under every disturbance, over all its levels.
 
     Returns:
-        One row per task, robustness criterion and configuration: ``robustness`` (its name), ``label``, accuracy, size,
-        robust (the accuracy left under the disturbance), each with ``_low`` and ``_high`` (95 % t-interval over seeds;
-        smallest and largest for the size), num_seeds, num_not_ok, ``standing``, ``dominated_by`` (``recipe precision``
-        of the most accurate configuration that beats it on the means; empty on the front).
+        One row per task, robustness criterion and configuration: ``robustness`` (its name), ``label``, ``measure``
+        (what the score is), score, size, robust (the score under the disturbance), each with ``_low`` and ``_high``
+        (95 % t-interval over seeds; smallest and largest for the size), num_seeds, num_not_ok, ``standing``,
+        ``dominated_by`` (``recipe precision`` of the one with the best clean score that beats it on the means; empty on
+        the front).
     """
-    criteria = robustness_criteria(measurements) if robustness is None else tuple(robustness)
-    parts = []
-    asked = {ACCURACY.measure, SIZE.measure, *(c.measure for c in criteria)}
+    parts = [_of_a_task(rows, robustness) for _, rows in measurements.groupby("task", sort=False)]
+    parts = [part for part in parts if len(part)]
+    first = [*CONFIGURATION, "robustness", "label", "measure"]
+    if not parts:
+        return pd.DataFrame(columns=[*first, "standing", "dominated_by"])
+    frame = pd.concat(parts, ignore_index=True)
+    return frame[[*first, *(c for c in frame.columns if c not in first)]]
+
+
+def _of_a_task(measurements: pd.DataFrame, robustness: Sequence[Criterion] | None) -> pd.DataFrame:
+    score = score_of(measurements)
+    clean = clean_criterion(score)
+    criteria = robustness_criteria(measurements, score) if robustness is None else tuple(robustness)
+    asked = {clean.measure, SIZE.measure, *(c.measure for c in criteria)}
     # Far fewer rows to search, once for every criterion; of each cell one stays, whatever it is about.
     few = measurements[measurements.measure.isin(asked) | ~measurements.duplicated(CELL)]
-    numbers = configurations(few, list({c.name: c for c in (ACCURACY, SIZE, *criteria)}.values()))
+    numbers = configurations(few, list({c.name: c for c in (clean, SIZE, *criteria)}.values()))
+    parts = []
     for criterion in criteria:
-        wide = _wide(numbers, {ACCURACY.name: "accuracy", SIZE.name: "size", criterion.name: "robust"})
-        for _, task in wide.groupby("task", sort=False):
-            parts.append(_standings(task).assign(robustness=criterion.name, label=criterion.label))
-    if not parts:
-        return pd.DataFrame(columns=[*CONFIGURATION, "robustness", "label", "standing", "dominated_by"])
-    frame = pd.concat(parts, ignore_index=True)
-    first = [*CONFIGURATION, "robustness", "label"]
-    return frame[[*first, *(c for c in frame.columns if c not in first)]]
+        wide = _wide(numbers, {clean.name: "score", SIZE.name: "size", criterion.name: "robust"})
+        parts.append(
+            _standings(wide, score).assign(robustness=criterion.name, label=criterion.label, measure=score.name)
+        )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _wide(numbers: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
@@ -61,28 +72,30 @@ def _wide(numbers: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     return frame
 
 
-def _standings(task: pd.DataFrame) -> pd.DataFrame:
-    beats, beyond_doubt = _dominance(task)
-    defined = task[["accuracy", "size", "robust"]].notna().all(axis=1).to_numpy()
+def _standings(task: pd.DataFrame, score: Score) -> pd.DataFrame:
+    beats, beyond_doubt = _dominance(task, score)
+    defined = task[["score", "size", "robust"]].notna().all(axis=1).to_numpy()
     standing = np.where(beats.any(0), np.where(beyond_doubt.any(0), "dominated", "near"), "front")
     names = (task.recipe + " " + task.precision).to_numpy()
-    accuracy = np.where(defined, task.accuracy, -np.inf)
-    by = np.where(beats, accuracy[:, None], -np.inf).argmax(0)
+    merit = np.where(defined, score.sign * task.score, -np.inf)
+    by = np.where(beats, merit[:, None], -np.inf).argmax(0)
     return task.assign(
         standing=np.where(defined, standing, "undefined"), dominated_by=np.where(beats.any(0), names[by], "")
     )
 
 
-def _dominance(task: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _dominance(task: pd.DataFrame, score: Score) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """[i, j]: whether i beats j on the means, and whether it also does so beyond doubt somewhere."""
     size = task["size"].to_numpy()
     no_larger = size[:, None] <= size[None, :] * (1 + SIZE_TOLERANCE)
     smaller = size[:, None] < size[None, :] * (1 - SIZE_TOLERANCE)
     as_good, better, apart = no_larger, smaller, smaller
-    for name in ("accuracy", "robust"):
-        mean = task[name].to_numpy()
+    worst, best = ("low", "high") if score.higher_is_better else ("high", "low")
+    for name in ("score", "robust"):
+        mean = score.sign * task[name].to_numpy()
         as_good = as_good & (mean[:, None] >= mean[None, :])
         better = better | (mean[:, None] > mean[None, :])
-        apart = apart | (task[f"{name}_low"].to_numpy()[:, None] > task[f"{name}_high"].to_numpy()[None, :])
+        lower, upper = (score.sign * task[f"{name}_{end}"].to_numpy() for end in (worst, best))
+        apart = apart | (lower[:, None] > upper[None, :])
     beats = as_good & better
     return beats, beats & apart

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lowland.measures import MEASURES, SELECTED
-from lowland.summary.criteria import ACCURACY, CELL, Criterion, cells, criterion_values
+from lowland.measures import MEASURES, SCORES, SELECTED
+from lowland.summary.criteria import CELL, Criterion, cells, clean_criterion, criterion_values
+from lowland.summary.score import score_of
 
-BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", "clean_accuracy", "clean_loss")
-_LABELS = {
+CLEAN_SCORES = {f"clean_{name}": f"clean {MEASURES[name].label}" for name in SCORES}  # of each task its own
+BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", *CLEAN_SCORES, "clean_loss")
+_LABELS = CLEAN_SCORES | {
     "weight_bits": "bit width",
-    "clean_accuracy": "clean accuracy",
     "clean_loss": "clean loss",
     "loss": "loss (other rows)",
 }
@@ -48,16 +49,19 @@ def predictors(measurements: pd.DataFrame) -> pd.DataFrame:
     exists = (rows.status != "undefined").groupby([rows.task, rows.precision, rows.predictor]).transform("any")
     rows = rows[exists]
     parts = [_single(measurements, rows[rows.reference == ""]), _pairs(measurements, rows[rows.reference != ""])]
-    for name, criterion in (("clean_accuracy", ACCURACY), ("clean_loss", CLEAN_LOSS)):
-        parts.append(
-            criterion_values(measurements, criterion).assign(predictor=name)[[*CELL, "predictor", "value", "status"]]
-        )
+    for _, task in measurements.groupby("task", sort=False):
+        score = score_of(task)
+        parts += [_clean(task, f"clean_{score.name}", clean_criterion(score)), _clean(task, "clean_loss", CLEAN_LOSS)]
     every = cells(measurements)
     parts.append(every.assign(predictor="weight_bits", value=every.weight_bits.astype("float64"), status="ok"))
     frame = pd.concat([p for p in parts if len(p)], ignore_index=True)
     kind = frame.predictor.isin(BASELINES).map({True: "baseline", False: "landscape"})
     frame = frame.assign(kind=kind, value=frame.value.where(frame.status == "ok"))
     return frame[[*CELL, "predictor", "kind", "value", "status"]]
+
+
+def _clean(measurements: pd.DataFrame, name: str, criterion: Criterion) -> pd.DataFrame:
+    return criterion_values(measurements, criterion).assign(predictor=name)[[*CELL, "predictor", "value", "status"]]
 
 
 def _single(measurements: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

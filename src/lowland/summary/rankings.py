@@ -38,7 +38,7 @@ def ranking_verdict(measurements: pd.DataFrame, *, measure: str = "ranking_recal
 
     Args:
         measurements: The long table.
-        measure: ``ranking_recall`` (the loss says which flips are worst) or ``ranking_recall_score`` (accuracy).
+        measure: ``ranking_recall`` (the loss says which flips are worst) or ``ranking_recall_score`` (the score).
 
     Returns:
         Per task and k (rising): task, ``k``, ``num_recipes``, ``num_cells``, ``rankings``, best first, each with

@@ -6,19 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import ACCURACY, CONFIGURATION, SIZE, Criterion, display
+from lowland.summary.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, clean_criterion, display
 from lowland.summary.endurance import endurance
 from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.pareto import SIZE_TOLERANCE
-from lowland.summary.requirements import Requirements
+from lowland.summary.requirements import Requirements, TaskRequirements
+from lowland.summary.score import score_of
 
 RECOMMENDED = "recommended"
 ON_THE_MEAN = "met on the mean only"
 NOTHING = "no configuration meets the requirements"
+TOLERATED = 0.1  # of the clean score: what may be lost where no requirement says how much
 _ENDS = ("low", "high", "seeds_low", "seeds_high")
 
 
-def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[str, Any]:
+def recommend(measurements: pd.DataFrame, requirements: TaskRequirements) -> dict[str, Any]:
     """The recommendation for every task, ready for JSON.
 
     A requirement is met **surely** if the whole 95 % interval over seeds, test rows and draws lies on its right side,
@@ -33,38 +35,34 @@ def recommend(measurements: pd.DataFrame, requirements: Requirements) -> dict[st
 
     Args:
         measurements: The long table.
-        requirements: What is asked.
+        requirements: What is asked of each task.
 
     Returns:
-        ``{"requirements": ..., "tasks": {task: {...}}}`` with, per task: ``outcome`` (``recommended``, ``met on the
-        mean only``, ``no configuration meets the requirements``), ``chosen`` (configuration, numbers with ``low`` and
-        ``high`` over seeds, test rows and draws, ``seeds_low`` and ``seeds_high`` over seeds alone; None where nothing
-        meets), ``why`` (sentences), ``tied`` (list like chosen), ``tightest`` (the requirement with the least to
-        spare), ``endurance`` (per disturbance, where the chosen or nearest configuration gives way), ``requirements``
-        (per requirement: how many meet it, who comes nearest, by how much it is missed) and ``nearest`` (the
-        configuration with the smallest worst shortfall; None where something meets).
+        ``{"requirements": {task: ...}, "tasks": {task: {...}}}`` with, per task: ``score`` (its measure),
+        ``outcome`` (``recommended``, ``met on the mean only``, ``no configuration meets the requirements``), ``chosen``
+        (configuration, numbers with ``low`` and ``high`` over seeds, test rows and draws, ``seeds_low`` and
+        ``seeds_high`` over seeds alone; None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen),
+        ``tightest`` (the requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or
+        nearest configuration gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how
+        much it is missed) and ``nearest`` (the configuration with the smallest worst shortfall; None where something
+        meets).
     """
-    demands = requirements.demands()
-    preferences = requirements.preferences()
-    criteria = list({c.name: c for c in (ACCURACY, SIZE, *(c for _, c, _ in demands), *preferences)}.values())
-    numbers = with_test_rows(configurations(measurements, criteria), measurements, criteria)
     tasks = {
-        str(task): _Choice(rows, criteria, demands, preferences).answer(measurements[measurements.task == task])
-        for task, rows in numbers.groupby("task", sort=False)
+        str(task): _Choice(rows, requirements.of(str(task))).answer()
+        for task, rows in measurements.groupby("task", sort=False)
     }
     return {"requirements": requirements.model_dump(mode="json"), "tasks": tasks}
 
 
 class _Choice:
-    """All configurations of one task against the requirements."""
+    """All configurations of one task against its requirements."""
 
-    def __init__(
-        self,
-        numbers: pd.DataFrame,
-        criteria: list[Criterion],
-        demands: list[tuple[str, Criterion, float]],
-        preferences: list[Criterion],
-    ) -> None:
+    def __init__(self, measurements: pd.DataFrame, requirements: Requirements) -> None:
+        self.measurements, self.score = measurements, score_of(measurements)
+        demands, preferences = requirements.demands(self.score), requirements.preferences(self.score)
+        asked = (clean_criterion(self.score), SIZE, *(c for _, c, _ in demands), *preferences)
+        criteria = list({c.name: c for c in asked}.values())
+        numbers = with_test_rows(configurations(measurements, criteria), measurements, criteria)
         self.numbers = {
             name: rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
             for name, rows in numbers.groupby("criterion", sort=False)
@@ -75,16 +73,17 @@ class _Choice:
         surely = {p: (self._spare(c, t, "worst") >= 0) & (self.numbers[c.name].num_not_ok == 0) for p, c, t in demands}
         self.on_the_mean, self.surely = (pd.DataFrame(g, index=self.index) for g in (on_the_mean, surely))
 
-    def answer(self, measurements: pd.DataFrame) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
         outcome = RECOMMENDED if surely.any() else ON_THE_MEAN if on_the_mean.any() else NOTHING
         passing = self.index[surely if surely.any() else on_the_mean]
-        needed = {ACCURACY.name, *(c.name for c in self.preferences)}
+        needed = {CLEAN, *(c.name for c in self.preferences)}
         measured = pd.DataFrame({name: self.numbers[name]["mean"].notna() for name in needed}).all(axis=1)
         candidates = passing[measured.loc[passing]] if len(passing) else passing
         if outcome != NOTHING and not len(candidates):
             outcome = NOTHING
         report: dict[str, Any] = {
+            "score": self.score.name,
             "outcome": outcome,
             "num_configurations": len(self.index),
             "num_meeting_surely": int(surely.sum()),
@@ -105,7 +104,7 @@ class _Choice:
             subject, *others = tied
             report |= {"chosen": self._describe(subject), "tied": [self._describe(o) for o in others], "why": why}
             report["tightest"] = self._tightest(subject)
-        report["endurance"] = [] if subject is None else self._endurance(measurements, subject)
+        report["endurance"] = [] if subject is None else self._endurance(subject)
         return report
 
     def _spare(self, criterion: Criterion, threshold: float, end: str) -> pd.Series:
@@ -126,16 +125,17 @@ class _Choice:
             rows = self.numbers[criterion.name].loc[candidates]
             best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
             kept = candidates[[self._ties(criterion, rows.loc[best], row) for _, row in rows.iterrows()]]
-            extreme = display(criterion.name, float(rows.loc[best, "mean"]))
-            better = "highest" if criterion.higher_is_better else "smallest"
+            extreme = display(criterion.name, float(rows.loc[best, "mean"]), self.score)
+            better = "smallest" if criterion.name == SIZE.name else self.score.best
             if len(candidates) > 1:
                 left = "one" if len(kept) == 1 else f"{len(kept)} that it cannot tell apart"
                 why.append(f"Of these {len(candidates)}, the {better} {criterion.label} ({extreme}) leaves {left}.")
             candidates = kept
-        last = next((c for c in self.preferences if c.higher_is_better), ACCURACY)
-        order = self.numbers[last.name].loc[candidates, "mean"].sort_values(ascending=False, kind="stable").index
+        last = next((c for c in self.preferences if c.name != SIZE.name), clean_criterion(self.score))
+        means = self.numbers[last.name].loc[candidates, "mean"]
+        order = means.sort_values(ascending=not last.higher_is_better, kind="stable").index
         if len(order) > 1:
-            why.append(f"These {len(order)} are tied; the one with the highest mean {last.label} is named.")
+            why.append(f"These {len(order)} are tied; the one with the {self.score.best} mean {last.label} is named.")
         return list(order), why
 
     @staticmethod
@@ -154,6 +154,7 @@ class _Choice:
         best = pool.idxmax() if len(pool) else None
         return {
             "parameter": parameter,
+            "name": criterion.name,
             "label": criterion.label,
             "threshold": threshold,
             "higher_is_better": criterion.higher_is_better,
@@ -175,11 +176,17 @@ class _Choice:
 
     def _blocked(self) -> str:
         if self.on_the_mean.all(axis=1).any():
-            return "Where the requirements are met, a number is missing for the accuracy or for what is preferred."
-        alone = [p for p in self.surely if not self.on_the_mean[p].any()]
+            missing = f"the {self.score.label} or for what is preferred"
+            return f"Where the requirements are met, a number is missing for {missing}."
+        alone = [self._asked(c, t) for p, c, t in self.demands if not self.on_the_mean[p].any()]
         if alone:
             return f"No configuration meets {' or '.join(alone)} even on its own."
         return "Each requirement is met by some configuration, but no configuration meets all of them."
+
+    def _asked(self, criterion: Criterion, threshold: float) -> str:
+        """A requirement in words."""
+        sign = "\N{GREATER-THAN OR EQUAL TO}" if criterion.higher_is_better else "\N{LESS-THAN OR EQUAL TO}"
+        return f"{criterion.label} {sign} {display(criterion.name, threshold, self.score)}"
 
     def _tightest(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
         spares = {p: (c, t, float(self._spare(c, t, "worst").loc[subject])) for p, c, t in self.demands}
@@ -188,14 +195,21 @@ class _Choice:
             return None
         parameter = min(known, key=lambda p: known[p][2] / max(known[p][1], 1e-12))
         criterion, threshold, spare = known[parameter]
-        return {"parameter": parameter, "label": criterion.label, "threshold": threshold, "to_spare": _plain(spare)}
+        return {
+            "parameter": parameter,
+            "name": criterion.name,
+            "label": criterion.label,
+            "threshold": threshold,
+            "to_spare": _plain(spare),
+        }
 
-    def _endurance(self, measurements: pd.DataFrame, subject: tuple[Any, ...]) -> list[dict[str, Any]]:
-        """Too much is what leaves less than the lowest accuracy asked for, else less than 90 % of the clean one."""
-        asked = [t for _, c, t in self.demands if c.higher_is_better]
-        clean = float(self.numbers[ACCURACY.name].loc[subject, "mean"])
-        floor = _plain(min(asked) if asked else 0.9 * clean)
-        return [] if floor is None else endurance(measurements, subject, floor=floor)
+    def _endurance(self, subject: tuple[Any, ...]) -> list[dict[str, Any]]:
+        """Too much is what leaves a worse score than the worst asked for, else a tenth worse than the clean one."""
+        sign = self.score.sign
+        asked = [t for _, c, t in self.demands if c.name != SIZE.name]
+        clean = float(self.numbers[CLEAN].loc[subject, "mean"])
+        floor = _plain(sign * min(sign * t for t in asked) if asked else (1 - sign * TOLERATED) * clean)
+        return [] if floor is None else endurance(self.measurements, subject, floor=floor)
 
     def _describe(self, subject: tuple[Any, ...]) -> dict[str, Any]:
         thresholds = {c.name: (p, t) for p, c, t in self.demands}

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from lowland.measures import MEASURES
 from lowland.summary.bit_findings import bit_findings
 from lowland.summary.conditions import condition_label
-from lowland.summary.criteria import ACCURACY, SIZE, display
+from lowland.summary.criteria import CLEAN, SIZE, clean_criterion, display
 from lowland.summary.figures import (
     PICTURES,
     correlation_heatmap,
@@ -29,6 +29,7 @@ from lowland.summary.findings import (
     beyond_chance,
     extremes,
     grid_size,
+    meaningless_measures,
     not_ok_counts,
     prediction_verdicts,
 )
@@ -38,7 +39,8 @@ from lowland.summary.predictors import predictor_label
 from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.recommendation import NOTHING
 from lowland.summary.robustness_section import curve_groups, exposure_section, half_life_section
-from lowland.summary.scope import disturbed
+from lowland.summary.scope import disturbed, told_together
+from lowland.summary.score import Score
 from lowland.summary.strips import strip
 from lowland.summary.style import DASH, MINUS, Style
 
@@ -74,6 +76,7 @@ def render_report(
     learning_curves: pd.DataFrame | None = None,
     pictures: Mapping[str, pd.DataFrame] | None = None,
     task_descriptions: Mapping[str, str] | None = None,
+    readings: Mapping[str, Mapping[str, Any]] | None = None,
     commands: Sequence[str] = ("make run",),
 ) -> str:
     """The report as one HTML page that needs nothing else: no network, no fonts, no other file.
@@ -90,6 +93,7 @@ def render_report(
         learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; without it there is no such figure.
         pictures: A key of ``figures.PICTURES`` -> its table for all tasks; without it there are no such figures.
         task_descriptions: A sentence per task on its data and network.
+        readings: ``unit`` and ``extremes`` of the sensors of each task that has its own.
         commands: What to type to get this page again.
 
     Returns:
@@ -109,6 +113,7 @@ def render_report(
             curves=None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task"),
             pictures={k: p[p.task == task] for k, p in (pictures or {}).items() if len(p)},
             description=(task_descriptions or {}).get(str(task), ""),
+            readings=(readings or {}).get(str(task), {}),
         )
         for task, rows in measurements.groupby("task", sort=False)
     ]
@@ -123,8 +128,10 @@ def render_report(
             statuses=_STATUSES,
             bits=any(task["bits"] or task["rankings"] for task in tasks),
             methods=[_METHODS[m] for m in measurements.method.unique()],
-            requirements=recommendation["requirements"],
+            disturbed=told_together({task["name"]: task["disturbed"] for task in tasks}),
+            quality=_one_word([task["score"] for task in tasks]),
             glossary=[(m.label, m.unit, m.meaning) for key, m in MEASURES.items() if key in present],
+            nats=any(task["score"].is_share for task in tasks),
             commands=commands,
             plotly=Markup(get_plotlyjs()),  # the library's own text, once
             figures=Markup(page.scripts()),  # JSON with every closing tag escaped
@@ -145,6 +152,7 @@ def _task(
     curves: pd.DataFrame | None,
     pictures: Mapping[str, pd.DataFrame],
     description: str,
+    readings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything the template needs about one task."""
     style = Style.of(measurements)
@@ -207,11 +215,12 @@ def _task(
         "answer": answer,
         "nothing": answer["outcome"] == NOTHING,
         "method": _METHODS[subject["method"]] if subject else "",
-        "numbers": _numbers(subject) if subject else [],
+        "score": style.score,
+        "numbers": _numbers(subject, style.score) if subject else [],
         "figures": figures,
         "style": style,
         "precisions": _precisions(measurements, style),
-        "disturbed": disturbed(measurements),
+        "disturbed": disturbed(measurements, readings),
         "half_lives": half_life_section(measurements, style, recipe),
         "exposure": exposure_section(measurements, style),
         "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),
@@ -220,6 +229,7 @@ def _task(
         "matrix": _matrix(measurements, style, subject),
         "size": grid_size(measurements),
         "extremes": extremes(correlations).to_dict("records"),
+        "meaningless": meaningless_measures(measurements),
         "beyond_chance": beyond_chance(correlations),
         "descriptive": float(correlations.descriptive.mean()) if len(correlations) else 0.0,
         "left_out": _left_out(correlations),
@@ -240,22 +250,30 @@ def _map_rows(pictures: Mapping[str, pd.DataFrame]) -> int | None:
 
 
 def _decisive(pareto: pd.DataFrame) -> str | None:
-    """The front shown first: bit errors if measured, for they are what float accuracy says nothing about."""
+    """The front shown first: bit errors if measured, for they are what the clean score says nothing about."""
     names = list(dict.fromkeys(pareto.robustness))
-    return "accuracy_bit_error_rate" if "accuracy_bit_error_rate" in names else (names[0] if names else None)
+    wanted = f"{CLEAN}_bit_error_rate"
+    return wanted if wanted in names else (names[0] if names else None)
 
 
-def _numbers(subject: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _one_word(scores: Sequence[Score]) -> str:
+    """What the tasks are judged by, where all are by the same."""
+    labels = {score.label for score in scores}
+    return labels.pop() if len(labels) == 1 else "score"
+
+
+def _numbers(subject: Mapping[str, Any], score: Score) -> list[dict[str, Any]]:
     """The subject's numbers for the answer's table, each with a drawing of interval and threshold."""
     return [
         {
             **entry,
             "name": name,
-            "shown": display(name, entry["mean"]),
-            "low_shown": display(name, entry["low"]),
-            "high_shown": display(name, entry["high"]),
-            "threshold_shown": display(name, entry.get("threshold")),
-            "strip": Markup(strip(entry, higher_is_better=name != SIZE.name)),  # numbers only, drawn by us
+            "shown": display(name, entry["mean"], score),
+            "low_shown": display(name, entry["low"], score),
+            "high_shown": display(name, entry["high"], score),
+            "threshold_shown": display(name, entry.get("threshold"), score),
+            "strip": Markup(strip(entry, higher_is_better=score.higher_is_better and name != SIZE.name)),  # our drawing
+            "sign": "≥" if score.higher_is_better and name != SIZE.name else "≤",
         }
         for name, entry in subject["numbers"].items()
     ]
@@ -274,21 +292,23 @@ def _precisions(measurements: pd.DataFrame, style: Style) -> list[dict[str, Any]
 
 
 def _matrix(measurements: pd.DataFrame, style: Style, subject: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Clean accuracy of every configuration, recipes by precisions, with the size of each precision."""
-    numbers = configurations(measurements, [ACCURACY, SIZE])
+    """Clean score of every configuration, recipes by precisions, with the size of each precision."""
+    score = style.score
+    numbers = configurations(measurements, [clean_criterion(score), SIZE])
     value = {(r.criterion, r.recipe, r.precision): r for r in numbers.itertuples()}
     sizes = numbers[numbers.criterion == SIZE.name].groupby("precision", sort=False)["mean"].median()
-    best = numbers[numbers.criterion == ACCURACY.name].groupby("precision", sort=False)["mean"].max()
+    means = numbers[numbers.criterion == CLEAN].groupby("precision", sort=False)["mean"]
+    best = means.max() if score.higher_is_better else means.min()
     rows = []
     for recipe in style.recipes:
         row = []
         for precision in style.precisions:
-            entry = value.get((ACCURACY.name, recipe, precision))
-            mean = entry.mean if entry is not None else float("nan")
+            entry = value.get((CLEAN, recipe, precision))
+            mean, half = (entry.mean, entry.high - entry.mean) if entry is not None else (float("nan"),) * 2
             row.append(
                 {
-                    "shown": DASH if mean != mean else f"{100 * mean:.1f}",
-                    "half": "" if entry is None or entry.low != entry.low else f"{100 * (entry.high - entry.mean):.1f}",
+                    "shown": DASH if mean != mean else score.bare(mean),
+                    "half": "" if half != half else score.margin(half, beside=mean),
                     "best": mean == best.get(precision),
                     "chosen": subject is not None and (recipe, precision) == (subject["recipe"], subject["precision"]),
                 }
@@ -309,7 +329,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["predictor"] = predictor_label
     environment.filters["condition"] = condition_label
     environment.filters["ranking"] = ranking_sentence
-    environment.filters["display"] = lambda value, name: display(name, value)
+    environment.filters["display"] = lambda value, name, score: display(name, value, score)
     environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", MINUS)
     environment.filters["decimal"] = lambda value: (
         DASH if value is None or value != value else f"{value:.2f}".replace("-", MINUS)

@@ -3,170 +3,172 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lowland.errors import LowlandError
 from lowland.summary.conditions import condition_label
-from lowland.summary.criteria import ACCURACY, SIZE, Criterion
+from lowland.summary.criteria import SIZE, Criterion, clean_criterion, disturbed_criterion
+from lowland.summary.score import Score
 
-Preference = Literal["size", "accuracy", "accuracy_under_noise", "accuracy_under_bit_errors", "accuracy_under_shift"]
+Preference = Literal["size", "score", "score_under_noise", "score_under_bit_errors", "score_under_shift"]
+Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Of a score: at least this where higher is better, at most this where lower is."""
 
 
 class UnderNoise(BaseModel):
-    """At least this accuracy with noise of this kind and level (per cent) on the inputs."""
+    """The score with noise of this kind and level (per cent) on the inputs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     condition: str
     level: float = Field(gt=0, allow_inf_nan=False)
-    accuracy: float = Field(ge=0, le=1)
+    score: Threshold
 
 
 class UnderBitErrors(BaseModel):
-    """At least this accuracy when every stored bit is flipped with this probability."""
+    """The score when every stored bit is flipped with this probability."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rate: float = Field(gt=0, le=1)
-    accuracy: float = Field(ge=0, le=1)
+    score: Threshold
 
 
 class UnderShift(BaseModel):
-    """At least this accuracy on a shifted data set."""
+    """The score on a shifted data set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     condition: str
-    accuracy: float = Field(ge=0, le=1)
+    score: Threshold
 
 
 class Requirements(BaseModel):
-    """What a configuration must hold, and what decides among those that do.
+    """What a configuration of one task must hold, and what decides among those that do.
+
+    Scores are those of the task: at least the number given where higher is better (accuracy, between 0 and 1), at most
+    where lower is (EMD, in cells).
 
     Attributes:
         maximum_size: Bits that weights and biases may take.
-        minimum_accuracy: On undisturbed test rows, between 0 and 1.
-        minimum_accuracy_under_noise: Any number of (condition, level, accuracy).
-        minimum_accuracy_under_bit_errors: Any number of (rate, accuracy).
-        minimum_accuracy_under_shift: Any number of (condition, accuracy).
+        score: On undisturbed test rows.
+        score_under_noise: Any number of (condition, level, score).
+        score_under_bit_errors: Any number of (rate, score).
+        score_under_shift: Any number of (condition, score).
         prefer: What decides, most important first. Whatever ties on the first (intervals overlap; sizes within 1 %)
-            is told apart by the second, and so on. The disturbed accuracies stand for the first requirement of
-            their kind.
+            is told apart by the second, and so on. The disturbed scores stand for the first requirement of their kind.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     maximum_size: float | None = Field(default=None, gt=0)
-    minimum_accuracy: float | None = Field(default=None, ge=0, le=1)
-    minimum_accuracy_under_noise: tuple[UnderNoise, ...] = ()
-    minimum_accuracy_under_bit_errors: tuple[UnderBitErrors, ...] = ()
-    minimum_accuracy_under_shift: tuple[UnderShift, ...] = ()
-    prefer: tuple[Preference, ...] = Field(default=("accuracy", "size"), min_length=1)
+    score: Threshold | None = None
+    score_under_noise: tuple[UnderNoise, ...] = ()
+    score_under_bit_errors: tuple[UnderBitErrors, ...] = ()
+    score_under_shift: tuple[UnderShift, ...] = ()
+    prefer: tuple[Preference, ...] = Field(default=("score", "size"), min_length=1)
 
-    def demands(self) -> list[tuple[str, Criterion, float]]:
-        """Every requirement as (its parameter's name, what is measured, the threshold)."""
+    def demands(self, score: Score) -> list[tuple[str, Criterion, float]]:
+        """Every requirement as (its parameter's name, what is measured, the threshold).
+
+        Args:
+            score: Of the task.
+        """
         found: list[tuple[str, Criterion, float]] = []
         if self.maximum_size is not None:
             found.append(("maximum_size", SIZE, self.maximum_size))
-        if self.minimum_accuracy is not None:
-            found.append(("minimum_accuracy", ACCURACY, self.minimum_accuracy))
-        for i, noise in enumerate(self.minimum_accuracy_under_noise):
-            label = f"accuracy under {noise.level:g} % {condition_label(noise.condition)}"
-            found.append(
-                (
-                    f"minimum_accuracy_under_noise[{i}]",
-                    Criterion(
-                        f"accuracy_{noise.condition}_{noise.level:g}",
-                        label,
-                        "noise",
-                        "accuracy",
-                        noise.condition,
-                        noise.level,
-                    ),
-                    noise.accuracy,
-                )
-            )
-        for i, bits in enumerate(self.minimum_accuracy_under_bit_errors):
-            label = f"accuracy at bit error rate {bits.rate:g}"
-            found.append(
-                (
-                    f"minimum_accuracy_under_bit_errors[{i}]",
-                    Criterion(
-                        f"accuracy_bit_error_rate_{bits.rate:g}",
-                        label,
-                        "bit_flip",
-                        "accuracy",
-                        "bit_error_rate",
-                        bits.rate,
-                    ),
-                    bits.accuracy,
-                )
-            )
-        for i, shift in enumerate(self.minimum_accuracy_under_shift):
-            label = f"accuracy under {condition_label(shift.condition)}"
-            found.append(
-                (
-                    f"minimum_accuracy_under_shift[{i}]",
-                    Criterion(f"accuracy_{shift.condition}", label, "corruption", "accuracy", shift.condition),
-                    shift.accuracy,
-                )
-            )
+        if self.score is not None:
+            found.append(("score", clean_criterion(score), self.score))
+        for i, noise in enumerate(self.score_under_noise):
+            label = f"under {noise.level:g} % {condition_label(noise.condition)}"
+            criterion = disturbed_criterion(score, "noise", noise.condition, label=label, level=noise.level)
+            found.append((f"score_under_noise[{i}]", criterion, noise.score))
+        for i, bits in enumerate(self.score_under_bit_errors):
+            label = f"at bit error rate {bits.rate:g}"
+            criterion = disturbed_criterion(score, "bit_flip", "bit_error_rate", label=label, level=bits.rate)
+            found.append((f"score_under_bit_errors[{i}]", criterion, bits.score))
+        for i, shift in enumerate(self.score_under_shift):
+            criterion = disturbed_criterion(score, "corruption", shift.condition)
+            found.append((f"score_under_shift[{i}]", criterion, shift.score))
         return found
 
-    def preferences(self) -> list[Criterion]:
+    def preferences(self, score: Score, *, where: str = "requirements") -> list[Criterion]:
         """What ``prefer`` names, as criteria.
 
+        Args:
+            score: Of the task.
+            where: These requirements' own parameter, for the message.
+
         Raises:
-            LowlandError: A disturbed accuracy is preferred and no requirement of its kind says at which level.
+            LowlandError: A disturbed score is preferred and no requirement of its kind says at which level.
         """
         found = []
         for name in self.prefer:
             if name == "size":
                 found.append(SIZE)
-            elif name == "accuracy":
-                found.append(ACCURACY)
+            elif name == "score":
+                found.append(clean_criterion(score))
             else:
-                matching = [c for parameter, c, _ in self.demands() if parameter.startswith(f"minimum_{name}[")]
+                matching = [c for parameter, c, _ in self.demands(score) if parameter.startswith(f"{name}[")]
                 if not matching:
                     raise LowlandError(
-                        f"requirements.prefer names {name!r}, but requirements.minimum_{name} is empty; expected at "
-                        f"least one entry there that says at which strength"
+                        f"{where}.prefer names {name!r}, but {where}.{name} is empty; expected at least one entry "
+                        f"there that says at which strength"
                     )
                 found.append(matching[0])
         return found
 
 
+class TaskRequirements(RootModel[dict[str, Requirements]]):
+    """What is asked of each task, by its name; a task without an entry is asked nothing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def of(self, task: str) -> Requirements:
+        """What is asked of one task."""
+        return self.root.get(task, Requirements())
+
+
 def check_measurable(
     requirements: Requirements,
     *,
+    task: str,
+    score: Score,
     noise_levels: Mapping[str, Sequence[float]],
     bit_error_rates: Sequence[float],
     shifted_sets: Sequence[str],
 ) -> None:
-    """Refuses requirements about disturbances that the study will not measure, before it starts.
+    """Refuses requirements that cannot be met or that the study will not measure, before it starts.
 
     Args:
         requirements: What is asked.
+        task: Of which task, for the message.
+        score: The task's.
         noise_levels: Levels (per cent) by noise condition.
         bit_error_rates: The rates of the study.
-        shifted_sets: Names of the shifted sets.
+        shifted_sets: Names of the task's shifted sets.
 
     Raises:
         LowlandError: Naming the parameter, what came, and what is measured.
     """
-    requirements.preferences()
-    for i, noise in enumerate(requirements.minimum_accuracy_under_noise):
-        where = f"requirements.minimum_accuracy_under_noise[{i}]"
+    whole = f"requirements.{task}"
+    requirements.preferences(score, where=whole)
+    for parameter, criterion, threshold in requirements.demands(score):
+        if criterion is not SIZE and score.is_share and threshold > 1:
+            where = f"{whole}.{parameter}" + (".score" if parameter.endswith("]") else "")
+            raise LowlandError(f"{where} is {threshold:g}; expected 0 to 1, what the {score.label} must be at least")
+    for i, noise in enumerate(requirements.score_under_noise):
+        where = f"{whole}.score_under_noise[{i}]"
         if noise.condition not in noise_levels:
             raise LowlandError(f"{where}.condition is {noise.condition!r}; expected one of {sorted(noise_levels)}")
         _among(f"{where}.level", noise.level, noise_levels[noise.condition])
-    for i, bits in enumerate(requirements.minimum_accuracy_under_bit_errors):
-        _among(f"requirements.minimum_accuracy_under_bit_errors[{i}].rate", bits.rate, bit_error_rates)
-    for i, shift in enumerate(requirements.minimum_accuracy_under_shift):
+    for i, bits in enumerate(requirements.score_under_bit_errors):
+        _among(f"{whole}.score_under_bit_errors[{i}].rate", bits.rate, bit_error_rates)
+    for i, shift in enumerate(requirements.score_under_shift):
         if shift.condition not in shifted_sets:
-            where = f"requirements.minimum_accuracy_under_shift[{i}].condition"
+            where = f"{whole}.score_under_shift[{i}].condition"
             raise LowlandError(f"{where} is {shift.condition!r}; expected one of {sorted(shifted_sets)}")
 
 

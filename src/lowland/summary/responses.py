@@ -7,24 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lowland.measures import SCORES, deterioration
 from lowland.summary.criteria import CELL, DISTURBANCES, cells, of_the_whole
 
 FAMILIES = DISTURBANCES
+RESPONSES = ("loss_rise", *map(deterioration, SCORES))  # of every task those that it has
 REPRESENTATIVES = {
     "noise": ("gaussian", "salt_and_pepper"),
-    "bit_flip": ("flips", "bit_error_rate", "ieee754_flips", "ieee754_bit_error_rate"),
+    "bit_flip": ("flips", "bit_error_rate", "ranked_flips", "ieee754_flips", "ieee754_bit_error_rate"),
     "corruption": ("dead_at_mean", "gain_drift"),
     "adversarial": ("pgd_linf",),
 }
 
 
-def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_rise", "accuracy_drop")) -> pd.DataFrame:
+def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = RESPONSES) -> pd.DataFrame:
     """One response per cell, disturbance family, representative condition and measure; higher is worse.
 
-    ``accuracy_drop`` (bounded): the plain mean over the levels. ``loss_rise`` (spans decades): the mean over the levels
-    of asinh(rise / s), s being the median |rise| of all cells at that level, so that 1 flip counts as much as 100;
-    asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and keeps
-    the order of the cells at every level.
+    What is lost of the score (bounded): the plain mean over the levels. ``loss_rise`` (spans decades): the mean over
+    the levels of asinh(rise / s), s being the median |rise| of all cells at that level, so that 1 flip counts as much
+    as 100; asinh is logarithmic for large rises, linear through zero (a harmless disturbance may lower the loss) and
+    keeps the order of the cells at every level.
 
     Not every condition: those that differ only in degree or place (uniform beside Gaussian noise, flips in weights
     beside flips everywhere, one step beside many) would tell the same story again, in columns too many to read. Each
@@ -36,7 +38,7 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = ("loss_ri
 
     Args:
         measurements: The long table.
-        measures: ``loss_rise``, ``accuracy_drop``, ``mismatch_rate``.
+        measures: Of ``RESPONSES``, or ``mismatch_rate``.
 
     Returns:
         The cell's columns, family, condition, response, value, num_levels, status.

@@ -9,9 +9,10 @@ import pandas as pd
 from lowland.summary.caveats import caveats
 from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
 from lowland.summary.exposure import EXPOSURES, LOST, equal_exposure, exposure_sentence, exposure_verdict
-from lowland.summary.figures import accuracy_curves, shift_curves
+from lowland.summary.figures import score_curves, shift_curves
 from lowland.summary.half_lives import half_life_table, half_lives
 from lowland.summary.page import Page
+from lowland.summary.score import Score, score_of
 from lowland.summary.style import DASH, Style
 
 
@@ -20,9 +21,9 @@ def curve_groups(
 ) -> list[dict[str, Any]]:
     """Every disturbance's figure, by the groups that a reader looks for."""
     linked = f"recipe-{task}"
-    accuracies = measurements[measurements.measure == "accuracy"]
-    by_condition = dict(iter(accuracies.groupby("condition", sort=False)))
-    found = disturbances(accuracies)
+    scores = measurements[measurements.measure == score_of(measurements).name]
+    by_condition = dict(iter(scores.groupby("condition", sort=False)))
+    found = disturbances(scores)
     notes = caveats(measurements)
     groups = []
     for group, title in GROUPS.items():
@@ -32,7 +33,7 @@ def curve_groups(
                 "label": condition_label(condition),
                 "html": page.add(
                     f"curve-{task}-{condition}",
-                    accuracy_curves(
+                    score_curves(
                         pd.concat(by_condition[c] for c in ("test", condition, WORDS + condition) if c in by_condition),
                         family=family,
                         condition=condition,
@@ -46,7 +47,7 @@ def curve_groups(
             if group != "shift"
         ]
         if group == "shift" and len(here):
-            shifted = shift_curves(accuracies, style=style, recipe=recipe)
+            shifted = shift_curves(scores, style=style, recipe=recipe)
             figures = [{"label": "", "html": page.add(f"shift-{task}", shifted, linked=linked)}]
         if figures:
             groups.append({"title": title, "figures": figures, "notes": notes.get(group, [])})
@@ -68,7 +69,8 @@ def half_life_section(measurements: pd.DataFrame, style: Style, recipe: str | No
 
 
 def exposure_section(measurements: pd.DataFrame, style: Style) -> dict[str, Any] | None:
-    """Accuracy left at equal exposure, precisions by levels, in per cent."""
+    """The score at equal exposure, precisions by levels."""
+    score = score_of(measurements)
     frame = equal_exposure(measurements)
     if frame.empty:
         return None
@@ -83,19 +85,20 @@ def exposure_section(measurements: pd.DataFrame, style: Style) -> dict[str, Any]
     for precision in style.precisions:
         entries = [known.get((precision, *column)) for column in columns]
         if any(entry is not None for entry in entries):
-            rows.append((precision, style.colours[precision], [_left(entry) for entry in entries]))
+            rows.append((precision, style.colours[precision], [_left(entry, score) for entry in entries]))
     heads = []
     for exposure, title in EXPOSURES.items():
         levels = ["mean" if v is None else bare_level_text(exposure, v) for e, v in columns if e == exposure]
         if levels:
             heads.append({"title": title, "levels": levels})
-    sentence = exposure_sentence(exposure_verdict(frame, equal_exposure(measurements, measure=LOST)))
+    sentence = exposure_sentence(exposure_verdict(frame, equal_exposure(measurements, of=LOST)), score)
     return {"heads": heads, "rows": rows, "sentence": sentence}
 
 
-def _left(entry: Any) -> dict[str, Any]:
-    """One mean accuracy of the table at equal exposure."""
+def _left(entry: Any, score: Score) -> dict[str, Any]:
+    """One mean score of the table at equal exposure."""
     if entry is None or entry.mean != entry.mean:
         return {"shown": DASH, "half": "", "best": False}
-    half = "" if entry.low != entry.low or entry.level == entry.level else f"{100 * (entry.high - entry.mean):.1f}"
-    return {"shown": f"{100 * entry.mean:.1f}", "half": half, "best": bool(entry.tied)}
+    single = entry.low != entry.low or entry.level == entry.level
+    half = "" if single else score.margin(entry.high - entry.mean, beside=entry.mean)
+    return {"shown": score.bare(entry.mean), "half": half, "best": bool(entry.tied)}

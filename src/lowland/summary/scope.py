@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -45,14 +46,58 @@ _TEXTS = {
 }
 
 
-def disturbed(measurements: pd.DataFrame) -> list[dict[str, Any]]:
-    """What was measured, group by group: ``group``, ``title`` and ``sentences``."""
+def disturbed(measurements: pd.DataFrame, readings: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """What was measured, group by group: ``group``, ``title`` and ``sentences``.
+
+    Args:
+        measurements: The long table of one task.
+        readings: ``unit`` and ``extremes`` of the task's sensors (``lowland.tasks.Readings``), either may be None.
+    """
     found = disturbances(measurements)
     return [
-        {"group": group, "title": title, "sentences": _sentences(group, list(found.condition[found.group == group]))}
+        {
+            "group": group,
+            "title": title,
+            "sentences": [
+                *_sentences(group, list(found.condition[found.group == group])),
+                *_own_units(group, readings or {}),
+            ],
+        }
         for group, title in GROUPS.items()
         if (found.group == group).any()
     ]
+
+
+def told_together(by_task: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """What several tasks were disturbed with, told once where it is the same for all of them.
+
+    Args:
+        by_task: ``disturbed`` of every task.
+
+    Returns:
+        ``title``, ``sentences`` and ``tasks``, the names of those that it is true of; empty for all of them.
+    """
+    tasks_of: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for task, groups in by_task.items():
+        for entry in groups:
+            key = (entry["group"], entry["title"], tuple(entry["sentences"]))
+            tasks_of.setdefault(key, []).append(task)
+    order = list(GROUPS)
+    return [
+        {"title": title, "sentences": list(sentences), "tasks": [] if len(tasks) == len(by_task) else tasks}
+        for (_, title, sentences), tasks in sorted(tasks_of.items(), key=lambda item: order.index(item[0][0]))
+    ]
+
+
+def _own_units(group: str, readings: Mapping[str, Any]) -> list[str]:
+    """What stands for the statistics of the training data where a task has units of its own."""
+    if group not in ("noise", "sensors", "attacks"):
+        return []
+    unit, extremes = readings.get("unit"), readings.get("extremes")
+    parts = [] if unit is None else [f"{unit:g} stands for every standard deviation"]
+    if extremes is not None and group != "attacks":
+        parts.append(f"{extremes[0]:g} and {extremes[1]:g} for the ends of every range")
+    return [f"For this task {' and '.join(parts)}, in the units of its inputs."] if parts else []
 
 
 def _sentences(group: str, conditions: list[str]) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from lowland.summary.score import Score, score_of
+
 INK, MUTED, FAINT, RULE, PAPER = "#1d2433", "#5b6474", "#9aa2b1", "#e4e7ec", "#ffffff"
 ACCENT = "#b3261e"
 # Typographic signs by name: some look like others in code.
@@ -71,6 +73,7 @@ class Style:
         dashes: By precision.
         recipes: In order of appearance.
         markers: By recipe.
+        score: What the task is judged by.
     """
 
     precisions: tuple[str, ...]
@@ -78,10 +81,11 @@ class Style:
     dashes: dict[str, str]
     recipes: tuple[str, ...]
     markers: dict[str, str]
+    score: Score
 
     @classmethod
     def of(cls, measurements: pd.DataFrame) -> Style:
-        """The style of every figure about this table."""
+        """The style of every figure about this table of one task."""
         found = measurements[["precision", "method", "weight_bits", "activation_bits"]].drop_duplicates("precision")
         order = {method: i for i, method in enumerate(_RAMPS)}
         rows = sorted(
@@ -95,6 +99,7 @@ class Style:
             dashes={r.precision: _DASHES[r.method] for r in rows},
             recipes=recipes,
             markers={recipe: _MARKERS[i % len(_MARKERS)] for i, recipe in enumerate(recipes)},
+            score=score_of(measurements),
         )
 
 
@@ -156,6 +161,12 @@ def figure(
 def share_axis(low: float, high: float, **own: Any) -> dict[str, Any]:
     """An axis of shares in per cent, with as many digits as its ticks need to differ."""
     return {"tickformat": ".0%" if high - low > 0.08 else ".1%", "range": [low, high], **own}
+
+
+def score_axis(score: Score, low: float, high: float, **own: Any) -> dict[str, Any]:
+    """An axis of a score: in per cent for shares, in its own units else."""
+    axis = share_axis(low, high, **own) if score.is_share else {"range": [low, high], **own}
+    return {"title": score.title, **axis}
 
 
 def legend(**place: Any) -> dict[str, Any]:

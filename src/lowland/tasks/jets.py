@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from lowland.errors import LowlandError
+from lowland.tasks.classifier import Classifier
 from lowland.tasks.split_sizes import Count, SplitSizes
 from lowland.tasks.tables import Standardiser, check_table, stratified_split
-from lowland.tasks.task import Provenance, Splits, Task, classification_scores, majority_share
+from lowland.tasks.task import Provenance, Splits
 
 FEATURES = (
     "zlogz",
@@ -51,11 +50,8 @@ class JetsOptions(SplitSizes):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
-class Jets(Task):
+class Jets(Classifier):
     """Jet tagging with cross-entropy and accuracy."""
-
-    score_name = "accuracy"
-    decides = True
 
     def __init__(self, options: JetsOptions) -> None:
         self.options = options
@@ -119,26 +115,6 @@ class Jets(Task):
     def num_outputs(self) -> int:
         """One a class."""
         return len(CLASSES)
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy."""
-        return torch.nn.functional.cross_entropy(outputs, targets)
-
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of every row."""
-        return torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
-
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """1 for the right class, else 0."""
-        return classification_scores(outputs, targets)
-
-    def guess_score(self, targets: Tensor) -> float:
-        """Accuracy of always naming the most frequent kind."""
-        return majority_share(targets)
-
-    def decisions(self, outputs: Tensor) -> Tensor:
-        """The class with the highest output."""
-        return outputs.argmax(dim=1)
 
 
 def fetch_openml_jets() -> pd.DataFrame:

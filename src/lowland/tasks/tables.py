@@ -56,7 +56,7 @@ def check_table(
 
 
 def stratified_split(
-    features: NDArray[np.float32], labels: NDArray[np.int64], sizes: Mapping[str, int], *, key: Sequence[str | int]
+    features: NDArray[np.floating], labels: NDArray[np.int64], sizes: Mapping[str, int], *, key: Sequence[str | int]
 ) -> dict[str, NDArray[np.int64]]:
     """Row numbers of disjoint sets that keep the class shares and never share a duplicated row.
 
@@ -88,6 +88,13 @@ def stratified_split(
         which = np.searchsorted(bounds, filled, side="left")
         for name, position in zip(sizes, range(len(sizes)), strict=True):
             chosen[name] += [rows for rows, p in zip(groups, which, strict=True) if p == position]
+    return in_random_order(chosen, key=key)
+
+
+def in_random_order(
+    chosen: Mapping[str, Sequence[NDArray[np.int64]]], *, key: Sequence[str | int]
+) -> dict[str, NDArray[np.int64]]:
+    """The row numbers of every set in an order that the key draws: the first rows of a set are a fair sample of it."""
     drawn = {name: np.sort(np.concatenate(rows)) if rows else np.empty(0, int) for name, rows in chosen.items()}
     return {
         name: rows[torch.randperm(len(rows), generator=generator(*key, "order", name)).numpy()]
@@ -111,8 +118,40 @@ class Standardiser:
         """Where a feature of 0 lies [features], in float32."""
         return torch.from_numpy((-self.mean / self.scale).astype(np.float32))
 
-    def rows(self, features: NDArray[np.float64], labels: NDArray[np.int64]) -> Rows:
-        """Standardised rows as float32 and int64 tensors."""
+    def rows(self, features: NDArray[np.float64], labels: NDArray[np.int64] | NDArray[np.float32]) -> Rows:
+        """Standardised rows in float32, and the labels as they are."""
         return Rows(
             torch.from_numpy(((features - self.mean) / self.scale).astype(np.float32)), torch.from_numpy(labels.copy())
         )
+
+
+class Preparation:
+    """Features as the network gets them: cut off at training quantiles, gaps at the training mean, standardised.
+
+    A feature that is constant in training is 0 in every row: nothing was learned about its other values.
+
+    Args:
+        training: [n, features], NaN where missing; every feature has a value.
+        clip_quantile: Where features are cut off, from both ends; 0: nowhere.
+    """
+
+    def __init__(self, training: NDArray[np.float64], *, clip_quantile: float) -> None:
+        ends = np.full((2, training.shape[1]), [[-np.inf], [np.inf]])
+        self.ends = np.nanquantile(training, [clip_quantile, 1 - clip_quantile], axis=0) if clip_quantile else ends
+        self.gap = np.nanmean(training.clip(*self.ends), axis=0)
+        self.standardiser = Standardiser(self._filled(training))
+        self.varies = np.ptp(self._filled(training), axis=0) > 0
+
+    def _filled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(np.isnan(features), self.gap, features.clip(*self.ends))
+
+    @property
+    def zero(self) -> torch.Tensor:
+        """What a feature of 0 becomes [features], in float32."""
+        nothing = np.zeros((1, len(self.gap)))
+        return self.rows(nothing, np.zeros(1, np.int64)).inputs[0]
+
+    def rows(self, features: NDArray[np.float64], targets: NDArray[np.int64] | NDArray[np.float32]) -> Rows:
+        """The network's inputs in float32, and the targets as they are."""
+        inputs, targets_there = self.standardiser.rows(self._filled(features), targets)
+        return Rows(torch.where(torch.from_numpy(self.varies), inputs, 0.0), targets_there)

@@ -106,6 +106,7 @@ class Task(ABC):
         images: Whether inputs are pictures [rows, channels, height, width], which can be blurred and rotated.
         sensor_dims: Dimensions of the inputs that tell sensors apart.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
+        whence: Where to get the sources, for those who lack them.
     """
 
     score_name: str
@@ -116,6 +117,7 @@ class Task(ABC):
     images: bool = False
     sensor_dims: tuple[int, ...] = (1,)
     float_from: str | None = None
+    whence: str = "see docs/data"
 
     @property
     def higher_is_better(self) -> bool:
@@ -159,6 +161,10 @@ class Task(ABC):
     @abstractmethod
     def network_spec(self) -> dict[str, Any]:
         """The recipe from which ``build_network`` makes the float network."""
+
+    def network_spec_for(self, rows: Rows) -> dict[str, Any]:
+        """The same, where it takes the prepared rows to know how wide they are."""
+        return self.network_spec()
 
     @property
     @abstractmethod

@@ -1,7 +1,16 @@
 """Training: one loop, the recipes and their penalties."""
 
 from lowland.training.loop import Training, TrainingOptions, train
+from lowland.training.plan import TrainingPlan
 from lowland.training.recipes import Recipe
 from lowland.training.regularizers import jacobian_penalty, orthogonality_penalty
 
-__all__ = ["Recipe", "Training", "TrainingOptions", "jacobian_penalty", "orthogonality_penalty", "train"]
+__all__ = [
+    "Recipe",
+    "Training",
+    "TrainingOptions",
+    "TrainingPlan",
+    "jacobian_penalty",
+    "orthogonality_penalty",
+    "train",
+]

@@ -6,16 +6,18 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from lowland.errors import LowlandError
 from lowland.estimate import Status
+from lowland.perturbation import FeatureRanges
 from lowland.randomness import Key, generator
-from lowland.training.recipes import RecipeBase
+from lowland.training.recipe_base import Model, RecipeBase, Value
 from lowland.training.regularizers import weight_layers
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -29,7 +31,10 @@ class TrainingOptions(BaseModel):
         epochs: Passes over the training rows.
         batch_size: Rows per step; a smaller last batch is used too.
         learning_rate: Of Adam, at the start.
-        schedule: ``constant``, or ``cosine`` from the learning rate to zero over all steps.
+        schedule: ``constant``, ``cosine`` from the learning rate to zero over all steps, or ``step``: times ``factor``
+            after every ``every`` epochs.
+        every: Epochs between two steps of the schedule ``step``, which alone has them.
+        factor: Above 0, at most 1; likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +42,34 @@ class TrainingOptions(BaseModel):
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    schedule: Literal["constant", "cosine"]
+    schedule: Literal["constant", "cosine", "step"]
+    every: Annotated[int, Field(ge=1)] | None = None
+    factor: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _steps_are_told_where_there_are_steps(self) -> Self:
+        for name in ("every", "factor"):
+            value = getattr(self, name)
+            if self.schedule == "step" and value is None:
+                raise LowlandError(f"{name} is missing with schedule step; expected every (epochs) and factor")
+            if self.schedule != "step" and value is not None:
+                raise LowlandError(
+                    f"{name} is {value} with schedule {self.schedule}; expected none (or schedule: step)"
+                )
+        return self
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """The learning rate over the one at the start.
+
+        Args:
+            step: Optimizer steps behind us.
+            steps_per_epoch: Batches of one pass over the training rows.
+        """
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * step / (self.epochs * steps_per_epoch)))
+        if self.every is not None and self.factor is not None:
+            return self.factor ** (step // steps_per_epoch // self.every)
+        return 1.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +97,8 @@ def train(
     recipe: RecipeBase,
     options: TrainingOptions,
     key: tuple[Key, ...],
+    ranges: FeatureRanges | None = None,
+    float_from: str | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
 ) -> Training[Network]:
     """Fit a network with Adam and keep the weights of its best epoch on validation data.
@@ -74,40 +108,51 @@ def train(
         training: Inputs [n, ...] and targets [n, ...].
         validation: The same, held out.
         loss: Mean loss over rows of (outputs, targets).
-        recipe: Penalty, decay and projection of the weights.
+        recipe: What is done to inputs, loss, gradients and weights.
         options: Epochs, batch size, learning rate.
-        key: Keys batch order and the penalty's projections; equal keys see equal batches.
+        key: Keys batch order, the penalty's projections and the recipe's disturbances; equal keys see equal batches.
+        ranges: In whose units noise on the inputs is; None: those of the training rows.
+        float_from: Name of the layer from which on a float network will stay float when it is deployed, so that no bits
+            of it flip; by default all of it is stored in codes. Twins know it themselves.
         on_epoch: Told the epoch (from 1) and the new row of ``curves`` after each epoch.
 
     Raises:
-        LowlandError: Never for numbers: a divergence ends training with status ``non_finite``.
+        LowlandError: Noise on inputs that are no floats, or an unknown ``float_from``. Never for numbers: a divergence
+            ends training with status ``non_finite``.
     """
     inputs, targets = training
     optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.decay), lr=options.learning_rate, fused=True)
-    steps = options.epochs * math.ceil(len(inputs) / options.batch_size)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * step / steps)) if options.schedule == "cosine" else 1.0
-    )
+    steps_per_epoch = math.ceil(len(inputs) / options.batch_size)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, steps_per_epoch))
     order, projections = generator(*key, "batch order"), generator(*key, "projections")
+    disturbances = generator(*key, "disturbances")
+    if recipe.disturbs_inputs:
+        ranges = _ranges(inputs, ranges)
     best_loss, best_state = math.inf, copy.deepcopy(network.state_dict())
     rows: list[dict[str, float]] = []
     for epoch in range(1, options.epochs + 1):
         network.train()
         total = penalty_total = 0.0
         for index in torch.randperm(len(inputs), generator=order).split(options.batch_size):
-            batch = inputs[index].requires_grad_(recipe.differentiates_inputs)
-            outputs = network(batch)
-            penalty = recipe.penalty(network, batch, outputs, projections)
-            objective = loss(outputs, targets[index])
-            if penalty is not None:
-                objective = objective + penalty
-                penalty_total += float(penalty.detach()) * len(index)
+            batch, answers = inputs[index], targets[index]
+            if ranges is not None:
+                batch = recipe.disturbed(batch, ranges, disturbances)
+            batch.requires_grad_(recipe.differentiates_inputs)
+
+            def objective(model: Model, batch: Tensor = batch, answers: Tensor = answers) -> Value:
+                outputs = model(batch)
+                penalty = recipe.penalty(network, batch, outputs, projections)
+                value = loss(outputs, answers)
+                return Value(value if penalty is None else value + penalty, penalty)
+
             optimizer.zero_grad(set_to_none=True)
-            objective.backward()
+            value = recipe.gradients(network, objective, disturbances, float_from=float_from)
             optimizer.step()
             scheduler.step()
             recipe.after_step(network)
-            total += float(objective.detach()) * len(index)
+            total += float(value.total.detach()) * len(index)
+            if value.penalty is not None:
+                penalty_total += float(value.penalty.detach()) * len(index)
         network.eval()
         with torch.no_grad():
             validation_loss = float(loss(network(validation[0]), validation[1]))
@@ -139,3 +184,10 @@ def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, object
         {"params": [p for p in parameters if id(p) in weights], "weight_decay": decay},
         {"params": [p for p in parameters if id(p) not in weights], "weight_decay": 0.0},
     ]
+
+
+def _ranges(inputs: Tensor, given: FeatureRanges | None) -> FeatureRanges:
+    """The ranges that inputs are disturbed in, where the inputs are."""
+    if not inputs.is_floating_point():
+        raise LowlandError(f"inputs are {inputs.dtype}; recipes with input noise expect floats: use another recipe")
+    return FeatureRanges.of(inputs) if given is None else given.to(inputs.device)

@@ -5,35 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 from torch import Tensor, nn
 
-from lowland.training.regularizers import jacobian_penalty, orthogonality_penalty, weight_layers
-
-Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class RecipeBase(BaseModel):
-    """What a recipe may add to the loss, the optimizer and the step; by default nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @property
-    def differentiates_inputs(self) -> bool:
-        """Whether ``penalty`` needs gradients with respect to the inputs."""
-        return False
-
-    @property
-    def decay(self) -> float:
-        """Decoupled weight decay handed to the optimizer, for weights (not biases)."""
-        return 0.0
-
-    def penalty(self, network: nn.Module, inputs: Tensor, outputs: Tensor, generator: torch.Generator) -> Tensor | None:
-        """What is added to the loss; None for nothing."""
-        return None
-
-    def after_step(self, network: nn.Module) -> None:
-        """What is done to the weights after every optimizer step."""
+from lowland.training.bit_errors import BitErrors
+from lowland.training.input_noise import Noise
+from lowland.training.recipe_base import RecipeBase, Weight
+from lowland.training.regularizers import clip_weights, jacobian_penalty, orthogonality_penalty
+from lowland.training.sam import Sam
 
 
 class Plain(RecipeBase):
@@ -92,12 +71,13 @@ class Clipping(RecipeBase):
 
     def after_step(self, network: nn.Module) -> None:
         """Clips all weights (not biases) to ±``limit``."""
-        with torch.no_grad():
-            for layer in weight_layers(network):
-                layer.weight.clamp_(-self.limit, self.limit)
+        clip_weights(network, self.limit)
 
 
-class Recipe(RootModel[Annotated[Plain | WeightDecay | Jacobian | Orthogonal | Clipping, Field(discriminator="kind")]]):
+AnyRecipe = Plain | WeightDecay | Jacobian | Orthogonal | Clipping | Noise | Sam | BitErrors
+
+
+class Recipe(RootModel[Annotated[AnyRecipe, Field(discriminator="kind")]]):
     """Any recipe; ``root`` is the one that ``kind`` names."""
 
     model_config = ConfigDict(frozen=True)

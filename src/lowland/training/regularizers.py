@@ -96,3 +96,10 @@ def weight_matrices(model: nn.Module) -> Iterator[Tensor]:
     for layer in weight_layers(model):
         weight = layer.weight.transpose(0, 1) if isinstance(layer, TRANSPOSED_LAYERS) else layer.weight
         yield weight.flatten(1)
+
+
+@torch.no_grad()
+def clip_weights(model: nn.Module, limit: float) -> None:
+    """Clips the weights (not biases) of all Linear and (transposed) convolution layers to ±``limit``, in place."""
+    for layer in weight_layers(model):
+        layer.weight.clamp_(-limit, limit)

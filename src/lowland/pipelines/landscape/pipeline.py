@@ -40,11 +40,7 @@ def create_pipeline(**_: object) -> Pipeline:
     parts = [_of_cell(MEASURE, cell, "landscape") for cell in study_grid.cells]
     parts += [_of_cell(PICTURE, cell, "landscape_detail") for cell in study_grid.detailed_cells]
     if len(study_grid.seeds) > 1:
-        parts += [
-            _of_pairs(task, recipe, precision, study_grid)
-            for task, recipe in study_grid.configurations
-            for precision in study_grid.precisions
-        ]
+        parts += [_of_pairs(task, recipe, precision, study_grid) for task, recipe, precision in study_grid.groups]
     return grid.joined(parts)
 
 

@@ -164,9 +164,10 @@ def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measure
 
 
 def _under_flips(subject: _Subject, options: BitFlipOptions) -> Iterator[Measurement]:
-    """Random faults of the memory and of what is computed, at equal counts and at equal rates."""
+    """Faults of the memory and of what is computed, at equal counts and at equal rates; rankings see landscape rows."""
     task, network, rows = subject.task, subject.network, subject.splits.test
-    found = flipped_networks(network, options, key=(*subject.key, "bit flips"))
+    known = [subject.splits.landscape]
+    found = flipped_networks(network, options, key=(*subject.key, "bit flips"), loss=task.loss, known_batches=known)
     for condition, levels in groupby(found, key=lambda item: item[0]):
         # Transient flips are computed in integers, which settle ties otherwise than the replayed float arithmetic.
         integer = network if condition.startswith("activations_") else None
@@ -200,6 +201,7 @@ def map_flips(
         batches=rows.batches((len(rows.inputs) + 1) // 2),
         known_batches=[splits.landscape],
         options=options,
+        score=problem.score_name,
         encoding=bit_flips.encoding,
         key=(cell.task, "protection"),
     )

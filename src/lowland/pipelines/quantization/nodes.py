@@ -11,6 +11,7 @@ from lowland.devices import resolve_device
 from lowland.estimate import Estimate, Status
 from lowland.grid import Run
 from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
+from lowland.perturbation import FeatureRanges
 from lowland.quantization import (
     IntegerNetwork,
     Precision,
@@ -23,7 +24,7 @@ from lowland.quantization import (
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import answer, performance, shift_response
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingPlan, train
 
 FLOAT_BITS = 32
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "corruption")
@@ -64,7 +65,7 @@ def fine_tune_quantized(
     recipe: Recipe,
     precision: Precision,
     options: QuantizationOptions,
-    fine_tuning: TrainingOptions,
+    fine_tuning: TrainingPlan,
     device: str,
     task: TaskOptions,
     data: StoredTensors,
@@ -80,8 +81,9 @@ def fine_tune_quantized(
         splits.validation.to(target),
         loss=problem.loss,
         recipe=recipe.root,
-        options=fine_tuning,
+        options=fine_tuning.of(run.task),
         key=(run.task, run.number, "fine-tuning"),
+        ranges=FeatureRanges.of(splits.train.inputs, **problem.readings._asdict()),
     )
     curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
     if result.status != "ok":
@@ -98,9 +100,15 @@ def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
 def _calibrated(
     network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits, float_from: str | None
 ) -> QuantizedNetwork:
-    quantized = build_quantized(network, precision, input_bits=options.input_bits, float_from=float_from)
-    calibrate(quantized, splits.train.inputs[: options.calibration_rows])
-    return quantized
+    rows = splits.train.inputs[: options.calibration_rows]
+    quantized = build_quantized(
+        network,
+        precision,
+        input_bits=options.input_bits,
+        input_signed=bool((rows < 0).any()),
+        float_from=float_from,
+    )
+    return calibrate(quantized, rows)
 
 
 def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwork) -> tuple[StoredModel, pd.DataFrame]:

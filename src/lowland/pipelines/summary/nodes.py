@@ -11,9 +11,8 @@ import plotly.graph_objects as go
 from lowland.grid import Everything
 from lowland.measurements import Expected, checked, complete, stack
 from lowland.summary import (
-    Requirements,
     Style,
-    accuracy_curves,
+    TaskRequirements,
     correlation_heatmap,
     correlations,
     headline,
@@ -23,6 +22,7 @@ from lowland.summary import (
     prediction_points,
     recommend,
     render_report,
+    score_curves,
 )
 
 
@@ -77,12 +77,12 @@ def predict(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The Pareto front of accuracy, size and robustness; once more, rounded, for DVC's plots."""
+    """The Pareto front of score, size and robustness; once more, rounded, for DVC's plots."""
     front = pareto(measurements)
     return front, front.round(6)
 
 
-def choose(requirements: Requirements, measurements: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+def choose(requirements: TaskRequirements, measurements: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
     """The recommendation, and its few numbers for DVC's metrics."""
     recommendation = recommend(measurements, requirements)
     return recommendation, headline(recommendation, measurements)
@@ -91,12 +91,12 @@ def choose(requirements: Requirements, measurements: pd.DataFrame) -> tuple[dict
 def draw(
     measurements: pd.DataFrame, correlation_table: pd.DataFrame, front: pd.DataFrame
 ) -> tuple[go.Figure, go.Figure, go.Figure]:
-    """Accuracy under bit errors, the front and the correlations of the first task, as kedro-viz previews."""
+    """The score under bit errors, the front and the correlations of the first task, as kedro-viz previews."""
     task = measurements["task"].iloc[0]
     rows = measurements[measurements.task == task]
     style = Style.of(rows)
     return (
-        accuracy_curves(rows, family="bit_flip", condition="bit_error_rate", style=style),
+        score_curves(rows, family="bit_flip", condition="bit_error_rate", style=style),
         pareto_figure(front[front.task == task], style=style),
         correlation_heatmap(correlation_table[correlation_table.task == task]),
     )
@@ -104,6 +104,7 @@ def draw(
 
 def report(
     descriptions: dict[str, str],
+    readings: dict[str, dict[str, Any]],
     commands: list[str],
     measurements: pd.DataFrame,
     correlation_table: pd.DataFrame,
@@ -131,5 +132,6 @@ def report(
         learning_curves=gathered["learning"],
         pictures=pictures,
         task_descriptions=descriptions,
+        readings=readings,
         commands=commands,
     )

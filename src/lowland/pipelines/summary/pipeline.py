@@ -25,18 +25,20 @@ def create_pipeline(**_: object) -> Pipeline:
     parts = []
     detailed, mapped = ({cell.id for cell in chosen} for chosen in (study.detailed_cells, study.mapped_cells))
     for run in study.runs:
-        tables = [f"{run.id}.{p}.{stage}_rows" for p, stage in product(study.precisions, STAGES)]
+        own = study.precisions_of(run.recipe)
+        tables = [f"{run.id}.{p}.{stage}_rows" for p, stage in product(own, STAGES)]
         for name, chosen in (("landscape_detail_rows", detailed), ("flip_map_rows", mapped)):
-            tables += [f"{run.id}.{p}.{name}" for p in study.precisions if f"{run.id}.{p}" in chosen]
+            tables += [f"{run.id}.{p}.{name}" for p in own if f"{run.id}.{p}" in chosen]
         parts.append(_gather(nodes.gather, "table", run.id, tables))
     for task, recipe in study.configurations:
         here, children = f"{task}.{recipe}", [*study.seeds]
         if len(study.seeds) > 1:
             children.append(PAIRS)
             pairs = f"{here}.{PAIRS}"
-            tables = [f"{pairs}.{precision}.landscape_rows" for precision in study.precisions]
+            tables = [f"{pairs}.{precision}.landscape_rows" for precision in study.precisions_of(recipe)]
             if study.detailed_pairs:
-                tables += [f"{pairs}.{precision}.landscape_detail_rows" for precision in study.detailed_precisions]
+                detailed_here = study.precisions_of(recipe, among=study.detailed_precisions)
+                tables += [f"{pairs}.{precision}.landscape_detail_rows" for precision in detailed_here]
             parts.append(_gather(nodes.gather, "table", pairs, tables))
         parts.append(_gather(nodes.gather, "table", here, [f"{here}.{child}.table" for child in children]))
         for name, curves in _frames(study, task, recipe).items():
@@ -51,12 +53,13 @@ def create_pipeline(**_: object) -> Pipeline:
 def _frames(study: grid.Grid, task: str, recipe: str) -> dict[str, list[str]]:
     """What a recipe's runs left besides rows of the long table, by the name of the gathered frame."""
     runs = [f"{task}.{recipe}.{seed}" for seed in study.seeds]
-    tuned = [name for name, precision in study.study.precisions.items() if precision.method == "qat"]
+    tuned = [name for name in study.precisions_of(recipe) if study.study.precisions[name].method == "qat"]
     detailed, mapped = (
         [cell.id for cell in chosen if (cell.task, cell.recipe) == (task, recipe)]
         for chosen in (study.detailed_cells, study.mapped_cells)
     )
-    pairs = [f"{task}.{recipe}.{PAIRS}.{name}" for name in study.detailed_precisions if study.detailed_pairs]
+    connected = study.precisions_of(recipe, among=study.detailed_precisions) if study.detailed_pairs else ()
+    pairs = [f"{task}.{recipe}.{PAIRS}.{name}" for name in connected]
     frames = {"learning": [f"{source}.curves" for source in (*runs, *(f"{r}.{t}" for r, t in product(runs, tuned)))]}
     owned_by = {"mode_connectivity": pairs, "flip_map": mapped, "protection": mapped}
     for name in PICTURES:
@@ -83,6 +86,7 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     frames = {f"{name}_{number}": f"{task}.{name}" for name in FRAMES for number, task in enumerate(tasks)}
     told = {  # what the report is told -> where that lies
         "descriptions": "params:descriptions",
+        "readings": "params:readings",
         "commands": "params:commands",
         "measurements": "measurements",
         "correlation_table": "correlations",
@@ -128,5 +132,6 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
             ),
         ]
     )
-    parameters = {name: name for name in ("everything", "descriptions", "shifted_sets", "commands", "requirements")}
+    told_of = ("everything", "descriptions", "readings", "shifted_sets", "commands", "requirements")
+    parameters = {name: name for name in told_of}
     return grid.place(template, "summary", parameters=parameters, inputs=tables | frames)

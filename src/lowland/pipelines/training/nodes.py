@@ -7,25 +7,28 @@ import pandas as pd
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.devices import resolve_device
 from lowland.grid import Run
+from lowland.perturbation import FeatureRanges
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.tasks.networks import initialised_network
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingPlan, train
 
 
 def train_float(
-    run: Run, task: TaskOptions, recipe: Recipe, options: TrainingOptions, device: str, data: StoredTensors
+    run: Run, task: TaskOptions, recipe: Recipe, options: TrainingPlan, device: str, data: StoredTensors
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The run's float network and its learning curves."""
     target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
-    network = initialised_network(problem.network_spec(), key=(run.task, run.number)).to(target)
+    network = initialised_network(problem.network_spec_for(splits.train), key=(run.task, run.number)).to(target)
     result = train(
         network,
         splits.train.to(target),
         splits.validation.to(target),
         loss=problem.loss,
         recipe=recipe.root,
-        options=options,
+        options=options.of(run.task),
         key=(run.task, run.number),
+        ranges=FeatureRanges.of(splits.train.inputs, **problem.readings._asdict()),
+        float_from=problem.float_from,
     )
     curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")
     return StoredModel(result.network.cpu(), result.status), curves

@@ -1,7 +1,7 @@
 """The report's figures: functions of tables that return Plotly figures."""
 
 from lowland.summary.figures.correlation_map import correlation_heatmap
-from lowland.summary.figures.curves import accuracy_curves, shift_curves
+from lowland.summary.figures.curves import score_curves, shift_curves
 from lowland.summary.figures.front import pareto_figure
 from lowland.summary.figures.learning import learning_figure
 from lowland.summary.figures.pictures import PICTURES, surface_kind
@@ -10,7 +10,6 @@ from lowland.summary.figures.recall import recall_figure
 
 __all__ = [
     "PICTURES",
-    "accuracy_curves",
     "correlation_heatmap",
     "learning_figure",
     "pareto_figure",
@@ -18,6 +17,7 @@ __all__ = [
     "predictor_comparison",
     "ratio_heatmap",
     "recall_figure",
+    "score_curves",
     "shift_curves",
     "surface_kind",
 ]

@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 from lowland.summary.figures.choice import first_seed, with_choice
 from lowland.summary.style import LABELS, RISING, Style, axis
 
-LOWEST_RISE = 1e-5  # nats, the palest end of the colour scale
+LOWEST_RISE = 1e-5  # the palest end of the colour scale: nats, or a part of the largest rise of another loss
 
 
 def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recipe: str | None = None) -> go.Figure:
     """Loss added by one flipped bit, tensors by bit positions, one panel per precision, recipe to choose.
 
-    The loss, because one flip of most bits changes the decision of hardly a row: their accuracy is noise.
+    The loss, because one flip of most bits changes the decision of hardly a row: their score is noise.
 
     Columns count from the most significant bit, at the left, where the tensors are aligned: their widths differ, and
     it is the uppermost bits (the sign first) whose flips go the longest way, whatever the width. A narrow tensor leaves
@@ -25,17 +25,23 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
 
     Args:
         flip_map: ``recipe, seed, precision``, ``tensor``, ``kind``, ``bit`` (0: least significant), ``bits``,
-            ``num_flips``, ``mean_score_drop``, ``largest_score_drop``, ``mean_loss_rise``, ``largest_loss_rise``; of
-            each recipe the first seed is shown.
+            ``num_flips``, ``score`` (its name), ``mean_score_drop``, ``largest_score_drop``, ``mean_loss_rise``,
+            ``largest_loss_rise``; of each recipe the first seed is shown.
         style: Of the report; made from the table itself without it.
         recipe: The one shown first; by default the first in the table.
     """
     style = style or Style.of(flip_map)
+    score = style.score
     precisions = [p for p in style.precisions if p in set(flip_map.precision)]
     tensors = list(dict.fromkeys(flip_map.tensor))
     widths = {p: int(flip_map.loc[flip_map.precision == p, "bits"].max()) for p in precisions}
-    worst = max(float(flip_map.mean_loss_rise.max()), 10 * LOWEST_RISE)
-    ends = (np.log10(LOWEST_RISE), np.ceil(2 * np.log10(worst)) / 2)
+    worst = float(flip_map.mean_loss_rise.max())
+    lowest = LOWEST_RISE
+    if not score.is_share and worst > 0:
+        lowest = 10 ** np.floor(np.log10(LOWEST_RISE * worst))
+    worst = max(worst, 10 * lowest)
+    unit, units = (100, "points ") if score.is_share else (1, f"{score.units} " if score.units else "")
+    ends = (np.log10(lowest), np.ceil(2 * np.log10(worst)) / 2)
     traces, owners = [], []
     for name, precision, rows in first_seed(flip_map, style):
         shape = (len(tensors), widths[precision])
@@ -44,11 +50,11 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
         for r in rows.itertuples():
             row, column = tensors.index(r.tensor), int(r.bits - 1 - r.bit)
             rise = r.mean_loss_rise
-            colours[row][column] = round(float(np.log10(max(rise, LOWEST_RISE))), 2) if rise == rise else None
+            colours[row][column] = round(float(np.log10(max(rise, lowest))), 2) if rise == rise else None
             hover[row][column] = [
                 int(r.bit),
                 int(r.num_flips),
-                *_digits(rise, r.largest_loss_rise, 100 * r.mean_score_drop, 100 * r.largest_score_drop),
+                *_digits(rise, r.largest_loss_rise, unit * r.mean_score_drop, unit * r.largest_score_drop),
             ]
         place = precisions.index(precision) + 1
         traces.append(
@@ -65,8 +71,8 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
                 "ygap": 1.5,
                 "hoverongaps": False,
                 "hovertemplate": f"<b>%{{y}}</b>, {precision}, {name}<br>bit %{{customdata[0]}} (0: the least), "
-                "%{customdata[1]} of them<br>loss: %{customdata[2]} nats added on average, "
-                "%{customdata[3]} at worst<br>accuracy: %{customdata[4]} points lost on average, "
+                f"%{{customdata[1]}} of them<br>loss: %{{customdata[2]}}{score.loss_unit} added on average, "
+                f"%{{customdata[3]}} at worst<br>{score.label}: %{{customdata[4]}} {units}lost on average, "
                 "%{customdata[5]} at worst<extra></extra>",
             }
         )
@@ -78,11 +84,11 @@ def flip_map_figure(flip_map: pd.DataFrame, *, style: Style | None = None, recip
         recipe=recipe,
         height=124 + 27 * len(tensors),
         margin={"l": 8, "r": 16, "t": 58, "b": 52},
-        **_layout(widths, ends),
+        **_layout(widths, ends, score.loss_title("loss added", "<br>")),
     )
 
 
-def _layout(widths: dict[str, int], ends: tuple[float, float]) -> dict[str, Any]:
+def _layout(widths: dict[str, int], ends: tuple[float, float], title: str) -> dict[str, Any]:
     """Panels as wide as their words, one colour scale."""
     ticks = np.arange(np.ceil(ends[0]), np.floor(ends[1]) + 1)
     layout: dict[str, Any] = {
@@ -91,7 +97,7 @@ def _layout(widths: dict[str, int], ends: tuple[float, float]) -> dict[str, Any]
             "cmax": float(ends[1]),
             "colorscale": RISING,
             "colorbar": {
-                "title": {"text": "loss added<br>(nats)", "font": {"size": 12.5}},
+                "title": {"text": title, "font": {"size": 12.5}},
                 "tickvals": [float(t) for t in ticks],
                 "ticktext": [f"{'≤ ' if t == ends[0] else ''}{_power(t)}" for t in ticks],
                 "thickness": 12,

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from lowland.measures import MEASURES
 from lowland.summary.conditions import condition_label
 from lowland.summary.correlation import SCOPES
 from lowland.summary.predictors import predictor_label
 from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, figure, menu
 
 MATCHED = ("flip_curvature", "input_curvature", "rounding_curvature")
-_RESPONSES = {"loss_rise": "loss rise", "accuracy_drop": "accuracy drop", "mismatch_rate": "changed decisions"}
 _SHORT = {
     "gaussian": "Gaussian",
     "salt_and_pepper": "salt & pepper",
@@ -68,7 +68,7 @@ def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearma
         words = "precision by precision" if scope == SCOPES[0] else "all precisions in one pot"
         visible = [i == number for i in range(len(views))]
         buttons.append(
-            {"label": f"{_RESPONSES[response]}, {words}", "method": "restyle", "args": [{"visible": visible}]}
+            {"label": f"{MEASURES[response].label}, {words}", "method": "restyle", "args": [{"visible": visible}]}
         )
     groups = [MATCHED, tuple(p for p in predictors if p in set(chosen.loc[chosen.kind == "baseline", "predictor"]))]
     lines = [sum(p in groups[0] for p in predictors), len(predictors) - len(groups[1])]
@@ -105,9 +105,8 @@ def _cell_text(row: Any) -> str:
 def _cell_hover(row: Any) -> str:
     if row is None:
         return "not measured together"
-    head = (
-        f"<b>{predictor_label(row.predictor)}</b> with {_RESPONSES[row.response]}, {condition_label(row.condition)}<br>"
-    )
+    what = f"{MEASURES[row.response].label}, {condition_label(row.condition)}"
+    head = f"<b>{predictor_label(row.predictor)}</b> with {what}<br>"
     if row.status != "ok":
         return head + "no correlation: one of the two has no numbers here, or does not vary"
     worst = f"<br>worst precision: {row.worst_stratum} ({row.worst_value:+.2f})" if row.worst_stratum else ""

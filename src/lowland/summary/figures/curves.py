@@ -1,4 +1,4 @@
-"""What is left of the accuracy as a disturbance grows, one line per precision."""
+"""What becomes of the score as a disturbance grows, one line per precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import plotly.graph_objects as go
 from lowland.summary.conditions import WORDS, condition_label, harder_is_lower, is_logarithmic, level_title
 from lowland.summary.criteria import CONFIGURATION, measured_levels, of_the_whole
 from lowland.summary.over_seeds import over_seeds
-from lowland.summary.style import Style, figure, menu, share_axis, spread, transparent
+from lowland.summary.score import Score
+from lowland.summary.style import Style, figure, menu, score_axis, spread, transparent
 
 LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
 
@@ -26,10 +27,10 @@ class _Axis:
     labels: list[str]
 
 
-def accuracy_curves(
+def score_curves(
     measurements: pd.DataFrame, *, family: str, condition: str, style: Style, recipe: str | None = None
 ) -> go.Figure:
-    """Accuracy against the strength of one disturbance, per precision, for a recipe to choose.
+    """The score against the strength of one disturbance, per precision, for a recipe to choose.
 
     Lines are means over the seeds, whiskers their 95 % t-intervals; the leftmost point is the undisturbed test set.
     Float networks appear under bit flips with the bits of their float32 words; where they collapse, their line leaves
@@ -61,8 +62,9 @@ def accuracy_curves(
 
 
 def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None = None) -> go.Figure:
-    """Accuracy on the shifted sets beside the test set, per precision; arguments as in ``accuracy_curves``."""
-    shifted = (measurements.family == "corruption") & (measurements.measure == "accuracy") & measurements.level.isna()
+    """The score on the shifted sets beside the test set, per precision; arguments as in ``score_curves``."""
+    measure = style.score.name
+    shifted = (measurements.family == "corruption") & (measurements.measure == measure) & measurements.level.isna()
     rows = measurements[shifted]
     sets = list(dict.fromkeys(rows.condition))
     axis = _Axis(
@@ -83,10 +85,11 @@ def _curves(
     recipe: str | None,
 ) -> go.Figure:
     wanted = {c for _, name, _ in columns for c in (name, f"{WORDS}{name}")}
-    accuracies = measurements[(measurements.measure == "accuracy") & measurements.condition.isin(wanted)]
+    score = style.score
+    scores = measurements[(measurements.measure == score.name) & measurements.condition.isin(wanted)]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
-        here = accuracies[(accuracies.family == family) & accuracies.condition.isin([condition, f"{WORDS}{condition}"])]
+        here = scores[(scores.family == family) & scores.condition.isin([condition, f"{WORDS}{condition}"])]
         here = of_the_whole(here)
         at = here if level is None else here[np.isclose(here.level, level, rtol=1e-9, atol=0)]
         parts.append(at.assign(position=position, label=label))
@@ -94,16 +97,16 @@ def _curves(
     first = recipe if recipe in style.recipes else style.recipes[0]
     traces: list[dict[str, Any]] = []
     width = (axis.positions[-1] - axis.positions[0]) or 1.0
-    framed = _framed(table)
+    framed = _framed(table, score)
     low, high = float(np.nanmin(framed)), float(np.nanmax(framed))
     gap = 0.052 * (high - low or 1.0)
-    lowest = low - gap
+    lowest, highest = low - gap, high + gap
     # Side by side by a hair, so that the whiskers of close lines can be told apart.
     count = len(style.precisions)
     sideways = {p: 0.006 * (i - (count - 1) / 2) for i, p in enumerate(style.precisions)}
     owners: list[str] = []
     lines: dict[tuple[str, str], list[Any]] = {}
-    known = table[table["mean"].notna()].sort_values("position").rename(columns={"mean": "accuracy"})
+    known = table[table["mean"].notna()].sort_values("position").rename(columns={"mean": "score"})
     for point in known.itertuples():
         lines.setdefault((point.recipe, point.precision), []).append(point)
     for name in style.recipes:
@@ -117,10 +120,10 @@ def _curves(
                 dict(
                     type="scatter",
                     x=[float(f"{p + sideways[precision] * width:.4g}") for p in (point.position for point in shown)],
-                    y=[round(point.accuracy, 4) for point in shown],
+                    y=[score.drawn(point.score) for point in shown],
                     error_y={
                         "type": "data",
-                        "array": [round(p.high - p.accuracy, 4) if p.high == p.high else 0.0 for p in shown],
+                        "array": [score.drawn(p.high - p.score) if p.high == p.high else 0.0 for p in shown],
                         "thickness": 1,
                         "width": 0,
                         "color": transparent(colour, 0.4),
@@ -134,23 +137,24 @@ def _curves(
                         "line": {"width": 1.5, "color": colour},
                     },
                     text=[point.label for point in shown],
-                    customdata=[f" [{p.low:.3f}, {p.high:.3f}]" if p.low == p.low else "" for p in shown],
+                    customdata=[score.interval(p.low, p.high) for p in shown],
                     hovertemplate=f"<b>{precision}</b>, {name}<br>disturbance: %{{text}}<br>"
-                    "accuracy %{y:.3f}%{customdata}<extra></extra>",
+                    f"{score.label} %{{y:{score.digits}}}%{{customdata}}<extra></extra>",
                     visible=name == first,
                 )
             )
             owners.append(name)
-            ends.append((precision, float(shown[-1].accuracy), colour))
-        heights = spread([max(end, low) for _, end, _ in ends], gap=gap)
+            ends.append((precision, float(shown[-1].score), colour))
+        heights = spread([min(max(end, low), high) for _, end, _ in ends], gap=gap)
         lowest = min([lowest, *(height - gap / 2 for height in heights)])
+        highest = max([highest, *(height + gap / 2 for height in heights)])
         traces.append(
             dict(
                 type="scatter",
                 x=[axis.positions[-1] + 0.03 * width] * len(ends),
                 y=heights,
                 mode="text",
-                text=[f"<b>{p}</b>" + (f" ↓{end:.0%}" if end < lowest else "") for p, end, _ in ends],
+                text=[f"<b>{p}</b>{_outside(end, lowest, highest, score)}" for p, end, _ in ends],
                 textposition="middle right",
                 textfont={"color": [colour for *_, colour in ends], "size": 12},
                 hoverinfo="skip",
@@ -172,18 +176,24 @@ def _curves(
             "ticktext": axis.labels,
             "range": [axis.positions[0] - 0.03 * width, axis.positions[-1] + 0.04 * width],
         },
-        y=share_axis(lowest, high + gap, title="accuracy"),
+        y=score_axis(score, lowest, highest),
         updatemenus=[menu(buttons, active=style.recipes.index(first))],
         margin={"l": 56, "r": 92 if len(framed) < len(table) else 64, "t": 54, "b": 52},
     )
 
 
-def _framed(table: pd.DataFrame) -> pd.Series:
+def _framed(table: pd.DataFrame, score: Score) -> pd.Series:
     """The means that the frame must hold: a float network that collapses may leave it (its label says where to)."""
-    codes = table.loc[table.method != "float", "mean"]
-    floats = table.loc[table.method == "float", "mean"]
+    merit = score.sign * table["mean"]
+    codes, floats = merit[table.method != "float"], merit[table.method == "float"]
     collapsed = len(codes) and floats.min() < codes.min() - 0.5 * (codes.max() - codes.min())
-    return codes if collapsed else table["mean"]
+    return table.loc[codes.index if collapsed else table.index, "mean"]
+
+
+def _outside(end: float, lowest: float, highest: float, score: Score) -> str:
+    """Where a line ends that has left the frame."""
+    where = f"{end:.0%}" if score.is_share else score.bare(end)
+    return f" ↓{where}" if end < lowest else f" ↑{where}" if end > highest else ""
 
 
 def _rate(rate: float) -> str:

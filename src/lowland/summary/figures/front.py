@@ -1,4 +1,4 @@
-"""Size, accuracy and robustness of every configuration, the Pareto front picked out."""
+"""Size, score and robustness of every configuration, the Pareto front picked out."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SIDE = {"qat": -0.12, "ptq": 0.12}
 def pareto_figure(
     pareto: pd.DataFrame, *, style: Style, chosen: tuple[str, str] | None = None, robustness: str | None = None
 ) -> go.Figure:
-    """Accuracy left under a disturbance against size, for a disturbance to choose.
+    """The score under a disturbance against size, for a disturbance to choose.
 
-    Full markers with error bars (95 % t-interval over seeds) are on the front in (size, clean accuracy, this
+    Full markers with error bars (95 % t-interval over seeds) are on the front in (size, clean score, this
     robustness); faint ones are dominated. Markers of one bit width are set side by side; their sizes differ by a few
     bits only.
 
@@ -51,7 +51,7 @@ def pareto_figure(
                 dict(
                     type="scatter",
                     x=_places(ringed, style),
-                    y=list(ringed.robust.round(5)),
+                    y=[style.score.drawn(value) for value in ringed.robust],
                     mode="markers",
                     marker={"symbol": "circle-open", "size": 22, "color": ACCENT, "line": {"width": 2}},
                     hoverinfo="skip",
@@ -101,7 +101,7 @@ def pareto_figure(
             "tickvals": ticks,
             "ticktext": [f"{v:,.0f}" for v in ticks],
         },
-        y={"tickformat": ".0%"},
+        y={"tickformat": ".0%"} if style.score.is_share else {"title": style.score.title},
         updatemenus=[menu(buttons, active=names.index(first))],
         annotations=_labels(pareto[pareto.robustness == first], style, chosen),
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
@@ -110,12 +110,13 @@ def pareto_figure(
 
 
 def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *, visible: bool) -> dict[str, Any]:
+    score = style.score
     strength = {"front": 1.0, "near": 0.55}.get(standing, 0.2)
     colour = transparent(style.colours[precision], strength)
     hover = [
         f"<b>{row.recipe}, {row.precision}</b><br>"
-        f"{row.label} {row.robust:.3f}{_interval(row.robust_low, row.robust_high)}<br>"
-        f"clean accuracy {row.accuracy:.3f}{_interval(row.accuracy_low, row.accuracy_high)}<br>"
+        f"{row.label} {score.pointed(row.robust)}{score.interval(row.robust_low, row.robust_high)}<br>"
+        f"clean {score.label} {score.pointed(row.score)}{score.interval(row.score_low, row.score_high)}<br>"
         f"size {row.size:,.0f} bits<br>{_WORDS[standing]}"
         + (f"<br>beaten by {row.dominated_by}" if row.dominated_by else "")
         for row in group.itertuples()
@@ -125,7 +126,7 @@ def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *
         error = {
             "type": "data",
             "symmetric": True,
-            "array": list((group.robust_high - group.robust).fillna(0).round(5)),
+            "array": [score.drawn(half) for half in (group.robust_high - group.robust).fillna(0)],
             "thickness": 1,
             "width": 0,
             "color": transparent(style.colours[precision], 0.6),
@@ -133,7 +134,7 @@ def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *
     return dict(
         type="scatter",
         x=_places(group, style),
-        y=list(group.robust.round(5)),
+        y=[score.drawn(value) for value in group.robust],
         mode="markers",
         marker={
             "symbol": [style.markers[r] for r in group.recipe],
@@ -195,10 +196,6 @@ def _labels(rows: pd.DataFrame, style: Style, chosen: tuple[str, str] | None) ->
             }
         )
     return labels
-
-
-def _interval(low: float, high: float) -> str:
-    return f" [{low:.3f}, {high:.3f}]" if low == low else ""
 
 
 def _ticks(sizes: list[float]) -> list[float]:

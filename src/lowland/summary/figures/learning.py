@@ -46,7 +46,7 @@ def learning_figure(learning_curves: pd.DataFrame, *, style: Style) -> go.Figure
         traces,
         height=360,
         x={"title": "epoch"},
-        y={"title": "validation loss (nats)"},
+        y={"title": style.score.loss_title("validation loss")},
         updatemenus=[menu(buttons)] if buttons else [],
         legend=legend(x=1, xanchor="right", y=1, yanchor="bottom"),
         margin={"l": 56, "r": 16, "t": 54, "b": 52},

@@ -15,7 +15,7 @@ from lowland.summary.figures.protection import protection_figure
 from lowland.summary.style import SEQUENTIAL, Style, axis, transparent
 
 LOWEST_DENSITY = 1e-6  # of the peak: the single large eigenvalues of a network of some 10^4 parameters stay in sight
-LOWEST_RISE, HIGHEST_RISE = 1e-2, 1e1  # nats, the ends of the colour scale of surfaces
+LOWEST_RISE, HIGHEST_RISE = 1e-2, 1e1  # ends of the colour scale of surfaces: nats, or parts of another loss's middle
 
 
 def density_figure(densities: pd.DataFrame, *, style: Style | None = None) -> go.Figure:
@@ -74,7 +74,12 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
     shown = surfaces[surfaces.directions == surface_kind(surfaces)]
     precisions = [p for p in style.precisions if p in set(shown.precision)]
     panels = {p: i for i, p in enumerate(precisions)}
-    ends = (np.log10(LOWEST_RISE), np.log10(HIGHEST_RISE))
+    lowest, highest = LOWEST_RISE, HIGHEST_RISE
+    if not style.score.is_share:
+        away = shown.x.abs() + shown.y.abs()
+        middle = float(shown.loss[away <= away.min()].abs().median()) or 1.0
+        lowest, highest = (10 ** np.floor(np.log10(end * middle)) for end in (lowest, highest))
+    ends = (np.log10(lowest), np.log10(highest))
     traces, owners = [], []
     for recipe, precision, rows in first_seed(shown, style):
         grid = rows.pivot(index="y", columns="x", values="loss")
@@ -85,7 +90,7 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
                 "type": "contour",
                 "x": short(grid.columns),
                 "y": short(grid.index),
-                "z": [short(np.log10(np.clip(row, LOWEST_RISE, None))) for row in rise],
+                "z": [short(np.log10(np.clip(row, lowest, None))) for row in rise],
                 "customdata": [short(row) for row in rise],
                 "xaxis": f"x{place}" if place > 1 else "x",
                 "yaxis": f"y{place}" if place > 1 else "y",
@@ -93,7 +98,7 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
                 "line": {"width": 0.5, "color": "rgba(255,255,255,0.5)"},
                 "coloraxis": "coloraxis",
                 "hovertemplate": f"<b>{precision}</b>, {recipe}<br>(%{{x:.2f}}, %{{y:.2f}}): "
-                "%{customdata:+.3g} nats<extra></extra>",
+                f"%{{customdata:+.3g}}{style.score.loss_unit}<extra></extra>",
             }
         )
         owners.append(recipe)
@@ -105,9 +110,9 @@ def surface_figure(surfaces: pd.DataFrame, *, style: Style | None = None) -> go.
             "cmax": ends[1],
             "colorscale": SEQUENTIAL,
             "colorbar": {
-                "title": {"text": "loss rise<br>(nats)", "font": {"size": 12.5}},
-                "tickvals": [-2, -1, 0, 1],
-                "ticktext": ["0.01", "0.1", "1", "10"],
+                "title": {"text": style.score.loss_title("loss rise", "<br>"), "font": {"size": 12.5}},
+                "tickvals": [round(ends[0]) + step for step in range(4)],
+                "ticktext": [f"{lowest * 10**step:g}" for step in range(4)],
                 "thickness": 12,
                 "outlinewidth": 0,
             },
@@ -178,7 +183,7 @@ def connection_figure(connections: pd.DataFrame, *, style: Style | None = None) 
         style,
         height=400,
         x={"title": "from one seed (0) to the other (1)"},
-        y={"title": "loss on landscape rows (nats)"},
+        y={"title": style.score.loss_title("loss on landscape rows")},
         legend=INSIDE,
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
     )

@@ -25,7 +25,8 @@ def prediction_figure(points: pd.DataFrame, *, condition: str, style: Style) -> 
     rows = points[
         (points.condition == condition) & (points.status == "ok") & (points.measured > 0) & (points.predicted > 0)
     ]
-    titles = "predicted loss rise (nats), nothing fitted", "measured loss rise (nats)"
+    predicted, measured = (style.score.loss_title(f"{what} loss rise") for what in ("predicted", "measured"))
+    titles = f"{predicted}, nothing fitted", measured
     if not len(rows):
         return figure([], height=520, x={"title": titles[0]}, y={"title": titles[1]})
     traces: list[dict[str, Any]] = []

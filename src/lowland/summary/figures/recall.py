@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from lowland.summary.rankings import CEILING, ranking_label, ranking_verdict
 from lowland.summary.style import INK, LABELS, MUTED, PAPER, Style, axis, figure, legend, menu
 
-MEASURED = {"ranking_recall": "worst: by the loss", "ranking_recall_score": "worst: by the accuracy"}
+MEASURED = ("ranking_recall", "ranking_recall_score")
 
 
 def recall_figure(measurements: pd.DataFrame, *, style: Style) -> go.Figure:
@@ -19,7 +19,7 @@ def recall_figure(measurements: pd.DataFrame, *, style: Style) -> go.Figure:
 
     Black marks are means over all cells with 95 % t-intervals over the recipes, coloured dots the means of single
     precisions; a diamond and a dotted line show the map itself on other rows, above which noise lets nobody come.
-    Whether the loss or the accuracy says which flips are worst can be chosen where both were measured; rankings stand
+    Whether the loss or the score says which flips are worst can be chosen where both were measured; rankings stand
     in the order of the first.
 
     Args:
@@ -43,8 +43,9 @@ def recall_figure(measurements: pd.DataFrame, *, style: Style) -> go.Figure:
                 panel = _panel(verdict, counts.index(verdict["k"]), each, heights, style)
                 traces += [trace | {"visible": measure == measures[0]} for trace in panel]
                 owners += [measure] * len(panel)
+    judges = dict(zip(MEASURED, ("worst: by the loss", f"worst: by the {style.score.label}"), strict=True))
     buttons = [
-        {"label": MEASURED[name], "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
+        {"label": judges[name], "method": "restyle", "args": [{"visible": [owner == name for owner in owners]}]}
         for name in measures
     ]
     return figure(

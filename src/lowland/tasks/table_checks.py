@@ -1,0 +1,133 @@
+"""What makes a user's table unfit for a study: each defect is one line that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lowland.errors import LowlandError
+
+GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be told from the group
+SAME = 1e-9  # closer than that to a correlation of ±1 no two measured columns come
+
+
+def check_features(features: pd.DataFrame, *, refuse_gaps: bool, origin: str) -> None:
+    """Refuses gaps where they are not wanted, columns without any number and tables in which nothing varies."""
+    values = features.to_numpy(np.float64)
+    gaps = ~np.isfinite(values)
+    if refuse_gaps and gaps.any():
+        place = int(np.argmax(gaps.any(axis=0)))
+        raise LowlandError(
+            f"{origin}: column {features.columns[place]!r} has {gaps[:, place].sum()} missing, NaN or infinite values "
+            f"(first in row {np.flatnonzero(gaps[:, place])[0]}; {gaps.any(axis=0).sum()} columns have some); "
+            "clean them, or set missing: mean or missing: drop"
+        )
+    if (empty := gaps.all(axis=0)).any():
+        name = features.columns[int(np.argmax(empty))]
+        raise LowlandError(f"{origin}: column {name!r} holds no number at all; leave it out of features")
+    known = np.where(gaps, np.nan, values)
+    if not (np.nanmax(known, axis=0) > np.nanmin(known, axis=0)).any():
+        raise LowlandError(f"{origin}: all {features.shape[1]} features are constant; expected some that vary")
+
+
+def check_classes(names: pd.Series, classes: Mapping[str, tuple[object, ...]], *, target: str, origin: str) -> None:
+    """Refuses classes that do not occur."""
+    counts = names.value_counts().to_dict()
+    for name, values in classes.items():
+        if counts.get(name, 0) == 0:
+            raise LowlandError(
+                f"{origin}: class {name!r} never occurs: column {target!r} has no row with "
+                f"{' or '.join(map(repr, values))}; correct classes"
+            )
+
+
+def check_copies(features: pd.DataFrame, target: pd.Series, *, target_values: int | None, origin: str) -> None:
+    """Refuses features that are the target under another name.
+
+    Args:
+        features: Numbers, NaN where missing.
+        target: Names of classes, or numbers.
+        target_values: Values of the target that make up the classes; None: the target is a number.
+        origin: Named in the message.
+    """
+    for name, column in features.items():
+        if target_values is None:
+            both = (column.notna() & np.isfinite(column)).to_numpy()
+            first, second = column.to_numpy()[both], target.to_numpy(np.float64)[both]
+            varies = len(first) > 2 and first.std() > 0 and second.std() > 0
+            copied = varies and abs(np.corrcoef(first, second)[0, 1]) > 1 - SAME
+        else:
+            copied = (
+                column.nunique() <= target_values
+                and column.notna().all()
+                and bool((target.groupby(column).nunique() == 1).all())
+                and target.nunique() > 1
+            )
+        if copied:
+            raise LowlandError(
+                f"{origin}: feature {name!r} is a copy of the target: it alone gives the answer; leave it out"
+            )
+
+
+def check_groups(groups: pd.Series, tied: NDArray[np.int64], *, origin: str) -> None:
+    """Refuses a group column that cannot keep rows apart, or that leaves nothing to divide."""
+    name = groups.name
+    if groups.isna().any():
+        raise LowlandError(f"{origin}: group column {name!r} is empty in {groups.isna().sum()} rows; fill it")
+    if groups.nunique() == len(groups):
+        raise LowlandError(
+            f"{origin}: group column {name!r} is different in every row, so that it keeps nothing together; name the "
+            "column that rows of one discharge, patient or device share, or leave group out"
+        )
+    largest = np.bincount(tied)
+    if largest.max() > len(groups) / 2:
+        member = groups.iloc[int(np.argmax(tied == largest.argmax()))]
+        with_others = groups[tied == largest.argmax()].nunique() > 1
+        raise LowlandError(
+            f"{origin}: group {member!r} of column {name!r}"
+            f"{' with the groups that share rows with it' if with_others else ''} holds {largest.max()} of "
+            f"{len(groups)} rows; more than half cannot be divided between the sets: choose another group column"
+        )
+
+
+def check_shift(values: pd.Series, later: NDArray[np.bool_], *, share: float, origin: str) -> None:
+    """Refuses a column that cannot be cut near the wanted share."""
+    found = later.mean()
+    if not share / 2 <= found <= 2 * share:
+        raise LowlandError(
+            f"{origin}: shift column {values.name!r} cannot be cut near a share of {share:g}: it has "
+            f"{values.nunique()} values, and the nearest cut that keeps groups whole leaves {found:.3g}; "
+            "choose another share or column"
+        )
+
+
+def check_sets(
+    sets: dict[str, NDArray[np.int64]],
+    tied: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    *,
+    classes: list[str],
+    origin: str,
+) -> None:
+    """Refuses a split that leaves a set with fewer than two groups of a class.
+
+    Args:
+        sets: Row numbers by set name.
+        tied: [n], each row's group; a row that is tied to no other is a group of its own.
+        labels: [n], class numbers.
+        classes: Names of the classes; a single one where the target is a number.
+        origin: Named in the message.
+    """
+    for part, rows in sets.items():
+        for number, name in enumerate(classes):
+            count = len(np.unique(tied[rows[labels[rows] == number]]))
+            if count < GROUPS_PER_SET:
+                whose = f" of class {name!r}" if len(classes) > 1 else ""
+                raise LowlandError(
+                    f"{origin}: {part}_rows gets {count} groups{whose}, of {len(np.unique(tied[labels == number]))}; "
+                    f"at least {GROUPS_PER_SET} are needed (a row on its own is a group): use more data, give the set "
+                    "more rows, or join classes"
+                )

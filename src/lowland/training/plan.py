@@ -1,0 +1,21 @@
+"""How every task of a study is trained."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from lowland.training.loop import TrainingOptions
+
+
+class TrainingPlan(TrainingOptions):
+    """How tasks are trained, with exceptions.
+
+    Attributes:
+        per_task: Complete options of the tasks that are trained otherwise.
+    """
+
+    per_task: dict[str, TrainingOptions] = Field(default_factory=dict)
+
+    def of(self, task: str) -> TrainingOptions:
+        """The options of one task."""
+        return self.per_task.get(task, self)

@@ -1,0 +1,78 @@
+"""What a recipe may do at each place of the training loop; by default nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from lowland.perturbation import FeatureRanges
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Value(NamedTuple):
+    """What is minimised on one batch, and the recipe's penalty in it (None for none)."""
+
+    total: Tensor
+    penalty: Tensor | None
+
+
+Model = Callable[[Tensor], Tensor]
+"""Inputs [n, ...] to outputs [n, ...]: a network, or one that computes with other weights than its own."""
+
+Objective = Callable[[Model], Value]
+"""Loss and penalty of a model on the batch at hand."""
+
+
+class RecipeBase(BaseModel):
+    """What a recipe may add to the inputs, the loss, its gradients, the optimizer and the step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def differentiates_inputs(self) -> bool:
+        """Whether ``penalty`` needs gradients with respect to the inputs."""
+        return False
+
+    @property
+    def disturbs_inputs(self) -> bool:
+        """Whether ``disturbed`` does anything."""
+        return False
+
+    @property
+    def decay(self) -> float:
+        """Decoupled weight decay handed to the optimizer, for weights (not biases)."""
+        return 0.0
+
+    def disturbed(self, inputs: Tensor, ranges: FeatureRanges, generator: torch.Generator) -> Tensor:
+        """The inputs of a batch as the network sees them."""
+        return inputs
+
+    def penalty(self, network: nn.Module, inputs: Tensor, outputs: Tensor, generator: torch.Generator) -> Tensor | None:
+        """What is added to the loss; None for nothing."""
+        return None
+
+    def gradients(
+        self, network: nn.Module, objective: Objective, generator: torch.Generator, *, float_from: str | None = None
+    ) -> Value:
+        """Adds the gradients of a batch to those of the network's parameters.
+
+        Args:
+            network: Its parameters are left as they are, and its running statistics as one pass leaves them.
+            objective: Of any model on the batch.
+            generator: For whatever is drawn anew in every batch.
+            float_from: See ``train``.
+
+        Returns:
+            What is minimised.
+        """
+        value = objective(network)
+        value.total.backward()
+        return value
+
+    def after_step(self, network: nn.Module) -> None:
+        """What is done to the weights after every optimizer step."""

@@ -1,0 +1,60 @@
+"""What a precision asks for reaches the deployed network."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lowland.artifacts import StoredModel, StoredTensors
+from lowland.measurements import Cell
+from lowland.pipelines.quantization.nodes import quantize_after_training
+from lowland.quantization import Precision, QuantizationOptions, build_quantized, calibrate, freeze
+from lowland.tasks import Rows, Splits
+from lowland.tasks.jets import JetsOptions
+
+CELL = Cell(task="jets", recipe="plain", seed="s0", precision="ptq4", method="ptq", weight_bits=4, activation_bits=4)
+TASK = JetsOptions(
+    kind="jets", source="file", train_rows=64, validation_rows=64, landscape_rows=64, test_rows=64, hidden=(4,)
+)
+OPTIONS = QuantizationOptions(input_bits=8, calibration_rows=50)
+
+
+def network() -> nn.Sequential:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 5))
+
+
+def deployed(precision: Precision, inputs: Tensor):
+    rows = Rows(inputs, torch.arange(len(inputs)) % 5)
+    data = StoredTensors(Splits(rows, rows, rows, rows, torch.zeros(16)).to_tensors())
+    model, measured = quantize_after_training(CELL, precision, OPTIONS, TASK, data, StoredModel(network()))
+    assert set(measured["status"]) == {"ok"}
+    return model.network
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_inputs_have_a_sign_if_calibration_rows_do(signed):
+    inputs = torch.rand(64, 16, generator=torch.Generator().manual_seed(1)) - (0.5 if signed else 0.0)
+    integer = deployed(Precision(method="ptq", weight_bits=4, activation_bits=4), inputs)
+    assert integer.spec["steps"][0] == {"kind": "quantize", "name": "input", "inputs": ["inputs"], "bits": 8,
+                                        "signed": signed}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"calibration": "max"},
+        {"calibration": "percentile", "percentile": 90.0},
+        {"bias_correction": True},
+        {"equalization": True},
+    ],
+)
+def test_options_of_a_precision_are_followed(options):
+    inputs = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
+    plain = Precision(method="ptq", weight_bits=4, activation_bits=4)
+    precision = Precision(method="ptq", weight_bits=4, activation_bits=4, **options)
+    found = deployed(precision, inputs).state_dict()
+    expected = freeze(calibrate(build_quantized(network(), precision, input_bits=8), inputs[:50])).state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    other = deployed(plain, inputs).state_dict()
+    assert any(not torch.equal(found[name], other[name]) for name in found)

@@ -1,0 +1,67 @@
+"""What docs/data/tables.md tells users to write makes a task, and nothing but YAML."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from kedro.io import DataCatalog
+
+from lowland import grid
+from lowland.datasets import TableDataset
+from lowland.errors import LowlandError
+from lowland.grid import Run
+from lowland.hooks import check_raw_tables
+from lowland.pipelines import preparation
+from lowland.pipelines.preparation.nodes import prepare
+from lowland.pipelines.training.nodes import train_float
+from lowland.training import TrainingOptions
+from tests.tasks.tables import turbines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The page's environment on the page's file, as the grid of a run; the file is not there yet."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/data/tables.md").read_text(), re.S)
+    written = yaml.safe_load(blocks[1])
+    source = tmp_path / "turbines.csv"
+    for options in written["tasks"].values():
+        options["path"] = str(source)
+    before = grid.default_parameters()
+    left = {
+        part: before[part] | {"precisions": [name for name in before[part]["precisions"] if name in ("fp32", "qat4")]}
+        for part in ("landscape_detail", "flip_map")
+    }
+    yield grid.set_parameters(before | written | left), source
+    grid.set_parameters(before)
+
+
+def catalog_of(study, folder):
+    names = {name: TableDataset(filepath=str(folder / "imported" / f"{name}.parquet")) for name in ("bearing", "power")}
+    return DataCatalog({study.raw_table(name): dataset for name, dataset in names.items()})
+
+
+def test_the_example_is_checked_prepared_and_trained(study, tmp_path):
+    study, source = study
+    turbines().to_csv(source, index=False)
+    pipeline, catalog = preparation.create_pipeline(), catalog_of(study, tmp_path)
+    assert check_raw_tables(pipeline, catalog) == check_raw_tables(pipeline, catalog)
+    quick = TrainingOptions(epochs=15, batch_size=64, learning_rate=1e-2, schedule="cosine")
+    for task, options in study.study.tasks.items():
+        splits = prepare(options, catalog.load(study.raw_table(task)))
+        recipe = study.study.recipes["plain"]
+        run = Run(task=task, recipe="plain", seed="s0", number=0)
+        model, curves = train_float(run, options, recipe, quick, "cpu", splits)
+        losses = curves["validation_loss"]
+        assert model.status == "ok" and losses.min() < 0.6 * losses.iloc[0]
+    assert study.added_parameters()["shifted_sets"] == {"bearing": ["later"], "power": []}
+
+
+def test_a_missing_file_is_one_line_with_where_it_comes_from(study, tmp_path):
+    study, _ = study
+    with pytest.raises(
+        LowlandError, match=r"turbines\.csv: the file is missing; `tasks\.bearing` reads it \(see docs/data"
+    ):
+        check_raw_tables(preparation.create_pipeline(), catalog_of(study, tmp_path))
