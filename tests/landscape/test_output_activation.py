@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from lowland.landscape import capture_curvature
+from lowland.landscape import capture_curvature, obstacle_to_exactness
 from lowland.landscape.output_activation import without_output_activation
+from lowland.quantization import Precision, build_quantized, calibrate, freeze
+from lowland.tasks.networks import initialised_network
 from tests.oracles import dense_hessian
 
 
@@ -48,3 +50,18 @@ def test_an_activation_used_twice_stays():
     shared = nn.Sigmoid()
     whole = nn.Sequential(nn.Linear(4, 6), shared, nn.Linear(6, 6), shared).double().eval()
     assert without_output_activation(whole, squared, batches())[0] is whole
+
+
+def test_a_deployed_autoencoder_is_exact_up_to_its_sigmoid():
+    spec = {"kind": "wafer_autoencoder", "side": 4, "filters": 2, "latent": 3, "initial_output": None}
+    inputs = torch.rand(7, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    twin = build_quantized(
+        initialised_network(spec, key=("test",)),
+        Precision(method="ptq", weight_bits=6, activation_bits=6),
+        input_bits=8,
+        float_from="decoder",
+    )
+    deployed = freeze(calibrate(twin, inputs)).dequantized().eval()
+    rows = ((inputs, inputs.flatten(1)),)
+    assert obstacle_to_exactness(deployed, rows) is not None
+    assert obstacle_to_exactness(without_output_activation(deployed, squared, rows)[0], rows) is None

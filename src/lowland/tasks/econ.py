@@ -46,8 +46,8 @@ class EconOptions(SplitSizes):
         filters: Filters of the encoder's convolution; the published network has 8.
         latent: Numbers that the encoder makes of a wafer; 16.
         initial_output: What every pixel shows before training. None leaves it at about a half, as published: the first
-            steps then push 48 pixels down at once and leave most of the code's ReLUs dead, and hundreds of thousands
-            of wafers are needed to bring them back. About 0.02, the mean of a pixel, spares small data that.
+            steps then push all pixels down at once, leave most of the code's ReLUs dead, and many more are needed to
+            bring them back. About 0.02, the mean of a pixel, spares few data that.
     """
 
     kind: Literal["econ"]
