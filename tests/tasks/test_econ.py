@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate, deployment_check, freeze
 from lowland.tasks import Splits, TaskOptions, build_task
-from lowland.tasks.econ import EconOptions
+from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.hgcal import PIXEL_OF_CELL, VALID_PIXEL, cell_distances
 from lowland.tasks.networks import initialised_network
 from lowland.tasks.wafers import CHARGES
@@ -52,6 +52,14 @@ def test_simulated_wafers_become_images_and_charges(simulated):
     assert all(len(rows.inputs) == 30 for rows in splits.shifted.values())
     again = Splits.from_tensors(splits.to_tensors())
     assert torch.equal(again.shifted["jets"].inputs, splits.shifted["jets"].inputs)
+
+
+def test_files_that_may_be_absent_are_read_where_they_are(files, tmp_path):
+    there = Econ(OPTIONS.model_copy(update={"source": "auto", "path": tmp_path / "nominal.csv"}))
+    absent = Econ(OPTIONS.model_copy(update={"source": "auto", "path": tmp_path / "nowhere.csv"}))
+    assert there.sources == (tmp_path / "nominal.csv",) and "wafers from nominal.csv" in there.description
+    assert absent.sources == () and "simulated wafers" in absent.description
+    assert absent.shifted_sets == ("electron", "ttbar", "jets", "high_occupancy") and there.shifted_sets == ()
 
 
 def test_files_are_read_and_named_as_sources(files, tmp_path):
@@ -115,7 +123,7 @@ def test_damaged_tables_are_refused_in_one_line(simulated, damage, message):
         ({"shifted": {"jets": "jets.csv"}}, "it simulates its shifted sets"),
         ({"source": "files", "path": "a", "shifted": {"nominal": "b"}}, "expected another name"),
         ({"source": "files", "path": "a", "shifted": {"Two words": "b"}}, "pattern"),
-        ({"source": "geant"}, "'files' or 'simulated'"),
+        ({"source": "geant"}, "'files', 'simulated' or 'auto'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(change, message):

@@ -39,9 +39,10 @@ class EconOptions(SplitSizes):
     """Where the wafers come from, how many rows each set gets and how wide the network is.
 
     Attributes:
-        source: ``files`` of charges or ASIC words; ``simulated`` by the project.
-        path: Of the nominal wafers: a CSV file or a directory of such; with ``files`` only.
-        shifted: Paths of shifted sets by name; with ``files`` only (the simulation has sets of its own).
+        source: ``files`` of charges or ASIC words; ``simulated`` by the project; ``auto``: files where ``path`` is
+            there, else simulated. The report says which.
+        path: Of the nominal wafers: a CSV file or a directory of such; not with ``simulated``.
+        shifted: Paths of shifted sets by name; not with ``simulated``, which has sets of its own.
         shifted_rows: Rows at most of each shifted set.
         filters: Filters of the encoder's convolution; the published network has 8.
         latent: Numbers that the encoder makes of a wafer; 16.
@@ -51,7 +52,7 @@ class EconOptions(SplitSizes):
     """
 
     kind: Literal["econ"]
-    source: Literal["files", "simulated"]
+    source: Literal["files", "simulated", "auto"]
     path: Path | None = None
     shifted: dict[SetName, Path] = Field(default_factory=dict)
     shifted_rows: Annotated[int, Field(ge=LEAST_ROWS)]
@@ -61,17 +62,24 @@ class EconOptions(SplitSizes):
 
     @model_validator(mode="after")
     def _files_where_files_are_read(self) -> Self:
-        if (self.path is not None) != (self.source == "files"):
+        if (self.path is None) != (self.source == "simulated"):
             raise ValueError(
-                f"path is {self.path} with source {self.source!r}; expected a path with 'files', else none"
+                f"path is {self.path} with source {self.source!r}; expected a path with 'files' and 'auto', else none"
             )
-        if self.shifted and self.source != "files":
+        if self.shifted and self.source == "simulated":
             raise ValueError(
                 "shifted names files with source 'simulated'; expected none: it simulates its shifted sets"
             )
         if NOMINAL in self.shifted:
             raise ValueError(f"shifted names a set {NOMINAL!r}; expected another name: that is the training data's")
         return self
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Files or directories by set, the nominal one first; none where wafers are simulated."""
+        if self.path is None or (self.source == "auto" and not self.path.exists()):
+            return {}
+        return {NOMINAL: self.path, **self.shifted}
 
 
 class Econ(Task):
@@ -85,28 +93,23 @@ class Econ(Task):
 
     def __init__(self, options: EconOptions) -> None:
         self.options = options
-        origin = "simulated wafers" if options.source == "simulated" else "wafers read from files"
+        self._paths = options.paths
+        origin = f"wafers from {self._paths[NOMINAL].name}" if self._paths else "simulated wafers"
         self.description = (
             f"The task: {origin} of a high-granularity calorimeter, {CELLS} trigger cells each, which an encoder on "
             f"the detector compresses into {options.latent} numbers and a decoder off it, left in float, reads back; "
             "scored by the earth mover's distance between true and decoded charges, in sensor cells."
         )
-        self.shifted_sets = tuple(options.shifted) if options.source == "files" else tuple(SCENARIOS)[1:]
+        self.shifted_sets = tuple(options.shifted) if self._paths else tuple(SCENARIOS)[1:]
 
     @property
     def sources(self) -> tuple[Path, ...]:
         """The CSV files that are read."""
         return tuple(file for path in self._paths.values() for file in csv_files(path))
 
-    @property
-    def _paths(self) -> dict[str, Path]:
-        """Files or directories by set, the nominal one first."""
-        nominal = self.options.path
-        return {} if nominal is None else {NOMINAL: nominal, **self.options.shifted}
-
     def fetch(self) -> pd.DataFrame:
         """Charges of all sets, read or simulated; column ``set`` names them."""
-        if self.options.source == "files":
+        if self._paths:
             sets = {name: read_wafers(path) for name, path in self._paths.items()}
         else:
             rows = dict.fromkeys(SCENARIOS, self.options.shifted_rows) | {NOMINAL: sum(self.options.sizes.values())}
