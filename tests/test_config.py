@@ -90,7 +90,7 @@ def test_a_wrong_parameter_is_one_line_that_names_it(good, path, value, message)
 
 FRAMES = {
     "kind": "fusion",
-    "source": "simulation",
+    "source": "simulated",
     "train_rows": 9,
     "validation_rows": 9,
     "landscape_rows": 9,
@@ -101,7 +101,7 @@ FRAMES = {
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"path": "x.h5"}, r"parameter tasks\.frames: got .*; path is x\.h5 with source simulation"),
+        ({"path": "x.h5"}, r"parameter tasks\.frames: got .*; path is x\.h5 with source simulated"),
         ({"source": "hdf"}, r"parameter tasks\.frames\.source: got 'hdf'"),
         ({"channels": [1, 2]}, r"parameter tasks\.frames\.channels\.2 is missing"),
         ({"path": 3, "source": "file"}, r"parameter tasks\.frames\.path: got 3"),

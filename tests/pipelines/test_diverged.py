@@ -31,7 +31,7 @@ TASK = JetsOptions(
     kind="jets", source="file", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8, hidden=(4,)
 )
 FRAMES = FusionOptions(
-    kind="fusion", source="simulation", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8
+    kind="fusion", source="simulated", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8
 )
 ROWS = Rows(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5)
 DATA = StoredTensors(Splits(ROWS, ROWS, ROWS, ROWS, torch.zeros(3)).to_tensors())

@@ -197,7 +197,7 @@ def pictured():
     """A small untrained network that reads frames, and the corrupted rows of its cell."""
     task = FusionOptions(
         kind="fusion",
-        source="simulation",
+        source="simulated",
         train_rows=40,
         validation_rows=4,
         landscape_rows=4,

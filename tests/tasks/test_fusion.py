@@ -14,7 +14,7 @@ from lowland.tasks.networks import build_network
 
 OPTIONS = FusionOptions(
     kind="fusion",
-    source="simulation",
+    source="simulated",
     train_rows=120,
     validation_rows=30,
     landscape_rows=30,
@@ -108,7 +108,7 @@ def test_pictures_have_a_black_and_a_white():
     "change, message",
     [
         ({"source": "file"}, "path is None with source file; expected the HDF5 file of source file"),
-        ({"path": "x.h5"}, "path is x.h5 with source simulation"),
+        ({"path": "x.h5"}, "path is x.h5 with source simulated"),
         ({"shifted": ["later"]}, r"shifted is \['later'\]; expected it with source file only"),
         ({"source": "file", "path": "x.h5", "shifted": ["a", "a"]}, "expected different names other than nominal"),
         ({"phase_limits": [30, 3]}, "phase_limits are .*; expected the smaller first"),

@@ -36,7 +36,7 @@ class FusionOptions(SplitSizes):
 
     Attributes:
         kind: ``fusion``.
-        source: ``simulation``, or ``file`` for an HDF5 file.
+        source: ``simulated``, or ``file`` for an HDF5 file.
         path: The file.
         shifted: Groups of the file that are shifted test sets.
         shifted_rows: Frames of each shifted set that the simulation makes.
@@ -53,7 +53,7 @@ class FusionOptions(SplitSizes):
     """
 
     kind: Literal["fusion"]
-    source: Literal["simulation", "file"]
+    source: Literal["simulated", "file"]
     path: Path | None = None
     shifted: tuple[str, ...] = ()
     shifted_rows: Count = 1000
@@ -94,7 +94,7 @@ class Fusion(Task):
 
     def __init__(self, options: FusionOptions) -> None:
         self.options = options
-        simulated = options.source == "simulation"
+        simulated = options.source == "simulated"
         origin = "simulated frames" if simulated else f"frames of {options.path}"
         mode = f"the {options.poloidal_mode}/{options.toroidal_mode} mode" if simulated else "the mode"
         self.description = (
