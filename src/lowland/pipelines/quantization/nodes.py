@@ -19,6 +19,7 @@ from lowland.quantization import (
     QuantizedNetwork,
     build_quantized,
     calibrate,
+    coded_parameters,
     deployment_check,
     freeze,
 )
@@ -36,9 +37,10 @@ def deploy_float(
     """The float network as it is: the reference cell."""
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
-    parameters = sum(parameter.numel() for parameter in trained.network.parameters())
+    problem = build_task(task)
+    parameters = sum(tensor.numel() for tensor in coded_parameters(trained.network, problem.float_from).values())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
-    rows = _performance(build_task(task), trained.network, Splits.from_tensors(data.tensors))
+    rows = _performance(problem, trained.network, Splits.from_tensors(data.tensors))
     return trained, table(cell, [*rows, *costs])
 
 
