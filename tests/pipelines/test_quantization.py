@@ -6,10 +6,12 @@ from torch import Tensor, nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.measurements import Cell
-from lowland.pipelines.quantization.nodes import quantize_after_training
+from lowland.pipelines.quantization.nodes import deploy_float, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions, build_quantized, calibrate, freeze
-from lowland.tasks import Rows, Splits
+from lowland.tasks import Rows, Splits, build_task
+from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
+from lowland.tasks.networks import initialised_network
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="ptq4", method="ptq", weight_bits=4, activation_bits=4)
 TASK = JetsOptions(
@@ -58,3 +60,21 @@ def test_options_of_a_precision_are_followed(options):
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
     other = deployed(plain, inputs).state_dict()
     assert any(not torch.equal(found[name], other[name]) for name in found)
+
+
+def test_the_float_cell_counts_what_its_quantized_twin_stores():
+    """The decoder stays float in either, off the detector."""
+    sizes = dict.fromkeys(("train_rows", "validation_rows", "landscape_rows", "test_rows", "shifted_rows"), 20)
+    econ = EconOptions(kind="econ", source="simulated", filters=2, latent=4, **sizes)
+    charges = torch.rand(20, 48, generator=torch.Generator().manual_seed(1)) + 0.1
+    rows = Rows(torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0)), charges)
+    data = StoredTensors(Splits(rows, rows, rows, rows, torch.zeros(1, 8, 8)).to_tensors())
+    trained = StoredModel(initialised_network(build_task(econ).network_spec(), key=("econ", 0)).eval())
+    _, measured = deploy_float(CELL, econ, data, trained)
+    found = measured[measured.family == "cost"].set_index("measure")["value"]
+    model, _ = quantize_after_training(
+        CELL, Precision(method="ptq", weight_bits=4, activation_bits=4), OPTIONS, econ, data, trained
+    )
+    codes = sum(code.numel() for code in model.network.codes.values())
+    assert found["parameters"] == codes < sum(p.numel() for p in trained.network.parameters())
+    assert found["size"] == 32 * codes
