@@ -74,7 +74,17 @@ def test_features_are_cut_off_filled_and_standardised_as_the_training_rows_say()
     cut = Preparation(training, clip_quantile=0.25)
     assert cut.ends[:, 0].tolist() == [1.5, 253.0]
     inputs = cut.rows(np.array([[-5.0, 7.0, 2.0], [1.5, 7.0, 2.0]]), labels[:2]).inputs
-    assert inputs[0, 0] == inputs[1, 0] == cut.zero[0]
+    assert inputs[0, 0] == inputs[1, 0] == cut.rows(np.array([[1.5, 7.0, 2.0]]), labels[:1]).inputs[0, 0]
+
+
+def test_zero_is_where_the_sensor_reads_nothing_though_no_row_is_let_there():
+    training = np.array([[50.0, 7.0], [52.0, 7.0], [54.0, 7.0], [56.0, 7.0], [900.0, 7.0]])
+    cut = Preparation(training, clip_quantile=0.25)
+    mean, scale = cut.standardiser.mean[0], cut.standardiser.scale[0]
+    assert cut.zero.tolist() == pytest.approx([-mean / scale, 0.0])
+    inputs = cut.rows(np.array([[53.0, 7.0]]), np.zeros(1, np.int64)).inputs
+    halved = cut.zero + 0.5 * (inputs - cut.zero)  # half the gain
+    assert float(halved[0, 0]) * scale + mean == pytest.approx(26.5, rel=1e-5)
 
 
 GOOD = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [0.0, 1.0, 0.0, 1.0], "label": ["x", "y", "x", "y"]})

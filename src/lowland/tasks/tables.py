@@ -147,9 +147,8 @@ class Preparation:
 
     @property
     def zero(self) -> torch.Tensor:
-        """What a feature of 0 becomes [features], in float32."""
-        nothing = np.zeros((1, len(self.gap)))
-        return self.rows(nothing, np.zeros(1, np.int64)).inputs[0]
+        """Where a feature of 0 lies [features], in float32, beyond the ends too: gains turn about what sensors read."""
+        return torch.where(torch.from_numpy(self.varies), self.standardiser.zero, 0.0)
 
     def rows(self, features: NDArray[np.float64], targets: NDArray[np.int64] | NDArray[np.float32]) -> Rows:
         """The network's inputs in float32, and the targets as they are."""
