@@ -85,7 +85,8 @@ class Readings(NamedTuple):
 
     Attributes:
         unit: How much noise of 100 % is; None: the training standard deviation of each feature.
-        extremes: Lowest and highest that a broken sensor shows; None: each feature's training minimum and maximum.
+        extremes: Lowest and highest that a broken sensor shows (a working one may read more, as in the training rows);
+            None: each feature's training minimum and maximum.
         limits: What no reading can be below or above.
     """
 
