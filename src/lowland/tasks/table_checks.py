@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lowland.errors import LowlandError
 
 GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be told from the group
+ENOUGH_KNOWN = 20  # rows: a column that agrees with the classes in fewer, and is empty elsewhere, may do so by chance
 SAME = 1e-9  # closer than that to a correlation of ±1 no two measured columns come
 
 
@@ -45,7 +46,7 @@ def check_classes(names: pd.Series, classes: Mapping[str, tuple[object, ...]], *
 
 
 def check_copies(features: pd.DataFrame, target: pd.Series, *, target_values: int | None, origin: str) -> None:
-    """Refuses features that are the target under another name.
+    """Refuses features that are the target under another name, in all rows in which they are known.
 
     Args:
         features: Numbers, NaN where missing.
@@ -60,11 +61,12 @@ def check_copies(features: pd.DataFrame, target: pd.Series, *, target_values: in
             varies = len(first) > 2 and first.std() > 0 and second.std() > 0
             copied = varies and abs(np.corrcoef(first, second)[0, 1]) > 1 - SAME
         else:
+            known = column.notna()
             copied = (
                 column.nunique() <= target_values
-                and column.notna().all()
-                and bool((target.groupby(column).nunique() == 1).all())
-                and target.nunique() > 1
+                and (known.all() or known.sum() >= ENOUGH_KNOWN)
+                and bool((target[known].groupby(column[known]).nunique() == 1).all())
+                and target[known].nunique() > 1
             )
         if copied:
             raise LowlandError(
