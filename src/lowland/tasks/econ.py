@@ -20,17 +20,14 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.randomness import generator
 from lowland.tasks.emd import earth_movers_distances
+from lowland.tasks.groups import tied_rows
 from lowland.tasks.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances, images
 from lowland.tasks.showers import SCENARIOS, simulated_wafers
-from lowland.tasks.split_sizes import Count, SplitSizes
-from lowland.tasks.tables import stratified_split
-from lowland.tasks.task import Readings, Rows, Splits, Task
+from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes
+from lowland.tasks.splitting import stratified_split
+from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
 from lowland.tasks.telescope import telescope_losses
 from lowland.tasks.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
-
-NOMINAL = "nominal"
-LEAST_ROWS = 2
-"""Rows that every set needs, so that its means have standard errors."""
 
 SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -147,7 +144,7 @@ class Econ(Task):
     def _split(self, charges: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
         """Row numbers by set; wafers with equal images stay together."""
         sizes, one_class = self.options.sizes, np.zeros(len(charges), dtype=np.int64)
-        return stratified_split(normalised(charges), one_class, sizes, key=(self.options.kind,))
+        return stratified_split(tied_rows(normalised(charges)), one_class, sizes, key=(self.options.kind,))
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Wafers with charge as images; equal images in one split; shifted sets cut to ``shifted_rows``."""

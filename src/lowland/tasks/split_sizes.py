@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from lowland.errors import LowlandError
 
 Count = Annotated[int, Field(ge=1)]
+LEAST_ROWS = 2
+"""Rows that every set needs, so that its means have standard errors."""
 
 
 class SplitSizes(BaseModel):

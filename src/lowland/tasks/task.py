@@ -16,6 +16,9 @@ from torch import Tensor
 from lowland.estimate import Estimate
 from lowland.measures import MEASURES
 
+NOMINAL = "nominal"
+"""The rows of a raw table, by its column ``set``, that are split; those of other names are shifted sets."""
+
 
 class Rows(NamedTuple):
     """Model inputs [n, ...] and their targets [n, ...]."""
