@@ -53,7 +53,15 @@ def read_wafers(path: Path) -> pd.DataFrame:
     files = csv_files(path)
     if not files:
         raise LowlandError(f"{path}: the directory holds no .csv file; expected some with columns {_span(CHARGES)}")
-    return pd.concat([_read_file(file) for file in files], ignore_index=True)
+    try:
+        return pd.concat([_read_file(file) for file in files], ignore_index=True)
+    except LowlandError as error:
+        if not path.is_dir():
+            raise
+        raise LowlandError(
+            f"{error}; all {len(files)} CSV files of the directory {path} are read as one set of wafers: move this one "
+            "away, or name a single file"
+        ) from None
 
 
 def _read_file(path: Path) -> pd.DataFrame:
