@@ -40,7 +40,8 @@ def read_frames(path: Path, shifted: tuple[str, ...] = ()) -> pd.DataFrame:
 
     The file holds ``frames`` [n, height, width] of any number type, averaged over areas to 32 x 32 pixels, with either
     ``amplitude`` [n] and ``phase`` [n] in radians, or ``target`` [n, 2] = (A sin φ, A cos φ); ``shot`` [n] tells which
-    frames belong to one discharge and stay in one split; without it a warning is logged. A group of the name of each shifted set holds the same.
+    frames belong to one discharge and stay in one split; without it a warning is logged. A group of the name of each
+    shifted set holds the same, of other discharges.
 
     Args:
         path: The file.

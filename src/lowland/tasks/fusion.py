@@ -100,8 +100,9 @@ class Fusion(Task):
         unit = "gauss" if simulated else "the unit of the labels (gauss)"
         self.description = (
             f"The task: amplitude and phase of {mode} of a tokamak plasma, read from {origin} of a fast camera "
-            f"({SIDE} × {SIDE} pixels), errors in {unit}; the network has convolutions of {'-'.join(map(str, options.channels))} "
-            f"channels and {'-'.join(map(str, options.hidden))} dense units with ReLU."
+            f"({SIDE} × {SIDE} pixels), errors in {unit}; the network has convolutions of "
+            f"{'-'.join(map(str, options.channels))} channels and {'-'.join(map(str, options.hidden))} dense units "
+            "with ReLU."
         )
         self.shifted_sets = tuple(SHIFTS) if simulated else options.shifted
 
