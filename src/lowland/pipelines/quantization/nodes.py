@@ -121,6 +121,9 @@ def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwor
         Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count), "test"),
         Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count), "test"),
     ]
+    if check.integer_decisions is not None:
+        decided = Estimate(check.integer_decisions, 0.0, count)
+        checks.append(Measurement("performance", "integer_decision_rate", decided, "test"))
     costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
     return StoredModel(network), table(cell, [*_performance(task, network, splits), *checks, *costs])
 
