@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lowland.measures import MEASURES, SCORES
+from lowland.measures import MEASURES, SCORES, sign
 from lowland.summary.predictors import predictors
 from lowland.summary.responses import responses
 from scripts.published_statistics import (
@@ -89,7 +89,7 @@ class TaskComparison:
         self.robust_bits: list[int] = published["robust_bits"]
         scores = rows.measure[(rows.family == "performance") & rows.measure.isin(SCORES)]
         self.score = str(scores.iloc[0])
-        self.higher_is_better = MEASURES[self.score].higher_is_better is True
+        self.higher_is_better = sign(self.score) > 0
         self.present = set(rows.recipe)
 
     @property
