@@ -250,7 +250,8 @@ def best_bits(scores: pd.DataFrame, *, higher_is_better: bool) -> int | None:
 
 
 def _exponential(found: Interval) -> Interval:
-    return Interval(*(float(np.exp(number)) for number in found[:3]), found.number)
+    mean, low, high = (float(np.exp(number)) for number in found[:3])
+    return Interval(mean, low, high, found.number)
 
 
 def _end(found: dict[int, Interval], choose: Any) -> tuple[int | None, Interval]:

@@ -77,13 +77,13 @@ def test_figures_agree_within_interval_and_reading_error(published, ours, verdic
 
 
 def test_scores_are_judged_by_their_ratio_to_plain_at_12_bits():
-    rows = published_study(recipes=PUBLISHED)
+    rows = published_study(recipes=PUBLISHED, bits=(3, 12))
     rows.loc[rows.measure == "emd", "value"] *= 1.8  # other wafers, shorter training
     found = {(row.recipe, row.what): row for row in compared(rows).clean()}
     plain, orthogonal = found["plain (`plain`)", "3 bits"], found["orthogonal (`orthogonal_1e-5`)", "3 bits"]
     assert (plain.verdict, orthogonal.verdict) == ("agrees", "differs")  # planted 7 % above plain
     assert (plain.published, plain.published_ratio) == ("1.62", "1.43×") and plain.ours.startswith("2.9")
-    assert float(plain.our_ratio.split("×")[0]) == pytest.approx(1.43, abs=0.01)
+    assert float(plain.our_ratio.split("×")[0]) == pytest.approx(1.43, abs=0.02)
     reference = found["plain (`plain`)", "12 bits"]
     assert (reference.verdict, reference.published_ratio, reference.our_ratio) == ("–", "1", "1")
     assert {recipe for recipe, _ in found} == {
