@@ -191,6 +191,10 @@ class Task(ABC):
     def guess_score(self, targets: Tensor) -> float:
         """The metric on these rows of the best answer that does not look at the inputs."""
 
+    def answers(self, outputs: Tensor) -> Tensor:
+        """The outputs [n, ...] that loss, score and decisions see; of the others nobody asks anything."""
+        return outputs
+
     @abstractmethod
     def decisions(self, outputs: Tensor) -> Tensor:
         """What a deployed system acts on, per row [n]: equal decisions count as the same answer."""
