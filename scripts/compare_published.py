@@ -1,9 +1,10 @@
 """Write docs/published.md: our measurements beside the published figures, and which published claims hold.
 
-    python -m scripts.compare_published data/paper/08_reporting/measurements.parquet
+    python -m scripts.compare_published data/paper/08_reporting/measurements.parquet --env paper
 
-Every number of ours is read from the long tables that are given; what they lack is called not measured. The published
-figures stand in `scripts/published.yml`, the text in `scripts/published.md.j2`.
+Every number of ours is read from the long tables that are given; what they lack is called not measured. How networks
+were trained is read from the environment, on what data from the note beside the raw data. The published figures stand
+in `scripts/published.yml`, the text in `scripts/published.md.j2`.
 """
 
 from __future__ import annotations
@@ -13,22 +14,26 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
 import yaml
 
+from scripts.published_claims import claims
 from scripts.published_comparison import DIFFERS, TaskComparison
+from scripts.published_scope import told
 from scripts.published_statistics import HELD, MISSING, NOT_HELD, UNCLEAR
+from scripts.published_tables import overviews
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = Path(__file__).with_name("published.yml")
 TEMPLATE = Path(__file__).with_name("published.md.j2")
 
 
-def read_tables(paths: Sequence[Path], tasks: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Each published task's rows; a task that no table has is left out."""
-    found: dict[str, pd.DataFrame] = {}
+def read_tables(paths: Sequence[Path], tasks: Sequence[str]) -> dict[str, tuple[Path, pd.DataFrame]]:
+    """Each published task's table and rows in it; a task that no table has is left out."""
+    found: dict[str, tuple[Path, pd.DataFrame]] = {}
     for path in paths:
         if not path.is_file():
             raise SystemExit(f"compare_published: {path} does not exist; run the study first (kedro run --env paper)")
@@ -39,27 +44,27 @@ def read_tables(paths: Sequence[Path], tasks: Sequence[str]) -> dict[str, pd.Dat
                 continue
             if task in found:
                 raise SystemExit(f"compare_published: {path} has task {task}, and so has another table; expected one")
-            found[task] = rows.reset_index(drop=True)
+            found[task] = path, rows.reset_index(drop=True)
     if not found:
         raise SystemExit(f"compare_published: no rows of {' or '.join(tasks)} in {', '.join(map(str, paths))}")
     return found
 
 
-def page(tables: dict[str, pd.DataFrame], command: str) -> str:
+def page(compared: Sequence[TaskComparison], published: dict[str, Any], *, command: str, note: str) -> str:
     """The page's text."""
-    published = yaml.safe_load(FIGURES.read_text(encoding="utf-8"))
-    compared = [TaskComparison(name, rows, published) for name, rows in tables.items()]
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
+    names = {task.name for task in compared}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         published=published,
-        tasks=[(task, task.claims()) for task in compared],
-        absent=[published["tasks"][name]["title"] for name in published["tasks"] if name not in tables],
+        tasks=[(task, claims(task), overviews(task)) for task in compared],
+        absent=[figures["title"] for name, figures in published["tasks"].items() if name not in names],
         verdicts=(HELD, NOT_HELD, UNCLEAR, MISSING),
         not_held=NOT_HELD,
         differs=DIFFERS,
         command=command,
+        note=note,
     )
 
 
@@ -68,11 +73,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description="Write the comparison with the published figures.")
     parser.add_argument("tables", type=Path, nargs="+", help="measurements.parquet of one or more studies")
+    parser.add_argument("--env", action="append", default=[], help="environment of the tables, or of each in turn")
+    parser.add_argument("--data", action="append", default=[], help="task=what its data are, where no note tells")
+    parser.add_argument("--note", default="", help="a sentence for the page's head")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "published.md")
     options = parser.parse_args(arguments)
-    tasks = list(yaml.safe_load(FIGURES.read_text(encoding="utf-8"))["tasks"])
+    if len(options.env) not in (0, 1, len(options.tables)):
+        raise SystemExit(
+            f"compare_published: --env stands {len(options.env)} times for {len(options.tables)} tables; expected it "
+            "once, or once a table in their order"
+        )
+    published = yaml.safe_load(FIGURES.read_text(encoding="utf-8"))
+    if wrong := [text for text in options.data if text.partition("=")[0] not in published["tasks"]]:
+        raise SystemExit(
+            f"compare_published: --data {wrong[0]!r}; expected task=words, such as econ='simulated wafers'"
+        )
+    envs = options.env if len(options.env) > 1 else (options.env or [None]) * len(options.tables)
+    env_of = dict(zip(options.tables, envs, strict=True))
+    data = {name: words for name, _, words in (text.partition("=") for text in options.data)}
+    compared = []
+    for name, (path, rows) in read_tables(options.tables, list(published["tasks"])).items():
+        sentences = told(path, name, env=env_of[path], data=data.get(name), published=published["tasks"][name])
+        compared.append(TaskComparison(name, rows, published, sentences))
     command = shlex.join(["python", "-m", "scripts.compare_published", *arguments])
-    options.output.write_text(page(read_tables(options.tables, tasks), command), encoding="utf-8")
+    options.output.write_text(page(compared, published, command=command, note=options.note), encoding="utf-8")
     print(options.output)
 
 

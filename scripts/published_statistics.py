@@ -106,7 +106,7 @@ def by_bits(
     )
 
 
-def at(table: pd.DataFrame, bits: int) -> pd.Series:
+def at(table: pd.DataFrame, bits: int | None) -> pd.Series:
     """One bit width's values by seed; none where it was not measured."""
     return table.loc[bits] if bits in table.index else pd.Series(dtype=float)
 
@@ -119,34 +119,57 @@ def contrast(first: pd.Series, second: pd.Series) -> Interval:
 def best_inside(scores: pd.DataFrame, inside: Sequence[int], *, higher_is_better: bool) -> Interval:
     """How much better the best bit width of some is than the best of all others, seed by seed.
 
+    Which width is the best is decided on the other seeds: the best of many on the seed itself would be the luckiest,
+    and of more widths a luckier one. The choices of two seeds share the other seeds, so that differences hang together;
+    their mean has the variance s²(1/n + 1/(n - 1)). A width that no seed has is left out; so is a seed that lacks one
+    of the rest.
+
     Args:
         scores: [bits, seeds].
         inside: Bit widths that are said to be the best.
         higher_is_better: Direction of the scores.
+
+    Source:
+        The variance: Nadeau and Bengio, Machine Learning 52 (2003) 239, section 5, for one seed left out.
     """
-    merits = scores if higher_is_better else -scores
-    here = merits[merits.index.isin(list(inside))]
-    there = merits[~merits.index.isin(list(inside))]
-    if here.empty or there.empty:
+    merits = (scores if higher_is_better else -scores).dropna(how="all").dropna(axis=1)
+    chosen = merits.index.isin(list(inside))
+    groups = merits[chosen], merits[~chosen]
+    if any(group.empty for group in groups):
         return NOTHING
-    return contrast(here.max(), there.max())
+    found = contrast(*(_best_by_others(group) for group in groups))
+    if found.number < 2:
+        return found
+    half = (found.high - found.mean) * np.sqrt(1 + found.number / (found.number - 1))
+    return found._replace(low=found.mean - half, high=found.mean + half)
 
 
-def seed_pairs(rows: pd.DataFrame, recipe: str, measure: str = "cka") -> dict[int, dict[frozenset[str], float]]:
-    """Bits -> pair of seeds -> value, of a recipe's QAT cells."""
+def _best_by_others(merits: pd.DataFrame) -> pd.Series:
+    """Each seed's value at the row that is the best on average of the other seeds."""
+    if merits.shape[1] == 1:
+        return merits.max()
+    return pd.Series(
+        {seed: merits.loc[merits.drop(columns=seed).mean(axis=1).idxmax(), seed] for seed in merits.columns}
+    )
+
+
+def seed_pairs(rows: pd.DataFrame, recipe: str, target: str = "") -> dict[int, dict[frozenset[str], float]]:
+    """Bits -> pair of seeds -> CKA, of a recipe's QAT cells; of a layer, where ``target`` names one."""
     chosen = rows[
         (rows.recipe == recipe)
         & (rows.method == "qat")
-        & (rows.measure == measure)
-        & (rows.target == "")
+        & (rows.measure == "cka")
+        & (rows.target == target)
         & (rows.reference != "")
         & (rows.status == "ok")
     ]
-    found: dict[int, dict[frozenset[str], float]] = {}
-    for row in chosen.itertuples():
-        pair = frozenset({row.seed, row.reference.split(".")[2]})
-        found.setdefault(int(row.weight_bits), {})[pair] = float(row.value)
-    return found
+    return {int(bits): pairs_of(part) for bits, part in chosen.groupby("weight_bits")}
+
+
+def pairs_of(rows: pd.DataFrame) -> dict[frozenset[str], float]:
+    """Pair of seeds -> value, of rows that each compare a cell with that of another seed."""
+    pairs = zip(rows.seed, rows.reference, rows.value, strict=True)
+    return {frozenset({seed, reference.split(".")[2]}): float(value) for seed, reference, value in pairs}
 
 
 def over_bits(pairs: dict[int, dict[frozenset[str], float]]) -> dict[frozenset[str], float]:

@@ -4,6 +4,7 @@ import pytest
 
 from lowland import grid
 from lowland.measures import SCORES
+from lowland.summary.style import _MARKERS
 from lowland.tasks import build_task
 from scripts.write_params import resolved
 
@@ -22,13 +23,29 @@ def test_the_axes_are_the_published_ones(study):
     assert study.study.bit_flips.counts == (1, 5, 10, 20, 50, 100) and "ranked" in study.study.bit_flips.faults
 
 
+def test_every_recipe_has_a_marker_of_its_own(study):
+    assert len(study.recipes) <= len(_MARKERS)
+
+
+def test_activations_have_three_bits_more_than_weights(study):
+    coded = [p for p in study.study.precisions.values() if p.method != "float"]
+    assert {p.activation_bits - p.weight_bits for p in coded} == {3}
+
+
 def test_training_is_the_published_one(study):
     for plan in (study.study.training, study.study.fine_tuning):
         econ, fusion = plan.of("econ"), plan.of("fusion")
-        assert (econ.epochs, fusion.epochs, fusion.schedule) == (100, 50, "step")
-        assert {o.batch_size for o in (econ, fusion)} == {1024} and {o.learning_rate for o in (econ, fusion)} == {
-            1.5625e-3
-        }
+        assert (econ.epochs, fusion.epochs, fusion.schedule, fusion.batch_size) == (100, 50, "step", 1024)
+        assert {o.learning_rate for o in (econ, fusion)} == {1.5625e-3}
+
+
+def test_few_wafers_are_seen_in_small_batches(study):
+    econ, plan = build_task(study.study.tasks["econ"]).options, study.study.training.of("econ")
+    assert plan.epochs * econ.train_rows / plan.batch_size > 5000 and econ.initial_output < 0.1
+
+
+def test_wafers_come_from_files_where_there_are_any(study):
+    assert build_task(study.study.tasks["econ"]).options.source == "auto"
 
 
 def test_qat_is_of_the_published_recipes_alone(study):

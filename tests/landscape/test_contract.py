@@ -79,7 +79,7 @@ ON_CODES = {  # deployed networks only
 }
 WITHOUT_TARGETS = {  # of a model and inputs
     "compare_networks": lambda m, x: landscape.compare_networks(
-        m, copy.deepcopy(m), x, options=CHEAP, decides=True, reference="other"
+        m, copy.deepcopy(m), x, options=CHEAP, answers=lambda z: z, decides=True, reference="other"
     ),
     "differentiable": lambda m, x: landscape.differentiable(m),
     "filter_normalised_directions": lambda m, x: landscape.filter_normalised_directions(m),

@@ -57,6 +57,10 @@ SMALL = {
 }
 
 
+def all_of(outputs):
+    return outputs
+
+
 def _rows(model, rows, loss=LOSS, decides=True, **options):
     found = measure_landscape(
         model,
@@ -147,7 +151,13 @@ def test_outputs_that_decide_nothing_have_no_decisions():
     undefined = {name for name, row in rows.items() if row.estimate.status == "undefined"}
     assert undefined == CODES_ONLY | {"input_mismatch_curvature", "output_entropy", "normalised_sharpness"}
     pair = compare_networks(
-        case.model(), case.model(), case.data()[0], options=LandscapeOptions(few_rows=6), decides=False, reference="x"
+        case.model(),
+        case.model(),
+        case.data()[0],
+        options=LandscapeOptions(few_rows=6),
+        answers=all_of,
+        decides=False,
+        reference="x",
     )
     assert {row.measure: row.estimate.status for row in pair} == {"cka": "ok", "disagreement_rate": "undefined"}
 
@@ -213,7 +223,7 @@ def test_rows_of_a_pair_are_those_of_the_public_functions():
     inputs, _ = CASES["mlp"].data()
     first, second = CASES["mlp"].model(), FakeIntegerNetwork()
     rows = compare_networks(
-        first, second, inputs, options=LandscapeOptions(few_rows=6), decides=True, reference="other"
+        first, second, inputs, options=LandscapeOptions(few_rows=6), answers=all_of, decides=True, reference="other"
     )
     outputs = first(inputs).detach(), second.dequantized()(inputs).detach()
     whole = {row.measure: row.estimate for row in rows if not row.target}
@@ -222,3 +232,24 @@ def test_rows_of_a_pair_are_those_of_the_public_functions():
     found = {row.target: row.estimate for row in rows if row.target}
     assert found == {name: estimate for name, estimate in layers.items() if name != "output"}
     assert all(row.reference == "other" for row in rows)
+
+
+def test_outputs_that_nobody_asks_for_do_not_make_networks_unlike():
+    inputs, _ = CASES["mlp"].data()
+    first, second = CASES["mlp"].model(), CASES["mlp"].model()
+    with torch.no_grad():
+        last = [module for module in second.modules() if isinstance(module, nn.Linear)][-1]
+        last.weight[1:] = 7 * torch.randn_like(last.weight[1:])
+    found = {
+        name: compare_networks(
+            first,
+            second,
+            inputs,
+            options=LandscapeOptions(few_rows=6),
+            answers=answers,
+            decides=False,
+            reference="other",
+        )[0].estimate.value
+        for name, answers in {"one": lambda outputs: outputs[:, :1], "all": all_of}.items()
+    }
+    assert found["one"] == pytest.approx(1) and found["all"] < 0.99

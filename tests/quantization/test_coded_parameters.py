@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from lowland.errors import LowlandError
-from lowland.quantization import coded_parameters, freeze
+from lowland.quantization import coded_parameters, fold_batch_norm, freeze
 from tests.quantization.convolutions import CASES
 
 
@@ -26,9 +26,9 @@ def test_networks_may_keep_their_layers_in_an_attribute():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_they_are_as_many_as_the_codes_of_the_deployed_network(name):
+def test_once_folded_they_are_as_many_as_the_codes_of_the_deployed_network(name):
     case = CASES[name]
-    found = coded_parameters(case.network(), dict(case.options).get("float_from"))
+    found = coded_parameters(fold_batch_norm(case.network()), dict(case.options).get("float_from"))
     codes = freeze(case.twin(4)).codes
     assert sum(p.numel() for p in found.values()) == sum(code.numel() for code in codes.values())
 

@@ -12,6 +12,7 @@ DRAWN = tuple(f"jacobian_drawn_{number}" for number in range(1, 9))
 BITS = (3, 5, 6, 8, 12)
 CLEAN = {3: 1.62, 5: 1.25, 6: 1.19, 8: 1.15, 12: 1.13}
 CKA = {"plain": 0.5, "jacobian_published_1e-1": 0.93, "jacobian_1e-1": 0.96, "orthogonal_1e-5": 0.85}
+LAYERS = {"encoder_0": 0.9, "encoder_3": 0.7, "decoder.0": 0.1}
 NAN = float("nan")
 
 
@@ -49,9 +50,9 @@ def published_study(
                 for seed in seeds:
                     cell = (task, recipe, seed, f"{method}{width}", method, width, width)
 
-                    def add(family, measure, value, condition="", level=NAN, reference="", cell=cell):  # type: ignore[no-untyped-def]
+                    def add(family, measure, value, condition="", level=NAN, target="", reference="", cell=cell):  # type: ignore[no-untyped-def]
                         value = float(value) * (1 + 0.002 * rng.normal())
-                        rows.append((*cell, family, measure, condition, "", level, reference, value, 0.0, 10, "ok"))
+                        rows.append((*cell, family, measure, condition, target, level, reference, value, 0.0, 10, "ok"))
 
                     clean = CLEAN[width] * (1.07 if recipe == "orthogonal_1e-5" else 1.0)
                     add("performance", score, clean, "test")
@@ -61,9 +62,12 @@ def published_study(
                     add("landscape", "flip_curvature", 0.001 * harm)
                     for other in (b for a, b in pairs if a == seed):
                         add("landscape", "cka", alike, reference=f"{task}.{recipe}.{other}.{method}{width}")
+                        for layer, likeness in LAYERS.items():
+                            reference = f"{task}.{recipe}.{other}.{method}{width}"
+                            add("landscape", "cka", likeness, target=layer, reference=reference)
                     for family, condition, levels in (
                         ("noise", "gaussian", (5.0, 10.0)),
-                        ("bit_flip", "ranked_flips", (1.0, 10.0)),
+                        ("bit_flip", "ranked_flips", (1.0, 20.0)),
                     ):
                         for level in levels:
                             rise = (0.05 + 0.02 * abs(width - best)) * harm * level

@@ -152,6 +152,13 @@ def test_loss_is_the_mean_of_the_rows_and_nothing_for_the_truth():
     assert torch.equal(task.decisions(outputs), targets.argmax(1))
 
 
+def test_answers_are_what_the_loss_sees():
+    task, outputs = build_task(OPTIONS), torch.rand(3, 64, requires_grad=True)
+    (seen,) = torch.autograd.grad(task.loss(outputs, torch.rand(3, 48)), outputs)
+    (answered,) = torch.autograd.grad(task.answers(outputs).sum(), outputs)
+    assert torch.equal(seen != 0, answered != 0) and answered.sum() == 3 * 48
+
+
 def test_scores_go_down_and_rows_without_numbers_are_the_worst():
     task = build_task(OPTIONS)
     targets = torch.zeros(3, 48)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -126,6 +128,7 @@ def compare_networks(
     inputs: Tensor,
     *,
     options: LandscapeOptions,
+    answers: Callable[[Tensor], Tensor],
     decides: bool,
     reference: str,
 ) -> list[Measurement]:
@@ -136,6 +139,7 @@ def compare_networks(
         second: The same.
         inputs: Rows [rows, ...]; layers are compared on the first few of them.
         options: How many these are.
+        answers: What counts of the outputs [rows, ...]; their CKA is of this.
         decides: Whether outputs are [rows, classes] and the highest one is what counts.
         reference: Id of the second one's cell, for the table.
 
@@ -151,7 +155,7 @@ def compare_networks(
     disagreement = disagreement_rate(*outputs) if decides else UNDEFINED
     layers = layer_cka(first, second, [(few, few.new_zeros(len(few)))])
     return [
-        Measurement("landscape", "cka", linear_cka(*outputs), reference=reference),
+        Measurement("landscape", "cka", linear_cka(*map(answers, outputs)), reference=reference),
         Measurement("landscape", "disagreement_rate", disagreement, reference=reference),
         *(
             Measurement("landscape", "cka", value, target=layer, reference=reference)

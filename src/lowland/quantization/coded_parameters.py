@@ -14,7 +14,8 @@ WeightLayer = (
 def coded_parameters(network: nn.Module, float_from: str | None = None) -> dict[str, Tensor]:
     """The weights and biases of a float network that will be stored in codes, by the names of ``named_parameters``.
 
-    Those of its Linear and (transposed) convolution layers, in their order.
+    Those of its Linear and (transposed) convolution layers, in their order. Batch-norm has none: it is folded into
+    them, and gives layers without one a bias where it is folded before.
 
     Args:
         network: A float network.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.measures import MEASURES
+from lowland.measures import sign
 
 NOMINAL = "nominal"
 """The rows of a raw table, by its column ``set``, that are split; those of other names are shifted sets."""
@@ -126,7 +126,7 @@ class Task(ABC):
     @property
     def higher_is_better(self) -> bool:
         """Direction of the headline score."""
-        return MEASURES[self.score_name].higher_is_better is True
+        return sign(self.score_name) > 0
 
     @property
     def provenance(self) -> Provenance:
@@ -194,6 +194,10 @@ class Task(ABC):
     @abstractmethod
     def guess_score(self, targets: Tensor) -> float:
         """The metric on these rows of the best answer that does not look at the inputs."""
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """The outputs [n, ...] that loss, score and decisions see; of the others nobody asks anything."""
+        return outputs
 
     @abstractmethod
     def decisions(self, outputs: Tensor) -> Tensor:

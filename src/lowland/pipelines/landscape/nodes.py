@@ -51,10 +51,21 @@ def compare_seeds(
     group: CellGroup, task: TaskOptions, options: LandscapeOptions, data: StoredTensors, *models: StoredModel
 ) -> pd.DataFrame:
     """How alike the outputs and layers of every pair of seeds are, on the landscape rows."""
-    inputs, decides = Splits.from_tensors(data.tensors).landscape.inputs, build_task(task).decides
+    inputs, problem = Splits.from_tensors(data.tensors).landscape.inputs, build_task(task)
     networks = [model.network if model.status == "ok" else None for model in models]
     return stack(
-        table(first, compare_networks(a, b, inputs, options=options, decides=decides, reference=second.id))
+        table(
+            first,
+            compare_networks(
+                a,
+                b,
+                inputs,
+                options=options,
+                answers=problem.answers,
+                decides=problem.decides,
+                reference=second.id,
+            ),
+        )
         for (first, a), (second, b) in combinations(zip(group.cells, networks, strict=True), 2)
     )
 

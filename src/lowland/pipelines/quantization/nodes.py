@@ -21,6 +21,7 @@ from lowland.quantization import (
     calibrate,
     coded_parameters,
     deployment_check,
+    fold_batch_norm,
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
@@ -38,7 +39,8 @@ def deploy_float(
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
     problem = build_task(task)
-    parameters = sum(tensor.numel() for tensor in coded_parameters(trained.network, problem.float_from).values())
+    folded = fold_batch_norm(trained.network)  # as it is deployed: folding can give a layer its bias
+    parameters = sum(tensor.numel() for tensor in coded_parameters(folded, problem.float_from).values())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
     rows = _performance(problem, trained.network, Splits.from_tensors(data.tensors))
     return trained, table(cell, [*rows, *costs])
@@ -121,6 +123,9 @@ def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwor
         Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count), "test"),
         Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count), "test"),
     ]
+    if check.integer_decisions is not None:
+        decided = Estimate(check.integer_decisions, 0.0, count)
+        checks.append(Measurement("performance", "integer_decision_rate", decided, "test"))
     costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
     return StoredModel(network), table(cell, [*_performance(task, network, splits), *checks, *costs])
 
