@@ -184,7 +184,8 @@ def test_two_tasks_are_told_each_in_its_own_words(page):
     assert "2 tasks × 2 training recipes" in words and "Size, score, robustness" in words
     assert "clean EMD" in words and "clean accuracy" in words
     assert words.count("For this task 1 stands for every standard deviation") == 3
-    assert "standard deviation and 0 and 1 for the ends of every range, in the units of its inputs." in words
+    assert "standard deviation and 0 and 1 stand for the smallest and largest value of every feature, in" in words
+    assert words.count("stand for the smallest") == 1  # of noise: other faults keep to the training range
     assert "Noise on the inputs (jets)." in words and "Noise on the inputs (econ)." in words
     assert words.count("No reading can lie below 0: what would is cut off there.") == 3
     assert words.count("here no reading can lie below 0, noise is cut off there") == 1, "beside econ's predictions only"

@@ -111,8 +111,8 @@ def _own_units(group: str, readings: Mapping[str, Any]) -> list[str]:
         return []
     unit, extremes = readings.get("unit"), readings.get("extremes")
     parts = [] if unit is None else [f"{unit:g} stands for every standard deviation"]
-    if extremes is not None and group != "attacks":
-        parts.append(f"{extremes[0]:g} and {extremes[1]:g} for the ends of every range")
+    if extremes is not None and group == "noise":
+        parts.append(f"{extremes[0]:g} and {extremes[1]:g} stand for the smallest and largest value of every feature")
     found = [f"For this task {' and '.join(parts)}, in the units of its inputs."] if parts else []
     where = impossible(readings)
     return [*found, f"No reading can lie {where}: what would is cut off there."] if where else found
