@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lowland.measures import MEASURES, SCORES
+from lowland.measures import MEASURES, SCORES, sign
 from scripts.published_statistics import (
     MISSING,
     NOTHING,
@@ -95,7 +95,7 @@ class TaskComparison:
         self.robust_bits: list[int] = published["robust_bits"]
         scores = rows.measure[(rows.family == "performance") & rows.measure.isin(SCORES)]
         self.score = str(scores.iloc[0])
-        self.higher_is_better = MEASURES[self.score].higher_is_better is True
+        self.higher_is_better = sign(self.score) > 0
         self.present = set(rows.recipe)
         self.num_seeds = int(rows.seed[rows.seed != "pairs"].nunique())
 

@@ -98,6 +98,15 @@ FRAMES = {
 }
 
 
+def test_a_floor_in_numbers_needs_tasks_of_one_score(good):
+    raw = changed(good, "half_life/floor", 0.6)
+    assert validate(raw).half_life.floor == 0.6
+    told = r"half_life\.floor is 0\.6; expected halfway: .* \(accuracy, vector_error\)"
+    validate(changed(good, "tasks/frames", FRAMES))
+    with pytest.raises(LowlandError, match=told):
+        validate(changed(raw, "tasks/frames", FRAMES))
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

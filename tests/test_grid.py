@@ -1,4 +1,5 @@
 import importlib
+import json
 
 import pytest
 from kedro.pipeline import Node, Pipeline
@@ -28,6 +29,18 @@ def test_every_node_can_learn_its_cell_from_the_added_parameters():
     group = added["groups"]["jets"]["plain"]["qat8"]["cells"]
     assert [cell["seed"] for cell in group] == list(study.seeds)
     assert len(added["everything"]["cells"]) == len(study.cells)
+
+
+def test_what_sensors_deliver_can_be_written_as_json():
+    raw = grid.default_parameters()
+    frames = {"kind": "fusion", "source": "simulated"} | dict.fromkeys(
+        ("train_rows", "validation_rows", "landscape_rows", "test_rows"), 9
+    )
+    tasks = raw["tasks"] | {"frames": frames}
+    readings = grid.Grid(grid.validate(raw | {"tasks": tasks})).added_parameters()["readings"]
+    assert readings["jets"] == {"unit": None, "extremes": None, "limits": [None, None]}
+    assert readings["frames"] == {"unit": None, "extremes": (0.0, 1.0), "limits": [0.0, 1.0]}
+    json.dumps(readings, allow_nan=False)
 
 
 def test_maps_of_flips_are_of_the_selected_cells_that_have_codes():

@@ -4,6 +4,7 @@ import pytest
 
 from lowland import grid
 from lowland.measures import SCORES
+from lowland.summary.style import _MARKERS
 from lowland.tasks import build_task
 from scripts.write_params import resolved
 
@@ -20,6 +21,10 @@ def test_the_axes_are_the_published_ones(study):
     assert (study.tasks, len(study.seeds)) == (("econ", "fusion"), 3) and len(study.recipes) >= 24
     assert study.study.input_noise.levels == (5, 10, 15, 20, 30, 50)
     assert study.study.bit_flips.counts == (1, 5, 10, 20, 50, 100) and "ranked" in study.study.bit_flips.faults
+
+
+def test_every_recipe_has_a_marker_of_its_own(study):
+    assert len(study.recipes) <= len(_MARKERS)
 
 
 def test_activations_have_three_bits_more_than_weights(study):

@@ -95,6 +95,12 @@ class Study(BaseModel):
                 )
         if twice := sorted(set(self.bit_flips.faults) & set(self.other_faults.faults)):
             raise ValueError(f"bit_flips and other_faults both name {twice[0]!r}; expected every fault in one of them")
+        scores = dict.fromkeys(build_task(options).score_name for options in self.tasks.values())
+        if self.half_life.floor != "halfway" and len(scores) > 1:
+            raise ValueError(
+                f"half_life.floor is {self.half_life.floor}; expected halfway: the tasks have scores of several kinds "
+                f"({', '.join(scores)})"
+            )
         for name in self.requirements.root:
             if name not in self.tasks:
                 raise ValueError(

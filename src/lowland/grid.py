@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from lowland.config import Study, validate
 from lowland.measurements import Cell, Family
 from lowland.selection import Selection
-from lowland.tasks import build_task
+from lowland.tasks import Readings, build_task
 
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "landscape", "noise", "bit_flip")  # of every cell
 
@@ -166,9 +167,7 @@ class Grid:
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
         added["descriptions"] = {name: task.description for name, task in tasks.items()}
-        added["readings"] = {
-            name: {"unit": task.readings.unit, "extremes": task.readings.extremes} for name, task in tasks.items()
-        }
+        added["readings"] = {name: _told(task.readings) for name, task in tasks.items()}
         added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
         added["commands"] = list(commands)
         for run in self.runs:
@@ -184,6 +183,12 @@ class Grid:
 def _count(chosen: int | str) -> int | None:
     """How many of a list: a slice's end."""
     return None if isinstance(chosen, str) else chosen
+
+
+def _told(readings: Readings) -> dict[str, Any]:
+    """What the report says of a task's sensors; infinite limits have no number in JSON."""
+    limits = [end if math.isfinite(end) else None for end in readings.limits]
+    return {**readings._asdict(), "limits": limits}
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:

@@ -55,6 +55,13 @@ MEASURES: dict[str, Measure] = {
         False,
         "Share of rows where integer-only arithmetic gives another activation code than float64.",
     ),
+    "integer_decision_rate": Measure(
+        "integer decisions",
+        "1",
+        False,
+        "Share of rows that integer-only arithmetic decides otherwise than the deployed network's floats, rows with "
+        "equal highest outputs left out.",
+    ),
     "size": Measure("size", "bit", False, "Bits that store weights and biases."),
     "parameters": Measure("parameters", "1", False, "Number of weights and biases."),
     # responses to a disturbance
@@ -181,6 +188,11 @@ SHARES = ("accuracy",)
 SELECTED = frozenset(name for name, measure in MEASURES.items() if measure.selected)
 
 
+def sign(score: str) -> int:
+    """What makes the better of two headline scores the larger number: 1, or -1 where lower is better."""
+    return 1 if MEASURES[score].higher_is_better else -1
+
+
 def deterioration(score: str) -> str:
     """The measure of how much of a headline score a disturbance costs: never good, whichever way the score goes."""
-    return f"{score}_drop" if MEASURES[score].higher_is_better else f"{score}_rise"
+    return f"{score}_drop" if sign(score) > 0 else f"{score}_rise"

@@ -110,6 +110,24 @@ def test_float_networks_flip_words_under_conditions_of_their_own():
     assert torch.equal(network.layers[0].weight, before)
 
 
+def test_what_is_not_deployed_is_not_hit():
+    network = initialised_network(SPEC, key=("toy", 0)).eval()
+    path = [name for name, layer in network.layers.named_children() if isinstance(layer, torch.nn.Linear)][-1]
+    options = OPTIONS.model_copy(update={"counts": (1,), "bit_error_rates": (0.5,)})
+    found = flipped_networks(network, options, key=("toy",), float_from=path)
+    whole = {level: networks for _, level, networks in flipped_networks(network, options, key=("toy",))}
+    for _, level, networks in found:
+        for number, flipped in enumerate(networks):
+            after = {name: p.detach().view(torch.int32) for name, p in flipped.named_parameters()}
+            changed = {n for n, p in network.named_parameters() if not torch.equal(p.view(torch.int32), after[n])}
+            assert changed and not any(name.startswith(f"layers.{path}.") for name in changed)
+            if level < 1:  # what is hit is hit as without a float part
+                expected = dict(whole[level][number].named_parameters())
+                assert all(torch.equal(after[n], expected[n].detach().view(torch.int32)) for n in changed)
+    with pytest.raises(LowlandError, match="float_from is 'decodr'"):
+        list(flipped_networks(network, options, key=("toy",), float_from="decodr"))
+
+
 def test_what_a_network_does_not_have_is_left_out():
     network = initialised_network(SPEC, key=("toy", 0)).eval()
     for layer in network.modules():

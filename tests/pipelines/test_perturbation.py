@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.faults import BitFlipOptions, FlipMapOptions
+from lowland.faults import BitFlipOptions, FlipMapOptions, flipped_networks
 from lowland.measurements import KEYS, Cell
 from lowland.perturbation import (
     AttackOptions,
@@ -16,12 +16,13 @@ from lowland.perturbation import (
     SensorFaultOptions,
     corrupt,
 )
+from lowland.pipelines.perturbation import nodes
 from lowland.pipelines.perturbation.nodes import disturb, map_flips
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
 from lowland.tasks import Rows, Splits, build_network, build_task
 from lowland.tasks.fusion import FusionOptions
-from lowland.tasks.jets import JetsOptions
+from lowland.tasks.jets import Jets, JetsOptions
 
 TASK = JetsOptions(
     kind="jets", source="file", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8, hidden=(8,)
@@ -86,6 +87,22 @@ def disturbed(cell, data, model):
 def rows(subject):
     data, _, deployed = subject
     return disturbed(cell("ptq4", 4), data, deployed)
+
+
+def test_no_flip_hits_what_the_task_leaves_in_float(subject, monkeypatch):
+    data, trained, _ = subject
+    seen = []
+
+    def noting(network, options, **given):
+        for condition, level, networks in flipped_networks(network, options, **given):
+            seen.extend(networks)
+            yield condition, level, networks
+
+    monkeypatch.setattr(nodes, "flipped_networks", noting)
+    monkeypatch.setattr(Jets, "float_from", "2")
+    disturbed(cell("fp32", 32), data, trained)
+    assert seen and all(torch.equal(n[2].weight, trained.network[2].weight) for n in seen)
+    assert any(not torch.equal(n[0].weight, trained.network[0].weight) for n in seen)
 
 
 def value(rows, measure, condition, level=None):

@@ -6,10 +6,13 @@ from torch import Tensor, nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.measurements import Cell
-from lowland.pipelines.quantization.nodes import quantize_after_training
-from lowland.quantization import Precision, QuantizationOptions, build_quantized, calibrate, freeze
-from lowland.tasks import Rows, Splits
+from lowland.pipelines.quantization import nodes
+from lowland.pipelines.quantization.nodes import deploy_float, quantize_after_training
+from lowland.quantization import Precision, QuantizationOptions, build_quantized, calibrate, deployment_check, freeze
+from lowland.tasks import Rows, Splits, build_task
+from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
+from lowland.tasks.networks import initialised_network
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="ptq4", method="ptq", weight_bits=4, activation_bits=4)
 TASK = JetsOptions(
@@ -29,13 +32,13 @@ def deployed(precision: Precision, inputs: Tensor):
     data = StoredTensors(Splits(rows, rows, rows, rows, torch.zeros(16)).to_tensors())
     model, measured = quantize_after_training(CELL, precision, OPTIONS, TASK, data, StoredModel(network()))
     assert set(measured["status"]) == {"ok"}
-    return model.network
+    return model.network, measured.set_index("measure")["value"]
 
 
 @pytest.mark.parametrize("signed", [True, False])
 def test_inputs_have_a_sign_if_calibration_rows_do(signed):
     inputs = torch.rand(64, 16, generator=torch.Generator().manual_seed(1)) - (0.5 if signed else 0.0)
-    integer = deployed(Precision(method="ptq", weight_bits=4, activation_bits=4), inputs)
+    integer, _ = deployed(Precision(method="ptq", weight_bits=4, activation_bits=4), inputs)
     assert integer.spec["steps"][0] == {"kind": "quantize", "name": "input", "inputs": ["inputs"], "bits": 8,
                                         "signed": signed}  # fmt: skip
 
@@ -53,8 +56,41 @@ def test_options_of_a_precision_are_followed(options):
     inputs = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
     plain = Precision(method="ptq", weight_bits=4, activation_bits=4)
     precision = Precision(method="ptq", weight_bits=4, activation_bits=4, **options)
-    found = deployed(precision, inputs).state_dict()
+    found = deployed(precision, inputs)[0].state_dict()
     expected = freeze(calibrate(build_quantized(network(), precision, input_bits=8), inputs[:50])).state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    other = deployed(plain, inputs).state_dict()
+    other = deployed(plain, inputs)[0].state_dict()
     assert any(not torch.equal(found[name], other[name]) for name in found)
+
+
+def test_what_integers_decide_otherwise_is_measured(monkeypatch):
+    inputs = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
+    seen = []
+
+    def noting(*subjects, **options):
+        seen.append(deployment_check(*subjects, **options)._replace(integer_decisions=0.25))
+        return seen[-1]
+
+    monkeypatch.setattr(nodes, "deployment_check", noting)
+    _, measured = deployed(Precision(method="ptq", weight_bits=4, activation_bits=4), inputs)
+    assert measured["integer_decision_rate"] == 0.25
+    assert measured["integer_mismatch_rate"] == seen[0].integer_rows
+
+
+def test_the_float_cell_counts_what_its_quantized_twin_stores():
+    """The decoder stays float in either, off the detector."""
+    sizes = dict.fromkeys(("train_rows", "validation_rows", "landscape_rows", "test_rows", "shifted_rows"), 20)
+    econ = EconOptions(kind="econ", source="simulated", filters=2, latent=4, **sizes)
+    charges = torch.rand(20, 48, generator=torch.Generator().manual_seed(1)) + 0.1
+    rows = Rows(torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0)), charges)
+    data = StoredTensors(Splits(rows, rows, rows, rows, torch.zeros(1, 8, 8)).to_tensors())
+    trained = StoredModel(initialised_network(build_task(econ).network_spec(), key=("econ", 0)).eval())
+    _, measured = deploy_float(CELL, econ, data, trained)
+    found = measured[measured.family == "cost"].set_index("measure")["value"]
+    model, deployed_rows = quantize_after_training(
+        CELL, Precision(method="ptq", weight_bits=4, activation_bits=4), OPTIONS, econ, data, trained
+    )
+    assert "integer_decision_rate" not in set(deployed_rows["measure"])  # nothing is decided
+    codes = sum(code.numel() for code in model.network.codes.values())
+    assert found["parameters"] == codes < sum(p.numel() for p in trained.network.parameters())
+    assert found["size"] == 32 * codes

@@ -4,7 +4,10 @@ import pandas as pd
 import pytest
 
 from lowland.perturbation import CorruptionOptions
+from lowland.perturbation.corruptions import KINDS
 from lowland.summary.conditions import (
+    _CORRUPTIONS,
+    _NAMES,
     GROUPS,
     condition_label,
     disturbances,
@@ -81,6 +84,33 @@ def test_corruptions_of_pictures_are_a_group_of_their_own():
     spoiled = {"task": ["t"], "family": "corruption", "condition": "fog", "measure": "accuracy", "level": 1.0}
     (found,) = disturbed(pd.DataFrame(spoiled))
     assert found["title"] == "Spoiled pictures" and "severities" in found["sentences"][0]
+
+
+def test_every_corruption_is_known_here_and_no_other():
+    assert set(KINDS) == _CORRUPTIONS <= set(_NAMES)
+
+
+def ranked(readings=None):
+    flipped = {"task": "t", "condition": ["ranked_flips", "gaussian"], "family": ["bit_flip", "noise"]}
+    table = pd.DataFrame(flipped | {"measure": "accuracy", "level": 1.0})
+    return {entry["group"]: " ".join(entry["sentences"]) for entry in disturbed(table, readings)}
+
+
+def test_ranked_flips_have_words():
+    assert ranked()["memory"].count("ranking names first") == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ((0.0, None), " No reading can lie below 0: what would is cut off there."),
+        ((0.0, 1.0), " No reading can lie below 0 or above 1: what would is cut off there."),
+    ],
+)
+def test_readings_with_limits_are_cut_off(limits, said):
+    found = ranked({"unit": None, "extremes": None, "limits": limits})
+    assert found["noise"].endswith(said) and "No reading" not in found["memory"]
+    assert "No reading" not in ranked({"limits": (None, None)})["noise"] == ranked()["noise"]
 
 
 def test_words_of_float_networks_stay_where_they_are_alone(tiny):

@@ -83,6 +83,18 @@ def test_what_floats_cannot_suffer_is_no_criterion(faulty):
         assert (criterion_values(faulty, criterion).status == "ok").all()
 
 
+def test_ranked_flips_are_a_criterion_of_networks_with_codes(small):
+    floats = small.method == "float"
+    ranked = small[(small.condition == "flips") & ~floats].assign(condition="ranked_flips")
+    table = pd.concat([small, ranked], ignore_index=True)
+    (criterion,) = [c for c in robustness_criteria(table, ACCURACY) if c.condition == "ranked_flips"]
+    values = criterion_values(table, criterion)
+    assert set(values.status[values.method == "float"]) == {"undefined"}
+    assert set(values.status[values.method != "float"]) == {"ok"}
+    some = table[(table.condition != "ranked_flips") | (table.precision != "qat4")]
+    assert "ranked_flips" not in [c.condition for c in robustness_criteria(some, ACCURACY)]
+
+
 def test_a_precision_without_the_family_does_not_take_its_criteria_away(faulty):
     gone = faulty[~((faulty.family == "noise") & (faulty.precision == "qat4"))]
     assert "score_gaussian" in [c.name for c in robustness_criteria(gone, ACCURACY)]

@@ -62,6 +62,33 @@ def test_an_average_needs_every_level():
     assert (row["mean"], row.num_recipes) == (pytest.approx(0.2), 1)
 
 
+def test_precisions_are_compared_over_the_recipes_that_all_of_them_have():
+    # qat8 and qat2 had the two good recipes only; recipe by recipe qat5 is the toughest.
+    left = {"qat8": (0.79, 0.7899), "qat5": (0.8, 0.8, 0.1, 0.1), "qat2": (0.5, 0.52)}
+    found = equal_exposure(study(left))
+    averaged = found[found.level.isna()].set_index("precision")
+    assert averaged["mean"].to_dict() == pytest.approx({"qat8": 0.78995, "qat5": 0.8, "qat2": 0.51})
+    assert averaged.toughest.to_dict() == {"qat8": False, "qat5": True, "qat2": False}
+    assert set(averaged.num_recipes) == {2}
+    sentence = said_of(study(left))
+    assert "Compared over the 2 recipes that all stored codes have." in sentence
+    assert "Are 4 to 6 bits the most robust? Yes" in sentence
+
+
+def test_without_a_common_recipe_nobody_is_toughest():
+    table = study({"qat8": (0.7,), "qat5": (0.6, 0.61)})
+    apart = table[(table.precision == "qat8") | (table.recipe == "r1")]
+    found = equal_exposure(apart)
+    assert not found.toughest.any() and not found.tied.any() and set(found.num_recipes) == {1}
+    assert exposure_verdict(found) == [] and exposure_sentence([], ACCURACY) == ""
+
+
+def test_ranked_flips_have_a_verdict_of_their_own():
+    sentence = said_of(study(TOUGH5), study(TOUGH8, "ranked_flips", 10.0))
+    assert "At an equal number of worst-ranked flips, most accuracy is left with qat8 at 10." in sentence
+    assert "at an equal number of worst-ranked flips, no at every level" in sentence
+
+
 TOUGH8 = {"qat8": (0.7, 0.71), "qat5": (0.6, 0.61)}
 TOUGH5 = {"qat8": (0.6, 0.61), "qat5": (0.7, 0.71)}
 

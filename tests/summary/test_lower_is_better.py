@@ -165,13 +165,16 @@ def test_single_bits_in_cells(emd):
     assert " points" not in words and "accuracy" not in words
 
 
+READINGS = {"unit": 1.0, "extremes": (0.0, 1.0), "limits": (0.0, None)}
+
+
 @pytest.fixture(scope="module")
 def page(tiny, faulty):
     jets = tiny[tiny.family.isin(["performance", "cost", "noise", "corruption"])]
     few = faulty[(faulty.family != "landscape") | faulty.measure.isin(["flip_curvature", "weight_norm"])]
     tables = Tables.of(pd.concat([jets, with_emd(few)], ignore_index=True), Requirements(), 2)
     pictures = pictures_with_emd({name: TABLES[name]() for name in ("flip_map", "protection")})
-    return tables, tables.report(pictures=pictures, readings={"econ": {"unit": 1.0, "extremes": (0.0, 1.0)}})
+    return tables, tables.report(pictures=pictures, readings={"econ": READINGS})
 
 
 def test_two_tasks_are_told_each_in_its_own_words(page):
@@ -183,6 +186,8 @@ def test_two_tasks_are_told_each_in_its_own_words(page):
     assert words.count("For this task 1 stands for every standard deviation") == 3
     assert "standard deviation and 0 and 1 for the ends of every range, in the units of its inputs." in words
     assert "Noise on the inputs (jets)." in words and "Noise on the inputs (econ)." in words
+    assert words.count("No reading can lie below 0: what would is cut off there.") == 3
+    assert words.count("here no reading can lie below 0, noise is cut off there") == 1, "beside econ's predictions only"
     assert words.count("Shifted data. Test sets") == 1, "what is the same for both tasks is told once"
     assert text.count('<a href="#answer-') == text.count('id="answer-') == 2
     assert "EMD has risen half way" in words and "accuracy has fallen" not in words, "jets measured no half-lives here"

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lowland.measures import SCORES, SHARES
+from lowland.measures import SCORES, SHARES, deterioration, sign
 from lowland.summary.score import UNKNOWN, Score, score_of
 from tests.summary.lower_is_better import with_emd
 
@@ -23,6 +23,14 @@ def test_every_score_in_its_own_words(score, text, change, title, limit, lost):
     assert (score.title, score.limit, score.lost) == (title, limit, lost)
     assert score.text(None) == score.text(float("nan")) == "no number"
     assert score.sign == (1 if limit == "at least" else -1)
+
+
+def test_every_score_has_one_direction():
+    assert {name: sign(name) for name in SCORES} == {n: 1 if n == "accuracy" else -1 for n in SCORES}
+    for name in SCORES:
+        score = Score.named(name)
+        assert (score.sign, score.higher_is_better) == (sign(name), sign(name) > 0)
+        assert deterioration(name) == f"{name}_{'drop' if sign(name) > 0 else 'rise'}"
 
 
 def test_digits_do_not_depend_on_the_last_one_being_zero():

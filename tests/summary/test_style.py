@@ -1,8 +1,10 @@
 """One visual language."""
 
+import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
-from lowland.summary.style import Style, colour, spread, transparent
+from lowland.summary.style import _MARKERS, Style, colour, spread, transparent
 from tests.summary.study import PRECISIONS, RECIPES
 
 
@@ -16,6 +18,20 @@ def test_every_precision_has_its_own_colour_and_every_recipe_its_own_marker(tabl
 
 def test_a_precision_looks_the_same_in_every_study(tables, small):
     assert Style.of(small).colours["qat4"] == Style.of(tables.measurements).colours["qat4"]
+
+
+def test_the_widest_grid_has_a_marker_for_every_recipe():
+    assert len(set(_MARKERS)) == 32
+    for symbol in _MARKERS:
+        go.Scatter(marker={"symbol": symbol})  # refuses what it cannot draw
+
+
+def test_precisions_of_one_width_are_told_apart(small):
+    other = small[small.precision == "ptq8"].assign(precision="ptq8_max")
+    colours = Style.of(pd.concat([small, other])).colours
+    assert colours["ptq8"] == Style.of(small).colours["ptq8"]
+    assert len(set(colours.values())) == len(colours) == 4
+    assert len({colour("ptq", 4, twin=number) for number in range(4)}) == 4
 
 
 @pytest.mark.parametrize("method", ["qat", "ptq", "dynamic"])

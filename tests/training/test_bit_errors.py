@@ -9,7 +9,7 @@ from torch import nn
 from lowland.errors import LowlandError
 from lowland.quantization import freeze
 from lowland.quantization.fake_quantize import codes_on
-from lowland.training.bit_errors import coded_parameters, with_bit_errors
+from lowland.training.bit_errors import with_bit_errors
 from lowland.training.recipe_base import Value
 from tests.oracles import flipped
 from tests.quantization.convolutions import CASES
@@ -164,23 +164,6 @@ def test_derivatives_of_a_twin_pass_straight_through_the_flips():
     *_, before = (scale for name, scale in freeze(quantized).activation_scales.items())
     expected = (slope.sum() + by_bias.sum() * before) / grid.highest
     assert torch.allclose(quantized.threshold("4").grad / 2, expected, rtol=1e-3)
-
-
-def test_only_what_is_stored_in_codes_is_hit():
-    case = CASES["autoencoder"]
-    found = coded_parameters(case.network(), "decoder")
-    assert list(found) == [f"encoder.{index}.{kind}" for index in (0, 3) for kind in ("weight", "bias")]
-    assert [tuple(p.shape) for p in found.values()] == [tuple(p.shape) for p in case.twin(4).stored.values()]
-    assert len(coded_parameters(case.network())) == 10
-    assert list(coded_parameters(case.network(), "encoder.3")) == ["encoder.0.weight", "encoder.0.bias"]
-
-
-def test_networks_may_keep_their_layers_in_an_attribute():
-    model = nn.Module()
-    model.layers = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.ReLU(), nn.Linear(2, 1, bias=False))
-    assert list(coded_parameters(model)) == ["layers.0.weight", "layers.0.bias", "layers.3.weight"]
-    assert list(coded_parameters(model, "3")) == ["layers.0.weight", "layers.0.bias"]
-    assert list(coded_parameters(nn.Linear(2, 1))) == ["weight", "bias"]
 
 
 def test_the_float_part_is_spared_in_float_training():

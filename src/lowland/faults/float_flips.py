@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import FlipDraw, Flips, draw_bits, draw_key
 from lowland.faults.targets import targeted
+from lowland.quantization.coded_parameters import coded_parameters
 from lowland.randomness import Key
 
 FLOAT_BITS = 32
@@ -22,19 +23,23 @@ def draw_float_flips(
     targets: Sequence[str] = ("weights", "biases"),
     generator: torch.Generator | None = None,
     key: tuple[Key, ...] | None = None,
+    float_from: str | None = None,
 ) -> FlipDraw:
     """One draw of the flips of a float network's IEEE-754 words, for any number of levels.
+
+    Only what its quantized twin stores in codes is hit, so that both lose the same tensors to upsets.
 
     Args:
         network: Its parameters are float32.
         targets: Of ``weights`` and ``biases``.
         generator: Names the draw by its next number, or
         key: names it.
+        float_from: Layer from which on nothing is deployed, as in ``build_quantized``.
 
     Raises:
-        LowlandError: An unknown or no target, or parameters that are not float32.
+        LowlandError: An unknown or no target, parameters that are not float32, or an unknown layer.
     """
-    chosen = targeted(_words(network), targets)
+    chosen = targeted(_words(coded_parameters(network, float_from)), targets)
     sizes = {name: (words.numel(), FLOAT_BITS) for name, words in chosen.items()}
     return draw_bits(sizes, draw_key(key, generator, default="random_float_flips"))
 
@@ -63,7 +68,7 @@ def apply_float_flips(network: nn.Module, flips: Flips) -> nn.Module:
         LowlandError: A parameter, element or bit that the network does not have.
     """
     flipped = copy.deepcopy(network)
-    words = _words(flipped)
+    words = _words(dict(flipped.named_parameters()))
     for name in flips.bits:
         if name not in words:
             raise LowlandError(f"flips name tensor {name!r}; expected one of {', '.join(words)}")
@@ -93,9 +98,9 @@ def _signed_words(words: Tensor) -> Tensor:
     return ((words ^ half) - half).to(torch.int32)
 
 
-def _words(network: nn.Module) -> dict[str, Tensor]:
-    """The parameters' IEEE-754 words as int32 tensors that share their memory."""
-    return {name: _view(parameter, name) for name, parameter in network.named_parameters()}
+def _words(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Their IEEE-754 words as int32 tensors that share their memory."""
+    return {name: _view(parameter, name) for name, parameter in parameters.items()}
 
 
 def _view(values: Tensor, name: str) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -19,6 +20,7 @@ from lowland.faults.targets import TARGETS
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
 from lowland.landscape.subject import Batches, Loss
+from lowland.quantization.coded_parameters import coded_parameters
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
 
@@ -26,27 +28,31 @@ Keys = tuple[Key, ...]
 RANKING = "fkeras"  # what the published studies flip by
 
 
+class Series(NamedTuple):
+    """Levels of a fault that can happen: disturbed network by level, up to the highest."""
+
+    highest: float
+    at: Callable[[Any], nn.Module]
+
+
 @dataclass(frozen=True)
 class FaultDraw:
     """One draw of a fault at any level.
 
     Attributes:
-        most: The highest count that can happen, 0 where counts have no meaning.
-        highest: The highest bit error rate that can happen, 0 where rates have no meaning.
-        by_count: Count -> disturbed network.
-        by_rate: Bit error rate -> disturbed network.
+        by_count: By the number of flips; ``None`` where counts have no meaning.
+        by_rate: By the bit error rate; ``None`` where rates have no meaning.
     """
 
-    most: int
-    highest: float
-    by_count: Callable[[int], nn.Module]
-    by_rate: Callable[[float], nn.Module]
+    by_count: Series | None = None
+    by_rate: Series | None = None
 
     @classmethod
     def of(cls, draw: FlipDraw, apply: Callable[[Flips], nn.Module]) -> FaultDraw:
         """A draw of bits and what happens to them."""
         return cls(
-            len(draw.uniforms), 1.0, lambda count: apply(draw.first(count)), lambda rate: apply(draw.below(rate))
+            Series(len(draw.uniforms), lambda count: apply(draw.first(count))),
+            Series(1.0, lambda rate: apply(draw.below(rate))),
         )
 
 
@@ -68,12 +74,7 @@ def _stuck(value: int) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], Fault
 
 def _transient(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
     """Flips of activations; a count would be one of every inference, not to be compared with those of stored bits."""
-    return FaultDraw(
-        most=0,
-        highest=1.0,
-        by_count=lambda count: TransientFlips(network, count=count, key=key),
-        by_rate=lambda rate: TransientFlips(network, bit_error_rate=rate, key=key),
-    )
+    return FaultDraw(by_rate=Series(1.0, lambda rate: TransientFlips(network, bit_error_rate=rate, key=key)))
 
 
 def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
@@ -89,7 +90,7 @@ def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> Faul
     def by_rate(rate: float) -> nn.Module:
         return applied(upset_rate=rate * bits / (struck * length))
 
-    return FaultDraw(struck, struck * length / bits, lambda count: applied(count=count), by_rate)
+    return FaultDraw(Series(struck, lambda count: applied(count=count)), Series(struck * length / bits, by_rate))
 
 
 def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, batches: Batches) -> FaultDraw:
@@ -112,7 +113,7 @@ def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, 
     def first(count: int) -> nn.Module:
         return apply_flips(network, worst_flips(found, count), encoding=options.encoding)
 
-    return FaultDraw(total if ranked else 0, 0.0, first, lambda rate: first(round(rate * total)))
+    return FaultDraw(Series(total, first) if ranked else None)
 
 
 FAULTS: dict[Fault, Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]] = {
@@ -141,6 +142,7 @@ def flipped_networks(
     key: tuple[Key, ...],
     loss: Loss | None = None,
     known_batches: Batches = (),
+    float_from: str | None = None,
 ) -> Iterator[tuple[str, float, list[nn.Module]]]:
     """A deployed network under random and ranked faults, by number of flips and by bit error rate.
 
@@ -153,6 +155,8 @@ def flipped_networks(
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
         loss: ``loss(outputs, targets)``, mean over rows; the fault ``ranked`` needs it, and
         known_batches: other rows than those that the flips are measured on.
+        float_from: Layer of a float network from which on nothing is deployed, as in ``build_quantized``: its words
+            are not hit.
 
     Yields:
         Condition (``flips``, ``bit_error_rate``; ``scales_flips``, ``stuck_at_0_bit_error_rate`` ... for other faults
@@ -161,12 +165,14 @@ def flipped_networks(
         activations' flips and rates of ranked ones.
 
     Raises:
-        LowlandError: Ranked flips without a loss and rows to rank by.
+        LowlandError: Ranked flips without a loss and rows to rank by, or an unknown ``float_from``.
     """
     numbers = range(options.draws)
     deployed = isinstance(network, IntegerNetwork)
+    stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
+    kinds = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
     for fault in options.faults:
-        if not _has(network, fault):
+        if not (fault in kinds if fault in ("weights", "biases") else deployed or fault in FLOAT_FAULTS):
             continue
         prefix = ("" if deployed else "ieee754_") + ("" if fault == "codes" else f"{fault}_")
         if fault == "ranked" and isinstance(network, IntegerNetwork):
@@ -176,25 +182,18 @@ def flipped_networks(
         else:
             # Activations: every inference has flips of its own, so that the rows are the sample and one draw is enough.
             several = numbers[:1] if fault == "activations" else numbers
-            draws = [_drawn(network, fault, options, (*key, number)) for number in several]
-        for count in options.counts:
-            if count <= draws[0].most:
-                yield f"{prefix}flips", float(count), [draw.by_count(count) for draw in draws]
-        for rate in options.bit_error_rates:
-            if rate <= draws[0].highest:
-                yield f"{prefix}bit_error_rate", rate, [draw.by_rate(rate) for draw in draws]
+            draws = [_drawn(network, fault, options, (*key, number), float_from) for number in several]
+        for unit, levels, series in (
+            ("flips", options.counts, [draw.by_count for draw in draws if draw.by_count]),
+            ("bit_error_rate", options.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
+        ):
+            for level in levels:
+                if series and level <= series[0].highest:
+                    yield f"{prefix}{unit}", float(level), [one.at(level) for one in series]
 
 
-def _drawn(network: nn.Module, fault: Fault, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _drawn(network: nn.Module, fault: Fault, options: BitFlipOptions, key: Keys, float_from: str | None) -> FaultDraw:
     if isinstance(network, IntegerNetwork):
         return FAULTS[fault](network, options, key)
-    draw = draw_float_flips(network, targets=FLOAT_FAULTS[fault], key=key)
+    draw = draw_float_flips(network, targets=FLOAT_FAULTS[fault], key=key, float_from=float_from)
     return FaultDraw.of(draw, partial(apply_float_flips, network))
-
-
-def _has(network: nn.Module, fault: Fault) -> bool:
-    """Whether a network has what a fault hits."""
-    deployed = isinstance(network, IntegerNetwork)
-    names = network.codes if isinstance(network, IntegerNetwork) else dict(network.named_parameters())
-    stored = {TARGETS.get(name.rpartition(".")[2]) for name in names}
-    return fault in stored if fault in ("weights", "biases") else deployed or fault in FLOAT_FAULTS

@@ -1,5 +1,6 @@
 """Builds quantized networks, calibrates them and freezes them into integers; trains none."""
 
+from lowland.quantization.coded_parameters import coded_parameters
 from lowland.quantization.deployment import DeploymentCheck, deployment_check
 from lowland.quantization.folding import fold_batch_norm
 from lowland.quantization.freezing import freeze
@@ -17,6 +18,7 @@ __all__ = [
     "QuantizedNetwork",
     "build_quantized",
     "calibrate",
+    "coded_parameters",
     "deployment_check",
     "fold_batch_norm",
     "freeze",

@@ -13,6 +13,7 @@ from lowland.summary.score import NO_NUMBER, Score
 
 DISTURBANCES = ("noise", "bit_flip", "corruption", "adversarial")
 TWINS = ("flips", "bit_error_rate")  # conditions of stored codes that float networks meet in their float32 words
+CODES_ONLY = ("ranked_flips",)  # those that float networks cannot meet, but all that have codes are compared by
 CELL = ["task", "recipe", "seed", "precision", "method", "weight_bits"]
 CONFIGURATION = ["task", "recipe", "precision", "method", "weight_bits"]
 
@@ -80,23 +81,25 @@ def robustness_criteria(measurements: pd.DataFrame, score: Score) -> tuple[Crite
 
     The score that is left, not what is lost of it: a classifier that always says the same loses nothing.
     Float networks meet flips of stored codes as those of their float32 words. What a precision cannot suffer (float
-    networks have no scales to flip) is no criterion, for it would have to call that precision failed; a precision
-    without any score in the family did fail, and says so in every criterion.
+    networks have no scales to flip) is no criterion, for it would have to call that precision failed; flips of ranked
+    bits are one among the precisions with codes, and undefined for float networks. A precision without any score in the
+    family did fail, and says so in every criterion.
 
     Args:
         measurements: The long table of one task.
         score: Its score.
     """
     rows = measurements[measurements.family.isin(DISTURBANCES) & (measurements.measure == score.name)]
-    rows = rows[["family", "condition", "precision"]].drop_duplicates()
+    rows = rows[["family", "condition", "precision", "method"]].drop_duplicates()
     bare = rows.condition.str.removeprefix(WORDS)
     rows = rows.assign(condition=bare.where(bare.isin(TWINS), rows.condition)).drop_duplicates()
     met = rows.groupby("family")["precision"].nunique()
+    with_codes = rows[rows.method != "float"].groupby("family")["precision"].nunique()
     suffered = rows.groupby(["family", "condition"], sort=False)["precision"].nunique()
     return tuple(
         disturbed_criterion(score, family, condition)
         for (family, condition), count in suffered.items()
-        if count == met[family] and not condition.startswith(WORDS)
+        if count == (with_codes if condition in CODES_ONLY else met)[family] and not condition.startswith(WORDS)
     )
 
 
@@ -159,7 +162,9 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     merged = all_cells.merge(sums, how="left", on=["task", "recipe", "seed", "precision"])
     wanted = [expected.get((t, p), 1) for t, p in zip(merged.task, merged.precision, strict=True)]
     complete = (merged["rows"] == wanted).to_numpy()
-    status = merged.bad.where(merged.bad.notna(), np.where(complete, "ok", "failed")).astype(str)
+    meaningless = (merged.method == "float") & (criterion.condition in CODES_ONLY)
+    missing = np.where(meaningless, "undefined", "failed")
+    status = merged.bad.where(merged.bad.notna(), np.where(complete, "ok", missing)).astype(str)
     good = status == "ok"
     return all_cells.assign(
         value=(merged.total / merged["rows"]).where(good),

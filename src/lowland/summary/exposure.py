@@ -9,11 +9,15 @@ from typing import Any
 import pandas as pd
 
 from lowland.summary.conditions import WORDS, bare_level_text, listed
-from lowland.summary.criteria import TWINS, of_the_whole
+from lowland.summary.criteria import of_the_whole
 from lowland.summary.recipe_means import not_told_apart, t_interval
 from lowland.summary.score import Score, score_of
 
-EXPOSURES = {"flips": "at an equal number of flips", "bit_error_rate": "at an equal bit error rate"}
+EXPOSURES = {
+    "flips": "at an equal number of flips",
+    "bit_error_rate": "at an equal bit error rate",
+    "ranked_flips": "at an equal number of worst-ranked flips",
+}
 LEFT, LOST = "left", "lost"
 MIDDLE = (4, 6)  # bits, the widths that published studies found most robust
 _MIDDLE_WORDS = {"yes": "yes", "no": "no", "unsure": "as good as others"}
@@ -39,8 +43,10 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
     At an equal count a small network has a larger share of its bits damaged, at an equal rate a large one has more
     flips: which precision is toughest depends on what is held equal. The score that is left is what a user gets; what
     is lost of it flatters whoever has least to lose. Seeds are averaged inside a recipe; intervals are 95 %
-    t-intervals over recipes. Whether a precision can be told from the toughest is judged recipe by recipe: they are
-    tied where the t-interval of the paired difference holds zero, or where there are too few recipes for one.
+    t-intervals over recipes. Precisions are compared over the recipes that all stored codes have, for recipes differ as
+    much as precisions do; where they share none, each has its own recipes and nobody is toughest. Whether a precision
+    can be told from the toughest is judged recipe by recipe: they are tied where the t-interval of the paired
+    difference holds zero, or where there are too few recipes for one.
 
     Args:
         measurements: The long table of one task; only its rows that are ``ok``. Float networks come with their float32
@@ -49,8 +55,8 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
 
     Returns:
         One row per task, exposure (a key of ``EXPOSURES``), level (NaN: the mean over all levels, of recipes that have
-        them all) and precision: method, weight_bits, mean, low, high, num_recipes, ``toughest`` and ``tied`` (with the
-        toughest; true for itself), both among networks of stored codes only.
+        them all) and precision: method, weight_bits, mean, low, high, num_recipes (compared), ``toughest`` and ``tied``
+        (with the toughest; true for itself), both among networks of stored codes only.
     """
     score = score_of(measurements)
     measure = score.lost if of == LOST else score.name
@@ -58,7 +64,7 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
         (measurements.family == "bit_flip") & (measurements.measure == measure) & (measurements.status == "ok")
     ]
     rows = rows.assign(exposure=rows.condition.str.removeprefix(WORDS))
-    rows = rows[rows.exposure.isin(TWINS)]
+    rows = rows[rows.exposure.isin(EXPOSURES)]
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     sign = -1 if of == LOST else score.sign
@@ -75,11 +81,13 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
     ):
         wide = group.pivot_table(index="recipe", columns="precision", values="value", sort=False)
         known = group.drop_duplicates("precision").set_index("precision")
-        means = {p: t_interval(list(wide[p])) for p in wide.columns}
         codes = [p for p in wide.columns if known.method[p] != "float"]
-        best = max(codes, key=lambda p: sign * means[p][0]) if codes else None
+        shared = wide.dropna(subset=codes)
+        wide = shared if len(shared) else wide
+        means = {p: t_interval(list(wide[p])) for p in wide.columns}
+        best = max(codes, key=lambda p: sign * means[p][0]) if codes and len(shared) else None
         for p in wide.columns:
-            tied = p in codes and (p == best or not_told_apart(wide[p] - wide[best]))
+            tied = best is not None and p in codes and (p == best or not_told_apart(wide[p] - wide[best]))
             what = (task, exposure, level, p, known.method[p], known.weight_bits[p])
             found.append((*what, *means[p], int(wide[p].notna().sum()), p == best, tied))
     return pd.DataFrame.from_records(found, columns=list(COLUMNS))
@@ -93,17 +101,18 @@ def exposure_verdict(left: pd.DataFrame, lost: pd.DataFrame | None = None) -> li
         lost: That of what is lost, a second opinion over all levels.
 
     Returns:
-        Per task and exposure: task, exposure, ``words``, ``levels`` (one entry per level, rising), ``average`` (the
-        entry over all levels, or None) and ``lost`` (likewise, of ``lost``). An entry has ``level``, ``toughest``
-        (precision), ``mean``, ``tied`` (other precisions) and ``middle``: ``yes`` (all of them have 4 to 6 bits),
-        ``no`` (none has), ``unsure`` (some have), or empty where the study has no precision inside, or none outside,
-        to compare.
+        Per task and exposure with a toughest precision: task, exposure, ``words``, ``levels`` (one entry per level,
+        rising), ``average`` (the entry over all levels, or None) and ``lost`` (likewise, of ``lost``). An entry has
+        ``level``, ``toughest`` (precision), ``mean``, ``num_recipes`` (compared), ``tied`` (other precisions) and
+        ``middle``: ``yes`` (all of them have 4 to 6 bits), ``no`` (none has), ``unsure`` (some have), or empty where
+        the study has no precision inside, or none outside, to compare.
     """
     found = []
-    for (task, name), everything in left[left.method != "float"].groupby(["task", "exposure"], sort=False):
+    left, lost = _with_a_leader(left), None if lost is None else _with_a_leader(lost)
+    for (task, name), everything in left.groupby(["task", "exposure"], sort=False):
         entries = [_entry(rows) for _, rows in everything.groupby("level", dropna=False)]
         other = lost[(lost.task == task) & (lost.exposure == name)] if lost is not None else everything[:0]
-        other = other[other.level.isna() & (other.method != "float")]
+        other = other[other.level.isna()]
         found.append(
             {
                 "task": str(task),
@@ -129,7 +138,13 @@ def exposure_sentence(verdicts: Sequence[Mapping[str, Any]], score: Score) -> st
         if average is not None and len(verdict["levels"]) > 1:
             parts.append(f"{_led([average])} over all levels, {score.text(average['mean'])} on average")
         sentences.append(f"{words[0].upper()}{words[1:]}, {good} with {'; '.join(parts)}.")
-    return " ".join([*sentences, *_middle(verdicts), *_second_opinion(verdicts, score)])
+    return " ".join([*sentences, *_compared(verdicts), *_middle(verdicts), *_second_opinion(verdicts, score)])
+
+
+def _with_a_leader(frame: pd.DataFrame) -> pd.DataFrame:
+    """Stored codes at the levels where one is toughest."""
+    codes = frame[frame.method != "float"]
+    return codes[codes.groupby(["task", "exposure", "level"], dropna=False)["toughest"].transform("any").astype(bool)]
 
 
 def _entry(rows: pd.DataFrame) -> dict[str, Any]:
@@ -142,9 +157,19 @@ def _entry(rows: pd.DataFrame) -> dict[str, Any]:
         "level": None if best.level != best.level else float(best.level),
         "toughest": str(best.precision),
         "mean": float(best["mean"]),
+        "num_recipes": int(best.num_recipes),
         "tied": [str(p) for p in leaders.precision[~leaders.toughest.astype(bool)]],
         "middle": ("yes" if inside.all() else "unsure" if inside.any() else "no") if comparable else "",
     }
+
+
+def _compared(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Over how many recipes precisions are compared."""
+    counts = {e["num_recipes"] for v in verdicts for e in (*v["levels"], v["average"]) if e}
+    if not counts:
+        return []
+    span = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts)}"
+    return [f"Compared over the {span} recipe{'s' * (max(counts) > 1)} that all stored codes have."]
 
 
 def _middle(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -39,7 +39,7 @@ from lowland.summary.predictors import predictor_label
 from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.recommendation import NOTHING
 from lowland.summary.robustness_section import curve_groups, exposure_section, half_life_section
-from lowland.summary.scope import disturbed, told_together
+from lowland.summary.scope import disturbed, impossible, told_together
 from lowland.summary.score import Score
 from lowland.summary.strips import strip
 from lowland.summary.style import DASH, MINUS, Style
@@ -93,7 +93,7 @@ def render_report(
         learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; without it there is no such figure.
         pictures: A key of ``figures.PICTURES`` -> its table for all tasks; without it there are no such figures.
         task_descriptions: A sentence per task on its data and network.
-        readings: ``unit`` and ``extremes`` of the sensors of each task that has its own.
+        readings: ``unit``, ``extremes`` and ``limits`` of the sensors of each task that has its own.
         commands: What to type to get this page again.
 
     Returns:
@@ -221,6 +221,7 @@ def _task(
         "style": style,
         "precisions": _precisions(measurements, style),
         "disturbed": disturbed(measurements, readings),
+        "impossible": impossible(readings),
         "half_lives": half_life_section(measurements, style, recipe),
         "exposure": exposure_section(measurements, style),
         "bits": bit_findings(measurements, pictures=pictures, style=style, recipe=recipe),

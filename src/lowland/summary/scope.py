@@ -42,6 +42,8 @@ _TEXTS = {
     "pgd": "PGD takes several smaller steps inside the same radius and keeps the worst point that it came by.",
     "parts": "The same flips confined to one part of the memory: {}.",
     "scales": "A scale is the step between the codes of a layer; one flipped bit of it moves all of them.",
+    "ranked": "Worst-ranked flips hit the bits of weights that FKeras' ranking names first, all at once, not bits by "
+    "chance.",
     "activations": "Flips in activations hit what one layer hands to the next, anew in every inference.",
     "upsets": "Multi-bit upsets flip several adjacent bits of one word, as one particle does in dense memory.",
     "stuck": "Stuck bits always read {}, whatever is written; only those that should read otherwise do harm.",
@@ -53,7 +55,8 @@ def disturbed(measurements: pd.DataFrame, readings: Mapping[str, Any] | None = N
 
     Args:
         measurements: The long table of one task.
-        readings: ``unit`` and ``extremes`` of the task's sensors (``lowland.tasks.Readings``), either may be None.
+        readings: ``unit``, ``extremes`` and ``limits`` of the task's sensors (``lowland.tasks.Readings``); the first
+            two and either end of the last may be None.
     """
     found = disturbances(measurements)
     return [
@@ -91,6 +94,17 @@ def told_together(by_task: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[di
     ]
 
 
+def impossible(readings: Mapping[str, Any]) -> str:
+    """Where no reading can lie, such as ``below 0 or above 1``; empty where all can.
+
+    Args:
+        readings: See ``disturbed``.
+    """
+    lowest, highest = readings.get("limits") or (None, None)
+    ends = (("below", lowest), ("above", highest))
+    return " or ".join(f"{word} {end:g}" for word, end in ends if end is not None)
+
+
 def _own_units(group: str, readings: Mapping[str, Any]) -> list[str]:
     """What stands for the statistics of the training data where a task has units of its own."""
     if group not in ("noise", "sensors", "attacks"):
@@ -99,7 +113,9 @@ def _own_units(group: str, readings: Mapping[str, Any]) -> list[str]:
     parts = [] if unit is None else [f"{unit:g} stands for every standard deviation"]
     if extremes is not None and group != "attacks":
         parts.append(f"{extremes[0]:g} and {extremes[1]:g} for the ends of every range")
-    return [f"For this task {' and '.join(parts)}, in the units of its inputs."] if parts else []
+    found = [f"For this task {' and '.join(parts)}, in the units of its inputs."] if parts else []
+    where = impossible(readings)
+    return [*found, f"No reading can lie {where}: what would is cut off there."] if where else found
 
 
 def _sentences(group: str, conditions: list[str]) -> list[str]:
@@ -113,7 +129,7 @@ def _sentences(group: str, conditions: list[str]) -> list[str]:
     if group == "memory":
         parts = [part for part in ("weights", "biases", "scales") if part in has]
         confined = [_TEXTS["parts"].format(", ".join(parts))] if parts else []
-        return [_INTRODUCTIONS[group], *confined, *([_TEXTS["scales"]] if "scales" in has else [])]
+        return [_INTRODUCTIONS[group], *confined, *(_TEXTS[part] for part in ("scales", "ranked") if part in has)]
     if group == "faults":
         stuck = [value for value in ("0", "1") if f"stuck_at_{value}" in has]
         described = [_TEXTS[part] for part in ("activations", "upsets") if part in has]

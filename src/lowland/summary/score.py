@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lowland.measures import MEASURES, SCORES, SHARES, deterioration
+from lowland.measures import MEASURES, SCORES, SHARES, deterioration, sign
 
 NO_NUMBER = "no number"
 
@@ -19,14 +19,14 @@ class Score:
         name: Measure in the long table.
         label: Name for people.
         unit: Of its value; ``1`` for pure numbers.
-        higher_is_better: Direction.
+        sign: What makes the better of two scores the larger number: 1 or -1.
         is_share: Between 0 and 1, and written in per cent.
     """
 
     name: str
     label: str
     unit: str
-    higher_is_better: bool
+    sign: int
     is_share: bool
 
     @classmethod
@@ -35,12 +35,12 @@ class Score:
         if name == UNKNOWN.name:
             return UNKNOWN
         measure = MEASURES[name]
-        return cls(name, measure.label, measure.unit, measure.higher_is_better is True, name in SHARES)
+        return cls(name, measure.label, measure.unit, sign(name), name in SHARES)
 
     @property
-    def sign(self) -> int:
-        """What makes the better of two scores the larger number."""
-        return 1 if self.higher_is_better else -1
+    def higher_is_better(self) -> bool:
+        """Direction."""
+        return self.sign > 0
 
     @property
     def lost(self) -> str:
@@ -131,7 +131,7 @@ class Score:
         return round(value, 4) if self.is_share else float(f"{value:.4g}")
 
 
-UNKNOWN = Score("score", "score", "1", higher_is_better=True, is_share=False)
+UNKNOWN = Score("score", "score", "1", sign=1, is_share=False)
 """Stands in where a table names no score: nothing of the task gave a result."""
 
 

@@ -24,6 +24,8 @@ _RAMPS = {
     "ptq": ("#f5ac3d", "#dd6b12", "#8c3000"),
     "dynamic": ("#63c6a4", "#149471", "#064d3b"),
 }
+# Where precisions differ in neither, but in how they find their scales: every further one has more of this.
+_OTHER, _KEPT = "#7b3fa0", 0.6
 _DASHES = {"float": "solid", "qat": "solid", "ptq": "5px,3px", "dynamic": "1px,3px"}
 # Neighbours in a grid are often two strengths of one recipe: full and open twins of one shape stand together.
 _MARKERS = (
@@ -47,6 +49,18 @@ _MARKERS = (
     "hourglass",
     "hourglass-open",
     "bowtie",
+    "bowtie-open",
+    "x",
+    "x-open",
+    "hexagram",
+    "hexagram-open",
+    "star-square",
+    "star-square-open",
+    "star-diamond",
+    "star-diamond-open",
+    "triangle-left",
+    "triangle-left-open",
+    "octagon",
 )
 # An axis of names instead of numbers.
 LABELS: dict[str, Any] = {"showgrid": False, "ticks": "", "showline": False, "tickfont": {"color": INK, "size": 12.5}}
@@ -93,9 +107,13 @@ class Style:
             key=lambda r: (order[r.method], -r.weight_bits, -r.activation_bits, r.precision),
         )
         recipes = tuple(measurements.recipe.unique())
+        alike = [(r.method, r.weight_bits) for r in rows]
+        twins = [alike[:i].count(look) for i, look in enumerate(alike)]
         return cls(
             precisions=tuple(r.precision for r in rows),
-            colours={r.precision: colour(r.method, r.weight_bits) for r in rows},
+            colours={
+                r.precision: colour(r.method, r.weight_bits, twin=twin) for r, twin in zip(rows, twins, strict=True)
+            },
             dashes={r.precision: _DASHES[r.method] for r in rows},
             recipes=recipes,
             markers={recipe: _MARKERS[i % len(_MARKERS)] for i, recipe in enumerate(recipes)},
@@ -103,12 +121,18 @@ class Style:
         )
 
 
-def colour(method: str, weight_bits: int) -> str:
-    """The colour of a method at a bit width, between its light (2 bits) and its dark (16 bits and more) end."""
-    light, middle, dark = (_channels(c) for c in _RAMPS[method])
+def colour(method: str, weight_bits: int, *, twin: int = 0) -> str:
+    """The colour of a method at a bit width, between its light (2 bits) and its dark (16 bits and more) end.
+
+    Args:
+        method: Key of the ramps.
+        weight_bits: At least 2.
+        twin: How many precisions of the same method and width come before this one.
+    """
+    light, middle, dark = _RAMPS[method]
     position = 2 * min(max((math.log2(max(weight_bits, 2)) - 1) / 2.4, 0.0), 1.0)
-    start, end, share = (light, middle, position) if position <= 1 else (middle, dark, position - 1)
-    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in zip(start, end, strict=True))
+    found = _mixed(light, middle, position) if position <= 1 else _mixed(middle, dark, position - 1)
+    return _mixed(_OTHER, found, _KEPT**twin)
 
 
 def transparent(hex_colour: str, alpha: float) -> str:
@@ -235,3 +259,9 @@ def axis(own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _channels(hex_colour: str) -> tuple[int, int, int]:
     return int(hex_colour[1:3], 16), int(hex_colour[3:5], 16), int(hex_colour[5:7], 16)
+
+
+def _mixed(start: str, end: str, share: float) -> str:
+    """The colour so far on the way from start to end."""
+    parts = zip(_channels(start), _channels(end), strict=True)
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in parts)

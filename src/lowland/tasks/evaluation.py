@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measurements import Family, Measurement
-from lowland.measures import deterioration
+from lowland.measures import deterioration, sign
 from lowland.tasks.task import Rows, Task
 
 
@@ -50,7 +50,7 @@ def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str
     """
     scores, losses = Estimate.from_samples(shifted.scores), Estimate.from_samples(shifted.losses)
     before, loss_before = Estimate.from_samples(clean.scores), Estimate.from_samples(clean.losses)
-    lost = _difference(before, scores) if task.higher_is_better else _difference(scores, before)
+    lost = _difference(before, scores, direction=sign(task.score_name))
     return [
         Measurement("corruption", task.score_name, scores, condition),
         Measurement("corruption", deterioration(task.score_name), lost, condition),
@@ -58,9 +58,11 @@ def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str
     ]
 
 
-def _difference(first: Estimate, second: Estimate) -> Estimate:
+def _difference(first: Estimate, second: Estimate, *, direction: int = 1) -> Estimate:
     error = (first.standard_error**2 + second.standard_error**2) ** 0.5
-    return Estimate(first.value - second.value, error, min(first.num_samples, second.num_samples))
+    return Estimate(
+        direction * first.value - direction * second.value, error, min(first.num_samples, second.num_samples)
+    )
 
 
 def disturbance_response(
@@ -77,11 +79,10 @@ def disturbance_response(
     A single draw is a disturbance that is the same every time: its standard errors are those over rows. A loss that is
     no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such rows as worst.
     """
+    direction = sign(task.score_name)
     per_row = {
         task.score_name: [d.scores for d in draws],
-        deterioration(task.score_name): [
-            clean.scores - d.scores if task.higher_is_better else d.scores - clean.scores for d in draws
-        ],
+        deterioration(task.score_name): [direction * clean.scores - direction * d.scores for d in draws],
         "loss_rise": [d.losses.double() - clean.losses.double() for d in draws],
         "mismatch_rate": [((d.decisions != clean.decisions) | d.non_finite).float() for d in draws],
         "non_finite_rate": [d.non_finite.float() for d in draws],

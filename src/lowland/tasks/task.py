@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.measures import MEASURES
+from lowland.measures import sign
 
 
 class Rows(NamedTuple):
@@ -122,7 +122,7 @@ class Task(ABC):
     @property
     def higher_is_better(self) -> bool:
         """Direction of the headline score."""
-        return MEASURES[self.score_name].higher_is_better is True
+        return sign(self.score_name) > 0
 
     @property
     def provenance(self) -> Provenance:

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from lowland.errors import LowlandError
+from lowland.quantization.coded_parameters import coded_parameters
 from lowland.quantization.codes import code_range, signed_width
 from lowland.quantization.encodings import encoding_of
 from lowland.quantization.fake_quantize import Grid, codes_on
@@ -16,7 +16,7 @@ from lowland.quantization.precision import FEWEST_BITS, MOST_BITS
 from lowland.quantization.qat import QuantizedNetwork, Stored
 from lowland.training.at_parameters import at_parameters
 from lowland.training.recipe_base import Model, Objective, RecipeBase, Value, Weight
-from lowland.training.regularizers import WeightLayer, clip_weights
+from lowland.training.regularizers import clip_weights
 
 ENCODING = encoding_of("twos_complement")
 """How codes are written in bits, as in the networks that faults are measured on."""
@@ -113,27 +113,3 @@ def with_bit_errors(codes: Tensor, bits: int, *, rate: float, generator: torch.G
     places = torch.ones((), dtype=torch.int64) << hits % bits
     masks = torch.zeros(codes.numel(), dtype=torch.int64).index_add_(0, hits // bits, places)  # few bits are hit
     return ENCODING.flipped(codes, masks.reshape(codes.shape).to(codes.device), bits)
-
-
-def coded_parameters(network: nn.Module, float_from: str | None = None) -> dict[str, Tensor]:
-    """The weights and biases of a float network that will be stored in codes, by the names of ``named_parameters``.
-
-    Those of its Linear and (transposed) convolution layers, in their order.
-
-    Args:
-        network: A float network.
-        float_from: Name of the layer (or nested sequential) from which on it stays float, as in ``build_quantized``.
-
-    Raises:
-        LowlandError: There is no such layer.
-    """
-    found: dict[str, Tensor] = {}
-    for name, layer in network.named_modules():
-        path = name.removeprefix("layers.")
-        if float_from is not None and f"{path}.".startswith(f"{float_from}."):
-            return found
-        if isinstance(layer, WeightLayer):
-            found |= {f"{name}.{kind}".lstrip("."): p for kind, p in layer.named_parameters(recurse=False)}
-    if float_from is not None:
-        raise LowlandError(f"float_from is {float_from!r}; expected the name of a layer of the network")
-    return found

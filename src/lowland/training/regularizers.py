@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
+from lowland.quantization.coded_parameters import WeightLayer
 
 
 def jacobian_penalty(
@@ -79,11 +80,6 @@ def orthogonality_penalty(model: nn.Module) -> Tensor:
 
 
 TRANSPOSED_LAYERS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-
-
-WeightLayer = (
-    nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
-)
 
 
 def weight_layers(model: nn.Module) -> Iterator[WeightLayer]:

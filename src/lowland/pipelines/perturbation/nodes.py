@@ -191,7 +191,14 @@ def _under_flips(subject: _Subject, options: BitFlipOptions) -> Iterator[Measure
     """Faults of the memory and of what is computed, at equal counts and at equal rates; rankings see landscape rows."""
     task, network, rows = subject.task, subject.network, subject.splits.test
     known = [subject.splits.landscape]
-    found = flipped_networks(network, options, key=(*subject.key, "bit flips"), loss=task.loss, known_batches=known)
+    found = flipped_networks(
+        network,
+        options,
+        key=(*subject.key, "bit flips"),
+        loss=task.loss,
+        known_batches=known,
+        float_from=task.float_from,
+    )
     for condition, levels in groupby(found, key=lambda item: item[0]):
         # Transient flips are computed in integers, which settle ties otherwise than the replayed float arithmetic.
         integer = network if condition.startswith("activations_") else None

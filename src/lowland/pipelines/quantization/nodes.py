@@ -19,7 +19,9 @@ from lowland.quantization import (
     QuantizedNetwork,
     build_quantized,
     calibrate,
+    coded_parameters,
     deployment_check,
+    fold_batch_norm,
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
@@ -36,9 +38,11 @@ def deploy_float(
     """The float network as it is: the reference cell."""
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
-    parameters = sum(parameter.numel() for parameter in trained.network.parameters())
+    problem = build_task(task)
+    folded = fold_batch_norm(trained.network)  # as it is deployed: folding can give a layer its bias
+    parameters = sum(tensor.numel() for tensor in coded_parameters(folded, problem.float_from).values())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
-    rows = _performance(build_task(task), trained.network, Splits.from_tensors(data.tensors))
+    rows = _performance(problem, trained.network, Splits.from_tensors(data.tensors))
     return trained, table(cell, [*rows, *costs])
 
 
@@ -119,6 +123,9 @@ def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwor
         Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count), "test"),
         Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count), "test"),
     ]
+    if check.integer_decisions is not None:
+        decided = Estimate(check.integer_decisions, 0.0, count)
+        checks.append(Measurement("performance", "integer_decision_rate", decided, "test"))
     costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
     return StoredModel(network), table(cell, [*_performance(task, network, splits), *checks, *costs])
 
