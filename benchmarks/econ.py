@@ -35,7 +35,7 @@ def task_of(wafers: Path | None) -> Econ:
     """The task on simulated wafers, or on those of a file or directory."""
     options = EconOptions(
         kind="econ",
-        source="simulated" if wafers is None else "files",
+        source="simulated" if wafers is None else "file",
         path=wafers,
         train_rows=TRAINING_WAFERS,
         validation_rows=VALIDATION_WAFERS,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lowland.tasks import hgcal, shower_profiles, showers
 from lowland.tasks.showers import SCENARIOS, simulated_wafers
-from lowland.tasks.wafers import CHARGES, normalised, read_wafers
+from lowland.tasks.wafers import CHARGES, VALUE_OF_CELL, normalised, read_wafers
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("econ_card.md.j2")
@@ -136,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         real={name: figures(charges) for name, charges in real.items()},
         simulated={name: figures(charges) for name, charges in simulated.items()},
+        as_sent=likeness(real["high_occupancy"][:, np.argsort(VALUE_OF_CELL)]),
         files=files,
         wafers=WAFERS,
         scenarios=SCENARIOS,

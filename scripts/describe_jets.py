@@ -25,9 +25,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
-from lowland.tasks.jets import CLASSES, FEATURES, NOMINAL
+from lowland.tasks.groups import tied_rows
+from lowland.tasks.jets import CLASSES, FEATURES
 from lowland.tasks.networks import initialised_network
-from lowland.tasks.tables import Standardiser, stratified_split
+from lowland.tasks.splitting import stratified_split
+from lowland.tasks.standardisation import Standardiser
+from lowland.tasks.task import NOMINAL
 from lowland.training import Recipe, TrainingOptions, train
 from scripts import simulate_jets
 
@@ -221,7 +224,8 @@ def described(table: Path, simulation_seconds: float | None, command: str) -> st
     features, labels = inputs_and_labels(frame)
     nominal = np.flatnonzero(frame["set"] == NOMINAL)
     sizes = {"training": TRAINING_ROWS, "test": TEST_ROWS}
-    split = stratified_split(features[nominal].astype(np.float32), labels[nominal], sizes, key=("jets card",))
+    tied = tied_rows(features[nominal].astype(np.float32))
+    split = stratified_split(tied, labels[nominal], sizes, key=("jets card",))
     parts = {name: frame.iloc[nominal[rows]] for name, rows in split.items()}
     without_lost = {name: part[~lost_prong(part)] for name, part in parts.items()}
     figures = table_figures(frame)

@@ -192,7 +192,7 @@ def test_code_is_followed_through_datasets_and_functions(code):
     found = {kind: {str(file.relative_to("src/lowland")) for file in needed} for kind, (needed, _) in code.items()}
     for kind in ("landscape", "perturbation"):  # integer networks, which only the dataset names
         assert {"quantization/integer.py", "quantization/quantizers.py"} <= found[kind]
-    assert "randomness.py" in found["preparation"]  # through tasks/tables.py
+    assert "randomness.py" in found["preparation"]  # through tasks/splitting.py
     assert not any(file.startswith(("landscape/", "summary/")) for file in found["training"])
 
 

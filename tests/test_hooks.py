@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-from lowland import grid
+from lowland import grid, randomness
 from lowland.datasets import TableDataset
 from lowland.errors import LowlandError
-from lowland.hooks import SELECTIONS, RunGuard
+from lowland.hooks import SELECTIONS, RunGuard, check_raw_tables
 from lowland.tasks import Task
 from lowland.tasks.jets import CLASSES, FEATURES
 
@@ -194,6 +196,52 @@ def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkey
     monkeypatch.setattr(jets, "fetch_openml_jets", fetch)
     assert hooks.check_raw_tables(pipeline, catalog) == hooks.check_raw_tables(pipeline, catalog)
     assert len(calls) == 1 and (root / "published.parquet").is_file()
+
+
+@pytest.fixture
+def wafers(tmp_path):
+    """A study of wafers from a file that may be there, and its pipeline and catalog."""
+    before = grid.default_parameters()
+    options = {"kind": "econ", "source": "auto", "path": str(tmp_path / "wafers.csv"), "filters": 8, "latent": 16}
+    sizes = {"train_rows": 8, "validation_rows": 4, "landscape_rows": 4, "test_rows": 4, "shifted_rows": 2}
+    asked = before | {"tasks": {"econ": options | sizes}, "requirements": {}}
+    catalog = DataCatalog({"econ.imported": TableDataset(filepath=str(tmp_path / "imported" / "econ.parquet"))})
+    pipeline = Pipeline([Node(first, ["econ.imported"], "econ.measured", name="measure")])
+    yield asked, pipeline, catalog
+    grid.set_parameters(before)
+
+
+def test_a_simulation_in_place_of_an_absent_file_is_told_and_stays_one_in_all_nodes(wafers, tmp_path, caplog):
+    asked, pipeline, catalog = wafers
+    study = grid.set_parameters(asked)
+    (tmp_path / "wafers.csv").write_text("it comes while the study runs")
+    check_raw_tables(pipeline, catalog)
+    assert caplog.text.count("wafers.csv is not there; its data are simulated") == 1
+    told = study.added_parameters()
+    assert told["tasks"]["econ"]["source"] == "simulated" and "simulated wafers" in told["descriptions"]["econ"]
+    assert told["shifted_sets"]["econ"] == ["electron", "ttbar", "jets", "high_occupancy"]
+    caplog.clear()
+    study = grid.set_parameters(asked)
+    assert study.added_parameters()["tasks"]["econ"]["source"] == "file" and not study.absent
+    assert "wafers from wafers.csv" in study.added_parameters()["descriptions"]["econ"]
+
+
+def test_a_table_is_made_again_when_random_numbers_are_made_otherwise(wafers, tmp_path, monkeypatch):
+    asked, pipeline, catalog = wafers
+    grid.set_parameters(asked)
+    check_raw_tables(pipeline, catalog)
+    made = (tmp_path / "imported" / "econ.json").read_text()
+    other = tmp_path / "randomness.py"
+    other.write_text("# another one")
+    monkeypatch.setattr(randomness, "__file__", str(other))
+    check_raw_tables(pipeline, catalog)
+    assert (tmp_path / "imported" / "econ.json").read_text() != made
+
+
+@pytest.mark.parametrize("environment, folder", [("base", "data"), ("econ", "data/econ"), ("fusion", "data/fusion")])
+def test_every_environment_has_its_own_imported_tables(environment, folder):
+    loader = OmegaConfigLoader(conf_source=str(grid.ROOT / "conf"), env=environment, **settings.CONFIG_LOADER_ARGS)
+    assert loader["catalog"]["{task}.imported"]["filepath"] == f"{folder}/01_raw/imported/{{task}}.parquet"
 
 
 class Counted(Task):

@@ -20,6 +20,7 @@ from lowland.measurements import Cell, Family
 from lowland.selection import Selection
 from lowland.tasks import Readings, build_task
 
+ROOT = Path(__file__).resolve().parents[2]
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "landscape", "noise", "bit_flip")  # of every cell
 
 
@@ -60,10 +61,16 @@ class Everything(BaseModel):
 
 
 class Grid:
-    """The cross product of the axes of one validated study, less QAT where a recipe goes without."""
+    """The cross product of the axes of one validated study, less QAT where a recipe goes without.
 
-    def __init__(self, study: Study) -> None:
+    Attributes:
+        study: The study.
+        absent: Files of the user's that tasks do without because they are not there, by task.
+    """
+
+    def __init__(self, study: Study, *, absent: Mapping[str, Path] | None = None) -> None:
         self.study = study
+        self.absent = dict(absent or {})
         self.tasks, self.recipes = tuple(study.tasks), tuple(study.recipes)
         self.seeds, self.precisions = tuple(study.seeds), tuple(study.precisions)
 
@@ -166,6 +173,7 @@ class Grid:
         }
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
+        added["tasks"] = {name: options.model_dump(mode="json") for name, options in self.study.tasks.items()}
         added["descriptions"] = {name: task.description for name, task in tasks.items()}
         added["readings"] = {name: _told(task.readings) for name, task in tasks.items()}
         added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
@@ -202,13 +210,20 @@ _current: Grid | None = None
 
 
 def set_parameters(raw: Mapping[str, Any]) -> Grid:
-    """Makes this run's parameters the grid that pipelines are built from.
+    """Makes this run's parameters the grid that pipelines are built from; which data are in use is decided here.
 
     Raises:
         LowlandError: The parameters are wrong.
     """
     global _current
-    _current = Grid(validate(raw))
+    asked = validate(raw)
+    tasks = {name: options.settled(ROOT) for name, options in asked.tasks.items()}
+    absent = {}
+    for name, options in tasks.items():
+        wanted, used = (getattr(each.root, "path", None) for each in (asked.tasks[name], options))
+        if wanted is not None and used is None:
+            absent[name] = wanted
+    _current = Grid(asked.model_copy(update={"tasks": tasks}), absent=absent)
     return _current
 
 
@@ -219,8 +234,7 @@ def current() -> Grid:
 
 def default_parameters() -> dict[str, Any]:
     """The parameters as Kedro reads them from the project's ``conf`` folder (and ``KEDRO_ENV``)."""
-    root = Path(__file__).resolve().parents[2]
-    conf = str(root / settings.CONF_SOURCE)
+    conf = str(ROOT / settings.CONF_SOURCE)
     loader = OmegaConfigLoader(conf_source=conf, env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
     return dict(loader["parameters"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
-from lowland import grid, tasks
+from lowland import grid, randomness, tasks
 from lowland.config import PAIRS
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.tasks import Task, TaskOptions, build_task
 
+_log = logging.getLogger(__name__)
 SELECTIONS = (
     "tags",
     "namespaces",
@@ -124,6 +126,8 @@ def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> str:
         if name not in pipeline.inputs():
             continue
         path, problem = _files(catalog, [name])[0], build_task(options)
+        if task in study.absent:
+            _log.warning("tasks.%s: %s is not there; its data are simulated", task, study.absent[task])
         if problem.provenance != "shipped":
             origin = _origin(task, options, problem)
             if not path.is_file() or (problem.provenance == "made" and _read(path.with_suffix(".json")) != origin):
@@ -151,7 +155,7 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
             raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence})")
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()
-    for source in sorted(Path(tasks.__file__).parent.rglob("*.py")):
+    for source in (*sorted(Path(tasks.__file__).parent.rglob("*.py")), Path(randomness.__file__)):
         code.update(source.read_bytes())
     return {"options": options.model_dump(mode="json"), "code": code.hexdigest(), "files": files}
 

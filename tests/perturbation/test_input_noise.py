@@ -86,10 +86,12 @@ def test_units_extremes_and_limits_of_a_sensor_replace_what_training_says():
     assert (uniform(rows, counts, drawn, level=50) >= 0).all()
     broken = salt_and_pepper(rows, counts, drawn, level=100)
     assert set(broken.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(counts.maximum, TRAINING.abs().amax(0)) and (counts.maximum > 1).any()
 
 
 def test_ranges_move_with_their_limits():
-    ranges = FeatureRanges.of(torch.rand(5, 3), limits=(0.0, 1.0))
+    ranges = FeatureRanges.of(torch.rand(5, 3), limits=(0.0, 1.0), extremes=(0.0, 2.0))
     moved = ranges.to(torch.device("meta"))
-    assert moved.limits == (0.0, 1.0) and {part.device.type for part in moved[:4]} == {"meta"}
+    assert moved.limits == (0.0, 1.0) and moved.extremes == (0.0, 2.0)
+    assert {part.device.type for part in moved[:4]} == {"meta"}
     assert all(torch.equal(a, b) for a, b in zip(ranges.to(torch.device("cpu"))[:4], ranges[:4], strict=True))

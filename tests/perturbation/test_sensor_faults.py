@@ -86,6 +86,16 @@ def test_saturation_shrinks_the_range_about_its_middle():
     assert torch.allclose(saturation(TRAINING, RANGES, level=100), middle.expand_as(TRAINING), atol=1e-5)
 
 
+def test_what_broken_sensors_show_is_no_range_of_those_that_work():
+    charges = 1.9 * torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
+    own = FeatureRanges.of(charges, extremes=(0.0, 1.0))
+    assert torch.equal(saturation(charges, own, level=0), charges)
+    assert (requantization(charges, own, level=24) - charges).abs().max() < 1e-6
+    draw = draw_sensors(charges.shape, key=("stuck",))
+    assert (dead_channels(charges, own, draw, level=100, stuck_at="maximum") == 1).all()
+    assert (dead_channels(charges, own, draw, level=100, stuck_at="minimum") == 0).all()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 24))
 def test_an_adc_has_two_to_the_bits_codes_from_end_to_end(bits):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +36,7 @@ def files(tmp_path):
     wafers(240).to_csv(tmp_path / "nominal.csv", index=False)
     wafers(50, seed=1).to_csv(tmp_path / "other.csv", index=False)
     return EconOptions(
-        **OPTIONS.model_dump() | {"source": "files", "path": tmp_path / "nominal.csv"},
+        **OPTIONS.model_dump() | {"source": "file", "path": tmp_path / "nominal.csv"},
     ).model_copy(update={"shifted": {"other": tmp_path / "other.csv"}})
 
 
@@ -60,6 +62,16 @@ def test_files_that_may_be_absent_are_read_where_they_are(files, tmp_path):
     assert there.sources == (tmp_path / "nominal.csv",) and "wafers from nominal.csv" in there.description
     assert absent.sources == () and "simulated wafers" in absent.description
     assert absent.shifted_sets == ("electron", "ttbar", "jets", "high_occupancy") and there.shifted_sets == ()
+
+
+def test_what_auto_means_is_decided_once_and_from_the_project(files, tmp_path, monkeypatch):
+    asked = OPTIONS.model_copy(update={"source": "auto", "path": Path("nominal.csv")})
+    there = asked.settled(tmp_path)
+    assert (there.source, there.path) == ("file", tmp_path / "nominal.csv")
+    absent = asked.model_copy(update={"path": Path("nowhere.csv"), "shifted": {"x": Path("x.csv")}}).settled(tmp_path)
+    assert absent == OPTIONS and EconOptions.model_validate(absent.model_dump(mode="json")) == OPTIONS
+    monkeypatch.chdir(tmp_path)
+    assert asked.settled(tmp_path).path == Path("nominal.csv") and OPTIONS.settled(tmp_path) == OPTIONS
 
 
 def test_files_are_read_and_named_as_sources(files, tmp_path):
@@ -118,12 +130,12 @@ def test_damaged_tables_are_refused_in_one_line(simulated, damage, message):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"source": "files"}, "expected a path with 'files'"),
+        ({"source": "file"}, "expected a path with 'file'"),
         ({"path": "somewhere"}, "path is somewhere with source 'simulated'"),
         ({"shifted": {"jets": "jets.csv"}}, "it simulates its shifted sets"),
-        ({"source": "files", "path": "a", "shifted": {"nominal": "b"}}, "expected another name"),
-        ({"source": "files", "path": "a", "shifted": {"Two words": "b"}}, "pattern"),
-        ({"source": "geant"}, "'files', 'simulated' or 'auto'"),
+        ({"source": "file", "path": "a", "shifted": {"nominal": "b"}}, "expected another name"),
+        ({"source": "file", "path": "a", "shifted": {"Two words": "b"}}, "pattern"),
+        ({"source": "geant"}, "'file', 'simulated' or 'auto'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(change, message):
@@ -187,7 +199,7 @@ def test_the_published_network_has_the_published_number_of_weights():
 def test_the_real_wafers_are_split(tmp_path):
     options = EconOptions(
         **OPTIONS.model_dump(exclude={"source", "path", "shifted"}),
-        source="files",
+        source="file",
         path=real_file("CALQ_output.csv"),
         shifted={"high_occupancy": real_file("econt_mc_ttbar_testInput.csv")},
     )

@@ -59,6 +59,24 @@ def test_shifted_sets_are_groups_and_shots_are_kept(path):
     assert table.loc[table.set == "nominal", "shot"].tolist() == [7] * 6 + [8] * 6
 
 
+def test_frames_without_shots_are_read_with_a_warning(path, caplog):
+    read_frames(written(path, content() | {"shot": np.repeat([7, 8], COUNT // 2)}, later=content()), ("later",))
+    assert not caplog.text
+    read_frames(written(path, content()))
+    assert "frames.h5: no dataset 'shot': neighbouring frames of a discharge" in caplog.text
+
+
+def test_shots_that_keep_nothing_together_or_are_in_two_sets_are_refused(path):
+    with pytest.raises(LowlandError, match=r"frames\.h5: dataset 'shot' is different in every frame"):
+        read_frames(written(path, content() | {"shot": np.arange(COUNT)}))
+    shots = {"shot": np.repeat([7, 8], COUNT // 2)}
+    later = content() | {"shot": np.repeat([8, 9], COUNT // 2)}
+    with pytest.raises(
+        LowlandError, match=r"\(group 'later'\): 1 discharges are in the nominal set too \(first: shot 8\)"
+    ):
+        read_frames(written(path, content() | shots, later=later), ("later",))
+
+
 def ragged():
     frames = np.empty(2, object)
     frames[:] = [np.zeros(1024), np.zeros(1600)]
@@ -122,7 +140,7 @@ def test_what_is_no_hdf5_file_is_one_line(path):
 
 def test_without_h5py_there_is_one_line(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(LowlandError, match=r"needs the package h5py, .*; pip install 'lowland\[hdf5\]'"):
+    with pytest.raises(LowlandError, match=r"needs the package h5py, .*; pip install -e '\.\[hdf5\]'"):
         read_frames(path)
 
 

@@ -68,6 +68,15 @@ def test_copies_of_a_frame_stay_together(raw):
     assert not any(owners[a] & owners[b] for a in names for b in names if a < b)
 
 
+def test_blank_frames_tie_no_discharges(raw):
+    nominal = raw[raw["set"] == "nominal"].copy()
+    nominal.loc[nominal.groupby("shot").head(1).index, PIXELS] = 0.25
+    chosen = build_task(OPTIONS)._chosen(nominal)
+    shots = [set(nominal["shot"].iloc[rows]) for rows in chosen.values()]
+    assert [len(rows) for rows in chosen.values()] == [120, 30, 30, 60]
+    assert sum(map(len, shots)) == len(set.union(*shots))
+
+
 def test_the_network_is_the_published_one():
     network = build_network(build_task(OPTIONS).network_spec())
     shapes = [tuple(p.shape) for name, p in network.named_parameters() if name.endswith("weight")]
@@ -75,6 +84,12 @@ def test_the_network_is_the_published_one():
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds[:4] == ["Conv2d", "ReLU", "MaxPool2d", "Conv2d"] and kinds[9] == "Flatten"
     assert network(torch.zeros(5, 1, 32, 32)).shape == (5, 2)
+
+
+def test_the_description_says_what_errors_are_in():
+    assert "errors in gauss" in build_task(OPTIONS).description
+    file = OPTIONS.model_copy(update={"source": "file", "path": "frames.h5"})
+    assert "errors in the unit of the labels" in build_task(file).description
 
 
 def test_losses_are_squared_errors_in_amplitude_units_and_scores_lengths_in_gauss():
@@ -123,7 +138,7 @@ def test_options_that_contradict_each_other_are_refused(change, message):
 def test_a_table_that_is_too_small_is_refused(raw):
     task = build_task(OPTIONS)
     few = raw[(raw["set"] != "nominal") | (raw["shot"] < 2)]
-    with pytest.raises(LowlandError, match=r"100 frames of 2 discharges leave 0 for landscape_rows; at least 2 "):
+    with pytest.raises(LowlandError, match=r"100 frames of 2 discharges leave 0 for validation_rows; at least 2 "):
         task.check(few, "toy")
     with pytest.raises(LowlandError, match="no frames of the set 'moved_surface'"):
         task.check(raw[raw["set"] != "moved_surface"], "toy")

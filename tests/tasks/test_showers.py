@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lowland.tasks.hgcal import CELLS
+from lowland.tasks.hgcal import CELLS, TRIGGER_CELL, cell_distances
 from lowland.tasks.showers import LEAST_COUNTS, SCENARIOS, simulated_wafers
 
 
@@ -38,3 +38,6 @@ def test_charge_spreads_evenly_over_the_rhombi_and_to_neighbours():
     charges = simulated_wafers(SCENARIOS["nominal"], 1500, key=("even",))
     occupancy = (charges > 0).mean(0).reshape(3, 16).mean(1)
     assert occupancy.max() / occupancy.min() < 1.15
+    distances, likeness = cell_distances(), np.corrcoef(np.log1p(charges).T)
+    near = (distances > 0) & (distances < 1.05 * TRIGGER_CELL)
+    assert likeness[near].mean() > 1.2 * likeness[(distances > 0) & ~near].mean()

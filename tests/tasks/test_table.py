@@ -172,7 +172,7 @@ GOOD = turbines()
         ),
         (
             {"validation_rows": 1},
-            "validation_rows gets 0 groups of class 'sound', of 129; at least 2",
+            "validation_rows gets [01] groups of class 'sound', of 129; at least 2",
         ),
     ],
 )
@@ -188,6 +188,8 @@ def test_parameters_that_do_not_fit_the_table_are_one_line(tmp_path, changes, me
         (lambda f: f.assign(wind=np.inf), "column 'wind' holds no number at all"),
         (lambda f: f.assign(copy=f["bearing"] * 2 - 1), "feature 'copy' is a copy of the target"),
         (lambda f: f.assign(copy=f["bearing"] > 0), "feature 'copy' is a copy of the target"),
+        (lambda f: f.assign(copy=f["bearing"].where(f.index != 5)), "feature 'copy' is a copy of the target"),
+        (lambda f: f.assign(copy=f["bearing"].where(f.index % 9 == 0)), "feature 'copy' is a copy of the target"),
         (lambda f: f.assign(wind=1, speed=1, temperature=1, vibration=1), "all 4 features are constant"),
         (lambda f: f.assign(turbine=f["turbine"].where(f["turbine"] > "T005")), "group column 'turbine' is empty in"),
         (
@@ -206,6 +208,10 @@ def test_a_damaged_table_is_one_line(tmp_path, damage, message):
     with pytest.raises(LowlandError, match=message) as caught:
         accepted(damage(GOOD), tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_few_rows_that_agree_with_the_classes_by_chance_make_no_copy(tmp_path):
+    accepted(GOOD.assign(rare=GOOD["bearing"].where(GOOD.index % 60 == 0)), tmp_path)
 
 
 @pytest.mark.parametrize(

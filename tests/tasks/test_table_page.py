@@ -1,10 +1,12 @@
 """What docs/data/tables.md tells users to write makes a task, and nothing but YAML."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings
 from kedro.io import DataCatalog
 
 from lowland import grid
@@ -15,7 +17,7 @@ from lowland.hooks import check_raw_tables
 from lowland.pipelines import preparation
 from lowland.pipelines.preparation.nodes import prepare
 from lowland.pipelines.training.nodes import train_float
-from lowland.training import TrainingOptions
+from lowland.training import TrainingPlan
 from tests.tasks.tables import turbines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,18 +26,15 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def study(tmp_path):
     """The page's environment on the page's file, as the grid of a run; the file is not there yet."""
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/data/tables.md").read_text(), re.S)
-    written = yaml.safe_load(blocks[1])
-    source = tmp_path / "turbines.csv"
-    for options in written["tasks"].values():
-        options["path"] = str(source)
-    before = grid.default_parameters()
-    left = {
-        part: before[part] | {"precisions": [name for name in before[part]["precisions"] if name in ("fp32", "qat4")]}
-        for part in ("landscape_detail", "flip_map")
-    }
-    yield grid.set_parameters(before | written | left), source
-    grid.set_parameters(before)
+    page, source = (ROOT / "docs/data/tables.md").read_text(), tmp_path / "turbines.csv"
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf/base", conf / "base")
+    (conf / "turbines").mkdir()
+    for name, text in re.findall(r"`conf/turbines/(\w+\.yml)`[^`]*```yaml\n(.*?)```", page, re.S):
+        (conf / "turbines" / name).write_text(text.replace("../measurements/turbines.csv", str(source)))
+    loader = OmegaConfigLoader(conf_source=str(conf), env="turbines", **settings.CONFIG_LOADER_ARGS)
+    yield grid.set_parameters(loader["parameters"]), source
+    grid.set_parameters(grid.default_parameters())
 
 
 def catalog_of(study, folder):
@@ -48,7 +47,7 @@ def test_the_example_is_checked_prepared_and_trained(study, tmp_path):
     turbines().to_csv(source, index=False)
     pipeline, catalog = preparation.create_pipeline(), catalog_of(study, tmp_path)
     assert check_raw_tables(pipeline, catalog) == check_raw_tables(pipeline, catalog)
-    quick = TrainingOptions(epochs=15, batch_size=64, learning_rate=1e-2, schedule="cosine")
+    quick = TrainingPlan(epochs=15, batch_size=64, learning_rate=1e-2, schedule="cosine")
     for task, options in study.study.tasks.items():
         splits = prepare(options, catalog.load(study.raw_table(task)))
         recipe = study.study.recipes["plain"]

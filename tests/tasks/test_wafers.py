@@ -67,6 +67,19 @@ def test_nothing_to_read_is_told(tmp_path):
         read_wafers(tmp_path / "empty")
 
 
+def test_a_directory_with_another_table_names_it_and_says_what_a_directory_is(tmp_path):
+    written(tmp_path, GOOD, "a.csv")
+    written(tmp_path, pd.DataFrame({"cell": [0], "remapped": [4]}), "map.csv")
+    with pytest.raises(
+        LowlandError, match=r"map\.csv: column 'CALQ_0' is missing .* read as one set of wafers"
+    ) as caught:
+        read_wafers(tmp_path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(LowlandError) as caught:
+        read_wafers(tmp_path / "map.csv")
+    assert "one set of wafers" not in str(caught.value)
+
+
 def word(values, header=0xA):
     number = header
     for value in values:

@@ -4,6 +4,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from lowland.training.recipes import Recipe
+from tests.quantization.convolutions import CASES
+from tests.training.fitting import OPTIONS, fit
 
 GENERATOR = torch.Generator()
 
@@ -34,6 +36,28 @@ def test_clipping_bounds_weights_and_leaves_biases():
         model.bias.fill_(5.0)
     recipe(kind="clipping", limit=0.5).after_step(model)
     assert model.weight.unique().tolist() == [-0.5] and model.bias.unique().tolist() == [5.0]
+
+
+@pytest.mark.parametrize("chosen", [{"kind": "clipping"}, {"kind": "bit_errors", "rate": 0.01, "bits": 6}])
+def test_clipping_spares_what_stays_float_in_training_and_in_fine_tuning(chosen):
+    case, options = CASES["autoencoder"], OPTIONS.model_copy(update={"epochs": 1})
+    pair = (case.rows(8), torch.zeros(8, 1, 8, 8))
+    for model, settings in ((case.network(), {"float_from": "decoder"}), (case.twin(4), {})):
+        fitted = fit(
+            model,
+            options=options,
+            training=pair,
+            validation=pair,
+            loss=nn.functional.mse_loss,
+            settings=settings,
+            limit=0.01,
+            **chosen,
+        ).network
+        weights = {name: p for name, p in fitted.named_parameters() if name.endswith("weight")}
+        decoder = [p for name, p in weights.items() if "decoder" in name]
+        encoder = [p for name, p in weights.items() if "encoder" in name]
+        assert len(encoder) == 2 and max(float(p.detach().abs().max()) for p in encoder) <= 0.01
+        assert len(decoder) == 3 and min(float(p.detach().abs().max()) for p in decoder) > 0.02
 
 
 @pytest.mark.parametrize(

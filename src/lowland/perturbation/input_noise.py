@@ -37,13 +37,23 @@ class InputNoiseOptions(BaseModel):
 
 
 class FeatureRanges(NamedTuple):
-    """Training statistics of every feature [features ...], in the units of the inputs that are disturbed."""
+    """Training statistics of every feature [features ...], in the units of the inputs that are disturbed.
+
+    Attributes:
+        deviation: Standard deviation, or what stands for it.
+        minimum: Of the training rows.
+        maximum: Of the training rows.
+        mean: Of the training rows.
+        limits: What no reading can be below or above.
+        extremes: Lowest and highest that a broken sensor shows; None: minimum and maximum.
+    """
 
     deviation: Tensor
     minimum: Tensor
     maximum: Tensor
     mean: Tensor
     limits: tuple[float, float] = (-math.inf, math.inf)
+    extremes: tuple[float, float] | None = None
 
     @classmethod
     def of(
@@ -62,7 +72,7 @@ class FeatureRanges(NamedTuple):
             sensor_dims: Dimensions that tell features apart, not 0 (the rows); the others are pooled, such as the times
                 of a series or the pixels of a channel. None: every entry of a row is a feature of its own.
             unit: Stands for every standard deviation, in the inputs' units: what 100 % of noise are.
-            extremes: Stand for every minimum and maximum: what broken sensors show.
+            extremes: What broken sensors show; None: minimum and maximum.
             limits: What no reading can be below or above: noise is cut off there.
         """
         if sensor_dims is None:
@@ -78,16 +88,24 @@ class FeatureRanges(NamedTuple):
         deviation, minimum, maximum, mean = (statistic.squeeze(0) for statistic in statistics)
         if unit is not None:
             deviation = torch.full_like(deviation, unit)
-        if extremes is not None:
-            minimum, maximum = (torch.full_like(minimum, end) for end in extremes)
-        return cls(deviation, minimum, maximum, mean, limits)
+        return cls(deviation, minimum, maximum, mean, limits, extremes)
+
+    @property
+    def lowest(self) -> Tensor:
+        """What a broken sensor shows at one end."""
+        return self.minimum if self.extremes is None else torch.full_like(self.minimum, self.extremes[0])
+
+    @property
+    def highest(self) -> Tensor:
+        """What a broken sensor shows at the other end."""
+        return self.maximum if self.extremes is None else torch.full_like(self.maximum, self.extremes[1])
 
     def to(self, device: torch.device) -> FeatureRanges:
         """The same statistics on another device."""
         deviation, minimum, maximum, mean = (
             statistic.to(device) for statistic in (self.deviation, self.minimum, self.maximum, self.mean)
         )
-        return FeatureRanges(deviation, minimum, maximum, mean, self.limits)
+        return FeatureRanges(deviation, minimum, maximum, mean, self.limits, self.extremes)
 
     def readable(self, values: Tensor) -> Tensor:
         """The values as a sensor with these limits delivers them."""
@@ -143,7 +161,9 @@ def uniform(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, 
 
 
 def salt_and_pepper(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturbance, *, level: float) -> Tensor:
-    """Sets level/2 per cent of the entries to their feature's training maximum and as many to its minimum.
+    """Sets level/2 per cent of the entries to the highest that a broken sensor shows and as many to the lowest.
+
+    Those are the training maximum and minimum of the feature, or the sensors' own ``extremes``.
 
     Entries hit at one level are hit at every higher one.
 
@@ -155,7 +175,7 @@ def salt_and_pepper(inputs: Tensor, ranges: FeatureRanges, disturbance: Disturba
     """
     if level > 100:
         raise LowlandError(f"salt_and_pepper level is {level}; expected per cent of entries, 0 to 100")
-    extreme = torch.where(disturbance.high, ranges.maximum, ranges.minimum)
+    extreme = torch.where(disturbance.high, ranges.highest, ranges.lowest)
     return torch.where(disturbance.uniform < _share(level), extreme, inputs)
 
 

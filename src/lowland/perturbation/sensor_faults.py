@@ -101,11 +101,11 @@ def dead_channels(
         ranges: Of the training set.
         sensors: Of the inputs' shape.
         level: Per cent of all sensors, 0 to 100.
-        stuck_at: Training mean of the feature, its minimum or maximum (the rails), or 0 in the inputs' units, which is
-            the mean of standardised inputs.
+        stuck_at: Training mean of the feature, the lowest or highest that a broken sensor shows (the rails), or 0 in
+            the inputs' units, which is the mean of standardised inputs.
     """
     _check_level("dead_channels", level)
-    constant = {"mean": ranges.mean, "zero": torch.zeros(()), "minimum": ranges.minimum, "maximum": ranges.maximum}
+    constant = {"mean": ranges.mean, "zero": torch.zeros(()), "minimum": ranges.lowest, "maximum": ranges.highest}
     if stuck_at not in constant:
         raise LowlandError(f"stuck_at is {stuck_at!r}; expected one of {', '.join(constant)}")
     priorities = sensors.uniform.flatten()

@@ -1,6 +1,9 @@
 """Tasks: data, architecture, loss and metric, one file each."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
@@ -20,6 +23,10 @@ class TaskOptions(
     """The options of any task; ``root`` are those of the one that ``kind`` names."""
 
     model_config = ConfigDict(frozen=True)
+
+    def settled(self, root: Path) -> TaskOptions:
+        """The same with everything decided that depends on which files are there, seen from the project's folder."""
+        return TaskOptions(self.root.settled(root))
 
 
 TASKS: dict[str, Callable[[Any], Task]] = {"jets": Jets, "econ": Econ, "fusion": Fusion, "table": build_table}

@@ -20,17 +20,14 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.randomness import generator
 from lowland.tasks.emd import earth_movers_distances
+from lowland.tasks.groups import tied_rows
 from lowland.tasks.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances, images
 from lowland.tasks.showers import SCENARIOS, simulated_wafers
-from lowland.tasks.split_sizes import Count, SplitSizes
-from lowland.tasks.tables import stratified_split
-from lowland.tasks.task import Readings, Rows, Splits, Task
+from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes
+from lowland.tasks.splitting import stratified_split
+from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
 from lowland.tasks.telescope import telescope_losses
 from lowland.tasks.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
-
-NOMINAL = "nominal"
-LEAST_ROWS = 2
-"""Rows that every set needs, so that its means have standard errors."""
 
 SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -39,9 +36,11 @@ class EconOptions(SplitSizes):
     """Where the wafers come from, how many rows each set gets and how wide the network is.
 
     Attributes:
-        source: ``files`` of charges or ASIC words; ``simulated`` by the project; ``auto``: files where ``path`` is
-            there, else simulated. The report says which.
-        path: Of the nominal wafers: a CSV file or a directory of such; not with ``simulated``.
+        source: ``file`` of charges or ASIC words; ``simulated`` by the project; ``auto``: files where ``path`` is
+            there, else simulated. A run decides that once, before anything else (``settled``); it warns of a
+            simulation, and the report says which it was.
+        path: Of the nominal wafers: a CSV file, or a directory all of whose CSV files are one set of wafers; not with
+            ``simulated``.
         shifted: Paths of shifted sets by name; not with ``simulated``, which has sets of its own.
         shifted_rows: Rows at most of each shifted set.
         filters: Filters of the encoder's convolution; the published network has 8.
@@ -52,7 +51,7 @@ class EconOptions(SplitSizes):
     """
 
     kind: Literal["econ"]
-    source: Literal["files", "simulated", "auto"]
+    source: Literal["file", "simulated", "auto"]
     path: Path | None = None
     shifted: dict[SetName, Path] = Field(default_factory=dict)
     shifted_rows: Annotated[int, Field(ge=LEAST_ROWS)]
@@ -64,7 +63,7 @@ class EconOptions(SplitSizes):
     def _files_where_files_are_read(self) -> Self:
         if (self.path is None) != (self.source == "simulated"):
             raise ValueError(
-                f"path is {self.path} with source {self.source!r}; expected a path with 'files' and 'auto', else none"
+                f"path is {self.path} with source {self.source!r}; expected a path with 'file' and 'auto', else none"
             )
         if self.shifted and self.source == "simulated":
             raise ValueError(
@@ -73,6 +72,18 @@ class EconOptions(SplitSizes):
         if NOMINAL in self.shifted:
             raise ValueError(f"shifted names a set {NOMINAL!r}; expected another name: that is the training data's")
         return self
+
+    def settled(self, root: Path) -> Self:
+        """Files where they are, found from the project's folder wherever the program was started; else simulated."""
+        if self.path is None:
+            return self
+        at = {NOMINAL: self.path, **self.shifted}
+        if Path.cwd() != root:
+            at = {name: root / path for name, path in at.items()}
+        nominal = at.pop(NOMINAL)
+        if self.source == "auto" and not nominal.exists():
+            return self.model_copy(update={"source": "simulated", "path": None, "shifted": {}})
+        return self.model_copy(update={"source": "file", "path": nominal, "shifted": at})
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -147,7 +158,7 @@ class Econ(Task):
     def _split(self, charges: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
         """Row numbers by set; wafers with equal images stay together."""
         sizes, one_class = self.options.sizes, np.zeros(len(charges), dtype=np.int64)
-        return stratified_split(normalised(charges), one_class, sizes, key=(self.options.kind,))
+        return stratified_split(tied_rows(normalised(charges)), one_class, sizes, key=(self.options.kind,))
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Wafers with charge as images; equal images in one split; shifted sets cut to ``shifted_rows``."""

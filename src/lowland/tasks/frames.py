@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from lowland.errors import LowlandError
 from lowland.tasks.area_average import area_averaged
+from lowland.tasks.mode_errors import TURN
+from lowland.tasks.task import NOMINAL
 
 if TYPE_CHECKING:
     import h5py
@@ -19,8 +22,7 @@ if TYPE_CHECKING:
 SIDE = 32
 PIXELS = [f"pixel_{row:02d}_{column:02d}" for row in range(SIDE) for column in range(SIDE)]
 LABELS = ("amplitude", "phase")
-NOMINAL = "nominal"
-TURN = 2 * np.pi
+_log = logging.getLogger(__name__)
 CHUNK = 1000  # frames read at a time: those of a high-speed camera do not fit into memory at once
 
 
@@ -38,7 +40,8 @@ def read_frames(path: Path, shifted: tuple[str, ...] = ()) -> pd.DataFrame:
 
     The file holds ``frames`` [n, height, width] of any number type, averaged over areas to 32 x 32 pixels, with either
     ``amplitude`` [n] and ``phase`` [n] in radians, or ``target`` [n, 2] = (A sin φ, A cos φ); ``shot`` [n] tells which
-    frames belong to one discharge and stay in one split. A group of the name of each shifted set holds the same.
+    frames belong to one discharge and stay in one split; without it a warning is logged. A group of the name of each
+    shifted set holds the same, of other discharges.
 
     Args:
         path: The file.
@@ -51,7 +54,7 @@ def read_frames(path: Path, shifted: tuple[str, ...] = ()) -> pd.DataFrame:
         import h5py
     except ImportError:
         raise LowlandError(
-            f"{path}: reading HDF5 needs the package h5py, which is not installed; pip install 'lowland[hdf5]'"
+            f"{path}: reading HDF5 needs the package h5py, which is not installed; pip install -e '.[hdf5]'"
         ) from None
     if not path.is_file():
         raise LowlandError(f"{path}: the file is missing; expected an HDF5 file with frames and labels")
@@ -71,9 +74,38 @@ def read_frames(path: Path, shifted: tuple[str, ...] = ()) -> pd.DataFrame:
                     f"{_where(path, name)}: frames are {_size(frames)} pixels, the nominal ones {_size(found[NOMINAL])}"
                     "; expected frames of one size: crop them alike"
                 )
+        _check_shots({name: (group, len(found[name])) for name, group in groups.items()}, path)
         return pd.concat(
             [_rows(name, group, found[name], _where(path, name)) for name, group in groups.items()], ignore_index=True
         )
+
+
+def _check_shots(groups: Mapping[str, tuple[Mapping[str, Any], int]], path: Path) -> None:
+    """Numbers of discharges that keep frames together, none in two sets; says so where there are none."""
+    shots = {
+        name: _column(group, "shot", count, _where(path, name))
+        for name, (group, count) in groups.items()
+        if "shot" in group
+    }
+    if NOMINAL not in shots:
+        _log.warning(
+            "%s: no dataset 'shot': neighbouring frames of a discharge, which are nearly alike, can be in different "
+            "sets, so that scores come out too good; add the number of each frame's discharge",
+            path,
+        )
+        return
+    nominal = np.unique(shots.pop(NOMINAL))
+    if len(nominal) == groups[NOMINAL][1]:
+        raise LowlandError(
+            f"{path}: dataset 'shot' is different in every frame, so that it keeps nothing together; expected the "
+            "number of the discharge, which its frames share, or no 'shot'"
+        )
+    for name, others in shots.items():
+        if len(common := np.intersect1d(nominal, others)):
+            raise LowlandError(
+                f"{_where(path, name)}: {len(common)} discharges are in the nominal set too (first: shot "
+                f"{common[0]:g}); expected others in a shifted set: it would hold what was trained on"
+            )
 
 
 def _frames_dataset(group: Mapping[str, Any], origin: str) -> h5py.Dataset:

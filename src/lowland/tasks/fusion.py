@@ -7,6 +7,7 @@ from an HDF5 file.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,16 +19,15 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.tasks.discharges import split_by_discharge
-from lowland.tasks.frames import NOMINAL, PIXELS, SIDE, check_frames, frame_table, read_frames
+from lowland.tasks.frames import PIXELS, SIDE, check_frames, frame_table, read_frames
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.mode_errors import Limits, mode_errors, sectors, vector_errors
-from lowland.tasks.split_sizes import Count, SplitSizes
-from lowland.tasks.task import Readings, Rows, Splits, Task
+from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes
+from lowland.tasks.splitting import grouped_split
+from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
 from lowland.tasks.tearing_modes import SHIFTS, nominal_world, simulate
 
 SECTOR = 10.0  # degrees: what a phase-locked controller tells apart
-FEWEST_ROWS = 2
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -97,10 +97,12 @@ class Fusion(Task):
         simulated = options.source == "simulated"
         origin = "simulated frames" if simulated else f"frames of {options.path}"
         mode = f"the {options.poloidal_mode}/{options.toroidal_mode} mode" if simulated else "the mode"
+        unit = "gauss" if simulated else "the unit of the labels (gauss)"
         self.description = (
             f"The task: amplitude and phase of {mode} of a tokamak plasma, read from {origin} of a fast camera "
-            f"({SIDE} × {SIDE} pixels); the network has convolutions of {'-'.join(map(str, options.channels))} "
-            f"channels and {'-'.join(map(str, options.hidden))} dense units with ReLU."
+            f"({SIDE} × {SIDE} pixels), errors in {unit}; the network has convolutions of "
+            f"{'-'.join(map(str, options.channels))} channels and {'-'.join(map(str, options.hidden))} dense units "
+            "with ReLU."
         )
         self.shifted_sets = tuple(SHIFTS) if simulated else options.shifted
 
@@ -120,7 +122,7 @@ class Fusion(Task):
         worlds = {NOMINAL: world} | {name: shift(world) for name, shift in SHIFTS.items()}
         parts = []
         for name, here in worlds.items():
-            # Every split but one can end in the middle of a discharge, whose other frames are lost.
+            # Every set but one can need a part of a discharge only, whose other frames are lost.
             spare = len(options.sizes) - 1 if name == NOMINAL else 0
             rows = sum(options.sizes.values()) if name == NOMINAL else options.shifted_rows
             made = simulate(
@@ -147,18 +149,22 @@ class Fusion(Task):
             raise LowlandError(f"{origin}: all pixels of all frames are equal; expected pictures")
         chosen = self._chosen(nominal)
         for name, rows in chosen.items():
-            if len(rows) < FEWEST_ROWS:
+            if len(rows) < LEAST_ROWS:
                 raise LowlandError(
                     f"{origin}: {len(nominal)} frames of {nominal['shot'].nunique()} discharges leave {len(rows)} for "
-                    f"{name}_rows; at least {FEWEST_ROWS} are needed, and no discharge is split: use more discharges"
+                    f"{name}_rows; at least {LEAST_ROWS} are needed, and no discharge is split: use more discharges"
                 )
         if not nominal.iloc[chosen["train"]][PIXELS].to_numpy().max() > 0:
             raise LowlandError(f"{origin}: no pixel of the training frames is above 0; expected black to be 0")
 
     def _chosen(self, nominal: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Row numbers of the sets: no discharge and no copy of a frame is in two of them."""
-        tied = tied_rows(nominal[PIXELS].to_numpy(np.float32), nominal["shot"].to_numpy())
-        return split_by_discharge(tied, self.options.sizes, key=(self.options.kind,))
+        """Row numbers of the sets: no discharge and no copy of a frame (blank ones aside) is in two of them."""
+        frames = nominal[PIXELS].to_numpy(np.float32)
+        tied = tied_rows(frames, nominal["shot"].to_numpy(), blank=np.ptp(frames, axis=1) == 0)
+        length = len(tied) / (tied.max() + 1)  # sets are given whole discharges, and then cut to their sizes
+        whole = {name: math.ceil(math.ceil(size / length) * length) for name, size in self.options.sizes.items()}
+        found = grouped_split(tied, np.zeros(len(tied), np.int64), whole, key=(self.options.kind,))
+        return {name: rows[: self.options.sizes[name]] for name, rows in found.items()}
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Splits by discharge, frames scaled to black 0 and white 1, labels as vectors in their unit."""

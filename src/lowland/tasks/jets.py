@@ -14,9 +14,12 @@ from pydantic import Field
 
 from lowland.errors import LowlandError
 from lowland.tasks.classifier import Classifier
+from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import Count, SplitSizes
-from lowland.tasks.tables import Standardiser, check_table, stratified_split
-from lowland.tasks.task import Provenance, Splits
+from lowland.tasks.splitting import stratified_split
+from lowland.tasks.standardisation import Standardiser
+from lowland.tasks.table_checks import check_table
+from lowland.tasks.task import NOMINAL, Provenance, Splits
 
 FEATURES = (
     "zlogz",
@@ -37,7 +40,6 @@ FEATURES = (
     "multiplicity",
 )
 CLASSES = ("g", "q", "w", "z", "t")
-NOMINAL = "nominal"
 SHIFTED = ("high_pt", "pileup", "smeared")
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
@@ -99,7 +101,8 @@ class Jets(Classifier):
             for part_name, part in raw.groupby("set", sort=True)
         }
         features, labels = sets.pop(NOMINAL)
-        chosen = stratified_split(features.astype(np.float32), labels, self.options.sizes, key=(self.options.kind,))
+        tied = tied_rows(features.astype(np.float32))
+        chosen = stratified_split(tied, labels, self.options.sizes, key=(self.options.kind,))
         standardiser = Standardiser(features[chosen["train"]])
         return Splits(
             **{part: standardiser.rows(features[rows], labels[rows]) for part, rows in chosen.items()},

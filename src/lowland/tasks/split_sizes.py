@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowland.errors import LowlandError
 
 Count = Annotated[int, Field(ge=1)]
+LEAST_ROWS = 2
+"""Rows that every set needs, so that its means have standard errors."""
 
 
 class SplitSizes(BaseModel):
@@ -20,6 +23,14 @@ class SplitSizes(BaseModel):
     validation_rows: Count
     landscape_rows: Count
     test_rows: Count
+
+    def settled(self, root: Path) -> Self:
+        """The options with everything decided that depends on which files are there; most leave nothing open.
+
+        Args:
+            root: The project's folder.
+        """
+        return self
 
     @property
     def sizes(self) -> dict[str, int]:

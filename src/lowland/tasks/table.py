@@ -16,7 +16,9 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
-from lowland.tasks.groups import grouped_split, latest_rows, tied_rows
+from lowland.tasks.groups import latest_rows, tied_rows
+from lowland.tasks.splitting import grouped_split, stratified_split
+from lowland.tasks.standardisation import Preparation
 from lowland.tasks.table_options import TableOptions
 from lowland.tasks.table_source import (
     Value,
@@ -26,7 +28,6 @@ from lowland.tasks.table_source import (
     numbers_of,
     read_table,
 )
-from lowland.tasks.tables import Preparation, stratified_split
 from lowland.tasks.task import Rows, Splits, Task
 
 LATER = "later"
@@ -158,11 +159,8 @@ class Table(Task):
         if options.shift is not None:
             later = latest_rows(raw[options.shift.column].to_numpy(np.float64), tied, share=options.shift.share)
         here = np.flatnonzero(~later)
-        names = np.unique(tied[here], return_inverse=True)[1]
-        if options.group is None:
-            found = stratified_split(names[:, None].astype(np.float64), labels[here], options.sizes, key=key)
-        else:
-            found = grouped_split(names, labels[here], options.sizes, key=key)
+        split = stratified_split if options.group is None else grouped_split
+        found = split(np.unique(tied[here], return_inverse=True)[1], labels[here], options.sizes, key=key)
         sets = {name: here[rows] for name, rows in found.items()}
         return sets | ({LATER: np.flatnonzero(later)} if options.shift is not None else {})
 

@@ -1,8 +1,8 @@
-"""What makes a user's table unfit for a study: each defect is one line that says what to do."""
+"""What makes a table unfit for a study: each defect is one line that says what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,49 @@ from numpy.typing import NDArray
 from lowland.errors import LowlandError
 
 GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be told from the group
+ENOUGH_KNOWN = 20  # rows: a column that agrees with the classes in fewer, and is empty elsewhere, may do so by chance
 SAME = 1e-9  # closer than that to a correlation of ±1 no two measured columns come
+
+
+def check_table(
+    frame: pd.DataFrame, *, features: Sequence[str], label: str, classes: Sequence[str], origin: str
+) -> None:
+    """Refuse a table that a classifier cannot be trained on.
+
+    Args:
+        frame: The table.
+        features: Columns that must be there, numeric and finite.
+        label: Column that holds the class names.
+        classes: Class names that must occur, each at least twice, and no others.
+        origin: File or source named in the message.
+
+    Raises:
+        LowlandError: With the first defect found.
+    """
+    missing = [column for column in (*features, label) if column not in frame.columns]
+    if missing:
+        raise LowlandError(
+            f"{origin}: column {missing[0]!r} is missing ({len(missing)} of {len(features) + 1} expected columns are); "
+            f"the file has {', '.join(map(str, frame.columns[:8]))}{' ...' if len(frame.columns) > 8 else ''}"
+        )
+    for column in features:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise LowlandError(f"{origin}: column {column!r} holds {frame[column].dtype}; expected numbers")
+        bad = np.flatnonzero(~np.isfinite(frame[column].to_numpy(dtype=np.float64, na_value=np.nan)))
+        if bad.size:
+            raise LowlandError(
+                f"{origin}: column {column!r} has {bad.size} NaN or infinite values (first in row {bad[0]}); "
+                "expected finite numbers: clean or drop these rows"
+            )
+    counts = frame[label].value_counts(dropna=False).to_dict()
+    unknown = [value for value in counts if value not in classes]
+    if unknown:
+        raise LowlandError(f"{origin}: column {label!r} has the value {unknown[0]!r}; expected {', '.join(classes)}")
+    for name in classes:
+        if counts.get(name, 0) < 2:
+            raise LowlandError(
+                f"{origin}: class {name!r} has {counts.get(name, 0)} rows; at least 2 are needed to split it"
+            )
 
 
 def check_features(features: pd.DataFrame, *, refuse_gaps: bool, origin: str) -> None:
@@ -45,7 +87,7 @@ def check_classes(names: pd.Series, classes: Mapping[str, tuple[object, ...]], *
 
 
 def check_copies(features: pd.DataFrame, target: pd.Series, *, target_values: int | None, origin: str) -> None:
-    """Refuses features that are the target under another name.
+    """Refuses features that are the target under another name, in all rows in which they are known.
 
     Args:
         features: Numbers, NaN where missing.
@@ -60,11 +102,12 @@ def check_copies(features: pd.DataFrame, target: pd.Series, *, target_values: in
             varies = len(first) > 2 and first.std() > 0 and second.std() > 0
             copied = varies and abs(np.corrcoef(first, second)[0, 1]) > 1 - SAME
         else:
+            known = column.notna()
             copied = (
                 column.nunique() <= target_values
-                and column.notna().all()
-                and bool((target.groupby(column).nunique() == 1).all())
-                and target.nunique() > 1
+                and (known.all() or known.sum() >= ENOUGH_KNOWN)
+                and bool((target[known].groupby(column[known]).nunique() == 1).all())
+                and target[known].nunique() > 1
             )
         if copied:
             raise LowlandError(

@@ -16,6 +16,9 @@ from torch import Tensor
 from lowland.estimate import Estimate
 from lowland.measures import sign
 
+NOMINAL = "nominal"
+"""The rows of a raw table, by its column ``set``, that are split; those of other names are shifted sets."""
+
 
 class Rows(NamedTuple):
     """Model inputs [n, ...] and their targets [n, ...]."""
@@ -85,7 +88,8 @@ class Readings(NamedTuple):
 
     Attributes:
         unit: How much noise of 100 % is; None: the training standard deviation of each feature.
-        extremes: Lowest and highest that a broken sensor shows; None: each feature's training minimum and maximum.
+        extremes: Lowest and highest that a broken sensor shows (a working one may read more, as in the training rows);
+            None: each feature's training minimum and maximum.
         limits: What no reading can be below or above.
     """
 

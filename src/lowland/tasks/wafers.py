@@ -17,7 +17,8 @@ WORDS = tuple(f"RX_DATA_{word}" for word in range(12))
 
 # Which of the 48 values in the 12 words (four a word, first word first, most significant bits first) is which cell:
 # the wiring of low-density modules, by ``TC_Number`` and ``ECON_TC_Number_PreMux`` in dnoonan08/HGCAL_Scripts,
-# VerificationData/LDM_TC_Mapping.csv. In this order the charges of neighbouring cells correlate, in others they do not.
+# VerificationData/LDM_TC_Mapping.csv. In this order the charges of neighbouring cells correlate more than in that of
+# the words (docs/data/econ.md).
 VALUE_OF_CELL = np.array(
     (
         *(29, 28, 27, 26, 30, 31, 25, 24, 22, 21, 18, 16, 23, 20, 19, 17),
@@ -53,7 +54,15 @@ def read_wafers(path: Path) -> pd.DataFrame:
     files = csv_files(path)
     if not files:
         raise LowlandError(f"{path}: the directory holds no .csv file; expected some with columns {_span(CHARGES)}")
-    return pd.concat([_read_file(file) for file in files], ignore_index=True)
+    try:
+        return pd.concat([_read_file(file) for file in files], ignore_index=True)
+    except LowlandError as error:
+        if not path.is_dir():
+            raise
+        raise LowlandError(
+            f"{error}; all {len(files)} CSV files of the directory {path} are read as one set of wafers: move this one "
+            "away, or name a single file"
+        ) from None
 
 
 def _read_file(path: Path) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from lowland.training.recipe_base import Model, Objective, RecipeBase, Value, We
 from lowland.training.regularizers import clip_weights
 
 ENCODING = encoding_of("twos_complement")
-"""How codes are written in bits, as in the networks that faults are measured on."""
+"""How codes are written in bits while training flips them, whatever ``encoding`` faults are measured in."""
 
 
 class BitErrors(RecipeBase):
@@ -74,10 +74,10 @@ class BitErrors(RecipeBase):
         parameters = coded_parameters(network, float_from)
         return at_parameters(network, {name: self._hit(p, generator) for name, p in parameters.items()})
 
-    def after_step(self, network: nn.Module) -> None:
-        """Clips the weights, if they have a limit."""
+    def after_step(self, network: nn.Module, *, float_from: str | None = None) -> None:
+        """Clips the weights that will be stored in codes, if they have a limit."""
         if self.limit is not None:
-            clip_weights(network, self.limit)
+            clip_weights(network, self.limit, float_from=float_from)
 
     def _read(self, tensor: Stored, generator: torch.Generator) -> Tensor:
         """What a layer of a twin reads: the value of the flipped code, to the last bit."""

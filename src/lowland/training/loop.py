@@ -113,7 +113,8 @@ def train(
         key: Keys batch order, the penalty's projections and the recipe's disturbances; equal keys see equal batches.
         ranges: In whose units noise on the inputs is; None: those of the training rows.
         float_from: Name of the layer from which on a float network will stay float when it is deployed, so that no bits
-            of it flip; by default all of it is stored in codes. Twins know it themselves.
+            of it flip and its weights are not clipped; by default all of it is stored in codes. Twins know it
+            themselves.
         on_epoch: Told the epoch (from 1) and the new row of ``curves`` after each epoch.
 
     Raises:
@@ -149,7 +150,7 @@ def train(
             value = recipe.gradients(network, objective, disturbances, float_from=float_from)
             optimizer.step()
             scheduler.step()
-            recipe.after_step(network)
+            recipe.after_step(network, float_from=float_from)
             total += float(value.total.detach()) * len(index)
             if value.penalty is not None:
                 penalty_total += float(value.penalty.detach()) * len(index)

@@ -74,5 +74,10 @@ class RecipeBase(BaseModel):
         value.total.backward()
         return value
 
-    def after_step(self, network: nn.Module) -> None:
-        """What is done to the weights after every optimizer step."""
+    def after_step(self, network: nn.Module, *, float_from: str | None = None) -> None:
+        """What is done to the weights after every optimizer step.
+
+        Args:
+            network: Changed in place.
+            float_from: See ``train``.
+        """

@@ -69,9 +69,9 @@ class Clipping(RecipeBase):
     kind: Literal["clipping"]
     limit: Weight
 
-    def after_step(self, network: nn.Module) -> None:
-        """Clips all weights (not biases) to ±``limit``."""
-        clip_weights(network, self.limit)
+    def after_step(self, network: nn.Module, *, float_from: str | None = None) -> None:
+        """Clips the weights (not biases) that will be stored in codes to ±``limit``."""
+        clip_weights(network, self.limit, float_from=float_from)
 
 
 AnyRecipe = Plain | WeightDecay | Jacobian | Orthogonal | Clipping | Noise | Sam | BitErrors

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
-from lowland.quantization.coded_parameters import WeightLayer
+from lowland.quantization.coded_parameters import WeightLayer, coded_parameters
+from lowland.quantization.qat import QuantizedNetwork
 
 
 def jacobian_penalty(
@@ -95,7 +96,18 @@ def weight_matrices(model: nn.Module) -> Iterator[Tensor]:
 
 
 @torch.no_grad()
-def clip_weights(model: nn.Module, limit: float) -> None:
-    """Clips the weights (not biases) of all Linear and (transposed) convolution layers to ±``limit``, in place."""
-    for layer in weight_layers(model):
-        layer.weight.clamp_(-limit, limit)
+def clip_weights(model: nn.Module, limit: float, *, float_from: str | None = None) -> None:
+    """Clips the weights (not biases) that are deployed in codes to ±``limit``, in place.
+
+    Args:
+        model: A float network, or a twin, which knows itself what stays float.
+        limit: Above 0.
+        float_from: Name of the layer from which on a float network stays float; by default nothing does.
+
+    Raises:
+        LowlandError: There is no such layer.
+    """
+    coded = model.stored if isinstance(model, QuantizedNetwork) else coded_parameters(model, float_from)
+    for name, parameter in coded.items():
+        if name.rpartition(".")[2] == "weight":
+            parameter.clamp_(-limit, limit)

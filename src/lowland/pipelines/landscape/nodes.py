@@ -23,7 +23,7 @@ from lowland.landscape import (
     spectral_density,
 )
 from lowland.measurements import Cell, Measurement, cell_frame, stack, table, unavailable
-from lowland.perturbation import FeatureRanges
+from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import fold_batch_norm
 from lowland.randomness import generator
 from lowland.tasks import Splits, TaskOptions, build_task
@@ -41,7 +41,7 @@ def measure_cell(
         problem.loss,
         [splits.landscape],
         options=options,
-        input_covariance=FeatureRanges.of(splits.train.inputs, **problem.readings._asdict()).deviation.square(),
+        input_covariance=sensor_ranges(problem, splits).deviation.square(),
         decides=problem.decides,
     )
     return table(cell, rows)

@@ -34,6 +34,7 @@ from lowland.perturbation import (
     draw_sensors,
     half_life_of_scores,
 )
+from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import IntegerNetwork
 from lowland.randomness import generator
 from lowland.tasks import Rows, Splits, Task, TaskOptions, build_task
@@ -114,7 +115,7 @@ def disturb(
         return table(cell, rows)
     splits = Splits.from_tensors(data.tensors)
     clean = answer(problem, model.network, splits.test)
-    ranges = FeatureRanges.of(splits.train.inputs, **problem.readings._asdict())
+    ranges = sensor_ranges(problem, splits)
     subject = _Subject(problem, model.network, splits, ranges, clean, (cell.task,), half_life)
     rows = [
         *_under_noise(subject, input_noise),

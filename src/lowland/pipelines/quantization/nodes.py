@@ -11,7 +11,7 @@ from lowland.devices import resolve_device
 from lowland.estimate import Estimate, Status
 from lowland.grid import Run
 from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
-from lowland.perturbation import FeatureRanges
+from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import (
     IntegerNetwork,
     Precision,
@@ -87,7 +87,7 @@ def fine_tune_quantized(
         recipe=recipe.root,
         options=fine_tuning.of(run.task),
         key=(run.task, run.number, "fine-tuning"),
-        ranges=FeatureRanges.of(splits.train.inputs, **problem.readings._asdict()),
+        ranges=sensor_ranges(problem, splits),
     )
     curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
     if result.status != "ok":

@@ -7,7 +7,7 @@ import pandas as pd
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.devices import resolve_device
 from lowland.grid import Run
-from lowland.perturbation import FeatureRanges
+from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.tasks.networks import initialised_network
 from lowland.training import Recipe, TrainingPlan, train
@@ -27,7 +27,7 @@ def train_float(
         recipe=recipe.root,
         options=options.of(run.task),
         key=(run.task, run.number),
-        ranges=FeatureRanges.of(splits.train.inputs, **problem.readings._asdict()),
+        ranges=sensor_ranges(problem, splits),
         float_from=problem.float_from,
     )
     curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")

@@ -1,0 +1,11 @@
+"""What noise and broken sensors are measured in, for every stage alike."""
+
+from __future__ import annotations
+
+from lowland.perturbation import FeatureRanges
+from lowland.tasks import Splits, Task
+
+
+def sensor_ranges(problem: Task, splits: Splits) -> FeatureRanges:
+    """Statistics of the training rows, and what the task's sensors have of their own."""
+    return FeatureRanges.of(splits.train.inputs, **problem.readings._asdict())
