@@ -36,7 +36,8 @@ def _origin(table: Path, task: str) -> str | None:
         if path.is_file():
             made = json.loads(path.read_text(encoding="utf-8"))
             options = made["options"]
-            source = f"from {Path(options['path']).name}" if made["files"] else "simulated by this project"
+            files = [options["path"]] if options.get("path") else list(made["files"])
+            source = f"from {Path(files[0]).name}" if made["files"] else "simulated by this project"
             return f"{source}, {options['train_rows']:,} rows to train on"
     return None
 
