@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowland.tasks import hgcal, shower_profiles, showers
-from lowland.tasks.showers import SCENARIOS, simulated_wafers
-from lowland.tasks.wafers import CHARGES, VALUE_OF_CELL, normalised, read_wafers
+from lowland.tasks.econ.showers import SCENARIOS, simulated_wafers
+from lowland.tasks.econ.wafers import CHARGES, VALUE_OF_CELL, normalised, read_wafers
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("econ_card.md.j2")

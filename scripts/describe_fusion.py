@@ -25,13 +25,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowland.tasks.frames import PIXELS, SIDE
 from lowland.tasks.fusion import Fusion, FusionOptions
-from lowland.tasks.mode_errors import Limits, mode_errors, vector_errors
+from lowland.tasks.fusion.frames import PIXELS, SIDE
+from lowland.tasks.fusion.mode_errors import Limits, mode_errors, vector_errors
+from lowland.tasks.fusion.plasma_view import rendered
+from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world
 from lowland.tasks.networks import initialised_network
-from lowland.tasks.plasma_view import rendered
 from lowland.tasks.task import NOMINAL, Rows
-from lowland.tasks.tearing_modes import SHIFTS, nominal_world
 from lowland.training import Recipe, TrainingOptions, train
 
 ROOT = Path(__file__).resolve().parents[1]

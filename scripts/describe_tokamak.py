@@ -20,8 +20,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lowland.tasks import Rows, TaskOptions, build_task
 from lowland.tasks.networks import initialised_network
-from lowland.tasks.table import LATER, Table
-from lowland.tasks.table_source import class_names, feature_columns, read_table
+from lowland.tasks.table.source import class_names, feature_columns, read_table
+from lowland.tasks.table.task import LATER, Table
 from lowland.training import Recipe, TrainingOptions, train
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,7 +13,7 @@ from lowland.measurements import Cell
 from lowland.pipelines.landscape.nodes import compare_seeds
 from lowland.tasks import Rows, Splits
 from lowland.tasks.econ import EconOptions
-from lowland.tasks.hgcal import VALID_PIXEL
+from lowland.tasks.econ.hgcal import VALID_PIXEL
 
 SIZES = {"train_rows": 8, "validation_rows": 8, "landscape_rows": 8, "test_rows": 8, "shifted_rows": 8}
 TASK = EconOptions(kind="econ", source="simulated", filters=8, latent=16, **SIZES)

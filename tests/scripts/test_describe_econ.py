@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-from lowland.tasks.hgcal import CELLS
-from lowland.tasks.wafers import CHARGES
+from lowland.tasks.econ.hgcal import CELLS
+from lowland.tasks.econ.wafers import CHARGES
 from scripts import describe_econ
 
 

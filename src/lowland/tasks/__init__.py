@@ -1,4 +1,4 @@
-"""Tasks: data, architecture, loss and metric, one file each."""
+"""Tasks: data, architecture, loss and metric, a file or a room each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.networks import build_network
-from lowland.tasks.table import build_table
-from lowland.tasks.table_options import TableOptions
+from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Readings, Rows, Splits, Task
 
 

@@ -1,0 +1,66 @@
+"""What docs/data/tables.md tells users to write makes a task, and nothing but YAML."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings
+from kedro.io import DataCatalog
+
+from lowland import grid
+from lowland.datasets import TableDataset
+from lowland.errors import LowlandError
+from lowland.grid import Run
+from lowland.hooks import check_raw_tables
+from lowland.pipelines import preparation
+from lowland.pipelines.preparation.nodes import prepare
+from lowland.pipelines.training.nodes import train_float
+from lowland.training import TrainingPlan
+from tests.tasks.table.tables import turbines
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The page's environment on the page's file, as the grid of a run; the file is not there yet."""
+    page, source = (ROOT / "docs/data/tables.md").read_text(), tmp_path / "turbines.csv"
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf/base", conf / "base")
+    (conf / "turbines").mkdir()
+    for name, text in re.findall(r"`conf/turbines/(\w+\.yml)`[^`]*```yaml\n(.*?)```", page, re.S):
+        (conf / "turbines" / name).write_text(text.replace("../measurements/turbines.csv", str(source)))
+    loader = OmegaConfigLoader(conf_source=str(conf), env="turbines", **settings.CONFIG_LOADER_ARGS)
+    yield grid.set_parameters(loader["parameters"]), source
+    grid.set_parameters(grid.default_parameters())
+
+
+def catalog_of(study, folder):
+    names = {name: TableDataset(filepath=str(folder / "imported" / f"{name}.parquet")) for name in ("bearing", "power")}
+    return DataCatalog({study.raw_table(name): dataset for name, dataset in names.items()})
+
+
+def test_the_example_is_checked_prepared_and_trained(study, tmp_path):
+    study, source = study
+    turbines().to_csv(source, index=False)
+    pipeline, catalog = preparation.create_pipeline(), catalog_of(study, tmp_path)
+    assert check_raw_tables(pipeline, catalog) == check_raw_tables(pipeline, catalog)
+    quick = TrainingPlan(epochs=15, batch_size=64, learning_rate=1e-2, schedule="cosine")
+    for task, options in study.study.tasks.items():
+        splits = prepare(options, catalog.load(study.raw_table(task)))
+        recipe = study.study.recipes["plain"]
+        run = Run(task=task, recipe="plain", seed="s0", number=0)
+        model, curves = train_float(run, options, recipe, quick, "cpu", splits)
+        losses = curves["validation_loss"]
+        assert model.status == "ok" and losses.min() < 0.6 * losses.iloc[0]
+    assert study.added_parameters()["shifted_sets"] == {"bearing": ["later"], "power": []}
+
+
+def test_a_missing_file_is_one_line_with_where_it_comes_from(study, tmp_path):
+    study, _ = study
+    with pytest.raises(
+        LowlandError, match=r"turbines\.csv: the file is missing; `tasks\.bearing` reads it \(see docs/data"
+    ):
+        check_raw_tables(preparation.create_pipeline(), catalog_of(study, tmp_path))
