@@ -19,7 +19,7 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowland.tasks import hgcal, shower_profiles, showers
+from lowland.tasks.econ import hgcal, shower_profiles, showers
 from lowland.tasks.econ.showers import SCENARIOS, simulated_wafers
 from lowland.tasks.econ.wafers import CHARGES, VALUE_OF_CELL, normalised, read_wafers
 
