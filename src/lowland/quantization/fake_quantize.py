@@ -73,7 +73,7 @@ class _TransformableFakeQuantize(_FakeQuantize):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(  # type: ignore[override]  # without ctx: torch.func asks for setup_context instead
         values: Tensor, scale: Tensor, lowest: int, highest: int, rectifies: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         return _rounded(values, scale, lowest, highest, rectifies)

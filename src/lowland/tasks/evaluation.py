@@ -26,13 +26,17 @@ class Answer(NamedTuple):
 def answer(task: Task, model: Callable[[Tensor], Tensor], rows: Rows) -> Answer:
     """A model's answer to all rows at once, without gradients."""
     with torch.no_grad():
-        outputs = model(rows.inputs)
-        return Answer(
-            task.row_losses(outputs, rows.targets),
-            task.row_scores(outputs, rows.targets),
-            task.decisions(outputs),
-            ~outputs.isfinite().flatten(1).all(dim=1),
-        )
+        return judged(task, model(rows.inputs), rows.targets)
+
+
+def judged(task: Task, outputs: Tensor, targets: Tensor) -> Answer:
+    """What outputs that are there already amount to."""
+    return Answer(
+        task.row_losses(outputs, targets),
+        task.row_scores(outputs, targets),
+        task.decisions(outputs),
+        ~outputs.isfinite().flatten(1).all(dim=1),
+    )
 
 
 def performance(task: Task, clean: Answer, *, condition: str) -> list[Measurement]:

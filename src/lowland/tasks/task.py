@@ -144,6 +144,7 @@ class Task(ABC):
         Raises:
             LowlandError: It cannot be had, with what to do.
         """
+        # Not abstract: a task that ships its table never fetches.
         raise NotImplementedError(f"{type(self).__name__} ships its raw table")
 
     @abstractmethod

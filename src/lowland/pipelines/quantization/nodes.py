@@ -25,7 +25,7 @@ from lowland.quantization import (
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
-from lowland.tasks.evaluation import answer, performance, shift_response
+from lowland.tasks.evaluation import answer, judged, performance, shift_response
 from lowland.training import Recipe, TrainingPlan, train
 
 FLOAT_BITS = 32
@@ -132,9 +132,10 @@ def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwor
 
 def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) -> list[Measurement]:
     with torch.no_grad():
-        clean = answer(task, model, splits.test)
+        outputs = model(splits.test.inputs)
+        clean = judged(task, outputs, splits.test.targets)
         shifted = {name: answer(task, model, rows) for name, rows in splits.shifted.items()}
-        details = task.details(model(splits.test.inputs), splits.test.targets)
+        details = task.details(outputs, splits.test.targets)
     rows = performance(task, clean, condition="test")
     rows += [Measurement("performance", measure, found, "test") for measure, found in details.items()]
     for name, response in shifted.items():

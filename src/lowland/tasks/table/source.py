@@ -128,7 +128,7 @@ def class_names(column: pd.Series, classes: dict[str, tuple[Value, ...]]) -> pd.
 def comparable(value: object) -> float | str:
     """A value of a class: numbers however they are written (2, 2.0, '2'), other values as text."""
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]  # what is no number raises
     except (TypeError, ValueError):
         return str(value).strip()
     return number if np.isfinite(number) else str(value)
