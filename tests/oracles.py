@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -33,15 +35,16 @@ def input_gauss_newton(model: nn.Module, loss: Loss, row: Tensor, target: Tensor
     return jacobian.T @ hessian @ jacobian
 
 
-def flipped(code: int, bit: int, bits: int, encoding: str = "twos_complement") -> int:
-    """The code after one bit of its word is inverted, by way of the word itself."""
+def flipped(code: int, places: int | Iterable[int], bits: int, encoding: str = "twos_complement") -> int:
+    """The code after one bit or several bits of its word are inverted, by way of the word itself."""
+    mask = sum(1 << place for place in ([places] if isinstance(places, int) else places))
     if encoding == "sign_magnitude":
-        word = (abs(code) | (2 ** (bits - 1) if code < 0 else 0)) ^ (1 << bit)
+        word = (abs(code) | (2 ** (bits - 1) if code < 0 else 0)) ^ mask
         magnitude = word % 2 ** (bits - 1)
         return -magnitude if word >= 2 ** (bits - 1) else magnitude
     if encoding == "offset_binary":
-        return ((code + 2 ** (bits - 1)) ^ (1 << bit)) - 2 ** (bits - 1)
-    word = (code % 2**bits) ^ (1 << bit)
+        return ((code + 2 ** (bits - 1)) ^ mask) - 2 ** (bits - 1)
+    word = (code % 2**bits) ^ mask
     return word - 2**bits if word >= 2 ** (bits - 1) else word
 
 

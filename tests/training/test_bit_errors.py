@@ -28,9 +28,7 @@ def errors(rate, bits=8, **options):
 @given(st.integers(1, 48), st.data())
 def test_all_bits_flipped_are_the_inverted_word(bits, chosen):
     code = chosen.draw(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
-    expected = code
-    for bit in range(bits):
-        expected = flipped(expected, bit, bits)
+    expected = flipped(code, range(bits), bits)
     found = with_bit_errors(torch.tensor([code]), bits, rate=1.0, generator=source())
     assert found.tolist() == [expected] == [-1 - code]
     assert with_bit_errors(torch.tensor([code]), bits, rate=0.0, generator=source()).tolist() == [code]
@@ -83,10 +81,8 @@ def test_a_float_network_with_all_bits_inverted():
         for p in expected.parameters():
             scale = p.abs().max() / 15
             for value in p.view(-1):  # views: each is set in place
-                code = inverted = round(float(value / scale))
-                for bit in range(bits):
-                    inverted = flipped(inverted, bit, bits)
-                value += scale * (inverted - code)
+                code = round(float(value / scale))
+                value += scale * (flipped(code, range(bits), bits) - code)
     found = errors(1.0, bits).struck(model, source())(inputs)
     assert torch.allclose(found, expected(inputs), atol=1e-5)
     assert equal_weights(model, network())
