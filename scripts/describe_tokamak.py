@@ -20,7 +20,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lowland.tasks import Rows, TaskOptions, build_task
 from lowland.tasks.networks import initialised_network
-from lowland.tasks.table.source import class_names, feature_columns, read_table
+from lowland.tasks.table import build_table
+from lowland.tasks.table.source import class_names, read_table
 from lowland.tasks.table.task import LATER, Table
 from lowland.training import Recipe, TrainingOptions, train
 
@@ -84,14 +85,7 @@ def shares(targets: torch.Tensor, count: int) -> list[float]:
 def table_figures(options: Any) -> dict[str, Any]:
     """Rows, discharges, labels and gaps of the file as it is."""
     frame = read_table(options.path)
-    features, _ = feature_columns(
-        frame,
-        options.features,
-        drop=options.drop,
-        reserved=options.reserved,
-        codes=options.missing_codes,
-        path=options.path,
-    )
+    features, _ = build_table(options).features_of(frame)
     gaps = features.isna()
     spread = ((features - features.mean()) / features.std()).abs().max()
     groups = frame.groupby(options.group).size()

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from lowland.errors import LowlandError
+from lowland.tasks import TaskOptions
 from lowland.tasks.split_sizes import SplitSizes
 
 SIZES = SplitSizes(train_rows=100, validation_rows=10, landscape_rows=10, test_rows=30)
@@ -14,3 +17,19 @@ def test_enough_rows_pass_and_too_few_are_told():
     SIZES.check_share(30, least=2, why="two", origin="x")
     with pytest.raises(LowlandError, match="x: 15 nominal rows leave 1 for validation_rows; at least two is needed"):
         SIZES.check_share(15, least=2, why="two", origin="x")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"kind": "fusion", "source": "file", "path": "mine.x"},
+        {"kind": "table", "path": "mine.x", "features": "all", "target": "y", "hidden": [4]},
+        {"kind": "econ", "source": "file", "path": "mine.x", "shifted_rows": 9, "filters": 8, "latent": 16},
+    ],
+    ids=lambda task: task["kind"],
+)
+def test_files_are_found_from_the_projects_folder_wherever_the_program_was_started(task, tmp_path, monkeypatch):
+    asked = TaskOptions.model_validate(SIZES.model_dump() | task)
+    assert asked.settled(tmp_path).root.path == tmp_path / "mine.x"
+    monkeypatch.chdir(tmp_path)
+    assert asked.settled(tmp_path) == asked and asked.root.path == Path("mine.x")

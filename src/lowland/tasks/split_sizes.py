@@ -14,6 +14,11 @@ LEAST_ROWS = 2
 """Rows that every set needs, so that its means have standard errors."""
 
 
+def seen_from(root: Path, path: Path) -> Path:
+    """A path as the parameters give it, relative to the project's folder wherever the program was started."""
+    return path if Path.cwd() == root else root / path
+
+
 class SplitSizes(BaseModel):
     """Rows wanted in each set; where the data have fewer in all, every set shrinks in proportion."""
 
@@ -25,7 +30,7 @@ class SplitSizes(BaseModel):
     test_rows: Count
 
     def settled(self, root: Path) -> Self:
-        """The options with everything decided that depends on which files are there; most leave nothing open.
+        """The options with everything decided that depends on which files are there, and where they are.
 
         Args:
             root: The project's folder.

@@ -25,7 +25,7 @@ from lowland.tasks.econ.showers import SCENARIOS, simulated_wafers
 from lowland.tasks.econ.telescope import telescope_losses
 from lowland.tasks.econ.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
 from lowland.tasks.groups import tied_rows
-from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes
+from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, seen_from
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
 
@@ -77,10 +77,8 @@ class EconOptions(SplitSizes):
         """Files where they are, found from the project's folder wherever the program was started; else simulated."""
         if self.path is None:
             return self
-        at = {NOMINAL: self.path, **self.shifted}
-        if Path.cwd() != root:
-            at = {name: root / path for name, path in at.items()}
-        nominal = at.pop(NOMINAL)
+        at = {name: seen_from(root, path) for name, path in self.shifted.items()}
+        nominal = seen_from(root, self.path)
         if self.source == "auto" and not nominal.exists():
             return self.model_copy(update={"source": "simulated", "path": None, "shifted": {}})
         return self.model_copy(update={"source": "file", "path": nominal, "shifted": at})

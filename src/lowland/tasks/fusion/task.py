@@ -23,7 +23,7 @@ from lowland.tasks.fusion.frames import PIXELS, SIDE, check_frames, frame_table,
 from lowland.tasks.fusion.mode_errors import Limits, mode_errors, sectors, vector_errors
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world, simulate
 from lowland.tasks.groups import tied_rows
-from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes
+from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, seen_from
 from lowland.tasks.splitting import grouped_split
 from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
 
@@ -81,6 +81,10 @@ class FusionOptions(SplitSizes):
                 f"({self.largest_amplitude:g})"
             )
         return self
+
+    def settled(self, root: Path) -> Self:
+        """The file found from the project's folder."""
+        return self if self.path is None else self.model_copy(update={"path": seen_from(root, self.path)})
 
 
 class Fusion(Task):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lowland.tasks.split_sizes import Count, SplitSizes
+from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
 from lowland.tasks.table.source import Value, comparable
 
 
@@ -75,6 +75,10 @@ class TableOptions(SplitSizes):
     clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
     decision_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
+
+    def settled(self, root: Path) -> Self:
+        """The file found from the project's folder."""
+        return self.model_copy(update={"path": seen_from(root, self.path)})
 
     @property
     def reserved(self) -> list[str]:

@@ -83,14 +83,7 @@ class Table(Task):
         for name, parameter in ((options.target, "target"), (options.group, "group")):
             if name is not None:
                 column_of(frame, name, parameter=parameter, path=path)
-        features, texts = feature_columns(
-            frame,
-            options.features,
-            drop=options.drop,
-            reserved=options.reserved,
-            codes=options.missing_codes,
-            path=path,
-        )
+        features, texts = self.features_of(frame)
         features = features.where(np.isfinite(features))
         target = self._target(frame)
         kept = target.notna()
@@ -115,6 +108,22 @@ class Table(Task):
             *(gaps.sum(), gaps.any(axis=1).sum(), options.missing),
         )
         return raw[kept].reset_index(drop=True)
+
+    def features_of(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        """The feature columns of the user's table as numbers, and the names of text columns that ``all`` left out.
+
+        Raises:
+            LowlandError: A column is missing or holds no numbers, a pattern matches nothing, or nothing is left.
+        """
+        options = self.options
+        return feature_columns(
+            frame,
+            options.features,
+            drop=options.drop,
+            reserved=options.reserved,
+            codes=options.missing_codes,
+            path=options.path,
+        )
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Features, target, groups and shift are fit, and every set gets groups of every class."""
