@@ -23,6 +23,15 @@ def test_the_largest_code_of_every_window(ceil_mode: bool) -> None:
     assert torch.equal(step(values.double()).long(), result)
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), ([3, 2], [1, 2]), (2, 3)])
+def test_windows_without_padding_are_those_of_torch(kernel: int | list[int], stride: int | list[int]) -> None:
+    step = MaxPool2d("1", ("0",), kernel_size=kernel, stride=stride, padding=0, dilation=1, ceil_mode=False)
+    values = codes(2, 3, 7, 8).float()
+    values[0, 0, 3, 3] = torch.nan
+    expected = torch.nn.functional.max_pool2d(values, kernel, stride)
+    torch.testing.assert_close(step(values), expected, rtol=0, atol=0, equal_nan=True)
+
+
 def test_lines_have_windows_too() -> None:
     step = MaxPool1d("1", ("0",), kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
     values = codes(2, 3, 6)
