@@ -68,32 +68,45 @@ def page(compared: Sequence[TaskComparison], published: dict[str, Any], *, comma
     )
 
 
+def _by_table(option: str, values: Sequence[str], tables: Sequence[Path]) -> dict[Path, str | None]:
+    """What an option says of each table: the same of all, or of each in turn."""
+    if len(values) not in (0, 1, len(tables)):
+        raise SystemExit(
+            f"compare_published: {option} stands {len(values)} times for {len(tables)} tables; expected it once, or "
+            "once a table in their order"
+        )
+    return dict(zip(tables, values if len(values) > 1 else (values or [None]) * len(tables), strict=True))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, compare, write the page."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description="Write the comparison with the published figures.")
     parser.add_argument("tables", type=Path, nargs="+", help="measurements.parquet of one or more studies")
     parser.add_argument("--env", action="append", default=[], help="environment of the tables, or of each in turn")
+    parser.add_argument("--params", action="append", default=[], help="what kedro run got as --params; as --env")
     parser.add_argument("--data", action="append", default=[], help="task=what its data are, where no note tells")
     parser.add_argument("--note", default="", help="a sentence for the page's head")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "published.md")
     options = parser.parse_args(arguments)
-    if len(options.env) not in (0, 1, len(options.tables)):
-        raise SystemExit(
-            f"compare_published: --env stands {len(options.env)} times for {len(options.tables)} tables; expected it "
-            "once, or once a table in their order"
-        )
+    env_of = _by_table("--env", options.env, options.tables)
+    changed_in = _by_table("--params", options.params, options.tables)
     published = yaml.safe_load(FIGURES.read_text(encoding="utf-8"))
     if wrong := [text for text in options.data if text.partition("=")[0] not in published["tasks"]]:
         raise SystemExit(
             f"compare_published: --data {wrong[0]!r}; expected task=words, such as econ='simulated wafers'"
         )
-    envs = options.env if len(options.env) > 1 else (options.env or [None]) * len(options.tables)
-    env_of = dict(zip(options.tables, envs, strict=True))
     data = {name: words for name, _, words in (text.partition("=") for text in options.data)}
     compared = []
     for name, (path, rows) in read_tables(options.tables, list(published["tasks"])).items():
-        sentences = told(path, name, env=env_of[path], data=data.get(name), published=published["tasks"][name])
+        sentences = told(
+            path,
+            name,
+            env=env_of[path],
+            data=data.get(name),
+            published=published["tasks"][name],
+            changed=changed_in[path] or "",
+        )
         compared.append(TaskComparison(name, rows, published, sentences))
     command = shlex.join(["python", "-m", "scripts.compare_published", *arguments])
     options.output.write_text(page(compared, published, command=command, note=options.note), encoding="utf-8")

@@ -11,7 +11,9 @@ from lowland.training import TrainingOptions
 from scripts.write_params import resolved
 
 
-def told(table: Path, task: str, *, env: str | None, data: str | None, published: dict[str, Any]) -> list[str]:
+def told(
+    table: Path, task: str, *, env: str | None, data: str | None, published: dict[str, Any], changed: str = ""
+) -> list[str]:
     """Sentences on a study's data and training, beside those of the published one.
 
     Args:
@@ -20,9 +22,10 @@ def told(table: Path, task: str, *, env: str | None, data: str | None, published
         env: Its environment in ``conf``; None: training is not told.
         data: In words; None: by what stands beside the raw data.
         published: The task's part of `published.yml`.
+        changed: Parameters that the run was given beside those of the environment.
     """
     origin = data or _origin(table, task) or "not told (say it with --data)"
-    trained = "not told (say it with --env)" if env is None else _training(env, task)
+    trained = "not told (say it with --env)" if env is None else _training(env, task, changed)
     return [
         f"Data: {origin}; published: {published['data']}.",
         f"Training: {trained}; published: {published['training']}.",
@@ -42,10 +45,12 @@ def _origin(table: Path, task: str) -> str | None:
     return None
 
 
-def _training(env: str, task: str) -> str:
-    study = grid.validate({key: value for key, value in resolved(env).items() if key not in ("env", "data")})
+def _training(env: str, task: str, changed: str) -> str:
+    parameters = resolved(env, changed=changed)
+    study = grid.validate({key: value for key, value in parameters.items() if key not in ("env", "data")})
     plain, tuned = (_in_words(plan.of(task)) for plan in (study.training, study.fine_tuning))
-    return f"{plain}, then with quantizers {tuned} (`conf/{env}`)"
+    given = f" with `--params {changed}`" if changed else ""
+    return f"{plain}, then with quantizers {tuned} (`conf/{env}`{given})"
 
 
 def _in_words(options: TrainingOptions) -> str:

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import yaml
 from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = "# Written by `make params ENV={env}`; edit conf/, not this file.\n"
 
 
-def resolved(env: str) -> dict[str, object]:
-    """Parameters and data folder of an environment, with its name."""
-    loader = OmegaConfigLoader(conf_source=str(ROOT / "conf"), env=env, base_env="base", default_run_env="base")
+def resolved(env: str, *, changed: str = "") -> dict[str, object]:
+    """Parameters and data folder of an environment, with its name.
+
+    Args:
+        env: Folder of ``conf``.
+        changed: Parameters that a run was given with ``--params``, such as ``training.epochs=100,seeds.s0=1``.
+    """
+    runtime = OmegaConf.to_container(OmegaConf.from_dotlist(changed.split(",") if changed else []))
+    loader = OmegaConfigLoader(
+        conf_source=str(ROOT / "conf"), env=env, base_env="base", default_run_env="base", runtime_params=runtime
+    )
     return {"env": env, **dict(loader["globals"]), **dict(loader["parameters"])}
 
 

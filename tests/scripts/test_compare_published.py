@@ -263,6 +263,9 @@ def test_the_page_says_which_data_and_training(tmp_path, capsys):
     trained = validate({k: v for k, v in resolved("econ").items() if k not in ("env", "data")}).training.of("econ")
     assert "Data: from wafers.csv, 3,600 rows to train on" in text
     assert f"Training: {trained.epochs} epochs of batches of {trained.batch_size}" in text and "`conf/econ`" in text
+    main([str(path), "--output", str(target), "--env", "econ", "--params", "training.epochs=7,fine_tuning.epochs=2"])
+    assert f"7 epochs of batches of {trained.batch_size}, then with quantizers 2 epochs" in target.read_text()
+    assert "(`conf/econ` with `--params training.epochs=7,fine_tuning.epochs=2`)" in target.read_text()
     note.write_text(json.dumps({**made, "files": {}}))
     main([str(path), "--output", str(target)])
     assert "Data: simulated by this project, 3,600 rows" in target.read_text()

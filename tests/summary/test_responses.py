@@ -74,6 +74,14 @@ def test_a_family_is_told_by_its_representatives(faulty):
     assert set(found["bit_flip"]) == {"flips", "bit_error_rate", "ieee754_flips", "ieee754_bit_error_rate"}
 
 
+def test_pictures_are_represented_by_blur_and_displacement(faulty):
+    kinds = {"gain_drift": "gaussian_blur", "dead_at_mean": "translation", "requantization": "pixelate"}
+    found = responses(faulty.assign(condition=faulty.condition.replace(kinds)))
+    measured = set(faulty.condition.replace(kinds)) & set(kinds.values())
+    shown = set(found[found.family == "corruption"].condition) & set(kinds.values())
+    assert "gaussian_blur" in shown and shown == measured - {"pixelate"}
+
+
 def test_where_no_representative_was_measured_the_first_one_stands_for_the_family(faulty):
     found = responses(faulty[faulty.condition != "pgd_linf"])
     assert set(found[found.family == "adversarial"].condition) == {"fgsm_linf"}

@@ -15,7 +15,7 @@ RESPONSES = ("loss_rise", *map(deterioration, SCORES))  # of every task those th
 REPRESENTATIVES = {
     "noise": ("gaussian", "salt_and_pepper"),
     "bit_flip": ("flips", "bit_error_rate", "ranked_flips", "ieee754_flips", "ieee754_bit_error_rate"),
-    "corruption": ("dead_at_mean", "gain_drift"),
+    "corruption": ("dead_at_mean", "gain_drift", "gaussian_blur", "translation"),
     "adversarial": ("pgd_linf",),
 }
 

@@ -21,6 +21,7 @@ _SHORT = {
     "gain_drift": "gain drift",
     "pgd_linf": "attack",
     "flips": "flips",
+    "ranked_flips": "worst-ranked flips",
     "bit_error_rate": "error rate",
     "ieee754_flips": "flips, fp32",
     "ieee754_bit_error_rate": "error rate, fp32",
