@@ -50,6 +50,15 @@ def test_the_selector_shows_one_recipe_at_a_time(tables, style):
     assert list(masks[menu.active]) == [bool(trace.visible) for trace in figure.data]
 
 
+def test_long_names_of_precisions_have_room(tables):
+    def room(name):
+        renamed = tables.measurements.replace({"precision": {"qat8": name}})
+        return shift_curves(renamed, style=Style.of(renamed)).layout.margin.r
+
+    assert room("qat8_with_a_long_name") - room("qat8") > 100
+    assert room("q8") == room("qat8")  # others are as long
+
+
 def test_shifted_sets(tables, style):
     figure = shift_curves(tables.measurements, style=style)
     assert len(_lines(figure)) == 7

@@ -17,6 +17,7 @@ from lowland.summary.score import Score
 from lowland.summary.style import Style, figure, menu, score_axis, spread, transparent
 
 LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
+LETTER = 7.6  # pixels of a letter of the lines' labels, which are bold
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def _curves(
     count = len(style.precisions)
     sideways = {p: 0.006 * (i - (count - 1) / 2) for i, p in enumerate(style.precisions)}
     owners: list[str] = []
+    longest = 0  # of the lines' labels, in letters
     lines: dict[tuple[str, str], list[Any]] = {}
     known = table[table["mean"].notna()].sort_values("position").rename(columns={"mean": "score"})
     for point in known.itertuples():
@@ -148,13 +150,15 @@ def _curves(
         heights = spread([min(max(end, low), high) for _, end, _ in ends], gap=gap)
         lowest = min([lowest, *(height - gap / 2 for height in heights)])
         highest = max([highest, *(height + gap / 2 for height in heights)])
+        outside = [_outside(end, lowest, highest, score) for _, end, _ in ends]
+        longest = max([longest, *(len(p) + len(where) for (p, *_), where in zip(ends, outside, strict=True))])
         traces.append(
             dict(
                 type="scatter",
                 x=[axis.positions[-1] + 0.03 * width] * len(ends),
                 y=heights,
                 mode="text",
-                text=[f"<b>{p}</b>{_outside(end, lowest, highest, score)}" for p, end, _ in ends],
+                text=[f"<b>{p}</b>{where}" for (p, *_), where in zip(ends, outside, strict=True)],
                 textposition="middle right",
                 textfont={"color": [colour for *_, colour in ends], "size": 12},
                 hoverinfo="skip",
@@ -178,7 +182,7 @@ def _curves(
         },
         y=score_axis(score, lowest, highest),
         updatemenus=[menu(buttons, active=style.recipes.index(first))],
-        margin={"l": 56, "r": 92 if len(framed) < len(table) else 64, "t": 54, "b": 52},
+        margin={"l": 56, "r": round(26 + LETTER * longest), "t": 54, "b": 52},
     )
 
 
