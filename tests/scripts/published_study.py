@@ -50,7 +50,7 @@ def published_study(
                 for seed in seeds:
                     cell = (task, recipe, seed, f"{method}{width}", method, width, width)
 
-                    def add(family, measure, value, condition="", level=NAN, target="", reference="", cell=cell):  # type: ignore[no-untyped-def]
+                    def add(family, measure, value, condition="", level=NAN, target="", reference="", cell=cell):  # type: ignore[no-untyped-def]  # a short hand
                         value = float(value) * (1 + 0.002 * rng.normal())
                         rows.append((*cell, family, measure, condition, target, level, reference, value, 0.0, 10, "ok"))
 

@@ -81,7 +81,7 @@ class CNN(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs [n, outputs] of images [n, channels, height, width]."""
-        # The channels of each pixel side by side: torch pools these eight times as fast, and trains half as long.
+        # The channels of each pixel side by side: torch pools these several times as fast.
         return self.layers(inputs.to(memory_format=torch.channels_last))
 
 
