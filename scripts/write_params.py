@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 import yaml
-from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
+
+from lowland.runs.data_folder import DataFolderLoader
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = "# Written by `make params ENV={env}`; edit conf/, not this file.\n"
@@ -21,7 +22,7 @@ def resolved(env: str, *, changed: str = "") -> dict[str, object]:
         changed: Parameters that a run was given with ``--params``, such as ``training.epochs=100,seeds.s0=1``.
     """
     runtime = OmegaConf.to_container(OmegaConf.from_dotlist(changed.split(",") if changed else []))
-    loader = OmegaConfigLoader(
+    loader = DataFolderLoader(
         conf_source=str(ROOT / "conf"), env=env, base_env="base", default_run_env="base", runtime_params=runtime
     )
     return {"env": env, **dict(loader["globals"]), **dict(loader["parameters"])}

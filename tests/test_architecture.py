@@ -20,6 +20,7 @@ ALLOWED = (
     | {room: BASEMENT | below for room, below in (FIRST | SECOND).items()}
 )
 KEDRO_LAYER = {"cli", "grid", "hooks", "settings", "pipeline_registry", "datasets", "runners", "pipelines", "config"}
+KEDRO_LAYER |= {"runs"}
 
 
 def room_of(path):

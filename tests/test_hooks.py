@@ -51,16 +51,20 @@ def project(tmp_path):
 def ask(project, *, resume=False, starts=True, **selection):
     root, catalog, _ = project
     parameters = dict.fromkeys(SELECTIONS) | selection
-    guard = RunGuard()
+    guard = RunGuard(lambda: PIPELINE)
     asked = parameters | {
         "project_path": str(root),
         "env": None,
         "only_missing_outputs": resume,
         "runner": "GridRunner",
     }
-    guard.before_pipeline_run(asked, PIPELINE, catalog)
-    if starts:
-        guard.before_first_node()
+    chosen = PIPELINE.only_nodes_with_tags(*selection["tags"]) if "tags" in selection else PIPELINE
+    try:
+        guard.before_pipeline_run(asked, chosen, catalog)
+        if starts:
+            guard.before_first_node()
+    finally:
+        guard.after_pipeline_run(asked, catalog)
 
 
 def test_a_full_run_starts_from_a_clean_table(project):
@@ -129,14 +133,14 @@ def test_resuming_after_a_change_is_refused(project):
 
 
 def test_resuming_what_never_ran_is_refused(project):
-    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+    with pytest.raises(LowlandError, match=r"\.run-study is missing"):
         ask(project, resume=True)
 
 
 def test_a_run_that_is_refused_before_its_first_node_deletes_nothing(project):
     ask(project, starts=False)
     assert all(file.exists() for file in project[2].values())
-    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+    with pytest.raises(LowlandError, match=r"\.run-study is missing"):
         ask(project, resume=True)
 
 
@@ -156,7 +160,7 @@ def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
     (project[0] / "src/code.py").write_text("x = 2\n")
     ask(project, tags=("landscape",))
     (project[0] / "src/code.py").write_text("x = 1\n")
-    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+    with pytest.raises(LowlandError, match="the code of landscape has changed since"):
         ask(project, resume=True)
 
 
@@ -174,7 +178,7 @@ def test_a_part_whose_inputs_are_missing_is_one_line(project):
     parameters = dict.fromkeys(SELECTIONS) | {"tags": ("landscape",), "project_path": str(project[0]), "env": None}
     catalog["jets.shown"] = TableDataset(filepath=str(project[0] / "shown.parquet"))
     with pytest.raises(LowlandError, match=r"measured\.parquet does not exist .*run the stages before it"):
-        RunGuard().before_pipeline_run(parameters | {"only_missing_outputs": False}, part, catalog)
+        RunGuard(lambda: part).before_pipeline_run(parameters | {"only_missing_outputs": False}, part, catalog)
 
 
 def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkeypatch):

@@ -3,7 +3,9 @@
 import warnings
 
 from lowland.hooks import GridHook, RunGuard
+from lowland.runs.data_folder import DataFolderLoader
 
+CONFIG_LOADER_CLASS = DataFolderLoader
 HOOKS = (GridHook(), RunGuard())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
