@@ -145,7 +145,7 @@ class RunGuard:
             return any(path.exists() for path in _files(catalog, list(node.outputs)))
 
         if run_params["only_missing_outputs"]:
-            refuse_resumption(before, now, part=pipeline, file=str(shown / MARK))
+            refuse_resumption(before, now, study=study, part=pipeline, file=str(shown / MARK))
         if partial and started_by_dvc():
             if before.changed(now, study.nodes):  # DVC keeps records of its own, and is about to make ours untrue
                 self._mark = StudyMark()

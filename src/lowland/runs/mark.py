@@ -69,18 +69,19 @@ class StudyMark(BaseModel):
         """The nodes on record whose results are of another study."""
         return [n for n in nodes if self.nodes.get(n.name, now.nodes[n.name]) != now.nodes[n.name]]
 
-    def told(self, now: StudyMark, stale: Iterable[Node]) -> str:
-        """What made these results stale, in a clause."""
-        stages = {stage_of(node) for node in stale}
-        read = {name.removeprefix("params:").split(".")[0] for node in stale for name in node.inputs}
-        found = [
-            each
-            for each in differences(self.parameters, now.parameters)
-            if each.name.split(".")[0] in read | AXES  # those that any of them reads
-        ]
-        if found:
+    def told(self, now: StudyMark, nodes: Iterable[Node]) -> str:
+        """What has changed that decides the results of these nodes, in a clause.
+
+        Args:
+            now: What all results would be of.
+            nodes: Those that are looked at, with those that they are made from.
+        """
+        nodes = list(nodes)
+        read = {name.removeprefix("params:").split(".")[0] for node in nodes for name in node.inputs} | AXES
+        found = differences(self.parameters, now.parameters)
+        if found := [each for each in found if each.name.split(".")[0] in read]:
             return told(found, "{name} is {now}, and was {before} when they were made")
-        if other := sorted(stage for stage in stages if self.code.get(stage) != now.code.get(stage)):
+        if other := sorted(s for s in {stage_of(n) for n in nodes} if self.code.get(s) != now.code.get(s)):
             return f"the code of {', '.join(other)} has changed since"
         if other := sorted(name for name in self.data if now.data.get(name, self.data[name]) != self.data[name]):
             return f"the data {', '.join(other)} have changed since"
@@ -120,9 +121,10 @@ def refuse_mixture(
     if not stale:
         return
     stages = dict.fromkeys(stage_of(n) for n in study.nodes if n.name in runs or n in stale or stage_of(n) == LAST)
+    decisive = [node for node in study.nodes if stage_of(node) != LAST]
     raise LowlandError(
         f"{len(stale)} results in {folder} that this part would leave are of another study: "
-        f"{mark.told(now, stale)}. Run the part as they were made, or all that depends on the change "
+        f"{mark.told(now, decisive)}. Run the part as they were made, or all that depends on the change "
         f"(--tags {','.join(_in_order(study, stages))}, nothing narrower), or the whole study"
     )
 
@@ -136,12 +138,13 @@ def _in_order(study: Pipeline, stages: Mapping[str, Any]) -> list[str]:
     return sorted(stages, key=lambda stage: (stage == LAST, depth.get(stage, 0), stage))
 
 
-def refuse_resumption(mark: StudyMark, now: StudyMark, *, part: Pipeline, file: str) -> None:
+def refuse_resumption(mark: StudyMark, now: StudyMark, *, study: Pipeline, part: Pipeline, file: str) -> None:
     """Refuses to take what is there for results of this run where they are not.
 
     Args:
         mark: What the folder holds.
         now: What a whole run would make.
+        study: The whole study.
         part: What is to be resumed.
         file: The mark's name, for the message.
 
@@ -152,7 +155,7 @@ def refuse_resumption(mark: StudyMark, now: StudyMark, *, part: Pipeline, file: 
     new = [node.name for node in part.nodes if node.name not in mark.nodes]
     if not changed and not new:
         return
-    why = mark.told(now, changed) if changed else f"{new[0]} is not on record"
+    why = mark.told(now, study.nodes) if changed else f"{new[0]} is not on record"
     if not mark.nodes:
         why = f"{file} is missing"
     raise LowlandError(
