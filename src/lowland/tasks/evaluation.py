@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str
 
 
 def _difference(first: Estimate, second: Estimate, *, direction: int = 1) -> Estimate:
-    error = (first.standard_error**2 + second.standard_error**2) ** 0.5
+    error = math.hypot(first.standard_error, second.standard_error)  # in any unit
     return Estimate(
         direction * first.value - direction * second.value, error, min(first.num_samples, second.num_samples)
     )

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lowland.tasks.scale import mean_and_spread
 from lowland.tasks.task import Rows
 
 
@@ -16,8 +17,7 @@ class Standardiser:
     """
 
     def __init__(self, training: NDArray[np.float64]) -> None:
-        self.mean = training.mean(axis=0)
-        spread = training.std(axis=0)
+        self.mean, spread = mean_and_spread(training)
         self.scale = np.where(spread > 0, spread, 1.0)
 
     @property
@@ -25,7 +25,7 @@ class Standardiser:
         """Where a feature of 0 lies [features], in float32."""
         return torch.from_numpy((-self.mean / self.scale).astype(np.float32))
 
-    def rows(self, features: NDArray[np.float64], labels: NDArray[np.int64] | NDArray[np.float32]) -> Rows:
+    def rows(self, features: NDArray[np.float64], labels: NDArray[np.int64] | NDArray[np.floating]) -> Rows:
         """Standardised rows in float32, and the labels as they are."""
         return Rows(
             torch.from_numpy(((features - self.mean) / self.scale).astype(np.float32)), torch.from_numpy(labels.copy())
@@ -57,7 +57,7 @@ class Preparation:
         """Where a feature of 0 lies [features], in float32, beyond the ends too: gains turn about what sensors read."""
         return torch.where(torch.from_numpy(self.varies), self.standardiser.zero, 0.0)
 
-    def rows(self, features: NDArray[np.float64], targets: NDArray[np.int64] | NDArray[np.float32]) -> Rows:
+    def rows(self, features: NDArray[np.float64], targets: NDArray[np.int64] | NDArray[np.floating]) -> Rows:
         """The network's inputs in float32, and the targets as they are."""
         inputs, targets_there = self.standardiser.rows(self._filled(features), targets)
         return Rows(torch.where(torch.from_numpy(self.varies), inputs, 0.0), targets_there)
