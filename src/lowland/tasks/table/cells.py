@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -18,9 +19,9 @@ Value = bool | int | float | str | None
 """A value as YAML reads it: a class, or a code that stands for a missing value."""
 
 GAPS = (
-    ("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN")
-    + ("-NaN", "-nan", "NaN", "nan", "NAN")
-    + ("<NA>", "N/A", "n/a", "NA", "NULL", "null", "None")
+    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN"),
+    *("-NaN", "-nan", "NaN", "nan", "NAN", "<NA>"),
+    *("N/A", "n/a", "NA", "NULL", "null", "None"),
 )
 """Texts that mean "nothing here" among numbers; among names of classes or groups they are names like others."""
 
@@ -40,7 +41,7 @@ INFINITE = r"^[+-]?([iI]nf|INF|[iI]nfinity|INFINITY)$"
 
 
 def cells_of(column: pd.Series) -> pa.Array:
-    """A column as Arrow holds it, categories as what they stand for, text without blanks around it, no text as a gap."""
+    """A column as Arrow holds it: categories as what they stand for, text without blanks around it, "" as a gap."""
     try:
         cells = pa.array(column, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # several types in one column: only frames made in memory have that
@@ -65,11 +66,6 @@ def is_text(cells: pa.Array) -> bool:
     """Whether cells are text."""
     kind = cells.type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def is_timed(cells: pa.Array) -> bool:
-    """Whether cells are dates, times or durations."""
-    return bool(pa.types.is_temporal(cells.type))
 
 
 def mask_of(answers: pa.Array) -> NDArray[np.bool_]:
@@ -118,12 +114,9 @@ def spelled_number(value: Value) -> int | float | Decimal | None:
     if isinstance(value, bool):
         return int(value)
     if not isinstance(value, str):
-        return value if math.isfinite(value) else None
+        return value if isinstance(value, int) or math.isfinite(value) else None
     text = value.strip()
-    digits = text.lstrip("+-")
-    if digits[:2].isdigit() and digits[0] == "0":
-        return None
-    if not bool(pc.match_substring_regex(pa.scalar(text, pa.large_string()), NUMBER).as_py()):
+    if not re.fullmatch(NUMBER, text, re.ASCII) or re.match(r"[+-]?0\d", text, re.ASCII):
         return None
     exact = Decimal(text)
     # a huge exponent would make an integer of as many digits
@@ -140,8 +133,11 @@ def _in_type(number: int | float | Decimal, kind: pa.DataType) -> pa.Scalar | No
     """A number in a column's type; None where that holds no such number."""
     exact = number if isinstance(number, Decimal) else Decimal(number)
     if pa.types.is_floating(kind):
-        with np.errstate(over="ignore", under="ignore"):
-            own = float(number) if pa.types.is_float64(kind) else float(np.float32(float(number)))
+        try:
+            with np.errstate(over="ignore", under="ignore"):
+                own = float(number) if pa.types.is_float64(kind) else float(np.float32(float(number)))
+        except OverflowError:
+            return None
         return pa.scalar(own, kind) if math.isfinite(own) else None
     try:
         if pa.types.is_integer(kind):
@@ -184,7 +180,7 @@ def numbers(cells: pa.Array, codes: Sequence[Value] = (), *, decimal: str = ".")
         for code in coded:
             number = spelled_number(code)
             # beyond float64's exact range only the spelling tells numbers apart
-            if number is not None and not isinstance(code, bool) and abs(number) <= EXACT:
+            if number is not None and not isinstance(code, bool) and -EXACT <= number <= EXACT:
                 coded[code] = coded[code] | (values == float(number))
         gaps = mask_of(cells.is_null()) | mask_of(pc.is_in(cells, value_set=pa.array(GAPS, cells.type)))
         truths = mask_of(pc.is_in(cells, value_set=pa.array(TRUE + FALSE, cells.type)))
@@ -206,7 +202,7 @@ def numbers(cells: pa.Array, codes: Sequence[Value] = (), *, decimal: str = ".")
     missing = np.any([*coded.values(), gaps], axis=0)
     values = np.where(known & ~missing, values, np.nan)
     whole = pa.types.is_integer(kind) or (text and decimal == ".")
-    beyond = np.abs(values) > EXACT
+    beyond = np.abs(values) >= EXACT
     if text and beyond.any():
         beyond &= mask_of(pc.match_substring_regex(cells, r"^[+-]?\d+$"))
     found = tuple(code for code, mask in coded.items() if mask.any())
@@ -228,51 +224,3 @@ def spelled_numbers(cells: pa.Array, decimal: str) -> tuple[NDArray[np.float64],
         lost |= zero & mask_of(pc.match_substring_regex(cells, r"^[^eE]*[1-9]"))
     known = (spelled | endless) & ~lost
     return np.where(known, values, np.nan), known
-
-
-UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-
-
-def seconds(cells: pa.Array, *, from_first: bool = False) -> NDArray[np.float64] | None:
-    """Dates, times and durations as seconds, NaN in gaps; None: the cells are something else.
-
-    Text counts where every filled cell is an ISO date (``2020-01-31``, ``2020-01-31T12:00:00.5+02:00``), all with a time
-    zone or none.
-
-    Args:
-        cells: From ``cells_of``.
-        from_first: Since the earliest, so that no fraction is lost; else since 1970-01-01, UTC.
-    """
-    if is_text(cells):
-        filled = pc.if_else(pc.is_in(cells, value_set=pa.array(GAPS, cells.type)), pa.scalar(None, cells.type), cells)
-        read = _dates(filled)
-        if read is None:
-            return None
-        cells = read
-    if not is_timed(cells) or pa.types.is_interval(cells.type):
-        return None
-    if pa.types.is_date(cells.type):
-        cells = cells.cast(pa.timestamp("s"))
-    elif pa.types.is_time32(cells.type):
-        cells = cells.cast(pa.time64("us"))
-    counts, unit = cells.cast(pa.int64()), UNITS[cells.type.unit]
-    if from_first and counts.null_count < len(counts):
-        # in whole ticks: seconds since 1970 in float64 lose those of a nanosecond
-        counts = pc.subtract(counts, pc.min(counts))
-    ticks = np.asarray(pc.fill_null(counts, 0).to_numpy(zero_copy_only=False), np.int64)
-    return np.where(mask_of(counts.is_null()), np.nan, ticks // unit + (ticks % unit) / unit)
-
-
-def _dates(texts: pa.Array) -> pa.Array | None:
-    """ISO dates, in microseconds where these suffice."""
-    if texts.null_count == len(texts) or not mask_of(
-        pc.fill_null(pc.match_substring_regex(texts, r"^\d{4}-\d{2}-\d{2}"), True)
-    ).all():
-        return None
-    for unit in ("us", "ns"):
-        for zone in (None, "UTC"):
-            try:
-                return texts.cast(pa.timestamp(unit, zone))
-            except pa.ArrowInvalid:
-                continue
-    return None

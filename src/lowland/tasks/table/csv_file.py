@@ -70,11 +70,11 @@ def read_csv(path: Path, how: CsvFormat) -> pa.Table:
 def _lines(path: Path, encoding: str) -> Iterator[IO[str]]:
     name = path.name.lower()
     with (
-        gzip.open(path, "rt", encoding=encoding, newline="")  # type: ignore[misc]  # text, by the mode
+        gzip.open(path, "rt", encoding=encoding, newline="")
         if name.endswith(".gz")
         else path.open(encoding=encoding, newline="")
     ) as lines:
-        yield lines  # type: ignore[misc]
+        yield lines
 
 
 def _bytes(path: Path) -> Any:
@@ -156,7 +156,7 @@ def _wrong_encoding(path: Path, encoding: str) -> str:
 
 
 def _typed(cells: pa.Array, decimal: str) -> pa.Array:
-    """Cells in the type that all filled ones spell, else text: nothing may become the same that was written otherwise."""
+    """Cells in the type that all filled ones spell, else text: no two different names may become the same."""
     cells = tidied(cells)
     filled = cells.drop_null()
     if not len(filled):

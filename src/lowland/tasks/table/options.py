@@ -17,11 +17,13 @@ from lowland.tasks.table.csv_file import CsvFormat
 def _listed(classes: Any) -> Any:
     """``[a, b]`` and ``{a: 0}`` as ``{a: [a], b: [b]}`` and ``{a: [0]}``."""
     if isinstance(classes, (list, tuple)):
-        listed = {_text(value): (value,) for value in classes}
+        listed: dict[str, Any] = {_text(value): (value,) for value in classes}
         if len(listed) < len(classes):
             raise ValueError(f"classes name a value twice among {', '.join(map(_text, classes))}; name each once")
     elif isinstance(classes, dict):
-        listed = {_text(name): value if isinstance(value, (list, tuple)) else (value,) for name, value in classes.items()}
+        listed = {
+            _text(name): value if isinstance(value, (list, tuple)) else (value,) for name, value in classes.items()
+        }
     else:
         return classes
     if len(listed) < 2:
@@ -40,7 +42,9 @@ def _text(name: object) -> str:
 def _column(name: Any) -> Any:
     """The name of a column as text: headers such as 0, 1, 2 are numbers to YAML."""
     if isinstance(name, bool):
-        raise ValueError(f"a column's name came as {str(name).lower()}: YAML reads yes, no, on and off so; put it in quotes")
+        raise ValueError(
+            f"a column's name came as {str(name).lower()}: YAML reads yes, no, on and off so; put it in quotes"
+        )
     return str(name) if isinstance(name, int) else name
 
 
@@ -52,7 +56,9 @@ def _encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except LookupError:
-        raise ValueError(f"encoding {name!r} is not known; expected utf-8, latin-1, cp1252 or another of Python's") from None
+        raise ValueError(
+            f"encoding {name!r} is not known; expected utf-8, latin-1, cp1252 or another of Python's"
+        ) from None
 
 
 def _finite(value: Value) -> Value:
@@ -93,7 +99,7 @@ class TableOptions(SplitSizes):
         encoding: Of a CSV file, as Python calls it; a byte-order mark decides by itself.
         features: Columns to tell the target from, where named also dates, as seconds since 1970; ``all``: every numeric
             one that has no other part to play.
-        drop: Names or patterns (``label_*``) of columns that ``all`` leaves out; what is a column's name is no pattern.
+        drop: Names or patterns (``label_*``) of columns that ``all`` leaves out; a column's name is no pattern.
         target: Column to be told.
         classes: Its values that are classes, as a list or as ``{name: value or list of values}``; rows with other
             values are left out. None: the target is a number.
@@ -153,7 +159,7 @@ class TableOptions(SplitSizes):
             raise ValueError(f"features names {twice[0]!r} twice; expected every column once")
         claimed = [value for values in (self.classes or {}).values() for value in values]
         if again := [value for value in claimed if claimed.count(value) > 1]:
-            raise ValueError(f"classes name the value {again[0]!r} twice; expected every value in one class")
+            raise ValueError(f"classes name the value {again[-1]!r} twice; expected every value in one class")
         if self.drop and self.features != "all":
             raise ValueError("drop works on features: all only; features lists its columns already")
         if self.decimal == self.separator:

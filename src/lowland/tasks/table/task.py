@@ -17,17 +17,16 @@ from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.groups import latest_rows, tied_rows
-from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.scale import mean_and_spread
+from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import Preparation
 from lowland.tasks.table.cells import YAML_WORDS, Value
+from lowland.tasks.table.features import Features, feature_columns
 from lowland.tasks.table.listing import lines_of
 from lowland.tasks.table.options import TableOptions
 from lowland.tasks.table.source import (
-    Features,
     class_names,
     column_of,
-    feature_columns,
     numbers_of,
     order_of,
     read_table,
@@ -96,11 +95,10 @@ class Table(Task):
         found = self.features_of(frame)
         features = found.values.where(np.isfinite(found.values))
         target = self._target(frame)
-        kept = target.notna().to_numpy()
-        gaps = features.isna().to_numpy()
-        gappy = kept & gaps.any(axis=1)
-        if options.missing == "drop":
-            kept &= ~gappy
+        aimed = target.notna().to_numpy()
+        gaps = features.isna().to_numpy() & aimed[:, None]
+        gappy = gaps.any(axis=1)
+        kept = aimed & ~gappy if options.missing == "drop" else aimed
         raw = features.assign(**{options.target: target})
         if options.group is not None:
             raw[options.group] = stored(frame[options.group])
