@@ -53,7 +53,7 @@ def test_columns_that_are_not_there_are_one_line(wanted, message):
         (
             ["1", "2", "bad", "4"],
             ".",
-            "'x' holds 'bad' in row 3 below the header, and numbers in most other rows: correct",
+            "'x' holds 'bad' in row 3 below the header, where most rows hold numbers: correct",
         ),
         (["1", "?", "2", "?", "3"], ".", r"holds '\?' in row 2 below the header \(2 such cells\)"),
         (["1,5", "2,5", "3"], ".", "holds '1,5' in row 1 .*set decimal: \",\""),

@@ -119,7 +119,7 @@ def test_what_is_used_and_left_out_is_told_once_and_kept_with_the_table(tmp_path
             {"name": "power", "why": "drop"},
         ],
     }
-    assert [record.message for record in caplog.records] == lines_of(raw.attrs["listing"])
+    assert [record.message for record in caplog.records] == lines_of(raw.attrs["listing"], target="bearing")
     dropped = task(frame, tmp_path, missing="drop").fetch().attrs["listing"]
     assert dropped["rows_used"] + dropped["rows_without_target"] + dropped["rows_dropped_for_gaps"] == 900
     assert 0 < dropped["rows_dropped_for_gaps"] <= gaps
@@ -351,7 +351,11 @@ def test_few_rows_that_agree_with_the_classes_by_chance_make_no_copy(tmp_path):
 @pytest.mark.parametrize(
     "damage, changes, message",
     [
-        (lambda f: f.assign(power="low"), {}, "target 'power' holds text; expected numbers, or classes"),
+        (
+            lambda f: f.assign(power="low"),
+            {},
+            "target 'power' holds text or dates: .* 'low' in row 1 below .*; or name classes",
+        ),
         (lambda f: f.assign(power=3.0), {}, "target 'power' is constant"),
         (lambda f: f.assign(speed=-2 * f["power"] + 1), {}, "feature 'speed' is a copy of the target"),
         (

@@ -124,7 +124,7 @@ def _numeric_or_why(column: pd.Series, codes: Sequence[Value], decimal: str, pat
     filled = int((np.isfinite(read.values) | read.bad).sum())
     if 2 * int(np.isfinite(read.values).sum() + like.sum()) > filled:
         raise LowlandError(
-            f"{path}: {_first_bad(column, cells, read)}, and numbers in most other rows: "
+            f"{path}: {_first_bad(column, cells, read)}, where most rows hold numbers: "
             f"{_remedy(cells, read, decimal)}, or name the column under drop"
         )
     return "text"
@@ -153,6 +153,15 @@ def _named(column: pd.Series, codes: Sequence[Value], decimal: str, path: Path) 
         f"{path}: {_first_bad(column, cells, read)}; expected numbers: leave it out of features, or "
         f"{_remedy(cells, read, decimal)}"
     )
+
+
+def wrong_cell(column: pd.Series, codes: Sequence[Value], decimal: str) -> str:
+    """Why a column that must be numbers is none, and what to do."""
+    cells = cell.cells_of(column)
+    read = cell.numbers(cells, codes, decimal=decimal)
+    if read is None:
+        return f"column {column.name!r} holds {cells.type}; expected numbers"
+    return f"{_first_bad(column, cells, read)}; expected numbers: {_remedy(cells, read, decimal)}"
 
 
 def _first_bad(column: pd.Series, cells: pa.Array, read: Numbers) -> str:

@@ -21,7 +21,7 @@ from lowland.tasks.scale import mean_and_spread
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import Preparation
 from lowland.tasks.table.cells import YAML_WORDS, Value
-from lowland.tasks.table.features import Features, feature_columns
+from lowland.tasks.table.features import Features, feature_columns, wrong_cell
 from lowland.tasks.table.listing import lines_of
 from lowland.tasks.table.options import TableOptions
 from lowland.tasks.table.source import (
@@ -158,7 +158,7 @@ class Table(Task):
         options, features = self.options, self._features(raw)
         if "listing" in raw.attrs and not self._listed:  # once a run, wherever the table came from
             self._listed = True
-            for line in lines_of(raw.attrs["listing"]):
+            for line in lines_of(raw.attrs["listing"], target=options.target):
                 _log.info("%s", line)
         if raw.empty:
             raise LowlandError(f"{origin}: no row is left; correct target, classes or missing")
@@ -287,8 +287,8 @@ class TableRegression(Table):
         numbers = numbers_of(frame[name], self.options.missing_codes, decimal=self.options.decimal)
         if numbers is None:
             raise LowlandError(
-                f"{self.options.path}: target {name!r} holds text; expected numbers, or classes; it holds "
-                f"{values_of(frame[name])}"
+                f"{self.options.path}: target {name!r} holds text or dates: "
+                f"{wrong_cell(frame[name], self.options.missing_codes, self.options.decimal)}; or name classes"
             )
         numbers = numbers.where(np.isfinite(numbers))
         if self.options.missing == "refuse" and numbers.isna().any():
