@@ -26,7 +26,6 @@ def test_every_type_of_file_gives_the_same_table(tmp_path, name):
         ("t.csv", b"a,b\n", "the table has 0 rows and 2 columns"),
         ("t.csv", b"\xff\xfe\x00a\n", "cannot be read"),
         ("t.csv", b'a,b\n1,"2\n3,4\n', r"cannot be read \(line 3: .*expected a complete CSV"),
-        ("t.csv", b"a,b\n1,\x00\n", r"cannot be read|has 2"),
         ("t.csv", b"a,b, a\n1,2,3\n", "2 columns are called 'a'; rename all but one"),
         ("t.csv.gz", b"a,b\n1,2\n", "cannot be read"),
         ("t.parquet", b"PAR1 but not really", "cannot be read .*expected a complete Parquet file"),
@@ -36,9 +35,7 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(LowlandError, match=message) as caught:
-        found = read_table(path)
-        assert found.iloc[0, 1] == "\x00"  # Python 3.11 and later read NUL as a character
-        raise LowlandError("has 2 columns")
+        read_table(path)
     assert "\n" not in str(caught.value)
 
 
