@@ -51,7 +51,7 @@ class WaferPreprocessing(Preprocessing):
             check_columns(list(raw.columns), "wafers")
             check_charges(raw, "wafers")
             raw = raw[list(CHARGES)].to_numpy(np.int64)
-        return torch.from_numpy(images(normalised(raw.reshape(-1, CELLS))))
+        return torch.from_numpy(images(normalised(raw.astype(np.int64).reshape(-1, CELLS))))
 
     def answers(self, outputs: Tensor) -> NDArray[Any]:
         """Decoded charges [n, 48], in units of what each wafer was divided by."""

@@ -52,4 +52,4 @@ class FramePreprocessing(Preprocessing):
 
     def answers(self, outputs: Tensor) -> NDArray[Any]:
         """Mode vectors [n, 2] in the unit of the labels."""
-        return outputs.numpy() * self.output_scale
+        return outputs.double().numpy() * self.output_scale
