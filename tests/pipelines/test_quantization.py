@@ -40,7 +40,7 @@ def test_inputs_have_a_sign_if_calibration_rows_do(signed):
     inputs = torch.rand(64, 16, generator=torch.Generator().manual_seed(1)) - (0.5 if signed else 0.0)
     integer, _ = deployed(Precision(method="ptq", weight_bits=4, activation_bits=4), inputs)
     assert integer.spec["steps"][0] == {"kind": "quantize", "name": "input", "inputs": ["inputs"], "bits": 8,
-                                        "signed": signed}  # fmt: skip
+                                        "signed": signed, "tensors": {"scale": "steps.input.scale"}}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ class Splits:
         test: Held-out rows on which performance and robustness are measured.
         zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
         shifted: Naturally shifted test sets by name.
+        facts: What JSON can hold and people or deployed networks need to know: ``preprocessing``, a record of
+            ``lowland.tasks.PREPROCESSINGS``.
     """
 
     train: Rows
@@ -58,6 +60,7 @@ class Splits:
     test: Rows
     zero: Tensor
     shifted: dict[str, Rows] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def _named(self) -> Iterator[tuple[str, Rows]]:
         for name in ("train", "validation", "landscape", "test"):
@@ -71,12 +74,12 @@ class Splits:
         return rows | {"zero": self.zero}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Splits:
-        """The inverse of ``to_tensors``."""
+    def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> Splits:
+        """The inverse of ``to_tensors``, with the facts that were stored beside them."""
         names = dict.fromkeys(key.rpartition("/")[0] for key in tensors if key != "zero")
         rows = {name: Rows(tensors[f"{name}/inputs"], tensors[f"{name}/targets"]) for name in names}
         shifted = {name.partition("/")[2]: rows.pop(name) for name in names if name.startswith("shifted/")}
-        return cls(**rows, zero=tensors["zero"], shifted=shifted)
+        return cls(**rows, zero=tensors["zero"], shifted=shifted, facts=dict(facts or {}))
 
 
 Provenance = Literal["shipped", "made", "downloaded"]

@@ -49,7 +49,7 @@ def test_the_example_is_checked_prepared_and_trained(study, tmp_path):
     assert check_raw_tables(pipeline, catalog) == check_raw_tables(pipeline, catalog)
     quick = TrainingPlan(epochs=15, batch_size=64, learning_rate=1e-2, schedule="cosine")
     for task, options in study.study.tasks.items():
-        splits = prepare(options, catalog.load(study.raw_table(task)))
+        splits, _ = prepare(options, catalog.load(study.raw_table(task)))
         recipe = study.study.recipes["plain"]
         run = Run(task=task, recipe="plain", seed="s0", number=0)
         model, curves = train_float(run, options, recipe, quick, "cpu", splits)

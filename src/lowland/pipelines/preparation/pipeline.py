@@ -7,7 +7,7 @@ from kedro.pipeline import Node, Pipeline
 from lowland import grid
 from lowland.pipelines.preparation.nodes import prepare
 
-PREPARE = Pipeline([Node(prepare, ["params:task", "raw"], "splits", name="prepare", tags=["preparation"])])
+PREPARE = Pipeline([Node(prepare, ["params:task", "raw"], ["splits", "inputs"], name="prepare", tags=["preparation"])])
 
 
 def create_pipeline(**_: object) -> Pipeline:

@@ -17,9 +17,10 @@ from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.groups import latest_rows, tied_rows
+from lowland.tasks.preprocessing import Answer, Classes, Number
 from lowland.tasks.scale import mean_and_spread
 from lowland.tasks.splitting import grouped_split, stratified_split
-from lowland.tasks.standardisation import Preparation
+from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table.cells import YAML_WORDS, Value
 from lowland.tasks.table.features import Features, feature_columns, wrong_cell
 from lowland.tasks.table.listing import lines_of
@@ -76,6 +77,10 @@ class Table(Task):
     @abstractmethod
     def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[Any]:
         """What the network is trained on, a row of the table each."""
+
+    @abstractmethod
+    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Answer:
+        """What the network's outputs mean."""
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -178,12 +183,20 @@ class Table(Task):
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Sets that no group and no duplicate crosses, on the scale of the training rows."""
-        features, sets = self._features(raw).to_numpy(np.float64), self._sets(raw)
-        preparation = Preparation(features[sets["train"]], clip_quantile=self.options.clip_quantile)
-        targets = self._targets(raw, sets["train"])
-        rows = {name: preparation.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
+        options, columns, sets = self.options, self._features(raw), self._sets(raw)
+        features, targets = columns.to_numpy(np.float64), self._targets(raw, sets["train"])
+        preprocessing = standardisation(
+            features[sets["train"]],
+            dict.fromkeys(map(str, columns)),
+            self._answer(raw, sets["train"]),
+            clip_quantile=options.clip_quantile,
+            fill_gaps=options.missing == "mean",
+            missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
+        )
+        rows = {name: preprocessing.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
         shifted = {name: rows.pop(name) for name in self.shifted_sets}
-        return Splits(**rows, zero=preparation.zero, shifted=shifted)
+        facts = {"preprocessing": preprocessing.model_dump(mode="json"), "listing": raw.attrs.get("listing")}
+        return Splits(**rows, zero=preprocessing.zero, shifted=shifted, facts=facts)
 
     def _features(self, raw: pd.DataFrame) -> pd.DataFrame:
         return raw.drop(columns=self.options.reserved)
@@ -253,6 +266,9 @@ class TableClassifier(Table, Classifier):
     def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.int64]:
         return self._labels(raw)
 
+    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Classes:
+        return Classes(names=tuple(self._classes))
+
     @property
     def num_outputs(self) -> int:
         """One a class."""
@@ -308,10 +324,13 @@ class TableRegression(Table):
         return np.zeros(len(raw), np.int64)
 
     def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float64]:
-        values = raw[self.options.target].to_numpy(np.float64)
-        mean, spread = mean_and_spread(values[train])
-        constants = np.broadcast_to([spread or 1.0, np.ptp(values[train])], (len(values), 2))
-        return np.hstack([((values - mean) / (spread or 1.0))[:, None], constants])
+        values, answer = raw[self.options.target].to_numpy(np.float64), self._answer(raw, train)
+        constants = np.broadcast_to([answer.scale, np.ptp(values[train])], (len(values), 2))
+        return np.hstack([((values - answer.mean) / answer.scale)[:, None], constants])
+
+    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Number:
+        mean, spread = mean_and_spread(raw[self.options.target].to_numpy(np.float64)[train])
+        return Number(name=self.options.target, mean=float(mean), scale=float(spread) or 1.0)
 
     @property
     def num_outputs(self) -> int:
