@@ -6,70 +6,22 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, Self, TypeVar
+from typing import Generic, TypeVar
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.perturbation import FeatureRanges
 from lowland.randomness import Key, generator
+from lowland.training.options import TrainingOptions
 from lowland.training.recipe_base import Model, RecipeBase, Value
 from lowland.training.regularizers import weight_layers
 
 Network = TypeVar("Network", bound=nn.Module)
 Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-class TrainingOptions(BaseModel):
-    """How long and how fast to train.
-
-    Attributes:
-        epochs: Passes over the training rows.
-        batch_size: Rows per step; a smaller last batch is used too.
-        learning_rate: Of Adam, at the start.
-        schedule: ``constant``, ``cosine`` from the learning rate to zero over all steps, or ``step``: times ``factor``
-            after every ``every`` epochs.
-        every: Epochs between two steps of the schedule ``step``, which alone has them.
-        factor: Above 0, at most 1; likewise.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    schedule: Literal["constant", "cosine", "step"]
-    every: Annotated[int, Field(ge=1)] | None = None
-    factor: Annotated[float, Field(gt=0, le=1)] | None = None
-
-    @model_validator(mode="after")
-    def _steps_are_told_where_there_are_steps(self) -> Self:
-        for name in ("every", "factor"):
-            value = getattr(self, name)
-            if self.schedule == "step" and value is None:
-                raise LowlandError(f"{name} is missing with schedule step; expected every (epochs) and factor")
-            if self.schedule != "step" and value is not None:
-                raise LowlandError(
-                    f"{name} is {value} with schedule {self.schedule}; expected none (or schedule: step)"
-                )
-        return self
-
-    def rate(self, step: int, steps_per_epoch: int) -> float:
-        """The learning rate over the one at the start.
-
-        Args:
-            step: Optimizer steps behind us.
-            steps_per_epoch: Batches of one pass over the training rows.
-        """
-        if self.schedule == "cosine":
-            return 0.5 * (1 + math.cos(math.pi * step / (self.epochs * steps_per_epoch)))
-        if self.every is not None and self.factor is not None:
-            return self.factor ** (step // steps_per_epoch // self.every)
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -123,18 +75,18 @@ def train(
     """
     inputs, targets = training
     optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.decay), lr=options.learning_rate, fused=True)
-    steps_per_epoch = math.ceil(len(inputs) / options.batch_size)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, steps_per_epoch))
+    length = options.resolve(len(inputs))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, length))
     order, projections = generator(*key, "batch order"), generator(*key, "projections")
     disturbances = generator(*key, "disturbances")
     if recipe.disturbs_inputs:
         ranges = _ranges(inputs, ranges)
     best_loss, best_state = math.inf, copy.deepcopy(network.state_dict())
     rows: list[dict[str, float]] = []
-    for epoch in range(1, options.epochs + 1):
+    for epoch in range(1, length.epochs + 1):
         network.train()
         total = penalty_total = 0.0
-        for index in torch.randperm(len(inputs), generator=order).split(options.batch_size):
+        for index in torch.randperm(len(inputs), generator=order).split(length.batch_size):
             batch, answers = inputs[index], targets[index]
             if ranges is not None:
                 batch = recipe.disturbed(batch, ranges, disturbances)
@@ -171,6 +123,8 @@ def train(
             break
         if validation_loss < best_loss:
             best_loss, best_state = validation_loss, copy.deepcopy(network.state_dict())
+        if options.exhausted([row["validation_loss"] for row in rows]):
+            break
     finite = math.isfinite(rows[-1]["training_loss"]) and math.isfinite(rows[-1]["validation_loss"])
     network.load_state_dict(best_state)
     network.eval()
