@@ -20,7 +20,7 @@ def one_message(word: str) -> WrapValidator:
             wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
             wanted = wanted.replace("a valid tuple", "a list of names")
             told = {"word": word, "expected": wanted}
-            raise PydanticCustomError(f"or_{word}", "expected {word}, or {expected}", told) from None  # type: ignore[arg-type]
+            raise PydanticCustomError(f"or_{word}", "expected {word}, or {expected}", told) from None
 
     return WrapValidator(checked)
 

@@ -72,9 +72,9 @@ class TrainingOptions(BaseModel):
         Args:
             rows: Training rows, at least 1.
         """
-        size = self.batch_size
-        if size == "auto":
-            size = max(LEAST_ROWS_A_BATCH, min(MOST_ROWS_A_BATCH, math.ceil(rows / (BATCHES_A_PASS - 1)) - 1))
+        fitting = math.ceil(rows / (BATCHES_A_PASS - 1)) - 1  # the largest size that leaves as many batches
+        most = max(LEAST_ROWS_A_BATCH, min(MOST_ROWS_A_BATCH, fitting))
+        size = most if self.batch_size == "auto" else self.batch_size
         batches = math.ceil(rows / size)
         epochs = math.ceil((self.steps or 0) / batches) if self.epochs == "auto" else self.epochs
         return Length(epochs, size, batches)
