@@ -8,18 +8,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFun
 from pydantic_core import PydanticCustomError
 
 
-def _or_all(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """``all``, or what the type expects, with one message for both."""
-    if value == "all":
-        return value
-    try:
-        return handler(value)
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Input should be ").replace("a valid tuple", "a list of names")
-        raise PydanticCustomError("or_all", "expected all, or {expected}", {"expected": message}) from None
+def one_message(word: str) -> WrapValidator:
+    """``word``, or what the type expects, with one message for both."""
+
+    def checked(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        if value == word:
+            return value
+        try:
+            return handler(value)
+        except ValidationError as error:
+            wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
+            wanted = wanted.replace("a valid tuple", "a list of names")
+            told = {"word": word, "expected": wanted}
+            raise PydanticCustomError(f"or_{word}", "expected {word}, or {expected}", told) from None
+
+    return WrapValidator(checked)
 
 
-ONE_MESSAGE = WrapValidator(_or_all)
+ONE_MESSAGE = one_message("all")
 
 
 class Selection(BaseModel):

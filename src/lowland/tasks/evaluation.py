@@ -48,6 +48,25 @@ def performance(task: Task, clean: Answer, *, condition: str) -> list[Measuremen
     ]
 
 
+def gain(task: Task, clean: Answer, guess: Answer, *, condition: str) -> Measurement:
+    """How much better than the guess a model scores, row by row; above 0 it is, whichever way the score goes.
+
+    Args:
+        task: Says which way the score goes.
+        clean: The model's answer.
+        guess: To the same rows, see ``Task.guess_outputs``.
+        condition: The rows.
+    """
+    direction = sign(task.score_name)
+    better = direction * (clean.scores.double() - guess.scores.double())
+    return Measurement("performance", "gain_over_guess", Estimate.from_samples(better), condition)
+
+
+def guessed(task: Task, training: Rows, rows: Rows) -> Answer:
+    """The guess that training rows lead to, as an answer to other rows."""
+    return judged(task, task.guess_outputs(training.targets, len(rows.targets)), rows.targets)
+
+
 def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str) -> list[Measurement]:
     """Score on a shifted set, and what was lost against the nominal test set.
 

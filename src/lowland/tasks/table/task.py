@@ -355,6 +355,14 @@ class TableRegression(Table):
         """Mean absolute error of always answering the median."""
         return float(self.row_scores(targets[:, :1].median().expand(len(targets), 1), targets).mean())
 
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """The median."""
+        return training[:, :1].median().expand(count, 1)
+
+    def plain_targets(self, targets: Tensor) -> Tensor | None:
+        """The standardised number."""
+        return targets[:, 0]
+
     def decisions(self, outputs: Tensor) -> Tensor:
         """The number in steps of ``decision_step``."""
         limit = torch.iinfo(torch.int32).max
