@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lowland.config_files import check_file, check_names, shown
-from lowland.errors import LowlandError, did_you_mean
+from lowland.errors import LowlandError, MistakesError, did_you_mean
 
 _log = logging.getLogger(__name__)
 RUNTIME = "--params"
@@ -107,9 +107,11 @@ class StudyConfigLoader(OmegaConfigLoader):
                 check_file(path)
         try:
             read = super()._read_dir_configs(conf_path, patterns, key, processed_files, read_environment_variables)
-        except (ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
-            # Kedro's message names both files, a line for each pair.
-            raise LowlandError(f"{' '.join(str(error).split())}; expected every name in one of them") from error
+        except (yaml.YAMLError, OmegaConfBaseException) as error:
+            raise LowlandError(f"{shown(folder)}: {' '.join(str(error).split())}") from error
+        except ValueError as error:  # Kedro's message names both files, a line for each pair
+            pairs = str(error).replace(f"{folder}/", f"conf/{folder.name}/").splitlines()
+            raise MistakesError([f"{line}; expected every name in one of them" for line in pairs]) from error
         return dict(read)
 
     def _readable(self, folder: Path, *patterns: Iterable[str]) -> set[Path]:
@@ -135,10 +137,11 @@ class StudyConfigLoader(OmegaConfigLoader):
         replaced = {name for content in own.values() for name in content}
         kept = {file: {k: v for k, v in content.items() if k not in replaced} for file, content in base.items()}
         self.origins = Origins(kept | own, runtime)
+        defaults = _merged(base)
+        merged = {**defaults, **_merged(own)}
+        merged |= _without_others(merged, defaults, replaced)
         try:
-            merged = {**_merged(base), **_merged(own)}
-            merged |= _without_others(merged, _merged(base), replaced)
-            result = OmegaConf.to_container(OmegaConf.unsafe_merge(merged, self.runtime_params), resolve=True)
+            result = OmegaConf.to_container(OmegaConf.create(_over(merged, runtime)), resolve=True)
         except OmegaConfBaseException as error:
             place = error.full_key or "parameters"
             origin = self.origins.of(str(place).split("."))
@@ -161,9 +164,20 @@ def _plain(configs: Mapping[Path, DictConfig]) -> dict[str, dict[str, Any]]:
 
 
 def _merged(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    if not files:
-        return {}
-    return dict(OmegaConf.to_container(OmegaConf.unsafe_merge(*files.values()), resolve=False))  # type: ignore[arg-type]
+    whole: dict[str, Any] = {}
+    for content in files.values():
+        whole = _over(whole, content)
+    return whole
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings merged, everything else replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        before = merged.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        merged[key] = _over(before, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def _without_others(merged: Mapping[str, Any], base: Mapping[str, Any], replaced: set[str]) -> dict[str, Any]:
