@@ -17,7 +17,7 @@ def kedro(*arguments):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--params", "training.epochs=0"], "parameter training.epochs: got 0"),
+        (["--params", "training.epochs=0"], "parameter training.epochs (--params): got 0"),
         (["--pipelines", "landscpe"], "--pipelines names 'landscpe'; expected one of __default__, landscape"),
         (["--env", "smok"], "smok"),
         (["--runner", "nosuch.Runner"], "--runner is 'nosuch.Runner', which cannot be loaded"),

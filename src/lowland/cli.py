@@ -36,7 +36,8 @@ class StudyCommand(click.Command):
         except (*MISTAKES, ValueError) as error:
             if verbose or not (isinstance(error, MISTAKES) or str(error).startswith(SELECTIONS)):
                 raise
-            click.secho(f"Error: {' '.join(str(error).split())}", err=True, fg="red")
+            for line in getattr(error, "lines", [str(error)]):
+                click.secho(f"Error: {' '.join(line.split())}", err=True, fg="red")
             ctx.exit(USER_MISTAKE)
 
 

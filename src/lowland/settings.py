@@ -2,8 +2,10 @@
 
 import warnings
 
+from lowland.config_loader import StudyConfigLoader
 from lowland.hooks import GridHook, RunGuard
 
+CONFIG_LOADER_CLASS = StudyConfigLoader
 HOOKS = (GridHook(), RunGuard())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}

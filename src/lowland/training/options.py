@@ -8,12 +8,12 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lowland.errors import LowlandError
-from lowland.selection import one_message
+from lowland.selection import or_word
 
 LEAST_ROWS_A_BATCH, MOST_ROWS_A_BATCH = 2, 1024
 BATCHES_A_PASS = 30
 Count = Annotated[int, Field(ge=1)]
-CountOrAuto = Annotated[Count | Literal["auto"], one_message("auto")]
+CountOrAuto = Annotated[Count | Literal["auto"], or_word("auto")]
 
 
 class Length(NamedTuple):
