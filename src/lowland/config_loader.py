@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kedro.config import OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lowland.config_files import check_file, check_names, shown
 from lowland.errors import LowlandError, MistakesError, did_you_mean
+from lowland.runs.data_folder import DataFolderLoader
 
 _log = logging.getLogger(__name__)
 RUNTIME = "--params"
@@ -63,8 +63,8 @@ def _depth(content: Any, path: Sequence[str]) -> int:
     return len(path)
 
 
-class StudyConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, with runtime parameters merged last and a user's mistakes told in one line.
+class StudyConfigLoader(DataFolderLoader):
+    """Kedro's loader with a data folder for every environment, runtime parameters merged last and a user's mistakes told in one line.
 
     An environment's top-level key replaces that of ``conf/base`` whole; ``--params`` are merged over the result, so
     that any parameter of any environment can be given alone. What ``conf/base`` says about members of its own axes
