@@ -52,7 +52,7 @@ class GridHook:
         data = context.config_loader["globals"]["data"]
         command = "make run" if context.env in USUAL else f"kedro run --env {context.env}"
         commands = (command, f"# then open {data}/08_reporting/report.html in a browser")
-        added = grid.set_parameters(raw).added_parameters(commands=commands)
+        added = grid.set_parameters(raw).added_parameters(commands=commands, folder=str(data))
         context.config_loader["parameters"] = raw | added
 
 

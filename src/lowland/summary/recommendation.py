@@ -6,21 +6,36 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, clean_criterion, display
+from lowland.summary.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, cells, clean_criterion, display
+from lowland.summary.deployment import to_deploy
 from lowland.summary.endurance import endurance
+from lowland.summary.gain import gains
+from lowland.summary.lost import lost_networks
 from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.pareto import SIZE_TOLERANCE
+from lowland.summary.references import far_behind, references_of
 from lowland.summary.requirements import Requirements, TaskRequirements
 from lowland.summary.score import score_of
+from lowland.summary.still_falling import still_falling
 
 RECOMMENDED = "recommended"
 ON_THE_MEAN = "met on the mean only"
+INCOMPLETE = "incomplete"
 NOTHING = "no configuration meets the requirements"
+GUESSING = "nothing learned more than guessing"
+FAILED = "no network gave a result"
 TOLERATED = 0.1  # of the clean score: what may be lost where no requirement says how much
 _ENDS = ("low", "high", "seeds_low", "seeds_high")
 
 
-def recommend(measurements: pd.DataFrame, requirements: TaskRequirements) -> dict[str, Any]:
+def recommend(
+    measurements: pd.DataFrame,
+    requirements: TaskRequirements,
+    *,
+    references: pd.DataFrame | None = None,
+    learning_curves: pd.DataFrame | None = None,
+    folder: str = "data",
+) -> dict[str, Any]:
     """The recommendation for every task, ready for JSON.
 
     A requirement is met **surely** if the whole 95 % interval over seeds, test rows and draws lies on its right side,
@@ -30,35 +45,55 @@ def recommend(measurements: pd.DataFrame, requirements: TaskRequirements) -> dic
     that one seed in three misses is a promise that breaks. The mean decides only where nothing is sure, and then the
     outcome says so. Among those that pass, the preferences decide on the *means*: sorting by lower ends would reward a
     recipe for three seeds that agree by luck. Whatever overlaps with the best is a tie. A configuration with a seed
-    that gave no number cannot meet anything surely. A requirement for which nothing gave a number is met by nobody,
+    that gave no number cannot meet anything surely, and ranks behind all that are complete: its mean is that of the
+    survivors. A configuration that does not beat the guess (``gains``) is never recommended; where that was not
+    measured, it is not held against it. A requirement for which nothing gave a number is met by nobody,
     which is a result: whether the study measures it at all is for ``check_measurable`` to say, before the study.
 
     Args:
         measurements: The long table.
         requirements: What is asked of each task.
+        references: The guess and other models on the same rows (``references_of``); None where not made.
+        learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; None where there are none.
+        folder: Of the study's data, relative to the project.
 
     Returns:
-        ``{"requirements": {task: ...}, "tasks": {task: {...}}}`` with, per task: ``score`` (its measure),
-        ``outcome`` (``recommended``, ``met on the mean only``, ``no configuration meets the requirements``), ``chosen``
+        ``{"requirements": {task: ...}, "tasks": {task: {...}}, "report": its path}`` with, per task: ``score`` (its
+        measure), ``outcome`` (``recommended``, ``met on the mean only``, ``incomplete``, ``no configuration meets the
+        requirements``, ``nothing learned more than guessing``, ``no network gave a result``), ``chosen``
         (configuration, numbers with ``low`` and ``high`` over seeds, test rows and draws, ``seeds_low`` and
-        ``seeds_high`` over seeds alone; None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen),
+        ``seeds_high`` over seeds alone, ``num_seeds`` of ``num_planned``, ``gain_over_guess``, ``deploy`` (file, seed,
+        validation); None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``runner_up`` (the
+        first of the tied, else the best of the others that may be recommended), ``references``, ``reference_ahead``
+        (one that the choice is far behind), ``still_falling`` (recipes and precisions), ``lost`` (networks that gave no
+        result), ``num_beating_guess`` (None where not measured), ``best`` (where nothing beats the guess),
         ``tightest`` (the requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or
         nearest configuration gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how
         much it is missed) and ``nearest`` (the configuration with the smallest worst shortfall; None where something
         meets).
     """
-    tasks = {
-        str(task): _Choice(rows, requirements.of(str(task))).answer()
-        for task, rows in measurements.groupby("task", sort=False)
-    }
-    return {"requirements": requirements.model_dump(mode="json"), "tasks": tasks}
+    tasks = {}
+    for task, rows in measurements.groupby("task", sort=False):
+        found = references_of(references, str(task))
+        answer = _Choice(rows, requirements.of(str(task)), folder).answer()
+        subject = answer["chosen"] or answer["nearest"] or answer["best"]
+        reached = subject["numbers"][CLEAN]["mean"] if subject else None
+        curves = None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task")
+        tasks[str(task)] = answer | {
+            "references": found,
+            "reference_ahead": far_behind(reached, found, score_of(rows)),
+            "still_falling": still_falling(curves),
+            "lost": lost_networks(rows),
+        }
+    report = f"{folder}/08_reporting/report.html"
+    return {"requirements": requirements.model_dump(mode="json"), "tasks": tasks, "report": report}
 
 
 class _Choice:
     """All configurations of one task against its requirements."""
 
-    def __init__(self, measurements: pd.DataFrame, requirements: Requirements) -> None:
-        self.measurements, self.score = measurements, score_of(measurements)
+    def __init__(self, measurements: pd.DataFrame, requirements: Requirements, folder: str) -> None:
+        self.measurements, self.score, self.folder = measurements, score_of(measurements), folder
         demands, preferences = requirements.demands(self.score), requirements.preferences(self.score)
         asked = (clean_criterion(self.score), SIZE, *(c for _, c, _ in demands), *preferences)
         criteria = list({c.name: c for c in asked}.values())
@@ -72,37 +107,65 @@ class _Choice:
         on_the_mean = {p: self._spare(c, t, "mean") >= 0 for p, c, t in demands}
         surely = {p: (self._spare(c, t, "worst") >= 0) & (self.numbers[c.name].num_not_ok == 0) for p, c, t in demands}
         self.on_the_mean, self.surely = (pd.DataFrame(g, index=self.index) for g in (on_the_mean, surely))
+        self.gains = gains(measurements).reindex(self.index)
+        # What was not measured is not held against anybody.
+        self.learned = pd.Series([beats is not False for beats in self.gains.beats], index=self.index)
+        self.needed = {CLEAN, *(c.name for c in (*preferences, *(c for _, c, _ in demands)))}
+        self.planned = cells(measurements)["seed"].nunique()
 
     def answer(self) -> dict[str, Any]:
         surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
-        outcome = RECOMMENDED if surely.any() else ON_THE_MEAN if on_the_mean.any() else NOTHING
-        passing = self.index[surely if surely.any() else on_the_mean]
-        needed = {CLEAN, *(c.name for c in self.preferences)}
-        measured = pd.DataFrame({name: self.numbers[name]["mean"].notna() for name in needed}).all(axis=1)
-        candidates = passing[measured.loc[passing]] if len(passing) else passing
-        if outcome != NOTHING and not len(candidates):
-            outcome = NOTHING
+        preferred = {CLEAN, *(c.name for c in self.preferences)}
+        measured = pd.DataFrame({name: self.numbers[name]["mean"].notna() for name in preferred}).all(axis=1)
+        complete = pd.DataFrame({n: self.numbers[n].num_seeds >= self.planned for n in self.needed}).all(axis=1)
+        learned = self.learned
+        pools = {
+            RECOMMENDED: surely & complete,
+            ON_THE_MEAN: on_the_mean & complete,
+            INCOMPLETE: on_the_mean,  # no seed that was lost can be made up for by those that were not
+        }
+        eligible = measured & learned
+        outcome = next((name for name, pool in pools.items() if (pool & eligible).any()), NOTHING)
+        scored = self.numbers[CLEAN]["mean"].notna()
+        if not scored.any() and not (self.measurements.status == "ok").any():
+            outcome = FAILED
+        elif scored.any() and not learned[scored].any():
+            outcome = GUESSING
+        known = [beats for beats in self.gains.beats if beats is not None]
         report: dict[str, Any] = {
             "score": self.score.name,
             "outcome": outcome,
             "num_configurations": len(self.index),
+            "num_complete": int(complete.sum()),
             "num_meeting_surely": int(surely.sum()),
             "num_meeting_on_the_mean": int(on_the_mean.sum()),
+            "num_beating_guess": sum(known) if known else None,
             "chosen": None,
             "why": [],
             "tied": [],
+            "runner_up": None,
             "tightest": None,
             "nearest": None,
+            "best": None,
             "requirements": [self._standing(p, c, t) for p, c, t in self.demands],
         }
+        subject = None
         if outcome == NOTHING:
             subject = self._nearest()
             report["nearest"] = self._describe(subject) if subject is not None else None
-            report["why"] = [self._blocked()]
-        else:
+            report["why"] = [self._blocked(on_the_mean & measured)]
+        elif outcome == GUESSING:
+            best = self._by_score(self.index[scored])[0]
+            report["best"] = self._describe(best)
+        elif outcome != FAILED:
+            candidates = self.index[pools[outcome] & eligible]
             tied, why = self._narrow(candidates)
             subject, *others = tied
             report |= {"chosen": self._describe(subject), "tied": [self._describe(o) for o in others], "why": why}
+            if others:
+                report["runner_up"] = report["tied"][0]
+            elif len(candidates) > 1:
+                report["runner_up"] = self._describe(self._narrow(candidates.drop(subject))[0][0])
             report["tightest"] = self._tightest(subject)
         report["endurance"] = [] if subject is None else self._endurance(subject)
         return report
@@ -115,12 +178,15 @@ class _Choice:
 
     def _narrow(self, candidates: pd.Index) -> tuple[list[tuple[Any, ...]], list[str]]:
         """The configurations that no preference can tell apart, the choice first, and how it came to that."""
-        gate = f"{len(candidates)} of {len(self.index)} configurations meet every requirement"
-        why = [
-            f"{gate}."
-            if self.demands
-            else f"Nothing is required; all {len(candidates)} measured configurations compete."
-        ]
+        count, every = len(candidates), len(self.index)
+        gate = f"{count} of {every} configurations meet every requirement"
+        compete = f"all {count}" if count == every else f"{count} of {every}"
+        why = [f"{gate}." if self.demands else f"Nothing is required; {compete} configurations compete."]
+        idle, lost = self.gains.beats.eq(False), self.numbers[CLEAN].num_seeds < self.planned
+        if idle.any():
+            why.append(f"{idle.sum()} did not beat the guess.")
+        if (lost & ~idle).any():
+            why.append(f"{(lost & ~idle).sum()} lost a seed and {'ranks' if (lost & ~idle).sum() == 1 else 'rank'} behind.")
         for criterion in self.preferences:
             rows = self.numbers[criterion.name].loc[candidates]
             best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
@@ -131,12 +197,21 @@ class _Choice:
                 left = "one" if len(kept) == 1 else f"{len(kept)} that it cannot tell apart"
                 why.append(f"Of these {len(candidates)}, the {better} {criterion.label} ({extreme}) leaves {left}.")
             candidates = kept
-        last = next((c for c in self.preferences if c.name != SIZE.name), clean_criterion(self.score))
-        means = self.numbers[last.name].loc[candidates, "mean"]
-        order = means.sort_values(ascending=not last.higher_is_better, kind="stable").index
+        order = self._by_score(candidates)
         if len(order) > 1:
+            last = self._deciding()
             why.append(f"These {len(order)} are tied; the one with the {self.score.best} mean {last.label} is named.")
-        return list(order), why
+        return order, why
+
+    def _deciding(self) -> Criterion:
+        """The score that names one of those that are tied."""
+        return next((c for c in self.preferences if c.name != SIZE.name), clean_criterion(self.score))
+
+    def _by_score(self, candidates: pd.Index) -> list[tuple[Any, ...]]:
+        """The best first."""
+        last = self._deciding()
+        means = self.numbers[last.name].loc[candidates, "mean"]
+        return list(means.sort_values(ascending=not last.higher_is_better, kind="stable").index)
 
     @staticmethod
     def _ties(criterion: Criterion, best: pd.Series, row: pd.Series) -> bool:
@@ -148,7 +223,7 @@ class _Choice:
     def _standing(self, parameter: str, criterion: Criterion, threshold: float) -> dict[str, Any]:
         """How one requirement fares over all configurations; the nearest is sought among those that meet the others."""
         spare = self._spare(criterion, threshold, "mean")
-        others = self.on_the_mean.drop(columns=parameter).all(axis=1)
+        others = self.on_the_mean.drop(columns=parameter).all(axis=1) & self.learned
         among_others = spare[others].dropna()
         pool = among_others if len(among_others) else spare.dropna()
         best = pool.idxmax() if len(pool) else None
@@ -171,10 +246,12 @@ class _Choice:
         relative = pd.DataFrame(
             {p: -self._spare(c, t, "mean") / max(t, 1e-12) for p, c, t in self.demands}, index=self.index
         )
-        complete = relative.dropna()
+        complete = relative[self.learned].dropna()
         return complete.clip(lower=0).max(axis=1).idxmin() if self.demands and len(complete) else None
 
-    def _blocked(self) -> str:
+    def _blocked(self, meeting: pd.Series) -> str:
+        if (meeting & ~self.learned).any():
+            return "What meets the requirements learned no more than guessing."
         if self.on_the_mean.all(axis=1).any():
             missing = f"the {self.score.label} or for what is preferred"
             return f"Where the requirements are met, a number is missing for {missing}."
@@ -229,7 +306,21 @@ class _Choice:
             "precision": precision,
             "method": method,
             "weight_bits": int(bits),
+            "num_seeds": min(int(self.numbers[name].loc[subject, "num_seeds"]) for name in self.needed),
+            "num_planned": self.planned,
+            "gain_over_guess": self._gain(subject),
             "numbers": numbers,
+            "deploy": to_deploy(self.measurements, subject, score=self.score, folder=self.folder),
+        }
+
+    def _gain(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
+        """What it does better than the guess; None where that was not measured."""
+        row = self.gains.loc[subject]
+        if row["beats"] is None:
+            return None
+        return {name: _plain(row[name]) for name in ("mean", "low", "high")} | {
+            "beats": row["beats"],
+            "idle_seeds": row["idle"],
         }
 
 

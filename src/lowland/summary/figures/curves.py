@@ -94,7 +94,7 @@ def _curves(
         here = of_the_whole(here)
         at = here if level is None else here[np.isclose(here.level, level, rtol=1e-9, atol=0)]
         parts.append(at.assign(position=position, label=label))
-    table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"])
+    table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"], ends=score.ends)
     first = recipe if recipe in style.recipes else style.recipes[0]
     traces: list[dict[str, Any]] = []
     width = (axis.positions[-1] - axis.positions[0]) or 1.0
@@ -125,7 +125,9 @@ def _curves(
                     y=[score.drawn(point.score) for point in shown],
                     error_y={
                         "type": "data",
+                        "symmetric": False,
                         "array": [score.drawn(p.high - p.score) if p.high == p.high else 0.0 for p in shown],
+                        "arrayminus": [score.drawn(p.score - p.low) if p.low == p.low else 0.0 for p in shown],
                         "thickness": 1,
                         "width": 0,
                         "color": transparent(colour, 0.4),
