@@ -86,8 +86,8 @@ def _behind(answer: Mapping[str, Any], score: Score) -> list[str]:
     best = answer["chosen"] or answer["nearest"] or answer["best"]
     reached = score.text(best["numbers"]["score"]["mean"])
     return [
-        f"{label} reaches {score.text(ahead['score'])} on the same rows, this {reached}: the networks have not learned "
-        f"all there is. Train longer or on more rows."
+        f"{label} reaches {score.text(ahead['score'])} on the same rows, far better than {reached}: there is more to "
+        f"learn. Train longer or on more rows."
     ]
 
 

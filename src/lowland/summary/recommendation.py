@@ -109,7 +109,7 @@ class _Choice:
         self.on_the_mean, self.surely = (pd.DataFrame(g, index=self.index) for g in (on_the_mean, surely))
         self.gains = gains(measurements).reindex(self.index)
         # What was not measured is not held against anybody.
-        self.learned = pd.Series([beats is not False for beats in self.gains.beats], index=self.index)
+        self.learned = pd.Series([beats is None or bool(beats) for beats in self.gains.beats], index=self.index)
         self.needed = {CLEAN, *(c.name for c in (*preferences, *(c for _, c, _ in demands)))}
         self.planned = cells(measurements)["seed"].nunique()
 
@@ -319,7 +319,7 @@ class _Choice:
         if row["beats"] is None:
             return None
         return {name: _plain(row[name]) for name in ("mean", "low", "high")} | {
-            "beats": row["beats"],
+            "beats": bool(row["beats"]),
             "idle_seeds": row["idle"],
         }
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.style import ACCENT, MUTED, Style, figure, legend, menu, transparent
+from lowland.summary.style import ACCENT, MUTED, NO_RESULT, Style, blank, figure, legend, menu, transparent
 
 _WORDS = {
     "front": "on the front",
@@ -35,6 +35,8 @@ def pareto_figure(
         chosen: (recipe, precision) of the recommended configuration, ringed.
         robustness: The criterion shown first; by default the first in the table.
     """
+    if pareto.empty or pareto.standing.eq("undefined").all():
+        return blank(NO_RESULT, height=540)
     names = list(dict.fromkeys(pareto.robustness))
     first = robustness if robustness in names else names[0]
     traces: list[dict[str, Any]] = []
