@@ -10,8 +10,8 @@ import pytest
 
 from lowland.pipelines.summary import nodes
 from lowland.summary import TaskRequirements, closing_lines, recommend
+from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.pareto import pareto
-from lowland.summary.recommendation import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.requirements import Requirements
 from tests.summary.conftest import Tables
 from tests.summary.first_day import curves, lost, references, with_gains, with_validation
@@ -33,8 +33,13 @@ def _answer(table, **options):
     return _recommend(table, **options)["tasks"]["jets"]
 
 
-def _page(table, requirements=Requirements(), listings=None, references=None, learning=None):
-    tables = Tables.of(table, requirements, 10)
+ASKED = Requirements()
+
+
+def _page(table, requirements=ASKED, listings=None, references=None, learning=None):
+    """The text of the page of what is told of the undisturbed test rows."""
+    table = table[table.family.isin(["performance", "cost"])].reset_index(drop=True)
+    tables = Tables.of(table, requirements, 2)
     found = recommend(
         table,
         TaskRequirements(dict.fromkeys(table.task.unique(), requirements)),
@@ -152,7 +157,9 @@ def test_the_run_ends_with_the_answer_the_file_and_the_page(tiny):
     lines = closing_lines(_recommend(with_validation(with_gains(tiny), {"s0": 2.0, "s1": 1.0})))
     assert len(lines) == 3
     assert re.match(r"Answer: train with \w+ and deploy at \w+; accuracy \d\d\.\d %\.$", lines[0])
-    assert re.match(r"Deploy: data/own/06_models/deployed/jets/\w+/s1/\w+\.safetensors \(seed s1, best on val", lines[1])
+    assert re.match(
+        r"Deploy: data/own/06_models/deployed/jets/\w+/s1/\w+\.safetensors \(seed s1, best on val", lines[1]
+    )
     assert lines[2] == "Report: data/own/08_reporting/report.html"
 
 
@@ -197,7 +204,7 @@ def test_a_limit_that_is_missed_is_not_kept(tables):
     best = _answer(tables.measurements, prefer=("score",))["chosen"]["numbers"]["score"]
     requirements = Requirements(score=best["mean"] - 1e-9)
     assert _answer(tables.measurements, score=best["mean"] - 1e-9)["outcome"] == ON_THE_MEAN
-    text = _page(tables.measurements[tables.measurements.family.isin(["performance", "cost"])], requirements)
+    text = _page(tables.measurements, requirements)
     missed = 100 * (best["mean"] - best["low"])
     assert f"misses the limit by {missed:.1f} percentage points" in text and "interval keeps" not in text
 

@@ -43,14 +43,15 @@ def test_unmeasured_is_unknown(small):
     broken = with_gains(small)
     broken.loc[(broken.measure == "gain_over_guess") & (broken.recipe == "plain"), "status"] = "failed"
     found = gains(broken)
-    assert found.beats.loc[("jets", "plain")].isna().all() and found.beats.loc[("jets", "clipping")].eq(True).all()
+    plain = found.index.get_level_values("recipe") == "plain"
+    assert found.beats[plain].isna().all() and found.beats[~plain].eq(True).all()
     gone = lost(small, small.recipe == "plain")
     assert len(gains(gone)) == len(gains(with_gains(gone))) == 6
 
 
 def test_the_best_of_many_that_guess_is_no_winner():
     """With each configuration tested on its own at 95 %, four studies in ten would name one of twenty."""
-    rng, named, repeats = np.random.default_rng(0), 0, 200
+    rng, named, repeats = np.random.default_rng(0), 0, 100
     for _ in range(repeats):
         values = rng.normal(0, 0.01, 20)
         rows = [

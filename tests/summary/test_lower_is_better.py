@@ -15,10 +15,11 @@ from lowland.summary.exposure import LOST, equal_exposure, exposure_sentence, ex
 from lowland.summary.figures import correlation_heatmap, recall_figure, score_curves
 from lowland.summary.figures.protection import protection_figure
 from lowland.summary.findings import failed, meaningless_measures, not_ok_counts
+from lowland.summary.outcomes import ON_THE_MEAN, RECOMMENDED
 from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.pareto import pareto
 from lowland.summary.predictors import predictors
-from lowland.summary.recommendation import ON_THE_MEAN, RECOMMENDED, recommend
+from lowland.summary.recommendation import recommend
 from lowland.summary.requirements import Requirements, TaskRequirements, UnderBitErrors
 from lowland.summary.responses import responses
 from lowland.summary.score import Score
@@ -48,7 +49,7 @@ def test_the_front_is_the_same(tiny):
     assert list(error.dominated_by) == list(accuracy.dominated_by)
     np.testing.assert_allclose(error.score, emd_of(accuracy.score))
     # Intervals end where the scores do, at an error of 0 and at a share of 1: mirrored in the middle, not at the ends.
-    assert ((0 < error.robust_low) & (error.robust_low < error.robust) & (error.robust < error.robust_high)).all()
+    assert ((error.robust_low > 0) & (error.robust_low < error.robust) & (error.robust < error.robust_high)).all()
     assert ((accuracy.robust < accuracy.robust_high) & (accuracy.robust_high < 1) & (accuracy.robust_low > 0)).all()
 
 

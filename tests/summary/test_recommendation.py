@@ -11,8 +11,9 @@ from lowland.errors import LowlandError
 from lowland.measurements import Cell, unavailable
 from lowland.summary.criteria import Criterion
 from lowland.summary.endurance import endurance
+from lowland.summary.outcomes import NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.over_seeds import configurations, with_test_rows
-from lowland.summary.recommendation import NOTHING, ON_THE_MEAN, RECOMMENDED, recommend
+from lowland.summary.recommendation import recommend
 from lowland.summary.requirements import (
     Requirements,
     TaskRequirements,

@@ -49,7 +49,11 @@ def still_falling_words(falling: list[dict[str, Any]]) -> list[str]:
     if trained:
         found.append(f"The validation loss of {_named(trained)} still fell when training ended: train longer.")
     if tuned:
-        found.append(f"So did that of fine-tuning {_named(tuned)}." if trained else f"The validation loss of {_named(tuned)} still fell when fine-tuning ended: tune longer.")
+        found.append(
+            f"So did that of fine-tuning {_named(tuned)}."
+            if trained
+            else f"The validation loss of {_named(tuned)} still fell when fine-tuning ended: tune longer."
+        )
     return found
 
 
@@ -74,7 +78,9 @@ def _of_the_choice(answer: Mapping[str, Any]) -> list[str]:
         found.append("Whether it learned more than guessing was not measured.")
     elif gain["idle_seeds"]:
         seeds = listed(gain["idle_seeds"])
-        found.append(f"On {'its' if len(gain['idle_seeds']) == 1 else 'their'} own, {seeds} learned no more than guessing.")
+        found.append(
+            f"On {'its' if len(gain['idle_seeds']) == 1 else 'their'} own, {seeds} learned no more than guessing."
+        )
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowland.summary.cautions import lost_words, references_words
-from lowland.summary.recommendation import FAILED, GUESSING, INCOMPLETE, ON_THE_MEAN, RECOMMENDED
+from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.score import Score
 
 

@@ -44,7 +44,11 @@ def to_deploy(
 
     def merit(seed: str) -> tuple[float, float, int]:
         worst = float("inf")
-        return float(loss.get(seed, worst)), float(-score.sign * reached.get(seed, -score.sign * worst)), seeds.index(seed)
+        return (
+            float(loss.get(seed, worst)),
+            float(-score.sign * reached.get(seed, -score.sign * worst)),
+            seeds.index(seed),
+        )
 
     best = min(seeds, key=merit)
     known: Mapping[str, float | None] = {

@@ -63,7 +63,9 @@ def gains(measurements: pd.DataFrame) -> pd.DataFrame:
             "mean": found["mean"],
             "low": found["mean"] - half,
             "high": found["mean"] + half,
-            "beats": pd.Series([bool(b) if k else None for b, k in zip(beats, known, strict=True)], index, dtype=object),
+            "beats": pd.Series(
+                [bool(b) if k else None for b, k in zip(beats, known, strict=True)], index, dtype=object
+            ),
             "idle": [list(idle.get(key, [])) for key in index],
         },
         index=index,

@@ -12,9 +12,7 @@ Ends = Literal["none", "zero", "zero and one"]
 """Where a quantity ends: nowhere, an error at 0, a share at 0 and at 1."""
 
 
-def bounded_interval(
-    mean: pd.Series, half: pd.Series, *, ends: Ends, own: float = 0.0
-) -> tuple[pd.Series, pd.Series]:
+def bounded_interval(mean: pd.Series, half: pd.Series, *, ends: Ends, own: float = 0.0) -> tuple[pd.Series, pd.Series]:
     """The interval around a mean, bent so that it ends where the quantity does.
 
     The plain interval holds all values π with |mean - π| ≤ half, as if the spread were the same wherever π lies. Near
@@ -48,5 +46,5 @@ def bounded_interval(
 
 
 def normal_quantile(confidence: float) -> float:
-    """z of a two-sided interval."""
+    """Z of a two-sided interval."""
     return float(stats.norm.ppf(0.5 + confidence / 2))

@@ -78,12 +78,13 @@ def with_test_rows(
 
     Half of it is √(h² + z²·(r² + e²)): h half of the interval over the seeds, r² the squared sampling error of the test
     rows and e² the mean over the cells of the squared standard error over draws; then it is bent so that it ends where
-    the score does (``bounded_interval``). Of a share a of n rows r² is a(1 - a)/n. Of another score the long table holds r where nothing is drawn; where something is, r is taken as
-    the same part of the mean as on the undisturbed rows. Whatever is disturbed with levels is the clean test set; a
-    shifted set has rows of its own. All cells met the same rows and the same draws, so neither shows in the spread over
-    seeds. Where nothing is drawn a score's own standard error is that of the test rows, which is not counted twice: it
-    is one over draws where there are fewer samples than rows. Other rows and draws would move all configurations
-    together, so this is the wrong interval for comparing them.
+    the score does (``bounded_interval``). Of a share a of n rows r² is a(1 - a)/n. Of another score the long table
+    holds r where nothing is drawn; where something is, r is taken as the same part of the mean as on the undisturbed
+    rows. Whatever is disturbed with levels is the clean test set; a shifted set has rows of its own. All cells met the
+    same rows and the same draws, so neither shows in the spread over seeds. Where nothing is drawn a score's own
+    standard error is that of the test rows, which is not counted twice: it is one over draws where there are fewer
+    samples than rows. Other rows and draws would move all configurations together, so this is the wrong interval for
+    comparing them.
 
     Args:
         numbers: From ``configurations``.

@@ -11,9 +11,7 @@ from scipy import stats
 from lowland.summary.intervals import Ends, bounded_interval
 
 
-def t_interval(
-    values: Sequence[float], *, confidence: float = 0.95, ends: Ends = "none"
-) -> tuple[float, float, float]:
+def t_interval(values: Sequence[float], *, confidence: float = 0.95, ends: Ends = "none") -> tuple[float, float, float]:
     """Mean, lower and upper end over independent values; without ends (NaN) for fewer than two.
 
     Args:

@@ -293,7 +293,10 @@ def _least_to_spare(tightest: Mapping[str, Any] | None, score: Score) -> str:
     """The requirement with the least to spare in words; empty where nothing is required."""
     if tightest is None:
         return ""
-    spare, label = tightest["to_spare"], f"Least to spare: {tightest['label']}, where even the worse end of the interval"
+    spare, label = (
+        tightest["to_spare"],
+        f"Least to spare: {tightest['label']}, where even the worse end of the interval",
+    )
     if tightest["name"] == SIZE.name:
         room = display(SIZE.name, abs(spare), score)
         return f"{label} keeps {room} free." if spare >= 0 else f"Largest seed: {room} more than allowed."

@@ -115,9 +115,7 @@ def choose(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The recommendation, and its few numbers for DVC's metrics; ``learning`` are the learning curves by task."""
     curves = gather_frames(*learning.values())
-    recommendation = recommend(
-        measurements, requirements, references=references, learning_curves=curves, folder=folder
-    )
+    recommendation = recommend(measurements, requirements, references=references, learning_curves=curves, folder=folder)
     return recommendation, headline(recommendation, measurements)
 
 

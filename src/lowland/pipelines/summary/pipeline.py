@@ -86,9 +86,7 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     tables = {f"table_{number}": f"{task}.table" for number, task in enumerate(tasks)}
     frames = {f"{name}_{number}": f"{task}.{name}" for name in FRAMES for number, task in enumerate(tasks)}
     learning = {name: name for name in frames if name.startswith("learning_")}
-    prepared = {
-        name: {f"{name}_{number}": f"{task}.{name}" for number, task in enumerate(tasks)} for name in PREPARED
-    }
+    prepared = {name: {f"{name}_{number}": f"{task}.{name}" for number, task in enumerate(tasks)} for name in PREPARED}
     told = {  # what the report is told -> where that lies
         "descriptions": "params:descriptions",
         "readings": "params:readings",
@@ -156,4 +154,6 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     )
     told_of = ("everything", "descriptions", "readings", "shifted_sets", "commands", "requirements", "folder", "tasks")
     parameters = {name: name for name in told_of}
-    return grid.place(template, "summary", parameters=parameters, inputs=tables | frames | prepared["references"] | prepared["inputs"])
+    return grid.place(
+        template, "summary", parameters=parameters, inputs=tables | frames | prepared["references"] | prepared["inputs"]
+    )
