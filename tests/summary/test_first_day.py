@@ -183,7 +183,7 @@ def test_a_recommendation_far_behind_a_reference_says_so(tiny):
     table, listed = with_gains(tiny), references(boosting=0.97)
     text = _page(table, references=listed)
     assert "Gradient boosting reaches 97.0 % on the same rows" in text
-    assert "Guessing 20.0 % for comparison" in text and "guessing 20.0" in text
+    assert "Guessing 20.0 % on the same test rows" in text and "guessing 20.0" in text
     assert "far better" not in _page(table, references=references(boosting=0.75))
 
 
