@@ -164,7 +164,7 @@ def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
     (project[0] / "src/code.py").write_text("x = 2\n")
     ask(project, tags=("landscape",))
     (project[0] / "src/code.py").write_text("x = 1\n")
-    with pytest.raises(LowlandError, match="the code of landscape has changed since"):
+    with pytest.raises(LowlandError, match=r"the code of landscape has changed since"):
         ask(project, resume=True)
 
 
@@ -301,7 +301,7 @@ def test_a_part_that_would_leave_results_of_another_study_is_refused_before_it_d
     for name in ("measured", "table"):
         catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
     (project[0] / "src/code.py").write_text("x = 2\n")
-    with pytest.raises(LowlandError, match="the code of landscape has changed since.*--tags landscape,summary"):
+    with pytest.raises(LowlandError, match=r"the code of landscape has changed since.*--tags landscape,summary"):
         ask(project, tags=("summary",))
     assert files["measured"].exists() and files["table"].exists()
     ask(project, tags=("landscape", "summary"))

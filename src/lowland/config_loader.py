@@ -64,7 +64,7 @@ def _depth(content: Any, path: Sequence[str]) -> int:
 
 
 class StudyConfigLoader(DataFolderLoader):
-    """Kedro's loader with a data folder for every environment, runtime parameters merged last and a user's mistakes told in one line.
+    """Kedro's loader with runtime parameters merged last and a user's mistakes told in one line.
 
     An environment's top-level key replaces that of ``conf/base`` whole; ``--params`` are merged over the result, so
     that any parameter of any environment can be given alone. What ``conf/base`` says about members of its own axes

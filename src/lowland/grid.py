@@ -156,11 +156,12 @@ class Grid:
         options = self.study.precisions[precision].model_dump(include={"method", "weight_bits", "activation_bits"})
         return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options)
 
-    def added_parameters(self, *, commands: Sequence[str] = ()) -> dict[str, Any]:
+    def added_parameters(self, *, commands: Sequence[str] = (), folder: str = "data") -> dict[str, Any]:
         """Parameters that tell every node which run, cell or group of cells it works on.
 
         Args:
             commands: What a reader of the report types to make it again.
+            folder: Of the study's data, relative to the project.
         """
         everything = {
             name: [cell.model_dump() for cell in cells]
@@ -176,6 +177,7 @@ class Grid:
         added["readings"] = {name: _told(task.readings) for name, task in tasks.items()}
         added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
         added["commands"] = list(commands)
+        added["folder"] = folder
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:

@@ -76,7 +76,9 @@ class GridHook:
             f"# commit, versions and parameters: {reporting}/{RECORD}",
         )
         origins = getattr(context.config_loader, "origins", None)
-        added = grid.set_parameters(raw, origins=origins).added_parameters(commands=commands)
+        added = grid.set_parameters(raw, origins=origins).added_parameters(
+            commands=commands, folder=str(shared["data"])
+        )
         context.config_loader["parameters"] = raw | added
         if "from_nodes" in options:  # kedro run
             names = [*(options["pipelines"] or ()), *filter(None, [options["pipeline"]])] or ["__default__"]

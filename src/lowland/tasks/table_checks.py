@@ -150,7 +150,8 @@ def check_groups(groups: pd.Series, tied: NDArray[np.int64], *, origin: str) -> 
         )
     largest = np.bincount(tied)
     if largest.max() > len(groups) / 2:
-        member = groups.iloc[int(np.argmax(tied == largest.argmax()))]
+        place = int(np.argmax(tied == largest.argmax()))
+        member = groups.iloc[[place]].tolist()[0]  # a plain number, which is written as one
         with_others = groups[tied == largest.argmax()].nunique() > 1
         raise LowlandError(
             f"{origin}: group {member!r} of column {name!r}"
