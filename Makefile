@@ -47,8 +47,8 @@ format: $(STAMP)  ## put the code into shape
 params: $(STAMP)  ## write params.yaml, which DVC reads: make params ENV=smoke
 	$(BIN)/python scripts/write_params.py --env $(ENV)
 
-viz: $(STAMP)  ## look at the pipeline in the browser
-	$(BIN)/kedro viz run
+viz: $(STAMP)  ## look at the pipeline in the browser: make viz ENV=smoke
+	$(BIN)/kedro viz run --include-hooks --env $(ENV)
 
 bench: $(STAMP)  ## seconds and memory per stage, all cores against one
 	$(BIN)/python benchmarks/speed.py

@@ -18,7 +18,13 @@ Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class UnderNoise(BaseModel):
-    """The score with noise of this kind and level (per cent) on the inputs."""
+    """The score with noise on the inputs.
+
+    Attributes:
+        condition: A kind of ``input_noise`` that the study measures.
+        level: Per cent, one of its levels.
+        score: At least, or at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +34,12 @@ class UnderNoise(BaseModel):
 
 
 class UnderBitErrors(BaseModel):
-    """The score when every stored bit is flipped with this probability."""
+    """The score under random bit flips.
+
+    Attributes:
+        rate: Probability that a stored bit is flipped, one of the study's bit error rates.
+        score: At least, or at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +48,12 @@ class UnderBitErrors(BaseModel):
 
 
 class UnderShift(BaseModel):
-    """The score on a shifted data set."""
+    """The score on a shifted data set.
+
+    Attributes:
+        condition: Name of a shifted set of the task.
+        score: At least, or at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
