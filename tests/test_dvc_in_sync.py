@@ -25,6 +25,7 @@ ADDED = {
     "readings": {"tasks"},
     "shifted_sets": {"tasks"},
     "commands": set(),
+    "folder": set(),
 }
 FROM_TASKS = ("descriptions", "readings", "shifted_sets")  # what the tasks' own code says
 

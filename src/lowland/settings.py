@@ -8,8 +8,10 @@ import yaml
 from kedro.framework.project import LOGGING
 from kedro.utils import find_config_file
 
+from lowland.config_loader import StudyConfigLoader
 from lowland.hooks import GridHook, RunGuard
 
+CONFIG_LOADER_CLASS = StudyConfigLoader
 HOOKS = (GridHook(), RunGuard())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
