@@ -383,5 +383,4 @@ def test_what_made_the_page_is_recorded_and_the_answer_told(project, caplog, mon
     assert caplog.messages == [
         "strong: 1 of 1 networks diverged (non_finite)",
         "deploy qat4",
-        "report: data/08_reporting/report.html",
     ]

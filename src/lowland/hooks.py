@@ -19,13 +19,13 @@ from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from lowland import grid, randomness, tasks
+from lowland import grid, randomness, summary, tasks
 from lowland.config import PAIRS
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
-from lowland.runs.closing import diverged_lines, last_lines
+from lowland.runs.closing import diverged_lines
 from lowland.runs.dvc import refuse_other_parameters, started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
@@ -201,8 +201,7 @@ class RunGuard:
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
                 save_record(page.parent, root=root, command=self._command, parameters=parameters)
                 lines = diverged_lines(catalog.load("summary.measurements")) if table.is_file() else []
-                shown = page.relative_to(root) if page.is_relative_to(root) else page
-                for line in (*lines, *last_lines(catalog.load("summary.recommendation"), shown)):
+                for line in (*lines, *summary.closing_lines(catalog.load("summary.recommendation"))):
                     _log.info("%s", line)
         except OSError as error:  # a full disk must not hide how the run itself ended
             _log.warning("%s: %s", error.filename, error.strerror)
