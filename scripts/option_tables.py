@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 UNTOLD = object()
+NONE = "none"
 SECTION = re.compile(r"(Attributes|Source|Args|Returns|Raises):")
 
 
@@ -98,17 +99,21 @@ def expected(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
         definition = whole["$defs"][name]
         return f"[{name}](#{name.lower()})" if "properties" in definition else expected(definition, whole)
     if "const" in schema:
-        return f"`{schema['const']}`"
+        return _code(schema["const"])
     if "enum" in schema:
-        return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
+        return "one of " + ", ".join(_code(value) for value in schema["enum"])
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):
-        return " or ".join(dict.fromkeys(expected(each, whole) for each in alternatives))
+        words = dict.fromkeys(expected(each, whole) for each in alternatives)
+        return " or ".join([*(word for word in words if word != NONE), *(word for word in words if word == NONE)])
     match schema.get("type"):
         case "array" if "prefixItems" in schema:
             return "list of " + ", ".join(expected(each, whole) for each in schema["prefixItems"])
         case "array":
             least = schema.get("minItems", 0)
-            return f"list of {least or 'any number'}{' or more' if least else ''}: {expected(schema['items'], whole)}"
+            inner = expected(schema["items"], whole)
+            return (
+                f"list of {f'{least} or more' if least else 'any number'}: {f'({inner})' if ' or ' in inner else inner}"
+            )
         case "object":
             inner = schema.get("additionalProperties")
             return f"name: {expected(inner, whole)}" if isinstance(inner, Mapping) else "mapping"
@@ -121,8 +126,13 @@ def expected(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
         case "boolean":
             return "`true` or `false`"
         case "null":
-            return "none"
+            return NONE
     return "any value"
+
+
+def _code(value: Any) -> str:
+    escaped = str(value).replace("|", "\\|")  # or it would end the table's cell
+    return f"`{escaped}`"
 
 
 def _range(schema: Mapping[str, Any]) -> str:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import click
-import kedro.runner
 import pytest
 from click.testing import CliRunner
+from kedro.runner import ThreadRunner
 
 from lowland import cli
 from lowland.runners import GridRunError
@@ -45,7 +45,7 @@ def test_the_stack_trace_is_there_for_who_asks():
     assert result.returncode != 0 and "Traceback" in result.stderr
 
 
-class Threads(kedro.runner.ThreadRunner):
+class Threads(ThreadRunner):
     """A thread runner by another name."""
 
 

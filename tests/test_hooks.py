@@ -164,7 +164,7 @@ def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
     (project[0] / "src/code.py").write_text("x = 2\n")
     ask(project, tags=("landscape",))
     (project[0] / "src/code.py").write_text("x = 1\n")
-    with pytest.raises(LowlandError, match=r"the code of landscape has changed since"):
+    with pytest.raises(LowlandError, match=r"the code of landscape, summary has changed since"):
         ask(project, resume=True)
 
 
@@ -383,5 +383,4 @@ def test_what_made_the_page_is_recorded_and_the_answer_told(project, caplog, mon
     assert caplog.messages == [
         "strong: 1 of 1 networks diverged (non_finite)",
         "deploy qat4",
-        "report: data/08_reporting/report.html",
     ]

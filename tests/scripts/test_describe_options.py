@@ -53,11 +53,13 @@ class Child(Parent):
     Attributes:
         mode: ``a`` or ``b``.
         levels: Of it.
+        marks: |x|.
     """
 
     kind: Literal["child"]
     mode: Literal["a", "b"] | None = None
     levels: Annotated[tuple[float, ...], Field(min_length=1)] = (0.5, 2.0)
+    marks: tuple[Literal[";", "|"] | int | None, ...] | None = None
 
 
 def test_types_ranges_defaults_and_inherited_meanings_are_told():
@@ -65,6 +67,7 @@ def test_types_ranges_defaults_and_inherited_meanings_are_told():
         Option("rows", "whole number at least 1 and below 9", "required", "Rows to read."),
         Option("mode", "one of `a`, `b` or none", "none", "`a` or `b`."),
         Option("levels", "list of 1 or more: number", "`[0.5, 2.0]`", "Of it."),
+        Option("marks", r"list of any number: (one of `;`, `\|` or whole number or none) or none", "none", r"\|x\|."),
     ]
     assert options(Child, {"rows": 3})[0].default == "`3`"
 
