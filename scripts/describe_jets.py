@@ -26,10 +26,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from lowland.tasks.groups import tied_rows
-from lowland.tasks.jets import CLASSES, FEATURES
+from lowland.tasks.jets import CLASSES, FEATURES, UNITS
 from lowland.tasks.networks import initialised_network
+from lowland.tasks.preprocessing import Classes
 from lowland.tasks.splitting import stratified_split
-from lowland.tasks.standardisation import Standardiser
+from lowland.tasks.standardisation import standardisation
 from lowland.tasks.task import NOMINAL
 from lowland.training import Recipe, TrainingOptions, train
 from scripts import simulate_jets
@@ -111,8 +112,8 @@ def fitted_probabilities(
     takes part in the choice.
     """
     features, labels = inputs_and_labels(training)
-    standardiser = Standardiser(features)
-    rows = standardiser.rows(features, labels)
+    preprocessing = standardisation(features, UNITS, Classes(names=CLASSES))
+    rows = preprocessing.rows(features, labels)
     spec = {"kind": "mlp", "inputs": len(FEATURES), "hidden": list(HIDDEN), "outputs": len(CLASSES)}
     key = ("jets card", seed)
     fitted = train(
@@ -128,7 +129,7 @@ def fitted_probabilities(
         raise SystemExit(f"describe_jets: training with seed {seed} diverged; no card was written")
     with torch.no_grad():
         return {
-            name: fitted.network(standardiser.rows(*inputs_and_labels(part)).inputs).softmax(dim=1).double().numpy()
+            name: fitted.network(preprocessing.rows(*inputs_and_labels(part)).inputs).softmax(dim=1).double().numpy()
             for name, part in others.items()
         }
 

@@ -26,7 +26,7 @@ def kedro(*arguments):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--params", "training.epochs=0"], "parameter training.epochs: got 0"),
+        (["--params", "training.epochs=0"], "parameter training.epochs (--params): got 0"),
         (["--pipelines", "landscpe"], "--pipelines names 'landscpe'; expected one of __default__, landscape"),
         (["--env", "smok"], "smok"),
         (["--tags", "perturbation,sumary"], "--tags names 'sumary'"),

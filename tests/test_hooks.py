@@ -164,7 +164,7 @@ def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
     (project[0] / "src/code.py").write_text("x = 2\n")
     ask(project, tags=("landscape",))
     (project[0] / "src/code.py").write_text("x = 1\n")
-    with pytest.raises(LowlandError, match="the code of landscape, summary has changed since"):
+    with pytest.raises(LowlandError, match=r"the code of landscape, summary has changed since"):
         ask(project, resume=True)
 
 
@@ -354,11 +354,11 @@ def test_a_runner_that_is_not_the_projects_starts_from_a_clean_table_too(project
 
 
 def test_what_made_the_page_is_recorded_and_the_answer_told(project, caplog, monkeypatch):
-    from lowland import summary
+    from lowland import hooks
 
     caplog.set_level("INFO")
     root, catalog, _ = project
-    monkeypatch.setattr(summary, "closing_lines", lambda found: [f"deploy {found['name']}"], raising=False)
+    monkeypatch.setattr(hooks, "closing_lines", lambda found: [f"deploy {found['name']}"])
     reporting = root / "data/08_reporting"
     catalog["summary.report"] = TextDataset(filepath=str(reporting / "report.html"))
     catalog["summary.recommendation"] = JSONDataset(filepath=str(reporting / "recommendation.json"))
@@ -383,5 +383,4 @@ def test_what_made_the_page_is_recorded_and_the_answer_told(project, caplog, mon
     assert caplog.messages == [
         "strong: 1 of 1 networks diverged (non_finite)",
         "deploy qat4",
-        "report: data/08_reporting/report.html",
     ]

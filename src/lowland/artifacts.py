@@ -18,10 +18,17 @@ class StoredModel:
     Attributes:
         network: Any network with a ``spec`` that rebuilds it (``spec["kind"]`` says which).
         status: ``ok``, or why the network must not be used as it stands (training diverged: ``non_finite``).
+        preprocessing: What stands between raw readings and the network's inputs, and between its outputs and an answer
+            (a record that ``lowland.tasks.preprocessing_from`` reads); empty where nobody told.
+        identity: Task, recipe, seed and precision that it was made from; empty for a network in training.
+        score: On test rows: ``measure``, ``value``, ``standard_error``, ``rows``; empty where it was not measured.
     """
 
     network: nn.Module
     status: Status = "ok"
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=dict)
+    score: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
-from lowland.runs.closing import diverged_lines, last_lines
+from lowland.runs.closing import diverged_lines
 from lowland.runs.dvc import refuse_other_parameters, started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
@@ -34,6 +34,7 @@ from lowland.runs.mark import StudyMark, refuse_mixture, refuse_resumption
 from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
+from lowland.summary import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,10 @@ class GridHook:
             f"# then open {reporting}/report.html in a browser",
             f"# commit, versions and parameters: {reporting}/{RECORD}",
         )
-        added = grid.set_parameters(raw).added_parameters(commands=commands)
+        origins = getattr(context.config_loader, "origins", None)
+        added = grid.set_parameters(raw, origins=origins).added_parameters(
+            commands=commands, folder=str(shared["data"])
+        )
         context.config_loader["parameters"] = raw | added
         if "from_nodes" in options:  # kedro run
             names = [*(options["pipelines"] or ()), *filter(None, [options["pipeline"]])] or ["__default__"]
@@ -198,8 +202,7 @@ class RunGuard:
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
                 save_record(page.parent, root=root, command=self._command, parameters=parameters)
                 lines = diverged_lines(catalog.load("summary.measurements")) if table.is_file() else []
-                shown = page.relative_to(root) if page.is_relative_to(root) else page
-                for line in (*lines, *last_lines(catalog.load("summary.recommendation"), shown)):
+                for line in (*lines, *closing_lines(catalog.load("summary.recommendation"))):
                     _log.info("%s", line)
         except OSError as error:  # a full disk must not hide how the run itself ended
             _log.warning("%s: %s", error.filename, error.strerror)

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from lowland import summary
-from lowland.runs.closing import diverged_lines, last_lines
+from lowland.runs.closing import diverged_lines
 
 
 def table(*rows):
@@ -21,8 +20,3 @@ def test_a_diverged_recipe_is_told_once_with_its_count():
         "waves, plain: 1 of 1 networks diverged (non_finite)",
     ]
     assert not diverged_lines(table(*rows[:4]))
-
-
-def test_the_answer_comes_before_the_page(monkeypatch):
-    monkeypatch.setattr(summary, "closing_lines", lambda found: [f"deploy {found['name']}"], raising=False)
-    assert last_lines({"name": "qat4"}, "data/page.html") == ["deploy qat4", "report: data/page.html"]

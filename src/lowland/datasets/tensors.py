@@ -24,6 +24,12 @@ T = TypeVar("T")
 # One key only: safetensors writes several in random order, and equal content must give equal bytes.
 HEADER = "lowland"
 
+FORMAT = 1
+"""Of the header of a network's file, described in ``docs/deployed.md``."""
+
+TOLD = ("preprocessing", "identity", "score")
+"""Fields of ``StoredModel`` that are kept beside the network."""
+
 
 class SafetensorsDataset(FileDataset[T], Generic[T]):
     """Tensors and a JSON header in one safetensors file; subclasses say what they stand for."""
@@ -73,16 +79,23 @@ class ModelDataset(SafetensorsDataset[StoredModel]):
     """A network with its status (``StoredModel``), rebuilt from its ``spec`` and put into evaluation mode."""
 
     def _encode(self, data: StoredModel) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        return data.network.state_dict(), {"spec": data.network.spec, "status": data.status}
+        told = {name: dict(getattr(data, name)) for name in TOLD}
+        header = {"format": FORMAT, "spec": data.network.spec, "status": data.status, **told}
+        return data.network.state_dict(), jsonable(header)
 
     def _decode(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> StoredModel:
+        if header.get("format") != FORMAT:
+            raise LowlandError(
+                f"format is {header.get('format')!r}; this version of lowland reads {FORMAT}: run the stage that made "
+                "the file again"
+            )
         if header["status"] not in STATUSES:
             raise LowlandError(f"status is {header['status']!r}; expected one of {', '.join(STATUSES)}")
         spec = header["spec"]
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn, then replaced
             network = BUILDERS.get(spec["kind"], _network)(spec)
         network.load_state_dict(tensors, assign=True)
-        return StoredModel(network.eval(), header["status"])
+        return StoredModel(network.eval(), header["status"], **{name: header[name] for name in TOLD})
 
 
 def _header(file: Any) -> dict[str, Any]:

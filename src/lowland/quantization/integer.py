@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.quantization.codes import code_range
+from lowland.quantization.graph_spec import check_graph, graph_spec
 from lowland.quantization.rounding_steps import Quantize
 from lowland.quantization.step import INPUTS, Step
 from lowland.quantization.steps import step_from_spec
@@ -38,13 +39,19 @@ class IntegerNetwork(nn.Module):
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The structure without its tensors, jsonable."""
-        return {"kind": "integer", "steps": [step.spec() for step in self._steps()]}
+        """The structure without its tensors, jsonable: the graph of steps that ``docs/deployed.md`` describes."""
+        return graph_spec(self._steps())
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> IntegerNetwork:
-        """A network of this structure whose buffers wait for ``load_state_dict(state, assign=True)``."""
-        return cls([step_from_spec(step) for step in spec["steps"]])
+        """A network of this structure whose buffers wait for ``load_state_dict(state, assign=True)``.
+
+        Raises:
+            LowlandError: A kind of step, a way of rounding or an order of tensors that this version does not have.
+        """
+        steps = [step_from_spec(step) for step in spec["steps"]]
+        check_graph(spec, steps)
+        return cls(steps)
 
     @property
     def codes(self) -> dict[str, Tensor]:

@@ -39,7 +39,7 @@ def step_from_spec(spec: Mapping[str, Any]) -> Step:
     Raises:
         LowlandError: A kind of step that does not exist.
     """
-    settings = {key: value for key, value in spec.items() if key not in ("kind", "name", "inputs")}
+    settings = {key: value for key, value in spec.items() if key not in ("kind", "name", "inputs", "tensors")}
     if spec["kind"] not in STEPS:
         raise LowlandError(f"step kind is {spec['kind']!r}; expected one of {', '.join(STEPS)}")
     return STEPS[spec["kind"]].empty(spec["name"], tuple(spec["inputs"]), **settings)

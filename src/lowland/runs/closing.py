@@ -1,14 +1,8 @@
-"""What a run says at its end: what went wrong with networks, the answer, and where to read on."""
+"""What a run says at its end of networks that went wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
-
-from lowland import summary
 
 CELL = ["task", "recipe", "seed", "precision"]
 
@@ -28,15 +22,3 @@ def diverged_lines(measurements: pd.DataFrame) -> list[str]:
             name = f"{task}, {recipe}" if several else recipe
             lines.append(f"{name}: {count} of {len(group)} networks diverged (non_finite)")
     return lines
-
-
-def last_lines(recommendation: Mapping[str, Any], page: Path) -> list[str]:
-    """The answer with the file to deploy, and the page.
-
-    Args:
-        recommendation: The content of ``recommendation.json``.
-        page: The report.
-    """
-    answer = getattr(summary, "closing_lines", None)
-    lines = [] if answer is None else list(answer(recommendation))
-    return [*lines, f"report: {page}"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from lowland.errors import LowlandError
 from lowland.tasks.econ import Econ, EconOptions
+from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.fusion import Fusion, FusionOptions
+from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.networks import build_network
+from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Readings, Rows, Splits, Task
 
@@ -37,4 +41,34 @@ def build_task(options: TaskOptions | BaseModel) -> Task:
     return TASKS[chosen.kind](chosen)  # type: ignore[attr-defined]  # each of the union's members says its kind
 
 
-__all__ = ["TASKS", "Readings", "Rows", "Splits", "Task", "TaskOptions", "build_network", "build_task"]
+PREPROCESSINGS: dict[str, type[Preprocessing]] = {
+    "table": TablePreprocessing,
+    "wafers": WaferPreprocessing,
+    "frames": FramePreprocessing,
+}
+
+
+def preprocessing_from(record: Mapping[str, Any]) -> Preprocessing:
+    """The preprocessing that a file of prepared sets or of a deployed network records.
+
+    Raises:
+        LowlandError: An unknown kind.
+    """
+    if record.get("kind") not in PREPROCESSINGS:
+        raise LowlandError(f"preprocessing kind is {record.get('kind')!r}; expected one of {', '.join(PREPROCESSINGS)}")
+    return PREPROCESSINGS[record["kind"]].model_validate(record)
+
+
+__all__ = [
+    "PREPROCESSINGS",
+    "TASKS",
+    "Preprocessing",
+    "Readings",
+    "Rows",
+    "Splits",
+    "Task",
+    "TaskOptions",
+    "build_network",
+    "build_task",
+    "preprocessing_from",
+]

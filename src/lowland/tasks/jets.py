@@ -15,9 +15,10 @@ from pydantic import Field
 from lowland.errors import LowlandError
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.groups import tied_rows
+from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
 from lowland.tasks.split_sizes import Count, SplitSizes
 from lowland.tasks.splitting import stratified_split
-from lowland.tasks.standardisation import Standardiser
+from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table_checks import check_table
 from lowland.tasks.task import NOMINAL, Provenance, Splits
 
@@ -39,13 +40,19 @@ FEATURES = (
     "mass_mmdt",
     "multiplicity",
 )
+UNITS = dict.fromkeys(FEATURES, DIMENSIONLESS) | {"mass_mmdt": "GeV"}
 CLASSES = ("g", "q", "w", "z", "t")
 SHIFTED = ("high_pt", "pileup", "smeared")
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 
 class JetsOptions(SplitSizes):
-    """Where the jets come from, how many rows each set gets and how wide the network is."""
+    """Where the jets come from, how many rows each set gets and how wide the network is.
+
+    Attributes:
+        source: ``file`` for the simulated jets that come with the project, or ``openml`` for the published set.
+        hidden: Units of each hidden layer.
+    """
 
     kind: Literal["jets"]
     source: Literal["file", "openml"]
@@ -103,11 +110,12 @@ class Jets(Classifier):
         features, labels = sets.pop(NOMINAL)
         tied = tied_rows(features.astype(np.float32))
         chosen = stratified_split(tied, labels, self.options.sizes, key=(self.options.kind,))
-        standardiser = Standardiser(features[chosen["train"]])
+        preprocessing = standardisation(features[chosen["train"]], UNITS, Classes(names=CLASSES))
         return Splits(
-            **{part: standardiser.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
-            zero=standardiser.zero,
-            shifted={part: standardiser.rows(*values) for part, values in sets.items()},
+            **{part: preprocessing.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            zero=preprocessing.zero,
+            shifted={part: preprocessing.rows(*values) for part, values in sets.items()},
+            facts={"preprocessing": preprocessing.model_dump(mode="json")},
         )
 
     def network_spec(self) -> dict[str, Any]:

@@ -2,62 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from lowland.tasks.task import Rows
+from lowland.tasks.preprocessing import Answer, Feature, TablePreprocessing
+from lowland.tasks.scale import mean_and_spread
 
 
-class Standardiser:
-    """Shift and scale that give the training set zero mean and unit standard deviation in every feature.
+def standardisation(
+    training: NDArray[np.float64],
+    units: Mapping[str, str | None],
+    answer: Answer,
+    *,
+    clip_quantile: float = 0.0,
+    fill_gaps: bool = False,
+    missing_codes: Sequence[bool | int | float | str] = (),
+) -> TablePreprocessing:
+    """Shift and scale that give the training rows zero mean and unit standard deviation in every feature.
 
-    A feature that is constant in training is only shifted: dividing by its zero spread would make it NaN.
-    """
-
-    def __init__(self, training: NDArray[np.float64]) -> None:
-        self.mean = training.mean(axis=0)
-        spread = training.std(axis=0)
-        self.scale = np.where(spread > 0, spread, 1.0)
-
-    @property
-    def zero(self) -> torch.Tensor:
-        """Where a feature of 0 lies [features], in float32."""
-        return torch.from_numpy((-self.mean / self.scale).astype(np.float32))
-
-    def rows(self, features: NDArray[np.float64], labels: NDArray[np.int64] | NDArray[np.float32]) -> Rows:
-        """Standardised rows in float32, and the labels as they are."""
-        return Rows(
-            torch.from_numpy(((features - self.mean) / self.scale).astype(np.float32)), torch.from_numpy(labels.copy())
-        )
-
-
-class Preparation:
-    """Features as the network gets them: cut off at training quantiles, gaps at the training mean, standardised.
-
-    A feature that is constant in training is 0 in every row: nothing was learned about its other values.
+    Features are cut off at training quantiles first, and gaps filled with the mean of what is left. A feature that is
+    constant in training is 0 in every row: nothing was learned about its other values.
 
     Args:
         training: [n, features], NaN where missing; every feature has a value.
+        units: Name and unit of every feature, in order.
+        answer: What the network's outputs mean.
         clip_quantile: Where features are cut off, from both ends; 0: nowhere.
+        fill_gaps: Whether a missing value counts as the training mean; else none may be missing.
+        missing_codes: Values that stand for a missing one.
     """
-
-    def __init__(self, training: NDArray[np.float64], *, clip_quantile: float) -> None:
-        ends = np.full((2, training.shape[1]), [[-np.inf], [np.inf]])
-        self.ends = np.nanquantile(training, [clip_quantile, 1 - clip_quantile], axis=0) if clip_quantile else ends
-        self.gap = np.nanmean(training.clip(*self.ends), axis=0)
-        self.standardiser = Standardiser(self._filled(training))
-        self.varies = np.ptp(self._filled(training), axis=0) > 0
-
-    def _filled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(np.isnan(features), self.gap, features.clip(*self.ends))
-
-    @property
-    def zero(self) -> torch.Tensor:
-        """Where a feature of 0 lies [features], in float32, beyond the ends too: gains turn about what sensors read."""
-        return torch.where(torch.from_numpy(self.varies), self.standardiser.zero, 0.0)
-
-    def rows(self, features: NDArray[np.float64], targets: NDArray[np.int64] | NDArray[np.float32]) -> Rows:
-        """The network's inputs in float32, and the targets as they are."""
-        inputs, targets_there = self.standardiser.rows(self._filled(features), targets)
-        return Rows(torch.where(torch.from_numpy(self.varies), inputs, 0.0), targets_there)
+    cut = training
+    if clip_quantile:
+        ends = np.nanquantile(training, [clip_quantile, 1 - clip_quantile], axis=0)
+        cut = training.clip(*ends)
+    gaps = np.nanmean(cut, axis=0)
+    filled = np.where(np.isnan(training), gaps, cut)
+    varies = np.ptp(filled, axis=0) > 0
+    mean, spread = mean_and_spread(filled)
+    spread = np.where(varies, spread, 0.0)
+    features = [
+        Feature(
+            name=name,
+            unit=unit,
+            mean=float(mean[place]),
+            scale=float(spread[place]) or 1.0,
+            lowest=float(ends[0, place]) if clip_quantile else None,
+            highest=float(ends[1, place]) if clip_quantile else None,
+            gap=float(gaps[place]) if fill_gaps else None,
+            constant=not bool(varies[place]),
+        )
+        for place, (name, unit) in enumerate(units.items())
+    ]
+    return TablePreprocessing(features=tuple(features), missing_codes=tuple(missing_codes), answer=answer)

@@ -50,6 +50,8 @@ class Splits:
         test: Held-out rows on which performance and robustness are measured.
         zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
         shifted: Naturally shifted test sets by name.
+        facts: What JSON can hold and people or deployed networks need to know: ``preprocessing``, a record of
+            ``lowland.tasks.PREPROCESSINGS``.
     """
 
     train: Rows
@@ -58,6 +60,7 @@ class Splits:
     test: Rows
     zero: Tensor
     shifted: dict[str, Rows] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def _named(self) -> Iterator[tuple[str, Rows]]:
         for name in ("train", "validation", "landscape", "test"):
@@ -71,12 +74,12 @@ class Splits:
         return rows | {"zero": self.zero}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Splits:
-        """The inverse of ``to_tensors``."""
+    def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> Splits:
+        """The inverse of ``to_tensors``, with the facts that were stored beside them."""
         names = dict.fromkeys(key.rpartition("/")[0] for key in tensors if key != "zero")
         rows = {name: Rows(tensors[f"{name}/inputs"], tensors[f"{name}/targets"]) for name in names}
         shifted = {name.partition("/")[2]: rows.pop(name) for name in names if name.startswith("shifted/")}
-        return cls(**rows, zero=tensors["zero"], shifted=shifted)
+        return cls(**rows, zero=tensors["zero"], shifted=shifted, facts=dict(facts or {}))
 
 
 Provenance = Literal["shipped", "made", "downloaded"]
@@ -195,6 +198,25 @@ class Task(ABC):
     @abstractmethod
     def guess_score(self, targets: Tensor) -> float:
         """The metric on these rows of the best answer that does not look at the inputs."""
+
+    @abstractmethod
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """What a network would put out that always guesses: the best answer that does not look at the inputs.
+
+        Args:
+            training: Targets of the training rows [n, ...], from which the guess is made.
+            count: Rows to answer, with targets like these.
+
+        Returns:
+            The same outputs in every row [count, outputs].
+        """
+
+    def plain_targets(self, targets: Tensor) -> Tensor | None:
+        """What models of other libraries are fitted to: numbers of classes (int64) or numbers [n].
+
+        None where the inputs are no flat features, or the outputs more than a class or a number.
+        """
+        return None
 
     def answers(self, outputs: Tensor) -> Tensor:
         """The outputs [n, ...] that loss, score and decisions see; of the others nobody asks anything."""

@@ -25,7 +25,7 @@ from lowland.quantization import (
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
-from lowland.tasks.evaluation import answer, judged, performance, shift_response
+from lowland.tasks.evaluation import answer, gain, guessed, judged, performance, shift_response
 from lowland.training import Recipe, TrainingPlan, train
 
 FLOAT_BITS = 32
@@ -43,7 +43,7 @@ def deploy_float(
     parameters = sum(tensor.numel() for tensor in coded_parameters(folded, problem.float_from).values())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
     rows = _performance(problem, trained.network, Splits.from_tensors(data.tensors))
-    return trained, table(cell, [*rows, *costs])
+    return _stored(cell, problem, data, trained.network, rows), table(cell, [*rows, *costs])
 
 
 def quantize_after_training(
@@ -60,7 +60,7 @@ def quantize_after_training(
     splits = Splits.from_tensors(data.tensors)
     problem = build_task(task)
     quantized = _calibrated(trained.network, precision, options, splits, problem.float_from)
-    return _deployed(cell, problem, splits, quantized)
+    return _deployed(cell, problem, data, quantized)
 
 
 def fine_tune_quantized(
@@ -93,7 +93,7 @@ def fine_tune_quantized(
     if result.status != "ok":
         diverged = StoredModel(trained.network, result.status)
         return diverged, curves, _unavailable(cell, result.status)
-    model, rows = _deployed(cell, problem, splits, result.network.cpu())
+    model, rows = _deployed(cell, problem, data, result.network.cpu())
     return model, curves, rows
 
 
@@ -115,8 +115,10 @@ def _calibrated(
     return calibrate(quantized, rows)
 
 
-def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwork) -> tuple[StoredModel, pd.DataFrame]:
-    network = freeze(quantized)
+def _deployed(
+    cell: Cell, task: Task, data: StoredTensors, quantized: QuantizedNetwork
+) -> tuple[StoredModel, pd.DataFrame]:
+    network, splits = freeze(quantized), Splits.from_tensors(data.tensors)
     check = deployment_check(quantized, network, splits.test.inputs, classifier=task.decides)
     count = len(splits.test.inputs)
     checks = [
@@ -127,7 +129,25 @@ def _deployed(cell: Cell, task: Task, splits: Splits, quantized: QuantizedNetwor
         decided = Estimate(check.integer_decisions, 0.0, count)
         checks.append(Measurement("performance", "integer_decision_rate", decided, "test"))
     costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
-    return StoredModel(network), table(cell, [*_performance(task, network, splits), *checks, *costs])
+    rows = _performance(task, network, splits)
+    return _stored(cell, task, data, network, rows), table(cell, [*rows, *checks, *costs])
+
+
+def _stored(cell: Cell, task: Task, data: StoredTensors, network: nn.Module, rows: list[Measurement]) -> StoredModel:
+    """The network with all that is needed to use it elsewhere."""
+    wanted = ("performance", task.score_name, "test")
+    found = next(row.estimate for row in rows if (row.family, row.measure, row.condition) == wanted)
+    return StoredModel(
+        network,
+        preprocessing=data.facts.get("preprocessing", {}),
+        identity=cell.model_dump(include={"task", "recipe", "seed", "precision"}),
+        score={
+            "measure": task.score_name,
+            "value": found.value,
+            "standard_error": found.standard_error,
+            "rows": found.num_samples,
+        },
+    )
 
 
 def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) -> list[Measurement]:
@@ -137,6 +157,8 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
         shifted = {name: answer(task, model, rows) for name, rows in splits.shifted.items()}
         details = task.details(outputs, splits.test.targets)
     rows = performance(task, clean, condition="test")
+    rows.append(gain(task, clean, guessed(task, splits.train, splits.test), condition="test"))
+    rows += performance(task, answer(task, model, splits.validation), condition="validation")
     rows += [Measurement("performance", measure, found, "test") for measure, found in details.items()]
     for name, response in shifted.items():
         rows += shift_response(task, clean, response, condition=name)

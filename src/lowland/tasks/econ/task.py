@@ -20,7 +20,8 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.randomness import generator
 from lowland.tasks.econ.emd import earth_movers_distances
-from lowland.tasks.econ.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances, images
+from lowland.tasks.econ.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances
+from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.econ.showers import SCENARIOS, simulated_wafers
 from lowland.tasks.econ.telescope import telescope_losses
 from lowland.tasks.econ.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
@@ -166,6 +167,7 @@ class Econ(Task):
             **{name: _rows(nominal[rows]) for name, rows in chosen.items()},
             zero=torch.zeros(1, SIDE, SIDE),
             shifted={name: self._drawn(_charges(raw, name), name) for name in self.shifted_sets},
+            facts={"preprocessing": WaferPreprocessing().model_dump(mode="json")},
         )
 
     def _drawn(self, charges: NDArray[np.int64], name: str) -> Rows:
@@ -206,6 +208,13 @@ class Econ(Task):
         mean = (true / true.sum(1, keepdims=True)).mean(0)
         return float(earth_movers_distances(true, np.tile(mean, (len(true), 1)), self._distances).mean())
 
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """The mean of the wafers, each scaled to the same charge, on the pixels that show cells."""
+        mean = (training / training.sum(1, keepdim=True)).mean(0)
+        outputs = mean.new_zeros(self.num_outputs)
+        outputs[torch.as_tensor(PIXEL_OF_CELL, device=mean.device)] = mean
+        return outputs.expand(count, -1)
+
     def answers(self, outputs: Tensor) -> Tensor:
         """The pixels that show cells; the other 16 of 64 are duplicates, which no loss pulls anywhere."""
         return _cells(outputs)
@@ -227,5 +236,4 @@ def _charges(raw: pd.DataFrame, name: str) -> NDArray[np.int64]:
 
 
 def _rows(charges: NDArray[np.int64]) -> Rows:
-    values = normalised(charges)
-    return Rows(torch.from_numpy(images(values)), torch.from_numpy(values))
+    return Rows(WaferPreprocessing().apply(charges), torch.from_numpy(normalised(charges)))

@@ -21,6 +21,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.tasks.fusion.frames import PIXELS, SIDE, check_frames, frame_table, read_frames
 from lowland.tasks.fusion.mode_errors import Limits, mode_errors, sectors, vector_errors
+from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world, simulate
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, seen_from
@@ -177,10 +178,16 @@ class Fusion(Task):
         white = 1.0
         if self.options.source == "file":
             white = self.options.white or float(nominal.iloc[chosen["train"]][PIXELS].to_numpy().max())
+        preprocessing = FramePreprocessing(
+            white=white,
+            output_unit="gauss" if self.options.source == "simulated" else None,
+            output_scale=self.options.amplitude_unit,
+        )
         return Splits(
-            **{name: _rows(nominal.iloc[rows], white) for name, rows in chosen.items()},
+            **{name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
             zero=torch.zeros(1, SIDE, SIDE),
-            shifted={name: _rows(raw[raw["set"] == name], white) for name in self.shifted_sets},
+            shifted={name: _rows(raw[raw["set"] == name], preprocessing) for name in self.shifted_sets},
+            facts={"preprocessing": preprocessing.model_dump(mode="json")},
         )
 
     def network_spec(self) -> dict[str, Any]:
@@ -224,6 +231,10 @@ class Fusion(Task):
         """Error of always naming the mean mode."""
         return float((targets - targets.mean(dim=0)).norm(dim=1).mean())
 
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """The mean mode."""
+        return (training.mean(dim=0) / self.options.amplitude_unit).expand(count, -1)
+
     def decisions(self, outputs: Tensor) -> Tensor:
         """The sector of the phase, on which a phase-locked controller acts."""
         return sectors(outputs, SECTOR)
@@ -233,9 +244,8 @@ class Fusion(Task):
         return outputs * self.options.amplitude_unit
 
 
-def _rows(table: pd.DataFrame, white: float) -> Rows:
+def _rows(table: pd.DataFrame, preprocessing: FramePreprocessing) -> Rows:
     """Frames [n, 1, 32, 32] within [0, 1] and mode vectors [n, 2]."""
-    frames = torch.from_numpy(table[PIXELS].to_numpy(np.float32).reshape(-1, 1, SIDE, SIDE) / np.float32(white))
     amplitude, phase = table["amplitude"].to_numpy(np.float64), table["phase"].to_numpy(np.float64)
     modes = np.stack([amplitude * np.sin(phase), amplitude * np.cos(phase)], axis=1)
-    return Rows(frames.clamp(0, 1), torch.from_numpy(modes.astype(np.float32)))
+    return Rows(preprocessing.apply(table), torch.from_numpy(modes.astype(np.float32)))

@@ -1,0 +1,132 @@
+"""What is recorded of the way from readings to inputs makes the same inputs again, to the last bit."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lowland.errors import LowlandError
+from lowland.tasks import PREPROCESSINGS, TaskOptions, build_task, preprocessing_from
+from lowland.tasks.jets import CLASSES, FEATURES
+from lowland.tasks.preprocessing import Classes, Number
+from lowland.tasks.standardisation import standardisation
+from tests.tasks.table.tables import turbines
+
+SIZES = {"train_rows": 400, "validation_rows": 100, "landscape_rows": 100, "test_rows": 100}
+JETS = {"kind": "jets", "source": "openml", "hidden": [4], **SIZES}
+NUMBER = {"kind": "table", "target": "power", "hidden": [4], **SIZES}
+CLASS = NUMBER | {"target": "bearing", "classes": {"good": 0, "worn": [1, 2]}}
+
+
+def recorded(splits):
+    """The preprocessing that a file brings back."""
+    return preprocessing_from(json.loads(json.dumps(splits.facts["preprocessing"])))
+
+
+def among(inputs, rows):
+    """Whether every row is one of the inputs, bit for bit."""
+    return {row.numpy().tobytes() for row in rows} <= {row.numpy().tobytes() for row in inputs}
+
+
+def jets():
+    draws = np.random.default_rng(0)
+    frame = pd.DataFrame(draws.lognormal(size=(750, 16)).astype(np.float32), columns=list(FEATURES))
+    return frame.assign(label=np.array(CLASSES)[np.arange(750) % 5], set="nominal")
+
+
+def test_raw_jets_become_the_inputs_of_the_task():
+    raw = jets()
+    splits = build_task(TaskOptions.model_validate(JETS)).prepare(raw)
+    preprocessing = recorded(splits)
+    assert [feature.name for feature in preprocessing.features] == list(FEATURES)
+    assert {feature.name: feature.unit for feature in preprocessing.features}["mass_mmdt"] == "GeV"
+    assert preprocessing.features[0].unit == "1"
+    for values in (raw, raw.sample(frac=1, random_state=1, axis=1), raw[list(FEATURES)].to_numpy()):
+        inputs = preprocessing.apply(values)
+        assert inputs.dtype == torch.float32
+        for name in ("train", "validation", "landscape", "test"):
+            assert among(inputs, getattr(splits, name).inputs)
+
+
+@pytest.mark.parametrize("kind", [NUMBER, CLASS], ids=["number", "class"])
+@pytest.mark.parametrize("clip", [0.0, 0.02])
+@pytest.mark.parametrize("missing", ["mean", "drop"])
+def test_rows_of_a_users_own_file_become_the_inputs_of_the_task(tmp_path, kind, clip, missing):
+    """Gaps, codes for gaps in numbers and in text, far tails and a constant are in the file as users have them."""
+    frame = turbines().assign(site=3.0)
+    frame["speed"] = frame["speed"].map("{:.3f}".format).mask(frame.index % 40 == 0, "n/a")
+    frame.to_csv(tmp_path / "turbines.csv", index=False)
+    columns = ["wind", "speed", "temperature", "vibration", "site"]
+    options = {"features": columns, "missing": missing, "missing_codes": [-99, "n/a"], "clip_quantile": clip}
+    task = build_task(TaskOptions.model_validate(kind | options | {"path": str(tmp_path / "turbines.csv")}))
+    splits = task.prepare(task.fetch())
+    preprocessing = recorded(splits)
+    assert preprocessing.features[4].constant
+    assert (preprocessing.features[0].lowest is None) == (clip == 0)
+    read = pd.read_csv(tmp_path / "turbines.csv", keep_default_na=False)
+    whole = read[(read.temperature != -99) & (read.speed != "n/a")]
+    inputs = preprocessing.apply(read if missing == "mean" else whole)
+    for name in ("train", "validation", "landscape", "test"):
+        assert among(inputs, getattr(splits, name).inputs)
+    if missing == "drop":
+        with pytest.raises(LowlandError, match=r"feature 'speed' is missing in 23 rows \(first: row 0\)"):
+            preprocessing.apply(read)
+
+
+def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
+    turbines().to_csv(tmp_path / "turbines.csv", index=False)
+    options = {"path": str(tmp_path / "turbines.csv"), "features": ["wind"]}
+    task = build_task(TaskOptions.model_validate(CLASS | options))
+    assert recorded(task.prepare(task.fetch())).answers(torch.eye(2)).tolist() == ["good", "worn"]
+    task = build_task(TaskOptions.model_validate(NUMBER | options))
+    splits = task.prepare(raw := task.fetch())
+    answers = recorded(splits).answers(splits.train.targets[:, :1])
+    assert all(np.isclose(raw["power"].to_numpy(), answer, rtol=0, atol=1e-4).any() for answer in answers)
+
+
+def record(**options):
+    training = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 8.0]])
+    return standardisation(training, {"x": None, "y": "m"}, Classes(names=("a", "b")), **options)
+
+
+def test_codes_are_compared_in_the_type_of_the_values():
+    preprocessing = record(fill_gaps=True, missing_codes=[-99.9])
+    gap = preprocessing.apply(np.array([[np.nan, 1.0]]))
+    for dtype in (np.float32, np.float64):
+        assert torch.equal(preprocessing.apply(np.array([[-99.9, 1.0]], dtype)), gap)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_missing(value):
+    values = np.array([[2.0, 1.0], [value, 1.0]])
+    assert record(fill_gaps=True, clip_quantile=0.1).apply(values)[1, 0] == 0
+    with pytest.raises(LowlandError, match=r"feature 'x' is missing in 1 rows \(first: row 1\)"):
+        record().apply(values)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (np.zeros((3, 3)), r"values are float64 of shape \(3, 3\); expected numbers \[rows, 2\]: x, y"),
+        (np.zeros(2), "expected numbers"),
+        (np.array([["a", "b"]]), "expected numbers"),
+        (pd.DataFrame({"x": [1.0]}), "column 'y' is missing; the table has x"),
+        (pd.DataFrame({"x": ["a"], "y": [1.0]}), "column 'x' holds text"),
+    ],
+)
+def test_other_values_are_refused_in_one_line(values, message):
+    with pytest.raises(LowlandError, match=message):
+        record().apply(values)
+
+
+def test_a_record_is_frozen_and_strict():
+    preprocessing = record()
+    with pytest.raises(ValueError, match="frozen"):
+        preprocessing.kind = "wafers"
+    with pytest.raises(LowlandError, match="preprocessing kind is 'sounds'; expected one of table, wafers, frames"):
+        preprocessing_from({"kind": "sounds"})
+    with pytest.raises(ValueError, match="finite"):
+        Number(name="y", mean=float("nan"), scale=1.0)
+    assert set(PREPROCESSINGS) == {"table", "wafers", "frames"}
