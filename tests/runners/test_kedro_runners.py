@@ -2,6 +2,9 @@
 
 import logging
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -11,6 +14,7 @@ from lowland.errors import LowlandError
 from lowland.runners import GridRunner, ParallelRunner, SequentialRunner
 from tests.runners import toy
 
+ROOT = Path(__file__).resolve().parents[2]
 CELLS = {"a": {}, "b": {}}
 STAGES = ("preparation: 1 done", "training: 2 done", "landscape: 2 done", "summary: 2 done")
 
@@ -28,6 +32,7 @@ def test_one_process_gives_the_same_bytes_and_progress(tmp_path, caplog):
     assert toy.results(tmp_path / "one") == toy.results(tmp_path / "grid")
     lines = "\n".join(record.getMessage() for record in caplog.records if record.levelno >= logging.INFO)
     assert all(stage in lines for stage in STAGES), lines
+    assert "Completed" not in "".join(r.getMessage() for r in caplog.records if r.name.startswith("lowland"))
     assert torch.get_num_threads() == threads
 
 
@@ -74,3 +79,35 @@ def test_a_pool_gives_the_same_bytes_in_other_processes(tmp_path, caplog):
 def test_wrong_options_are_one_line(workers):
     with pytest.raises(LowlandError, match=f"max_workers is {workers!r}; expected a whole number from 1"):
         ParallelRunner(max_workers=workers)
+
+
+POOL = """
+import sys
+from pathlib import Path
+from kedro.framework.project import configure_project
+from kedro.io import SharedMemoryDataCatalog
+from lowland.runners import ParallelRunner
+from tests.runners import toy
+
+if __name__ == "__main__":
+    configure_project("lowland")
+    cells = {name: {} for name in "abc"}
+    datasets = toy.catalog(Path(sys.argv[1]), cells)
+    shared = SharedMemoryDataCatalog({name: datasets.get(name) for name in datasets})
+    ParallelRunner(max_workers=1).run(toy.study(list(cells)), shared)
+"""
+
+
+def test_a_worker_of_the_pool_runs_many_nodes_of_a_project(tmp_path):
+    (tmp_path / "pool.py").write_text(POOL)
+    path = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(tmp_path / "pool.py"), str(tmp_path / "data")],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data/report.parquet").exists()

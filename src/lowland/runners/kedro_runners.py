@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from typing import Any
 
 import click
@@ -35,6 +35,11 @@ class _Shown(AbstractRunner):
 
     _progress: RunProgress | None = None
     _done = 0
+
+    @property
+    def _logger(self) -> logging.Logger:
+        """Kedro's own lines, one or two a node, stay where Kedro's configuration puts them."""
+        return logging.getLogger("kedro.runner")
 
     def _run(
         self,
@@ -75,7 +80,6 @@ class _Shown(AbstractRunner):
         super()._release_datasets(node, catalog, load_counts, pipeline)
         self._done += 1
         if self._progress is not None:
-            self._progress.started(node)
             self._progress.over(node, State.DONE)
             self._progress.tick()
 
@@ -112,9 +116,14 @@ class ParallelRunner(_Shown, kedro.runner.ParallelRunner):  # type: ignore[misc]
 
 
 def _begin(package: str | None) -> None:
-    """A new worker knows neither the project nor how many threads an operation may have."""
+    """A new worker knows neither the project nor how many threads an operation may have.
+
+    Where Kedro reads from the start method that it must tell a worker the project, it does so before every node, and
+    from the second one on its logging settings contain themselves: hence the other name, which nothing else asks for.
+    """
     import torch
 
     torch.set_num_threads(1)
     if package is not None:
         project.configure_project(package)
+        set_start_method("fork", force=True)
