@@ -70,7 +70,7 @@ def ask(monkeypatch, *arguments, callback=lambda **_: None):
         (["--pipelines", "landscape,sumary"], "did you mean summary"),
         (["--params", "training.epochs"], "must contain a key and a value separated by `=`"),
         (["--params", "a={"], "--params cannot be read"),
-        (["--load-versions", "jets"], "kedro run cannot be read"),
+        (["--load-versions", "jets"], "--load-versions cannot be read"),
         (["--config", __file__], "--config cannot be read"),
     ],
 )

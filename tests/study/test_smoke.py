@@ -104,7 +104,7 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
 @pytest.mark.parametrize(
     "edit, arguments, message",
     [
-        ({"seeds": {}}, (), "parameter seeds is empty"),
+        ({"seeds": {}}, (), "parameter seeds (conf/smoke/parameters.yml) is empty"),
         (
             {},
             ("--runner", "lowland.runners.DaskRunner", "--runner-params", "address=tcp://127.0.0.1:1"),
