@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run smoke test lint format params viz bench clean
+.PHONY: help install run smoke study test lint format params viz bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ run: $(STAMP)  ## the whole study, on every core
 smoke: $(STAMP)  ## the same on the smallest grid, in seconds
 	$(BIN)/kedro run --env smoke
 
+study: $(STAMP)  ## an environment for a table of yours: make study NAME=turbines TABLE=path.csv TARGET=column
+	@$(BIN)/python -m scripts.new_study --name "$(NAME)" --table "$(TABLE)" --target "$(TARGET)"
+
 test: lint  ## lint, type check and tests
 	$(BIN)/python -m pytest --numprocesses auto --no-loadscope-reorder
 
@@ -44,8 +47,8 @@ format: $(STAMP)  ## put the code into shape
 params: $(STAMP)  ## write params.yaml, which DVC reads: make params ENV=smoke
 	$(BIN)/python scripts/write_params.py --env $(ENV)
 
-viz: $(STAMP)  ## look at the pipeline in the browser
-	$(BIN)/kedro viz run
+viz: $(STAMP)  ## look at the pipeline in the browser: make viz ENV=smoke
+	$(BIN)/kedro viz run --include-hooks --env $(ENV)
 
 bench: $(STAMP)  ## seconds and memory per stage, all cores against one
 	$(BIN)/python benchmarks/speed.py

@@ -85,7 +85,7 @@ def shares(targets: torch.Tensor, count: int) -> list[float]:
 def table_figures(options: Any) -> dict[str, Any]:
     """Rows, discharges, labels and gaps of the file as it is."""
     frame = read_table(options.path)
-    features, _ = build_table(options).features_of(frame)
+    features = build_table(options).features_of(frame).values
     gaps = features.isna()
     spread = ((features - features.mean()) / features.std()).abs().max()
     groups = frame.groupby(options.group).size()

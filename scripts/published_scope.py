@@ -54,4 +54,5 @@ def _training(env: str, task: str, changed: str) -> str:
 
 
 def _in_words(options: TrainingOptions) -> str:
-    return f"{options.epochs} epochs of batches of {options.batch_size:,}"
+    long = f"{options.steps:,} steps" if options.epochs == "auto" else f"{options.epochs} epochs"
+    return f"{long} of batches {'that fit the rows' if options.batch_size == 'auto' else f'of {options.batch_size:,}'}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import yaml
-from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
+
+from lowland.config_loader import StudyConfigLoader
+from lowland.errors import LowlandError
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = "# Written by `make params ENV={env}`; edit conf/, not this file.\n"
@@ -21,9 +24,7 @@ def resolved(env: str, *, changed: str = "") -> dict[str, object]:
         changed: Parameters that a run was given with ``--params``, such as ``training.epochs=100,seeds.s0=1``.
     """
     runtime = OmegaConf.to_container(OmegaConf.from_dotlist(changed.split(",") if changed else []))
-    loader = OmegaConfigLoader(
-        conf_source=str(ROOT / "conf"), env=env, base_env="base", default_run_env="base", runtime_params=runtime
-    )
+    loader = StudyConfigLoader(ROOT / "conf", env, dict(runtime), base_env="base", default_run_env="base")  # type: ignore[arg-type]
     return {"env": env, **dict(loader["globals"]), **dict(loader["parameters"])}
 
 
@@ -35,4 +36,9 @@ def text(env: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", default="base")
-    (ROOT / "params.yaml").write_text(text(parser.parse_args().env))
+    try:
+        content = text(parser.parse_args().env)
+    except LowlandError as error:
+        print("\n".join(f"Error: {line}" for line in getattr(error, "lines", [str(error)])), file=sys.stderr)
+        sys.exit(2)
+    (ROOT / "params.yaml").write_text(content)

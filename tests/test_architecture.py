@@ -19,7 +19,22 @@ ALLOWED = (
     | {room: set(BASEMENT) for room in GROUND}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND).items()}
 )
-KEDRO_LAYER = {"cli", "grid", "hooks", "settings", "pipeline_registry", "datasets", "runners", "pipelines", "config"}
+KEDRO_LAYER = {
+    "cli",
+    "grid",
+    "hooks",
+    "settings",
+    "pipeline_registry",
+    "datasets",
+    "runners",
+    "pipelines",
+    "config",
+} | {
+    "config_errors",
+    "config_files",
+    "config_loader",
+    "runs",
+}
 
 
 def room_of(path):

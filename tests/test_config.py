@@ -5,6 +5,7 @@ import pytest
 from lowland import grid
 from lowland.config import validate
 from lowland.errors import LowlandError
+from lowland.selection import Selection
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_the_committed_parameters_are_valid(good):
         ("seeds", {"s.0": 0}, r"got 's\.0'; a name must start"),
         ("training/epochs", 0, r"training\.epochs: got 0"),
         ("training/learning_rate", -0.1, r"training\.learning_rate: got -0\.1"),
-        ("training/epoch", 3, r"parameter training\.epoch is not known; check its spelling"),
+        ("training/epoch", 3, r"parameter training\.epoch is not known; did you mean epochs\?"),
         ("training/per_task", {"jest": {}}, r"training\.per_task\.jest\.epochs is missing"),
         ("qat_recipes", ["plane"], r"qat_recipes names 'plane'; expected some of plain, .*, or all"),
         ("qat_recipes", "none", r"qat_recipes.*: got 'none'; expected all, or a list of names"),
@@ -58,7 +59,7 @@ def test_the_committed_parameters_are_valid(good):
         ("recipes/plain", {"weight": 1.0}, r"recipes\.plain\.kind: got None; expected a name"),
         ("seeds", {"s0": 0, "s1": 0}, r"equal numbers would repeat the same training"),
         ("seeds", {"s0": True}, r"seeds\.s0: got True"),
-        ("tasks/summary", {"kind": "jets"}, r"got 'summary'; a name must start"),
+        ("seeds", {"summary": 0}, r"seeds\.summary: got 'summary'; a name must start"),
         ("recipes/jacobian_1e-2/num_projections", 9, r"num_projections is 9; expected 1 to 5"),
         ("input_noise/levels", [5, 5], r"levels names an entry twice"),
         ("input_noise/draws", 1, r"input_noise\.draws: got 1"),
@@ -79,6 +80,39 @@ def test_the_committed_parameters_are_valid(good):
         ("requirements/jets/score", -0.1, r"requirements\.jets\.score: got -0\.1"),
         ("requirements/jets/minimum_accuracy", 0.6, r"requirements\.jets\.minimum_accuracy is not known"),
         ("requirements/jets", {"prefer": ["score_under_shift"]}, r"requirements\.jets\.score_under_shift is empty"),
+        (
+            "half_life/floor",
+            70,
+            r"half_life\.floor is 70; .* \(a guess among 5 classes\) to less than 1 .*; 70 % is 0\.7$",
+        ),
+        ("half_life/floor", 0.1, r"half_life\.floor is 0\.1; expected halfway, or 0\.2 "),
+        ("half_life/floor", 1.0, r"half_life\.floor is 1; expected halfway"),
+        ("flip_map/seeds", 5, r"flip_map\.seeds is 5; expected 0 to 3, the seeds of this study, or all"),
+        (
+            "landscape_detail/seeds",
+            4,
+            r"landscape_detail\.seeds is 4; expected 0 to 3, the seeds of this study, or all",
+        ),
+        ("landscape_detail/pairs", 4, r"landscape_detail\.pairs is 4; expected 0 to 3, the pairs of 3 seeds, or all"),
+        ("landscape_detail/precisions", -1, r"got -1; expected a list of names, a number of them from the first, all"),
+        ("landscape_detail/precisions", True, r"got True; expected a list of names, a number of them from the first"),
+        ("flip_map/precisions", ["qta8"], r"names 'qta8'; expected some of .*; did you mean qat8\?"),
+        ("bit_flips/counts", [20_000], r"bit_flips\.counts names 20000 flips; expected at most 14896, .*jets at qat2"),
+        ("tasks/jets/train_row", 9, r"parameter tasks\.jets\.train_row is not known; did you mean train_rows\?"),
+        ("recipes/plain", {"kind": "plane"}, r"; did you mean plain\?$"),
+        (
+            "recipes",
+            {True: {"kind": "plain"}},
+            r"recipes\.True: got True; YAML reads yes, no, on and off as truth values",
+        ),
+        ("seeds", {1: 0}, r"parameter seeds\.1: got the number 1; a name starts with a letter"),
+        ("input_noise/kinds", [False], r"kinds\.0: got False; .*YAML reads yes, no, on and off as truth values"),
+        ("training", 5, r"parameter training: got 5; should be a mapping$"),
+        (
+            "requirements/jets/score_under_shift",
+            [{"condition": "rain", "score": 0.5}],
+            r"score_under_shift\[0\]\.condition is 'rain'; expected one of high_pt, pileup, smeared$",
+        ),
         ("bit_flips/bit_error_rates", [2.0], r"bit_flips\.bit_error_rates\.0: got 2\.0"),
     ],
 )
@@ -140,3 +174,69 @@ def test_requirements_about_what_is_not_measured_are_refused_at_once(good):
     where = r"requirements\.jets\.score_under_noise\[0\]\.level"
     with pytest.raises(LowlandError, match=where + " is 7, which is not measured; expected one of 5, 10"):
         validate(changed(good, "requirements", demand))
+
+
+def test_all_mistakes_are_told_a_line_each(good):
+    raw = changed(changed(good, "training/learning_rate", 0), "flip_map/rows", 3)
+    raw["training"]["batch"] = raw["training"].pop("batch_size")
+    raw["trainin"] = {}
+    with pytest.raises(LowlandError) as caught:
+        validate(raw)
+    assert str(caught.value).splitlines() == [
+        "parameter training.learning_rate: got 0; should be greater than 0",
+        "parameter training.batch is not known; did you mean batch_size?",
+        "parameter flip_map.rows: got 3; expected all, or greater than or equal to 10",
+        "parameter trainin is not known; did you mean training?",
+    ]
+
+
+def test_parameters_that_do_not_fit_together_are_all_told(good):
+    raw = changed(changed(good, "flip_map/seeds", 5), "half_life/floor", 2.0)
+    with pytest.raises(LowlandError) as caught:
+        validate(raw)
+    assert [line.split(" is ")[0] for line in str(caught.value).splitlines()] == [
+        "parameter flip_map.seeds",
+        "parameter half_life.floor",
+    ]
+
+
+@pytest.mark.parametrize("nothing", ["none", None])
+@pytest.mark.parametrize(
+    "path, measured",
+    [
+        ("sensor_faults", lambda study: study.sensor_faults.levels),
+        ("sensor_faults/levels", lambda study: study.sensor_faults.levels),
+        ("corruptions", lambda study: study.corruptions.kinds),
+        ("corruptions/kinds", lambda study: study.corruptions.kinds),
+        ("attacks", lambda study: study.attacks.kinds),
+        ("attacks/kinds", lambda study: study.attacks.kinds),
+        ("other_faults", lambda study: study.other_faults.faults),
+        ("other_faults/faults", lambda study: study.other_faults.faults),
+        ("landscape_detail/precisions", lambda study: study.landscape_detail.precisions),
+        ("flip_map/precisions", lambda study: study.flip_map.precisions),
+    ],
+)
+def test_none_switches_off_where_the_comments_say_so(good, path, nothing, measured):
+    assert measured(validate(good)) and not measured(validate(changed(good, path, nothing)))
+
+
+def test_a_study_of_one_seed_needs_no_pair(good):
+    assert validate(changed(good, "seeds", {"s0": 0})).landscape_detail.pairs == 1
+
+
+def test_base_pictures_and_maps_the_precisions_it_always_did(good):
+    study = grid.Grid(validate(good))
+    assert {cell.precision for cell in study.detailed_cells} == {"fp32", "qat8", "qat4", "qat2"}
+    assert {cell.precision for cell in study.mapped_cells} == {"qat8", "qat4"}
+    assert {cell.seed for cell in study.detailed_cells + study.mapped_cells} == {"s0"}
+
+
+@pytest.mark.parametrize(
+    "selected, expected", [(0, []), (2, ["a", "b"]), (9, ["a", "b", "c"]), ("all", ["a", "b", "c"])]
+)
+def test_a_number_selects_the_first_so_many(selected, expected):
+    assert list(Selection(precisions=selected, seeds=1).of(["a", "b", "c"])) == expected
+
+
+def test_requirements_may_be_left_empty(good):
+    assert validate(good).requirements.root and not validate(changed(good, "requirements", None)).requirements.root

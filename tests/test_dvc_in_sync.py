@@ -25,6 +25,7 @@ ADDED = {
     "readings": {"tasks"},
     "shifted_sets": {"tasks"},
     "commands": set(),
+    "folder": set(),
 }
 FROM_TASKS = ("descriptions", "readings", "shifted_sets")  # what the tasks' own code says
 
@@ -55,11 +56,12 @@ def stages(project):
     """Address of each stage -> (the nodes that its command selects, the stage)."""
     whole = project[0]["__default__"]
     found = {}
-    for stage in Repo(str(ROOT)).index.stages:
-        arguments = shlex.split(stage.cmd)
-        chosen = whole.filter(tags=_option(arguments, "--tags"), node_namespaces=_option(arguments, "--namespaces"))
-        found[stage.addressing] = (chosen, stage)
-    return found
+    with Repo(str(ROOT)) as repo:  # closes the two SQLite files of DVC's state, or Python 3.13 warns of them
+        for stage in repo.index.stages:
+            arguments = shlex.split(stage.cmd)
+            chosen = whole.filter(tags=_option(arguments, "--tags"), node_namespaces=_option(arguments, "--namespaces"))
+            found[stage.addressing] = (chosen, stage)
+        yield found
 
 
 def _option(arguments, name):

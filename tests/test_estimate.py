@@ -29,3 +29,11 @@ def test_non_finite_numbers_are_never_ok(value, error):
 def test_missing_estimate_holds_no_number():
     missing = Estimate.missing("failed")
     assert math.isnan(missing.value) and missing.num_samples == 0 and missing.status == "failed"
+
+
+@pytest.mark.parametrize("exponent", [-700, 700])
+def test_samples_whose_squares_float64_cannot_hold_have_a_mean_and_an_error(exponent):
+    samples = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+    plain, scaled = Estimate.from_samples(samples), Estimate.from_samples(samples * 2.0**exponent)
+    assert (scaled.value, scaled.standard_error) == (plain.value * 2.0**exponent, plain.standard_error * 2.0**exponent)
+    assert scaled.status == "ok"

@@ -1,15 +1,19 @@
 """A bad run is refused before it deletes or computes anything."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
+from kedro.runner import ThreadRunner
 
 from lowland import grid, randomness
-from lowland.datasets import TableDataset
+from lowland.datasets import JSONDataset, TableDataset, TextDataset
 from lowland.errors import LowlandError
 from lowland.hooks import SELECTIONS, RunGuard, check_raw_tables
 from lowland.tasks import Task
@@ -51,16 +55,20 @@ def project(tmp_path):
 def ask(project, *, resume=False, starts=True, **selection):
     root, catalog, _ = project
     parameters = dict.fromkeys(SELECTIONS) | selection
-    guard = RunGuard()
+    guard = RunGuard(lambda: PIPELINE)
     asked = parameters | {
         "project_path": str(root),
         "env": None,
         "only_missing_outputs": resume,
         "runner": "GridRunner",
     }
-    guard.before_pipeline_run(asked, PIPELINE, catalog)
-    if starts:
-        guard.before_first_node()
+    chosen = PIPELINE.only_nodes_with_tags(*selection["tags"]) if "tags" in selection else PIPELINE
+    try:
+        guard.before_pipeline_run(asked, chosen, catalog)
+        if starts:
+            guard.before_first_node()
+    finally:
+        guard.after_pipeline_run(asked, catalog)
 
 
 def test_a_full_run_starts_from_a_clean_table(project):
@@ -129,14 +137,14 @@ def test_resuming_after_a_change_is_refused(project):
 
 
 def test_resuming_what_never_ran_is_refused(project):
-    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+    with pytest.raises(LowlandError, match=r"\.run-study is missing"):
         ask(project, resume=True)
 
 
 def test_a_run_that_is_refused_before_its_first_node_deletes_nothing(project):
     ask(project, starts=False)
     assert all(file.exists() for file in project[2].values())
-    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+    with pytest.raises(LowlandError, match=r"\.run-study is missing"):
         ask(project, resume=True)
 
 
@@ -156,7 +164,7 @@ def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
     (project[0] / "src/code.py").write_text("x = 2\n")
     ask(project, tags=("landscape",))
     (project[0] / "src/code.py").write_text("x = 1\n")
-    with pytest.raises(LowlandError, match=r"\.run-local is missing"):
+    with pytest.raises(LowlandError, match=r"the code of landscape, summary has changed since"):
         ask(project, resume=True)
 
 
@@ -174,7 +182,7 @@ def test_a_part_whose_inputs_are_missing_is_one_line(project):
     parameters = dict.fromkeys(SELECTIONS) | {"tags": ("landscape",), "project_path": str(project[0]), "env": None}
     catalog["jets.shown"] = TableDataset(filepath=str(project[0] / "shown.parquet"))
     with pytest.raises(LowlandError, match=r"measured\.parquet does not exist .*run the stages before it"):
-        RunGuard().before_pipeline_run(parameters | {"only_missing_outputs": False}, part, catalog)
+        RunGuard(lambda: part).before_pipeline_run(parameters | {"only_missing_outputs": False}, part, catalog)
 
 
 def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkeypatch):
@@ -285,3 +293,94 @@ def test_a_table_made_from_files_is_made_again_when_they_change(project, monkeyp
     source.unlink()
     with pytest.raises(LowlandError, match=r"mine\.csv: the file is missing; `tasks\.jets` reads it"):
         hooks.check_raw_tables(pipeline, catalog)
+
+
+def test_a_part_that_would_leave_results_of_another_study_is_refused_before_it_deletes(project):
+    ask(project)
+    _, catalog, files = project
+    for name in ("measured", "table"):
+        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
+    (project[0] / "src/code.py").write_text("x = 2\n")
+    with pytest.raises(LowlandError, match=r"the code of landscape has changed since.*--tags landscape,summary"):
+        ask(project, tags=("summary",))
+    assert files["measured"].exists() and files["table"].exists()
+    ask(project, tags=("landscape", "summary"))
+    assert not files["measured"].exists() and not files["table"].exists(), "old results would pass for new ones"
+
+
+def test_dvc_runs_parts_as_it_likes_and_leaves_no_record_that_is_untrue(project, monkeypatch):
+    ask(project)
+    _, catalog, _ = project
+    catalog.save("jets.measured", pd.DataFrame({"a": [1]}))
+    monkeypatch.setenv("DVC_STAGE", "summary")
+    (project[0] / "src/code.py").write_text("x = 2\n")
+    ask(project, tags=("summary",))
+    monkeypatch.delenv("DVC_STAGE")
+    ask(project, tags=("summary",))  # what DVC brought is let pass
+    with pytest.raises(LowlandError, match="is not on record"):
+        ask(project, resume=True)
+
+
+def test_a_second_run_in_the_folder_is_refused_and_a_third_may_begin(project):
+    root, catalog, files = project
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    first = RunGuard(lambda: PIPELINE)
+    first.before_pipeline_run(asked, PIPELINE, catalog)
+    with pytest.raises(LowlandError, match="is running a study there"):
+        ask(project)
+    assert files["table"].exists()
+    first.on_pipeline_error(asked, catalog)
+    ask(project)
+
+
+def test_threads_are_refused_without_the_command_line_too(project):
+    root, catalog, _ = project
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    with pytest.raises(LowlandError, match="threads share torch's random generator"):
+        RunGuard(lambda: PIPELINE).before_pipeline_run(asked | {"runner": str(ThreadRunner())}, PIPELINE, catalog)
+
+
+def test_a_runner_that_is_not_the_projects_starts_from_a_clean_table_too(project):
+    root, catalog, files = project
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    guard = RunGuard(lambda: PIPELINE)
+    guard.before_pipeline_run(asked, PIPELINE, catalog)
+    guard.before_node_run()
+    assert not files["measured"].exists()
+    catalog.save("jets.measured", pd.DataFrame({"a": [1]}))
+    guard.before_node_run()
+    assert files["measured"].exists(), "only what an earlier run left is deleted"
+    guard.after_pipeline_run(asked, catalog)
+
+
+def test_what_made_the_page_is_recorded_and_the_answer_told(project, caplog, monkeypatch):
+    from lowland import summary
+
+    caplog.set_level("INFO")
+    root, catalog, _ = project
+    monkeypatch.setattr(summary, "closing_lines", lambda found: [f"deploy {found['name']}"], raising=False)
+    reporting = root / "data/08_reporting"
+    catalog["summary.report"] = TextDataset(filepath=str(reporting / "report.html"))
+    catalog["summary.recommendation"] = JSONDataset(filepath=str(reporting / "recommendation.json"))
+    catalog["summary.measurements"] = TableDataset(filepath=str(reporting / "measurements.parquet"))
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    guard = RunGuard(lambda: PIPELINE)
+    catalog.save("summary.report", "an old page")
+    catalog.save("summary.recommendation", {"name": "old"})
+    for name in ("report.html", "recommendation.json"):
+        os.utime(reporting / name, (1, 1))
+    guard.before_pipeline_run(asked, PIPELINE, catalog)
+    guard.after_pipeline_run(asked, catalog)
+    assert not (reporting / "study.yml").exists() and not caplog.messages, "a run that made no page"
+    guard.before_pipeline_run(asked, PIPELINE, catalog)
+    catalog.save("summary.report", "a page")
+    catalog.save("summary.recommendation", {"name": "qat4"})
+    cell = {"task": "jets", "seed": "s0", "precision": "fp32", "family": "performance"}
+    rows = [cell | {"recipe": "plain", "status": "ok"}, cell | {"recipe": "strong", "status": "non_finite"}]
+    catalog.save("summary.measurements", pd.DataFrame(rows))
+    guard.after_pipeline_run(asked, catalog)
+    assert yaml.safe_load((reporting / "study.yml").read_text())["parameters"]["seeds"] == {"s0": 0, "s1": 1, "s2": 2}
+    assert caplog.messages == [
+        "strong: 1 of 1 networks diverged (non_finite)",
+        "deploy qat4",
+    ]

@@ -2,60 +2,105 @@
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Sequence
+import errno
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+import kedro.runner
 import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
 from kedro.utils import load_obj
+from omegaconf.errors import OmegaConfBaseException
 
-from lowland import pipelines
+from lowland import pipeline_registry
 from lowland.errors import LowlandError
+from lowland.runners.kedro_runners import NO_THREADS
+from lowland.runs.selection import expected
 
 RUNNER = "lowland.runners.GridRunner"
+OURS = {"SequentialRunner": "lowland.runners.SequentialRunner", "ParallelRunner": "lowland.runners.ParallelRunner"}
 USER_MISTAKE = 2
 MISTAKES = (LowlandError, MissingConfigException, yaml.YAMLError)
-# Kedro tells unknown tags and namespaces by plain ValueErrors.
+# Kedro tells selections that leave nothing by plain ValueErrors.
 SELECTIONS = ("Pipeline contains no nodes", "Pipeline does not")
+# The machine's, which no stack trace explains: no space, no quota, no right to write.
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 class StudyCommand(click.Command):
     """Kedro's own run command with this project's default runner and error style."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the options; exits with code 2 where one cannot be read."""
+        given = {argument.partition("=")[0] for argument in args}  # now: parsing empties the list
+        try:
+            return super().parse_args(ctx, args)
+        except (OmegaConfBaseException, yaml.YAMLError, KedroCliError, KeyError, TypeError, ValueError) as error:
+            option = next((each for each in ("--config", "--params", "--runner-params") if each in given), "kedro run")
+            reason = "no section `run`" if isinstance(error, KeyError) else _one_line(error)
+            raise click.UsageError(f"{option} cannot be read: {reason}") from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the study; exits with code 2 after a user's mistake."""
         verbose = ctx.params.pop("verbose")
-        ctx.params["runner"] = ctx.params["runner"] or RUNNER
         try:
-            _check_runner(ctx.params["runner"])
+            ctx.params["runner"] = _checked_runner(ctx.params["runner"] or RUNNER, ctx.params["runner_params"] or {})
             _check_pipelines([*(ctx.params["pipelines"] or ()), *filter(None, [ctx.params["pipeline"]])])
             return super().invoke(ctx)
-        except (*MISTAKES, ValueError) as error:
-            if verbose or not (isinstance(error, MISTAKES) or str(error).startswith(SELECTIONS)):
+        except (*MISTAKES, ValueError, OSError) as error:
+            if verbose or not _is_users(error):
                 raise
-            click.secho(f"Error: {' '.join(str(error).split())}", err=True, fg="red")
+            for line in getattr(error, "lines", [str(error)]):
+                click.secho(f"Error: {' '.join(line.split())}", err=True, fg="red")
             ctx.exit(USER_MISTAKE)
 
 
-def _check_runner(name: str) -> None:
+def _is_users(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in MACHINE
+    return isinstance(error, MISTAKES) or str(error).startswith(SELECTIONS)
+
+
+def _one_line(error: BaseException) -> str:
+    text = error.message if isinstance(error, click.ClickException) else str(error)
+    return " ".join(text.split())
+
+
+def _checked_runner(name: str, options: Mapping[str, Any]) -> str:
+    """The runner to use: for Kedro's own ones those of this project that show the same progress."""
     try:
-        load_obj(name, "kedro.runner")
+        runner = load_obj(name, "kedro.runner")
     except (ImportError, AttributeError, ValueError) as error:
         raise LowlandError(
-            f"--runner is {name!r}, which cannot be loaded ({error}); expected {RUNNER}, lowland.runners.DaskRunner or "
-            "one of kedro.runner"
+            f"--runner is {name!r}, which cannot be loaded ({error}); expected {RUNNER}, lowland.runners.DaskRunner, "
+            "SequentialRunner or ParallelRunner"
         ) from error
+    if not (inspect.isclass(runner) and issubclass(runner, kedro.runner.AbstractRunner)):
+        raise LowlandError(f"--runner is {name!r}, which is no runner; expected {RUNNER} or another runner's class")
+    if issubclass(runner, kedro.runner.ThreadRunner):
+        raise LowlandError(NO_THREADS.format(name))
+    if runner.__module__.startswith("kedro."):
+        name = OURS.get(runner.__name__, name)
+        runner = load_obj(name, "kedro.runner")
+    parameters = inspect.signature(runner).parameters.values()
+    known = [each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
+    open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    for option in options:
+        if option not in known and not open_ended:
+            raise LowlandError(f"--runner-params names {option!r} for {name}; {expected(str(option), known)}")
+    return name
 
 
 def _check_pipelines(names: Sequence[str]) -> None:
     """Kedro imports a module for every name it is given, and fails with a stack trace where there is none."""
-    known = ["__default__", *(module.name for module in pkgutil.iter_modules(pipelines.__path__))]
+    known = ["__default__", *pipeline_registry.stage_names()]
     for name in names:
         if name not in known:
-            raise LowlandError(f"--pipelines names {name!r}; expected one of {', '.join(known)}")
+            raise LowlandError(f"--pipelines names {name!r}; {expected(name, known)}")
 
 
 run = StudyCommand(

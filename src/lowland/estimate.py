@@ -48,9 +48,17 @@ class Estimate:
         if count == 1:
             value = float(flat)
             return cls(value, math.nan, 1, "undefined" if math.isfinite(value) else "non_finite")
-        return cls(float(flat.mean()), float(flat.std(correction=1)) / math.sqrt(count), count)
+        unit = _unit(float(flat.abs().max()))
+        flat = flat / unit
+        return cls(float(flat.mean()) * unit, float(flat.std(correction=1)) / math.sqrt(count) * unit, count)
 
     @classmethod
     def missing(cls, status: Status) -> Estimate:
         """A value that does not exist, and why."""
         return cls(math.nan, math.nan, 0, status)
+
+
+def _unit(largest: float) -> float:
+    """A power of two by which samples are divided whose squares float64 cannot hold; 1 for all others."""
+    extreme = math.isfinite(largest) and largest > 0 and not 1e-100 < largest < 1e100
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if extreme else 1.0

@@ -10,12 +10,13 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel, ConfigDict
 
 from lowland.config import Study, validate
+from lowland.config_errors import SaysWhere
+from lowland.config_loader import StudyConfigLoader
 from lowland.measurements import Cell, Family
 from lowland.selection import Selection
 from lowland.tasks import Readings, build_task
@@ -120,17 +121,17 @@ class Grid:
     @property
     def detailed_precisions(self) -> tuple[str, ...]:
         """Precisions whose landscapes are pictured, in the order of the axis."""
-        return self._selected_precisions(self.study.landscape_detail)
+        return self.study.landscape_detail.of(self.precisions)
 
     @cached_property
     def detailed_cells(self) -> list[Cell]:
         """Cells whose spectral density and loss surface are taken."""
-        return self._selected_cells(self.study.landscape_detail)
+        return self._selected_cells(self.study.landscape_detail, self.detailed_precisions)
 
     @cached_property
     def mapped_cells(self) -> list[Cell]:
         """Cells whose every single bit flip is measured: float networks have no codes."""
-        return [cell for cell in self._selected_cells(self.study.flip_map) if cell.method != "float"]
+        return self._selected_cells(self.study.flip_map, self.study.flip_map.of(self.study.deployed))
 
     @property
     def detailed_pairs(self) -> list[tuple[str, str]]:
@@ -147,22 +148,20 @@ class Grid:
             for first, second in self.detailed_pairs
         ]
 
-    def _selected_precisions(self, selection: Selection) -> tuple[str, ...]:
-        return tuple(name for name in self.precisions if selection.precisions == "all" or name in selection.precisions)
-
-    def _selected_cells(self, selection: Selection) -> list[Cell]:
-        seeds, precisions = self.seeds[: _count(selection.seeds)], self._selected_precisions(selection)
+    def _selected_cells(self, selection: Selection, precisions: Sequence[str]) -> list[Cell]:
+        seeds = self.seeds[: _count(selection.seeds)]
         return [cell for cell in self.cells if cell.seed in seeds and cell.precision in precisions]
 
     def _cell(self, task: str, recipe: str, seed: str, precision: str) -> Cell:
         options = self.study.precisions[precision].model_dump(include={"method", "weight_bits", "activation_bits"})
         return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options)
 
-    def added_parameters(self, *, commands: Sequence[str] = ()) -> dict[str, Any]:
+    def added_parameters(self, *, commands: Sequence[str] = (), folder: str = "data") -> dict[str, Any]:
         """Parameters that tell every node which run, cell or group of cells it works on.
 
         Args:
             commands: What a reader of the report types to make it again.
+            folder: Of the study's data, relative to the project.
         """
         everything = {
             name: [cell.model_dump() for cell in cells]
@@ -178,6 +177,7 @@ class Grid:
         added["readings"] = {name: _told(task.readings) for name, task in tasks.items()}
         added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
         added["commands"] = list(commands)
+        added["folder"] = folder
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:
@@ -209,14 +209,18 @@ def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
 _current: Grid | None = None
 
 
-def set_parameters(raw: Mapping[str, Any]) -> Grid:
+def set_parameters(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Grid:
     """Makes this run's parameters the grid that pipelines are built from; which data are in use is decided here.
 
+    Args:
+        raw: The parameters as they were read.
+        origins: Who gave which parameter, for messages.
+
     Raises:
-        LowlandError: The parameters are wrong.
+        LowlandError: The parameters are wrong, a line for each mistake.
     """
     global _current
-    asked = validate(raw)
+    asked = validate(raw, origins=origins)
     tasks = {name: options.settled(ROOT) for name, options in asked.tasks.items()}
     absent = {}
     for name, options in tasks.items():
@@ -229,14 +233,21 @@ def set_parameters(raw: Mapping[str, Any]) -> Grid:
 
 def current() -> Grid:
     """The grid of this run; without a run (registry listing, tests) the grid of the default environment."""
-    return _current or set_parameters(default_parameters())
+    if _current is not None:
+        return _current
+    loader = _loader()
+    raw = loader["parameters"]
+    return set_parameters(raw, origins=loader.origins)
 
 
 def default_parameters() -> dict[str, Any]:
     """The parameters as Kedro reads them from the project's ``conf`` folder (and ``KEDRO_ENV``)."""
+    return dict(_loader()["parameters"])
+
+
+def _loader() -> StudyConfigLoader:
     conf = str(ROOT / settings.CONF_SOURCE)
-    loader = OmegaConfigLoader(conf_source=conf, env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
-    return dict(loader["parameters"])
+    return StudyConfigLoader(conf, env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
 
 
 def place(

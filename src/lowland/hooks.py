@@ -5,18 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from lowland import grid, randomness, tasks
 from lowland.config import PAIRS
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
+from lowland.runners.kedro_runners import NO_THREADS
+from lowland.runners.progress import stage_of
+from lowland.runs.closing import diverged_lines
+from lowland.runs.dvc import refuse_other_parameters, started_by_dvc
+from lowland.runs.fingerprints import code_of_stages, fingerprints
+from lowland.runs.lock import FolderLock
+from lowland.runs.mark import FILE as MARK
+from lowland.runs.mark import StudyMark, refuse_mixture, refuse_resumption
+from lowland.runs.record import FILE as RECORD
+from lowland.runs.record import command_of, save_record
+from lowland.runs.selection import check_selection
+from lowland.summary import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
 
 _log = logging.getLogger(__name__)
@@ -39,7 +57,7 @@ CELL_PICTURES = (
     "protection",
 )
 PAIR_PICTURES = ("landscape_detail_rows", "mode_connectivity")
-USUAL = (None, "local", "base")
+THREADS = "ThreadRunner"
 
 
 class GridHook:
@@ -47,79 +65,191 @@ class GridHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Adds to the parameters which run and cell each node works on."""
-        raw = dict(context.config_loader["parameters"])
-        data = context.config_loader["globals"]["data"]
-        command = "make run" if context.env in USUAL else f"kedro run --env {context.env}"
-        commands = (command, f"# then open {data}/08_reporting/report.html in a browser")
-        added = grid.set_parameters(raw).added_parameters(commands=commands)
+        """Adds to the parameters which run and cell each node works on; refuses what is not in the study."""
+        raw, shared = dict(context.config_loader["parameters"]), context.config_loader["globals"]
+        if started_by_dvc():
+            refuse_other_parameters(context.project_path, environment=context.env, shared=shared, parameters=raw)
+        options = _options()
+        reporting = f"{shared['data']}/08_reporting"
+        commands = (
+            command_of(context.env, context.config_loader.runtime_params or {}, config=options.get("config")),
+            f"# then open {reporting}/report.html in a browser",
+            f"# commit, versions and parameters: {reporting}/{RECORD}",
+        )
+        origins = getattr(context.config_loader, "origins", None)
+        added = grid.set_parameters(raw, origins=origins).added_parameters(
+            commands=commands, folder=str(shared["data"])
+        )
         context.config_loader["parameters"] = raw | added
+        if "from_nodes" in options:  # kedro run
+            names = [*(options["pipelines"] or ()), *filter(None, [options["pipeline"]])] or ["__default__"]
+            check_selection(options, Pipeline([pipelines[name] for name in dict.fromkeys(names)]))
 
 
 class RunGuard:
     """Checks data and machine before anything runs, clears outputs of an earlier study and guards resumption.
 
     ``--only-missing-outputs`` looks at existence only. A file from other parameters, data or code would be taken for
-    this run's, so a full run first clears what it will write, and resuming is refused after a change. What was
-    decided before the run is done only once the runner has its workers: a run that is refused on the way there
-    leaves everything as it was.
+    this run's, so a run first clears what it will make otherwise, resuming is refused after a change, and so is
+    a part of a study that would leave results of another one. What was decided before the run is done only once the
+    runner has its workers: a run that is refused on the way there leaves everything as it was.
+
+    Args:
+        study: Gives the whole study, for a run of a part.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, study: Callable[[], Pipeline] | None = None) -> None:
+        self._study = study or _whole_study
         self._doomed: list[Path] = []
-        self._mark: tuple[Path, str | None] | None = None
+        self._mark: StudyMark | None = None
+        self._folder: Path | None = None
+        self._command = ""
+        self._lock: FolderLock | None = None
+        self._begin, self._process = 0.0, 0
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Notes where this run writes, and what makes it again."""
+        loader = context.config_loader
+        self._folder = context.project_path / loader["globals"]["data"]
+        self._command = command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Refuses bad data, a missing device, missing inputs and unsafe resumption."""
-        self._doomed, self._mark = [], None
+        """Refuses a second run, bad data, a missing device, missing inputs, mixtures and unsafe resumption."""
+        root = Path(run_params["project_path"])
+        runner, folder = str(run_params.get("runner", "")), self._folder or root / "data"
+        self._doomed, self._mark, self._folder = [], None, folder
+        self._begin, self._process = time.time(), os.getpid()
+        if THREADS in runner:
+            raise LowlandError(NO_THREADS.format(THREADS))
+        self._end_lock()
+        self._lock = FolderLock(folder)
+        try:
+            self._decide(run_params, pipeline, catalog, root=root, folder=folder)
+        except BaseException:
+            self._end_lock()
+            raise
+
+    def _decide(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog, *, root: Path, folder: Path
+    ) -> None:
         data = check_raw_tables(pipeline, catalog)
         if "DaskRunner" not in str(run_params.get("runner", "")):  # there the workers' machines count, not this one
             resolve_device(grid.current().study.device)
         partial = any(run_params[key] for key in SELECTIONS)
-        root = Path(run_params["project_path"])
-        mark = root / "data" / f".run-{run_params['env'] or 'local'}"
-        now, before = {"study": _digest(root), "data": data}, _read(mark)
+        study, before = self._study() if partial else pipeline, StudyMark.read(folder)
+        for name in sorted(study.inputs() - {*before.data, *data}):  # raw tables that nobody has looked at yet
+            if not name.startswith("params:") and (file := _files(catalog, [name])) and file[0].is_file():
+                data[name] = hashlib.sha256(file[0].read_bytes()).hexdigest()
+        now = _mark_of(study, root, before.data | data)
+        shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
+
+        def exists(node: Node) -> bool:
+            return any(path.exists() for path in _files(catalog, list(node.outputs)))
+
         if run_params["only_missing_outputs"]:
-            compared = ("study",) if partial else ("study", "data")
-            if any(before.get(part) != now[part] for part in compared):
-                raise LowlandError(
-                    "--only-missing-outputs: parameters, data or code changed since the run to resume "
-                    f"(or {mark.relative_to(root)} is missing); use a full `kedro run` or `dvc repro`"
-                )
+            refuse_resumption(before, now, study=study, part=pipeline, file=str(shown / MARK))
+        if partial and started_by_dvc():
+            if before.changed(now, study.nodes):  # DVC keeps records of its own, and is about to make ours untrue
+                self._mark = StudyMark()
+        elif partial:
+            refuse_mixture(before, now, study=study, part=pipeline, folder=shown, exists=exists)
+            self._mark = before.joined(now, [node.name for node in pipeline.nodes])
+        else:
+            self._mark = now
+        if run_params["only_missing_outputs"]:
             for path in _gathered_too_early(pipeline, catalog):  # at once: the runner asks next what is missing
                 path.unlink(missing_ok=True)
         elif partial:
             _refuse_missing_inputs(pipeline, catalog)
-            if before and before.get("study") != now["study"]:
-                self._mark = (mark, None)  # what is there now comes from two studies: nothing to resume
+            changed = before.changed(now, pipeline.nodes)  # should the run end early, nothing old passes for new
+            self._doomed = [path for node in changed for path in _files(catalog, list(node.outputs))]
         else:
             self._doomed = [*_outputs(pipeline, catalog), *_pictures(catalog), *_files(catalog, ["timings"])]
-            self._mark = (mark, json.dumps(now))
+            self._doomed.append(folder / "08_reporting" / RECORD)
 
     @hook_impl
     def before_first_node(self) -> None:
         """Called by the project's runners when their workers stand ready."""
         for path in self._doomed:
             path.unlink(missing_ok=True)
-        if self._mark is not None:
-            mark, text = self._mark
-            mark.unlink(missing_ok=True)
-            if text is not None:
-                mark.parent.mkdir(parents=True, exist_ok=True)
-                mark.write_text(text)
+        if self._mark is not None and self._folder is not None:
+            self._mark.write(self._folder)
+        self._doomed, self._mark = [], None
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Under a runner that is none of the project's; never in a forked worker, where others have begun."""
+        if os.getpid() == self._process:
+            self.before_first_node()
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Says what came out, and lets other runs begin."""
+        self._close(run_params, catalog)
+
+    @hook_impl
+    def on_pipeline_error(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """The same for what a run with failures has made."""
+        self._close(run_params, catalog)
+
+    def _close(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        try:
+            made = _files(catalog, ["summary.report", "summary.recommendation", "summary.measurements"])
+            if len(made) == 3 and all(path.is_file() and path.stat().st_mtime >= self._begin for path in made[:2]):
+                page, table = made[0], made[2]
+                root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
+                save_record(page.parent, root=root, command=self._command, parameters=parameters)
+                lines = diverged_lines(catalog.load("summary.measurements")) if table.is_file() else []
+                for line in (*lines, *closing_lines(catalog.load("summary.recommendation"))):
+                    _log.info("%s", line)
+        except OSError as error:  # a full disk must not hide how the run itself ended
+            _log.warning("%s: %s", error.filename, error.strerror)
+        finally:
+            self._end_lock()
+
+    def _end_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = None
 
 
-def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> str:
+def _options() -> dict[str, Any]:
+    """Of the command that is running; empty outside the command line."""
+    context = click.get_current_context(silent=True)
+    return {} if context is None else dict(context.params)
+
+
+def _whole_study() -> Pipeline:
+    """All stages, whichever of them the command line named."""
+    requested = pipelines._requested_pipelines
+    if requested is None or "__default__" in requested:
+        return pipelines["__default__"]
+    from lowland.pipeline_registry import whole_study
+
+    return whole_study()
+
+
+def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
+    """What a whole run would leave."""
+    current = grid.current()
+    parameters = current.study.model_dump(mode="json")
+    code = code_of_stages(root, {stage_of(node) for node in study.nodes})
+    nodes = fingerprints(study, parameters | current.added_parameters(), code=code, data=data)
+    return StudyMark(parameters=parameters, code=code, data=data, nodes=nodes)
+
+
+def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     """Reads and checks every raw table that the pipeline starts from; what the project does not ship is got first.
 
     Returns:
-        A digest of their bytes.
+        A digest of the bytes of each, by the name of its dataset.
 
     Raises:
         LowlandError: A file is missing, cannot be read or fetched, or does not hold what its task needs.
     """
-    digest = hashlib.sha256()
+    digests = {}
     study = grid.current()
     for task, options in study.study.tasks.items():
         name = study.raw_table(task)
@@ -143,8 +273,8 @@ def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> str:
             reason = str(error.__cause__ or error).strip().splitlines()[0]
             raise LowlandError(f"{path}: cannot be read ({reason}); expected a complete Parquet file") from None
         problem.check(raw, str(path))
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digests
 
 
 def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
@@ -170,14 +300,6 @@ def _refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
             f"{missing[0]} does not exist ({len(missing)} of {len(names)} inputs of this part are missing); "
             "run the stages before it too (--tags preparation,training,...) or the whole study"
         )
-
-
-def _digest(root: Path) -> str:
-    """Of everything but the data that decides a result: validated parameters, code and templates."""
-    digest = hashlib.sha256(grid.current().study.model_dump_json().encode())
-    for source in sorted(path for path in (root / "src").rglob("*") if path.suffix in (".py", ".j2", ".css", ".js")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
 
 
 def _read(mark: Path) -> dict[str, Any]:

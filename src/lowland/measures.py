@@ -46,6 +46,12 @@ MEASURES: dict[str, Measure] = {
     ),
     "absolute_error": Measure("absolute error", "1", False, "Mean absolute error in the units of the target."),
     "loss": Measure("loss", "nat", False, "Mean loss of the rows: cross-entropy, or what the task is trained on."),
+    "gain_over_guess": Measure(
+        "gain over the guess",
+        "1",
+        True,
+        "How much better the score is than that of the best answer that does not look at the inputs, same rows.",
+    ),
     "deployment_mismatch": Measure(
         "deployment mismatch", "1", False, "Largest difference between the frozen network and its training-time twin."
     ),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.faults import (
@@ -393,3 +393,26 @@ def test_flips_that_do_not_fit_the_network_are_refused() -> None:
         apply_flips(network, one_flip("0.weight", 0, 0), encoding="gray")
     with pytest.raises(LowlandError, match=r"expected torch\.float32"):
         random_float_flips(float_network().double(), count=1, key=KEY)
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [
+        lambda net: net.to(memory_format=torch.channels_last),
+        lambda net: net[3].weight.set_(net[3].weight.t().contiguous().t()),  # stored column by column
+    ],
+    ids=["channels_last", "transposed"],
+)
+def test_float_flips_do_not_depend_on_the_order_in_memory(turned) -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)).requires_grad_(False)
+    other = copy.deepcopy(plain)
+    turned(other)
+    assert not all(p.is_contiguous() for p in other.parameters())
+    flips = random_float_flips(plain, bit_error_rate=0.01, key=KEY)
+    before = [p.clone() for p in other.parameters()]
+    first, second = apply_float_flips(plain, flips), apply_float_flips(other, flips)
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a.view(torch.int32), b.view(torch.int32))
+    assert all(torch.equal(a, b) for a, b in zip(other.parameters(), before, strict=True))
+    again = apply_float_flips(second, flips)
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), plain.parameters(), strict=True))

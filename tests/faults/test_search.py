@@ -145,3 +145,21 @@ def test_impossible_searches_are_refused() -> None:
     found = search(count=1, candidates=1)
     with pytest.raises(LowlandError, match="count is 2; expected 0 to 1"):
         found.first(2)
+
+
+def test_codes_in_another_memory_format_are_searched_alike() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        plain = nn.Sequential(nn.Conv2d(2, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2))
+        inputs = torch.rand(8, 2, 3, 3)
+    twin = build_quantized(plain, Precision(method="ptq", weight_bits=4, activation_bits=4), input_bits=8)
+    network = freeze(calibrate(twin, inputs))
+    turned = network.with_codes(
+        {n: c.contiguous(memory_format=torch.channels_last) for n, c in network.codes.items() if c.ndim == 4}
+    )
+    assert not all(codes.is_contiguous() for codes in turned.codes.values())
+    batches = [(inputs, torch.arange(8) % 2)]
+    first, second = (
+        progressive_search(n, functional.cross_entropy, batches, count=2, candidates=2) for n in (network, turned)
+    )
+    assert torch.equal(first.losses, second.losses) and first.order == second.order

@@ -94,3 +94,29 @@ def test_the_float_cell_counts_what_its_quantized_twin_stores():
     codes = sum(code.numel() for code in model.network.codes.values())
     assert found["parameters"] == codes < sum(p.numel() for p in trained.network.parameters())
     assert found["size"] == 32 * codes
+
+
+def test_every_cell_tells_its_gain_over_the_guess_and_its_validation_score():
+    source = torch.Generator().manual_seed(2)
+    sets = [Rows(torch.randn(64, 16, generator=source), torch.randint(0, 5, (64,), generator=source)) for _ in range(3)]
+    splits = Splits(sets[0], sets[1], sets[2], sets[2], torch.zeros(16))
+    data, task = StoredTensors(splits.to_tensors()), build_task(TASK)
+    trained = StoredModel(initialised_network(task.network_spec(), key=("toy",)).eval())
+    ptq = Precision(method="ptq", weight_bits=4, activation_bits=4)
+    for model, measured in (
+        deploy_float(CELL, TASK, data, trained),
+        quantize_after_training(CELL, ptq, OPTIONS, TASK, data, trained),
+    ):
+        rows = measured[measured.family == "performance"].set_index(["measure", "condition"])
+        scores = {}
+        for name in ("test", "validation"):
+            part = getattr(splits, name)
+            scores[name] = task.row_scores(model.network(part.inputs).detach(), part.targets).double()
+            assert rows.value["accuracy", name] == pytest.approx(float(scores[name].mean()))
+        loss = task.loss(model.network(splits.validation.inputs).detach(), splits.validation.targets)
+        assert rows.value["loss", "validation"] == pytest.approx(float(loss), rel=1e-5)
+        commonest = int(splits.train.targets.bincount().argmax())
+        gains = scores["test"] - (splits.test.targets == commonest).double()
+        assert rows.value["gain_over_guess", "test"] == pytest.approx(float(gains.mean()))
+        assert rows.standard_error["gain_over_guess", "test"] == pytest.approx(float(gains.std() / 8))
+        assert ("gain_over_guess", "validation") not in rows.index

@@ -266,6 +266,9 @@ def test_the_page_says_which_data_and_training(tmp_path, capsys):
     main([str(path), "--output", str(target), "--env", "econ", "--params", "training.epochs=7,fine_tuning.epochs=2"])
     assert f"7 epochs of batches of {trained.batch_size}, then with quantizers 2 epochs" in target.read_text()
     assert "(`conf/econ` with `--params training.epochs=7,fine_tuning.epochs=2`)" in target.read_text()
+    changed = "training.epochs=auto,training.batch_size=auto,training.steps=5000"
+    main([str(path), "--output", str(target), "--env", "econ", "--params", changed])
+    assert "Training: 5,000 steps of batches that fit the rows, then with quantizers" in target.read_text()
     note.write_text(json.dumps({**made, "files": {}}))
     main([str(path), "--output", str(target)])
     assert "Data: simulated by this project, 3,600 rows" in target.read_text()

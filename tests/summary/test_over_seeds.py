@@ -60,8 +60,9 @@ def test_a_threshold_is_held_against_seeds_test_rows_and_draws(small):
     for criterion, num_rows, over_draws in (("score", 5000, 0), ("b", 5000, 0.01), ("p", 300, 0)):
         row = found[found.criterion == criterion].iloc[0]
         a = row["mean"]
-        half = np.hypot(row.seeds_high - a, stats.norm.ppf(0.975) * np.sqrt(a * (1 - a) / num_rows + over_draws**2))
-        assert (row.low, row.high) == pytest.approx((a - half, a + half), abs=1e-12)
+        half = np.hypot(row.half, stats.norm.ppf(0.975) * np.sqrt(a * (1 - a) / num_rows + over_draws**2))
+        for end in (row.low, row.high):
+            assert (a - end) ** 2 == pytest.approx(half**2 / (a * (1 - a)) * end * (1 - end), rel=1e-9)
         assert row.low < row.seeds_low
     sizes = found[found.criterion == "size"]
     assert sizes.low.equals(sizes.seeds_low)
@@ -77,7 +78,8 @@ def test_errors_over_draws_are_common_to_the_seeds_and_do_not_average_out(small)
     row = found[(found.precision == "qat4") & (found.recipe == "plain")].iloc[0]
     a, z = row["mean"], stats.norm.ppf(0.975)
     variance = a * (1 - a) / 5000 + (0.03**2 + 0.01**2) / 2
-    assert row.high - a == pytest.approx(np.hypot(row.seeds_high - a, z * np.sqrt(variance)))
+    half = np.hypot(row.half, z * np.sqrt(variance))
+    assert (row.high - a) ** 2 == pytest.approx(half**2 / (a * (1 - a)) * row.high * (1 - row.high))
 
 
 def test_without_a_number_of_test_rows_there_is_no_interval(small):

@@ -11,8 +11,9 @@ from lowland.errors import LowlandError
 from lowland.measurements import Cell, unavailable
 from lowland.summary.criteria import Criterion
 from lowland.summary.endurance import endurance
+from lowland.summary.outcomes import NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.over_seeds import configurations, with_test_rows
-from lowland.summary.recommendation import NOTHING, ON_THE_MEAN, RECOMMENDED, recommend
+from lowland.summary.recommendation import recommend
 from lowland.summary.requirements import (
     Requirements,
     TaskRequirements,
@@ -292,5 +293,8 @@ def test_an_adc_is_held_down_to_some_bits(faulty):
 def test_a_requirement_under_a_broken_sensor_counts_test_rows_and_draws(faulty):
     criterion = Criterion("g", "g", "corruption", "accuracy", "gain_drift", 1.0)
     row = with_test_rows(configurations(faulty, [criterion]), faulty, [criterion]).iloc[0]
-    half = np.hypot(row["mean"] - row.seeds_low, 1.96 * np.sqrt(row["mean"] * (1 - row["mean"]) / 5000 + 0.001**2))
-    assert row["mean"] - row.low == pytest.approx(half, rel=1e-4)
+    share = row["mean"] * (1 - row["mean"])
+    half = np.hypot(row.half, 1.96 * np.sqrt(share / 5000 + 0.001**2))
+    bend = half**2 / share  # Wilson's z²/n
+    for end in (row.low, row.high):
+        assert (row["mean"] - end) ** 2 == pytest.approx(bend * end * (1 - end), rel=1e-4)

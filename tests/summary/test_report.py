@@ -39,7 +39,7 @@ def _figures(page):
 def test_it_needs_nothing_else(page):
     body = _without_scripts(page)
     assert not re.search(r"https?://", body)
-    assert not re.search(r'(src|href)="(?!#|data:)', body)
+    assert not re.search(r'(src|href)="(?!#|data:|study\.yml")', body)
     assert "@import" not in body
     assert page.count("* plotly.js v") == 1
 

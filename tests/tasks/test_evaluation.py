@@ -1,8 +1,18 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from lowland.tasks import Rows, build_task
-from lowland.tasks.evaluation import Answer, answer, disturbance_response, performance, shift_response
+from lowland.tasks.evaluation import (
+    Answer,
+    answer,
+    disturbance_response,
+    gain,
+    guessed,
+    performance,
+    shift_response,
+)
 from lowland.tasks.jets import JetsOptions
 
 TASK = build_task(
@@ -73,3 +83,20 @@ def test_a_shifted_set_is_compared_with_independent_rows():
     }
     assert rows["accuracy_drop"].value == 0.25
     assert rows["accuracy_drop"].standard_error == pytest.approx((0.25**2 + 0.5**2) ** 0.5)
+
+
+@pytest.mark.parametrize("name, sign", [("accuracy", 1), ("absolute_error", -1)])
+def test_the_gain_over_the_guess_is_paired_and_positive_where_the_model_is_better(name, sign):
+    model, guess = [3.0, 1.0, 4.0, 2.0], [1.0, 0.0, 2.0, 2.0]
+    task = SimpleNamespace(score_name=name)
+    row = gain(task, made([sign * x for x in model]), made([sign * x for x in guess]), condition="test")
+    differences = torch.tensor(model) - torch.tensor(guess)
+    assert (row.family, row.measure, row.condition) == ("performance", "gain_over_guess", "test")
+    assert row.estimate.value == pytest.approx(float(differences.mean()))
+    assert row.estimate.standard_error == pytest.approx(float(differences.std()) / 2) and row.estimate.num_samples == 4
+
+
+def test_the_guess_answers_with_what_training_rows_say():
+    rows = Rows(torch.zeros(4, 16), torch.tensor([2, 2, 1, 0]))
+    found = guessed(TASK, Rows(torch.zeros(3, 16), torch.tensor([1, 1, 2])), rows)
+    assert found.decisions.tolist() == [1, 1, 1, 1] and found.scores.tolist() == [0.0, 0.0, 1.0, 0.0]

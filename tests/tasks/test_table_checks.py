@@ -1,8 +1,9 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from lowland.errors import LowlandError
-from lowland.tasks.table_checks import check_table
+from lowland.tasks.table_checks import check_groups, check_table
 
 GOOD = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [0.0, 1.0, 0.0, 1.0], "label": ["x", "y", "x", "y"]})
 
@@ -32,3 +33,9 @@ def test_a_bad_table_is_one_clear_line(frame, message):
     with pytest.raises(LowlandError, match=message) as caught:
         check(frame)
     assert "\n" not in str(caught.value)
+
+
+def test_a_group_that_is_too_large_is_named_as_it_stands_in_the_file():
+    groups = pd.Series([7, 7, 7, 8], name="shot")
+    with pytest.raises(LowlandError, match=r"group 7 of column 'shot' holds 3 of 4 rows"):
+        check_groups(groups, np.array([0, 0, 0, 1]), origin="shots.csv")

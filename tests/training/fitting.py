@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lowland.training.loop import TrainingOptions, train
+from lowland.training.loop import train
+from lowland.training.options import TrainingOptions
 from lowland.training.recipes import Recipe
 
 OPTIONS = TrainingOptions(epochs=4, batch_size=16, learning_rate=0.01, schedule="constant")

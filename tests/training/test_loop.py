@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from lowland.training.loop import TrainingOptions
+from lowland.training.options import Length, TrainingOptions
 from tests.training.fitting import LOSS, OPTIONS, data, equal_weights, fit, network
 
 
@@ -69,7 +69,7 @@ def test_step_schedule_is_that_of_torch():
     optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
     expected = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
     for epoch in range(7):
-        assert {options.rate(3 * epoch + batch, 3) for batch in range(3)} == set(expected.get_last_lr())
+        assert {options.rate(3 * epoch + batch, Length(7, 4, 3)) for batch in range(3)} == set(expected.get_last_lr())
         optimizer.step()
         expected.step()
 

@@ -38,9 +38,23 @@ class TextDataset(FileDataset[str]):
 
 
 class JSONDataset(FileDataset[Any]):
-    """Strict JSON, indented, keys in their own order; non-finite numbers become ``null``."""
+    """Strict JSON, indented, keys in their own order; non-finite numbers become ``null``.
+
+    Args:
+        filepath: Where the file is or will be.
+        missing_ok: Load ``None`` where there is no file: gathers read what exists.
+        metadata: For plugins.
+    """
 
     KIND = "JSON file"
+
+    def __init__(self, *, filepath: str, missing_ok: bool = False, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._missing_ok = missing_ok
+
+    def load(self) -> Any:
+        """Return the content, or ``None`` where there is no file and ``missing_ok`` is set."""
+        return None if self._missing_ok and not self._filepath.is_file() else super().load()
 
     def _read(self, path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))

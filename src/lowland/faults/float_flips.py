@@ -73,8 +73,9 @@ def apply_float_flips(network: nn.Module, flips: Flips) -> nn.Module:
         if name not in words:
             raise LowlandError(f"flips name tensor {name!r}; expected one of {', '.join(words)}")
         elements, masks = flips.words(name, words[name].numel(), FLOAT_BITS)
-        flat = words[name].view(-1)
+        flat = words[name].flatten()  # row by row, whatever their order in memory (channels last, transposed)
         flat[elements] ^= _signed_words(masks).to(flat.device)
+        words[name].copy_(flat.view(words[name].shape))
     return flipped
 
 

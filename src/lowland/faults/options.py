@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lowland.quantization.encodings import ENCODINGS
-from lowland.selection import ONE_MESSAGE, Selection
+from lowland.selection import NONE_SWITCHES_OFF, NOTHING, ONE_MESSAGE, Selection
 
 Fault = Literal["codes", "weights", "biases", "ranked", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
 
@@ -16,7 +16,8 @@ class FlipMapOptions(Selection):
     """Which cells get a map of all single flips with its protection plan, and what is asked of it.
 
     Attributes:
-        precisions: Names from the axis of precisions, of networks with codes; ``all`` of those; none switches maps off.
+        precisions: Names from the axis of precisions, of networks with codes; or how many of those, from the first; or
+            ``all`` of those. ``none`` switches maps off.
         seeds: How many seeds, from the first; or ``all``.
         rows: Test rows that every flip is measured on, and landscape rows that rankings see; or ``all``.
         recall_counts: How many of the worst flips a ranking is asked for.
@@ -43,7 +44,8 @@ class BitFlipOptions(BaseModel):
         bit_error_rates: Shares of flipped bits (equal exposure: more bits, more upsets).
         draws: Independent flip sets whose mean and standard error are reported.
         faults: What is hit, keys of ``FAULTS`` (``codes`` are weights and biases together), or ``ranked``: the bits of
-            weights that FKeras' ranking names first, by counts only; none switches this off.
+            weights that FKeras' ranking names first, by counts only; ``none`` switches this off, as
+            does ``none`` in place of all these options.
         encoding: How codes are written in bits, a key of ``ENCODINGS``.
         upset_length: Adjacent bits of one word that an upset of several bits flips.
     """
@@ -53,9 +55,14 @@ class BitFlipOptions(BaseModel):
     counts: tuple[Annotated[int, Field(ge=1)], ...]
     bit_error_rates: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     draws: Annotated[int, Field(ge=2)]
-    faults: tuple[Fault, ...] = ("codes",)
+    faults: Annotated[tuple[Fault, ...], NONE_SWITCHES_OFF] = ("codes",)
     encoding: str = "twos_complement"
     upset_length: Annotated[int, Field(ge=2)] = 2
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_no_fault(cls, value: Any) -> Any:
+        return {"counts": (), "bit_error_rates": (1e-3,), "draws": 2, "faults": ()} if value in NOTHING else value
 
     @model_validator(mode="after")
     def _has_levels(self) -> Self:

@@ -153,7 +153,7 @@ class _Memory:
     def __init__(self, network: IntegerNetwork, names: Sequence[str], coding: Encoding) -> None:
         self._clean, self._coding, self.order = network, coding, list[Site]()
         self._bits = {name: network.bits[name] for name in names}
-        codes = {name: network.codes[name] for name in names}
+        codes = {name: network.codes[name].contiguous() for name in names}
         for name, tensor in codes.items():
             coding.check(tensor, self._bits[name], name=name)
         self._words = {name: coding.encode(tensor.to(torch.int64), self._bits[name]) for name, tensor in codes.items()}

@@ -65,7 +65,8 @@ class LandscapeDetailOptions(Selection):
     ``pairs`` pairs of seeds, at the ``precisions`` of every recipe.
 
     Attributes:
-        precisions: Names from the axis of precisions, or ``all``; none switches the pictures off.
+        precisions: Names from the axis of precisions; or how many of them, from the first; or ``all``. ``none``
+            switches the pictures off.
         seeds: How many seeds, or ``all``.
         pairs: How many pairs of seeds, or ``all``.
         density_runs: Independent Lanczos runs of the spectral density; their spread is its standard error.

@@ -14,6 +14,7 @@ from lowland.perturbation.ball import Ball, Norm
 from lowland.perturbation.repeats import refuse_repeats
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed
+from lowland.selection import NONE_SWITCHES_OFF, NOTHING
 
 Model = Callable[[Tensor], Tensor]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
@@ -23,7 +24,7 @@ class AttackOptions(BaseModel):
     """Which attacks, in which norms, how far and how hard.
 
     Attributes:
-        kinds: Keys of ``ATTACKS``; none switches attacks off.
+        kinds: Keys of ``ATTACKS``; ``none`` switches attacks off, also in place of all these options.
         norms: ``linf`` and ``l2``.
         levels: Radii in training standard deviations of each feature. In d features an L2 ball holds the same typical
             change as an L∞ ball whose radius is √d times smaller.
@@ -33,7 +34,7 @@ class AttackOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: tuple[Literal["fgsm", "pgd"], ...] = ("fgsm", "pgd")
+    kinds: Annotated[tuple[Literal["fgsm", "pgd"], ...], NONE_SWITCHES_OFF] = ("fgsm", "pgd")
     norms: Annotated[tuple[Norm, ...], Field(min_length=1)] = ("linf", "l2")
     levels: Annotated[
         tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
@@ -41,6 +42,11 @@ class AttackOptions(BaseModel):
     ] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
     num_steps: Annotated[int, Field(ge=1)] = 10
     num_restarts: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_no_kind(cls, value: Any) -> Any:
+        return {"kinds": ()} if value in NOTHING else value
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:

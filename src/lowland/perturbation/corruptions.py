@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,6 +22,7 @@ from lowland.perturbation.image_filters import (
     warped,
 )
 from lowland.perturbation.repeats import refuse_repeats
+from lowland.selection import NONE_SWITCHES_OFF, NOTHING
 
 CorruptionKind = Literal[
     "gaussian_blur",
@@ -45,16 +46,21 @@ class CorruptionOptions(BaseModel):
     """Which corruptions in which severities, and how many draws of each; for tasks whose inputs are images.
 
     Attributes:
-        kinds: Keys of ``CORRUPTIONS``; none switches corruptions off.
+        kinds: Keys of ``CORRUPTIONS``; ``none`` switches corruptions off, also in place of all these options.
         severities: From 1 to 5.
         draws: Independent draws; what is in ``DETERMINISTIC_CORRUPTIONS`` is alike in all of them and needs one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: tuple[CorruptionKind, ...] = KINDS
+    kinds: Annotated[tuple[CorruptionKind, ...], NONE_SWITCHES_OFF] = KINDS
     severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = SEVERITIES
     draws: Annotated[int, Field(ge=2)] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_no_kind(cls, value: Any) -> Any:
+        return {"kinds": ()} if value in NOTHING else value
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:

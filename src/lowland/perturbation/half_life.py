@@ -16,6 +16,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate, Status
 from lowland.perturbation.crossing import crossing, crossing_error, crossing_interval
 from lowland.perturbation.level_axis import LevelAxis, Scale
+from lowland.selection import or_word
 
 Crossing = Literal["within", "never", "already", "unknown"]
 
@@ -57,12 +58,15 @@ class HalfLifeOptions(BaseModel):
     """What counts as lost.
 
     Attributes:
-        floor: The score that must be left, or ``halfway`` between each cell's clean score and guessing.
+        floor: The score that must be left (of a share above 0 and below 1), or ``halfway`` between each cell's clean
+            score and guessing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    floor: Annotated[float, Field(allow_inf_nan=False, strict=True)] | Literal["halfway"] = "halfway"
+    floor: Annotated[
+        Annotated[float, Field(allow_inf_nan=False, strict=True)] | Literal["halfway"], or_word("halfway")
+    ] = "halfway"
 
     def of(self, clean: float, chance: float) -> float:
         """The floor of a cell with this clean score."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.perturbation.input_noise import FeatureRanges
 from lowland.randomness import Key, generator
+from lowland.selection import NOTHING
 
 FaultKind = Literal["dead_at_mean", "dead_at_zero", "gain_drift", "offset_drift", "saturation", "requantization"]
 Levels = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+NO_LEVELS = BeforeValidator(lambda levels: {} if levels in NOTHING or levels == [] else levels)
 StuckAt = Literal["mean", "zero", "minimum", "maximum"]
 MAX_ADC_BITS = 24
 
@@ -25,14 +27,14 @@ class SensorFaultOptions(BaseModel):
     """Which sensor faults at which levels, and how many draws of each.
 
     Attributes:
-        levels: Of each key of ``SENSOR_FAULTS`` that is to be measured: per cent, for ``requantization`` bits. None
-            switches sensor faults off.
+        levels: Of each key of ``SENSOR_FAULTS`` that is to be measured: per cent, for ``requantization`` bits. ``none``
+            switches sensor faults off, also in place of all these options.
         draws: Independent draws; the faults in ``DETERMINISTIC_FAULTS`` are alike in all of them and need one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    levels: dict[FaultKind, Levels] = {
+    levels: Annotated[dict[FaultKind, Levels], NO_LEVELS] = {
         "dead_at_mean": (5, 10, 20, 30, 50),
         "dead_at_zero": (5, 10, 20, 30, 50),
         "gain_drift": (1, 2, 5, 10, 20, 50),
@@ -41,6 +43,11 @@ class SensorFaultOptions(BaseModel):
         "requantization": (10, 8, 6, 5, 4, 3, 2, 1),
     }
     draws: Annotated[int, Field(ge=2)] = 5
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_no_fault(cls, value: Any) -> Any:
+        return {"levels": {}} if value in NOTHING else value
 
     @model_validator(mode="after")
     def _levels_are_possible(self) -> Self:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import os
 import pickle
 import pkgutil
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ from concurrent.futures import Executor
 
 import click
 from kedro.framework import project
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner
@@ -26,6 +28,7 @@ from lowland.runners.workers import LocalWorkers, Workers, warm_up
 POLL_SECONDS = 0.5
 PRELOAD = ("kedro.framework.context", "lowland.datasets", "pyarrow.parquet")  # what a first node would import
 NAMED = 5
+MACHINES = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES))
 
 
 class GridRunError(click.ClickException):
@@ -43,7 +46,10 @@ class GridRunError(click.ClickException):
         self.skipped = sorted(skipped)
         names = sorted(failed)
         shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        super().__init__(f"{len(failed)} failed ({shown}), {len(self.skipped)} skipped, {done} done")
+        message = f"{len(failed)} failed ({shown}), {len(self.skipped)} skipped, {done} done"
+        if reasons := [reason for reason in MACHINES if any(reason in error for error in self.failed.values())]:
+            message += f"; {reasons[0]}: mend that, then continue with --only-missing-outputs"
+        super().__init__(message)
 
 
 class GridRunner(AbstractRunner):
@@ -113,11 +119,17 @@ class GridRunner(AbstractRunner):
             else:
                 workers.close()
             finally:
-                save_timings(catalog, ended.items())
+                self._save_timings(catalog, ended)
         failed = {node.name: outcome for node, outcome in ended.items() if outcome.error}
         if failed:
             skipped = [node.name for node, state in schedule.states.items() if state is State.SKIPPED]
             raise GridRunError(failed, skipped, len(ended) - len(failed))
+
+    def _save_timings(self, catalog: DataCatalog, ended: dict[Node, Outcome]) -> None:
+        try:
+            save_timings(catalog, ended.items())
+        except (OSError, DatasetError) as error:  # a full disk must not hide how the run itself ended
+            self._logger.warning("timings: %s", describe(error))
 
     def _work(
         self,

@@ -1,5 +1,6 @@
 """From the long table to correlations, a Pareto front, a recommendation and the report."""
 
+from lowland.summary.closing import closing_lines
 from lowland.summary.correlation import correlations
 from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
 from lowland.summary.headline import headline
@@ -16,6 +17,7 @@ __all__ = [
     "Style",
     "TaskRequirements",
     "check_measurable",
+    "closing_lines",
     "correlation_heatmap",
     "correlations",
     "headline",

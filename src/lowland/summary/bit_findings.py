@@ -61,7 +61,11 @@ def bit_findings(
                 "plan": _plan(protection),
                 "search": _search(ours),
             }
-            found.append(known | {"sentences": _sentences(known, score)})
+            sentences = _sentences(known, score)
+            if sentences or len(flips) or len(protection):
+                found.append(known | {"sentences": sentences})
+    if not found and not any(len(table) for table in tables):
+        return None  # every network that was looked at was lost
     return {"recipe": chosen, "asked": chosen == recipe, "precisions": found}
 
 

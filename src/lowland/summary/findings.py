@@ -8,6 +8,7 @@ import pandas as pd
 
 from lowland.measures import MEASURES, SELECTED
 from lowland.summary.correlation import SCOPES
+from lowland.summary.lost import lost_cells
 from lowland.summary.prediction import EVERY, WITHIN
 
 BOUNDS = ("half_life", "protected_bits", "protected_bits_simulated")  # undefined is a result of theirs
@@ -115,7 +116,7 @@ def prediction_verdicts(fits: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def grid_size(measurements: pd.DataFrame) -> dict[str, int]:
-    """How many recipes, seeds, precisions and cells the table is about."""
+    """How many recipes, seeds, precisions and cells the table is about; ``alive``: cells that gave any result."""
     cells = measurements[measurements.seed != "pairs"]
     return {
         "tasks": cells.task.nunique(),
@@ -123,6 +124,7 @@ def grid_size(measurements: pd.DataFrame) -> dict[str, int]:
         "seeds": cells.seed.nunique(),
         "precisions": cells.precision.nunique(),
         "cells": len(cells[["task", "recipe", "seed", "precision"]].drop_duplicates()),
+        "alive": len(cells[["task", "recipe", "seed", "precision"]].drop_duplicates()) - len(lost_cells(measurements)),
         "rows": len(measurements),
     }
 

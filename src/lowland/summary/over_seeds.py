@@ -8,25 +8,31 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lowland.measures import SCORES
 from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
+from lowland.summary.intervals import Ends, bounded_interval, normal_quantile
 from lowland.summary.score import Score, score_of
 
 
-def over_seeds(values: pd.DataFrame, *, by: Sequence[str], confidence: float = 0.95) -> pd.DataFrame:
+def over_seeds(
+    values: pd.DataFrame, *, by: Sequence[str], confidence: float = 0.95, ends: Ends = "none"
+) -> pd.DataFrame:
     """Mean and t-interval over seeds.
 
     mean ± t(n - 1)·s/√n over the n seeds that gave a number. No bootstrap: with three seeds a nominal 95 % bootstrap
     interval covers 67 %. The interval speaks of training again with other seeds; what all cells share (the same test
-    rows, the same draws of the disturbance) is not in it, which is right for comparing them.
+    rows, the same draws of the disturbance) is not in it, which is right for comparing them. The interval is bent so
+    that it ends where the values do (``bounded_interval``).
 
     Args:
         values: One row per cell with ``value`` and ``status``.
         by: Columns that name a configuration (and what is averaged).
         confidence: Between 0 and 1.
+        ends: Where the values end.
 
     Returns:
         One row per configuration in order of appearance: ``mean``, ``low``, ``high`` (NaN with fewer than two good
-        seeds), ``num_seeds`` (good ones), ``num_not_ok``.
+        seeds), ``half`` (of the plain interval, before it is bent), ``num_seeds`` (good ones), ``num_not_ok``.
     """
     good = values.assign(good=values.value.where(values.status == "ok"))
     frame = (
@@ -37,8 +43,9 @@ def over_seeds(values: pd.DataFrame, *, by: Sequence[str], confidence: float = 0
     count = frame.num_seeds.to_numpy(dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         half = stats.t.ppf(0.5 + confidence / 2, np.where(count > 1, count - 1, np.nan)) * frame.spread / np.sqrt(count)
-    return frame.assign(low=frame["mean"] - half, high=frame["mean"] + half, num_not_ok=frame.total - frame.num_seeds)[
-        [*by, "mean", "low", "high", "num_seeds", "num_not_ok"]
+    low, high = bounded_interval(frame["mean"], half, ends=ends)
+    return frame.assign(low=low, high=high, half=half, num_not_ok=frame.total - frame.num_seeds)[
+        [*by, "mean", "low", "high", "half", "num_seeds", "num_not_ok"]
     ]
 
 
@@ -50,12 +57,13 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
 
     Returns:
         One row per configuration and criterion: task, recipe, precision, method, weight_bits, ``criterion`` (its
-        name), mean, low, high, num_seeds, num_not_ok.
+        name), mean, low, high, half, num_seeds, num_not_ok.
     """
     parts = []
     for criterion in criteria:
         values = criterion_values(measurements, criterion)
-        part = over_seeds(values, by=CONFIGURATION).assign(criterion=criterion.name)
+        ends = Score.named(criterion.measure).ends if criterion.measure in SCORES else "none"
+        part = over_seeds(values, by=CONFIGURATION, ends=ends).assign(criterion=criterion.name)
         if criterion.name == SIZE.name:
             ends = values.groupby(CONFIGURATION, sort=False)["value"].agg(low="min", high="max").reset_index()
             part = part.assign(low=ends.low, high=ends.high)
@@ -69,13 +77,14 @@ def with_test_rows(
     """The intervals to hold against a threshold: over seeds, test rows and the draws of the disturbance.
 
     Half of it is √(h² + z²·(r² + e²)): h half of the interval over the seeds, r² the squared sampling error of the test
-    rows and e² the mean over the cells of the squared standard error over draws. Of a share a of n rows r² is
-    a(1 - a)/n. Of another score the long table holds r where nothing is drawn; where something is, r is taken as
-    the same part of the mean as on the undisturbed rows. Whatever is disturbed with levels is the clean test set; a
-    shifted set has rows of its own. All cells met the same rows and the same draws, so neither shows in the spread over
-    seeds. Where nothing is drawn a score's own standard error is that of the test rows, which is not counted twice: it
-    is one over draws where there are fewer samples than rows. Other rows and draws would move all configurations
-    together, so this is the wrong interval for comparing them.
+    rows and e² the mean over the cells of the squared standard error over draws; then it is bent so that it ends where
+    the score does (``bounded_interval``). Of a share a of n rows r² is a(1 - a)/n. Of another score the long table
+    holds r where nothing is drawn; where something is, r is taken as the same part of the mean as on the undisturbed
+    rows. Whatever is disturbed with levels is the clean test set; a shifted set has rows of its own. All cells met the
+    same rows and the same draws, so neither shows in the spread over seeds. Where nothing is drawn a score's own
+    standard error is that of the test rows, which is not counted twice: it is one over draws where there are fewer
+    samples than rows. Other rows and draws would move all configurations together, so this is the wrong interval for
+    comparing them.
 
     Args:
         numbers: From ``configurations``.
@@ -98,17 +107,17 @@ def with_test_rows(
         drawn = measurements.num_samples < num_rows
         over_draws = measurements.assign(standard_error=measurements.standard_error.where(drawn, 0.0))
         variance = _squared_errors(rows, over_draws, criterion)
+        own = 0.0
         if score.is_share:
-            mean = rows["mean"].clip(0, 1)
-            variance += mean * (1 - mean) / num_rows
+            own = normal_quantile(confidence) ** 2 / num_rows
         elif num_rows != num_rows or not drawn[_about(measurements, criterion)].any():
             variance = _squared_errors(rows, measurements, criterion) + 0 * num_rows  # unknown where that is
         else:
             clean = _squared_errors(rows, measurements, source) / _means(rows, measurements, source) ** 2
             variance += clean * rows["mean"] ** 2
-        half = np.sqrt((rows.high - rows["mean"]) ** 2 + stats.norm.ppf(0.5 + confidence / 2) ** 2 * variance)
-        frame.loc[rows.index, "low"] = rows["mean"] - half
-        frame.loc[rows.index, "high"] = rows["mean"] + half
+        half = np.sqrt(rows.half**2 + normal_quantile(confidence) ** 2 * variance)
+        low, high = bounded_interval(rows["mean"], half, ends=score.ends, own=own)
+        frame.loc[rows.index, "low"], frame.loc[rows.index, "high"] = low, high
     return frame
 
 

@@ -13,7 +13,7 @@ from lowland.summary.over_seeds import configurations
 from lowland.summary.score import Score, score_of
 
 SIZE_TOLERANCE = 0.01
-STANDINGS = ("front", "near", "dominated", "undefined")
+STANDINGS = ("front", "near", "dominated", "incomplete", "undefined")
 
 
 def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None = None) -> pd.DataFrame:
@@ -21,7 +21,9 @@ def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None
 
     A configuration is *dominated* if another is no larger, at least as good and at least as tough on the means, and
     better beyond doubt in one of them (intervals apart, or more than 1 % smaller); *near* the front if others beat it
-    only by differences that the seeds do not vouch for; on the *front* if nothing beats it on the means.
+    only by differences that the seeds do not vouch for; on the *front* if nothing beats it on the means. What lost a
+    seed is *incomplete* where it is not dominated: it beats nothing that is complete and stands on no front, for its
+    means are those of the survivors.
     Sizes within 1 % count as equal: seeds and recipes differ by the widths of a few biases.
 
     Args:
@@ -55,9 +57,10 @@ def _of_a_task(measurements: pd.DataFrame, robustness: Sequence[Criterion] | Non
     parts = []
     for criterion in criteria:
         wide = _wide(numbers, {clean.name: "score", SIZE.name: "size", criterion.name: "robust"})
-        parts.append(
-            _standings(wide, score).assign(robustness=criterion.name, label=criterion.label, measure=score.name)
-        )
+        lacking = wide[["num_not_ok", "score_num_not_ok", "size_num_not_ok"]].any(axis=1)
+        wide = wide.drop(columns=[c for c in wide if c.startswith(("score_num", "size_num"))])
+        standing = _standings(wide, score, lacking.to_numpy())
+        parts.append(standing.assign(robustness=criterion.name, label=criterion.label, measure=score.name))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -66,16 +69,17 @@ def _wide(numbers: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     for criterion, name in names.items():
         part = numbers[numbers.criterion == criterion]
         columns = {"mean": name, "low": f"{name}_low", "high": f"{name}_high"}
-        if name == "robust":
-            columns |= {"num_seeds": "num_seeds", "num_not_ok": "num_not_ok"}
+        columns |= {count: count if name == "robust" else f"{name}_{count}" for count in ("num_seeds", "num_not_ok")}
         frame = frame.merge(part[[*CONFIGURATION, *columns]].rename(columns=columns), how="left", on=CONFIGURATION)
     return frame
 
 
-def _standings(task: pd.DataFrame, score: Score) -> pd.DataFrame:
-    beats, beyond_doubt = _dominance(task, score)
+def _standings(task: pd.DataFrame, score: Score, lacking: NDArray[np.bool_]) -> pd.DataFrame:
+    comparable = ~lacking[:, None] | lacking[None, :]
+    beats, beyond_doubt = (found & comparable for found in _dominance(task, score))
     defined = task[["score", "size", "robust"]].notna().all(axis=1).to_numpy()
     standing = np.where(beats.any(0), np.where(beyond_doubt.any(0), "dominated", "near"), "front")
+    standing = np.where(lacking & (standing != "dominated"), "incomplete", standing)
     names = (task.recipe + " " + task.precision).to_numpy()
     merit = np.where(defined, score.sign * task.score, -np.inf)
     by = np.where(beats, merit[:, None], -np.inf).argmax(0)

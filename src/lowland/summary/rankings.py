@@ -86,5 +86,7 @@ def ranking_sentence(verdict: Mapping[str, Any]) -> str:
 
 def _entry(ranking: str, recalls: pd.Series) -> dict[str, Any]:
     """One ranking's mean recall over the recipes."""
-    mean, low, high = (None if number != number else number for number in t_interval(list(recalls)))
+    mean, low, high = (
+        None if number != number else number for number in t_interval(list(recalls), ends="zero and one")
+    )
     return {"ranking": ranking, "label": ranking_label(ranking), "mean": mean, "low": low, "high": high}

@@ -8,9 +8,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lowland.summary.intervals import Ends, bounded_interval
 
-def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean, lower and upper end over independent values; without ends (NaN) for fewer than two."""
+
+def t_interval(values: Sequence[float], *, confidence: float = 0.95, ends: Ends = "none") -> tuple[float, float, float]:
+    """Mean, lower and upper end over independent values; without ends (NaN) for fewer than two.
+
+    Args:
+        values: One per recipe; those that are no numbers are passed over.
+        confidence: Between 0 and 1.
+        ends: Where the values end; the interval is bent so that it ends there, too.
+    """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
@@ -19,7 +27,8 @@ def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[fl
     if len(numbers) < 2:
         return mean, float("nan"), float("nan")
     half = float(stats.t.ppf(0.5 + confidence / 2, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(len(numbers)))
-    return mean, mean - half, mean + half
+    low, high = bounded_interval(pd.Series([mean]), pd.Series([half]), ends=ends)
+    return mean, float(low.iloc[0]), float(high.iloc[0])
 
 
 def not_told_apart(differences: Sequence[float]) -> bool:

@@ -6,21 +6,23 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, clean_criterion, display
-from lowland.summary.endurance import endurance
-from lowland.summary.over_seeds import configurations, with_test_rows
-from lowland.summary.pareto import SIZE_TOLERANCE
-from lowland.summary.requirements import Requirements, TaskRequirements
+from lowland.summary.choice import Choice
+from lowland.summary.criteria import CLEAN
+from lowland.summary.lost import lost_networks
+from lowland.summary.references import far_behind, references_of
+from lowland.summary.requirements import TaskRequirements
 from lowland.summary.score import score_of
-
-RECOMMENDED = "recommended"
-ON_THE_MEAN = "met on the mean only"
-NOTHING = "no configuration meets the requirements"
-TOLERATED = 0.1  # of the clean score: what may be lost where no requirement says how much
-_ENDS = ("low", "high", "seeds_low", "seeds_high")
+from lowland.summary.still_falling import still_falling
 
 
-def recommend(measurements: pd.DataFrame, requirements: TaskRequirements) -> dict[str, Any]:
+def recommend(
+    measurements: pd.DataFrame,
+    requirements: TaskRequirements,
+    *,
+    references: pd.DataFrame | None = None,
+    learning_curves: pd.DataFrame | None = None,
+    folder: str = "data",
+) -> dict[str, Any]:
     """The recommendation for every task, ready for JSON.
 
     A requirement is met **surely** if the whole 95 % interval over seeds, test rows and draws lies on its right side,
@@ -30,210 +32,45 @@ def recommend(measurements: pd.DataFrame, requirements: TaskRequirements) -> dic
     that one seed in three misses is a promise that breaks. The mean decides only where nothing is sure, and then the
     outcome says so. Among those that pass, the preferences decide on the *means*: sorting by lower ends would reward a
     recipe for three seeds that agree by luck. Whatever overlaps with the best is a tie. A configuration with a seed
-    that gave no number cannot meet anything surely. A requirement for which nothing gave a number is met by nobody,
+    that gave no number cannot meet anything surely, and ranks behind all that are complete: its mean is that of the
+    survivors. A configuration that does not beat the guess (``gains``) is never recommended; where that was not
+    measured, it is not held against it. A requirement for which nothing gave a number is met by nobody,
     which is a result: whether the study measures it at all is for ``check_measurable`` to say, before the study.
 
     Args:
         measurements: The long table.
         requirements: What is asked of each task.
+        references: The guess and other models on the same rows (``references_of``); None where not made.
+        learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; None where there are none.
+        folder: Of the study's data, relative to the project.
 
     Returns:
-        ``{"requirements": {task: ...}, "tasks": {task: {...}}}`` with, per task: ``score`` (its measure),
-        ``outcome`` (``recommended``, ``met on the mean only``, ``no configuration meets the requirements``), ``chosen``
+        ``{"requirements": {task: ...}, "tasks": {task: {...}}, "report": its path}`` with, per task: ``score`` (its
+        measure), ``outcome`` (``recommended``, ``met on the mean only``, ``incomplete``, ``no configuration meets the
+        requirements``, ``nothing learned more than guessing``, ``no network gave a result``), ``chosen``
         (configuration, numbers with ``low`` and ``high`` over seeds, test rows and draws, ``seeds_low`` and
-        ``seeds_high`` over seeds alone; None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen),
+        ``seeds_high`` over seeds alone, ``num_seeds`` of ``num_planned``, ``gain_over_guess``, ``deploy`` (file, seed,
+        validation); None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``runner_up`` (the
+        first of the tied, else the best of the others that may be recommended), ``references``, ``reference_ahead``
+        (one that the choice is far behind), ``still_falling`` (recipes and precisions), ``lost`` (networks that gave no
+        result), ``num_beating_guess`` (None where not measured), ``best`` (where nothing beats the guess),
         ``tightest`` (the requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or
         nearest configuration gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how
         much it is missed) and ``nearest`` (the configuration with the smallest worst shortfall; None where something
         meets).
     """
-    tasks = {
-        str(task): _Choice(rows, requirements.of(str(task))).answer()
-        for task, rows in measurements.groupby("task", sort=False)
-    }
-    return {"requirements": requirements.model_dump(mode="json"), "tasks": tasks}
-
-
-class _Choice:
-    """All configurations of one task against its requirements."""
-
-    def __init__(self, measurements: pd.DataFrame, requirements: Requirements) -> None:
-        self.measurements, self.score = measurements, score_of(measurements)
-        demands, preferences = requirements.demands(self.score), requirements.preferences(self.score)
-        asked = (clean_criterion(self.score), SIZE, *(c for _, c, _ in demands), *preferences)
-        criteria = list({c.name: c for c in asked}.values())
-        numbers = with_test_rows(configurations(measurements, criteria), measurements, criteria)
-        self.numbers = {
-            name: rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
-            for name, rows in numbers.groupby("criterion", sort=False)
+    tasks = {}
+    for task, rows in measurements.groupby("task", sort=False):
+        found = references_of(references, str(task))
+        answer = Choice(rows, requirements.of(str(task)), folder).answer()
+        subject = answer["chosen"] or answer["nearest"] or answer["best"]
+        reached = subject["numbers"][CLEAN]["mean"] if subject else None
+        curves = None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task")
+        tasks[str(task)] = answer | {
+            "references": found,
+            "reference_ahead": far_behind(reached, found, score_of(rows)),
+            "still_falling": still_falling(curves),
+            "lost": lost_networks(rows),
         }
-        self.index = next(iter(self.numbers.values())).index
-        self.criteria, self.demands, self.preferences = criteria, demands, preferences
-        on_the_mean = {p: self._spare(c, t, "mean") >= 0 for p, c, t in demands}
-        surely = {p: (self._spare(c, t, "worst") >= 0) & (self.numbers[c.name].num_not_ok == 0) for p, c, t in demands}
-        self.on_the_mean, self.surely = (pd.DataFrame(g, index=self.index) for g in (on_the_mean, surely))
-
-    def answer(self) -> dict[str, Any]:
-        surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
-        outcome = RECOMMENDED if surely.any() else ON_THE_MEAN if on_the_mean.any() else NOTHING
-        passing = self.index[surely if surely.any() else on_the_mean]
-        needed = {CLEAN, *(c.name for c in self.preferences)}
-        measured = pd.DataFrame({name: self.numbers[name]["mean"].notna() for name in needed}).all(axis=1)
-        candidates = passing[measured.loc[passing]] if len(passing) else passing
-        if outcome != NOTHING and not len(candidates):
-            outcome = NOTHING
-        report: dict[str, Any] = {
-            "score": self.score.name,
-            "outcome": outcome,
-            "num_configurations": len(self.index),
-            "num_meeting_surely": int(surely.sum()),
-            "num_meeting_on_the_mean": int(on_the_mean.sum()),
-            "chosen": None,
-            "why": [],
-            "tied": [],
-            "tightest": None,
-            "nearest": None,
-            "requirements": [self._standing(p, c, t) for p, c, t in self.demands],
-        }
-        if outcome == NOTHING:
-            subject = self._nearest()
-            report["nearest"] = self._describe(subject) if subject is not None else None
-            report["why"] = [self._blocked()]
-        else:
-            tied, why = self._narrow(candidates)
-            subject, *others = tied
-            report |= {"chosen": self._describe(subject), "tied": [self._describe(o) for o in others], "why": why}
-            report["tightest"] = self._tightest(subject)
-        report["endurance"] = [] if subject is None else self._endurance(subject)
-        return report
-
-    def _spare(self, criterion: Criterion, threshold: float, end: str) -> pd.Series:
-        """How much better than the threshold, at the mean or at the worst end of the wide interval; NaN: unknown."""
-        column = end if end == "mean" else ("low" if criterion.higher_is_better else "high")
-        values = self.numbers[criterion.name][column]
-        return values - threshold if criterion.higher_is_better else threshold - values
-
-    def _narrow(self, candidates: pd.Index) -> tuple[list[tuple[Any, ...]], list[str]]:
-        """The configurations that no preference can tell apart, the choice first, and how it came to that."""
-        gate = f"{len(candidates)} of {len(self.index)} configurations meet every requirement"
-        why = [
-            f"{gate}."
-            if self.demands
-            else f"Nothing is required; all {len(candidates)} measured configurations compete."
-        ]
-        for criterion in self.preferences:
-            rows = self.numbers[criterion.name].loc[candidates]
-            best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
-            kept = candidates[[self._ties(criterion, rows.loc[best], row) for _, row in rows.iterrows()]]
-            extreme = display(criterion.name, float(rows.loc[best, "mean"]), self.score)
-            better = "smallest" if criterion.name == SIZE.name else self.score.best
-            if len(candidates) > 1:
-                left = "one" if len(kept) == 1 else f"{len(kept)} that it cannot tell apart"
-                why.append(f"Of these {len(candidates)}, the {better} {criterion.label} ({extreme}) leaves {left}.")
-            candidates = kept
-        last = next((c for c in self.preferences if c.name != SIZE.name), clean_criterion(self.score))
-        means = self.numbers[last.name].loc[candidates, "mean"]
-        order = means.sort_values(ascending=not last.higher_is_better, kind="stable").index
-        if len(order) > 1:
-            why.append(f"These {len(order)} are tied; the one with the {self.score.best} mean {last.label} is named.")
-        return list(order), why
-
-    @staticmethod
-    def _ties(criterion: Criterion, best: pd.Series, row: pd.Series) -> bool:
-        if criterion.name == SIZE.name:
-            return bool(row["mean"] <= best["mean"] * (1 + SIZE_TOLERANCE))
-        # Without an interval (one seed) nothing can be told apart.
-        return not (row["seeds_high"] < best["seeds_low"] or row["seeds_low"] > best["seeds_high"])
-
-    def _standing(self, parameter: str, criterion: Criterion, threshold: float) -> dict[str, Any]:
-        """How one requirement fares over all configurations; the nearest is sought among those that meet the others."""
-        spare = self._spare(criterion, threshold, "mean")
-        others = self.on_the_mean.drop(columns=parameter).all(axis=1)
-        among_others = spare[others].dropna()
-        pool = among_others if len(among_others) else spare.dropna()
-        best = pool.idxmax() if len(pool) else None
-        return {
-            "parameter": parameter,
-            "name": criterion.name,
-            "label": criterion.label,
-            "threshold": threshold,
-            "higher_is_better": criterion.higher_is_better,
-            "num_meeting_surely": int(self.surely[parameter].sum()),
-            "num_meeting_on_the_mean": int(self.on_the_mean[parameter].sum()),
-            "nearest": None if best is None else {"recipe": best[1], "precision": best[2]},
-            "nearest_meets_the_others": bool(len(among_others)),
-            "nearest_value": None if best is None else _plain(self.numbers[criterion.name].loc[best, "mean"]),
-            "shortfall": None if best is None else _plain(max(0.0, -float(pool.max()))),
-        }
-
-    def _nearest(self) -> tuple[Any, ...] | None:
-        """The configuration whose worst shortfall, relative to the threshold, is the smallest."""
-        relative = pd.DataFrame(
-            {p: -self._spare(c, t, "mean") / max(t, 1e-12) for p, c, t in self.demands}, index=self.index
-        )
-        complete = relative.dropna()
-        return complete.clip(lower=0).max(axis=1).idxmin() if self.demands and len(complete) else None
-
-    def _blocked(self) -> str:
-        if self.on_the_mean.all(axis=1).any():
-            missing = f"the {self.score.label} or for what is preferred"
-            return f"Where the requirements are met, a number is missing for {missing}."
-        alone = [self._asked(c, t) for p, c, t in self.demands if not self.on_the_mean[p].any()]
-        if alone:
-            return f"No configuration meets {' or '.join(alone)} even on its own."
-        return "Each requirement is met by some configuration, but no configuration meets all of them."
-
-    def _asked(self, criterion: Criterion, threshold: float) -> str:
-        """A requirement in words."""
-        sign = "\N{GREATER-THAN OR EQUAL TO}" if criterion.higher_is_better else "\N{LESS-THAN OR EQUAL TO}"
-        return f"{criterion.label} {sign} {display(criterion.name, threshold, self.score)}"
-
-    def _tightest(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
-        spares = {p: (c, t, float(self._spare(c, t, "worst").loc[subject])) for p, c, t in self.demands}
-        known = {p: s for p, s in spares.items() if s[2] == s[2]}
-        if not known:
-            return None
-        parameter = min(known, key=lambda p: known[p][2] / max(known[p][1], 1e-12))
-        criterion, threshold, spare = known[parameter]
-        return {
-            "parameter": parameter,
-            "name": criterion.name,
-            "label": criterion.label,
-            "threshold": threshold,
-            "to_spare": _plain(spare),
-        }
-
-    def _endurance(self, subject: tuple[Any, ...]) -> list[dict[str, Any]]:
-        """Too much is what leaves a worse score than the worst asked for, else a tenth worse than the clean one."""
-        sign = self.score.sign
-        asked = [t for _, c, t in self.demands if c.name != SIZE.name]
-        clean = float(self.numbers[CLEAN].loc[subject, "mean"])
-        floor = _plain(sign * min(sign * t for t in asked) if asked else (1 - sign * TOLERATED) * clean)
-        return [] if floor is None else endurance(self.measurements, subject, floor=floor)
-
-    def _describe(self, subject: tuple[Any, ...]) -> dict[str, Any]:
-        thresholds = {c.name: (p, t) for p, c, t in self.demands}
-        numbers = {}
-        for criterion in self.criteria:
-            row = self.numbers[criterion.name].loc[subject]
-            entry: dict[str, Any] = {"label": criterion.label, **{k: _plain(row[k]) for k in ("mean", *_ENDS)}}
-            entry |= {"num_seeds": int(row["num_seeds"]), "num_not_ok": int(row["num_not_ok"])}
-            if criterion.name in thresholds:
-                parameter, threshold = thresholds[criterion.name]
-                sure, mean = self.surely.loc[subject, parameter], self.on_the_mean.loc[subject, parameter]
-                entry |= {"threshold": threshold, "met": "surely" if sure else "on the mean" if mean else "no"}
-            numbers[criterion.name] = entry
-        _, recipe, precision, method, bits = subject
-        return {
-            "recipe": recipe,
-            "precision": precision,
-            "method": method,
-            "weight_bits": int(bits),
-            "numbers": numbers,
-        }
-
-
-def _plain(value: Any) -> float | None:
-    """A float that JSON knows: NaN becomes null."""
-    number = float(value)
-    return None if number != number or number in (float("inf"), float("-inf")) else number
+    report = f"{folder}/08_reporting/report.html"
+    return {"requirements": requirements.model_dump(mode="json"), "tasks": tasks, "report": report}

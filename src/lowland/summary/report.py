@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from lowland.measures import MEASURES
 from lowland.summary.bit_findings import bit_findings
+from lowland.summary.cautions import cautions, references_words
 from lowland.summary.conditions import condition_label
 from lowland.summary.criteria import CLEAN, SIZE, clean_criterion, display
 from lowland.summary.figures import (
@@ -37,7 +38,7 @@ from lowland.summary.over_seeds import configurations
 from lowland.summary.page import Page
 from lowland.summary.predictors import predictor_label
 from lowland.summary.rankings import ranking_sentence, ranking_verdict
-from lowland.summary.recommendation import NOTHING
+from lowland.summary.references import guess_of
 from lowland.summary.robustness_section import curve_groups, exposure_section, half_life_section
 from lowland.summary.scope import disturbed, impossible, told_together
 from lowland.summary.score import Score
@@ -77,6 +78,7 @@ def render_report(
     pictures: Mapping[str, pd.DataFrame] | None = None,
     task_descriptions: Mapping[str, str] | None = None,
     readings: Mapping[str, Mapping[str, Any]] | None = None,
+    listings: Mapping[str, Mapping[str, Any]] | None = None,
     commands: Sequence[str] = ("make run",),
 ) -> str:
     """The report as one HTML page that needs nothing else: no network, no fonts, no other file.
@@ -94,6 +96,7 @@ def render_report(
         pictures: A key of ``figures.PICTURES`` -> its table for all tasks; without it there are no such figures.
         task_descriptions: A sentence per task on its data and network.
         readings: ``unit``, ``extremes`` and ``limits`` of the sensors of each task that has its own.
+        listings: What each task's own table held and what of it was used; none for tasks that are no table.
         commands: What to type to get this page again.
 
     Returns:
@@ -115,6 +118,7 @@ def render_report(
             description=(task_descriptions or {}).get(str(task), ""),
             readings=(readings or {}).get(str(task), {}),
         )
+        | {"listing": (listings or {}).get(str(task))}
         for task, rows in measurements.groupby("task", sort=False)
     ]
     present = set(measurements.measure.unique()) - {"all"}
@@ -156,7 +160,7 @@ def _task(
 ) -> dict[str, Any]:
     """Everything the template needs about one task."""
     style = Style.of(measurements)
-    subject = answer["chosen"] or answer["nearest"]
+    subject = answer["chosen"] or answer["nearest"] or answer["best"]
     recipe = subject["recipe"] if subject else None
     surfaces = pictures.get("loss_surface", pd.DataFrame())
     rankings = ranking_verdict(measurements)
@@ -213,7 +217,12 @@ def _task(
         "name": task,
         "description": description,
         "answer": answer,
-        "nothing": answer["outcome"] == NOTHING,
+        "nothing": answer["chosen"] is None,
+        "subject": subject,
+        "cautions": cautions(answer, style.score),
+        "guess": guess_of(answer["references"]),
+        "compared": references_words(answer["references"], style.score),
+        "least_to_spare": _least_to_spare(answer["tightest"], style.score),
         "method": _METHODS[subject["method"]] if subject else "",
         "score": style.score,
         "numbers": _numbers(subject, style.score) if subject else [],
@@ -280,6 +289,23 @@ def _numbers(subject: Mapping[str, Any], score: Score) -> list[dict[str, Any]]:
     ]
 
 
+def _least_to_spare(tightest: Mapping[str, Any] | None, score: Score) -> str:
+    """The requirement with the least to spare in words; empty where nothing is required."""
+    if tightest is None:
+        return ""
+    spare, label = (
+        tightest["to_spare"],
+        f"Least to spare: {tightest['label']}, where even the worse end of the interval",
+    )
+    if tightest["name"] == SIZE.name:
+        room = display(SIZE.name, abs(spare), score)
+        return f"{label} keeps {room} free." if spare >= 0 else f"Largest seed: {room} more than allowed."
+    points = f"{100 * abs(spare):.1f} percentage points" if score.is_share else score.change(abs(spare))
+    if spare >= 0:
+        return f"{label} keeps {points} to the limit."
+    return f"Least sure: {tightest['label']}, where the worse end of the interval misses the limit by {points}."
+
+
 def _left_out(correlations: pd.DataFrame) -> list[tuple[str, int]]:
     """Disturbances whose correlations had to do without some cells, and without how many at worst."""
     worst = correlations.groupby("condition", sort=False)["num_not_ok"].max()
@@ -298,25 +324,31 @@ def _matrix(measurements: pd.DataFrame, style: Style, subject: Mapping[str, Any]
     numbers = configurations(measurements, [clean_criterion(score), SIZE])
     value = {(r.criterion, r.recipe, r.precision): r for r in numbers.itertuples()}
     sizes = numbers[numbers.criterion == SIZE.name].groupby("precision", sort=False)["mean"].median()
-    means = numbers[numbers.criterion == CLEAN].groupby("precision", sort=False)["mean"]
+    planned = measurements.loc[measurements.seed != "pairs", "seed"].nunique()
+    whole = numbers[(numbers.criterion == CLEAN) & (numbers.num_seeds == planned)]  # survivors do not compete
+    means = whole.groupby("precision", sort=False)["mean"]
     best = means.max() if score.higher_is_better else means.min()
     rows = []
     for recipe in style.recipes:
         row = []
         for precision in style.precisions:
             entry = value.get((CLEAN, recipe, precision))
-            mean, half = (entry.mean, entry.high - entry.mean) if entry is not None else (float("nan"),) * 2
+            mean = float("nan") if entry is None else entry.mean
+            full = entry is not None and entry.num_seeds == planned
             row.append(
                 {
                     "shown": DASH if mean != mean else score.bare(mean),
-                    "half": "" if half != half else score.margin(half, beside=mean),
-                    "best": mean == best.get(precision),
+                    "interval": ""
+                    if entry is None or entry.low != entry.low
+                    else f"{score.bare(entry.low)} to {score.bare(entry.high)}",
+                    "lost": "" if entry is None or full else f"{entry.num_seeds} of {planned} seeds",
+                    "best": full and mean == best.get(precision),
                     "chosen": subject is not None and (recipe, precision) == (subject["recipe"], subject["precision"]),
                 }
             )
         rows.append((recipe, row))
     heads = [(p, style.colours[p], DASH if sizes[p] != sizes[p] else f"{sizes[p]:,.0f}") for p in style.precisions]
-    return {"heads": heads, "rows": rows}
+    return {"heads": heads, "rows": rows, "planned": planned}
 
 
 def _environment() -> jinja2.Environment:

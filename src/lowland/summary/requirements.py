@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
@@ -18,7 +18,13 @@ Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class UnderNoise(BaseModel):
-    """The score with noise of this kind and level (per cent) on the inputs."""
+    """The score with noise on the inputs.
+
+    Attributes:
+        condition: A kind of ``input_noise`` that the study measures.
+        level: Per cent, one of its levels.
+        score: At least, or at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +34,12 @@ class UnderNoise(BaseModel):
 
 
 class UnderBitErrors(BaseModel):
-    """The score when every stored bit is flipped with this probability."""
+    """The score under random bit flips.
+
+    Attributes:
+        rate: Probability that a stored bit is flipped, one of the study's bit error rates.
+        score: At least, or at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +48,12 @@ class UnderBitErrors(BaseModel):
 
 
 class UnderShift(BaseModel):
-    """The score on a shifted data set."""
+    """The score on a shifted data set.
+
+    Attributes:
+        condition: Name of a shifted set of the task.
+        score: At least, or at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -162,14 +178,19 @@ def check_measurable(
     for i, noise in enumerate(requirements.score_under_noise):
         where = f"{whole}.score_under_noise[{i}]"
         if noise.condition not in noise_levels:
-            raise LowlandError(f"{where}.condition is {noise.condition!r}; expected one of {sorted(noise_levels)}")
+            raise LowlandError(f"{where}.condition is {noise.condition!r}; {_expected(noise_levels)}")
         _among(f"{where}.level", noise.level, noise_levels[noise.condition])
     for i, bits in enumerate(requirements.score_under_bit_errors):
         _among(f"{whole}.score_under_bit_errors[{i}].rate", bits.rate, bit_error_rates)
     for i, shift in enumerate(requirements.score_under_shift):
         if shift.condition not in shifted_sets:
             where = f"{whole}.score_under_shift[{i}].condition"
-            raise LowlandError(f"{where} is {shift.condition!r}; expected one of {sorted(shifted_sets)}")
+            raise LowlandError(f"{where} is {shift.condition!r}; {_expected(shifted_sets)}")
+
+
+def _expected(names: Iterable[str]) -> str:
+    listed = ", ".join(sorted(names))
+    return f"expected one of {listed}" if listed else "this study measures none: remove the requirement"
 
 
 def _among(where: str, value: float, measured: Sequence[float]) -> None:

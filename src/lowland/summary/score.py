@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lowland.measures import MEASURES, SCORES, SHARES, deterioration, sign
+from lowland.summary.intervals import Ends
 
 NO_NUMBER = "no number"
 
@@ -41,6 +42,11 @@ class Score:
     def higher_is_better(self) -> bool:
         """Direction."""
         return self.sign > 0
+
+    @property
+    def ends(self) -> Ends:
+        """Where its values end: a share at 0 and 1, an error at 0."""
+        return "none" if self == UNKNOWN else "zero and one" if self.is_share else "zero"
 
     @property
     def lost(self) -> str:

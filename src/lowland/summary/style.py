@@ -62,6 +62,7 @@ _MARKERS = (
     "triangle-left-open",
     "octagon",
 )
+NO_RESULT = "No network gave a result here."
 # An axis of names instead of numbers.
 LABELS: dict[str, Any] = {"showgrid": False, "ticks": "", "showline": False, "tickfont": {"color": INK, "size": 12.5}}
 DIVERGING = [
@@ -180,6 +181,13 @@ def figure(
         "yaxis": axis(y or {}),
     }
     return go.Figure(data=[dict(trace) for trace in traces], layout=house | layout)
+
+
+def blank(words: str, *, height: int = 120) -> go.Figure:
+    """A figure without data that says why there are none."""
+    bare = {"visible": False, "range": [0, 1]}
+    note = {"text": words, "x": 0.5, "y": 0.5, "showarrow": False, "font": {"color": MUTED, "size": 13}}
+    return figure([], height=height, x=bare, y=bare, annotations=[note])
 
 
 def share_axis(low: float, high: float, **own: Any) -> dict[str, Any]:

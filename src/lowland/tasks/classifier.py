@@ -30,6 +30,15 @@ class Classifier(Task):
         """Accuracy of always naming the most frequent class."""
         return majority_share(targets)
 
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """Logarithms of the classes' shares: the most frequent one is named, and no constant has a lower loss."""
+        shares = training.bincount(minlength=self.num_outputs).float() / len(training)
+        return shares.clamp(min=torch.finfo(shares.dtype).tiny).log().expand(count, -1)
+
+    def plain_targets(self, targets: Tensor) -> Tensor | None:
+        """The classes."""
+        return targets
+
     def decisions(self, outputs: Tensor) -> Tensor:
         """The class with the highest output."""
         return outputs.argmax(dim=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -47,6 +48,25 @@ def performance(task: Task, clean: Answer, *, condition: str) -> list[Measuremen
     ]
 
 
+def gain(task: Task, clean: Answer, guess: Answer, *, condition: str) -> Measurement:
+    """How much better than the guess a model scores, row by row; above 0 it is, whichever way the score goes.
+
+    Args:
+        task: Says which way the score goes.
+        clean: The model's answer.
+        guess: To the same rows, see ``Task.guess_outputs``.
+        condition: The rows.
+    """
+    direction = sign(task.score_name)
+    better = direction * (clean.scores.double() - guess.scores.double())
+    return Measurement("performance", "gain_over_guess", Estimate.from_samples(better), condition)
+
+
+def guessed(task: Task, training: Rows, rows: Rows) -> Answer:
+    """The guess that training rows lead to, as an answer to other rows."""
+    return judged(task, task.guess_outputs(training.targets, len(rows.targets)), rows.targets)
+
+
 def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str) -> list[Measurement]:
     """Score on a shifted set, and what was lost against the nominal test set.
 
@@ -63,7 +83,7 @@ def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str
 
 
 def _difference(first: Estimate, second: Estimate, *, direction: int = 1) -> Estimate:
-    error = (first.standard_error**2 + second.standard_error**2) ** 0.5
+    error = math.hypot(first.standard_error, second.standard_error)  # in any unit
     return Estimate(
         direction * first.value - direction * second.value, error, min(first.num_samples, second.num_samples)
     )

@@ -47,7 +47,12 @@ OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 
 class JetsOptions(SplitSizes):
-    """Where the jets come from, how many rows each set gets and how wide the network is."""
+    """Where the jets come from, how many rows each set gets and how wide the network is.
+
+    Attributes:
+        source: ``file`` for the simulated jets that come with the project, or ``openml`` for the published set.
+        hidden: Units of each hidden layer.
+    """
 
     kind: Literal["jets"]
     source: Literal["file", "openml"]

@@ -20,7 +20,14 @@ def seen_from(root: Path, path: Path) -> Path:
 
 
 class SplitSizes(BaseModel):
-    """Rows wanted in each set; where the data have fewer in all, every set shrinks in proportion."""
+    """Rows wanted in each set; where the data have fewer in all, every set shrinks in proportion.
+
+    Attributes:
+        train_rows: Rows that weights are fitted to.
+        validation_rows: Rows that choose the best epoch.
+        landscape_rows: Held-out rows on which the loss landscape is measured.
+        test_rows: Held-out rows on which performance and robustness are measured.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lowland.errors import LowlandError
 from lowland.tasks.preprocessing import Answer, Feature, TablePreprocessing
+from lowland.tasks.scale import mean_and_spread
 
 
 def standardisation(
@@ -32,26 +32,16 @@ def standardisation(
         clip_quantile: Where features are cut off, from both ends; 0: nowhere.
         fill_gaps: Whether a missing value counts as the training mean; else none may be missing.
         missing_codes: Values that stand for a missing one.
-
-    Raises:
-        LowlandError: Values so large that their mean or spread is no finite number.
     """
     cut = training
     if clip_quantile:
         ends = np.nanquantile(training, [clip_quantile, 1 - clip_quantile], axis=0)
         cut = training.clip(*ends)
-    with np.errstate(over="ignore"):
-        gaps = np.nanmean(cut, axis=0)
+    gaps = np.nanmean(cut, axis=0)
     filled = np.where(np.isnan(training), gaps, cut)
     varies = np.ptp(filled, axis=0) > 0
-    with np.errstate(over="ignore", invalid="ignore"):  # refused with the feature's name
-        mean, spread = filled.mean(axis=0), np.where(varies, filled.std(axis=0), 0.0)
-    for place, name in enumerate(units):
-        if not (np.isfinite(mean[place]) and np.isfinite(spread[place])):
-            raise LowlandError(
-                f"feature {name!r} has values up to {np.abs(filled[:, place]).max():g}, whose spread is no finite "
-                "number; expected smaller ones: use a larger unit"
-            )
+    mean, spread = mean_and_spread(filled)
+    spread = np.where(varies, spread, 0.0)
     features = [
         Feature(
             name=name,

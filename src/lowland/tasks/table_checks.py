@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lowland.errors import LowlandError
+from lowland.tasks.scale import LARGEST, mean_and_spread
 
 GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be told from the group
 ENOUGH_KNOWN = 20  # rows: a column that agrees with the classes in fewer, and is empty elsewhere, may do so by chance
@@ -71,8 +72,20 @@ def check_features(features: pd.DataFrame, *, refuse_gaps: bool, origin: str) ->
         name = features.columns[int(np.argmax(empty))]
         raise LowlandError(f"{origin}: column {name!r} holds no number at all; leave it out of features")
     known = np.where(gaps, np.nan, values)
+    for place, name in enumerate(features.columns):
+        check_range(known[~gaps[:, place], place], f"column {name!r}", origin=origin)
     if not (np.nanmax(known, axis=0) > np.nanmin(known, axis=0)).any():
         raise LowlandError(f"{origin}: all {features.shape[1]} features are constant; expected some that vary")
+
+
+def check_range(known: NDArray[np.float64], what: str, *, origin: str) -> None:
+    """Refuses numbers that leave float64 no room to compute with: their unit is to be changed."""
+    largest, spread = float(np.abs(known).max()), float(mean_and_spread(known)[1])
+    if largest > LARGEST or 0 < spread < 1 / LARGEST or (spread == 0 and np.ptp(known) > 0):
+        value = f"values up to {largest:.3g}" if largest > LARGEST else f"values that differ by {np.ptp(known):.3g}"
+        raise LowlandError(
+            f"{origin}: {what} has {value}; float64 computes between {1 / LARGEST:g} and {LARGEST:g}: use another unit"
+        )
 
 
 def check_classes(names: pd.Series, classes: Mapping[str, tuple[object, ...]], *, target: str, origin: str) -> None:
@@ -99,8 +112,7 @@ def check_copies(features: pd.DataFrame, target: pd.Series, *, target_values: in
         if target_values is None:
             both = (column.notna() & np.isfinite(column)).to_numpy()
             first, second = column.to_numpy()[both], target.to_numpy(np.float64)[both]
-            varies = len(first) > 2 and first.std() > 0 and second.std() > 0
-            copied = varies and abs(np.corrcoef(first, second)[0, 1]) > 1 - SAME
+            copied = len(first) > 2 and abs(_correlation(first, second)) > 1 - SAME
         else:
             known = column.notna()
             copied = (
@@ -115,6 +127,17 @@ def check_copies(features: pd.DataFrame, target: pd.Series, *, target_values: in
             )
 
 
+def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Pearson's, in any units; 0 where one does not vary."""
+    scaled = []
+    for values in (first, second):
+        mean, spread = mean_and_spread(values)
+        if spread == 0:
+            return 0.0
+        scaled.append((values - mean) / spread)
+    return float((scaled[0] * scaled[1]).mean())
+
+
 def check_groups(groups: pd.Series, tied: NDArray[np.int64], *, origin: str) -> None:
     """Refuses a group column that cannot keep rows apart, or that leaves nothing to divide."""
     name = groups.name
@@ -127,7 +150,8 @@ def check_groups(groups: pd.Series, tied: NDArray[np.int64], *, origin: str) -> 
         )
     largest = np.bincount(tied)
     if largest.max() > len(groups) / 2:
-        member = groups.iloc[int(np.argmax(tied == largest.argmax()))]
+        place = int(np.argmax(tied == largest.argmax()))
+        member = groups.iloc[[place]].tolist()[0]  # a plain number, which is written as one
         with_others = groups[tied == largest.argmax()].nunique() > 1
         raise LowlandError(
             f"{origin}: group {member!r} of column {name!r}"

@@ -199,6 +199,25 @@ class Task(ABC):
     def guess_score(self, targets: Tensor) -> float:
         """The metric on these rows of the best answer that does not look at the inputs."""
 
+    @abstractmethod
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """What a network would put out that always guesses: the best answer that does not look at the inputs.
+
+        Args:
+            training: Targets of the training rows [n, ...], from which the guess is made.
+            count: Rows to answer, with targets like these.
+
+        Returns:
+            The same outputs in every row [count, outputs].
+        """
+
+    def plain_targets(self, targets: Tensor) -> Tensor | None:
+        """What models of other libraries are fitted to: numbers of classes (int64) or numbers [n].
+
+        None where the inputs are no flat features, or the outputs more than a class or a number.
+        """
+        return None
+
     def answers(self, outputs: Tensor) -> Tensor:
         """The outputs [n, ...] that loss, score and decisions see; of the others nobody asks anything."""
         return outputs

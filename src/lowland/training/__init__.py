@@ -1,6 +1,7 @@
 """Training: one loop, the recipes and their penalties."""
 
-from lowland.training.loop import Training, TrainingOptions, train
+from lowland.training.loop import Training, train
+from lowland.training.options import TrainingOptions
 from lowland.training.plan import TrainingPlan
 from lowland.training.recipes import Recipe
 from lowland.training.regularizers import jacobian_penalty, orthogonality_penalty

@@ -6,70 +6,23 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, Self, TypeVar
+from typing import Generic, TypeVar
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.perturbation import FeatureRanges
-from lowland.randomness import Key, generator
+from lowland.randomness import Key, generator, keyed_globals
+from lowland.training.batches import batches, normalises_batches
+from lowland.training.options import TrainingOptions
 from lowland.training.recipe_base import Model, RecipeBase, Value
 from lowland.training.regularizers import weight_layers
 
 Network = TypeVar("Network", bound=nn.Module)
 Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-class TrainingOptions(BaseModel):
-    """How long and how fast to train.
-
-    Attributes:
-        epochs: Passes over the training rows.
-        batch_size: Rows per step; a smaller last batch is used too.
-        learning_rate: Of Adam, at the start.
-        schedule: ``constant``, ``cosine`` from the learning rate to zero over all steps, or ``step``: times ``factor``
-            after every ``every`` epochs.
-        every: Epochs between two steps of the schedule ``step``, which alone has them.
-        factor: Above 0, at most 1; likewise.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    schedule: Literal["constant", "cosine", "step"]
-    every: Annotated[int, Field(ge=1)] | None = None
-    factor: Annotated[float, Field(gt=0, le=1)] | None = None
-
-    @model_validator(mode="after")
-    def _steps_are_told_where_there_are_steps(self) -> Self:
-        for name in ("every", "factor"):
-            value = getattr(self, name)
-            if self.schedule == "step" and value is None:
-                raise LowlandError(f"{name} is missing with schedule step; expected every (epochs) and factor")
-            if self.schedule != "step" and value is not None:
-                raise LowlandError(
-                    f"{name} is {value} with schedule {self.schedule}; expected none (or schedule: step)"
-                )
-        return self
-
-    def rate(self, step: int, steps_per_epoch: int) -> float:
-        """The learning rate over the one at the start.
-
-        Args:
-            step: Optimizer steps behind us.
-            steps_per_epoch: Batches of one pass over the training rows.
-        """
-        if self.schedule == "cosine":
-            return 0.5 * (1 + math.cos(math.pi * step / (self.epochs * steps_per_epoch)))
-        if self.every is not None and self.factor is not None:
-            return self.factor ** (step // steps_per_epoch // self.every)
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +63,8 @@ def train(
         loss: Mean loss over rows of (outputs, targets).
         recipe: What is done to inputs, loss, gradients and weights.
         options: Epochs, batch size, learning rate.
-        key: Keys batch order, the penalty's projections and the recipe's disturbances; equal keys see equal batches.
+        key: Keys batch order, dropout, the penalty's projections and the recipe's disturbances; equal keys see equal
+            batches. Torch's global generators are left as they were.
         ranges: In whose units noise on the inputs is; None: those of the training rows.
         float_from: Name of the layer from which on a float network will stay float when it is deployed, so that no bits
             of it flip and its weights are not clipped; by default all of it is stored in codes. Twins know it
@@ -118,64 +72,90 @@ def train(
         on_epoch: Told the epoch (from 1) and the new row of ``curves`` after each epoch.
 
     Raises:
-        LowlandError: Noise on inputs that are no floats, or an unknown ``float_from``. Never for numbers: a divergence
-            ends training with status ``non_finite``.
+        LowlandError: Nothing to train, batches of one row with batch normalisation, noise on inputs that are no floats
+            or a penalty on their derivatives, or an unknown ``float_from``. Never for numbers: a divergence ends
+            training with status ``non_finite``.
     """
     inputs, targets = training
+    length, whole = options.resolve(len(inputs)), normalises_batches(network)
+    _check(network, recipe, inputs, length.batch_size)
+    length = length._replace(batches=len(batches(torch.arange(len(inputs)), length.batch_size, no_single=whole)))
     optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.decay), lr=options.learning_rate, fused=True)
-    steps_per_epoch = math.ceil(len(inputs) / options.batch_size)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, steps_per_epoch))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, length))
     order, projections = generator(*key, "batch order"), generator(*key, "projections")
     disturbances = generator(*key, "disturbances")
     if recipe.disturbs_inputs:
         ranges = _ranges(inputs, ranges)
     best_loss, best_state = math.inf, copy.deepcopy(network.state_dict())
     rows: list[dict[str, float]] = []
-    for epoch in range(1, options.epochs + 1):
-        network.train()
-        total = penalty_total = 0.0
-        for index in torch.randperm(len(inputs), generator=order).split(options.batch_size):
-            batch, answers = inputs[index], targets[index]
-            if ranges is not None:
-                batch = recipe.disturbed(batch, ranges, disturbances)
-            batch.requires_grad_(recipe.differentiates_inputs)
+    with keyed_globals(*key, "dropout", device=inputs.device):
+        for epoch in range(1, length.epochs + 1):
+            network.train()
+            total = penalty_total = 0.0
+            for index in batches(torch.randperm(len(inputs), generator=order), length.batch_size, no_single=whole):
+                batch, answers = inputs[index], targets[index]
+                if ranges is not None:
+                    batch = recipe.disturbed(batch, ranges, disturbances)
+                batch.requires_grad_(recipe.differentiates_inputs)
 
-            def objective(model: Model, batch: Tensor = batch, answers: Tensor = answers) -> Value:
-                outputs = model(batch)
-                penalty = recipe.penalty(network, batch, outputs, projections)
-                value = loss(outputs, answers)
-                return Value(value if penalty is None else value + penalty, penalty)
+                def objective(model: Model, batch: Tensor = batch, answers: Tensor = answers) -> Value:
+                    outputs = model(batch)
+                    penalty = recipe.penalty(network, batch, outputs, projections)
+                    value = loss(outputs, answers)
+                    return Value(value if penalty is None else value + penalty, penalty)
 
-            optimizer.zero_grad(set_to_none=True)
-            value = recipe.gradients(network, objective, disturbances, float_from=float_from)
-            optimizer.step()
-            scheduler.step()
-            recipe.after_step(network, float_from=float_from)
-            total += float(value.total.detach()) * len(index)
-            if value.penalty is not None:
-                penalty_total += float(value.penalty.detach()) * len(index)
-        network.eval()
-        with torch.no_grad():
-            validation_loss = float(loss(network(validation[0]), validation[1]))
-        rows.append(
-            {
-                "epoch": epoch,
-                "training_loss": total / len(inputs),
-                "penalty": penalty_total / len(inputs),
-                "validation_loss": validation_loss,
-            }
-        )
-        if on_epoch is not None:
-            on_epoch(epoch, rows[-1])
-        if not (math.isfinite(total) and math.isfinite(validation_loss)):
-            break
-        if validation_loss < best_loss:
-            best_loss, best_state = validation_loss, copy.deepcopy(network.state_dict())
+                optimizer.zero_grad(set_to_none=True)
+                value = recipe.gradients(network, objective, disturbances, float_from=float_from)
+                optimizer.step()
+                scheduler.step()
+                recipe.after_step(network, float_from=float_from)
+                total += float(value.total.detach()) * len(index)
+                if value.penalty is not None:
+                    penalty_total += float(value.penalty.detach()) * len(index)
+            network.eval()
+            with torch.no_grad():
+                validation_loss = float(loss(network(validation[0]), validation[1]))
+            rows.append(
+                {
+                    "epoch": epoch,
+                    "training_loss": total / len(inputs),
+                    "penalty": penalty_total / len(inputs),
+                    "validation_loss": validation_loss,
+                }
+            )
+            if on_epoch is not None:
+                on_epoch(epoch, rows[-1])
+            if not (math.isfinite(total) and math.isfinite(validation_loss)):
+                break
+            if validation_loss < best_loss:
+                best_loss, best_state = validation_loss, copy.deepcopy(network.state_dict())
+            if options.exhausted([row["validation_loss"] for row in rows]):
+                break
     finite = math.isfinite(rows[-1]["training_loss"]) and math.isfinite(rows[-1]["validation_loss"])
     network.load_state_dict(best_state)
     network.eval()
     network.zero_grad(set_to_none=True)
     return Training(network, pd.DataFrame(rows), "ok" if finite else "non_finite")
+
+
+def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: int) -> None:
+    """Refuses what torch would end in the middle of."""
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise LowlandError(
+            f"{type(network).__name__} has no parameter that requires gradients; expected one at least to train: call "
+            "requires_grad_() on the layers to be trained"
+        )
+    if recipe.differentiates_inputs and not inputs.is_floating_point():
+        raise LowlandError(
+            f"inputs are {inputs.dtype}; recipes with a penalty on the Jacobian expect floats, which have derivatives: "
+            "use another recipe"
+        )
+    if normalises_batches(network) and min(batch_size, len(inputs)) == 1:
+        where = "batch_size is 1" if len(inputs) > 1 else "there is 1 training row"
+        raise LowlandError(
+            f"{where}; expected at least 2: {type(network).__name__} has batch normalisation, which takes statistics "
+            "over the rows of a batch"
+        )
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from lowland.training.loop import TrainingOptions
+from lowland.training.options import TrainingOptions
 
 
 class TrainingPlan(TrainingOptions):

@@ -22,7 +22,14 @@ class Plain(RecipeBase):
 
 
 class WeightDecay(RecipeBase):
-    """Decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101) of the weights."""
+    """Decoupled weight decay: every step also shrinks the weights (not biases) in proportion to themselves.
+
+    Attributes:
+        weight: Decay per unit of learning rate.
+
+    Source:
+        Loshchilov & Hutter 2019, arXiv 1711.05101.
+    """
 
     kind: Literal["weight_decay"]
     weight: Weight
@@ -34,7 +41,16 @@ class WeightDecay(RecipeBase):
 
 
 class Jacobian(RecipeBase):
-    """Penalty on the input-output Jacobian."""
+    """Penalty on the input-output Jacobian: the loss plus ``weight`` times ½·E‖∂z/∂x‖²_F.
+
+    Attributes:
+        weight: Of the penalty.
+        num_projections: Random orthonormal directions of the outputs in each batch that the norm is estimated from;
+            at most the number of outputs, for which it is exact.
+
+    Source:
+        Hoffman, Roberts, Yaida 2019, arXiv 1908.02729.
+    """
 
     kind: Literal["jacobian"]
     weight: Weight
@@ -53,7 +69,14 @@ class Jacobian(RecipeBase):
 
 
 class Orthogonal(RecipeBase):
-    """Penalty on the weight matrices' distance from orthonormality."""
+    """Penalty on the weight matrices' distance from orthonormality: the loss plus ``weight`` times Σ‖WWᵀ−I‖²_F.
+
+    Attributes:
+        weight: Of the penalty.
+
+    Source:
+        Cisse et al. 2017, arXiv 1704.08847; the smaller side of each matrix after Bansal et al. 2018, arXiv 1810.09102.
+    """
 
     kind: Literal["orthogonal"]
     weight: Weight
@@ -64,7 +87,14 @@ class Orthogonal(RecipeBase):
 
 
 class Clipping(RecipeBase):
-    """Weights clipped to a symmetric range after every step, so that quantizer ranges stay small."""
+    """Weights clipped to a symmetric range after every step, so that quantizer ranges stay small.
+
+    Attributes:
+        limit: Weights (not biases) stay within ± this.
+
+    Source:
+        Stutz et al. 2021, arXiv 2006.13977 (weight clipping).
+    """
 
     kind: Literal["clipping"]
     limit: Weight

@@ -97,7 +97,7 @@ def weight_matrices(model: nn.Module) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def clip_weights(model: nn.Module, limit: float, *, float_from: str | None = None) -> None:
-    """Clips the weights (not biases) that are deployed in codes to ±``limit``, in place.
+    """Clips the weights (not biases) that are deployed in codes to ±``limit``, in place; frozen ones are left alone.
 
     Args:
         model: A float network, or a twin, which knows itself what stays float.
@@ -109,5 +109,5 @@ def clip_weights(model: nn.Module, limit: float, *, float_from: str | None = Non
     """
     coded = model.stored if isinstance(model, QuantizedNetwork) else coded_parameters(model, float_from)
     for name, parameter in coded.items():
-        if name.rpartition(".")[2] == "weight":
+        if name.rpartition(".")[2] == "weight" and parameter.requires_grad:
             parameter.clamp_(-limit, limit)

@@ -94,6 +94,7 @@ def moved(network: nn.Module, changes: Mapping[str, Tensor]) -> Model:
         return at_parameters(network, others)
 
     def read(tensor: Stored) -> Tensor:
-        return tensor.values + changes[f"layers.{tensor.name}"]
+        change = changes.get(f"layers.{tensor.name}")  # frozen ones have none
+        return tensor.values if change is None else tensor.values + change
 
     return at_parameters(network, others, read=read)

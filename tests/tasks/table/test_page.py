@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.io import DataCatalog
 
 from lowland import grid
+from lowland.config_loader import StudyConfigLoader
 from lowland.datasets import TableDataset
 from lowland.errors import LowlandError
 from lowland.grid import Run
@@ -32,7 +32,7 @@ def study(tmp_path):
     (conf / "turbines").mkdir()
     for name, text in re.findall(r"`conf/turbines/(\w+\.yml)`[^`]*```yaml\n(.*?)```", page, re.S):
         (conf / "turbines" / name).write_text(text.replace("../measurements/turbines.csv", str(source)))
-    loader = OmegaConfigLoader(conf_source=str(conf), env="turbines", **settings.CONFIG_LOADER_ARGS)
+    loader = StudyConfigLoader(conf, env="turbines", **settings.CONFIG_LOADER_ARGS)
     yield grid.set_parameters(loader["parameters"]), source
     grid.set_parameters(grid.default_parameters())
 

@@ -6,9 +6,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from lowland.datasets import TableDataset
 from lowland.errors import LowlandError
+from lowland.estimate import Estimate
 from lowland.tasks import TaskOptions, build_task
 from lowland.tasks.networks import initialised_network
+from lowland.tasks.table.listing import lines_of
 from tests.tasks.table.tables import turbines
 
 CLASSES = {
@@ -87,14 +90,45 @@ def test_no_turbine_and_no_duplicate_is_in_two_sets(tmp_path, changes):
     assert sum(map(len, sets.values())) <= len(raw)
 
 
-def test_rows_of_other_classes_are_left_out_and_counted(tmp_path, caplog):
+def test_what_is_used_and_left_out_is_told_once_and_kept_with_the_table(tmp_path, caplog):
     frame = turbines()
+    frame.loc[frame["bearing"] == -1, "temperature"] = -99  # gaps of rows that are not used are nobody's
+    strays, gaps = int((frame["bearing"] == -1).sum()), int((frame["temperature"] == -99).sum())
     with caplog.at_level(logging.INFO, logger="lowland"):
-        raw = task(frame, tmp_path).fetch()
-    strays, gaps = (frame["bearing"] == -1).sum(), (frame["temperature"] == -99).sum()
+        made, raw = accepted(frame, tmp_path)
+        TableDataset(filepath=str(tmp_path / "raw.parquet")).save(raw)
+        raw = TableDataset(filepath=str(tmp_path / "raw.parquet")).load()
+        made.check(raw, "again")
     assert len(raw) == len(frame) - strays and set(raw["bearing"]) == {"sound", "worn"}
-    assert f"{len(raw)} of 900 rows used ({strays} hold no target in use)" in caplog.text
-    assert f"4 features (left out as text: comment), {gaps} missing values in {gaps} rows (mean)" in caplog.text
+    assert raw.attrs["listing"] == {
+        "file": "turbines.csv",
+        "rows": 900,
+        "rows_used": 900 - strays,
+        "rows_without_target": strays,
+        "rows_dropped_for_gaps": 0,
+        "missing": "mean",
+        "features": [
+            {"name": "wind", "gaps": 0},
+            {"name": "speed", "gaps": 0},
+            {"name": "temperature", "gaps": int((frame["temperature"][frame["bearing"] != -1] == -99).sum())},
+            {"name": "vibration", "gaps": 0},
+        ],
+        "left_out": [
+            {"name": "note_code", "why": "drop"},
+            {"name": "comment", "why": "text"},
+            {"name": "power", "why": "drop"},
+        ],
+    }
+    assert [record.message for record in caplog.records] == lines_of(raw.attrs["listing"], target="bearing")
+    dropped = task(frame, tmp_path, missing="drop").fetch().attrs["listing"]
+    assert dropped["rows_used"] + dropped["rows_without_target"] + dropped["rows_dropped_for_gaps"] == 900
+    assert 0 < dropped["rows_dropped_for_gaps"] <= gaps
+
+
+def test_codes_that_no_feature_holds_and_numbers_that_are_rounded_are_told(tmp_path, caplog):
+    frame = turbines().assign(key=2**60 + np.arange(900) % 7)
+    task(frame, tmp_path, missing_codes=[-99, -999.5]).fetch()
+    assert "no feature holds the missing_codes -999.5" in caplog.text and "'key' holds whole numbers" in caplog.text
 
 
 def test_gaps_stand_at_the_training_mean_or_their_rows_are_dropped(tmp_path):
@@ -149,6 +183,88 @@ def test_an_answer_that_is_no_number_scores_worst_and_decides_otherwise(tmp_path
     assert len(made.decisions(outputs).unique()) == 3
 
 
+@pytest.mark.parametrize("unit", [1e-47, 1e39, 1e-200, 1e200])
+def test_a_number_is_scored_alike_in_every_unit(tmp_path, unit):
+    means = []
+    for factor in (1.0, unit):
+        frame = turbines().assign(power=lambda f, factor=factor: f["power"] * factor)
+        made, raw = accepted(frame, tmp_path, NUMBER)
+        rows = made.prepare(raw).test
+        outputs = torch.linspace(-1, 1, len(rows.inputs))[:, None]
+        scores = Estimate.from_samples(made.row_scores(outputs, rows.targets))
+        means.append(np.array([scores.value, scores.standard_error, made.guess_score(rows.targets)]) / factor)
+        assert made.loss(outputs, rows.targets).dtype == torch.float32
+    assert means[0].min() > 0 and means[1] == pytest.approx(means[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_features_in_any_unit_are_standardised_and_copies_seen(tmp_path, unit):
+    made, raw = accepted(turbines().assign(speed=lambda f: f["speed"] * unit), tmp_path)
+    inputs = made.prepare(raw).train.inputs
+    assert (inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
+    with pytest.raises(LowlandError, match="feature 'speed' is a copy"):
+        accepted(turbines().assign(speed=lambda f: f["power"] * unit), tmp_path, NUMBER)
+
+
+@pytest.mark.parametrize(
+    "column, changes, message",
+    [
+        ("power", NUMBER, r"target 'power' has values up to 1e\+305; float64 computes between 1e-300 and 1e\+300: use"),
+        ("speed", CLASSES, "column 'speed' has values up to 1e"),
+    ],
+)
+def test_what_float64_cannot_compute_with_is_one_line(tmp_path, column, changes, message):
+    frame = turbines()
+    frame.loc[7, column] = 1e305
+    with pytest.raises(LowlandError, match=message):
+        accepted(frame, tmp_path, changes)
+    frame[column] = np.arange(900) % 7 * 1e-305
+    with pytest.raises(LowlandError, match="values that differ by 6e-305"):
+        accepted(frame, tmp_path, changes)
+
+
+def test_dates_order_the_rows_of_a_shift(tmp_path):
+    frame = turbines()
+    when = pd.Timestamp("2020-01-01T00:00Z") + pd.to_timedelta(frame["year"] - 2010, unit="min")
+    dated = {"shift": {"column": "when", "share": 0.2}, "drop": ["note_*", "power", "year"]}
+    made, raw = accepted(
+        frame.assign(when=when.map(lambda t: t.tz_convert("Asia/Tokyo").isoformat())), tmp_path, **dated
+    )
+    plain, numbers = accepted(frame, tmp_path, drop=["note_*", "power"])
+    assert (made._sets(raw)["later"] == plain._sets(numbers)["later"]).all()
+    assert "when" not in made._features(raw)
+
+
+def test_classes_that_yaml_reads_as_true_and_false_are_found(tmp_path):
+    frame = turbines().assign(bearing=lambda f: np.where(f["bearing"] == 0, "no", "yes"))
+    _, raw = accepted(frame, tmp_path, classes=[True, False])
+    assert raw["bearing"].value_counts().to_dict() == {
+        "True": (frame["bearing"] == "yes").sum(),
+        "False": (frame["bearing"] == "no").sum(),
+    }
+
+
+def test_classes_may_be_called_as_gaps_are(tmp_path):
+    frame = turbines().assign(bearing=lambda f: np.where(f["bearing"] == 0, "NA", "None"))
+    assert set(accepted(frame, tmp_path, classes=["NA", "None"])[1]["bearing"]) == {"NA", "None"}
+
+
+def test_codes_are_compared_in_a_columns_own_precision(tmp_path):
+    path = tmp_path / "turbines.parquet"
+    frame = turbines()
+    frame["temperature"] = frame["temperature"].replace(-99, -99.9).astype("float32")
+    frame.to_parquet(path)
+    options = CLASSES | {"path": str(path), "missing_codes": [-99.9]}
+    raw = build_task(TaskOptions.model_validate(options)).fetch()
+    assert raw["temperature"].isna().sum() == (frame["temperature"][frame["bearing"] >= 0] < -99).sum() > 0
+
+
+def test_column_names_may_be_numbers(tmp_path):
+    frame = turbines().rename(columns={"bearing": 4, "wind": 0, "speed": 1})
+    made, raw = accepted(frame, tmp_path, features=[0, 1], target=4, drop=[])
+    assert list(made._features(raw)) == ["0", "1"]
+
+
 GOOD = turbines()
 
 
@@ -158,12 +274,25 @@ GOOD = turbines()
         ({"target": "wear"}, r"turbines\.csv: column 'wear', which target names, is missing"),
         ({"group": "farm"}, "column 'farm', which group names, is missing"),
         ({"shift": {"column": "day", "share": 0.2}}, r"column 'day', which shift\.column names, is missing"),
-        ({"shift": {"column": "comment", "share": 0.2}}, "column 'comment', which shift.column names, holds text"),
+        (
+            {"shift": {"column": "comment", "share": 0.2}},
+            "column 'comment', which shift.column names, holds text or gaps; .* or an ISO date",
+        ),
         ({"features": ["wind", "gust"], "drop": []}, "column 'gust', which features names, is missing"),
-        ({"features": ["wind", "comment"], "drop": []}, "column 'comment' holds 'none'; expected numbers"),
+        (
+            {"features": ["wind", "comment"], "drop": []},
+            "column 'comment' holds 'none' in row 1 below the header .900 such cells.; expected numbers",
+        ),
         ({"missing": "refuse"}, r"^tasks.bearing: column 'temperature' has \d+ missing, NaN or infinite values"),
         ({"classes": {"sound": 0, "lost": 7}}, "class 'lost' never occurs: column 'bearing' has no row with 7"),
-        ({"classes": {"a": 7, "b": 8}}, "no row is left"),
+        (
+            {"classes": {"a": 7, "b": 8}},
+            r"class 'a' never occurs: .* no row with 7; it holds 0 \(\d+\), .*correct classes",
+        ),
+        (
+            {"classes": [True, False], "target": "comment"},
+            "no row with Yes|no row with True or .*; it holds 'none' .900",
+        ),
         ({"group": "wind", "features": ["speed"], "drop": []}, "group column 'wind' is different in every row"),
         ({"group": "comment"}, r"group 'none' of column 'comment' holds (\d+) of \1 rows"),
         (
@@ -180,6 +309,11 @@ def test_parameters_that_do_not_fit_the_table_are_one_line(tmp_path, changes, me
     with pytest.raises(LowlandError, match=message) as caught:
         accepted(GOOD, tmp_path, **changes)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_which_no_row_is_left_is_one_line(tmp_path):
+    with pytest.raises(LowlandError, match="no row is left; correct target, classes or missing"):
+        accepted(GOOD.assign(wind=np.nan), tmp_path, missing="drop")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +351,11 @@ def test_few_rows_that_agree_with_the_classes_by_chance_make_no_copy(tmp_path):
 @pytest.mark.parametrize(
     "damage, changes, message",
     [
-        (lambda f: f.assign(power="low"), {}, "target 'power' holds text; expected numbers, or classes"),
+        (
+            lambda f: f.assign(power="low"),
+            {},
+            "target 'power' holds text or dates: .* 'low' in row 1 below .*; or name classes",
+        ),
         (lambda f: f.assign(power=3.0), {}, "target 'power' is constant"),
         (lambda f: f.assign(speed=-2 * f["power"] + 1), {}, "feature 'speed' is a copy of the target"),
         (
@@ -242,7 +380,14 @@ def test_a_number_that_cannot_be_learned_is_one_line(tmp_path, damage, changes, 
         ({"features": ["wind"]}, "drop works on features: all only"),
         ({"group": "bearing"}, "target is 'bearing', which is group or shift.column too"),
         ({"classes": {"a": [0, 1], "b": [1.0]}}, "classes name the value 1.0 twice"),
-        ({"classes": [0]}, "at least 2 items"),
+        ({"classes": [0]}, "classes name only '0'; expected at least two classes"),
+        ({"classes": []}, "classes name nothing; expected at least two classes"),
+        ({"classes": [0, float("nan")]}, "nan came as a value; NaN and infinite cells are gaps already"),
+        ({"classes": ["a", "a"]}, "classes name a value twice among a, a"),
+        ({"target": True}, "a column's name came as true: YAML reads yes, no, on and off so; put it in quotes"),
+        ({"separator": ":"}, "separator"),
+        ({"separator": ",", "decimal": ","}, "separator and decimal are both ','"),
+        ({"encoding": "latin-99"}, "encoding 'latin-99' is not known; expected utf-8, latin-1"),
         ({"shift": {"column": "year", "share": 0.7}}, "less than or equal to 0.5"),
     ],
 )

@@ -7,10 +7,16 @@ from typing import Any
 import pandas as pd
 
 from lowland.artifacts import StoredTensors
-from lowland.tasks import TaskOptions, build_task
+from lowland.tasks import Splits, TaskOptions, build_task
+from lowland.tasks.references import references
 
 
 def prepare(task: TaskOptions, raw: pd.DataFrame) -> tuple[StoredTensors, dict[str, Any]]:
     """The task's splits as named tensors with their facts, and the facts for people."""
     splits = build_task(task).prepare(raw)
     return StoredTensors(splits.to_tensors(), splits.facts), splits.facts
+
+
+def refer(task: TaskOptions, data: StoredTensors) -> pd.DataFrame:
+    """Scores of the guess and of simple models of another library, to compare networks with."""
+    return references(build_task(task), Splits.from_tensors(data.tensors))

@@ -1,13 +1,18 @@
-"""One preparation per task."""
+"""One preparation per task, and what its networks are compared with."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
 from lowland import grid
-from lowland.pipelines.preparation.nodes import prepare
+from lowland.pipelines.preparation.nodes import prepare, refer
 
-PREPARE = Pipeline([Node(prepare, ["params:task", "raw"], ["splits", "inputs"], name="prepare", tags=["preparation"])])
+PREPARE = Pipeline(
+    [
+        Node(prepare, ["params:task", "raw"], ["splits", "inputs"], name="prepare", tags=["preparation"]),
+        Node(refer, ["params:task", "splits"], "references", name="refer", tags=["preparation"]),
+    ]
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:

@@ -25,7 +25,7 @@ from lowland.quantization import (
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
-from lowland.tasks.evaluation import answer, judged, performance, shift_response
+from lowland.tasks.evaluation import answer, gain, guessed, judged, performance, shift_response
 from lowland.training import Recipe, TrainingPlan, train
 
 FLOAT_BITS = 32
@@ -158,6 +158,8 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
         shifted = {name: answer(task, model, rows) for name, rows in splits.shifted.items()}
         details = task.details(outputs, splits.test.targets)
     rows = performance(task, clean, condition="test")
+    rows.append(gain(task, clean, guessed(task, splits.train, splits.test), condition="test"))
+    rows += performance(task, answer(task, model, splits.validation), condition="validation")
     rows += [Measurement("performance", measure, found, "test") for measure, found in details.items()]
     for name, response in shifted.items():
         rows += shift_response(task, clean, response, condition=name)

@@ -37,6 +37,30 @@ def gather_frames(*frames: pd.DataFrame | None) -> pd.DataFrame:
     return pd.concat(present, ignore_index=True) if present else pd.DataFrame()
 
 
+def gather_references(tasks: dict[str, Any], **frames: pd.DataFrame | None) -> pd.DataFrame:
+    """The guess and the reference models of all tasks in one table, with the column ``task``.
+
+    Args:
+        tasks: By name.
+        frames: ``references_<number of the task>``.
+    """
+    columns = ["task", "name", "label", "score", "standard_error", "num_samples"]
+    named = {task: frames.get(f"references_{number}") for number, task in enumerate(tasks)}
+    found = gather_frames(*(frame.assign(task=task) for task, frame in named.items() if frame is not None))
+    return found.reindex(columns=columns)
+
+
+def gather_inputs(tasks: dict[str, Any], **facts: dict[str, Any] | None) -> dict[str, Any]:
+    """What every task's table held and what of it was used; tasks that are no table have no entry.
+
+    Args:
+        tasks: By name.
+        facts: ``inputs_<number of the task>``.
+    """
+    named = {task: facts.get(f"inputs_{number}") for number, task in enumerate(tasks)}
+    return {task: known["listing"] for task, known in named.items() if known and known.get("listing")}
+
+
 def gather_pictures(**frames: pd.DataFrame | None) -> pd.DataFrame:
     """Pictures of all kinds in one table: the column ``picture`` says which, columns that a kind lacks are empty.
 
@@ -82,17 +106,28 @@ def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return front, front.round(6)
 
 
-def choose(requirements: TaskRequirements, measurements: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The recommendation, and its few numbers for DVC's metrics."""
-    recommendation = recommend(measurements, requirements)
+def choose(
+    requirements: TaskRequirements,
+    folder: str,
+    measurements: pd.DataFrame,
+    references: pd.DataFrame,
+    **learning: pd.DataFrame | None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The recommendation, and its few numbers for DVC's metrics; ``learning`` are the learning curves by task."""
+    curves = gather_frames(*learning.values())
+    recommendation = recommend(measurements, requirements, references=references, learning_curves=curves, folder=folder)
     return recommendation, headline(recommendation, measurements)
 
 
 def draw(
     measurements: pd.DataFrame, correlation_table: pd.DataFrame, front: pd.DataFrame
 ) -> tuple[go.Figure, go.Figure, go.Figure]:
-    """The score under bit errors, the front and the correlations of the first task, as kedro-viz previews."""
-    task = measurements["task"].iloc[0]
+    """The score under bit errors, the front and the correlations of the first task, as kedro-viz previews.
+
+    The first task with a result; where none has any, the figures say so.
+    """
+    alive = measurements[measurements.status == "ok"]
+    task = (alive if len(alive) else measurements)["task"].iloc[0]
     rows = measurements[measurements.task == task]
     style = Style.of(rows)
     return (
@@ -112,6 +147,7 @@ def report(
     fits: pd.DataFrame,
     front: pd.DataFrame,
     recommendation: dict[str, Any],
+    inputs: dict[str, Any],
     **frames: pd.DataFrame | None,
 ) -> str:
     """The page; ``frames`` are what recipes left besides rows, named ``<kind>_<number of the task>``."""
@@ -129,6 +165,7 @@ def report(
         prediction_fits=fits,
         pareto=front,
         recommendation=recommendation,
+        listings=inputs,
         learning_curves=gathered["learning"],
         pictures=pictures,
         task_descriptions=descriptions,

@@ -17,6 +17,7 @@ GATHER = ["summary", "gather"]  # a gather reads what there is: runners start it
 SUMMARY = ["summary"]
 PICTURES = ("spectral_density", "loss_surface", "mode_connectivity", "flip_map", "protection")
 FRAMES = ("learning", "pictures")  # what a task hands on besides its table
+PREPARED = ("references", "inputs")  # what is known of a task before any training
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -84,6 +85,8 @@ def _album(task: str, recipes: Iterable[str]) -> Pipeline:
 def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     tables = {f"table_{number}": f"{task}.table" for number, task in enumerate(tasks)}
     frames = {f"{name}_{number}": f"{task}.{name}" for name in FRAMES for number, task in enumerate(tasks)}
+    learning = {name: name for name in frames if name.startswith("learning_")}
+    prepared = {name: {f"{name}_{number}": f"{task}.{name}" for number, task in enumerate(tasks)} for name in PREPARED}
     told = {  # what the report is told -> where that lies
         "descriptions": "params:descriptions",
         "readings": "params:readings",
@@ -94,6 +97,7 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
         "fits": "prediction_fits",
         "front": "pareto",
         "recommendation": "recommendation",
+        "inputs": "inputs",
     }
     template = Pipeline(
         [
@@ -104,6 +108,16 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
                 name="close_study",
                 tags=GATHER,
             ),
+            *(
+                Node(
+                    func,
+                    {"tasks": "params:tasks"} | {wire: wire for wire in prepared[name]},
+                    name,
+                    name=f"gather_{name}",
+                    tags=GATHER,
+                )
+                for func, name in ((nodes.gather_references, "references"), (nodes.gather_inputs, "inputs"))
+            ),
             Node(nodes.correlate, ["measurements"], "correlations", name="correlate", tags=SUMMARY),
             Node(
                 nodes.predict, ["measurements"], ["prediction_points", "prediction_fits"], name="predict", tags=SUMMARY
@@ -111,7 +125,13 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
             Node(nodes.find_front, ["measurements"], ["pareto", "pareto_plot"], name="find_front", tags=SUMMARY),
             Node(
                 nodes.choose,
-                ["params:requirements", "measurements"],
+                {
+                    "requirements": "params:requirements",
+                    "folder": "params:folder",
+                    "measurements": "measurements",
+                    "references": "references",
+                }
+                | learning,
                 ["recommendation", "metrics"],
                 name="recommend",
                 tags=SUMMARY,
@@ -132,6 +152,8 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
             ),
         ]
     )
-    told_of = ("everything", "descriptions", "readings", "shifted_sets", "commands", "requirements")
+    told_of = ("everything", "descriptions", "readings", "shifted_sets", "commands", "requirements", "folder", "tasks")
     parameters = {name: name for name in told_of}
-    return grid.place(template, "summary", parameters=parameters, inputs=tables | frames)
+    return grid.place(
+        template, "summary", parameters=parameters, inputs=tables | frames | prepared["references"] | prepared["inputs"]
+    )

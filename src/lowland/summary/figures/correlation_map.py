@@ -11,7 +11,7 @@ from lowland.measures import MEASURES
 from lowland.summary.conditions import condition_label
 from lowland.summary.correlation import SCOPES
 from lowland.summary.predictors import predictor_label
-from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, figure, menu
+from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, NO_RESULT, blank, figure, menu
 
 MATCHED = ("flip_curvature", "input_curvature", "rounding_curvature")
 _SHORT = {
@@ -36,6 +36,8 @@ def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearma
         statistic: ``spearman`` or ``kendall``.
     """
     chosen = correlations[correlations.statistic == statistic]
+    if chosen.empty:
+        return blank(NO_RESULT)
     predictors = _ordered_predictors(chosen)
     traces: list[dict[str, Any]] = []
     views = [(r, s) for r in dict.fromkeys(chosen.response) for s in SCOPES]

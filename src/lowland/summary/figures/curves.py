@@ -14,7 +14,7 @@ from lowland.summary.conditions import WORDS, condition_label, harder_is_lower, 
 from lowland.summary.criteria import CONFIGURATION, measured_levels, of_the_whole
 from lowland.summary.over_seeds import over_seeds
 from lowland.summary.score import Score
-from lowland.summary.style import Style, figure, menu, score_axis, spread, transparent
+from lowland.summary.style import NO_RESULT, Style, blank, figure, menu, score_axis, spread, transparent
 
 LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
 LETTER = 7.6  # pixels of a letter of the lines' labels, which are bold
@@ -94,7 +94,9 @@ def _curves(
         here = of_the_whole(here)
         at = here if level is None else here[np.isclose(here.level, level, rtol=1e-9, atol=0)]
         parts.append(at.assign(position=position, label=label))
-    table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"])
+    table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"], ends=score.ends)
+    if not table["mean"].notna().any():
+        return blank(NO_RESULT, height=430)
     first = recipe if recipe in style.recipes else style.recipes[0]
     traces: list[dict[str, Any]] = []
     width = (axis.positions[-1] - axis.positions[0]) or 1.0
@@ -125,7 +127,9 @@ def _curves(
                     y=[score.drawn(point.score) for point in shown],
                     error_y={
                         "type": "data",
+                        "symmetric": False,
                         "array": [score.drawn(p.high - p.score) if p.high == p.high else 0.0 for p in shown],
+                        "arrayminus": [score.drawn(p.score - p.low) if p.low == p.low else 0.0 for p in shown],
                         "thickness": 1,
                         "width": 0,
                         "color": transparent(colour, 0.4),

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.style import ACCENT, MUTED, Style, figure, legend, menu, transparent
+from lowland.summary.style import ACCENT, MUTED, NO_RESULT, Style, blank, figure, legend, menu, transparent
 
 _WORDS = {
     "front": "on the front",
     "near": "near the front: beaten only by differences the seeds do not vouch for",
     "dominated": "dominated",
+    "incomplete": "incomplete: a seed gave no number, so it is compared with nothing that is complete",
 }
 # Doublings of the size by which methods of equal bits are set apart.
 _SIDE = {"qat": -0.12, "ptq": 0.12}
@@ -34,6 +35,8 @@ def pareto_figure(
         chosen: (recipe, precision) of the recommended configuration, ringed.
         robustness: The criterion shown first; by default the first in the table.
     """
+    if pareto.empty or pareto.standing.eq("undefined").all():
+        return blank(NO_RESULT, height=540)
     names = list(dict.fromkeys(pareto.robustness))
     first = robustness if robustness in names else names[0]
     traces: list[dict[str, Any]] = []
@@ -111,7 +114,7 @@ def pareto_figure(
 
 def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *, visible: bool) -> dict[str, Any]:
     score = style.score
-    strength = {"front": 1.0, "near": 0.55}.get(standing, 0.2)
+    strength = {"front": 1.0, "near": 0.55, "incomplete": 0.35}.get(standing, 0.2)
     colour = transparent(style.colours[precision], strength)
     hover = [
         f"<b>{row.recipe}, {row.precision}</b><br>"
@@ -125,8 +128,9 @@ def _markers(group: pd.DataFrame, standing: str, precision: str, style: Style, *
     if standing == "front":
         error = {
             "type": "data",
-            "symmetric": True,
+            "symmetric": False,
             "array": [score.drawn(half) for half in (group.robust_high - group.robust).fillna(0)],
+            "arrayminus": [score.drawn(half) for half in (group.robust - group.robust_low).fillna(0)],
             "thickness": 1,
             "width": 0,
             "color": transparent(style.colours[precision], 0.6),

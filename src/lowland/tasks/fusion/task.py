@@ -231,6 +231,10 @@ class Fusion(Task):
         """Error of always naming the mean mode."""
         return float((targets - targets.mean(dim=0)).norm(dim=1).mean())
 
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """The mean mode."""
+        return (training.mean(dim=0) / self.options.amplitude_unit).expand(count, -1)
+
     def decisions(self, outputs: Tensor) -> Tensor:
         """The sector of the phase, on which a phase-locked controller acts."""
         return sectors(outputs, SECTOR)

@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
+import codecs
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
-from lowland.tasks.table.source import Value, comparable
+from lowland.tasks.table.cells import Value
+from lowland.tasks.table.csv_file import CsvFormat
 
 
 def _listed(classes: Any) -> Any:
     """``[a, b]`` and ``{a: 0}`` as ``{a: [a], b: [b]}`` and ``{a: [0]}``."""
     if isinstance(classes, (list, tuple)):
-        return {str(value): (value,) for value in classes}
-    if isinstance(classes, dict):
-        listed = {name: values if isinstance(values, (list, tuple)) else (values,) for name, values in classes.items()}
-        return {str(name): values for name, values in listed.items()}
-    return classes
+        listed: dict[str, Any] = {_text(value): (value,) for value in classes}
+        if len(listed) < len(classes):
+            raise ValueError(f"classes name a value twice among {', '.join(map(_text, classes))}; name each once")
+    elif isinstance(classes, dict):
+        listed = {
+            _text(name): value if isinstance(value, (list, tuple)) else (value,) for name, value in classes.items()
+        }
+    else:
+        return classes
+    if len(listed) < 2:
+        came = f"only {next(iter(listed))!r}" if listed else "nothing"
+        raise ValueError(
+            f"classes name {came}; expected at least two classes (or no parameter classes: the target is a number)"
+        )
+    return listed
+
+
+def _text(name: object) -> str:
+    """A class or column as YAML meant it: null is no Python word."""
+    return "null" if name is None else str(name)
+
+
+def _column(name: Any) -> Any:
+    """The name of a column as text: headers such as 0, 1, 2 are numbers to YAML."""
+    if isinstance(name, bool):
+        raise ValueError(
+            f"a column's name came as {str(name).lower()}: YAML reads yes, no, on and off so; put it in quotes"
+        )
+    return str(name) if isinstance(name, int) else name
+
+
+def _separator(mark: Any) -> Any:
+    return "tab" if mark == "\t" else mark
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ValueError(
+            f"encoding {name!r} is not known; expected utf-8, latin-1, cp1252 or another of Python's"
+        ) from None
+
+
+def _finite(value: Value) -> Value:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} came as a value; NaN and infinite cells are gaps already: remove it")
+    return value
 
 
 Classes = Annotated[
-    dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]], Field(min_length=2), BeforeValidator(_listed)
+    dict[str, Annotated[tuple[Annotated[Value, AfterValidator(_finite)], ...], Field(min_length=1)]],
+    BeforeValidator(_listed),
 ]
+Column = Annotated[str, BeforeValidator(_column)]
 
 
 class ShiftOptions(BaseModel):
     """Which rows become the shifted set ``later``.
 
     Attributes:
-        column: Numbers that grow, such as time or the number of a discharge; never a feature.
+        column: Numbers or dates that grow, such as time or the number of a discharge; never a feature.
         share: Of all rows, those with the largest values; groups stay whole.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    column: str
+    column: Column
     share: Annotated[float, Field(gt=0, le=0.5)]
 
 
@@ -46,8 +94,12 @@ class TableOptions(SplitSizes):
     Attributes:
         path: A CSV (.csv, .csv.gz) or Parquet file, relative to the project or absolute.
         obtained_from: Where the file can be had; told to who lacks it.
-        features: Columns to tell the target from; ``all``: every numeric one that has no other part to play.
-        drop: Names or patterns (``label_*``) of columns that ``all`` leaves out.
+        separator: What divides the fields of a CSV file; ``auto``: told from its first lines.
+        decimal: Mark of fractions in text.
+        encoding: Of a CSV file, as Python calls it; a byte-order mark decides by itself.
+        features: Columns to tell the target from, where named also dates, as seconds since 1970; ``all``: every numeric
+            one that has no other part to play.
+        drop: Names or patterns (``label_*``) of columns that ``all`` leaves out; a column's name is no pattern.
         target: Column to be told.
         classes: Its values that are classes, as a list or as ``{name: value or list of values}``; rows with other
             values are left out. None: the target is a number.
@@ -64,14 +116,17 @@ class TableOptions(SplitSizes):
     kind: Literal["table"]
     path: Path
     obtained_from: str = ""
-    features: Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1)]
-    drop: tuple[str, ...] = ()
-    target: str
+    separator: Annotated[Literal["auto", ",", ";", "tab", "|"], BeforeValidator(_separator)] = "auto"
+    decimal: Literal[".", ","] = "."
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    features: Literal["all"] | Annotated[tuple[Column, ...], Field(min_length=1)]
+    drop: tuple[Column, ...] = ()
+    target: Column
     classes: Classes | None = None
-    group: str | None = None
+    group: Column | None = None
     shift: ShiftOptions | None = None
     missing: Literal["refuse", "mean", "drop"] = "refuse"
-    missing_codes: tuple[Value, ...] = ()
+    missing_codes: tuple[Annotated[Value, AfterValidator(_finite)], ...] = ()
     clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
     decision_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
@@ -79,6 +134,11 @@ class TableOptions(SplitSizes):
     def settled(self, root: Path) -> Self:
         """The file found from the project's folder."""
         return self.model_copy(update={"path": seen_from(root, self.path)})
+
+    @property
+    def csv_format(self) -> CsvFormat:
+        """How a CSV file is written."""
+        return CsvFormat(self.separator, self.decimal, self.encoding)
 
     @property
     def reserved(self) -> list[str]:
@@ -97,9 +157,11 @@ class TableOptions(SplitSizes):
             raise ValueError(f"target is {self.target!r}, which is group or shift.column too; expected others")
         if twice := sorted({name for name in listed if listed.count(name) > 1}):
             raise ValueError(f"features names {twice[0]!r} twice; expected every column once")
-        claimed: list[float | str] = [comparable(value) for values in (self.classes or {}).values() for value in values]
+        claimed = [value for values in (self.classes or {}).values() for value in values]
         if again := [value for value in claimed if claimed.count(value) > 1]:
-            raise ValueError(f"classes name the value {again[0]!r} twice; expected every value in one class")
+            raise ValueError(f"classes name the value {again[-1]!r} twice; expected every value in one class")
         if self.drop and self.features != "all":
             raise ValueError("drop works on features: all only; features lists its columns already")
+        if self.decimal == self.separator:
+            raise ValueError(f"separator and decimal are both {self.decimal!r}; expected different marks")
         return self

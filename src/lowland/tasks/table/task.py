@@ -18,16 +18,21 @@ from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Answer, Classes, Number
+from lowland.tasks.scale import mean_and_spread
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import standardisation
+from lowland.tasks.table.cells import YAML_WORDS, Value
+from lowland.tasks.table.features import Features, feature_columns, wrong_cell
+from lowland.tasks.table.listing import lines_of
 from lowland.tasks.table.options import TableOptions
 from lowland.tasks.table.source import (
-    Value,
     class_names,
     column_of,
-    feature_columns,
     numbers_of,
+    order_of,
     read_table,
+    stored,
+    values_of,
 )
 from lowland.tasks.task import Rows, Splits, Task
 
@@ -40,6 +45,7 @@ class Table(Task):
 
     def __init__(self, options: TableOptions) -> None:
         self.options = options
+        self._listed = False
         self.shifted_sets = (LATER,) if options.shift else ()
         self.whence = options.obtained_from or Task.whence
         widths = "-".join(map(str, options.hidden))
@@ -82,40 +88,61 @@ class Table(Task):
         return (self.options.path,)
 
     def fetch(self) -> pd.DataFrame:
-        """The columns in use and the rows that have a target; gaps are NaN, classes go by their names."""
+        """The columns in use and the rows that have a target; gaps are NaN, classes go by their names.
+
+        ``attrs["listing"]`` says what was taken from the file: rows, features with their gaps, and what was left out.
+        """
         options, path = self.options, self.options.path
-        frame = read_table(path)
+        frame = read_table(path, options.csv_format)
         for name, parameter in ((options.target, "target"), (options.group, "group")):
             if name is not None:
                 column_of(frame, name, parameter=parameter, path=path)
-        features, texts = self.features_of(frame)
-        features = features.where(np.isfinite(features))
+        found = self.features_of(frame)
+        features = found.values.where(np.isfinite(found.values))
         target = self._target(frame)
-        kept = target.notna()
-        gaps = features.isna().to_numpy()
-        if options.missing == "drop":
-            kept &= ~gaps.any(axis=1)
+        aimed = target.notna().to_numpy()
+        gaps = features.isna().to_numpy() & aimed[:, None]
+        gappy = gaps.any(axis=1)
+        kept = aimed & ~gappy if options.missing == "drop" else aimed
         raw = features.assign(**{options.target: target})
         if options.group is not None:
-            raw[options.group] = frame[options.group]
+            raw[options.group] = stored(frame[options.group])
         if options.shift is not None:
-            column = numbers_of(column_of(frame, options.shift.column, parameter="shift.column", path=path), ())
-            if column is None or not np.isfinite(column).all():
-                raise LowlandError(
-                    f"{path}: column {options.shift.column!r}, which shift.column names, holds text or "
-                    "gaps; expected a finite number in every row"
-                )
-            raw[options.shift.column] = column
-        _log.info(
-            "%s: %d of %d rows used (%d hold no target in use), %d features%s, %d missing values in %d rows (%s)",
-            *(path, kept.sum(), len(kept), target.isna().sum(), features.shape[1]),
-            f" (left out as text: {', '.join(texts)})" if texts else "",
-            *(gaps.sum(), gaps.any(axis=1).sum(), options.missing),
-        )
-        return raw[kept].reset_index(drop=True)
+            raw[options.shift.column] = self._order(frame)
+        raw = raw[kept].reset_index(drop=True)
+        raw.attrs = {
+            "listing": {
+                "file": path.name,
+                "rows": len(frame),
+                "rows_used": int(kept.sum()),
+                "rows_without_target": int(target.isna().sum()),
+                "rows_dropped_for_gaps": int(gappy.sum()) if options.missing == "drop" else 0,
+                "missing": options.missing,
+                "features": [{"name": n, "gaps": int(g)} for n, g in zip(features, gaps.sum(axis=0), strict=True)],
+                "left_out": [{"name": name, "why": why} for name, why in found.left_out.items()],
+            }
+        }
+        if found.unseen_codes:
+            _log.warning("%s: no feature holds the missing_codes %s", path, ", ".join(map(repr, found.unseen_codes)))
+        if found.rounded:
+            text = "%s: %s holds whole numbers beyond 2^53, which float64 rounds; if it is a name, put it under drop"
+            _log.warning(text, path, ", ".join(map(repr, found.rounded)))
+        return raw
 
-    def features_of(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-        """The feature columns of the user's table as numbers, and the names of text columns that ``all`` left out.
+    def _order(self, frame: pd.DataFrame) -> pd.Series:
+        """The column of the shift as numbers."""
+        assert self.options.shift is not None
+        path, name = self.options.path, self.options.shift.column
+        column = order_of(column_of(frame, name, parameter="shift.column", path=path), decimal=self.options.decimal)
+        if column is None or not np.isfinite(column).all():
+            raise LowlandError(
+                f"{path}: column {name!r}, which shift.column names, holds text or gaps; expected a finite number in "
+                "every row, or an ISO date (2020-01-31, 2020-01-31T12:00Z), all with a time zone or none"
+            )
+        return column
+
+    def features_of(self, frame: pd.DataFrame) -> Features:
+        """The feature columns of the user's table as numbers, and what was left out.
 
         Raises:
             LowlandError: A column is missing or holds no numbers, a pattern matches nothing, or nothing is left.
@@ -128,11 +155,16 @@ class Table(Task):
             reserved=options.reserved,
             codes=options.missing_codes,
             path=options.path,
+            decimal=options.decimal,
         )
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Features, target, groups and shift are fit, and every set gets groups of every class."""
         options, features = self.options, self._features(raw)
+        if "listing" in raw.attrs and not self._listed:  # once a run, wherever the table came from
+            self._listed = True
+            for line in lines_of(raw.attrs["listing"], target=options.target):
+                _log.info("%s", line)
         if raw.empty:
             raise LowlandError(f"{origin}: no row is left; correct target, classes or missing")
         checks.check_features(features, refuse_gaps=options.missing == "refuse", origin=origin)
@@ -159,7 +191,7 @@ class Table(Task):
             self._answer(raw, sets["train"]),
             clip_quantile=options.clip_quantile,
             fill_gaps=options.missing == "mean",
-            missing_codes=options.missing_codes,
+            missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
         )
         rows = {name: preprocessing.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
         shifted = {name: rows.pop(name) for name in self.shifted_sets}
@@ -212,7 +244,15 @@ class TableClassifier(Table, Classifier):
         return f"{self.options.target} ({', '.join(self._classes)})"
 
     def _target(self, frame: pd.DataFrame) -> pd.Series:
-        return class_names(frame[self.options.target], self._classes)
+        column, path = frame[self.options.target], self.options.path
+        names = class_names(column, self._classes)
+        for name, values in self._classes.items():
+            if not (names == name).any():
+                raise LowlandError(
+                    f"{path}: class {name!r} never occurs: column {column.name!r} has no row with "
+                    f"{' or '.join(map(_written, values))}; it holds {values_of(column)}: correct classes"
+                )
+        return names
 
     def _check_target(self, features: pd.DataFrame, target: pd.Series, origin: str) -> None:
         checks.check_classes(target, self._classes, target=self.options.target, origin=origin)
@@ -235,11 +275,19 @@ class TableClassifier(Table, Classifier):
         return len(self._classes)
 
 
+def _written(value: Value) -> str:
+    """A value of a class as it was understood."""
+    if value is None or isinstance(value, bool):
+        return " or ".join(YAML_WORDS[value])
+    return repr(value)
+
+
 class TableRegression(Table):
     """A number from columns, with squared error of the standardised target and absolute error in its own units.
 
     Targets are [rows, 3]: the standardised value, the standard deviation and the range of the training rows in the
-    target's units; so rows of any set are scored without knowing the training set. No error counts more than the
+    target's units; so rows of any set are scored without knowing the training set. They are float64: float32 would make
+    errors of 1e-47 zero and those of 1e39 infinite, whatever the unit means. No error counts more than the
     range: an answer that is no number counts as that.
     """
 
@@ -252,9 +300,12 @@ class TableRegression(Table):
 
     def _target(self, frame: pd.DataFrame) -> pd.Series:
         name = self.options.target
-        numbers = numbers_of(frame[name], self.options.missing_codes)
+        numbers = numbers_of(frame[name], self.options.missing_codes, decimal=self.options.decimal)
         if numbers is None:
-            raise LowlandError(f"{self.options.path}: target {name!r} holds text; expected numbers, or classes")
+            raise LowlandError(
+                f"{self.options.path}: target {name!r} holds text or dates: "
+                f"{wrong_cell(frame[name], self.options.missing_codes, self.options.decimal)}; or name classes"
+            )
         numbers = numbers.where(np.isfinite(numbers))
         if self.options.missing == "refuse" and numbers.isna().any():
             raise LowlandError(
@@ -266,19 +317,20 @@ class TableRegression(Table):
     def _check_target(self, features: pd.DataFrame, target: pd.Series, origin: str) -> None:
         if target.nunique() < 2:
             raise LowlandError(f"{origin}: target {target.name!r} is constant; expected a number that varies")
+        checks.check_range(target.to_numpy(np.float64), f"target {target.name!r}", origin=origin)
         checks.check_copies(features, target, target_values=None, origin=origin)
 
     def _labels(self, raw: pd.DataFrame) -> NDArray[np.int64]:
         return np.zeros(len(raw), np.int64)
 
-    def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float64]:
         values, answer = raw[self.options.target].to_numpy(np.float64), self._answer(raw, train)
         constants = np.broadcast_to([answer.scale, np.ptp(values[train])], (len(values), 2))
-        return np.hstack([((values - answer.mean) / answer.scale)[:, None], constants]).astype(np.float32)
+        return np.hstack([((values - answer.mean) / answer.scale)[:, None], constants])
 
     def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Number:
-        known = raw[self.options.target].to_numpy(np.float64)[train]
-        return Number(name=self.options.target, mean=float(known.mean()), scale=float(known.std()) or 1.0)
+        mean, spread = mean_and_spread(raw[self.options.target].to_numpy(np.float64)[train])
+        return Number(name=self.options.target, mean=float(mean), scale=float(spread) or 1.0)
 
     @property
     def num_outputs(self) -> int:
@@ -291,16 +343,25 @@ class TableRegression(Table):
 
     def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Squared error of every row in training variances."""
-        return (outputs[:, 0] - targets[:, 0]).square()
+        kind = torch.promote_types(outputs.dtype, torch.float32)  # float64 is for scores: training stays in float32
+        return (outputs[:, 0] - targets[:, 0].to(kind)).square()
 
     def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Absolute error in the target's units, at most the range of the training rows."""
-        error = (outputs[:, 0] - targets[:, 0]).abs() * targets[:, 1]
+        error = (outputs[:, 0].double() - targets[:, 0].double()).abs() * targets[:, 1]
         return error.nan_to_num(nan=torch.inf).minimum(targets[:, 2])
 
     def guess_score(self, targets: Tensor) -> float:
         """Mean absolute error of always answering the median."""
         return float(self.row_scores(targets[:, :1].median().expand(len(targets), 1), targets).mean())
+
+    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
+        """The median."""
+        return training[:, :1].median().expand(count, 1)
+
+    def plain_targets(self, targets: Tensor) -> Tensor | None:
+        """The standardised number."""
+        return targets[:, 0]
 
     def decisions(self, outputs: Tensor) -> Tensor:
         """The number in steps of ``decision_step``."""

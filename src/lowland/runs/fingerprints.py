@@ -1,0 +1,81 @@
+"""What decides the result of every node: parameters, code, data, and what the nodes before it made of theirs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.pipeline import Pipeline
+
+from lowland.runners.progress import stage_of
+
+PREFIX = "params:"
+SOURCES = (".py", ".j2", ".css", ".js")
+
+
+def fingerprints(
+    study: Pipeline, parameters: Mapping[str, Any], *, code: Mapping[str, str], data: Mapping[str, str]
+) -> dict[str, str]:
+    """Name of every node to a digest of all that decides its result.
+
+    Equal digests mean equal results; a change travels down to whatever is made from it.
+
+    Args:
+        study: The whole study.
+        parameters: Nested, as nodes are given them.
+        code: Stage to the digest of its code.
+        data: Name of a dataset that no node makes to the digest of its content.
+    """
+    made, found = dict(data), {}
+    texts: dict[str, str] = {}
+    for node in study.nodes:
+        parts = [code.get(stage_of(node), "")]
+        for name in node.inputs:
+            if name.startswith(PREFIX):
+                if name not in texts:
+                    value = json.dumps(_at(parameters, name), sort_keys=True, default=str)
+                    texts[name] = hashlib.sha256(value.encode()).hexdigest()
+                parts.append(f"{name}={texts[name]}")
+            else:
+                parts.append(f"{name}={made.get(name, '')}")
+        found[node.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+        made |= dict.fromkeys(node.outputs, found[node.name])
+    return found
+
+
+def _at(parameters: Mapping[str, Any], name: str) -> Any:
+    value: Any = parameters
+    for part in name.removeprefix(PREFIX).split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def code_of_stages(root: Path, stages: set[str]) -> dict[str, str]:
+    """Stage to a digest of its code, which is what ``dvc.yaml`` declares; of all code for a stage it does not have.
+
+    Args:
+        root: Of the project.
+        stages: Their names.
+    """
+    file = root / "dvc.yaml"
+    declared = yaml.safe_load(file.read_text("utf-8"))["stages"] if file.is_file() else {}
+    found = {}
+    for stage in stages:
+        deps = [dep for dep in declared.get(stage, {}).get("deps", ()) if str(dep).startswith("src/")] or ["src"]
+        digest = hashlib.sha256()
+        for dep in sorted(deps):
+            digest.update(_digest(root / dep).encode())
+        found[stage] = digest.hexdigest()[:32]
+    return found
+
+
+def _digest(path: Path) -> str:
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix in SOURCES)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
