@@ -19,7 +19,7 @@ from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from lowland import grid, randomness, summary, tasks
+from lowland import grid, randomness, tasks
 from lowland.config import PAIRS
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
@@ -34,6 +34,7 @@ from lowland.runs.mark import StudyMark, refuse_mixture, refuse_resumption
 from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
+from lowland.summary import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
 
 _log = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ class RunGuard:
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
                 save_record(page.parent, root=root, command=self._command, parameters=parameters)
                 lines = diverged_lines(catalog.load("summary.measurements")) if table.is_file() else []
-                for line in (*lines, *summary.closing_lines(catalog.load("summary.recommendation"))):
+                for line in (*lines, *closing_lines(catalog.load("summary.recommendation"))):
                     _log.info("%s", line)
         except OSError as error:  # a full disk must not hide how the run itself ended
             _log.warning("%s: %s", error.filename, error.strerror)
