@@ -177,13 +177,13 @@ def test_requirements_about_what_is_not_measured_are_refused_at_once(good):
 
 
 def test_all_mistakes_are_told_a_line_each(good):
-    raw = changed(changed(good, "training/epochs", 0), "flip_map/rows", 3)
+    raw = changed(changed(good, "training/learning_rate", 0), "flip_map/rows", 3)
     raw["training"]["batch"] = raw["training"].pop("batch_size")
     raw["trainin"] = {}
     with pytest.raises(LowlandError) as caught:
         validate(raw)
     assert str(caught.value).splitlines() == [
-        "parameter training.epochs: got 0; should be greater than or equal to 1",
+        "parameter training.learning_rate: got 0; should be greater than 0",
         "parameter training.batch is not known; did you mean batch_size?",
         "parameter flip_map.rows: got 3; expected all, or greater than or equal to 10",
         "parameter trainin is not known; did you mean training?",

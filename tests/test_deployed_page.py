@@ -114,7 +114,7 @@ def test_a_convolution_network_is_reproduced(reader, tmp_path, case, bits):
     bias=st.booleans(),
     seed=st.integers(0, 2**31),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_perceptron_is_reproduced_whatever_words_it_holds(
     reader, tmp_path_factory, widths, weight_bits, activation_bits, input_bits, signed, per_channel, bias, seed
 ):

@@ -12,7 +12,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ThreadRunner
 
-from lowland import grid, randomness
+from lowland import grid, hooks, randomness
 from lowland.datasets import JSONDataset, TableDataset, TextDataset
 from lowland.errors import LowlandError
 from lowland.hooks import SELECTIONS, RunGuard, check_raw_tables
@@ -354,8 +354,6 @@ def test_a_runner_that_is_not_the_projects_starts_from_a_clean_table_too(project
 
 
 def test_what_made_the_page_is_recorded_and_the_answer_told(project, caplog, monkeypatch):
-    from lowland import hooks
-
     caplog.set_level("INFO")
     root, catalog, _ = project
     monkeypatch.setattr(hooks, "closing_lines", lambda found: [f"deploy {found['name']}"])

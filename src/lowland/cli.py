@@ -36,12 +36,12 @@ class StudyCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Reads the options; exits with code 2 where one cannot be read."""
-        given = {argument.partition("=")[0] for argument in args}  # now: parsing empties the list
+        given = list(args)  # click empties the other
         try:
             return super().parse_args(ctx, args)
         except (OmegaConfBaseException, yaml.YAMLError, KedroCliError, KeyError, TypeError, ValueError) as error:
             unread = ("--config", "--params", "--runner-params", "--load-versions")
-            option = next((each for each in unread if each in given), "kedro run")
+            option = next((each for each in unread if any(a.startswith(each) for a in given)), "kedro run")
             reason = "no section `run`" if isinstance(error, KeyError) else _one_line(error)
             raise click.UsageError(f"{option} cannot be read: {reason}") from error
 

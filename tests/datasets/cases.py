@@ -27,7 +27,9 @@ SPEC = {"kind": "mlp", "inputs": 4, "hidden": [3, 2], "outputs": 2}
 
 
 def model() -> StoredModel:
-    return StoredModel(initialised_network(SPEC, key=("tests",)), "non_finite")
+    score = {"measure": "accuracy", "value": 0.75, "standard_error": 0.1, "rows": 20}
+    told = {"preprocessing": {"kind": "table", "mean": [0.1, -1e-300]}, "identity": {"seed": "s0"}, "score": score}
+    return StoredModel(initialised_network(SPEC, key=("tests",)), "non_finite", **told)
 
 
 def tensors() -> StoredTensors:

@@ -3,6 +3,7 @@ import struct
 import pytest
 import torch
 from kedro.io import DatasetError
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from lowland.artifacts import StoredModel
@@ -22,6 +23,7 @@ def test_a_model_comes_back_as_it_was(stored):
     before, after = model(), stored.load()
     inputs = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     assert after.status == "non_finite"
+    assert (after.preprocessing, after.identity, after.score) == (before.preprocessing, before.identity, before.score)
     assert isinstance(after.network, MLP)
     assert after.network.spec == SPEC
     assert not after.network.training
@@ -63,11 +65,21 @@ def test_facts_may_hold_what_is_not_a_number(tmp_path):
     assert '"loss": null' in data.preview()
 
 
-@pytest.mark.parametrize("change", ["foreign", "status", "kind", "missing", "header"])
+def test_the_header_is_strict_json_whatever_was_measured(tmp_path):
+    path = tmp_path / "model.safetensors"
+    ModelDataset(filepath=str(path)).save(StoredModel(model().network, score={"value": float("nan")}))
+    with safe_open(path, framework="np") as file:
+        text = file.metadata()["lowland"]
+    assert '"value": null' in text and '"format": 1' in text and "NaN" not in text
+
+
+@pytest.mark.parametrize("change", ["foreign", "format", "status", "kind", "missing", "header"])
 def test_another_file_is_refused_in_one_line(stored, change):
     path, network = stored._filepath, model().network
     if change == "foreign":
         save_file({"a": torch.zeros(1)}, path)
+    elif change == "format":  # as versions wrote it that told less
+        save_file(network.state_dict(), path, metadata={"lowland": '{"spec": {}, "status": "ok"}'})
     elif change == "status":
         stored.save(StoredModel(network, "fine"))
     elif change == "kind":

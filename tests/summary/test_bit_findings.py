@@ -82,3 +82,10 @@ def test_the_other_way_to_protect_is_told_where_the_plan_knows_it(faulty):
     protection = PICTURES["protection"].assign(secded_rate=1.5e-5, secded_overhead=7 / 32)
     entry = of(faulty, pictures=PICTURES | {"protection": protection})["precisions"][0]
     assert "leaves a rate of 1.5·10⁻⁵ for 22 % more memory." in " ".join(entry["sentences"])
+
+
+def test_where_every_map_was_lost_there_is_no_section(faulty):
+    measured = ["worst_flip_drop", "bit_error_slope", "protected_bits", "score_after_search"]
+    at = faulty.measure.isin([*measured, "protected_bits_simulated"])
+    broken = faulty.assign(value=faulty.value.mask(at), status=faulty.status.mask(at, "non_finite"))
+    assert of(faulty, pictures={}) is not None and of(broken, pictures={}) is None

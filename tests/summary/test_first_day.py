@@ -236,9 +236,12 @@ def test_the_page_lists_what_the_networks_were_given(tiny):
 def test_tables_of_the_tasks_are_gathered_under_their_names():
     tasks = {"jets": {}, "wine": {}}
     own = references().drop(columns="task")
-    found = nodes.gather_references(tasks, references_0=None, references_1=own)
-    assert set(found.task) == {"wine"} and len(found) == 2
-    assert list(nodes.gather_references(tasks, references_0=None)) == list(found) and "score" in found
     facts = {"listing": LISTING, "preprocessing": {}}
-    assert nodes.gather_inputs(tasks, inputs_0={}, inputs_1=facts) == {"wine": LISTING}
-    assert nodes.gather_inputs(tasks, inputs_0=None) == {}
+    album = nodes.gather_pictures(own, facts, flip_map_0=pd.DataFrame({"score": ["accuracy"]}))
+    assert list(album.picture) == ["flip_map", "references", "inputs"]
+    found = nodes.gather_references(tasks, pictures_0=None, pictures_1=album)
+    assert set(found.task) == {"wine"}
+    pd.testing.assert_frame_equal(found.drop(columns="task"), own[list(found.columns[1:])], check_dtype=False)
+    assert list(nodes.gather_references(tasks, pictures_0=None)) == list(found)
+    assert nodes.gather_inputs(tasks, pictures_0=nodes.gather_pictures(None, {}), pictures_1=album) == {"wine": LISTING}
+    assert nodes.gather_inputs(tasks, pictures_0=pd.DataFrame()) == {}

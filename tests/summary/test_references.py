@@ -1,6 +1,7 @@
 """When a recommendation is far behind what another model makes of the same rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lowland.summary.references import best_of, far_behind, guess_of, references_of
@@ -13,6 +14,13 @@ ACCURACY, ERROR = Score.named("accuracy"), Score.named("absolute_error")
 def test_the_tables_of_old_studies_have_none():
     assert references_of(None, "jets") == [] == references_of(references("other"), "jets")
     assert far_behind(0.3, [], ACCURACY) is None and guess_of([]) is None and best_of([], ACCURACY) is None
+
+
+def test_known_models_have_short_names_and_others_their_own():
+    table = references().assign(label=["the best answer that does not look", "trees"])
+    unknown = table.tail(1).assign(name="forest", label="a random forest")
+    labels = [r["label"] for r in references_of(pd.concat([table, unknown]), "jets")]
+    assert labels == ["guessing", "gradient boosting", "a random forest"]
 
 
 @pytest.mark.parametrize("value, ahead", [(0.70, False), (0.696, False), (0.69, True), (0.3, True), (0.9, False)])

@@ -75,6 +75,19 @@ def test_rows_of_a_users_own_file_become_the_inputs_of_the_task(tmp_path, kind, 
             preprocessing.apply(read)
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+def test_dates_and_decimal_commas_are_read_as_the_task_reads_them(tmp_path, as_text):
+    frame, path = turbines(), tmp_path / "turbines.csv"
+    frame["when"] = pd.date_range("2020-01-01", periods=len(frame), freq="h").strftime("%Y-%m-%dT%H:%M:%S")
+    frame["speed"] = frame["speed"].map("{:.3f}".format).str.replace(".", ",").mask(frame.index % 9 == 0, "NA")
+    frame[["when", "speed", "bearing"]].to_csv(path, sep=";", index=False)
+    options = {"features": ["when", "speed"], "missing": "mean", "decimal": ",", "separator": ";", "path": str(path)}
+    task = build_task(TaskOptions.model_validate(CLASS | options))
+    splits = task.prepare(task.fetch())
+    read = pd.read_csv(path, sep=";", **({"dtype": str, "keep_default_na": False} if as_text else {"decimal": ","}))
+    assert among(recorded(splits).apply(read), splits.test.inputs)
+
+
 def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
     turbines().to_csv(tmp_path / "turbines.csv", index=False)
     options = {"path": str(tmp_path / "turbines.csv"), "features": ["wind"]}
@@ -112,8 +125,8 @@ def test_what_is_no_number_is_missing(value):
         (np.zeros((3, 3)), r"values are float64 of shape \(3, 3\); expected numbers \[rows, 2\]: x, y"),
         (np.zeros(2), "expected numbers"),
         (np.array([["a", "b"]]), "expected numbers"),
-        (pd.DataFrame({"x": [1.0]}), "column 'y' is missing; the table has x"),
-        (pd.DataFrame({"x": ["a"], "y": [1.0]}), "column 'x' holds text"),
+        (pd.DataFrame({"x": [1.0]}), "table: column 'y', which features names, is missing; the file has x"),
+        (pd.DataFrame({"x": ["a"], "y": [1.0]}), "table: column 'x' holds 'a' in row 1 .* expected numbers"),
     ],
 )
 def test_other_values_are_refused_in_one_line(values, message):

@@ -9,6 +9,7 @@ import pandas as pd
 from lowland.summary.score import Score
 
 GUESS = "guess"
+_WORDS = {"guess": "guessing", "boosting": "gradient boosting", "linear": "a linear model"}  # short, in sentences
 FAR = 0.1  # of a reference's distance from the guess: what a recommendation may fall short of it unsaid
 
 
@@ -16,7 +17,8 @@ def references_of(table: pd.DataFrame | None, task: str) -> list[dict[str, Any]]
     """The references of one task, ready for JSON; an empty list where none were made.
 
     Args:
-        table: ``task``, ``name``, ``label``, ``score``, ``standard_error``, ``num_samples``; or None.
+        table: ``task``, ``name``, ``label``, ``score``, ``standard_error``, ``num_samples``; or None. Labels of known
+            names give way to shorter ones.
         task: Whose.
     """
     if table is None or table.empty:
@@ -24,7 +26,7 @@ def references_of(table: pd.DataFrame | None, task: str) -> list[dict[str, Any]]
     return [
         {
             "name": str(row.name_),
-            "label": str(row.label),
+            "label": _WORDS.get(str(row.name_), str(row.label)),
             "score": None if row.score != row.score else float(row.score),
             "standard_error": None if row.standard_error != row.standard_error else float(row.standard_error),
             "num_samples": int(row.num_samples),

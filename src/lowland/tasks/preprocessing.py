@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -110,19 +111,22 @@ class TablePreprocessing(Preprocessing):
         kind: ``table``.
         features: In the order of the network's inputs.
         missing_codes: Values that stand for a missing one, as do those that are no finite numbers.
+        decimal: Mark of fractions where a table holds numbers as text.
         answer: What the outputs mean.
     """
 
     kind: Literal["table"] = "table"
     features: tuple[Feature, ...]
     missing_codes: tuple[bool | int | float | str, ...] = ()
+    decimal: Literal[".", ","] = "."
     answer: Answer
 
     def apply(self, raw: pd.DataFrame | NDArray[np.floating]) -> Tensor:
         """Inputs [n, features] in float32.
 
         Args:
-            raw: A table that has the features among its columns, or numbers [n, features] in their order.
+            raw: A table that has the features among its columns, as text, numbers or dates; or numbers [n, features] in
+                their order, dates in seconds since 1970-01-01 UTC.
 
         Raises:
             LowlandError: A column is missing or holds text, the numbers have another shape, or a value is missing of a
@@ -172,17 +176,13 @@ class TablePreprocessing(Preprocessing):
 
     def _numbers(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """The features of a table, NaN where they are missing."""
-        from lowland.tasks.table.source import numbers_of  # it stands in the room of a task, which imports this file
+        from lowland.tasks.table.features import feature_columns  # of a task, which imports this file
 
-        columns: list[NDArray[np.float64]] = []
-        for feature in self.features:
-            if feature.name not in table.columns:
-                raise LowlandError(f"column {feature.name!r} is missing; the table has {_listed(table.columns)}")
-            numbers = numbers_of(table[feature.name], self.missing_codes)
-            if numbers is None:
-                raise LowlandError(f"column {feature.name!r} holds text; expected numbers")
-            columns.append(numbers.to_numpy(np.float64))
-        return np.stack(columns, axis=1)
+        names = tuple(feature.name for feature in self.features)
+        found = feature_columns(
+            table, names, drop=(), reserved=(), codes=self.missing_codes, path=Path("table"), decimal=self.decimal
+        )
+        return found.values.to_numpy(np.float64)
 
     def _array(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Numbers in the features' order, NaN where they are missing."""

@@ -42,8 +42,9 @@ def deploy_float(
     folded = fold_batch_norm(trained.network)  # as it is deployed: folding can give a layer its bias
     parameters = sum(tensor.numel() for tensor in coded_parameters(folded, problem.float_from).values())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
-    rows = _performance(problem, trained.network, Splits.from_tensors(data.tensors))
-    return _stored(cell, problem, data, trained.network, rows), table(cell, [*rows, *costs])
+    splits = Splits.from_tensors(data.tensors, data.facts)
+    rows = _performance(problem, trained.network, splits)
+    return _stored(cell, problem, splits, trained.network, rows), table(cell, [*rows, *costs])
 
 
 def quantize_after_training(
@@ -118,7 +119,7 @@ def _calibrated(
 def _deployed(
     cell: Cell, task: Task, data: StoredTensors, quantized: QuantizedNetwork
 ) -> tuple[StoredModel, pd.DataFrame]:
-    network, splits = freeze(quantized), Splits.from_tensors(data.tensors)
+    network, splits = freeze(quantized), Splits.from_tensors(data.tensors, data.facts)
     check = deployment_check(quantized, network, splits.test.inputs, classifier=task.decides)
     count = len(splits.test.inputs)
     checks = [
@@ -130,16 +131,16 @@ def _deployed(
         checks.append(Measurement("performance", "integer_decision_rate", decided, "test"))
     costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
     rows = _performance(task, network, splits)
-    return _stored(cell, task, data, network, rows), table(cell, [*rows, *checks, *costs])
+    return _stored(cell, task, splits, network, rows), table(cell, [*rows, *checks, *costs])
 
 
-def _stored(cell: Cell, task: Task, data: StoredTensors, network: nn.Module, rows: list[Measurement]) -> StoredModel:
+def _stored(cell: Cell, task: Task, splits: Splits, network: nn.Module, rows: list[Measurement]) -> StoredModel:
     """The network with all that is needed to use it elsewhere."""
     wanted = ("performance", task.score_name, "test")
     found = next(row.estimate for row in rows if (row.family, row.measure, row.condition) == wanted)
     return StoredModel(
         network,
-        preprocessing=data.facts.get("preprocessing", {}),
+        preprocessing=splits.facts.get("preprocessing", {}),
         identity=cell.model_dump(include={"task", "recipe", "seed", "precision"}),
         score={
             "measure": task.score_name,

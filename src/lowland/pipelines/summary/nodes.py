@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations
 from typing import Any
 
@@ -25,6 +26,9 @@ from lowland.summary import (
     score_curves,
 )
 
+PREPARED = ("references", "inputs")  # what is known of a task before any training
+FACTS = "facts"  # where the pictures of a task tell it
+
 
 def gather(*tables: pd.DataFrame | None) -> pd.DataFrame:
     """The children's tables on top of each other; a child that left nothing is passed over here and told later."""
@@ -42,34 +46,52 @@ def gather_references(tasks: dict[str, Any], **frames: pd.DataFrame | None) -> p
 
     Args:
         tasks: By name.
-        frames: ``references_<number of the task>``.
+        frames: ``pictures_<number of the task>``, which hold them as facts.
     """
     columns = ["task", "name", "label", "score", "standard_error", "num_samples"]
-    named = {task: frames.get(f"references_{number}") for number, task in enumerate(tasks)}
-    found = gather_frames(*(frame.assign(task=task) for task, frame in named.items() if frame is not None))
+    named = {task: _facts(frames.get(f"pictures_{number}"), "references") for number, task in enumerate(tasks)}
+    found = gather_frames(*(pd.DataFrame(facts).assign(task=task) for task, facts in named.items() if facts))
     return found.reindex(columns=columns)
 
 
-def gather_inputs(tasks: dict[str, Any], **facts: dict[str, Any] | None) -> dict[str, Any]:
+def gather_inputs(tasks: dict[str, Any], **frames: pd.DataFrame | None) -> dict[str, Any]:
     """What every task's table held and what of it was used; tasks that are no table have no entry.
 
     Args:
         tasks: By name.
-        facts: ``inputs_<number of the task>``.
+        frames: ``pictures_<number of the task>``, which hold it as facts.
     """
-    named = {task: facts.get(f"inputs_{number}") for number, task in enumerate(tasks)}
+    named = {task: _facts(frames.get(f"pictures_{number}"), "inputs") for number, task in enumerate(tasks)}
     return {task: known["listing"] for task, known in named.items() if known and known.get("listing")}
 
 
-def gather_pictures(**frames: pd.DataFrame | None) -> pd.DataFrame:
+def _facts(album: pd.DataFrame | None, kind: str) -> dict[str, Any] | None:
+    """What a task's pictures say of it before any training."""
+    if album is None or FACTS not in album:
+        return None
+    rows = album[album.picture == kind]
+    return dict(json.loads(rows[FACTS].iloc[0])) if len(rows) else None
+
+
+def gather_pictures(
+    references: pd.DataFrame | None, inputs: dict[str, Any] | None, **frames: pd.DataFrame | None
+) -> pd.DataFrame:
     """Pictures of all kinds in one table: the column ``picture`` says which, columns that a kind lacks are empty.
 
+    What is known of the task before any training comes along, as a text of JSON in the column ``facts``: one table
+    leaves the task's box, so that the graph stays readable.
+
     Args:
+        references: Scores of the guess and the reference models.
+        inputs: What the networks are given.
         frames: ``<kind>_<number>``.
     """
-    return gather_frames(
-        *(frame.assign(picture=name.rpartition("_")[0]) for name, frame in frames.items() if frame is not None)
-    )
+    known = {"references": None if references is None else references.to_dict("list"), "inputs": inputs}
+    facts = [
+        pd.DataFrame({"picture": [kind], FACTS: [json.dumps(said)]}) for kind, said in known.items() if said is not None
+    ]
+    pictures = (frame.assign(picture=name.rpartition("_")[0]) for name, frame in frames.items() if frame is not None)
+    return gather_frames(*pictures, *facts)
 
 
 def close_study(
@@ -157,7 +179,8 @@ def report(
         for kind in kinds
     }
     album = gathered["pictures"]
-    pictures = dict(iter(album.groupby("picture", sort=False))) if len(album) else {}
+    drawn = album[~album.picture.isin(PREPARED)].drop(columns=FACTS, errors="ignore") if len(album) else album
+    pictures = dict(iter(drawn.groupby("picture", sort=False))) if len(drawn) else {}
     return render_report(
         measurements,
         correlations=correlation_table,

@@ -17,7 +17,6 @@ GATHER = ["summary", "gather"]  # a gather reads what there is: runners start it
 SUMMARY = ["summary"]
 PICTURES = ("spectral_density", "loss_surface", "mode_connectivity", "flip_map", "protection")
 FRAMES = ("learning", "pictures")  # what a task hands on besides its table
-PREPARED = ("references", "inputs")  # what is known of a task before any training
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -78,15 +77,16 @@ def _gather(func: Callable[..., pd.DataFrame], name: str, namespace: str, tables
 def _album(task: str, recipes: Iterable[str]) -> Pipeline:
     """All pictures of a task in one table: one dataset that leaves its box, not one of every kind."""
     wires = {f"{name}_{n}": f"{task}.{recipe}.{name}_pictures" for name in PICTURES for n, recipe in enumerate(recipes)}
-    node = Node(nodes.gather_pictures, {name: name for name in wires}, "pictures", name="gather_pictures", tags=GATHER)
-    return grid.place(Pipeline([node]), task, inputs=wires)
+    told = {name: name for name in (*nodes.PREPARED, *wires)}
+    node = Node(nodes.gather_pictures, told, "pictures", name="gather_pictures", tags=GATHER)
+    return grid.place(Pipeline([node]), task, inputs=wires | {name: f"{task}.{name}" for name in nodes.PREPARED})
 
 
 def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     tables = {f"table_{number}": f"{task}.table" for number, task in enumerate(tasks)}
     frames = {f"{name}_{number}": f"{task}.{name}" for name in FRAMES for number, task in enumerate(tasks)}
     learning = {name: name for name in frames if name.startswith("learning_")}
-    prepared = {name: {f"{name}_{number}": f"{task}.{name}" for number, task in enumerate(tasks)} for name in PREPARED}
+    albums = {name: name for name in frames if name.startswith("pictures_")}
     told = {  # what the report is told -> where that lies
         "descriptions": "params:descriptions",
         "readings": "params:readings",
@@ -111,7 +111,7 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
             *(
                 Node(
                     func,
-                    {"tasks": "params:tasks"} | {wire: wire for wire in prepared[name]},
+                    {"tasks": "params:tasks"} | albums,
                     name,
                     name=f"gather_{name}",
                     tags=GATHER,
@@ -154,6 +154,4 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     )
     told_of = ("everything", "descriptions", "readings", "shifted_sets", "commands", "requirements", "folder", "tasks")
     parameters = {name: name for name in told_of}
-    return grid.place(
-        template, "summary", parameters=parameters, inputs=tables | frames | prepared["references"] | prepared["inputs"]
-    )
+    return grid.place(template, "summary", parameters=parameters, inputs=tables | frames)

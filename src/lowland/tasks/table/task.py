@@ -195,6 +195,7 @@ class Table(Task):
         )
         rows = {name: preprocessing.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
         shifted = {name: rows.pop(name) for name in self.shifted_sets}
+        preprocessing = preprocessing.model_copy(update={"decimal": options.decimal})
         facts = {"preprocessing": preprocessing.model_dump(mode="json"), "listing": raw.attrs.get("listing")}
         return Splits(**rows, zero=preprocessing.zero, shifted=shifted, facts=facts)
 
