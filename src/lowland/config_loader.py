@@ -133,7 +133,7 @@ class StudyConfigLoader(DataFolderLoader):
                 super()._resolve_from_raw_config(key, base_configs, env_configs, base_path, env_path, processed_files)
             )
         base, own = (_plain(configs) for configs in (base_configs, env_configs))
-        runtime = dict(OmegaConf.to_container(OmegaConf.create(self.runtime_params), resolve=False))  # type: ignore[arg-type]
+        runtime = dict(OmegaConf.to_container(OmegaConf.create(self.runtime_params), resolve=False))  # type: ignore[arg-type]  # a dict
         replaced = {name for content in own.values() for name in content}
         kept = {file: {k: v for k, v in content.items() if k not in replaced} for file, content in base.items()}
         self.origins = Origins(kept | own, runtime)
@@ -148,7 +148,7 @@ class StudyConfigLoader(DataFolderLoader):
             raise LowlandError(f"parameter {place} ({origin}): {str(error).splitlines()[0]}") from error
         for line in _changes_nothing_or_adds(runtime, merged):
             _log.warning(line)
-        return dict(result)  # type: ignore[arg-type]
+        return dict(result)  # type: ignore[arg-type]  # a dict, as it was made from one
 
 
 def _globbed(pattern: str) -> str:
@@ -158,7 +158,7 @@ def _globbed(pattern: str) -> str:
 
 def _plain(configs: Mapping[Path, DictConfig]) -> dict[str, dict[str, Any]]:
     return {
-        shown(path): dict(OmegaConf.to_container(config, resolve=False) or {})  # type: ignore[arg-type]
+        shown(path): dict(OmegaConf.to_container(config, resolve=False) or {})  # type: ignore[arg-type]  # a dict
         for path, config in sorted(configs.items())
     }
 
@@ -176,7 +176,7 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in above.items():
         before = merged.get(key)
         both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[key] = _over(before, value) if both else value  # type: ignore[arg-type]
+        merged[key] = _over(before, value) if both else value  # type: ignore[arg-type]  # checked
     return merged
 
 
