@@ -17,7 +17,7 @@ import os, sys, time
 from pathlib import Path
 from lowland.runs.lock import FolderLock
 held = FolderLock(Path(sys.argv[1]))
-if os.fork():
+if os.fork() == 0:  # the worker says so: from here on it has let go of what it was born with
     print("held", flush=True)
 time.sleep(60)
 """
@@ -33,7 +33,7 @@ def test_a_second_run_is_refused_and_told_who_holds_the_folder(tmp_path):
     FolderLock(tmp_path / "data").release()
 
 
-def test_a_killed_run_lets_go_though_a_worker_of_its_lives(tmp_path):
+def test_a_killed_run_lets_go_though_its_worker_lives(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
