@@ -16,13 +16,13 @@ from lowland.faults.options import BitFlipOptions, FlipMapOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.perturbation import (
     AttackOptions,
-    CorruptionOptions,
-    HalfLifeOptions,
+    ImageCorruptionOptions,
     InputNoiseOptions,
     SensorFaultOptions,
 )
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
+from lowland.robustness import HalfLifeOptions
 from lowland.selection import ONE_MESSAGE
 from lowland.summary.requirements import TaskRequirements, check_measurable
 from lowland.summary.score import Score
@@ -63,7 +63,7 @@ class Study(BaseModel):
     landscape_detail: LandscapeDetailOptions
     input_noise: InputNoiseOptions
     sensor_faults: SensorFaultOptions
-    corruptions: CorruptionOptions
+    corruptions: ImageCorruptionOptions
     attacks: AttackOptions
     bit_flips: BitFlipOptions
     other_faults: BitFlipOptions

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
+from lowland.perturbation.corruptions import KINDS
 
 from lowland.perturbation import CorruptionOptions
-from lowland.perturbation.corruptions import KINDS
 from lowland.summary.conditions import (
     _CORRUPTIONS,
     _NAMES,

@@ -16,7 +16,7 @@ from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_a
 from lowland.faults.search import SearchResult, progressive_search
 from lowland.faults.secded import SecdedRates, scrubbed_rate, secded_rates, secded_residual_rate
 from lowland.faults.stuck_at import apply_stuck_bits
-from lowland.faults.sweep import flipped_networks
+from lowland.faults.sweep import FaultSeries, fault_series
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import adjacent_flips, random_upsets
 from lowland.faults.vulnerability import Vulnerability, measure_vulnerability
@@ -24,6 +24,7 @@ from lowland.faults.vulnerability import Vulnerability, measure_vulnerability
 __all__ = [
     "RANKINGS",
     "BitFlipOptions",
+    "FaultSeries",
     "FlipDraw",
     "FlipMapOptions",
     "Flips",
@@ -40,9 +41,9 @@ __all__ = [
     "clean_metric",
     "draw_flips",
     "draw_float_flips",
+    "fault_series",
     "flip_scores",
     "flip_sensitivity",
-    "flipped_networks",
     "measure_vulnerability",
     "needed_by_simulation",
     "progressive_search",

@@ -23,6 +23,8 @@ from lowland.landscape.subject import Batches, Loss
 from lowland.quantization.coded_parameters import coded_parameters
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
+from lowland.vocabulary.conditions import CONDITIONS
+from lowland.vocabulary.targets import float32_target
 
 Keys = tuple[Key, ...]
 RANKING = "fkeras"  # what the published studies flip by
@@ -116,26 +118,55 @@ def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, 
     return FaultDraw(Series(total, first) if ranked else None)
 
 
-FAULTS: dict[Fault, Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]] = {
-    "codes": _flips("weights", "biases"),
-    "weights": _flips("weights"),
-    "biases": _flips("biases"),
-    "scales": _flips("scales"),
-    "activations": _transient,
-    "upsets": _upsets,
-    "stuck_at_0": _stuck(0),
-    "stuck_at_1": _stuck(1),
+@dataclass(frozen=True)
+class FaultKind:
+    """A fault, and what the long table calls it.
+
+    Attributes:
+        draw: One draw of it; ``None`` for the fault that a ranking chooses, which is not drawn.
+        by_count: Condition at equal numbers; empty where counts have no meaning.
+        by_rate: Condition at equal rates; empty where rates have no meaning.
+        target: What it hits, a key of ``lowland.vocabulary.targets.TARGETS``.
+        in_floats: Tensors of float32 words that it hits; a float network does not have other faults.
+    """
+
+    draw: Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw] | None
+    by_count: str = "flips"
+    by_rate: str = "bit_error_rate"
+    target: str = ""
+    in_floats: tuple[str, ...] = ()
+
+
+FAULTS: dict[Fault, FaultKind] = {
+    "codes": FaultKind(_flips("weights", "biases"), in_floats=("weights", "biases")),
+    "weights": FaultKind(_flips("weights"), target="weights", in_floats=("weights",)),
+    "biases": FaultKind(_flips("biases"), target="biases", in_floats=("biases",)),
+    "scales": FaultKind(_flips("scales"), target="scales"),
+    "ranked": FaultKind(None, "ranked_flips", "", target="weights"),
+    "activations": FaultKind(_transient, "", "transient_bit_error_rate", target="activations"),
+    "upsets": FaultKind(_upsets, "upsets", "upset_rate"),
+    "stuck_at_0": FaultKind(_stuck(0), "stuck_at_0", "stuck_at_0_rate"),
+    "stuck_at_1": FaultKind(_stuck(1), "stuck_at_1", "stuck_at_1_rate"),
 }
 
-FLOAT_FAULTS: dict[Fault, tuple[str, ...]] = {
-    "codes": ("weights", "biases"),
-    "weights": ("weights",),
-    "biases": ("biases",),
-}
-"""What a float network stores: its other faults do not exist."""
+
+class FaultSeries(NamedTuple):
+    """A deployed network under one fault.
+
+    Attributes:
+        condition: Name in ``lowland.vocabulary.conditions.CONDITIONS``.
+        target: What is hit.
+        levels: Those that can happen.
+        draws: The faulty network at a level, one function a draw.
+    """
+
+    condition: str
+    target: str
+    levels: tuple[float, ...]
+    draws: tuple[Callable[[Any], nn.Module], ...]
 
 
-def flipped_networks(
+def fault_series(
     network: nn.Module,
     options: BitFlipOptions,
     *,
@@ -143,14 +174,14 @@ def flipped_networks(
     loss: Loss | None = None,
     known_batches: Batches = (),
     float_from: str | None = None,
-) -> Iterator[tuple[str, float, list[nn.Module]]]:
+) -> Iterator[FaultSeries]:
     """A deployed network under random and ranked faults, by number of flips and by bit error rate.
 
     Levels of one draw nest: what is flipped at one level is flipped at every higher one. Draws are shared by all random
     faults of stored bits.
 
     Args:
-        network: Integer networks flip their codes; float ones their IEEE-754 words, as conditions of their own.
+        network: Integer networks flip their codes; float ones their IEEE-754 words, a target of its own.
         options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
         loss: ``loss(outputs, targets)``, mean over rows; the fault ``ranked`` needs it, and
@@ -159,41 +190,48 @@ def flipped_networks(
             are not hit.
 
     Yields:
-        Condition (``flips``, ``bit_error_rate``; ``scales_flips``, ``stuck_at_0_bit_error_rate`` ... for other faults
-        than of codes; ``ieee754_...`` for floats), level, one network a draw (a single one for activations and ranked
-        bits). What cannot happen is left out: more flips than bits, faults of what the network does not have, counts of
+        A series for every fault at equal numbers, and one at equal rates; a single draw for activations and ranked
+        bits. What cannot happen is left out: more flips than bits, faults of what the network does not have, counts of
         activations' flips and rates of ranked ones.
 
     Raises:
         LowlandError: Ranked flips without a loss and rows to rank by, or an unknown ``float_from``.
     """
-    numbers = range(options.draws)
     deployed = isinstance(network, IntegerNetwork)
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
-    kinds = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
+    parts = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
     for fault in options.faults:
-        if not (fault in kinds if fault in ("weights", "biases") else deployed or fault in FLOAT_FAULTS):
+        kind = FAULTS[fault]
+        if not (fault in parts if fault in ("weights", "biases") else deployed or kind.in_floats):
             continue
-        prefix = ("" if deployed else "ieee754_") + ("" if fault == "codes" else f"{fault}_")
-        if fault == "ranked" and isinstance(network, IntegerNetwork):
+        if kind.draw is None and isinstance(network, IntegerNetwork):
             if loss is None:
                 raise LowlandError("loss is missing; expected loss and known_batches: the fault ranked goes by them")
             draws = [ranked_faults(network, options, loss, known_batches)]
         else:
-            # Activations: every inference has flips of its own, so that the rows are the sample and one draw is enough.
-            several = numbers[:1] if fault == "activations" else numbers
-            draws = [_drawn(network, fault, options, (*key, number), float_from) for number in several]
-        for unit, levels, series in (
-            ("flips", options.counts, [draw.by_count for draw in draws if draw.by_count]),
-            ("bit_error_rate", options.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
+            several = options.draws if fault != "activations" else 1  # of activations the rows are the sample
+            draws = [_drawn(network, kind, options, (*key, number), float_from) for number in range(several)]
+        target = kind.target if deployed else float32_target(kind.target)
+        for condition, levels, series in (
+            (kind.by_count, options.counts, [draw.by_count for draw in draws if draw.by_count]),
+            (kind.by_rate, options.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
         ):
-            for level in levels:
-                if series and level <= series[0].highest:
-                    yield f"{prefix}{unit}", float(level), [one.at(level) for one in series]
+            possible = tuple(float(level) for level in levels if series and level <= series[0].highest)
+            if possible:
+                yield FaultSeries(condition, target, possible, tuple(_at(one, condition) for one in series))
 
 
-def _drawn(network: nn.Module, fault: Fault, options: BitFlipOptions, key: Keys, float_from: str | None) -> FaultDraw:
+def _at(series: Series, condition: str) -> Callable[[float], nn.Module]:
+    """Counts are whole numbers, whatever the long table keeps them as."""
+    counted = not CONDITIONS[condition].unit.by_power
+    return lambda level: series.at(int(level) if counted else level)
+
+
+def _drawn(
+    network: nn.Module, kind: FaultKind, options: BitFlipOptions, key: Keys, float_from: str | None
+) -> FaultDraw:
     if isinstance(network, IntegerNetwork):
-        return FAULTS[fault](network, options, key)
-    draw = draw_float_flips(network, targets=FLOAT_FAULTS[fault], key=key, float_from=float_from)
+        assert kind.draw is not None  # ranked faults went another way
+        return kind.draw(network, options, key)
+    draw = draw_float_flips(network, targets=kind.in_floats, key=key, float_from=float_from)
     return FaultDraw.of(draw, partial(apply_float_flips, network))

@@ -29,7 +29,7 @@ class SensorFaultOptions(BaseModel):
     Attributes:
         levels: Of each key of ``SENSOR_FAULTS`` that is to be measured: per cent, for ``requantization`` bits. ``none``
             switches sensor faults off, also in place of all these options.
-        draws: Independent draws; the faults in ``DETERMINISTIC_FAULTS`` are alike in all of them and need one.
+        draws: Independent draws; what chance has no part in, such as saturation, is done once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -207,5 +207,3 @@ SENSOR_FAULTS: dict[str, Callable[..., Tensor]] = {
     "saturation": saturation,
     "requantization": requantization,
 }
-DETERMINISTIC_FAULTS = frozenset({"saturation", "requantization"})
-FALLING_FAULTS = frozenset({"requantization"})  # fewer bits are worse; of anything else more is

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.conditions import WORDS, bare_level_text, listed
-from lowland.summary.criteria import of_the_whole
+from lowland.summary.conditions import bare_level_text, listed
 from lowland.summary.recipe_means import not_told_apart, t_interval
 from lowland.summary.score import Score, score_of
+from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.targets import codes_target
 
 EXPOSURES = {
     "flips": "at an equal number of flips",
@@ -63,12 +64,12 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
     rows = measurements[
         (measurements.family == "bit_flip") & (measurements.measure == measure) & (measurements.status == "ok")
     ]
-    rows = rows.assign(exposure=rows.condition.str.removeprefix(WORDS))
-    rows = rows[rows.exposure.isin(EXPOSURES)]
+    rows = rows[rows.condition.isin(EXPOSURES)].rename(columns={"condition": "exposure"})
+    everywhere = {name: condition_named(name).target for name in EXPOSURES}
+    rows = rows[rows.target.map(codes_target) == rows.exposure.map(everywhere)]
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     sign = -1 if of == LOST else score.sign
-    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("condition", sort=False))
     which = ["task", "exposure", "precision", "method", "weight_bits"]
     each = rows.groupby([*which, "level", "recipe"], sort=False)["value"].mean().reset_index()
     levels = each.groupby(which, sort=False)["level"].nunique().rename("wanted")

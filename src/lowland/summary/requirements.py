@@ -106,7 +106,7 @@ class Requirements(BaseModel):
             criterion = disturbed_criterion(score, "bit_flip", "bit_error_rate", label=label, level=bits.rate)
             found.append((f"score_under_bit_errors[{i}]", criterion, bits.score))
         for i, shift in enumerate(self.score_under_shift):
-            criterion = disturbed_criterion(score, "corruption", shift.condition)
+            criterion = disturbed_criterion(score, "shift", shift.condition)
             found.append((f"score_under_shift[{i}]", criterion, shift.score))
         return found
 

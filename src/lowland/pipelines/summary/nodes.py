@@ -99,7 +99,7 @@ def close_study(
 ) -> pd.DataFrame:
     """The long table, with a ``failed`` row for whatever left no result."""
     expected = [Expected(cell, family) for cell in everything.cells for family in everything.families]
-    expected += [Expected(cell, "corruption") for cell in everything.cells if shifted_sets[cell.task]]
+    expected += [Expected(cell, "shift") for cell in everything.cells if shifted_sets[cell.task]]
     expected += [Expected(cell, "landscape", "negative_spectral_mass") for cell in everything.detailed]
     expected += [Expected(cell, "bit_flip", "bit_error_slope") for cell in everything.mapped]
     expected += [Expected(a, "landscape", "mode_connectivity", b.id) for a, b in everything.connected]
@@ -153,7 +153,7 @@ def draw(
     rows = measurements[measurements.task == task]
     style = Style.of(rows)
     return (
-        score_curves(rows, family="bit_flip", condition="bit_error_rate", style=style),
+        score_curves(rows, condition="bit_error_rate", style=style),
         pareto_figure(front[front.task == task], style=style),
         correlation_heatmap(correlation_table[correlation_table.task == task]),
     )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.perturbation import HalfLifeOptions, half_life, half_life_of_draws, half_life_of_scores, halfway
+from lowland.robustness.half_life import HalfLifeOptions, half_life, half_life_of_draws, half_life_of_scores, halfway
 
 LEVELS = (0, 5, 10, 20, 30, 50)
 MEANS = (0.9, 0.9, 0.8, 0.6, 0.4, 0.2)

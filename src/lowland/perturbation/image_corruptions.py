@@ -42,13 +42,13 @@ SEVERITIES = (1, 2, 3, 4, 5)
 REFERENCE_SIDE = 32  # pixels of the images whose published blur lengths are used
 
 
-class CorruptionOptions(BaseModel):
+class ImageCorruptionOptions(BaseModel):
     """Which corruptions in which severities, and how many draws of each; for tasks whose inputs are images.
 
     Attributes:
-        kinds: Keys of ``CORRUPTIONS``; ``none`` switches corruptions off, also in place of all these options.
+        kinds: Keys of ``IMAGE_CORRUPTIONS``; ``none`` switches corruptions off, also in place of all these options.
         severities: From 1 to 5.
-        draws: Independent draws; what is in ``DETERMINISTIC_CORRUPTIONS`` is alike in all of them and needs one.
+        draws: Independent draws; what chance has no part in, such as blur, is done once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,7 +83,7 @@ def corrupt(
 
     Args:
         images: [n, channels, height, width], floating point, within ``value_range``.
-        kind: Key of ``CORRUPTIONS``.
+        kind: Key of ``IMAGE_CORRUPTIONS``.
         severity: 1 (mild) to 5.
         generator: On the CPU, as ``lowland.randomness.generator`` makes it from a key. Generators with equal keys give
             all severities the same random numbers, shot noise excepted.
@@ -106,8 +106,8 @@ def corrupt(
             f"corruption {kind!r} asked of inputs of shape {list(images.shape)} and type {images.dtype}; expected "
             "floating-point images [n, channels, height, width]: use noise and sensor faults for other inputs"
         )
-    if kind not in CORRUPTIONS:
-        raise LowlandError(f"corruption is {kind!r}; expected one of {', '.join(CORRUPTIONS)}")
+    if kind not in IMAGE_CORRUPTIONS:
+        raise LowlandError(f"corruption is {kind!r}; expected one of {', '.join(IMAGE_CORRUPTIONS)}")
     if severity not in SEVERITIES:
         raise LowlandError(f"severity is {severity}; expected a whole number from 1 to 5")
     low, high = value_range
@@ -120,7 +120,7 @@ def corrupt(
             f"value_range {value_range}: state the range that the task's images have"
         )
     unit = ((images - low) / (high - low)).clamp(0, 1)
-    corrupted = CORRUPTIONS[kind](unit, severity=int(severity), generator=generator)
+    corrupted = IMAGE_CORRUPTIONS[kind](unit, severity=int(severity), generator=generator)
     return low + (high - low) * corrupted.clamp(0, 1)
 
 
@@ -207,7 +207,7 @@ def _pixels(length: float, images: Tensor) -> float:
     return length * max(1.0, min(images.shape[2:]) / REFERENCE_SIDE)
 
 
-CORRUPTIONS: dict[str, Callable[..., Tensor]] = {
+IMAGE_CORRUPTIONS: dict[str, Callable[..., Tensor]] = {
     "gaussian_blur": gaussian_blur,
     "defocus": defocus,
     "motion_blur": motion_blur,
@@ -220,4 +220,3 @@ CORRUPTIONS: dict[str, Callable[..., Tensor]] = {
     "rotation": rotation,
     "translation": translation,
 }
-DETERMINISTIC_CORRUPTIONS = frozenset({"gaussian_blur", "defocus", "contrast", "brightness", "pixelate"})

@@ -14,8 +14,8 @@ from scipy import optimize, special
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate, Status
-from lowland.perturbation.crossing import crossing, crossing_error, crossing_interval
-from lowland.perturbation.level_axis import LevelAxis, Scale
+from lowland.robustness.crossing import crossing, crossing_error, crossing_interval
+from lowland.robustness.level_axis import LevelAxis, Scale
 from lowland.selection import or_word
 
 Crossing = Literal["within", "never", "already", "unknown"]
