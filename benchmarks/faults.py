@@ -16,7 +16,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from lowland.faults import BitFlipOptions, Flips, apply_flips, clean_metric, flip_sensitivity, flipped_networks
+from lowland.faults import BitFlipOptions, Flips, apply_flips, clean_metric, fault_series, flip_sensitivity
 from lowland.perturbation import INPUT_NOISES, FeatureRanges, InputNoiseOptions, draw
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.tasks.task import classification_scores
@@ -156,9 +156,9 @@ def main() -> None:
                 numbers = draw(test[0].shape, key=("benchmark", kind, number))
                 for level in noise.levels:
                     classification_scores(deployed(INPUT_NOISES[kind](test[0], ranges, numbers, level=level)), test[1])
-        for _, _, networks in flipped_networks(deployed, flip_levels, key=("benchmark",)):
-            for flipped in networks:
-                classification_scores(flipped(test[0]), test[1])
+        for series in fault_series(deployed, flip_levels, key=("benchmark",)):
+            for level, at in product(series.levels, series.draws):
+                classification_scores(at(level)(test[0]), test[1])
 
     with torch.no_grad():
         theirs = median_seconds(lambda: brevitas(test[0]), 20 * repeats)

@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from lowland.errors import LowlandError
-from lowland.faults import BitFlipOptions, TransientFlips, flipped_networks
+from lowland.faults import BitFlipOptions, TransientFlips, fault_series
 from lowland.faults.scale_words import scale_words
 from lowland.faults.sweep import FAULTS
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
@@ -15,7 +15,7 @@ from lowland.tasks.networks import initialised_network
 SPEC = {"kind": "mlp", "inputs": 6, "hidden": [5], "outputs": 3}
 INPUTS = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
 OPTIONS = BitFlipOptions(counts=(1, 4, 10**9), bit_error_rates=(0.01, 0.2), draws=3)
-EVERYTHING = OPTIONS.model_copy(update={"faults": tuple(FAULTS)})
+EVERYTHING = OPTIONS.model_copy(update={"faults": tuple(f for f in FAULTS if f != "ranked")})
 
 
 def integer_network():
@@ -41,6 +41,14 @@ def changed_bits(network, flipped, encoding="twos_complement"):
     return {kind: count for kind, count in counts.items() if count}
 
 
+def flipped_networks(network, options, **given):
+    """(name of the condition with its target, level, one network a draw)."""
+    for series in fault_series(network, options, **given):
+        name = "/".join(filter(None, [series.condition, series.target]))
+        for level in series.levels:
+            yield name, level, [draw(level) for draw in series.draws]
+
+
 def test_every_level_flips_as_many_bits_as_it_says_and_impossible_counts_are_left_out():
     network = integer_network()
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, OPTIONS, key=("toy",))}
@@ -54,26 +62,25 @@ def test_every_fault_hits_what_it_names_under_a_condition_of_its_own():
     network = integer_network()
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, EVERYTHING, key=("toy",))}
     conditions = {condition for condition, _ in levels}
-    both = ["weights", "biases", "scales", "upsets", "stuck_at_0", "stuck_at_1"]
-    assert conditions == {"flips", "bit_error_rate", "activations_bit_error_rate"} | {
-        f"{fault}_{level}" for fault in both for level in ("flips", "bit_error_rate")
-    }
+    parts = {f"{c}/{part}" for c in ("flips", "bit_error_rate") for part in ("weights", "biases", "scales")}
+    faults = {"upsets", "upset_rate", "stuck_at_0", "stuck_at_0_rate", "stuck_at_1", "stuck_at_1_rate"}
+    assert conditions == {"flips", "bit_error_rate", "transient_bit_error_rate/activations"} | parts | faults
     kinds = {"weights": {"weight"}, "biases": {"bias"}, "scales": {"scale", "multiplier", "shift", "output_scale"}}
     for fault, allowed in kinds.items():
-        found = [changed_bits(network, flipped) for flipped in levels[f"{fault}_flips", 4.0]]
+        found = [changed_bits(network, flipped) for flipped in levels[f"flips/{fault}", 4.0]]
         assert [sum(counts.values()) for counts in found] == [4, 4, 4]
         assert set().union(*found) <= allowed
-    assert [sum(changed_bits(network, n).values()) for n in levels["upsets_flips", 4.0]] == [8, 8, 8]
+    assert [sum(changed_bits(network, n).values()) for n in levels["upsets", 4.0]] == [8, 8, 8]
     for zero, one, flipped in zip(
-        levels["stuck_at_0_flips", 4.0], levels["stuck_at_1_flips", 4.0], levels["flips", 4.0], strict=True
+        levels["stuck_at_0", 4.0], levels["stuck_at_1", 4.0], levels["flips", 4.0], strict=True
     ):  # the same sites: each is wrong at one of the two values
         counts = [sum(changed_bits(network, n).values()) for n in (zero, one, flipped)]
         assert counts[0] + counts[1] == counts[2] == 4
-    assert all(isinstance(n, TransientFlips) for n in levels["activations_bit_error_rate", 0.2])
-    (transient,) = levels["activations_bit_error_rate", 0.2]  # flips of every row are a draw of their own
+    assert all(isinstance(n, TransientFlips) for n in levels["transient_bit_error_rate/activations", 0.2])
+    (transient,) = levels["transient_bit_error_rate/activations", 0.2]  # flips of every row are a draw of their own
     assert not torch.equal(transient(INPUTS[:1].expand(40, -1))[0], transient(INPUTS[:1].expand(40, -1))[1])
     for (condition, _), networks in levels.items():
-        assert len(networks) == (1 if condition.startswith("activations") else 3)
+        assert len(networks) == (1 if condition.startswith("transient") else 3)
         assert all(n(INPUTS).shape == (40, 3) for n in networks)
 
 
@@ -94,7 +101,7 @@ def test_codes_are_flipped_in_the_encoding_asked_for(encoding):
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, options, key=("toy",))}
     assert [sum(changed_bits(network, n, encoding).values()) for n in levels["flips", 4.0]] == [4, 4, 4]
     coding = ENCODINGS[encoding]
-    for before, after in zip(levels["flips", 4.0], levels["stuck_at_1_flips", 4.0], strict=True):
+    for before, after in zip(levels["flips", 4.0], levels["stuck_at_1", 4.0], strict=True):
         for name, codes in network.codes.items():
             words, sites = (coding.encode(c.long(), network.bits[name]) for c in (codes, before.codes[name]))
             stuck = coding.encode(after.codes[name].long(), network.bits[name])
@@ -105,8 +112,9 @@ def test_float_networks_flip_words_under_conditions_of_their_own():
     network = initialised_network(SPEC, key=("toy", 0)).eval()
     before = network.layers[0].weight.detach().clone()
     conditions = {condition for condition, _, _ in flipped_networks(network, EVERYTHING, key=("toy",))}
-    kinds = ("", "weights_", "biases_")
-    assert conditions == {f"ieee754_{kind}{level}" for kind in kinds for level in ("flips", "bit_error_rate")}
+    assert conditions == {
+        f"{c}/float32{part}" for part in ("", "_weights", "_biases") for c in ("flips", "bit_error_rate")
+    }
     assert torch.equal(network.layers[0].weight, before)
 
 
@@ -188,7 +196,11 @@ def dense_ranking(network):
 def test_ranked_flips_are_the_top_bits_of_the_weights_along_the_sharpest_direction():
     network = integer_network()
     levels = ranked_levels(network)
-    assert list(levels) == [("ranked_flips", 1.0), ("ranked_flips", 5.0), ("ranked_flips", 20.0)]
+    assert list(levels) == [
+        ("ranked_flips/weights", 1.0),
+        ("ranked_flips/weights", 5.0),
+        ("ranked_flips/weights", 20.0),
+    ]
     order = dense_ranking(network)
     for count in (1, 5, 20):
         codes = {name: code.clone() for name, code in network.codes.items()}
@@ -197,7 +209,7 @@ def test_ranked_flips_are_the_top_bits_of_the_weights_along_the_sharpest_directi
             word = (int(flat[element]) & 0xF) ^ 0x8  # four bits in two's complement, the sign bit flipped
             flat[element] = word - 16 if word & 0x8 else word
             codes[name] = flat.reshape(codes[name].shape)
-        (flipped,) = levels["ranked_flips", float(count)]
+        (flipped,) = levels["ranked_flips/weights", float(count)]
         assert all(torch.equal(flipped.codes[name], code) for name, code in codes.items())
 
 

@@ -11,8 +11,7 @@ from lowland.landscape import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurements import Cell
 from lowland.perturbation import (
     AttackOptions,
-    CorruptionOptions,
-    HalfLifeOptions,
+    ImageCorruptionOptions,
     InputNoiseOptions,
     SensorFaultOptions,
 )
@@ -20,6 +19,7 @@ from lowland.pipelines.landscape.nodes import compare_seeds, connect_seeds, meas
 from lowland.pipelines.perturbation.nodes import disturb, map_flips
 from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions
+from lowland.robustness import HalfLifeOptions
 from lowland.tasks import Rows, Splits
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
@@ -40,7 +40,7 @@ PRECISION = Precision(method="qat", weight_bits=8, activation_bits=8)
 OPTIONS = QuantizationOptions(input_bits=8, calibration_rows=8)
 TUNING = TrainingOptions(epochs=1, batch_size=4, learning_rate=0.1, schedule="constant")
 NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(5,), draws=2)
-DEPLOYED = ["performance", "cost", "corruption"]
+DEPLOYED = ["performance", "cost", "shift"]
 DETAIL = LandscapeDetailOptions(
     precisions="all",
     seeds="all",
@@ -59,7 +59,7 @@ DETAIL = LandscapeDetailOptions(
 FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), draws=2)
 OTHER = FLIPS.model_copy(update={"faults": ("scales",)})
 SENSORS = SensorFaultOptions(levels={"saturation": (10,)})
-SPOILED = CorruptionOptions(kinds=("fog", "rotation"))
+SPOILED = ImageCorruptionOptions(kinds=("fog", "rotation"))
 MAP = FlipMapOptions(
     precisions="all",
     seeds="all",
@@ -88,13 +88,13 @@ MAP = FlipMapOptions(
             lambda: disturb(
                 CELL, TASK, NOISE, SENSORS, SPOILED, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
             ),
-            ["noise", "adversarial", "bit_flip", "corruption"],
+            ["noise", "sensor_fault", "adversarial", "bit_flip"],
         ),
         (
             lambda: disturb(
                 CELL, FRAMES, NOISE, SENSORS, SPOILED, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
             ),
-            ["noise", "adversarial", "bit_flip", "corruption", "corruption", "corruption"],
+            ["noise", "sensor_fault", "image_corruption", "adversarial", "bit_flip"],
         ),
     ],
 )

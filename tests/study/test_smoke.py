@@ -21,7 +21,8 @@ def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
         "landscape",
         "noise",
         "bit_flip",
-        "corruption",
+        "sensor_fault",
+        "shift",
         "adversarial",
     }
     bounds = frame["measure"].isin(["half_life", "protected_bits", "protected_bits_simulated"])

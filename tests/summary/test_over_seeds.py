@@ -47,7 +47,7 @@ def test_sizes_are_counted_not_estimated(small):
 
 def test_a_threshold_is_held_against_seeds_test_rows_and_draws(small):
     flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
-    shift = Criterion("p", "p", "corruption", "accuracy", "pileup")
+    shift = Criterion("p", "p", "shift", "accuracy", "pileup")
     table = small.copy()
     table.loc[table.condition == "pileup", ["num_samples", "standard_error"]] = [300, 0.02]
     table.loc[table.condition.str.endswith("bit_error_rate"), "standard_error"] = 0.01
