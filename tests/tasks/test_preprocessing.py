@@ -111,6 +111,28 @@ def test_codes_are_compared_in_the_type_of_the_values():
         assert torch.equal(preprocessing.apply(np.array([[-99.9, 1.0]], dtype)), gap)
 
 
+@pytest.mark.parametrize(
+    "code, dtype, reading, missing",
+    [
+        (-99.9, np.int64, -99, False),  # a whole number is no fraction
+        (-99, np.int64, -99, True),
+        (-99, np.uint8, 157, False),  # what the type cannot hold occurs nowhere
+        (-99.9, np.float16, -99.9, True),
+        (-99.9, ">f4", -99.9, True),
+        (-99.9, np.longdouble, -99.9, True),
+        ("-99", np.float64, -99, True),  # in quotes, as in a table
+        ("n/a", np.float64, -99, False),
+    ],
+)
+def test_codes_in_arrays_are_those_of_tables(code, dtype, reading, missing):
+    array = np.array([[reading, 1]], dtype)
+    preprocessing = record(fill_gaps=True, missing_codes=[code])
+    gap = preprocessing.apply(np.array([[np.nan, 1.0]]))
+    assert torch.equal(preprocessing.apply(array), gap) == missing
+    if dtype in (np.int64, np.uint8, np.float64):
+        assert torch.equal(preprocessing.apply(array), preprocessing.apply(pd.DataFrame(array, columns=["x", "y"])))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_missing(value):
     values = np.array([[2.0, 1.0], [value, 1.0]])
