@@ -196,7 +196,7 @@ class TablePreprocessing(Preprocessing):
 
 
 def _holds(values: NDArray[np.floating], code: bool | int | float | str) -> NDArray[np.bool_]:
-    """Where a code stands, compared as in tables in the type of the values: -99.9 is no integer, and float32 rounds it."""
+    """Where a code stands, compared as in tables, in the type of the values: -99.9 is no integer; float32 rounds it."""
     from lowland.tasks.table.cells import spelled_number  # of a task, which imports this file
 
     number, nowhere = spelled_number(code), np.zeros(values.shape, bool)
