@@ -205,7 +205,7 @@ def _holds(values: NDArray[np.floating], code: bool | int | float | str) -> NDAr
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):  # becomes infinite, which is missing in any case
             return values == np.array(float(number)).astype(values.dtype)
-    limits = np.iinfo(values.dtype)
+    limits = np.iinfo(values.dtype.str)
     possible = number == int(number) and limits.min <= number <= limits.max
     return values == int(number) if possible else nowhere
 
