@@ -88,6 +88,21 @@ def test_dates_and_decimal_commas_are_read_as_the_task_reads_them(tmp_path, as_t
     assert among(recorded(splits).apply(read), splits.test.inputs)
 
 
+@pytest.mark.parametrize("missing", ["mean", "drop"])
+def test_codes_are_none_of_dates_and_durations(tmp_path, missing):
+    """0 stands for a gap among numbers; a day and a wait of 0 seconds are what they are, in training and after it."""
+    frame, path = turbines(), tmp_path / "turbines.parquet"
+    frame["wait"] = pd.to_timedelta(np.arange(len(frame)) % 4, unit="s")
+    frame["speed"] = frame["speed"].mask(frame.index % 9 == 0, 0)
+    frame[["wait", "speed", "bearing"]].to_parquet(path)
+    options = {"features": ["wait", "speed"], "missing": missing, "missing_codes": [0], "path": str(path)}
+    task = build_task(TaskOptions.model_validate(CLASS | options))
+    splits = task.prepare(task.fetch())
+    used = frame if missing == "mean" else frame[frame["speed"] != 0]
+    assert among(recorded(splits).apply(used), splits.train.inputs)
+    assert len(splits.train.inputs[:, 0].unique()) == 4
+
+
 def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
     turbines().to_csv(tmp_path / "turbines.csv", index=False)
     options = {"path": str(tmp_path / "turbines.csv"), "features": ["wind"]}

@@ -195,7 +195,9 @@ class Table(Task):
             fill_gaps=options.missing == "mean",
             missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
         )
-        rows = {name: preprocessing.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
+        # codes became gaps in ``fetch``, which knows the columns' types: a duration of 0 is no code
+        decoded = preprocessing.model_copy(update={"missing_codes": ()})
+        rows = {name: decoded.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
         shifted = {name: rows.pop(name) for name in self.shifted_sets}
         preprocessing = preprocessing.model_copy(update={"decimal": options.decimal})
         facts = {"preprocessing": preprocessing.model_dump(mode="json"), "listing": raw.attrs.get("listing")}
