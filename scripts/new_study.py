@@ -24,7 +24,7 @@ import yaml
 
 from lowland.config import RESERVED, validate
 from lowland.config_loader import StudyConfigLoader
-from lowland.errors import LowlandError, did_you_mean
+from lowland.errors import LowlandError, MistakesError, did_you_mean
 from lowland.tasks import build_task
 from lowland.tasks.table.source import numbers_of, read_table
 
@@ -48,7 +48,7 @@ class Inspected:
         features: Columns of numbers.
         text: Columns that hold none.
         dropped: Columns of numbers that are no features, with the reason.
-        gaps: Missing values in the features.
+        gaps: Missing and infinite values in the features.
         rows: That have a target.
         low: Lowest value of a target in numbers.
         high: Highest.
@@ -114,7 +114,7 @@ def inspect(frame: pd.DataFrame, target: str, *, origin: str) -> Inspected:
         features=features,
         text=tuple(name for name in columns if name not in numeric),
         dropped=dropped,
-        gaps=int(sum(numeric[name][kept].isna().sum() for name in features)),
+        gaps=int(sum((~np.isfinite(numeric[name][kept])).sum() for name in features)),  # as a task counts them
         rows=int(kept.sum()),
         low=float(values.min()),
         high=float(values.max()),
@@ -227,7 +227,8 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
         The folder.
 
     Raises:
-        LowlandError: The name is taken or none, the table cannot be read, or no study can be made of it.
+        LowlandError: The name is taken or none, the table cannot be read, or no study can be made of it; what
+            was written by then stays, to be edited.
     """
     folder = root / "conf" / env
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env):
@@ -244,6 +245,15 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     folder.mkdir(parents=True)
     (folder / "globals.yml").write_text(f"data: data/{env} # where its results go\n", encoding="utf-8")
     (folder / "parameters.yml").write_text(content, encoding="utf-8")
+    try:
+        _try(env, root)
+    except LowlandError as error:
+        again = f"conf/{env}/parameters.yml is written but does not run yet: edit it, or remove that folder"
+        raise MistakesError([*getattr(error, "lines", [str(error)]), again]) from error
+    return folder
+
+
+def _try(env: str, root: Path) -> None:
     loader = StudyConfigLoader(root / "conf", env, base_env="base", default_run_env="base")
     study = validate(loader["parameters"], origins=loader.origins)
     for name, options in study.tasks.items():
@@ -251,7 +261,6 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
         raw = task.fetch()
         task.check(raw, f"tasks.{name}")
         task.prepare(raw)
-    return folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -78,6 +78,23 @@ def test_text_classes_gaps_copies_and_row_numbers_are_told(root):
     assert "broken (3 rows)" in text and "these hold no numbers and are left out: note" in text
 
 
+def test_infinite_values_are_gaps_as_they_are_to_the_task(root):
+    frame = turbines()
+    frame.loc[5, "speed"] = np.inf
+    folder = write("turbines", saved(frame, root / "t.csv", index=False), "wear", root=root)
+    assert yaml.safe_load((folder / "parameters.yml").read_text())["tasks"]["turbines"]["missing"] == "mean"
+
+
+def test_a_study_that_does_not_run_yet_says_where_it_lies_and_how_to_go_on(root):
+    frame = turbines()[["speed", "wear"]].round({"speed": 0})  # a handful of different rows, too few to share out
+    table = saved(frame, root / "t.csv", index=False)
+    with pytest.raises(LowlandError, match="validation_rows") as caught:
+        write("turbines", table, "wear", root=root)
+    assert caught.value.lines[-1] == (
+        "conf/turbines/parameters.yml is written but does not run yet: edit it, or remove that folder"
+    )
+
+
 @pytest.mark.parametrize(
     "values, classes",
     [
