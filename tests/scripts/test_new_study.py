@@ -108,6 +108,13 @@ def test_a_table_that_does_not_suit_leaves_the_file_to_edit_and_says_so(root):
     assert (root / "conf/turbines/parameters.yml").is_file()
 
 
+def test_infinite_values_are_gaps_as_they_are_to_the_task(root):
+    frame = turbines()
+    frame.loc[5, "speed"] = np.inf
+    folder = write("turbines", saved(frame, root / "t.csv", index=False), "wear", root=root)
+    assert yaml.safe_load((folder / "parameters.yml").read_text())["tasks"]["turbines"]["missing"] == "mean"
+
+
 @pytest.mark.parametrize(
     "values, classes",
     [
