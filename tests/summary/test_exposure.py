@@ -13,7 +13,7 @@ ACCURACY = Score.named("accuracy")
 BITS = {"qat8": 8, "qat5": 5, "qat2": 2}
 
 
-def study(values, condition="flips", level=1.0, measure="accuracy"):
+def study(values, condition="flips", level=1.0, measure="accuracy", target=""):
     """Accuracies by precision, one a recipe, each the mean of two seeds."""
     table = [
         (
@@ -27,8 +27,9 @@ def study(values, condition="flips", level=1.0, measure="accuracy"):
             "bit_flip",
             measure,
             condition,
-            "",
+            target,
             level,
+            "",
             "",
             v,
             0.0,
@@ -92,7 +93,7 @@ def test_without_a_common_recipe_nobody_is_toughest():
 
 
 def test_ranked_flips_have_a_verdict_of_their_own():
-    sentence = said_of(study(TOUGH5), study(TOUGH8, "ranked_flips", 10.0))
+    sentence = said_of(study(TOUGH5), study(TOUGH8, "ranked_flips", 10.0, target="weights"))
     assert "At an equal number of worst-ranked flips, most accuracy is left with qat8 at 10." in sentence
     assert "at an equal number of worst-ranked flips, no at every level" in sentence
 

@@ -9,7 +9,7 @@ from lowland.measurements import COLUMNS
 from lowland.summary.half_lives import half_life_table, half_lives
 
 
-def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_flip", error=0.0):
+def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_flip", target="", error=0.0):
     """One row a seed of (value, status), all with the same standard error."""
     table = [
         (
@@ -23,8 +23,9 @@ def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_f
             family,
             "half_life",
             condition,
-            "",
+            target,
             np.nan,
+            "",
             "",
             v,
             error,

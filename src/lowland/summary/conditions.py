@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from lowland.measures import SCORES
@@ -112,7 +113,7 @@ def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
     found = rows[KEYS].drop_duplicates()
     codes = found.target.map(codes_target)
     known = set(zip(found.condition, found.target, strict=True))
-    alone = [pair not in known for pair in zip(found.condition, codes, strict=True)]
+    alone = np.array([pair not in known for pair in zip(found.condition, codes, strict=True)], dtype=bool)
     found = found[(found.target == codes) | alone]
     found = found.assign(group=[group_of(c) for c in found.condition])
     order = found.group.map(list(GROUPS).index)

@@ -94,7 +94,7 @@ def robustness_criteria(measurements: pd.DataFrame, score: Score) -> tuple[Crite
     """
     rows = measurements[measurements.family.isin(DISTURBANCES) & (measurements.measure == score.name)]
     rows = rows[[*KEYS, "precision", "method"]].drop_duplicates()
-    whole = [codes_target(target) == "" for target in rows.target]
+    whole = rows.target.map(codes_target) == ""
     rows = rows.assign(target=rows.target.mask(whole, "")).drop_duplicates()
     met = rows.groupby("family")["precision"].nunique()
     with_codes = rows[rows.method != "float"].groupby("family")["precision"].nunique()

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.grid import Everything
 from lowland.measurements import Expected, checked, complete, stack
 from lowland.summary import (
