@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lowland"
-BASEMENT = {"estimate", "randomness", "measurements", "measures", "errors", "artifacts", "devices", "selection"}
+BASEMENT = {"estimate", "lazy", "randomness", "measurements", "measures", "errors", "artifacts", "devices", "selection"}
 GROUND = {"tasks", "perturbation", "quantization"}
 FIRST = {"training": {"perturbation", "quantization"}, "landscape": set(), "summary": set()}
 # Landscapes work on integer networks without importing them; they share what a flipped bit does and how norms fold.
@@ -20,6 +20,7 @@ ALLOWED = (
     | {room: BASEMENT | below for room, below in (FIRST | SECOND).items()}
 )
 KEDRO_LAYER = {
+    "__main__",
     "cli",
     "grid",
     "hooks",

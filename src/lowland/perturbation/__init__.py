@@ -2,7 +2,6 @@
 
 from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm, pgd
 from lowland.perturbation.ball import Ball
-from lowland.perturbation.correlated_noise import TIME_NOISES, TimeNoiseOptions, autoregressive, pink
 from lowland.perturbation.corruptions import CORRUPTIONS, DETERMINISTIC_CORRUPTIONS, CorruptionOptions, corrupt
 from lowland.perturbation.half_life import (
     HalfLife,
@@ -44,7 +43,6 @@ __all__ = [
     "FALLING_FAULTS",
     "INPUT_NOISES",
     "SENSOR_FAULTS",
-    "TIME_NOISES",
     "AttackOptions",
     "Attacked",
     "Ball",
@@ -56,8 +54,6 @@ __all__ = [
     "Scale",
     "SensorDraw",
     "SensorFaultOptions",
-    "TimeNoiseOptions",
-    "autoregressive",
     "corrupt",
     "dead_channels",
     "draw",
@@ -71,7 +67,6 @@ __all__ = [
     "halfway",
     "offset_drift",
     "pgd",
-    "pink",
     "requantization",
     "salt_and_pepper",
     "saturation",
