@@ -10,6 +10,7 @@ PACKAGE = ROOT / "src" / "lowland"
 BASEMENT = {
     "vocabulary",
     "estimate",
+    "lazy",
     "randomness",
     "measurements",
     "measures",
@@ -26,11 +27,16 @@ SECOND = {"faults": {"quantization", "landscape"}}
 THIRD = {"robustness": {"tasks", "perturbation", "quantization", "faults"}}
 ALLOWED = (
     {room: set() for room in BASEMENT}
-    | {"measurements": {"estimate", "errors", "measures", "vocabulary"}, "artifacts": {"estimate"}, "devices": {"errors"}}
+    | {
+        "measurements": {"estimate", "errors", "measures", "vocabulary"},
+        "artifacts": {"estimate"},
+        "devices": {"errors"},
+    }
     | {room: set(BASEMENT) for room in GROUND}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND | THIRD).items()}
 )
 KEDRO_LAYER = {
+    "__main__",
     "cli",
     "grid",
     "hooks",

@@ -33,6 +33,7 @@ FROM_TASKS = ("descriptions", "readings", "shifted_sets")  # what the tasks' own
 GLUE = {
     "lowland",  # the version
     "lowland.pipelines",  # a docstring
+    "lowland.lazy",  # finds a public name in its file, which is followed
     "lowland.errors",  # the class of an error, which ends a stage before it writes
     # Both import every room by way of the study's model, so that any edit would retrain everything. They check the
     # parameters, hand them on and wire the DAG; parameters and wires are what the other tests hold dvc.yaml to.

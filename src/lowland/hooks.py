@@ -33,7 +33,7 @@ from lowland.runs.mark import StudyMark, refuse_mixture, refuse_resumption
 from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
-from lowland.summary import closing_lines
+from lowland.summary.closing import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
 
 _log = logging.getLogger(__name__)

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from lowland.pipelines.summary import nodes
-from lowland.summary import TaskRequirements, closing_lines, recommend
+from lowland.summary.closing import closing_lines
 from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.pareto import pareto
-from lowland.summary.requirements import Requirements
+from lowland.summary.recommendation import recommend
+from lowland.summary.requirements import Requirements, TaskRequirements
 from tests.summary.conftest import Tables
 from tests.summary.first_day import curves, lost, references, with_gains, with_validation
 

@@ -20,8 +20,8 @@ from lowland.faults.targets import TARGETS
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
 from lowland.landscape.subject import Batches, Loss
-from lowland.quantization.coded_parameters import coded_parameters
 from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.parameter_codes import coded_parameters
 from lowland.randomness import Key
 from lowland.vocabulary.conditions import CONDITIONS
 from lowland.vocabulary.targets import float32_target

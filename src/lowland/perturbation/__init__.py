@@ -2,7 +2,6 @@
 
 from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm, pgd
 from lowland.perturbation.ball import Ball
-from lowland.perturbation.correlated_noise import TIME_NOISES, TimeNoiseOptions, autoregressive, pink
 from lowland.perturbation.image_corruptions import IMAGE_CORRUPTIONS, ImageCorruptionOptions, corrupt
 from lowland.perturbation.input_noise import (
     INPUT_NOISES,
@@ -30,7 +29,6 @@ __all__ = [
     "IMAGE_CORRUPTIONS",
     "INPUT_NOISES",
     "SENSOR_FAULTS",
-    "TIME_NOISES",
     "AttackOptions",
     "Attacked",
     "Ball",
@@ -39,8 +37,6 @@ __all__ = [
     "InputNoiseOptions",
     "SensorDraw",
     "SensorFaultOptions",
-    "TimeNoiseOptions",
-    "autoregressive",
     "corrupt",
     "dead_channels",
     "draw",
@@ -50,7 +46,6 @@ __all__ = [
     "gaussian",
     "offset_drift",
     "pgd",
-    "pink",
     "requantization",
     "salt_and_pepper",
     "saturation",

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import optimize, special
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate, Status
@@ -122,6 +121,8 @@ def half_life(
     Source:
         Fieller 1954, J. R. Stat. Soc. B 16, 175; isotonic regression: Barlow et al. 1972.
     """
+    from scipy import optimize, special  # takes half a second: only where one is computed
+
     x, y, errors = _checked(levels, means, standard_errors)
     _check_parameters(floor=floor, num_samples=num_samples, confidence=confidence)
     between = _checked_correlations(correlation, len(x) - 1)

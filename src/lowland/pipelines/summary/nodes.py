@@ -12,20 +12,16 @@ import plotly.graph_objects as go
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.grid import Everything
 from lowland.measurements import Expected, checked, complete, stack
-from lowland.summary import (
-    Style,
-    TaskRequirements,
-    correlation_heatmap,
-    correlations,
-    headline,
-    pareto,
-    pareto_figure,
-    prediction_fits,
-    prediction_points,
-    recommend,
-    render_report,
-    score_curves,
-)
+from lowland.summary.correlation import correlations
+from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
+from lowland.summary.headline import headline
+from lowland.summary.pareto import pareto
+from lowland.summary.prediction import prediction_fits
+from lowland.summary.prediction_points import prediction_points
+from lowland.summary.recommendation import recommend
+from lowland.summary.report import render_report
+from lowland.summary.requirements import TaskRequirements
+from lowland.summary.style import Style
 
 PREPARED = ("references", "inputs")  # what is known of a task before any training
 FACTS = "facts"  # where the pictures of a task tell it
