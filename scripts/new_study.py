@@ -243,7 +243,7 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     content = text(env, shown.as_posix(), inspect(read_table(path), target, origin=str(table)))
     folder.mkdir(parents=True)
     (folder / "globals.yml").write_text(f"data: data/{env} # where its results go\n", encoding="utf-8")
-    (folder / "parameters.yml").write_text(content, encoding="utf-8")
+    (folder / "parameters_axes.yml").write_text(content, encoding="utf-8")
     loader = StudyConfigLoader(root / "conf", env, base_env="base", default_run_env="base")
     study = validate(loader["parameters"], origins=loader.origins)
     for name, options in study.tasks.items():
@@ -268,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LowlandError as error:
         print("\n".join(f"Error: {line}" for line in getattr(error, "lines", [str(error)])), file=sys.stderr)
         return 2
-    print(f"conf/{folder.name}/parameters.yml is written; look at it, then: kedro run --env {folder.name}")
+    print(f"conf/{folder.name}/parameters_axes.yml is written; look at it, then: kedro run --env {folder.name}")
     return 0
 
 

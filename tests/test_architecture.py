@@ -16,6 +16,7 @@ SECOND = {"faults": {"quantization", "landscape"}}
 ALLOWED = (
     {room: set() for room in BASEMENT}
     | {"measurements": {"estimate", "errors", "measures"}, "artifacts": {"estimate"}, "devices": {"errors"}}
+    | {"selection": {"errors"}}
     | {room: set(BASEMENT) for room in GROUND}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND).items()}
 )

@@ -26,7 +26,7 @@ from lowland.errors import LowlandError
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
 from lowland.runs.closing import diverged_lines
-from lowland.runs.dvc import refuse_other_parameters, started_by_dvc
+from lowland.runs.dvc import started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
 from lowland.runs.mark import FILE as MARK
@@ -67,12 +67,10 @@ class GridHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Adds to the parameters which run and cell each node works on; refuses what is not in the study."""
         raw, shared = dict(context.config_loader["parameters"]), context.config_loader["globals"]
-        if started_by_dvc():
-            refuse_other_parameters(context.project_path, environment=context.env, shared=shared, parameters=raw)
         options = _options()
         reporting = f"{shared['data']}/08_reporting"
         commands = (
-            command_of(context.env, context.config_loader.runtime_params or {}, config=options.get("config")),
+            _command(context),
             f"# then open {reporting}/report.html in a browser",
             f"# commit, versions and parameters: {reporting}/{RECORD}",
         )
@@ -112,7 +110,7 @@ class RunGuard:
         """Notes where this run writes, and what makes it again."""
         loader = context.config_loader
         self._folder = context.project_path / loader["globals"]["data"]
-        self._command = command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
+        self._command = _command(context)
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -219,6 +217,14 @@ def _options() -> dict[str, Any]:
     """Of the command that is running; empty outside the command line."""
     context = click.get_current_context(silent=True)
     return {} if context is None else dict(context.params)
+
+
+def _command(context: KedroContext) -> str:
+    """What makes the study again: under DVC with other values than those of ``conf``, DVC itself."""
+    loader = context.config_loader
+    if getattr(loader, "changed_by_dvc", False):
+        return "dvc repro"
+    return command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
 
 
 def _whole_study() -> Pipeline:

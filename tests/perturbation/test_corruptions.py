@@ -146,6 +146,7 @@ def test_nonsense_is_refused(call, message):
 
 
 def test_options_cover_every_corruption_and_name_nothing_twice():
-    assert set(CorruptionOptions().kinds) == set(CORRUPTIONS)
+    assert set(CorruptionOptions(kinds=tuple(CORRUPTIONS), severities=(1,), draws=2).kinds) == set(CORRUPTIONS)
+    assert CorruptionOptions.model_validate("none").kinds == ()
     with pytest.raises(ValidationError, match="severities names an entry twice"):
-        CorruptionOptions(severities=(1, 1))
+        CorruptionOptions(kinds=("fog",), severities=(1, 1), draws=2)

@@ -69,12 +69,12 @@ def test_text_classes_gaps_copies_and_row_numbers_are_told(root):
     frame.loc[:20, "speed"] = np.nan
     frame.loc[:2, "wear"] = "broken"
     table = saved(frame, root / "tables/turbines.csv")  # with pandas' index
-    written = yaml.safe_load((write("turbines", table, "wear", root=root) / "parameters.yml").read_text())
+    written = yaml.safe_load((write("turbines", table, "wear", root=root) / "parameters_axes.yml").read_text())
     task = written["tasks"]["turbines"]
     assert task["path"] == "tables/turbines.csv" and task["missing"] == "mean"
     assert task["classes"] == ["sound", "worn"] and task["target"] == "wear"
     assert "code" in task["drop"]
-    text = (root / "conf/turbines/parameters.yml").read_text()
+    text = (root / "conf/turbines/parameters_axes.yml").read_text()
     assert "broken (3 rows)" in text and "these hold no numbers and are left out: note" in text
 
 
@@ -96,7 +96,7 @@ def test_a_target_is_classes_or_a_number(values, classes):
 def test_yes_and_no_are_written_so_that_they_stay_texts(root):
     frame = turbines().replace({"wear": {"worn": "yes", "sound": "no"}})
     folder = write("turbines", saved(frame, root / "t.csv", index=False), "wear", root=root)
-    assert yaml.safe_load((folder / "parameters.yml").read_text())["tasks"]["turbines"]["classes"] == ["no", "yes"]
+    assert yaml.safe_load((folder / "parameters_axes.yml").read_text())["tasks"]["turbines"]["classes"] == ["no", "yes"]
 
 
 @pytest.mark.parametrize(

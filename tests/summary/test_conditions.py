@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from lowland.perturbation import CorruptionOptions
-from lowland.perturbation.corruptions import KINDS
+from lowland.perturbation.corruptions import CORRUPTIONS
 from lowland.summary.conditions import (
     _CORRUPTIONS,
     _NAMES,
@@ -79,7 +78,7 @@ def test_every_disturbance_has_its_group(faulty):
 
 
 def test_corruptions_of_pictures_are_a_group_of_their_own():
-    assert {group_of("corruption", kind) for kind in CorruptionOptions().kinds} == {"pictures"}
+    assert {group_of("corruption", kind) for kind in CORRUPTIONS} == {"pictures"}
     assert group_of("corruption", "saturation") == "sensors"
     spoiled = {"task": ["t"], "family": "corruption", "condition": "fog", "measure": "accuracy", "level": 1.0}
     (found,) = disturbed(pd.DataFrame(spoiled))
@@ -87,7 +86,7 @@ def test_corruptions_of_pictures_are_a_group_of_their_own():
 
 
 def test_every_corruption_is_known_here_and_no_other():
-    assert set(KINDS) == _CORRUPTIONS <= set(_NAMES)
+    assert set(CORRUPTIONS) == _CORRUPTIONS <= set(_NAMES)
 
 
 def ranked(readings=None):

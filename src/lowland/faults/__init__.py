@@ -4,7 +4,7 @@ from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
 from lowland.faults.flip_sensitivity import SingleFlips, clean_metric, flip_sensitivity, single_flips
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
-from lowland.faults.options import BitFlipOptions, FlipMapOptions
+from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
 from lowland.faults.protection import (
     ProtectionPlan,
     needed_by_simulation,
@@ -23,10 +23,10 @@ from lowland.faults.vulnerability import Vulnerability, measure_vulnerability
 
 __all__ = [
     "RANKINGS",
-    "BitFlipOptions",
     "FlipDraw",
     "FlipMapOptions",
     "Flips",
+    "MemoryFaultOptions",
     "ProtectionPlan",
     "SearchResult",
     "SecdedRates",

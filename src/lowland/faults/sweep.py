@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 from lowland.faults.bit_flips import apply_flips, draw_flips, stored_sizes
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips
-from lowland.faults.options import BitFlipOptions, Fault
+from lowland.faults.options import Fault, MemoryFaultOptions
 from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.targets import TARGETS
@@ -56,30 +56,32 @@ class FaultDraw:
         )
 
 
-def _flips(*targets: str) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _flips(*targets: str) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_flips, network, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, targets=targets, key=key), apply)
 
     return drawn
 
 
-def _stuck(value: int) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _stuck(value: int) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_stuck_bits, network, value=value, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, key=key), apply)
 
     return drawn
 
 
-def _transient(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _transient(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
     """Flips of activations; a count would be one of every inference, not to be compared with those of stored bits."""
     return FaultDraw(by_rate=Series(1.0, lambda rate: TransientFlips(network, bit_error_rate=rate, key=key)))
 
 
-def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _upsets(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
     """Upsets of several bits, counted as upsets; a bit error rate is the share of bits that they flip in all."""
-    sizes, length = stored_sizes(network, ("weights", "biases")), options.upset_length
+    if options.upsets is None:
+        raise LowlandError("upsets are none; expected how many adjacent bits an upset flips")
+    sizes, length = stored_sizes(network, ("weights", "biases")), options.upsets.length
     struck = sum(size for size, bits in sizes.values() if bits >= length)
     bits = sum(size * bits for size, bits in sizes.values())
 
@@ -93,7 +95,7 @@ def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> Faul
     return FaultDraw(Series(struck, lambda count: applied(count=count)), Series(struck * length / bits, by_rate))
 
 
-def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, batches: Batches) -> FaultDraw:
+def ranked_faults(network: IntegerNetwork, options: MemoryFaultOptions, loss: Loss, batches: Batches) -> FaultDraw:
     """The weights' bits that FKeras' ranking names first, from the most significant ones on: the published targets.
 
     A Hessian that is not finite ranks nothing: no count can happen.
@@ -116,7 +118,7 @@ def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, 
     return FaultDraw(Series(total, first) if ranked else None)
 
 
-FAULTS: dict[Fault, Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]] = {
+FAULTS: dict[Fault, Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]] = {
     "codes": _flips("weights", "biases"),
     "weights": _flips("weights"),
     "biases": _flips("biases"),
@@ -137,7 +139,7 @@ FLOAT_FAULTS: dict[Fault, tuple[str, ...]] = {
 
 def flipped_networks(
     network: nn.Module,
-    options: BitFlipOptions,
+    options: MemoryFaultOptions,
     *,
     key: tuple[Key, ...],
     loss: Loss | None = None,
@@ -167,11 +169,10 @@ def flipped_networks(
     Raises:
         LowlandError: Ranked flips without a loss and rows to rank by, or an unknown ``float_from``.
     """
-    numbers = range(options.draws)
     deployed = isinstance(network, IntegerNetwork)
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
     kinds = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
-    for fault in options.faults:
+    for fault, asked in options.by_fault.items():
         if not (fault in kinds if fault in ("weights", "biases") else deployed or fault in FLOAT_FAULTS):
             continue
         prefix = ("" if deployed else "ieee754_") + ("" if fault == "codes" else f"{fault}_")
@@ -180,19 +181,20 @@ def flipped_networks(
                 raise LowlandError("loss is missing; expected loss and known_batches: the fault ranked goes by them")
             draws = [ranked_faults(network, options, loss, known_batches)]
         else:
-            # Activations: every inference has flips of its own, so that the rows are the sample and one draw is enough.
-            several = numbers[:1] if fault == "activations" else numbers
-            draws = [_drawn(network, fault, options, (*key, number), float_from) for number in several]
+            numbers = range(asked.draws)
+            draws = [_drawn(network, fault, options, (*key, number), float_from) for number in numbers]
         for unit, levels, series in (
-            ("flips", options.counts, [draw.by_count for draw in draws if draw.by_count]),
-            ("bit_error_rate", options.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
+            ("flips", asked.counts, [draw.by_count for draw in draws if draw.by_count]),
+            ("bit_error_rate", asked.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
         ):
             for level in levels:
                 if series and level <= series[0].highest:
                     yield f"{prefix}{unit}", float(level), [one.at(level) for one in series]
 
 
-def _drawn(network: nn.Module, fault: Fault, options: BitFlipOptions, key: Keys, float_from: str | None) -> FaultDraw:
+def _drawn(
+    network: nn.Module, fault: Fault, options: MemoryFaultOptions, key: Keys, float_from: str | None
+) -> FaultDraw:
     if isinstance(network, IntegerNetwork):
         return FAULTS[fault](network, options, key)
     draw = draw_float_flips(network, targets=FLOAT_FAULTS[fault], key=key, float_from=float_from)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.perturbation.input_noise import Disturbance, FeatureRanges
-from lowland.perturbation.repeats import refuse_repeats
+from lowland.selection import refuse_repeats
 
 
 class TimeNoiseOptions(BaseModel):

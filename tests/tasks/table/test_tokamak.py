@@ -5,10 +5,10 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 
 from lowland.config import validate
+from lowland.config_loader import StudyConfigLoader
 from lowland.tasks import build_task
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,7 +18,7 @@ needs_data = pytest.mark.skipif(not DATA.is_file(), reason=f"{DATA} is not there
 
 @pytest.fixture(scope="module")
 def study():
-    loader = OmegaConfigLoader(conf_source=str(ROOT / "conf"), env="tokamak", **settings.CONFIG_LOADER_ARGS)
+    loader = StudyConfigLoader(str(ROOT / "conf"), env="tokamak", **settings.CONFIG_LOADER_ARGS)
     return validate(dict(loader["parameters"]))
 
 

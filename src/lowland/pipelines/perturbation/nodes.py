@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
-from lowland.faults import BitFlipOptions, FlipMapOptions, flipped_networks, measure_vulnerability
+from lowland.faults import FlipMapOptions, MemoryFaultOptions, flipped_networks, measure_vulnerability
 from lowland.measurements import Cell, Family, Measurement, cell_frame, table
 from lowland.perturbation import (
     ATTACKS,
@@ -97,8 +97,7 @@ def disturb(
     sensor_faults: SensorFaultOptions,
     corruptions: CorruptionOptions,
     attacks: AttackOptions,
-    bit_flips: BitFlipOptions,
-    other_faults: BitFlipOptions,
+    faults: MemoryFaultOptions,
     half_life: HalfLifeOptions,
     data: StoredTensors,
     model: StoredModel,
@@ -122,8 +121,7 @@ def disturb(
         *_with_broken_sensors(subject, sensor_faults),
         *_with_bad_pictures(subject, corruptions),
         *_under_attack(subject, attacks),
-        *_under_flips(subject, bit_flips),
-        *_under_flips(subject, other_faults),
+        *_under_flips(subject, faults),
     ]
     return table(cell, rows)
 
@@ -188,7 +186,7 @@ def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measure
             yield from subject.curve("adversarial", condition, answers)
 
 
-def _under_flips(subject: _Subject, options: BitFlipOptions) -> Iterator[Measurement]:
+def _under_flips(subject: _Subject, options: MemoryFaultOptions) -> Iterator[Measurement]:
     """Faults of the memory and of what is computed, at equal counts and at equal rates; rankings see landscape rows."""
     task, network, rows = subject.task, subject.network, subject.splits.test
     known = [subject.splits.landscape]
@@ -212,7 +210,7 @@ def map_flips(
     cell: Cell,
     task: TaskOptions,
     options: FlipMapOptions,
-    bit_flips: BitFlipOptions,
+    encoding: str,
     data: StoredTensors,
     model: StoredModel,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -234,7 +232,7 @@ def map_flips(
         known_batches=[splits.landscape],
         options=options,
         score=problem.score_name,
-        encoding=bit_flips.encoding,
+        encoding=encoding,
         key=(cell.task, "protection"),
     )
     return table(cell, found.rows()), cell_frame(cell, **found.bit_columns()), cell_frame(cell, **found.plan_columns())
