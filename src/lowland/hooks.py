@@ -35,6 +35,7 @@ from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
 from lowland.summary import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
+from lowland.tasks.split_sizes import DATA_FOLDER
 
 _log = logging.getLogger(__name__)
 SELECTIONS = (
@@ -285,7 +286,10 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
     files = {}
     for path in problem.sources:
         if not path.is_file():
-            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence})")
+            raise LowlandError(
+                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence}): give tasks.{task}.path, or "
+                f"name the folder that the path starts from in {DATA_FOLDER}"
+            )
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()
     for source in (*sorted(Path(tasks.__file__).parent.rglob("*.py")), Path(randomness.__file__)):
