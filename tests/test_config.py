@@ -250,7 +250,9 @@ def test_a_number_selects_the_first_so_many(selected, expected):
 
 
 def test_requirements_may_be_left_empty(good):
-    assert validate(good).requirements.root and not validate(changed(good, "requirements", None)).requirements.root
+    assert validate(good).requirements.root
+    for nothing in (None, "none", {}):
+        assert not validate(changed(good, "requirements", nothing)).requirements.root
 
 
 def test_all_faults_can_be_switched_off_at_once(good):

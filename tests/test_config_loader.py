@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 import lowland.settings
 from lowland import grid
 from lowland.config import validate
-from lowland.config_loader import REPLACED, StudyConfigLoader
+from lowland.config_layers import REPLACED
+from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
 
 CONF = grid.ROOT / "conf"

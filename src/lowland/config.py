@@ -22,7 +22,7 @@ from lowland.perturbation import (
 )
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
-from lowland.selection import ONE_MESSAGE, Axes, ChecksAxes, Problem, TaskFacts, unknown_names
+from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Problem, TaskFacts, unknown_names
 from lowland.summary.requirements import TaskRequirements, check_measurable
 from lowland.summary.score import Score
 from lowland.tasks import Task, TaskOptions, build_network, build_task
@@ -67,7 +67,7 @@ class Study(BaseModel):
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
-    requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked is None else asked)]
+    requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property
     def deployed(self) -> tuple[str, ...]:
@@ -109,19 +109,23 @@ class Study(BaseModel):
     def _fits_together(self) -> Self:
         axes = self.axes
         problems = list(_axes(self))
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            for where, options in {name: value}.items() if not isinstance(value, dict) else _members(name, value):
-                if isinstance(options, ChecksAxes):
-                    problems += [(f"{where}.{option}", what) for option, what in options.misfits(axes)]
+        for where, options in _parts(self):
+            if isinstance(options, ChecksAxes):
+                problems += [(f"{where}.{option}", what) for option, what in options.misfits(axes)]
         if problems:
             text = "; ".join(f"{where} {what}" for where, what in problems)
             raise PydanticCustomError(TOGETHER, "{text}", {"text": text, "problems": problems})
         return self
 
 
-def _members(name: str, axis: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((f"{name}.{member}", options) for member, options in axis.items())
+def _parts(study: Study) -> Iterator[tuple[str, Any]]:
+    """All parameters by name; of an axis its members."""
+    for name in type(study).model_fields:
+        value = getattr(study, name)
+        if isinstance(value, dict):
+            yield from ((f"{name}.{member}", options) for member, options in value.items())
+        else:
+            yield name, value
 
 
 def _axes(study: Study) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lowland.config_files import check_file, check_names, shown
+from lowland.config_layers import AXES, REPLACED, in_order_of, laid_over, merged_files, value_at, without_others
 from lowland.errors import LowlandError, MistakesError, did_you_mean
 from lowland.runs.data_folder import DataFolderLoader
 from lowland.runs.differences import differences, told
@@ -20,18 +21,6 @@ from lowland.runs.dvc import recorded_parameters
 
 _log = logging.getLogger(__name__)
 RUNTIME = "--params"
-AXES = ("tasks", "recipes", "seeds", "precisions")
-# An environment's own replaces that of conf/base whole; requirements are lines about the members of an axis.
-REPLACED = (*AXES, "requirements")
-# What conf/base says about the members of its own axes, by the axis.
-ABOUT_MEMBERS = {
-    ("requirements",): "tasks",
-    ("training", "per_task"): "tasks",
-    ("fine_tuning", "per_task"): "tasks",
-    ("qat_recipes",): "recipes",
-    ("landscape_detail", "precisions"): "precisions",
-    ("flip_map", "precisions"): "precisions",
-}
 
 
 class Origins:
@@ -149,16 +138,16 @@ class StudyConfigLoader(DataFolderLoader):
             return {**read, **self._recorded.of(read)} if key == "globals" and self._recorded else dict(read)
         base, own = (_plain(configs) for configs in (base_configs, env_configs))
         runtime = dict(OmegaConf.to_container(OmegaConf.create(self.runtime_params), resolve=False))  # type: ignore[arg-type]  # a dict
-        said, defaults = _merged(own), _merged(base)
+        said, defaults = merged_files(own), merged_files(base)
         replaced = {name for name in REPLACED if name in said}
         kept = {file: {k: v for k, v in content.items() if k not in replaced} for file, content in base.items()}
         recorded = {PARAMS: self._recorded.without(self["globals"])} if self._recorded else {}
         self.origins = Origins(recorded | own | kept, runtime)
-        merged = _over({name: value for name, value in defaults.items() if name not in replaced}, said)
-        merged |= _without_others(merged, defaults, said)
+        merged = laid_over({name: value for name, value in defaults.items() if name not in replaced}, said)
+        merged |= without_others(merged, defaults, said)
         try:
             merged = self._as_recorded(merged)
-            result = OmegaConf.to_container(OmegaConf.create(_over(merged, runtime)), resolve=True)
+            result = OmegaConf.to_container(OmegaConf.create(laid_over(merged, runtime)), resolve=True)
         except OmegaConfBaseException as error:
             place = error.full_key or "parameters"
             origin = self.origins.of(str(place).split("."))
@@ -172,7 +161,7 @@ class StudyConfigLoader(DataFolderLoader):
         if self._recorded is None:
             return merged
         before = OmegaConf.to_container(OmegaConf.create(merged), resolve=True)
-        now = merged | _in_order_of(merged, self._recorded.without(self["globals"]))
+        now = merged | in_order_of(merged, self._recorded.without(self["globals"]))
         if found := differences(before, now):
             self.changed_by_dvc = True
             _log.info("DVC runs with %s: %s", PARAMS, told(found, "{name} is {now}, in conf {before}"))
@@ -191,72 +180,13 @@ def _plain(configs: Mapping[Path, DictConfig]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _merged(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    whole: dict[str, Any] = {}
-    for content in files.values():
-        whole = _over(whole, content)
-    return whole
-
-
-def _in_order_of(pattern: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values in the order of another mapping, new ones last: ``params.yaml`` is sorted, axes have an order."""
-    names = [*(name for name in pattern if name in values), *(name for name in values if name not in pattern)]
-    both = {name: (pattern.get(name), values[name]) for name in names}
-    return {
-        name: _in_order_of(like, value) if isinstance(like, Mapping) and isinstance(value, Mapping) else value
-        for name, (like, value) in both.items()
-    }
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merged, everything else replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        before = merged.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[key] = _over(before, value) if both else value  # type: ignore[arg-type]  # checked
-    return merged
-
-
-def _without_others(merged: Mapping[str, Any], base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``conf/base`` says about members of its axes, without those that this environment does not have.
-
-    A name that base's own axis has not is a mistake and stays, and so does a list of which nothing would be left, and
-    whatever the environment says itself.
-    """
-    changed: dict[str, Any] = {}
-    for path, axis in ABOUT_MEMBERS.items():
-        members, here = _at(base, path), changed | {k: v for k, v in merged.items() if k not in changed}
-        if axis not in own or not isinstance(members, list | dict) or not isinstance(merged.get(axis), Mapping):
-            continue
-        gone = {name for name in members if name in base.get(axis, {}) and name not in merged[axis]}
-        value = _at(here, path)
-        if isinstance(value, Mapping):
-            said = _at(own, path)
-            left: Any = {k: v for k, v in value.items() if k not in gone or (isinstance(said, Mapping) and k in said)}
-        elif value is members:
-            left = [name for name in members if name not in gone] or members
-        else:
-            continue
-        parameter, *inner = path
-        changed[parameter] = {**here[parameter], inner[0]: left} if inner else left
-    return changed
-
-
-def _at(content: Any, path: Sequence[str]) -> Any:
-    """The value at a place; None where there is none."""
-    for part in path:
-        content = content.get(part) if isinstance(content, Mapping) else None
-    return content
-
-
 def _empties_nothing(own: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     """What a user should know whose environment holds an empty mapping among options, which are merged."""
     return [
         f"{'.'.join(path)}: {{}} changes nothing: an environment's options are merged with those of conf/base, which "
         f"still hold {', '.join(map(str, before))}; none switches off what can be switched off"
         for path, value in _mappings(own, ())
-        if not value and path[0] not in REPLACED and isinstance(before := _at(base, path), Mapping) and before
+        if not value and path[0] not in REPLACED and isinstance(before := value_at(base, path), Mapping) and before
     ]
 
 
@@ -264,7 +194,7 @@ def _changes_nothing_or_adds(runtime: Mapping[str, Any], merged: Mapping[str, An
     """What a user should know who meant to empty or to replace something with ``--params``."""
     lines = []
     for path, value in _mappings(runtime, ()):
-        before, name = _at(merged, path), ".".join(path)
+        before, name = value_at(merged, path), ".".join(path)
         if not isinstance(before, Mapping) or not before:
             continue
         if not value:
