@@ -206,11 +206,11 @@ def _changes_nothing_or_adds(runtime: Mapping[str, Any], merged: Mapping[str, An
             )
         elif len(path) == 1 and name in AXES:
             added = [key for key in value if key not in before]
-            told = f"{', '.join(map(str, added))} added" if added else "no name added"
-            lines.append(
-                f"--params {name}: merged with those of the study, {told}, {len({*before, *value})} in all; "
-                f"an environment's own {name} replaces them"
-            )
+            if added:
+                lines.append(
+                    f"--params {name}: merged with those of the study, {', '.join(map(str, added))} added, "
+                    f"{len({*before, *value})} in all; an environment's own {name} replaces them"
+                )
     return lines
 
 
