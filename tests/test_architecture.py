@@ -49,6 +49,7 @@ KEDRO_LAYER = {
 } | {
     "config_errors",
     "config_files",
+    "config_layers",
     "config_loader",
     "runs",
 }
