@@ -25,7 +25,11 @@ Family = Literal[
     "worst_case",
     "certificate",
 ]
-Method = Literal["float", "qat", "ptq", "dynamic"]
+Method = Literal["float", "qat", "ptq", "weight_only", "dynamic", "imported"]
+Split = Literal["", "validation", "landscape", "selection", "test"]
+HALVES: tuple[Split, Split] = ("selection", "test")
+"""Of the held-out rows: what is chosen is chosen on the first, and reported on the second."""
+ReferenceKind = Literal["", "seed", "float", "runtime"]
 
 
 class Cell(BaseModel):
@@ -58,7 +62,10 @@ class Measurement:
         condition: Which disturbance or which shifted set; empty where there is none.
         target: What was disturbed or looked at (``weights``, a layer, ...); empty for the whole.
         level: Strength (per cent of noise, number of flips, bit error rate ...); NaN where there is none.
-        reference: Id of the other cell, for pairs.
+        split: The rows of the task that it was measured on; empty where there are none, or all held-out ones.
+        reference: Id of the other model of a comparison.
+        reference_kind: What that is: another ``seed``, the ``float`` network, or another ``runtime``; empty without a
+            reference.
     """
 
     family: Family
@@ -67,7 +74,9 @@ class Measurement:
     condition: str = ""
     target: str = ""
     level: float = float("nan")
+    split: Split = ""
     reference: str = ""
+    reference_kind: ReferenceKind = ""
 
 
 SCHEMA = pa.DataFrameSchema(
@@ -84,7 +93,9 @@ SCHEMA = pa.DataFrameSchema(
         "condition": pa.Column(str),
         "target": pa.Column(str),
         "level": pa.Column("float64", nullable=True),
+        "split": pa.Column(str, pa.Check.isin(get_args(Split))),
         "reference": pa.Column(str),
+        "reference_kind": pa.Column(str, pa.Check.isin(get_args(ReferenceKind))),
         "value": pa.Column("float64", nullable=True),
         "standard_error": pa.Column("float64", nullable=True),
         "num_samples": pa.Column("int64", pa.Check.ge(0)),
@@ -115,7 +126,9 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
             m.condition,
             m.target,
             float(m.level),
+            m.split,
             m.reference,
+            m.reference_kind,
             m.estimate.value,
             m.estimate.standard_error,
             m.estimate.num_samples,
@@ -184,7 +197,15 @@ def complete(frame: pd.DataFrame, expected: Iterable[Expected]) -> pd.DataFrame:
     missing = [
         table(
             wanted.cell,
-            [Measurement(wanted.family, wanted.measure, Estimate.missing("failed"), reference=wanted.reference)],
+            [
+                Measurement(
+                    wanted.family,
+                    wanted.measure,
+                    Estimate.missing("failed"),
+                    reference=wanted.reference,
+                    reference_kind="seed" if wanted.reference else "",
+                )
+            ],
         )
         for wanted in expected
         if not is_there(wanted)

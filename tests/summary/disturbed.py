@@ -12,14 +12,16 @@ RANKINGS = {"matched": 0.9, "first_order": 0.7, "magnitude": 0.2, "truth_elsewhe
 def with_faults(measurements: pd.DataFrame) -> pd.DataFrame:
     """The table with broken sensors, attacks, further flips, half-lives and single bits."""
     cells = measurements[CELL].drop_duplicates().to_dict("records")
-    clean = measurements[(measurements.measure == "accuracy") & (measurements.condition == "test")]
+    clean = measurements[(measurements.measure == "accuracy") & (measurements.family == "performance")]
     accuracies = clean.set_index(["recipe", "seed", "precision"])["value"]
     rows = []
     for cell in cells:
         start = accuracies[cell["recipe"], cell["seed"], cell["precision"]]
 
         def add(family, measure, value, condition="", level=np.nan, status="ok", cell=cell):
-            rows.append((*cell.values(), family, measure, condition, "", level, "", float(value), 0.001, 5, status))
+            rows.append(
+                (*cell.values(), family, measure, condition, "", level, "test", "", "", float(value), 0.001, 5, status)
+            )
 
         def curve(family, condition, levels, start=start, add=add):
             for step, level in enumerate(levels):

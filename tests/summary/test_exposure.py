@@ -29,6 +29,8 @@ def study(values, condition="flips", level=1.0, measure="accuracy"):
             condition,
             "",
             level,
+            "test",
+            "",
             "",
             v,
             0.0,

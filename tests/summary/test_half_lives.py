@@ -25,6 +25,8 @@ def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_f
             condition,
             "",
             np.nan,
+            "test",
+            "",
             "",
             v,
             error,

@@ -10,6 +10,7 @@ from lowland.summary.prediction_points import prediction_points
 from lowland.summary.recommendation import recommend
 from lowland.summary.report import render_report
 from lowland.summary.requirements import Requirements, TaskRequirements, check_measurable
+from lowland.summary.splits import on_split
 from lowland.summary.style import Style
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "correlation_heatmap",
     "correlations",
     "headline",
+    "on_split",
     "pareto",
     "pareto_figure",
     "prediction_fits",

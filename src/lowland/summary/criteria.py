@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lowland.measurements import HALVES
 from lowland.summary.conditions import WORDS, condition_label
 from lowland.summary.score import NO_NUMBER, Score
 
@@ -49,7 +50,7 @@ SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
 def clean_criterion(score: Score) -> Criterion:
     """The score on undisturbed test rows."""
     return Criterion(
-        CLEAN, f"clean {score.label}", "performance", score.name, "test", higher_is_better=score.higher_is_better
+        CLEAN, f"clean {score.label}", "performance", score.name, "", higher_is_better=score.higher_is_better
     )
 
 
@@ -125,13 +126,17 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     """The criterion of every cell.
 
     Args:
-        measurements: The long table.
+        measurements: The long table, with one half of the held-out rows (``on_split``). What was measured on
+            validation rows is no criterion.
         criterion: What to read. Over several levels the plain mean is taken; it exists only where every level that
             this precision was disturbed with is ``ok``: a mean over the levels that happened to work would flatter.
 
     Returns:
         One row per cell: the cell's columns, ``value`` (NaN where there is none), ``standard_error`` (of the rows
         themselves, that is over draws or probes), ``status``.
+
+    Raises:
+        ValueError: Both halves are in the table.
     """
     condition = pd.Series(criterion.condition, index=measurements.index)
     if criterion.condition in TWINS:
@@ -140,8 +145,11 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
         & (measurements.condition == condition)
+        & (measurements.split != "validation")
         & (measurements.reference == "")
     ]
+    if set(HALVES) <= set(rows.split):
+        raise ValueError("measurements hold both halves of the held-out rows; expected one of them: use on_split")
     rows = of_the_whole(rows)
     if criterion.level is not None:
         rows = rows[np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0)]

@@ -144,6 +144,7 @@ def _about(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
         & (measurements.condition == criterion.condition)
+        & (measurements.split != "validation")
     )
 
 

@@ -34,7 +34,7 @@ def curve_groups(
                 "html": page.add(
                     f"curve-{task}-{condition}",
                     score_curves(
-                        pd.concat(by_condition[c] for c in ("test", condition, WORDS + condition) if c in by_condition),
+                        pd.concat(by_condition[c] for c in ("", condition, WORDS + condition) if c in by_condition),
                         family=family,
                         condition=condition,
                         style=style,

@@ -16,8 +16,9 @@ from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.networks import build_network
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
+from lowland.tasks.splits import HeldOut, Rows, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
-from lowland.tasks.task import Readings, Rows, Splits, Task
+from lowland.tasks.task import Readings, Task
 
 
 class TaskOptions(
@@ -62,6 +63,7 @@ def preprocessing_from(record: Mapping[str, Any]) -> Preprocessing:
 __all__ = [
     "PREPROCESSINGS",
     "TASKS",
+    "HeldOut",
     "Preprocessing",
     "Readings",
     "Rows",
@@ -70,5 +72,6 @@ __all__ = [
     "TaskOptions",
     "build_network",
     "build_task",
+    "halved",
     "preprocessing_from",
 ]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from lowland.errors import LowlandError
@@ -17,10 +18,11 @@ from lowland.tasks.classifier import Classifier
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
 from lowland.tasks.split_sizes import Count, SplitSizes
+from lowland.tasks.splits import HeldOut, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table_checks import check_table
-from lowland.tasks.task import NOMINAL, Provenance, Splits
+from lowland.tasks.task import NOMINAL, Provenance
 
 FEATURES = (
     "zlogz",
@@ -111,10 +113,18 @@ class Jets(Classifier):
         tied = tied_rows(features.astype(np.float32))
         chosen = stratified_split(tied, labels, self.options.sizes, key=(self.options.kind,))
         preprocessing = standardisation(features[chosen["train"]], UNITS, Classes(names=CLASSES))
+
+        def held_out(name: str, values: NDArray[np.float64], classes: NDArray[np.int64]) -> HeldOut:
+            alike = tied_rows(values.astype(np.float32))
+            rows = preprocessing.rows(values, classes)
+            return halved(rows, key=(self.options.kind, name), tied=alike, labels=classes)
+
+        last = chosen.pop("test")
         return Splits(
-            **{part: preprocessing.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            {part: preprocessing.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            held_out("test", features[last], labels[last]),
             zero=preprocessing.zero,
-            shifted={part: preprocessing.rows(*values) for part, values in sets.items()},
+            shifted={part: held_out(part, *values) for part, values in sets.items()},
             facts={"preprocessing": preprocessing.model_dump(mode="json")},
         )
 

@@ -1,11 +1,9 @@
-"""What every task supplies, and the rows it works on."""
+"""What every task supplies."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,71 +13,10 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measures import sign
+from lowland.tasks.splits import Rows, Splits
 
 NOMINAL = "nominal"
 """The rows of a raw table, by its column ``set``, that are split; those of other names are shifted sets."""
-
-
-class Rows(NamedTuple):
-    """Model inputs [n, ...] and their targets [n, ...]."""
-
-    inputs: Tensor
-    targets: Tensor
-
-    def head(self, count: int) -> Rows:
-        """The first ``count`` rows (all, where there are fewer)."""
-        return Rows(self.inputs[:count], self.targets[:count])
-
-    def to(self, device: str) -> Rows:
-        """The rows on another device."""
-        return Rows(self.inputs.to(device), self.targets.to(device))
-
-    def batches(self, size: int) -> list[Rows]:
-        """The rows in their order, ``size`` at a time; the last batch may be smaller."""
-        return [Rows(*pair) for pair in zip(self.inputs.split(size), self.targets.split(size), strict=True)]
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The disjoint sets of a task, standardised with the training set's statistics.
-
-    Attributes:
-        train: Rows that weights are fitted to.
-        validation: Rows that choose the best epoch.
-        landscape: Held-out rows on which the loss landscape is measured.
-        test: Held-out rows on which performance and robustness are measured.
-        zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
-        shifted: Naturally shifted test sets by name.
-        facts: What JSON can hold and people or deployed networks need to know: ``preprocessing``, a record of
-            ``lowland.tasks.PREPROCESSINGS``.
-    """
-
-    train: Rows
-    validation: Rows
-    landscape: Rows
-    test: Rows
-    zero: Tensor
-    shifted: dict[str, Rows] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def _named(self) -> Iterator[tuple[str, Rows]]:
-        for name in ("train", "validation", "landscape", "test"):
-            yield name, getattr(self, name)
-        for name, rows in self.shifted.items():
-            yield f"shifted/{name}", rows
-
-    def to_tensors(self) -> dict[str, Tensor]:
-        """Flat names and tensors, as a dataset stores them; undone by ``from_tensors``."""
-        rows = {f"{name}/{part}": getattr(rows, part) for name, rows in self._named() for part in ("inputs", "targets")}
-        return rows | {"zero": self.zero}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> Splits:
-        """The inverse of ``to_tensors``, with the facts that were stored beside them."""
-        names = dict.fromkeys(key.rpartition("/")[0] for key in tensors if key != "zero")
-        rows = {name: Rows(tensors[f"{name}/inputs"], tensors[f"{name}/targets"]) for name in names}
-        shifted = {name.partition("/")[2]: rows.pop(name) for name in names if name.startswith("shifted/")}
-        return cls(**rows, zero=tensors["zero"], shifted=shifted, facts=dict(facts or {}))
 
 
 Provenance = Literal["shipped", "made", "downloaded"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
@@ -57,7 +58,7 @@ class _Subject(NamedTuple):
 
     def answers(self, levels: Sequence[float], draws: Sequence[object], change: Callable[..., Tensor]) -> Curve:
         """To the test inputs as every draw changes them at every level."""
-        targets = self.splits.test.targets
+        targets = self.splits.held_out.rows.targets
         return {
             level: [answer(self.task, self.network, Rows(change(drawn, level=level), targets)) for drawn in draws]
             for level in levels
@@ -66,8 +67,20 @@ class _Subject(NamedTuple):
     def curve(
         self, family: Family, condition: str, answers: Curve, *, clean: Answer | None = None
     ) -> list[Measurement]:
-        """The response at every level, and the level that leaves half."""
-        before = clean or self.clean
+        """The response at every level, and the level that leaves half, on each half of the held-out rows."""
+        before, held_out = clean or self.clean, self.splits.held_out
+        rows = []
+        for split, mask in held_out.halves.items():
+            half = {level: [drawn.at(mask) for drawn in draws] for level, draws in answers.items()}
+            targets = held_out.rows.targets[mask]
+            measured = self._curve(family, condition, half, before=before.at(mask), targets=targets)
+            rows += [replace(row, split=split) for row in measured]
+        return rows
+
+    def _curve(
+        self, family: Family, condition: str, answers: Curve, *, before: Answer, targets: Tensor
+    ) -> list[Measurement]:
+        """The same on one half."""
         rows = [
             row
             for level, draws in answers.items()
@@ -77,7 +90,7 @@ class _Subject(NamedTuple):
         if condition not in FALLING_FAULTS:  # nothing at all is the mildest
             scores = {0.0: [before.scores] * len(next(iter(scores.values())))} | scores
         if len(scores) > 1:
-            floor = self.half_life.of(float(before.scores.mean()), self.task.guess_score(self.splits.test.targets))
+            floor = self.half_life.of(float(before.scores.mean()), self.task.guess_score(targets))
             scale: Scale = "log" if family == "bit_flip" else "linear"  # whichever levels were chosen
             found = half_life_of_scores(
                 list(scores),
@@ -103,7 +116,7 @@ def disturb(
     data: StoredTensors,
     model: StoredModel,
 ) -> pd.DataFrame:
-    """The response of one cell to disturbed inputs and to flips of its bits, on the test rows."""
+    """The response of one cell to disturbed inputs and to flips of its bits, on the held-out rows."""
     problem = build_task(task)
     if model.status != "ok":
         missing = Estimate.missing(model.status)
@@ -114,7 +127,7 @@ def disturb(
         rows += [Measurement("corruption", "all", missing, kind) for kind in spoiled]
         return table(cell, rows)
     splits = Splits.from_tensors(data.tensors)
-    clean = answer(problem, model.network, splits.test)
+    clean = answer(problem, model.network, splits.held_out.rows)
     ranges = sensor_ranges(problem, splits)
     subject = _Subject(problem, model.network, splits, ranges, clean, (cell.task,), half_life)
     rows = [
@@ -130,7 +143,7 @@ def disturb(
 
 def _under_noise(subject: _Subject, options: InputNoiseOptions) -> Iterator[Measurement]:
     """Every noise at every level, with the same draws for every cell of a task."""
-    inputs = subject.splits.test.inputs
+    inputs = subject.splits.held_out.rows.inputs
     for kind in options.kinds:
         draws = [draw(inputs.shape, key=(*subject.key, kind, number)) for number in range(options.draws)]
         noise = partial(INPUT_NOISES[kind], inputs, subject.ranges)
@@ -140,7 +153,7 @@ def _under_noise(subject: _Subject, options: InputNoiseOptions) -> Iterator[Meas
 
 def _with_broken_sensors(subject: _Subject, options: SensorFaultOptions) -> Iterator[Measurement]:
     """Every fault of the sensors at every level; fewer bits of an ADC are worse, more of anything else."""
-    inputs = subject.splits.test.inputs
+    inputs = subject.splits.held_out.rows.inputs
     for kind, levels in options.levels.items():
         numbers = range(1 if kind in DETERMINISTIC_FAULTS else options.draws)
         sensors = partial(draw_sensors, inputs.shape, sensor_dims=subject.task.sensor_dims)
@@ -156,7 +169,7 @@ def _with_bad_pictures(subject: _Subject, options: CorruptionOptions) -> Iterato
     """Every corruption of inputs that are pictures; severities share the random numbers of a draw."""
     if not subject.task.images:
         return
-    inputs, limits = subject.splits.test.inputs, subject.task.readings.limits
+    inputs, limits = subject.splits.held_out.rows.inputs, subject.task.readings.limits
     for kind in options.kinds:
         numbers = range(1 if kind in DETERMINISTIC_CORRUPTIONS else options.draws)
 
@@ -170,7 +183,7 @@ def _with_bad_pictures(subject: _Subject, options: CorruptionOptions) -> Iterato
 
 def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measurement]:
     """Gradient attacks through the straight-through twin, answered by the deployed network."""
-    task, rows = subject.task, subject.splits.test
+    task, rows = subject.task, subject.splits.held_out.rows
     for kind in options.kinds:
         for norm in options.norms:
             condition, answers = f"{kind}_{norm}", {}
@@ -183,15 +196,16 @@ def _under_attack(subject: _Subject, options: AttackOptions) -> Iterator[Measure
                     **options.effort(kind, key=(*subject.key, kind, norm)),
                 )
                 answers[level] = [answer(task, subject.network, Rows(found.inputs, rows.targets))]
-                blind = Estimate.from_samples(found.blind.double())
-                yield Measurement("adversarial", "blind_rate", blind, condition, level=level)
+                for split, mask in subject.splits.held_out.halves.items():
+                    blind = Estimate.from_samples(found.blind[mask].double())
+                    yield Measurement("adversarial", "blind_rate", blind, condition, level=level, split=split)
             yield from subject.curve("adversarial", condition, answers)
 
 
 def _under_flips(subject: _Subject, options: BitFlipOptions) -> Iterator[Measurement]:
     """Faults of the memory and of what is computed, at equal counts and at equal rates; rankings see landscape rows."""
-    task, network, rows = subject.task, subject.network, subject.splits.test
-    known = [subject.splits.landscape]
+    task, network, rows = subject.task, subject.network, subject.splits.held_out.rows
+    known = [subject.splits["landscape"]]
     found = flipped_networks(
         network,
         options,
@@ -218,20 +232,22 @@ def map_flips(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Rows of the long table, the map of all single flips and the protection plan of one cell.
 
-    What flips do is measured on the test rows; rankings and the search for the worst flips see landscape rows only.
+    What flips do is measured on held-out rows of both halves; rankings and the search for the worst flips see
+    landscape rows only.
     """
     if not isinstance(model.network, IntegerNetwork) or model.status != "ok":
         missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    rows = splits.test if options.rows == "all" else splits.test.head(options.rows)
+    held_out = splits.held_out.rows
+    rows = held_out if options.rows == "all" else held_out.head(options.rows)
     found = measure_vulnerability(
         model.network,
         loss=problem.loss,
         row_losses=problem.row_losses,
         row_scores=problem.row_scores,
         batches=rows.batches((len(rows.inputs) + 1) // 2),
-        known_batches=[splits.landscape],
+        known_batches=[splits["landscape"]],
         options=options,
         score=problem.score_name,
         encoding=bit_flips.encoding,

@@ -17,6 +17,7 @@ from lowland.summary import (
     correlation_heatmap,
     correlations,
     headline,
+    on_split,
     pareto,
     pareto_figure,
     prediction_fits,
@@ -113,18 +114,18 @@ def close_study(
 
 def correlate(measurements: pd.DataFrame) -> pd.DataFrame:
     """Rank correlations of landscape measures and baselines with robustness."""
-    return correlations(measurements)
+    return correlations(on_split(measurements, "test"))
 
 
 def predict(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predicted against measured loss rises, and how well the prediction fits."""
-    points = prediction_points(measurements)
+    points = prediction_points(on_split(measurements, "test"))
     return points, prediction_fits(points)
 
 
 def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The Pareto front of score, size and robustness; once more, rounded, for DVC's plots."""
-    front = pareto(measurements)
+    front = pareto(on_split(measurements, "selection"), reported=on_split(measurements, "test"))
     return front, front.round(6)
 
 
@@ -137,8 +138,16 @@ def choose(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The recommendation, and its few numbers for DVC's metrics; ``learning`` are the learning curves by task."""
     curves = gather_frames(*learning.values())
-    recommendation = recommend(measurements, requirements, references=references, learning_curves=curves, folder=folder)
-    return recommendation, headline(recommendation, measurements)
+    told = on_split(measurements, "test")
+    recommendation = recommend(
+        on_split(measurements, "selection"),
+        requirements,
+        reported=told,
+        references=references,
+        learning_curves=curves,
+        folder=folder,
+    )
+    return recommendation, headline(recommendation, told)
 
 
 def draw(
@@ -148,9 +157,10 @@ def draw(
 
     The first task with a result; where none has any, the figures say so.
     """
-    alive = measurements[measurements.status == "ok"]
-    task = (alive if len(alive) else measurements)["task"].iloc[0]
-    rows = measurements[measurements.task == task]
+    told = on_split(measurements, "test")
+    alive = told[told.status == "ok"]
+    task = (alive if len(alive) else told)["task"].iloc[0]
+    rows = told[told.task == task]
     style = Style.of(rows)
     return (
         score_curves(rows, family="bit_flip", condition="bit_error_rate", style=style),
@@ -182,7 +192,7 @@ def report(
     drawn = album[~album.picture.isin(PREPARED)].drop(columns=FACTS, errors="ignore") if len(album) else album
     pictures = dict(iter(drawn.groupby("picture", sort=False))) if len(drawn) else {}
     return render_report(
-        measurements,
+        on_split(measurements, "test"),
         correlations=correlation_table,
         predictions=points,
         prediction_fits=fits,

@@ -58,7 +58,7 @@ def score_curves(
     by_rate = condition.endswith("bit_error_rate")
     labels = ["none", *(_rate(v) if by_rate else f"{v:g}" for v in levels)]
     axis = _Axis(level_title(condition), levels, positions, labels)
-    columns = [("performance", "test", None), *((family, condition, level) for level in levels)]
+    columns = [("performance", "", None), *((family, condition, level) for level in levels)]
     return _curves(measurements, columns, axis, style, recipe)
 
 
@@ -74,7 +74,7 @@ def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None
         [float(i) for i in range(len(sets) + 1)],
         ["test", *(condition_label(name).replace(" ", "<br>") for name in sets)],
     )
-    columns = [("performance", "test", None), *(("corruption", name, None) for name in sets)]
+    columns = [("performance", "", None), *(("corruption", name, None) for name in sets)]
     return _curves(measurements, columns, axis, style, recipe)
 
 
@@ -88,6 +88,7 @@ def _curves(
     wanted = {c for _, name, _ in columns for c in (name, f"{WORDS}{name}")}
     score = style.score
     scores = measurements[(measurements.measure == score.name) & measurements.condition.isin(wanted)]
+    scores = scores[scores.split != "validation"]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
         here = scores[(scores.family == family) & scores.condition.isin([condition, f"{WORDS}{condition}"])]

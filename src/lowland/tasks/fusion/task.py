@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -24,9 +25,10 @@ from lowland.tasks.fusion.mode_errors import Limits, mode_errors, sectors, vecto
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world, simulate
 from lowland.tasks.groups import tied_rows
-from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, seen_from
+from lowland.tasks.split_sizes import Count, SplitSizes, least_rows, seen_from
+from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
 from lowland.tasks.splitting import grouped_split
-from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
+from lowland.tasks.task import NOMINAL, Readings, Task
 
 SECTOR = 10.0  # degrees: what a phase-locked controller tells apart
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -57,7 +59,7 @@ class FusionOptions(SplitSizes):
     source: Literal["simulated", "file"]
     path: Path | None = None
     shifted: tuple[str, ...] = ()
-    shifted_rows: Count = 1000
+    shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)] = 1000
     poloidal_mode: Annotated[int, Field(ge=1, le=8)] = 3
     toroidal_mode: Annotated[int, Field(ge=1, le=4)] = 1
     photons: Positive = 300.0
@@ -147,25 +149,28 @@ class Fusion(Task):
         """Columns, finite frames, labels within their ranges and discharges enough for every set."""
         check_frames(raw, largest_amplitude=self.options.largest_amplitude, origin=origin)
         for name in (NOMINAL, *self.shifted_sets):
-            if name not in set(raw["set"]):
+            count = int((raw["set"] == name).sum())
+            if not count:
                 raise LowlandError(f"{origin}: no frames of the set {name!r}; make the table again")
+            if count < LEAST_HELD_OUT:
+                raise LowlandError(f"{origin}: {count} frames of the set {name!r}; expected at least {LEAST_HELD_OUT}")
         nominal = raw[raw["set"] == NOMINAL]
         if np.ptp(nominal[PIXELS].to_numpy()) == 0:
             raise LowlandError(f"{origin}: all pixels of all frames are equal; expected pictures")
         chosen = self._chosen(nominal)
         for name, rows in chosen.items():
-            if len(rows) < LEAST_ROWS:
+            if len(rows) < least_rows(name):
                 raise LowlandError(
                     f"{origin}: {len(nominal)} frames of {nominal['shot'].nunique()} discharges leave {len(rows)} for "
-                    f"{name}_rows; at least {LEAST_ROWS} are needed, and no discharge is split: use more discharges"
+                    f"{name}_rows; at least {least_rows(name)} are needed, and no discharge is split: "
+                    "use more discharges"
                 )
         if not nominal.iloc[chosen["train"]][PIXELS].to_numpy().max() > 0:
             raise LowlandError(f"{origin}: no pixel of the training frames is above 0; expected black to be 0")
 
     def _chosen(self, nominal: pd.DataFrame) -> dict[str, np.ndarray]:
         """Row numbers of the sets: no discharge and no copy of a frame (blank ones aside) is in two of them."""
-        frames = nominal[PIXELS].to_numpy(np.float32)
-        tied = tied_rows(frames, nominal["shot"].to_numpy(), blank=np.ptp(frames, axis=1) == 0)
+        tied = _tied(nominal)
         length = len(tied) / (tied.max() + 1)  # sets are given whole discharges, and then cut to their sizes
         whole = {name: math.ceil(math.ceil(size / length) * length) for name, size in self.options.sizes.items()}
         found = grouped_split(tied, np.zeros(len(tied), np.int64), whole, key=(self.options.kind,))
@@ -183,10 +188,16 @@ class Fusion(Task):
             output_unit="gauss" if self.options.source == "simulated" else None,
             output_scale=self.options.amplitude_unit,
         )
+
+        def held_out(name: str, frames: pd.DataFrame) -> HeldOut:
+            return halved(_rows(frames, preprocessing), key=(self.options.kind, name), tied=_tied(frames))
+
+        last = nominal.iloc[chosen.pop("test")]
         return Splits(
-            **{name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
+            {name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
+            held_out("test", last),
             zero=torch.zeros(1, SIDE, SIDE),
-            shifted={name: _rows(raw[raw["set"] == name], preprocessing) for name in self.shifted_sets},
+            shifted={name: held_out(name, raw[raw["set"] == name]) for name in self.shifted_sets},
             facts={"preprocessing": preprocessing.model_dump(mode="json")},
         )
 
@@ -242,6 +253,12 @@ class Fusion(Task):
     def _modes(self, outputs: Tensor) -> Tensor:
         """Mode vectors in the unit of the labels."""
         return outputs * self.options.amplitude_unit
+
+
+def _tied(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Discharges, joined where they share a frame that is not blank."""
+    frames = table[PIXELS].to_numpy(np.float32)
+    return tied_rows(frames, table["shot"].to_numpy(), blank=np.ptp(frames, axis=1) == 0)
 
 
 def _rows(table: pd.DataFrame, preprocessing: FramePreprocessing) -> Rows:

@@ -19,6 +19,7 @@ from lowland.tasks.classifier import Classifier
 from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Answer, Classes, Number
 from lowland.tasks.scale import mean_and_spread
+from lowland.tasks.splits import Rows, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table.cells import YAML_WORDS, Value
@@ -34,7 +35,7 @@ from lowland.tasks.table.source import (
     stored,
     values_of,
 )
-from lowland.tasks.task import Rows, Splits, Task
+from lowland.tasks.task import Task
 
 LATER = "later"
 _log = logging.getLogger(__name__)
@@ -194,10 +195,16 @@ class Table(Task):
             missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
         )
         rows = {name: preprocessing.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
-        shifted = {name: rows.pop(name) for name in self.shifted_sets}
+        tied, labels = self._tied(raw), self._labels(raw)
+        held_out = {
+            name: halved(
+                rows.pop(name), key=(self.options.kind, name), tied=tied[sets[name]], labels=labels[sets[name]]
+            )
+            for name in ("test", *self.shifted_sets)
+        }
         preprocessing = preprocessing.model_copy(update={"decimal": options.decimal})
         facts = {"preprocessing": preprocessing.model_dump(mode="json"), "listing": raw.attrs.get("listing")}
-        return Splits(**rows, zero=preprocessing.zero, shifted=shifted, facts=facts)
+        return Splits(rows, held_out.pop("test"), zero=preprocessing.zero, shifted=held_out, facts=facts)
 
     def _features(self, raw: pd.DataFrame) -> pd.DataFrame:
         return raw.drop(columns=self.options.reserved)
