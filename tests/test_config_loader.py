@@ -113,11 +113,17 @@ def test_giving_nothing_for_a_part_is_told(study_of, caplog):
 
 
 def test_what_is_added_to_an_axis_is_told(study_of, caplog):
-    study = study_of({"parameters.yml": "seeds: {a: 5, b: 6}\n"}, "seeds={c: 7}", "training.epochs=3")
+    study = study_of({"parameters.yml": "seeds: {a: 5, b: 6}\n"}, "seeds={c: 7}", "precisions.qat4.weight_bits=3")
     assert study.seeds == {"a": 5, "b": 6, "c": 7}
     assert [record.getMessage() for record in caplog.records] == [
         "--params seeds: merged with those of the study, c added, 3 in all; an environment's own seeds replaces them"
     ]
+
+
+def test_what_is_missing_of_a_part_that_was_given_is_to_be_given_with_it(study_of):
+    with pytest.raises(LowlandError) as caught:
+        study_of({"parameters.yml": "recipes: {plain: {kind: plain}}\n"}, "recipes.sharp.kind=sam")
+    assert str(caught.value) == "parameter recipes.sharp.rho is missing; add it to --params"
 
 
 @pytest.mark.parametrize(

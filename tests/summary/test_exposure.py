@@ -45,8 +45,16 @@ def study(values, condition="flips", level=1.0, measure="accuracy"):
 def test_means_over_recipes_with_seeds_averaged_first():
     found = equal_exposure(study({"qat8": (0.1, 0.2, 0.3)}))
     row = found[found.level == 1].iloc[0]
-    assert (row["mean"], row.low, row.high) == pytest.approx(t_interval([0.1, 0.2, 0.3]))
+    assert (row["mean"], row.low, row.high) == pytest.approx(t_interval([0.1, 0.2, 0.3], ends="zero and one"))
     assert row.num_recipes == 3
+
+
+def test_intervals_end_where_the_score_does():
+    left, dropped = study({"qat8": (0.98, 0.97, 0.90)}), study({"qat8": (0.01, 0.0, 0.05)}, measure="accuracy_drop")
+    found = equal_exposure(left)
+    assert (found.high < 1).all() and (found.low > 0).all()
+    lost = equal_exposure(pd.concat([left, dropped], ignore_index=True), of=LOST)
+    assert (lost.low < 0).all()  # a disturbance may help
 
 
 def test_ties_are_judged_recipe_by_recipe():

@@ -151,7 +151,7 @@ def test_the_tightest_requirement_and_what_gives_way(tables):
 def test_what_has_no_number_is_met_by_nobody(small, demand):
     answer = _answer(small, **demand)
     assert answer["outcome"] == NOTHING
-    assert answer["nearest"] is None
+    assert answer["nearest"] is None and "has a number for" in answer["why"][0]
     assert answer["num_meeting_on_the_mean"] == 0
 
 
@@ -221,7 +221,7 @@ def test_a_level_at_which_a_seed_gave_no_number_is_not_held(small):
 def test_a_family_that_failed_everywhere_is_a_result(small):
     answer = _answer(small[small.family != "bit_flip"], score_under_bit_errors=[{"rate": 1e-3, "score": 0.6}])
     assert answer["outcome"] == NOTHING
-    assert answer["nearest"] is None
+    assert answer["nearest"] is None and "has a number for" in answer["why"][0]
     assert answer["requirements"][0]["nearest"] is None
 
 

@@ -98,7 +98,7 @@ def exposure_section(measurements: pd.DataFrame, style: Style) -> dict[str, Any]
 def _left(entry: Any, score: Score) -> dict[str, Any]:
     """One mean score of the table at equal exposure."""
     if entry is None or entry.mean != entry.mean:
-        return {"shown": DASH, "half": "", "best": False}
+        return {"shown": DASH, "interval": "", "best": False}
     single = entry.low != entry.low or entry.level == entry.level
-    half = "" if single else score.margin(entry.high - entry.mean, beside=entry.mean)
-    return {"shown": score.bare(entry.mean), "half": half, "best": bool(entry.tied)}
+    interval = "" if single else f"{score.bare(entry.low)} to {score.bare(entry.high)}"
+    return {"shown": score.bare(entry.mean), "interval": interval, "best": bool(entry.tied)}
