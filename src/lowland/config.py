@@ -253,7 +253,7 @@ def _unmeasurable(study: Study, origins: SaysWhere | None) -> Iterator[str]:
                     if "codes" in option.faults
                     for rate in option.bit_error_rates
                 ],
-                shifted_sets=task.shifted_sets,
+                shifted_sets=[shifted.name for shifted in task.shifted_sets],
             )
         except LowlandError as error:
             where, _, rest = str(error).partition(" ")

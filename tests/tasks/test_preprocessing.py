@@ -99,8 +99,8 @@ def test_codes_are_none_of_dates_and_durations(tmp_path, missing):
     task = build_task(TaskOptions.model_validate(CLASS | options))
     splits = task.prepare(task.fetch())
     used = frame if missing == "mean" else frame[frame["speed"] != 0]
-    assert among(recorded(splits).apply(used), splits.train.inputs)
-    assert len(splits.train.inputs[:, 0].unique()) == 4
+    assert among(recorded(splits).apply(used), splits["train"].inputs)
+    assert len(splits["train"].inputs[:, 0].unique()) == 4
 
 
 def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):

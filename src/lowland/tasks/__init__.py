@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lowland.errors import LowlandError
+from lowland.tasks.description import Readings, ShiftedSet, TaskDescription
 from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.fusion import Fusion, FusionOptions
@@ -18,7 +19,7 @@ from lowland.tasks.networks import build_network
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.splits import HeldOut, Rows, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
-from lowland.tasks.task import Readings, Task
+from lowland.tasks.task import Task
 
 
 class TaskOptions(
@@ -67,8 +68,10 @@ __all__ = [
     "Preprocessing",
     "Readings",
     "Rows",
+    "ShiftedSet",
     "Splits",
     "Task",
+    "TaskDescription",
     "TaskOptions",
     "build_network",
     "build_task",

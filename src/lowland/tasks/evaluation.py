@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.measurements import Family, Measurement, Split
+from lowland.measurements import Family, Measurement
 from lowland.measures import deterioration, sign
-from lowland.tasks.splits import Rows
+from lowland.tasks.splits import Half, Rows
 from lowland.tasks.task import Task
 
 
@@ -47,7 +47,7 @@ def judged(task: Task, outputs: Tensor, targets: Tensor) -> Answer:
 
 
 def by_half(
-    halves: Mapping[Split, Tensor], measure: Callable[..., Iterable[Measurement]], *evaluations: Answer
+    halves: Mapping[Half, Tensor], measure: Callable[..., Iterable[Measurement]], *evaluations: Answer
 ) -> list[Measurement]:
     """What is measured on each half of held-out rows, from evaluations of all of them.
 

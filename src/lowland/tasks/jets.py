@@ -15,6 +15,7 @@ from pydantic import Field
 
 from lowland.errors import LowlandError
 from lowland.tasks.classifier import Classifier
+from lowland.tasks.description import Provenance, ShiftedSet
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
 from lowland.tasks.split_sizes import Count, SplitSizes
@@ -22,7 +23,7 @@ from lowland.tasks.splits import HeldOut, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table_checks import check_table
-from lowland.tasks.task import NOMINAL, Provenance
+from lowland.tasks.task import NOMINAL
 
 FEATURES = (
     "zlogz",
@@ -44,7 +45,11 @@ FEATURES = (
 )
 UNITS = dict.fromkeys(FEATURES, DIMENSIONLESS) | {"mass_mmdt": "GeV"}
 CLASSES = ("g", "q", "w", "z", "t")
-SHIFTED = ("high_pt", "pileup", "smeared")
+SHIFTED = (
+    ShiftedSet(name="high_pt", label="another pT window", explanation="Jets of higher transverse momentum."),
+    ShiftedSet(name="pileup", label="pile-up", explanation="Particles of simultaneous collisions lie over the jets."),
+    ShiftedSet(name="smeared", label="detector smearing", explanation="A detector of coarser resolution."),
+)
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 
@@ -89,10 +94,11 @@ class Jets(Classifier):
             raise LowlandError(f"{origin}: column 'set' is missing; expected it to name the nominal and shifted sets")
         if NOMINAL not in set(raw["set"]):
             raise LowlandError(f"{origin}: column 'set' never says {NOMINAL!r}; these rows are the training data")
-        for name in self.shifted_sets:
+        names = [shifted.name for shifted in self.shifted_sets]
+        for name in names:
             if name not in set(raw["set"]):
                 raise LowlandError(
-                    f"{origin}: column 'set' never says {name!r}; expected {', '.join(SHIFTED)} beside {NOMINAL}"
+                    f"{origin}: column 'set' never says {name!r}; expected {', '.join(names)} beside {NOMINAL}"
                 )
         for name, part in raw.groupby("set", sort=False):
             check_table(part, features=FEATURES, label="label", classes=CLASSES, origin=f"{origin} (set {name!r})")

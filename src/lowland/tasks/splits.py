@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowland.measurements import Split
 from lowland.randomness import Key, generator
+
+Half = Literal["selection", "test"]
+"""Of held-out rows: what is chosen is chosen on the first and reported on the second; values of ``split``."""
 
 LEAST_HELD_OUT = 4
 """Rows that a set to be halved needs, so that the means of both halves have standard errors."""
@@ -56,11 +58,11 @@ class HeldOut:
     selects: Tensor
 
     @property
-    def halves(self) -> dict[Split, Tensor]:
+    def halves(self) -> dict[Half, Tensor]:
         """A mask [n] of the rows of each half, by its name in the long table."""
         return {"selection": self.selects, "test": ~self.selects}
 
-    def half(self, name: Split) -> Rows:
+    def half(self, name: Half) -> Rows:
         """The rows of one half, in their order."""
         return self.rows.at(self.halves[name])
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import pandas as pd
 import torch
@@ -13,29 +12,11 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measures import sign
+from lowland.tasks.description import InputKind, Provenance, Readings, ShiftedSet, TaskDescription
 from lowland.tasks.splits import Rows, Splits
 
 NOMINAL = "nominal"
 """The rows of a raw table, by its column ``set``, that are split; those of other names are shifted sets."""
-
-
-Provenance = Literal["shipped", "made", "downloaded"]
-"""A file of the project; made from files or by a simulation, and again when these change; fetched once."""
-
-
-class Readings(NamedTuple):
-    """What the sensors of a task deliver, in the units of its inputs.
-
-    Attributes:
-        unit: How much noise of 100 % is; None: the training standard deviation of each feature.
-        extremes: Lowest and highest that a broken sensor shows (a working one may read more, as in the training rows);
-            None: each feature's training minimum and maximum.
-        limits: What no reading can be below or above.
-    """
-
-    unit: float | None = None
-    extremes: tuple[float, float] | None = None
-    limits: tuple[float, float] = (-math.inf, math.inf)
 
 
 class Task(ABC):
@@ -44,10 +25,10 @@ class Task(ABC):
     Attributes:
         score_name: The headline score, one of ``lowland.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
-        shifted_sets: Names of the naturally shifted test sets that its data hold.
+        shifted_sets: The naturally shifted sets that its data hold.
         decides: Whether outputs are [rows, classes] and the highest one is what counts.
         readings: What its sensors deliver.
-        images: Whether inputs are pictures [rows, channels, height, width], which can be blurred and rotated.
+        input_kind: What its inputs are; an ``image`` can be blurred and rotated.
         sensor_dims: Dimensions of the inputs that tell sensors apart.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
         whence: Where to get the sources, for those who lack them.
@@ -56,9 +37,9 @@ class Task(ABC):
     score_name: str
     decides: bool
     description: str
-    shifted_sets: tuple[str, ...]
+    shifted_sets: tuple[ShiftedSet, ...]
     readings: Readings = Readings()
-    images: bool = False
+    input_kind: InputKind = "features"
     sensor_dims: tuple[int, ...] = (1,)
     float_from: str | None = None
     whence: str = "see docs/data"
@@ -67,6 +48,18 @@ class Task(ABC):
     def higher_is_better(self) -> bool:
         """Direction of the headline score."""
         return sign(self.score_name) > 0
+
+    @property
+    def about(self) -> TaskDescription:
+        """What the study needs to know of it without its data."""
+        return TaskDescription(
+            text=self.description,
+            score=self.score_name,
+            input_kind=self.input_kind,
+            readings=self.readings,
+            shifted_sets=self.shifted_sets,
+            provenance=self.provenance,
+        )
 
     @property
     def provenance(self) -> Provenance:

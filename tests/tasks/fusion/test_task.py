@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from lowland.errors import LowlandError
-from lowland.tasks import Splits, build_task
+from lowland.tasks import ShiftedSet, Splits, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.fusion.frames import PIXELS
 from lowland.tasks.networks import build_network
@@ -34,7 +34,10 @@ def test_splits_have_their_sizes_and_share_no_discharge(raw):
     task.check(raw, "simulation")
     splits = task.prepare(raw)
     assert len(splits["train"].inputs) == 120 and len(splits.held_out.rows.inputs) == 60
-    assert set(splits.shifted) == set(task.shifted_sets) and len(splits.shifted["later_campaign"].rows.inputs) == 20
+    assert (
+        list(splits.shifted) == [shifted.name for shifted in task.shifted_sets]
+        and len(splits.shifted["later_campaign"].rows.inputs) == 20
+    )
     corners = raw[PIXELS[:64]].to_numpy(np.float32)
     shot_of = {corner.tobytes(): shot for corner, shot in zip(corners, raw["shot"], strict=True)}
     sets = [rows.inputs for rows in splits.values()]
@@ -113,7 +116,7 @@ def test_outputs_that_are_no_numbers_score_worst():
 def test_pictures_have_a_black_and_a_white():
     """Corruptions of pictures need to know both."""
     task = build_task(OPTIONS)
-    assert task.images and all(math.isfinite(end) for end in task.readings.limits)
+    assert task.input_kind == "image" and all(math.isfinite(end) for end in task.readings.limits)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,7 @@ def test_a_users_file_becomes_splits_between_black_and_white(tmp_path):
             group["amplitude"], group["phase"] = source.uniform(1, 20, count), source.uniform(-3, 3, count)
     options = OPTIONS.model_copy(update={"source": "file", "path": path, "shifted": ("later",)})
     task = build_task(options)
-    assert task.sources == (path,) and task.shifted_sets == ("later",) and task.provenance == "made"
+    assert task.sources == (path,) and task.shifted_sets == (ShiftedSet.named("later"),) and task.provenance == "made"
     table = task.fetch()
     task.check(table, str(path))
     splits = task.prepare(table)

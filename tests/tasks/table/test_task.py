@@ -54,7 +54,7 @@ def accepted(frame, folder, options=CLASSES, **changes):
 def test_a_table_becomes_standardised_sets(tmp_path):
     made, raw = accepted(turbines(), tmp_path)
     splits = made.prepare(raw)
-    assert made.shifted_sets == ("later",) and list(splits.shifted) == ["later"]
+    assert [shifted.name for shifted in made.shifted_sets] == ["later"] and list(splits.shifted) == ["later"]
     assert splits["train"].inputs.mean(dim=0).abs().max() < 1e-5
     assert (splits["train"].inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
     assert len(splits.shifted["later"].rows.inputs) == pytest.approx(0.2 * len(raw), rel=0.2)

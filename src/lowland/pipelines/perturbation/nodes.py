@@ -123,7 +123,7 @@ def disturb(
         wanted: dict[Family, object] = {"noise": True, "adversarial": attacks.kinds, "bit_flip": True}
         rows = [Measurement(family, "all", missing) for family, asked in wanted.items() if asked]
         # Shifted sets are of the same family and missing too: their row has no condition.
-        spoiled = (*sensor_faults.levels, *(corruptions.kinds if problem.images else ()))
+        spoiled = (*sensor_faults.levels, *(corruptions.kinds if problem.input_kind == "image" else ()))
         rows += [Measurement("corruption", "all", missing, kind) for kind in spoiled]
         return table(cell, rows)
     splits = Splits.from_tensors(data.tensors)
@@ -167,7 +167,7 @@ def _with_broken_sensors(subject: _Subject, options: SensorFaultOptions) -> Iter
 
 def _with_bad_pictures(subject: _Subject, options: CorruptionOptions) -> Iterator[Measurement]:
     """Every corruption of inputs that are pictures; severities share the random numbers of a draw."""
-    if not subject.task.images:
+    if subject.task.input_kind != "image":
         return
     inputs, limits = subject.splits.held_out.rows.inputs, subject.task.readings.limits
     for kind in options.kinds:

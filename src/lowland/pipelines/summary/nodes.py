@@ -26,6 +26,7 @@ from lowland.summary import (
     render_report,
     score_curves,
 )
+from lowland.tasks.description import TaskDescription
 
 PREPARED = ("references", "inputs")  # what is known of a task before any training
 FACTS = "facts"  # where the pictures of a task tell it
@@ -96,11 +97,11 @@ def gather_pictures(
 
 
 def close_study(
-    everything: Everything, shifted_sets: dict[str, list[str]], *tables: pd.DataFrame | None
+    everything: Everything, descriptions: dict[str, TaskDescription], *tables: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The long table, with a ``failed`` row for whatever left no result."""
     expected = [Expected(cell, family) for cell in everything.cells for family in everything.families]
-    expected += [Expected(cell, "corruption") for cell in everything.cells if shifted_sets[cell.task]]
+    expected += [Expected(cell, "corruption") for cell in everything.cells if descriptions[cell.task].shifted_sets]
     expected += [Expected(cell, "landscape", "negative_spectral_mass") for cell in everything.detailed]
     expected += [Expected(cell, "bit_flip", "bit_error_slope") for cell in everything.mapped]
     expected += [Expected(a, "landscape", "mode_connectivity", b.id) for a, b in everything.connected]
@@ -170,8 +171,7 @@ def draw(
 
 
 def report(
-    descriptions: dict[str, str],
-    readings: dict[str, dict[str, Any]],
+    descriptions: dict[str, TaskDescription],
     commands: list[str],
     measurements: pd.DataFrame,
     correlation_table: pd.DataFrame,
@@ -201,7 +201,7 @@ def report(
         listings=inputs,
         learning_curves=gathered["learning"],
         pictures=pictures,
-        task_descriptions=descriptions,
-        readings=readings,
+        task_descriptions={task: about.text for task, about in descriptions.items()},
+        readings={task: about.readings.model_dump(mode="json") for task, about in descriptions.items()},
         commands=commands,
     )

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.randomness import generator
+from lowland.tasks.description import Readings, ShiftedSet
 from lowland.tasks.econ.emd import earth_movers_distances
 from lowland.tasks.econ.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
@@ -29,7 +30,7 @@ from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, least_rows, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
 from lowland.tasks.splitting import stratified_split
-from lowland.tasks.task import NOMINAL, Readings, Task
+from lowland.tasks.task import NOMINAL, Task
 
 SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -111,7 +112,8 @@ class Econ(Task):
             f"the detector compresses into {options.latent} numbers and a decoder off it, left in float, reads back; "
             "scored by the earth mover's distance between true and decoded charges, in sensor cells."
         )
-        self.shifted_sets = tuple(options.shifted) if self._paths else tuple(SCENARIOS)[1:]
+        names = tuple(options.shifted) if self._paths else tuple(SCENARIOS)[1:]
+        self.shifted_sets = tuple(ShiftedSet.named(name) for name in names)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -137,7 +139,7 @@ class Econ(Task):
         if "set" not in raw.columns:
             raise LowlandError(f"{origin}: column 'set' is missing; expected it to name the nominal and shifted sets")
         check_columns(list(raw.columns), origin)
-        for name in (NOMINAL, *self.shifted_sets):
+        for name in (NOMINAL, *(shifted.name for shifted in self.shifted_sets)):
             part = raw[raw["set"] == name]
             where = f"{origin} (set {name!r})"
             check_charges(part, where)
@@ -169,7 +171,7 @@ class Econ(Task):
             {name: _rows(nominal[rows]) for name, rows in chosen.items()},
             self._held_out(last, "test"),
             zero=torch.zeros(1, SIDE, SIDE),
-            shifted={name: self._drawn(_charges(raw, name), name) for name in self.shifted_sets},
+            shifted={s.name: self._drawn(_charges(raw, s.name), s.name) for s in self.shifted_sets},
             facts={"preprocessing": WaferPreprocessing().model_dump(mode="json")},
         )
 

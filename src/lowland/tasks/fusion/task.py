@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
+from lowland.tasks.description import Readings, ShiftedSet
 from lowland.tasks.fusion.frames import PIXELS, SIDE, check_frames, frame_table, read_frames
 from lowland.tasks.fusion.mode_errors import Limits, mode_errors, sectors, vector_errors
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
@@ -28,9 +29,14 @@ from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import Count, SplitSizes, least_rows, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
 from lowland.tasks.splitting import grouped_split
-from lowland.tasks.task import NOMINAL, Readings, Task
+from lowland.tasks.task import NOMINAL, Task
 
 SECTOR = 10.0  # degrees: what a phase-locked controller tells apart
+LABELLED = {
+    "later_campaign": ShiftedSet(
+        name="later_campaign", label="a later campaign", explanation="Another plasma and a camera that has aged."
+    )
+}
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -96,7 +102,7 @@ class Fusion(Task):
     score_name = "vector_error"
     decides = False
     readings = Readings(extremes=(0.0, 1.0), limits=(0.0, 1.0))
-    images = True
+    input_kind = "image"
     sensor_dims = (1, 2, 3)
 
     def __init__(self, options: FusionOptions) -> None:
@@ -111,7 +117,8 @@ class Fusion(Task):
             f"{'-'.join(map(str, options.channels))} channels and {'-'.join(map(str, options.hidden))} dense units "
             "with ReLU."
         )
-        self.shifted_sets = tuple(SHIFTS) if simulated else options.shifted
+        names = tuple(SHIFTS) if simulated else options.shifted
+        self.shifted_sets = tuple(LABELLED.get(name) or ShiftedSet.named(name) for name in names)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -148,7 +155,7 @@ class Fusion(Task):
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Columns, finite frames, labels within their ranges and discharges enough for every set."""
         check_frames(raw, largest_amplitude=self.options.largest_amplitude, origin=origin)
-        for name in (NOMINAL, *self.shifted_sets):
+        for name in (NOMINAL, *(shifted.name for shifted in self.shifted_sets)):
             count = int((raw["set"] == name).sum())
             if not count:
                 raise LowlandError(f"{origin}: no frames of the set {name!r}; make the table again")
@@ -197,7 +204,7 @@ class Fusion(Task):
             {name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
             held_out("test", last),
             zero=torch.zeros(1, SIDE, SIDE),
-            shifted={name: held_out(name, raw[raw["set"] == name]) for name in self.shifted_sets},
+            shifted={s.name: held_out(s.name, raw[raw["set"] == s.name]) for s in self.shifted_sets},
             facts={"preprocessing": preprocessing.model_dump(mode="json")},
         )
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
+from lowland.tasks.description import ShiftedSet
 from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Answer, Classes, Number
 from lowland.tasks.scale import mean_and_spread
@@ -47,7 +48,7 @@ class Table(Task):
     def __init__(self, options: TableOptions) -> None:
         self.options = options
         self._listed = False
-        self.shifted_sets = (LATER,) if options.shift else ()
+        self.shifted_sets = (ShiftedSet.named(LATER),) if options.shift else ()
         self.whence = options.obtained_from or Task.whence
         widths = "-".join(map(str, options.hidden))
         columns = "the numeric columns" if options.features == "all" else f"{len(options.features)} columns"
@@ -204,7 +205,7 @@ class Table(Task):
             name: halved(
                 rows.pop(name), key=(self.options.kind, name), tied=tied[sets[name]], labels=labels[sets[name]]
             )
-            for name in ("test", *self.shifted_sets)
+            for name in ("test", *(shifted.name for shifted in self.shifted_sets))
         }
         preprocessing = preprocessing.model_copy(update={"decimal": options.decimal})
         facts = {"preprocessing": preprocessing.model_dump(mode="json"), "listing": raw.attrs.get("listing")}
