@@ -22,12 +22,10 @@ ADDED = {
     "groups": {"precisions", "qat_recipes"},
     "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map", "attacks"},
     "descriptions": {"tasks"},
-    "readings": {"tasks"},
-    "shifted_sets": {"tasks"},
     "commands": set(),
     "folder": set(),
 }
-FROM_TASKS = ("descriptions", "readings", "shifted_sets")  # what the tasks' own code says
+FROM_TASKS = ("descriptions",)  # what the tasks' own code says
 
 # Imported by nodes and pipelines, yet no dependency of a stage and not followed:
 GLUE = {

@@ -37,9 +37,11 @@ def test_what_sensors_deliver_can_be_written_as_json():
         ("train_rows", "validation_rows", "landscape_rows", "test_rows"), 9
     )
     tasks = raw["tasks"] | {"frames": frames}
-    readings = grid.Grid(grid.validate(raw | {"tasks": tasks})).added_parameters()["readings"]
+    told = grid.Grid(grid.validate(raw | {"tasks": tasks})).added_parameters()["descriptions"]
+    readings = {name: about["readings"] for name, about in told.items()}
+    assert [about["input_kind"] for about in told.values()] == ["features", "image"]
     assert readings["jets"] == {"unit": None, "extremes": None, "limits": [None, None]}
-    assert readings["frames"] == {"unit": None, "extremes": (0.0, 1.0), "limits": [0.0, 1.0]}
+    assert readings["frames"] == {"unit": None, "extremes": [0.0, 1.0], "limits": [0.0, 1.0]}
     json.dumps(readings, allow_nan=False)
 
 

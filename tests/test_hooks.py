@@ -226,12 +226,17 @@ def test_a_simulation_in_place_of_an_absent_file_is_told_and_stays_one_in_all_no
     check_raw_tables(pipeline, catalog)
     assert caplog.text.count("wafers.csv is not there; its data are simulated") == 1
     told = study.added_parameters()
-    assert told["tasks"]["econ"]["source"] == "simulated" and "simulated wafers" in told["descriptions"]["econ"]
-    assert told["shifted_sets"]["econ"] == ["electron", "ttbar", "jets", "high_occupancy"]
+    assert told["tasks"]["econ"]["source"] == "simulated" and "simulated wafers" in told["descriptions"]["econ"]["text"]
+    assert [s["name"] for s in told["descriptions"]["econ"]["shifted_sets"]] == [
+        "electron",
+        "ttbar",
+        "jets",
+        "high_occupancy",
+    ]
     caplog.clear()
     study = grid.set_parameters(asked)
     assert study.added_parameters()["tasks"]["econ"]["source"] == "file" and not study.absent
-    assert "wafers from wafers.csv" in study.added_parameters()["descriptions"]["econ"]
+    assert "wafers from wafers.csv" in study.added_parameters()["descriptions"]["econ"]["text"]
 
 
 def test_a_table_is_made_again_when_random_numbers_are_made_otherwise(wafers, tmp_path, monkeypatch):

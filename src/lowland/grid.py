@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -19,7 +18,7 @@ from lowland.config_errors import SaysWhere
 from lowland.config_loader import StudyConfigLoader
 from lowland.measurements import Cell, Family
 from lowland.selection import Selection
-from lowland.tasks import Readings, build_task
+from lowland.tasks import build_task
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "landscape", "noise", "bit_flip")  # of every cell
@@ -174,9 +173,7 @@ class Grid:
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
         added["faults"] = self.study.faults.model_dump(mode="json")  # their encoding is asked for where all are off too
         added["tasks"] = {name: options.model_dump(mode="json") for name, options in self.study.tasks.items()}
-        added["descriptions"] = {name: task.description for name, task in tasks.items()}
-        added["readings"] = {name: _told(task.readings) for name, task in tasks.items()}
-        added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
+        added["descriptions"] = {name: task.about.model_dump(mode="json") for name, task in tasks.items()}
         added["commands"] = list(commands)
         added["folder"] = folder
         for run in self.runs:
@@ -192,12 +189,6 @@ class Grid:
 def _count(chosen: int | str) -> int | None:
     """How many of a list: a slice's end."""
     return None if isinstance(chosen, str) else chosen
-
-
-def _told(readings: Readings) -> dict[str, Any]:
-    """What the report says of a task's sensors; infinite limits have no number in JSON."""
-    limits = [end if math.isfinite(end) else None for end in readings.limits]
-    return {**readings._asdict(), "limits": limits}
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:

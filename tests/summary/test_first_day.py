@@ -141,8 +141,9 @@ def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
 
 def test_one_task_that_diverged_leaves_the_other_its_answer(tiny):
     both = pd.concat([lost(tiny, tiny.task == "jets").assign(task="econ"), tiny], ignore_index=True)
-    front, _ = nodes.find_front(both)
-    figures = nodes.draw(both, nodes.correlate(both), front)
+    whole = pd.concat([both, both[both.split == "test"].assign(split="selection")], ignore_index=True)
+    front, _ = nodes.find_front(whole)
+    figures = nodes.draw(whole, nodes.correlate(whole), front)
     assert all(len(figure.data) for figure in figures), "of the task that lives"
     text = _page(both)
     assert "No network gave a result." in text and "Train with" in text

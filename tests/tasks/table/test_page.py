@@ -55,7 +55,10 @@ def test_the_example_is_checked_prepared_and_trained(study, tmp_path):
         model, curves = train_float(run, options, recipe, quick, "cpu", splits)
         losses = curves["validation_loss"]
         assert model.status == "ok" and losses.min() < 0.6 * losses.iloc[0]
-    assert study.added_parameters()["shifted_sets"] == {"bearing": ["later"], "power": []}
+    assert {
+        task: [s["name"] for s in told["shifted_sets"]]
+        for task, told in study.added_parameters()["descriptions"].items()
+    } == {"bearing": ["later"], "power": []}
 
 
 def test_a_missing_file_is_one_line_with_where_it_comes_from(study, tmp_path):

@@ -31,11 +31,11 @@ def disturb(
     data: StoredTensors,
     model: StoredModel,
 ) -> pd.DataFrame:
-    """The response of one cell to disturbed inputs and to flips of its bits, on the test rows."""
+    """The response of one cell to disturbed inputs and to flips of its bits, on the held-out rows."""
     asked: dict[Family, Any] = {
         "noise": input_noise,
         "sensor_fault": sensor_faults if sensor_faults.levels else None,
-        "image_corruption": corruptions if build_task(task).images and corruptions.kinds else None,
+        "image_corruption": corruptions if build_task(task).input_kind == "image" and corruptions.kinds else None,
         "adversarial": attacks if attacks.kinds else None,
         "bit_flip": faults if faults.by_fault else None,
     }
@@ -71,20 +71,22 @@ def map_flips(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Rows of the long table, the map of all single flips and the protection plan of one cell.
 
-    What flips do is measured on the test rows; rankings and the search for the worst flips see landscape rows only.
+    What flips do is measured on held-out rows of both halves; rankings and the search for the worst flips see
+    landscape rows only.
     """
     if not isinstance(model.network, IntegerNetwork) or model.status != "ok":
         missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    rows = splits.test if options.rows == "all" else splits.test.head(options.rows)
+    held_out = splits.held_out.rows
+    rows = held_out if options.rows == "all" else held_out.head(options.rows)
     found = measure_vulnerability(
         model.network,
         loss=problem.loss,
         row_losses=problem.row_losses,
         row_scores=problem.row_scores,
         batches=rows.batches((len(rows.inputs) + 1) // 2),
-        known_batches=[splits.landscape],
+        known_batches=[splits["landscape"]],
         options=options,
         score=problem.score_name,
         encoding=encoding,

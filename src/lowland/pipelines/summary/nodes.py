@@ -21,7 +21,9 @@ from lowland.summary.prediction_points import prediction_points
 from lowland.summary.recommendation import recommend
 from lowland.summary.report import render_report
 from lowland.summary.requirements import TaskRequirements
+from lowland.summary.splits import on_split
 from lowland.summary.style import Style
+from lowland.tasks.description import TaskDescription
 
 PREPARED = ("references", "inputs")  # what is known of a task before any training
 FACTS = "facts"  # where the pictures of a task tell it
@@ -92,11 +94,11 @@ def gather_pictures(
 
 
 def close_study(
-    everything: Everything, shifted_sets: dict[str, list[str]], *tables: pd.DataFrame | None
+    everything: Everything, descriptions: dict[str, TaskDescription], *tables: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The long table, with a ``failed`` row for whatever left no result."""
     expected = [Expected(cell, family) for cell in everything.cells for family in everything.families]
-    expected += [Expected(cell, "shift") for cell in everything.cells if shifted_sets[cell.task]]
+    expected += [Expected(cell, "shift") for cell in everything.cells if descriptions[cell.task].shifted_sets]
     expected += [Expected(cell, "landscape", "negative_spectral_mass") for cell in everything.detailed]
     expected += [Expected(cell, "bit_flip", "bit_error_slope") for cell in everything.mapped]
     expected += [Expected(a, "landscape", "mode_connectivity", b.id) for a, b in everything.connected]
@@ -110,18 +112,18 @@ def close_study(
 
 def correlate(measurements: pd.DataFrame) -> pd.DataFrame:
     """Rank correlations of landscape measures and baselines with robustness."""
-    return correlations(measurements)
+    return correlations(on_split(measurements, "test"))
 
 
 def predict(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predicted against measured loss rises, and how well the prediction fits."""
-    points = prediction_points(measurements)
+    points = prediction_points(on_split(measurements, "test"))
     return points, prediction_fits(points)
 
 
 def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The Pareto front of score, size and robustness; once more, rounded, for DVC's plots."""
-    front = pareto(measurements)
+    front = pareto(on_split(measurements, "selection"), reported=on_split(measurements, "test"))
     return front, front.round(6)
 
 
@@ -134,8 +136,16 @@ def choose(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The recommendation, and its few numbers for DVC's metrics; ``learning`` are the learning curves by task."""
     curves = gather_frames(*learning.values())
-    recommendation = recommend(measurements, requirements, references=references, learning_curves=curves, folder=folder)
-    return recommendation, headline(recommendation, measurements)
+    told = on_split(measurements, "test")
+    recommendation = recommend(
+        on_split(measurements, "selection"),
+        requirements,
+        reported=told,
+        references=references,
+        learning_curves=curves,
+        folder=folder,
+    )
+    return recommendation, headline(recommendation, told)
 
 
 def draw(
@@ -145,9 +155,10 @@ def draw(
 
     The first task with a result; where none has any, the figures say so.
     """
-    alive = measurements[measurements.status == "ok"]
-    task = (alive if len(alive) else measurements)["task"].iloc[0]
-    rows = measurements[measurements.task == task]
+    told = on_split(measurements, "test")
+    alive = told[told.status == "ok"]
+    task = (alive if len(alive) else told)["task"].iloc[0]
+    rows = told[told.task == task]
     style = Style.of(rows)
     return (
         score_curves(rows, condition="bit_error_rate", style=style),
@@ -157,8 +168,7 @@ def draw(
 
 
 def report(
-    descriptions: dict[str, str],
-    readings: dict[str, dict[str, Any]],
+    descriptions: dict[str, TaskDescription],
     commands: list[str],
     measurements: pd.DataFrame,
     correlation_table: pd.DataFrame,
@@ -179,7 +189,7 @@ def report(
     drawn = album[~album.picture.isin(PREPARED)].drop(columns=FACTS, errors="ignore") if len(album) else album
     pictures = dict(iter(drawn.groupby("picture", sort=False))) if len(drawn) else {}
     return render_report(
-        measurements,
+        on_split(measurements, "test"),
         correlations=correlation_table,
         predictions=points,
         prediction_fits=fits,
@@ -188,7 +198,7 @@ def report(
         listings=inputs,
         learning_curves=gathered["learning"],
         pictures=pictures,
-        task_descriptions=descriptions,
-        readings=readings,
+        task_descriptions={task: about.text for task, about in descriptions.items()},
+        readings={task: about.readings.model_dump(mode="json") for task, about in descriptions.items()},
         commands=commands,
     )

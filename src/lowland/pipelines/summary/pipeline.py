@@ -89,7 +89,6 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
     albums = {name: name for name in frames if name.startswith("pictures_")}
     told = {  # what the report is told -> where that lies
         "descriptions": "params:descriptions",
-        "readings": "params:readings",
         "commands": "params:commands",
         "measurements": "measurements",
         "correlation_table": "correlations",
@@ -103,7 +102,7 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
         [
             Node(
                 nodes.close_study,
-                ["params:everything", "params:shifted_sets", *tables],
+                ["params:everything", "params:descriptions", *tables],
                 "measurements",
                 name="close_study",
                 tags=GATHER,
@@ -152,6 +151,6 @@ def _analysis(tasks: tuple[str, ...]) -> Pipeline:
             ),
         ]
     )
-    told_of = ("everything", "descriptions", "readings", "shifted_sets", "commands", "requirements", "folder", "tasks")
+    told_of = ("everything", "descriptions", "commands", "requirements", "folder", "tasks")
     parameters = {name: name for name in told_of}
     return grid.place(template, "summary", parameters=parameters, inputs=tables | frames)
