@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
+from pydantic import BaseModel, ConfigDict, RootModel, field_serializer, field_validator
 
 from lowland.vocabulary.conditions import Condition, shifted_set
 
@@ -91,3 +91,7 @@ class TaskDescription(_Record):
     readings: Readings
     shifted_sets: tuple[ShiftedSet, ...]
     provenance: Provenance
+
+
+class TaskDescriptions(RootModel[dict[str, TaskDescription]]):
+    """Those of all tasks, by name."""

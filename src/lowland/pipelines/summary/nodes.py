@@ -23,7 +23,7 @@ from lowland.summary.report import render_report
 from lowland.summary.requirements import TaskRequirements
 from lowland.summary.splits import on_split
 from lowland.summary.style import Style
-from lowland.tasks.description import TaskDescription
+from lowland.tasks.description import TaskDescriptions
 
 PREPARED = ("references", "inputs")  # what is known of a task before any training
 FACTS = "facts"  # where the pictures of a task tell it
@@ -94,11 +94,11 @@ def gather_pictures(
 
 
 def close_study(
-    everything: Everything, descriptions: dict[str, TaskDescription], *tables: pd.DataFrame | None
+    everything: Everything, descriptions: TaskDescriptions, *tables: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The long table, with a ``failed`` row for whatever left no result."""
     expected = [Expected(cell, family) for cell in everything.cells for family in everything.families]
-    expected += [Expected(cell, "shift") for cell in everything.cells if descriptions[cell.task].shifted_sets]
+    expected += [Expected(cell, "shift") for cell in everything.cells if descriptions.root[cell.task].shifted_sets]
     expected += [Expected(cell, "landscape", "negative_spectral_mass") for cell in everything.detailed]
     expected += [Expected(cell, "bit_flip", "bit_error_slope") for cell in everything.mapped]
     expected += [Expected(a, "landscape", "mode_connectivity", b.id) for a, b in everything.connected]
@@ -168,7 +168,7 @@ def draw(
 
 
 def report(
-    descriptions: dict[str, TaskDescription],
+    descriptions: TaskDescriptions,
     commands: list[str],
     measurements: pd.DataFrame,
     correlation_table: pd.DataFrame,
@@ -198,7 +198,7 @@ def report(
         listings=inputs,
         learning_curves=gathered["learning"],
         pictures=pictures,
-        task_descriptions={task: about.text for task, about in descriptions.items()},
-        readings={task: about.readings.model_dump(mode="json") for task, about in descriptions.items()},
+        task_descriptions={task: about.text for task, about in descriptions.root.items()},
+        readings={task: about.readings.model_dump(mode="json") for task, about in descriptions.root.items()},
         commands=commands,
     )
