@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-
 from lowland.pipelines.summary import nodes
+
 from lowland.summary import TaskRequirements, closing_lines, recommend
 from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.pareto import pareto

@@ -1,0 +1,24 @@
+"""From the long table to correlations, predictions and the Pareto front."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lowland.summary import correlations, pareto, prediction_fits, prediction_points
+
+
+def correlate(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Rank correlations of landscape measures and baselines with robustness."""
+    return correlations(measurements)
+
+
+def predict(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predicted against measured loss rises, and how well the prediction fits."""
+    points = prediction_points(measurements)
+    return points, prediction_fits(points)
+
+
+def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The Pareto front of score, size and robustness; once more, rounded, for DVC's plots."""
+    front = pareto(measurements)
+    return front, front.round(6)

@@ -1,0 +1,23 @@
+"""From the long table to what to deploy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from lowland.pipelines.tables.nodes import gather_frames
+from lowland.summary import TaskRequirements, headline, recommend
+
+
+def choose(
+    requirements: TaskRequirements,
+    folder: str,
+    measurements: pd.DataFrame,
+    references: pd.DataFrame,
+    *learning: pd.DataFrame | None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The recommendation, and its few numbers for DVC's metrics; ``learning`` are the learning curves by task."""
+    curves = gather_frames(*learning)
+    recommendation = recommend(measurements, requirements, references=references, learning_curves=curves, folder=folder)
+    return recommendation, headline(recommendation, measurements)

@@ -1,0 +1,64 @@
+"""The page, and figures for kedro-viz."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from lowland.pipelines.tables.nodes import FACTS, gather_frames
+from lowland.pipelines.tables.stage import PREPARED
+from lowland.summary import Style, correlation_heatmap, pareto_figure, render_report, score_curves
+
+
+def draw(
+    measurements: pd.DataFrame, correlation_table: pd.DataFrame, front: pd.DataFrame
+) -> tuple[go.Figure, go.Figure, go.Figure]:
+    """The score under bit errors, the front and the correlations of the first task, as kedro-viz previews.
+
+    The first task with a result; where none has any, the figures say so.
+    """
+    alive = measurements[measurements.status == "ok"]
+    task = (alive if len(alive) else measurements)["task"].iloc[0]
+    rows = measurements[measurements.task == task]
+    style = Style.of(rows)
+    return (
+        score_curves(rows, family="bit_flip", condition="bit_error_rate", style=style),
+        pareto_figure(front[front.task == task], style=style),
+        correlation_heatmap(correlation_table[correlation_table.task == task]),
+    )
+
+
+def report(
+    descriptions: dict[str, str],
+    readings: dict[str, dict[str, Any]],
+    commands: list[str],
+    measurements: pd.DataFrame,
+    correlation_table: pd.DataFrame,
+    points: pd.DataFrame,
+    fits: pd.DataFrame,
+    front: pd.DataFrame,
+    recommendation: dict[str, Any],
+    inputs: dict[str, Any],
+    *frames: pd.DataFrame | None,
+) -> str:
+    """The page; ``frames`` are the learning curves of every task, and then the pictures of every task."""
+    half = len(frames) // 2
+    learning, album = gather_frames(*frames[:half]), gather_frames(*frames[half:])
+    drawn = album[~album.picture.isin(PREPARED)].drop(columns=FACTS, errors="ignore") if len(album) else album
+    pictures = dict(iter(drawn.groupby("picture", sort=False))) if len(drawn) else {}
+    return render_report(
+        measurements,
+        correlations=correlation_table,
+        predictions=points,
+        prediction_fits=fits,
+        pareto=front,
+        recommendation=recommendation,
+        listings=inputs,
+        learning_curves=learning,
+        pictures=pictures,
+        task_descriptions=descriptions,
+        readings=readings,
+        commands=commands,
+    )
