@@ -35,6 +35,7 @@ MOST_ROWS = 40_000  # that a small study takes
 MOST_CLASSES = 10  # of a target in whole numbers
 LEAST_OF_A_CLASS = 25  # so that every set gets some
 SHOWN = 8
+FRACTION = r",(?:\d{1,2}|\d{4,})$"  # digits behind a comma that do not make thousands
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ class Inspected:
         features: Columns of numbers.
         text: Columns that hold none.
         dropped: Columns of numbers that are no features, with the reason.
-        gaps: Missing values in the features.
+        gaps: Missing values in the features, infinite ones among them.
+        untold: Rows without a target that is a number.
         rows: That have a target.
         low: Lowest value of a target in numbers.
         high: Highest.
+        decimal: Mark of fractions in text.
     """
 
     target: str
@@ -61,9 +64,11 @@ class Inspected:
     text: tuple[str, ...]
     dropped: Mapping[str, str]
     gaps: int
+    untold: int
     rows: int
     low: float
     high: float
+    decimal: str
 
 
 def inspect(frame: pd.DataFrame, target: str, *, origin: str) -> Inspected:
@@ -83,8 +88,9 @@ def inspect(frame: pd.DataFrame, target: str, *, origin: str) -> Inspected:
             f"TARGET is {target!r}, which {origin} does not have; expected one of {listed}"
             f"{did_you_mean(target, list(map(str, frame.columns)))}"
         )
-    answers = frame[target]
-    numbers = numbers_of(answers, ())
+    answers, decimal = frame[target], _decimal(frame)
+    numbers = numbers_of(answers, (), decimal=decimal)
+    numbers = None if numbers is None else numbers.where(np.isfinite(numbers))
     counts = answers.dropna().value_counts()
     classes, rare = _classes(counts, numbers)
     if classes and len(classes) < 2:
@@ -95,9 +101,9 @@ def inspect(frame: pd.DataFrame, target: str, *, origin: str) -> Inspected:
             f"{origin}: column {target!r} has {len(counts)} values, too many texts for classes or too few of a number; "
             "expected classes in at least 25 rows each, or numbers that vary"
         )
-    kept = answers.isin(list(classes)) if classes else answers.notna()
-    columns = {str(name): numbers_of(frame[name], ()) for name in frame.columns if name != target}
-    numeric = {name: column for name, column in columns.items() if column is not None and column.notna().any()}
+    kept = numbers.notna() if numbers is not None and not classes else answers.isin(list(classes))
+    columns = {str(name): numbers_of(frame[name], (), decimal=decimal) for name in frame.columns if name != target}
+    numeric = {name: column for name, column in columns.items() if column is not None}
     dropped = {
         name: why
         for name, column in numeric.items()
@@ -114,11 +120,23 @@ def inspect(frame: pd.DataFrame, target: str, *, origin: str) -> Inspected:
         features=features,
         text=tuple(name for name in columns if name not in numeric),
         dropped=dropped,
-        gaps=int(sum(numeric[name][kept].isna().sum() for name in features)),
+        gaps=int(sum((~np.isfinite(numeric[name][kept])).sum() for name in features)),
+        untold=0 if classes else int((~kept).sum()),
         rows=int(kept.sum()),
         low=float(values.min()),
         high=float(values.max()),
+        decimal=decimal,
     )
+
+
+def _decimal(frame: pd.DataFrame) -> str:
+    """The mark of fractions: a comma where it makes numbers of text, and cannot be what separates thousands."""
+    for name in frame.columns:
+        if numbers_of(frame[name], ()) is None and numbers_of(frame[name], (), decimal=",") is not None:
+            cells = frame[name].dropna().astype(str)
+            if cells.str.contains(FRACTION).any():
+                return ","
+    return "."
 
 
 def _classes(counts: pd.Series, numbers: pd.Series | None) -> tuple[tuple[Any, ...], tuple[str, ...]]:
@@ -148,6 +166,8 @@ def _plain(value: Any) -> Any:
 def _no_feature(name: str, column: pd.Series, answers: pd.Series, numbers: pd.Series | None) -> str | None:
     """Why a column of numbers is none."""
     values = column.to_numpy(np.float64)
+    if not np.isfinite(values).any():
+        return "is empty"
     if len(values) > 2 and np.array_equal(np.diff(values), np.ones(len(values) - 1)):
         return "counts the rows"
     if column.nunique() > 1:
@@ -192,6 +212,8 @@ def text(env: str, path: str, found: Inspected) -> str:
         low=f"{found.low:.4g}",
         high=f"{found.high:.4g}",
         gaps=found.gaps,
+        untold=found.untold,
+        decimal=found.decimal,
         sizes={name: max(int(share * used), 4) for name, share in SHARES.items()},
         example="0.9" if found.classes else f"{0.1 * (found.high - found.low):.2g}",
     )
@@ -227,7 +249,8 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
         The folder.
 
     Raises:
-        LowlandError: The name is taken or none, the table cannot be read, or no study can be made of it.
+        LowlandError: The name is taken or none, the table cannot be read, or no study can be made of it; after a
+            trial that failed the message says that the files are written.
     """
     folder = root / "conf" / env
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env):
@@ -248,9 +271,15 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     study = validate(loader["parameters"], origins=loader.origins)
     for name, options in study.tasks.items():
         task = build_task(options.settled(root))
-        raw = task.fetch()
-        task.check(raw, f"tasks.{name}")
-        task.prepare(raw)
+        try:
+            raw = task.fetch()
+            task.check(raw, f"tasks.{name}")
+            task.prepare(raw)
+        except LowlandError as error:  # what is written stays: the mistake may be one to mend there
+            raise LowlandError(
+                f"conf/{env}/parameters.yml is written and does not suit the table yet: {error}; edit the file or the "
+                f"table, then: kedro run --env {env}"
+            ) from None
     return folder
 
 

@@ -120,6 +120,12 @@ def test_what_is_added_to_an_axis_is_told(study_of, caplog):
     ]
 
 
+def test_what_is_missing_of_a_part_that_was_given_is_to_be_given_with_it(study_of):
+    with pytest.raises(LowlandError) as caught:
+        study_of({"parameters.yml": "recipes: {plain: {kind: plain}}\n"}, "recipes.sharp.kind=sam")
+    assert str(caught.value) == "parameter recipes.sharp.rho is missing; add it to --params"
+
+
 @pytest.mark.parametrize(
     "files, dotted, lines",
     [

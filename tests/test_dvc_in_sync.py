@@ -213,3 +213,10 @@ def test_every_persisted_output_has_an_entry_with_a_layer(project):
 def test_dvc_yaml_reads_the_axes_of_params_yaml():
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert declared["training"]["matrix"] == {"task": "${tasks}", "recipe": "${recipes}"}
+
+
+def test_no_stage_names_a_file_twice():
+    for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
+        for kind in ("deps", "outs"):
+            files = [next(iter(each)) if isinstance(each, dict) else each for each in stage.get(kind, ())]
+            assert len(files) == len(set(files)), (name, kind)

@@ -130,7 +130,7 @@ def _missing(paths: Sequence[tuple[str, ...]], origins: SaysWhere | None) -> str
 def _where_to_add(path: tuple[str, ...], origins: SaysWhere | None) -> str:
     """Where a missing parameter belongs: an environment's part replaces that of ``conf/base`` whole."""
     file = origins.of(path) if origins and len(path) > 1 else None
-    if file is None or file.startswith("conf/base/"):
+    if file is None or file.startswith(("conf/base/", "--params")):
         return file or "conf/base/parameters*.yml"
     return f"{file}: its {path[0]} replaces that of conf/base whole"
 

@@ -41,15 +41,15 @@ class Origins:
         self._files, self._runtime = files, runtime
 
     def of(self, path: Sequence[str]) -> str | None:
-        """Who said this, or, where nobody did, the file that says most of what is around it.
+        """Who said this, or, where nobody did, who says most of what is around it.
 
         Args:
             path: Of a parameter, such as ``("training", "epochs")``.
         """
-        if _depth(self._runtime, path) == len(path):
-            return RUNTIME
-        depths = {name: _depth(content, path) for name, content in self._files.items()}
+        runtime, depths = _depth(self._runtime, path), {n: _depth(content, path) for n, content in self._files.items()}
         best = max(depths, key=lambda name: depths[name], default=None)
+        if runtime == len(path) or runtime > max(depths.values(), default=0):
+            return RUNTIME
         return best if best is not None and depths[best] else None
 
 

@@ -25,7 +25,6 @@ from lowland.errors import LowlandError
 from lowland.placing import places_of
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
-from lowland.runs.closing import diverged_lines
 from lowland.runs.dvc import refuse_other_parameters, started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
@@ -188,13 +187,11 @@ class RunGuard:
 
     def _close(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         try:
-            made = _files(catalog, ["summary.report", "summary.recommendation", "summary.measurements"])
-            if len(made) == 3 and all(path.is_file() and path.stat().st_mtime >= self._begin for path in made[:2]):
-                page, table = made[0], made[2]
+            made = _files(catalog, ["summary.report", "summary.recommendation"])
+            if len(made) == 2 and all(path.is_file() and path.stat().st_mtime >= self._begin for path in made):
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
-                save_record(page.parent, root=root, command=self._command, parameters=parameters)
-                lines = diverged_lines(catalog.load("summary.measurements")) if table.is_file() else []
-                for line in (*lines, *closing_lines(catalog.load("summary.recommendation"))):
+                save_record(made[0].parent, root=root, command=self._command, parameters=parameters)
+                for line in closing_lines(catalog.load("summary.recommendation")):
                     _log.info("%s", line)
         except OSError as error:  # a full disk must not hide how the run itself ended
             _log.warning("%s: %s", error.filename, error.strerror)

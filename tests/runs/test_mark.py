@@ -71,6 +71,18 @@ def test_a_part_with_another_parameter_is_refused_by_name(part):
     assert "\n" not in str(caught.value) and "data/mine" in str(caught.value)
 
 
+def test_results_that_are_not_on_record_are_told(caplog):
+    ask(mark(**NINE), tagged("summary"), before=StudyMark())
+    assert [record.getMessage() for record in caplog.records] == [
+        "5 results in data/mine are not on record (made by DVC, or by an earlier version): whether they are of these "
+        "parameters and this code cannot be told"
+    ]
+    caplog.clear()
+    ask(MADE, tagged("summary"))
+    ask(MADE, tagged("summary"), before=StudyMark(), exists=lambda node: False)
+    assert not caplog.records
+
+
 def test_all_that_depends_on_a_change_may_run_again():
     ask(mark(**NINE), tagged("training", "perturbation", "summary"))
     ask(mark(**NINE), tagged("training", "perturbation"))

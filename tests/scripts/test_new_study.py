@@ -78,6 +78,43 @@ def test_text_classes_gaps_copies_and_row_numbers_are_told(root):
     assert "broken (3 rows)" in text and "these hold no numbers and are left out: note" in text
 
 
+def test_what_is_missing_anywhere_leaves_a_study_that_prepares(root):
+    frame = turbines().assign(power=lambda rows: 3 * rows["wind"] + rows["speed"], empty=np.nan)
+    frame.loc[5, "speed"], frame.loc[7, "wind"] = np.inf, np.nan
+    frame.loc[::9, "power"] = np.nan
+    folder = write("turbines", saved(frame, root / "t.csv", index=False), "power", root=root)
+    text = (folder / "parameters.yml").read_text()
+    assert "missing: mean # 2 gaps in the features, 34 rows without a target; or drop" in text
+    assert yaml.safe_load(text)["tasks"]["turbines"]["drop"] == ["empty"]
+
+
+def test_decimal_commas_are_told_from_thousands(root):
+    path = root / "t.csv"
+    frame = turbines().drop(columns="note")
+    folder = write("turbines", saved(frame, path, index=False, sep=";", decimal=","), "wear", root=root)
+    task = build_task(study_of(folder)[0].tasks["turbines"].root.settled(root))
+    assert np.allclose(task.fetch()["wind"], frame["wind"])
+    frame["wind"] = [f"{value},000" for value in range(1, ROWS + 1)]
+    assert inspect(frame, "wear", origin="t.csv").decimal == "."
+
+
+def test_a_table_that_does_not_suit_leaves_the_file_to_edit_and_says_so(root):
+    table = saved(turbines().replace({"note": {"x": "1"}}), root / "t.csv", index=False)
+    table.write_text(table.read_text().replace(",1,", ",one,", 1))
+    with pytest.raises(
+        LowlandError, match=r"^conf/turbines/parameters\.yml is written .* yet: .*column 'note' holds 'one'.*"
+    ):
+        write("turbines", table, "wear", root=root)
+    assert (root / "conf/turbines/parameters.yml").is_file()
+
+
+def test_infinite_values_are_gaps_as_they_are_to_the_task(root):
+    frame = turbines()
+    frame.loc[5, "speed"] = np.inf
+    folder = write("turbines", saved(frame, root / "t.csv", index=False), "wear", root=root)
+    assert yaml.safe_load((folder / "parameters.yml").read_text())["tasks"]["turbines"]["missing"] == "mean"
+
+
 @pytest.mark.parametrize(
     "values, classes",
     [

@@ -133,6 +133,7 @@ def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
     assert found["tasks"]["jets"]["outcome"] == FAILED and metrics["jets"]["num_rows_not_ok"] == len(dead)
     assert closing_lines(found) == [
         "Answer: no network gave a result; see the report for why.",
+        "Note:   12 networks are missing: plain (6 of 6, training diverged) and clipping (6 of 6, training diverged).",
         "Report: data/08_reporting/report.html",
     ]
 

@@ -88,6 +88,21 @@ def test_dates_and_decimal_commas_are_read_as_the_task_reads_them(tmp_path, as_t
     assert among(recorded(splits).apply(read), splits.test.inputs)
 
 
+@pytest.mark.parametrize("missing", ["mean", "drop"])
+def test_codes_are_none_of_dates_and_durations(tmp_path, missing):
+    """0 stands for a gap among numbers; a day and a wait of 0 seconds are what they are, in training and after it."""
+    frame, path = turbines(), tmp_path / "turbines.parquet"
+    frame["wait"] = pd.to_timedelta(np.arange(len(frame)) % 4, unit="s")
+    frame["speed"] = frame["speed"].mask(frame.index % 9 == 0, 0)
+    frame[["wait", "speed", "bearing"]].to_parquet(path)
+    options = {"features": ["wait", "speed"], "missing": missing, "missing_codes": [0], "path": str(path)}
+    task = build_task(TaskOptions.model_validate(CLASS | options))
+    splits = task.prepare(task.fetch())
+    used = frame if missing == "mean" else frame[frame["speed"] != 0]
+    assert among(recorded(splits).apply(used), splits.train.inputs)
+    assert len(splits.train.inputs[:, 0].unique()) == 4
+
+
 def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
     turbines().to_csv(tmp_path / "turbines.csv", index=False)
     options = {"path": str(tmp_path / "turbines.csv"), "features": ["wind"]}
@@ -109,6 +124,28 @@ def test_codes_are_compared_in_the_type_of_the_values():
     gap = preprocessing.apply(np.array([[np.nan, 1.0]]))
     for dtype in (np.float32, np.float64):
         assert torch.equal(preprocessing.apply(np.array([[-99.9, 1.0]], dtype)), gap)
+
+
+@pytest.mark.parametrize(
+    "code, dtype, reading, missing",
+    [
+        (-99.9, np.int64, -99, False),  # a whole number is no fraction
+        (-99, np.int64, -99, True),
+        (-99, np.uint8, 157, False),  # what the type cannot hold occurs nowhere
+        (-99.9, np.float16, -99.9, True),
+        (-99.9, ">f4", -99.9, True),
+        (-99.9, np.longdouble, -99.9, True),
+        ("-99", np.float64, -99, True),  # in quotes, as in a table
+        ("n/a", np.float64, -99, False),
+    ],
+)
+def test_codes_in_arrays_are_those_of_tables(code, dtype, reading, missing):
+    array = np.array([[reading, 1]], dtype)
+    preprocessing = record(fill_gaps=True, missing_codes=[code])
+    gap = preprocessing.apply(np.array([[np.nan, 1.0]]))
+    assert torch.equal(preprocessing.apply(array), gap) == missing
+    if dtype in (np.int64, np.uint8, np.float64):
+        assert torch.equal(preprocessing.apply(array), preprocessing.apply(pd.DataFrame(array, columns=["x", "y"])))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

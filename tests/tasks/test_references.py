@@ -57,6 +57,13 @@ def test_numbers_are_scored_in_their_own_unit():
     assert table.score["boosting"] < table.score["linear"] < table.score["guess"]
 
 
+def test_a_class_that_no_fitted_row_has_is_never_named():
+    train, test = class_rows(300, 0), class_rows(200, 1)
+    alike = Rows(train.inputs, torch.full_like(train.targets, 3))
+    table = references(JETS, Splits(alike, test, test, test, torch.zeros(16))).set_index("name")
+    assert table.score.tolist() == pytest.approx([float((test.targets == 3).double().mean())] * 3)
+
+
 def test_equal_data_give_equal_tables_whatever_the_global_generators():
     assert references(JETS, splits(class_rows)).equals(references(JETS, splits(class_rows)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from lowland.runners.progress import stage_of
 from lowland.runs.differences import differences, told
 from lowland.stages import closing_stages
 
+_log = logging.getLogger(__name__)
 FILE = ".run-study"
 
 
@@ -24,7 +26,7 @@ class StudyMark(BaseModel):
 
     A result is on record from before it is made, and what was there under another fingerprint is deleted first: so a
     file that exists has the fingerprint on record, even after a crash. What is not on record (brought by DVC, or made
-    before there were records) is let pass.
+    before there were records) is let pass, with a warning.
 
     Attributes:
         parameters: The validated ones of the last run.
@@ -100,7 +102,7 @@ def refuse_mixture(
     folder: Path,
     exists: Callable[[Node], bool],
 ) -> None:
-    """Refuses a run of a part after which the folder would hold results of two studies.
+    """Refuses a run of a part after which the folder would hold results of two studies; warns where that is unknown.
 
     Results that the part makes anew do not count, nor does a summary that is merely out of date.
 
@@ -119,6 +121,13 @@ def refuse_mixture(
     rest = [node for node in study.nodes if node.name not in runs and stage_of(node) not in last]
     stale = [node for node in mark.changed(now, rest) if exists(node)]
     if not stale:
+        if unknown := sum(node.name not in mark.nodes and exists(node) for node in rest):
+            _log.warning(
+                "%d results in %s are not on record (made by DVC, or by an earlier version): whether they are of these "
+                "parameters and this code cannot be told",
+                unknown,
+                folder,
+            )
         return
     stages = dict.fromkeys(stage_of(n) for n in study.nodes if n.name in runs or n in stale or stage_of(n) in last)
     decisive = [node for node in study.nodes if stage_of(node) not in last]

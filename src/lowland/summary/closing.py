@@ -26,7 +26,7 @@ def closing_lines(recommendation: Mapping[str, Any]) -> list[str]:
         if answer["chosen"] and (deploy := answer["chosen"]["deploy"]):
             why = "best on validation" if deploy["validation"] else "the first; validation was not measured"
             lines.append(f"Deploy: {deploy['file']} (seed {deploy['seed']}, {why})")
-        lines += [f"Note:   {head}{sentence}" for sentence in lost_words(answer["lost"]) if answer["outcome"] != FAILED]
+        lines += [f"Note:   {head}{sentence}" for sentence in lost_words(answer["lost"])]
     return [*lines, f"Report: {recommendation['report']}"]
 
 

@@ -191,9 +191,23 @@ class TablePreprocessing(Preprocessing):
                 f"values are {values.dtype} of shape {values.shape}; expected numbers [rows, {len(self.features)}]: "
                 f"{_listed([feature.name for feature in self.features])}"
             )
-        # Codes are compared in the type of the values: -99.9 in float32 is another number than in float64.
-        codes = np.array([code for code in self.missing_codes if not isinstance(code, str)], dtype=values.dtype)
-        return np.where(np.isin(values, codes), np.nan, values.astype(np.float64))
+        coded = np.any([np.zeros(values.shape, bool), *(_holds(values, code) for code in self.missing_codes)], axis=0)
+        return np.where(coded, np.nan, values.astype(np.float64))
+
+
+def _holds(values: NDArray[np.floating], code: bool | int | float | str) -> NDArray[np.bool_]:
+    """Where a code stands, compared as in tables, in the type of the values: -99.9 is no integer; float32 rounds it."""
+    from lowland.tasks.table.cells import spelled_number  # of a task, which imports this file
+
+    number, nowhere = spelled_number(code), np.zeros(values.shape, bool)
+    if number is None:
+        return nowhere
+    if values.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # becomes infinite, which is missing in any case
+            return values == np.array(float(number)).astype(values.dtype)
+    limits = np.iinfo(values.dtype.str)
+    possible = number == int(number) and limits.min <= number <= limits.max
+    return values == int(number) if possible else nowhere
 
 
 def _listed(names: Sequence[Any]) -> str:

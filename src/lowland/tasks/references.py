@@ -61,6 +61,8 @@ def _outputs(fit: Callable[[Rows, bool], Any], rows: Rows, inputs: Tensor, task:
     from threadpoolctl import threadpool_limits
 
     classes = not rows.targets.is_floating_point()
+    if classes and len(seen := rows.targets.unique()) == 1:  # others are so rare that there is nothing to fit
+        return torch.nn.functional.one_hot(seen, task.num_outputs).float().expand(len(inputs), -1)
     with threadpool_limits(1):  # equal bytes however many threads there are, and workers do not fight for cores
         model = fit(rows, classes)
         if not classes:

@@ -21,6 +21,7 @@ def test_all_takes_numbers_that_have_no_other_part_and_says_what_it_left_out():
     assert found.values["a"].isna().tolist() == [False, True, False] and (found.values.dtypes == "float64").all()
     dropped = chosen(drop=("a*",))
     assert list(dropped.values) == ["b"] and dropped.left_out == {"a": "drop", "text": "text"}
+    assert chosen(drop=("a", "i*")).left_out == dropped.left_out  # the id is reserved: it has its part
     assert list(chosen(("b", "a")).values) == ["b", "a"]
 
 

@@ -131,6 +131,21 @@ def test_codes_that_no_feature_holds_and_numbers_that_are_rounded_are_told(tmp_p
     assert "no feature holds the missing_codes -999.5" in caplog.text and "'key' holds whole numbers" in caplog.text
 
 
+def test_a_code_that_the_target_alone_holds_is_no_mistake(tmp_path, caplog):
+    frame = turbines()
+    frame.loc[::50, "power"] = -7.5
+    raw = task(frame, tmp_path, NUMBER, missing_codes=[-99, -7.5]).fetch()
+    assert len(raw) == 900 - 18 and "missing_codes" not in caplog.text
+
+
+def test_long_numbers_of_groups_stay_apart_where_a_row_has_none(tmp_path):
+    frame = turbines()
+    frame["turbine"] = pd.array(2**60 + np.arange(900) // 7, dtype="Int64")
+    frame.loc[0, "turbine"], frame.loc[0, "bearing"] = pd.NA, -1  # a row that is not used
+    _, raw = accepted(frame, tmp_path)
+    assert raw["turbine"].nunique() == 129 and raw["turbine"].iloc[0] == 2**60
+
+
 def test_gaps_stand_at_the_training_mean_or_their_rows_are_dropped(tmp_path):
     made, raw = accepted(turbines(), tmp_path)
     splits, place = made.prepare(raw), list(made._features(raw)).index("temperature")
@@ -383,11 +398,13 @@ def test_a_number_that_cannot_be_learned_is_one_line(tmp_path, damage, changes, 
         ({"classes": [0]}, "classes name only '0'; expected at least two classes"),
         ({"classes": []}, "classes name nothing; expected at least two classes"),
         ({"classes": [0, float("nan")]}, "nan came as a value; NaN and infinite cells are gaps already"),
-        ({"classes": ["a", "a"]}, "classes name a value twice among a, a"),
+        ({"classes": ["a", "a"]}, "classes name one twice among a, a"),
+        ({"classes": {1: [0], "1": [1], "b": [2]}}, "classes name one twice among 1, 1, b; name each once"),
         ({"target": True}, "a column's name came as true: YAML reads yes, no, on and off so; put it in quotes"),
         ({"separator": ":"}, "separator"),
         ({"separator": ",", "decimal": ","}, "separator and decimal are both ','"),
         ({"encoding": "latin-99"}, "encoding 'latin-99' is not known; expected utf-8, latin-1"),
+        ({"encoding": "base64"}, "encoding 'base64' is not known; expected utf-8, latin-1"),
         ({"shift": {"column": "year", "share": 0.7}}, "less than or equal to 0.5"),
     ],
 )

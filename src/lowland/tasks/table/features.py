@@ -70,9 +70,11 @@ def feature_columns(
     if features == "all":
         dropped = _dropped(frame, drop, path)
         for name in frame.columns:
+            if name in reserved:  # whatever a pattern says: it has its part
+                continue
             if name in dropped:
                 left_out[name] = "drop"
-            elif name not in reserved:
+            else:
                 read = _numeric_or_why(frame[name], codes, decimal, path)
                 if isinstance(read, str):
                     left_out[name] = read

@@ -18,14 +18,14 @@ def _listed(classes: Any) -> Any:
     """``[a, b]`` and ``{a: 0}`` as ``{a: [a], b: [b]}`` and ``{a: [0]}``."""
     if isinstance(classes, (list, tuple)):
         listed: dict[str, Any] = {_text(value): (value,) for value in classes}
-        if len(listed) < len(classes):
-            raise ValueError(f"classes name a value twice among {', '.join(map(_text, classes))}; name each once")
     elif isinstance(classes, dict):
         listed = {
             _text(name): value if isinstance(value, (list, tuple)) else (value,) for name, value in classes.items()
         }
     else:
         return classes
+    if len(listed) < len(classes):
+        raise ValueError(f"classes name one twice among {', '.join(map(_text, classes))}; name each once, as text")
     if len(listed) < 2:
         came = f"only {next(iter(listed))!r}" if listed else "nothing"
         raise ValueError(
@@ -54,6 +54,7 @@ def _separator(mark: Any) -> Any:
 
 def _encoding(name: str) -> str:
     try:
+        "".encode(name)  # what is looked up may be no encoding of text, such as base64
         return codecs.lookup(name).name
     except LookupError:
         raise ValueError(

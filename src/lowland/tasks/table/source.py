@@ -132,4 +132,6 @@ def values_of(column: pd.Series) -> str:
 
 def stored(column: pd.Series) -> pd.Series:
     """A column of the table as plain pandas types, which every reader of Parquet gives back."""
-    return pd.Series(cell.cells_of(column).to_pandas().to_numpy(), column.index, name=column.name)
+    # with gaps whole numbers would become floats, and different ones the same
+    values = cell.cells_of(column).to_pandas(integer_object_nulls=True).to_numpy()
+    return pd.Series(values, column.index, name=column.name)

@@ -21,7 +21,7 @@ from lowland.tasks.preprocessing import Answer, Classes, Number
 from lowland.tasks.scale import mean_and_spread
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import standardisation
-from lowland.tasks.table.cells import YAML_WORDS, Value
+from lowland.tasks.table.cells import YAML_WORDS, Value, cells_of, equals
 from lowland.tasks.table.features import Features, feature_columns, wrong_cell
 from lowland.tasks.table.listing import lines_of
 from lowland.tasks.table.options import TableOptions
@@ -122,8 +122,10 @@ class Table(Task):
                 "left_out": [{"name": name, "why": why} for name, why in found.left_out.items()],
             }
         }
-        if found.unseen_codes:
-            _log.warning("%s: no feature holds the missing_codes %s", path, ", ".join(map(repr, found.unseen_codes)))
+        aims = cells_of(frame[options.target])
+        unseen = [code for code in found.unseen_codes if options.classes is not None or not equals(aims, code).any()]
+        if unseen:
+            _log.warning("%s: no feature holds the missing_codes %s", path, ", ".join(map(repr, unseen)))
         if found.rounded:
             text = "%s: %s holds whole numbers beyond 2^53, which float64 rounds; if it is a name, put it under drop"
             _log.warning(text, path, ", ".join(map(repr, found.rounded)))
@@ -193,7 +195,9 @@ class Table(Task):
             fill_gaps=options.missing == "mean",
             missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
         )
-        rows = {name: preprocessing.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
+        # codes became gaps in ``fetch``, which knows the columns' types: a duration of 0 is no code
+        decoded = preprocessing.model_copy(update={"missing_codes": ()})
+        rows = {name: decoded.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
         shifted = {name: rows.pop(name) for name in self.shifted_sets}
         preprocessing = preprocessing.model_copy(update={"decimal": options.decimal})
         facts = {"preprocessing": preprocessing.model_dump(mode="json"), "listing": raw.attrs.get("listing")}
