@@ -33,7 +33,11 @@ KEDRO_LAYER = {
     "config_errors",
     "config_files",
     "config_loader",
+    "expectations",
+    "node_functions",
+    "placing",
     "runs",
+    "stages",
 }
 
 

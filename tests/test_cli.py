@@ -67,7 +67,7 @@ def ask(monkeypatch, *arguments, callback=lambda **_: None):
         (["--runner-params", "max_worker=2"], "did you mean max_workers"),
         (["--runner", "SequentialRunner", "--runner-params", "threads=2"], "--runner-params names 'threads'"),
         (["--pipelines", "sensor_ranges"], "--pipelines names 'sensor_ranges'; expected one of __default__"),
-        (["--pipelines", "landscape,sumary"], "did you mean summary"),
+        (["--pipelines", "landscape,tabels"], "did you mean tables"),
         (["--params", "training.epochs"], "must contain a key and a value separated by `=`"),
         (["--params", "a={"], "--params cannot be read"),
         (["--load-versions", "jets"], "--load-versions cannot be read"),

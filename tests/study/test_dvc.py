@@ -34,7 +34,7 @@ def test_repro_after_a_kedro_run_and_commit_does_nothing(tracked):
     assert tracked.tables() == before
 
 
-def test_a_changed_requirement_reruns_the_summary_alone(tracked):
+def test_a_changed_requirement_reruns_the_decision_and_the_page_alone(tracked):
     requirements = tracked.folder / "conf/smoke/parameters_summary.yml"
     changed = yaml.safe_load(requirements.read_text())
     changed["requirements"]["jets"]["score"] = 0.999  # which nothing meets: a result, not a failure
@@ -42,7 +42,7 @@ def test_a_changed_requirement_reruns_the_summary_alone(tracked):
     assert tracked.python("scripts.write_params", "--env", "smoke").returncode == 0
     result = tracked.python("dvc", "repro")
     assert result.returncode == 0, result.stderr
-    assert re.findall(r"Running stage '(\S+)'", result.stdout) == ["summary"]
+    assert re.findall(r"Running stage '(\S+)'", result.stdout) == ["decision", "report"]
     answer = json.loads(tracked.reporting("recommendation.json").read_text())
     assert answer["requirements"]["jets"]["score"] == 0.999
     assert answer["tasks"]["jets"]["outcome"] == "no configuration meets the requirements"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.pipelines.tables.nodes import gather_frames
+from lowland.pipelines.frames import gather_frames
 from lowland.summary import TaskRequirements, headline, recommend
 
 

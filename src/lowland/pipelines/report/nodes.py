@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.pipelines.tables.nodes import FACTS, gather_frames
-from lowland.pipelines.tables.stage import PREPARED
+from lowland.pipelines.frames import gather_frames, pictures_of
 from lowland.summary import Style, correlation_heatmap, pareto_figure, render_report, score_curves
 
 
@@ -46,8 +45,6 @@ def report(
     """The page; ``frames`` are the learning curves of every task, and then the pictures of every task."""
     half = len(frames) // 2
     learning, album = gather_frames(*frames[:half]), gather_frames(*frames[half:])
-    drawn = album[~album.picture.isin(PREPARED)].drop(columns=FACTS, errors="ignore") if len(album) else album
-    pictures = dict(iter(drawn.groupby("picture", sort=False))) if len(drawn) else {}
     return render_report(
         measurements,
         correlations=correlation_table,
@@ -57,7 +54,7 @@ def report(
         recommendation=recommendation,
         listings=inputs,
         learning_curves=learning,
-        pictures=pictures,
+        pictures=pictures_of(album),
         task_descriptions=descriptions,
         readings=readings,
         commands=commands,

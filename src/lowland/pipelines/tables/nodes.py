@@ -9,19 +9,12 @@ import pandas as pd
 
 from lowland.expectations import Everything
 from lowland.measurements import checked, complete, stack
-
-FACTS = "facts"  # where the pictures of a task tell it
+from lowland.pipelines.frames import FACTS, gather_frames
 
 
 def gather(*tables: pd.DataFrame | None) -> pd.DataFrame:
     """The children's tables on top of each other; a child that left nothing is passed over here and told later."""
     return stack(tables)
-
-
-def gather_frames(*frames: pd.DataFrame | None) -> pd.DataFrame:
-    """Learning curves or pictures on top of each other."""
-    present = [frame for frame in frames if frame is not None and len(frame)]
-    return pd.concat(present, ignore_index=True) if present else pd.DataFrame()
 
 
 def gather_references(tasks: dict[str, Any], *albums: pd.DataFrame | None) -> pd.DataFrame:

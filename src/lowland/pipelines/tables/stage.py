@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from lowland.stages import Artifact, Level, NodeTemplate, Stage
 
-FUNCTIONS = "lowland.pipelines.tables.nodes"
+FUNCTIONS, FRAMES = "lowland.pipelines.tables.nodes", "lowland.pipelines.frames.gather_frames"
 PREPARED = ("references", "inputs")  # what is known of a task before any training
 
 
-def _gather(
-    name: str, level: Level, path: str, *, function: str = "gather_frames", figure: str = "", remark: str = ""
-) -> NodeTemplate:
+def _gather(name: str, level: Level, path: str, *, function: str = FRAMES, figure: str = "") -> NodeTemplate:
     """What gathers one table; its inputs follow from all other stages."""
     return NodeTemplate(
         name=f"gather_{name}",
-        function=f"{FUNCTIONS}.{function}",
+        function=function,
         level=level,
         inputs=(),
         outputs=(
@@ -25,26 +23,35 @@ def _gather(
                 layer="model output",
                 figure=figure,
                 missing_ok=True,
-                remark=remark,
             ),
         ),
         gathers=True,
     )
 
 
-RUN = _gather("table", "run", "tables/{task}/{recipe}/{seed}", function="gather")
-PAIRS = _gather("table", "pairs", "tables/{task}/{recipe}/{seed}", function="gather")
-RECIPE = _gather("table", "recipe", "tables/{task}/{recipe}", function="gather")
+RUN = _gather("table", "run", "tables/{task}/{recipe}/{seed}", function=f"{FUNCTIONS}.gather")
+PAIRS = _gather("table", "pairs", "tables/{task}/{recipe}/{seed}", function=f"{FUNCTIONS}.gather")
+RECIPE = _gather("table", "recipe", "tables/{task}/{recipe}", function=f"{FUNCTIONS}.gather")
 RECIPE_LEARNING = _gather("learning", "recipe", "learning/{task}/{recipe}")
 RECIPE_PICTURES = _gather("{picture}_pictures", "recipe", "pictures/{task}/{recipe}/{picture}", figure="{picture}")
-TASK = _gather("table", "task", "tables/{task}", function="gather")
+TASK = _gather("table", "task", "tables/{task}", function=f"{FUNCTIONS}.gather")
 TASK_LEARNING = _gather("learning", "task", "learning/{task}")
-TASK_PICTURES = _gather(
-    "pictures",
-    "task",
-    "pictures/{task}",
-    function="gather_pictures",
-    remark="of every kind; the recipes' own ones are shown as figures",
+TASK_PICTURES = NodeTemplate(
+    name="gather_pictures",
+    function=f"{FUNCTIONS}.gather_pictures",
+    level="task",
+    inputs=PREPARED,
+    outputs=(
+        Artifact(
+            name="pictures",
+            kind="table",
+            path="07_model_output/pictures/{task}.parquet",
+            layer="model output",
+            missing_ok=True,
+            remark="of every kind; the recipes' own ones are shown as figures",
+        ),
+    ),
+    gathers=True,
 )
 CLOSE = NodeTemplate(
     name="close_study",
