@@ -52,16 +52,28 @@ def catalog(stages: Sequence[Stage]) -> str:
 
     Args:
         stages: All.
+
+    Raises:
+        ValueError: One name is declared twice, or two artifacts would be written to one file.
     """
     entries: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for level, artifact in (each for stage in stages for each in stage.artifacts):
         key = f"{ENTRIES[level]}.{artifact.entry or artifact.name}"
         text = _entry(key, artifact)
         if entries.setdefault(key, text) != text:
             raise ValueError(f"{key} is declared twice, and not as the same:\n{entries[key]}{text}")
+        file, name = artifact.path.replace("{rows}", _measured(artifact)), key.replace("{rows}", _measured(artifact))
+        if owners.setdefault(file, name) != name:
+            raise ValueError(f"{file} would hold {owners[file]} and {name}")
     entries[TIMINGS.name] = _entry(TIMINGS.name, TIMINGS)
     head = "# Every file of a run. {placeholders} are the axes of the study, so that a new recipe needs no entry.\n"
     return f"{head}{GENERATED}\n" + "\n".join(entries.values())
+
+
+def _measured(artifact: Artifact) -> str:
+    """What rows of the long table are of."""
+    return artifact.name.removesuffix("_rows")
 
 
 def _entry(key: str, artifact: Artifact) -> str:
@@ -157,7 +169,7 @@ def _paths(artifacts: Iterable[Artifact], axes: Sequence[str]) -> list[str]:
 def _path(artifact: Artifact, axes: Sequence[str]) -> str:
     parts = artifact.path.split("/")
     if "{" in artifact.path:
-        parts = [part.replace("{rows}", artifact.name.removesuffix("_rows")) for part in parts[:-1]]
+        parts = [part.replace("{rows}", _measured(artifact)) for part in parts[:-1]]
     kept = []
     for part in parts:
         for axis in axes:

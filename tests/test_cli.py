@@ -27,7 +27,7 @@ def kedro(*arguments):
     "arguments, message",
     [
         (["--params", "training.epochs=0"], "parameter training.epochs (--params): got 0"),
-        (["--pipelines", "landscpe"], "--pipelines names 'landscpe'; expected one of __default__, landscape"),
+        (["--pipelines", "landscpe"], "--pipelines names 'landscpe'; did you mean landscape?"),
         (["--env", "smok"], "smok"),
         (["--tags", "perturbation,sumary"], "--tags names 'sumary'"),
     ],

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from lowland.measurements import checked
+from lowland.stages import all_stages
 
 
 def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
