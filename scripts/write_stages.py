@@ -120,7 +120,9 @@ def _dvc_stage(stage: Stage, stages: Sequence[Stage]) -> str:
         lines.append(f"  matrix: {{{axes}}}")
     lines.append(f"  cmd: {command}")
     lines += _block("deps", [*code, *_paths(inputs, stage.axes)])
-    lines += _block("params", list(dict.fromkeys(_parameters(stage, stages))))
+    read = list(dict.fromkeys(_parameters(stage, stages)))  # of which some lie within others
+    whole = [name for name in read if name.split(".")[0] not in read or "." not in name]
+    lines += _block("params", whole)
     made = [artifact for node in stage.nodes for artifact in node.outputs]
     lines += _block("outs", _paths((each for each in made if each.tracked == "outs"), stage.axes))
     lines += _block("metrics", [f"{p}: {{cache: false}}" for p in _paths(_tracked(made, "metrics"), stage.axes)])

@@ -7,19 +7,36 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lowland"
-BASEMENT = {"estimate", "randomness", "measurements", "measures", "errors", "artifacts", "devices", "selection"}
+BASEMENT = {
+    "vocabulary",
+    "estimate",
+    "lazy",
+    "randomness",
+    "measurements",
+    "measures",
+    "errors",
+    "artifacts",
+    "devices",
+    "selection",
+}
 GROUND = {"tasks", "perturbation", "quantization"}
 FIRST = {"training": {"perturbation", "quantization"}, "landscape": set(), "summary": set()}
 # Landscapes work on integer networks without importing them; they share what a flipped bit does and how norms fold.
 DOORS = {"landscape": ("quantization.encodings", "quantization.folding")}
 SECOND = {"faults": {"quantization", "landscape"}}
+THIRD = {"robustness": {"tasks", "perturbation", "quantization", "faults"}}
 ALLOWED = (
     {room: set() for room in BASEMENT}
-    | {"measurements": {"estimate", "errors", "measures"}, "artifacts": {"estimate"}, "devices": {"errors"}}
+    | {
+        "measurements": {"estimate", "errors", "measures", "vocabulary"},
+        "artifacts": {"estimate"},
+        "devices": {"errors"},
+    }
     | {room: set(BASEMENT) for room in GROUND}
-    | {room: BASEMENT | below for room, below in (FIRST | SECOND).items()}
+    | {room: BASEMENT | below for room, below in (FIRST | SECOND | THIRD).items()}
 )
 KEDRO_LAYER = {
+    "__main__",
     "cli",
     "grid",
     "hooks",
@@ -32,6 +49,7 @@ KEDRO_LAYER = {
 } | {
     "config_errors",
     "config_files",
+    "config_layers",
     "config_loader",
     "expectations",
     "node_functions",
@@ -172,7 +190,7 @@ def _models_in(annotation):
 def test_every_parameter_is_read_somewhere():
     sources = [path.read_text() for path in PACKAGE.rglob("*.py")]
     # read through the pipeline as `params:<name>`, not as attributes
-    wired = "\n".join(f".{i}" for i in ("training", "fine_tuning", "device", "landscape", "kind"))
+    wired = "\n".join(f".{i}" for i in ("training", "fine_tuning", "device", "landscape", "kind", "corruptions"))
     models = option_models()
     assert {"Study", "Precision", "TrainingOptions", "Jacobian"} <= set(models)
     assert not unread_fields(models, [*sources, wired])

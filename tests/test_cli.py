@@ -23,6 +23,18 @@ def kedro(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
+def test_the_package_itself_is_the_same_command():
+    result = subprocess.run(
+        [sys.executable, "-m", "lowland", "--env", "smoke", "--tags", "nothing"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 2
+    assert result.stderr.strip().startswith("Error: --tags names 'nothing'; expected one of gather, landscape")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

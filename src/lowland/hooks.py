@@ -25,7 +25,7 @@ from lowland.errors import LowlandError
 from lowland.placing import places_of
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
-from lowland.runs.dvc import refuse_other_parameters, started_by_dvc
+from lowland.runs.dvc import started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
 from lowland.runs.mark import FILE as MARK
@@ -34,8 +34,9 @@ from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
 from lowland.stages import all_stages, closing_stages
-from lowland.summary import closing_lines
+from lowland.summary.closing import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
+from lowland.tasks.split_sizes import DATA_FOLDER
 
 _log = logging.getLogger(__name__)
 SELECTIONS = (
@@ -58,12 +59,10 @@ class GridHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Adds to the parameters which run and cell each node works on; refuses what is not in the study."""
         raw, shared = dict(context.config_loader["parameters"]), context.config_loader["globals"]
-        if started_by_dvc():
-            refuse_other_parameters(context.project_path, environment=context.env, shared=shared, parameters=raw)
         options = _options()
         reporting = f"{shared['data']}/08_reporting"
         commands = (
-            command_of(context.env, context.config_loader.runtime_params or {}, config=options.get("config")),
+            _command(context),
             f"# then open {reporting}/report.html in a browser",
             f"# commit, versions and parameters: {reporting}/{RECORD}",
         )
@@ -103,7 +102,7 @@ class RunGuard:
         """Notes where this run writes, and what makes it again."""
         loader = context.config_loader
         self._folder = context.project_path / loader["globals"]["data"]
-        self._command = command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
+        self._command = _command(context)
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -210,6 +209,14 @@ def _options() -> dict[str, Any]:
     return {} if context is None else dict(context.params)
 
 
+def _command(context: KedroContext) -> str:
+    """What makes the study again: under DVC with other values than those of ``conf``, DVC itself."""
+    loader = context.config_loader
+    if getattr(loader, "changed_by_dvc", False):
+        return "dvc repro"
+    return command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
+
+
 def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
     """What a whole run would leave."""
     current = grid.current()
@@ -261,7 +268,10 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
     files = {}
     for path in problem.sources:
         if not path.is_file():
-            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence})")
+            raise LowlandError(
+                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence}): give tasks.{task}.path, or "
+                f"name the folder that the path starts from in {DATA_FOLDER}"
+            )
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()
     for source in (*sorted(Path(tasks.__file__).parent.rglob("*.py")), Path(randomness.__file__)):

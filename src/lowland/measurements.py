@@ -12,19 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from lowland.estimate import STATUSES, Estimate, Status
 from lowland.measures import MEASURES, SELECTED
+from lowland.vocabulary.conditions import CONDITIONS, Condition
+from lowland.vocabulary.families import Family
 
-Family = Literal[
-    "performance",
-    "cost",
-    "landscape",
-    "noise",
-    "bit_flip",
-    "corruption",
-    "adversarial",
-    "disagreement",
-    "worst_case",
-    "certificate",
-]
 Method = Literal["float", "qat", "ptq", "dynamic"]
 
 
@@ -57,7 +47,7 @@ class Measurement:
         estimate: The value with its uncertainty.
         condition: Which disturbance or which shifted set; empty where there is none.
         target: What was disturbed or looked at (``weights``, a layer, ...); empty for the whole.
-        level: Strength (per cent of noise, number of flips, bit error rate ...); NaN where there is none.
+        level: Strength, in the condition's unit; NaN where there is none.
         reference: Id of the other cell, for pairs.
     """
 
@@ -68,6 +58,27 @@ class Measurement:
     target: str = ""
     level: float = float("nan")
     reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A condition at a level: what the measurements under it have in common.
+
+    Attributes:
+        condition: What is done.
+        target: What it hits; empty for the whole.
+        level: How strongly, in the condition's unit; NaN where it has no levels.
+    """
+
+    condition: Condition
+    target: str = ""
+    level: float = float("nan")
+
+    def measured(self, measure: str, estimate: Estimate) -> Measurement:
+        """One measure under it."""
+        return Measurement(
+            self.condition.family, measure, estimate, self.condition.name, target=self.target, level=self.level
+        )
 
 
 SCHEMA = pa.DataFrameSchema(
@@ -84,6 +95,7 @@ SCHEMA = pa.DataFrameSchema(
         "condition": pa.Column(str),
         "target": pa.Column(str),
         "level": pa.Column("float64", nullable=True),
+        "level_unit": pa.Column(str),
         "reference": pa.Column(str),
         "value": pa.Column("float64", nullable=True),
         "standard_error": pa.Column("float64", nullable=True),
@@ -115,6 +127,7 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
             m.condition,
             m.target,
             float(m.level),
+            _unit(m),
             m.reference,
             m.estimate.value,
             m.estimate.standard_error,
@@ -124,6 +137,13 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
         for m in measurements
     ]
     return checked(pd.DataFrame.from_records(records, columns=list(COLUMNS)))
+
+
+def _unit(measurement: Measurement) -> str:
+    """What a level counts; the levels of other things than conditions are shares or numbers that need no unit."""
+    known = CONDITIONS.get(measurement.condition)
+    counted = measurement.level == measurement.level or measurement.measure == "half_life"
+    return known.unit.name if known and counted else ""
 
 
 def cell_frame(cell: Cell, **columns: Any) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from lowland.errors import LowlandError
-from lowland.faults import BitFlipOptions, TransientFlips, flipped_networks
+from lowland.faults import MemoryFaultOptions, TransientFlips, fault_series
 from lowland.faults.scale_words import scale_words
 from lowland.faults.sweep import FAULTS
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
@@ -14,8 +14,17 @@ from lowland.tasks.networks import initialised_network
 
 SPEC = {"kind": "mlp", "inputs": 6, "hidden": [5], "outputs": 3}
 INPUTS = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
-OPTIONS = BitFlipOptions(counts=(1, 4, 10**9), bit_error_rates=(0.01, 0.2), draws=3)
-EVERYTHING = OPTIONS.model_copy(update={"faults": tuple(FAULTS)})
+LEVELS = {"counts": (1, 4, 10**9), "bit_error_rates": (0.01, 0.2), "draws": 3}
+
+
+def faults(*names, encoding="twos_complement", levels=LEVELS):
+    """These faults at the same levels; activations have rates alone."""
+    own = {"activations": {"bit_error_rates": levels.get("bit_error_rates")}, "upsets": levels | {"length": 2}}
+    return MemoryFaultOptions(encoding=encoding, **{name: own.get(name, levels) for name in names})
+
+
+OPTIONS = faults("codes")
+EVERYTHING = faults(*(name for name in FAULTS if name != "ranked"))
 
 
 def integer_network():
@@ -41,6 +50,14 @@ def changed_bits(network, flipped, encoding="twos_complement"):
     return {kind: count for kind, count in counts.items() if count}
 
 
+def flipped_networks(network, options, **given):
+    """(name of the condition with its target, level, one network a draw)."""
+    for series in fault_series(network, options, **given):
+        name = "/".join(filter(None, [series.condition, series.target]))
+        for level in series.levels:
+            yield name, level, [draw(level) for draw in series.draws]
+
+
 def test_every_level_flips_as_many_bits_as_it_says_and_impossible_counts_are_left_out():
     network = integer_network()
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, OPTIONS, key=("toy",))}
@@ -54,32 +71,32 @@ def test_every_fault_hits_what_it_names_under_a_condition_of_its_own():
     network = integer_network()
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, EVERYTHING, key=("toy",))}
     conditions = {condition for condition, _ in levels}
-    both = ["weights", "biases", "scales", "upsets", "stuck_at_0", "stuck_at_1"]
-    assert conditions == {"flips", "bit_error_rate", "activations_bit_error_rate"} | {
-        f"{fault}_{level}" for fault in both for level in ("flips", "bit_error_rate")
-    }
+    parts = {f"{c}/{part}" for c in ("flips", "bit_error_rate") for part in ("weights", "biases", "scales")}
+    faults = {"upsets", "upset_rate", "stuck_at_0", "stuck_at_0_rate", "stuck_at_1", "stuck_at_1_rate"}
+    assert conditions == {"flips", "bit_error_rate", "transient_bit_error_rate/activations"} | parts | faults
     kinds = {"weights": {"weight"}, "biases": {"bias"}, "scales": {"scale", "multiplier", "shift", "output_scale"}}
     for fault, allowed in kinds.items():
-        found = [changed_bits(network, flipped) for flipped in levels[f"{fault}_flips", 4.0]]
+        found = [changed_bits(network, flipped) for flipped in levels[f"flips/{fault}", 4.0]]
         assert [sum(counts.values()) for counts in found] == [4, 4, 4]
         assert set().union(*found) <= allowed
-    assert [sum(changed_bits(network, n).values()) for n in levels["upsets_flips", 4.0]] == [8, 8, 8]
+    assert [sum(changed_bits(network, n).values()) for n in levels["upsets", 4.0]] == [8, 8, 8]
     for zero, one, flipped in zip(
-        levels["stuck_at_0_flips", 4.0], levels["stuck_at_1_flips", 4.0], levels["flips", 4.0], strict=True
+        levels["stuck_at_0", 4.0], levels["stuck_at_1", 4.0], levels["flips", 4.0], strict=True
     ):  # the same sites: each is wrong at one of the two values
         counts = [sum(changed_bits(network, n).values()) for n in (zero, one, flipped)]
         assert counts[0] + counts[1] == counts[2] == 4
-    assert all(isinstance(n, TransientFlips) for n in levels["activations_bit_error_rate", 0.2])
-    (transient,) = levels["activations_bit_error_rate", 0.2]  # flips of every row are a draw of their own
+    assert all(isinstance(n, TransientFlips) for n in levels["transient_bit_error_rate/activations", 0.2])
+    (transient,) = levels["transient_bit_error_rate/activations", 0.2]  # flips of every row are a draw of their own
     assert not torch.equal(transient(INPUTS[:1].expand(40, -1))[0], transient(INPUTS[:1].expand(40, -1))[1])
     for (condition, _), networks in levels.items():
-        assert len(networks) == (1 if condition.startswith("activations") else 3)
+        assert len(networks) == (1 if condition.startswith("transient") else 3)
         assert all(n(INPUTS).shape == (40, 3) for n in networks)
 
 
 def test_upsets_and_flips_are_compared_at_equal_shares_of_bits():
     network = integer_network()
-    options = BitFlipOptions(counts=(), bit_error_rates=(0.2, 1.0), draws=40, faults=("upsets",), upset_length=3)
+    upsets = {"bit_error_rates": (0.2, 1.0), "draws": 40, "length": 3}
+    options = MemoryFaultOptions(encoding="twos_complement", upsets=upsets)
     levels = {level: networks for _, level, networks in flipped_networks(network, options, key=("toy",))}
     assert set(levels) == {0.2}  # upsets of three bits in words of four cannot flip all
     flipped = sum(sum(changed_bits(network, n).values()) for n in levels[0.2])
@@ -90,11 +107,11 @@ def test_upsets_and_flips_are_compared_at_equal_shares_of_bits():
 @pytest.mark.parametrize("encoding", ["twos_complement", "offset_binary"])
 def test_codes_are_flipped_in_the_encoding_asked_for(encoding):
     network = integer_network()
-    options = OPTIONS.model_copy(update={"encoding": encoding, "faults": ("codes", "upsets", "stuck_at_1")})
+    options = faults("codes", "upsets", "stuck_at_1", encoding=encoding)
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, options, key=("toy",))}
     assert [sum(changed_bits(network, n, encoding).values()) for n in levels["flips", 4.0]] == [4, 4, 4]
     coding = ENCODINGS[encoding]
-    for before, after in zip(levels["flips", 4.0], levels["stuck_at_1_flips", 4.0], strict=True):
+    for before, after in zip(levels["flips", 4.0], levels["stuck_at_1", 4.0], strict=True):
         for name, codes in network.codes.items():
             words, sites = (coding.encode(c.long(), network.bits[name]) for c in (codes, before.codes[name]))
             stuck = coding.encode(after.codes[name].long(), network.bits[name])
@@ -105,15 +122,16 @@ def test_float_networks_flip_words_under_conditions_of_their_own():
     network = initialised_network(SPEC, key=("toy", 0)).eval()
     before = network.layers[0].weight.detach().clone()
     conditions = {condition for condition, _, _ in flipped_networks(network, EVERYTHING, key=("toy",))}
-    kinds = ("", "weights_", "biases_")
-    assert conditions == {f"ieee754_{kind}{level}" for kind in kinds for level in ("flips", "bit_error_rate")}
+    assert conditions == {
+        f"{c}/float32{part}" for part in ("", "_weights", "_biases") for c in ("flips", "bit_error_rate")
+    }
     assert torch.equal(network.layers[0].weight, before)
 
 
 def test_what_is_not_deployed_is_not_hit():
     network = initialised_network(SPEC, key=("toy", 0)).eval()
     path = [name for name, layer in network.layers.named_children() if isinstance(layer, torch.nn.Linear)][-1]
-    options = OPTIONS.model_copy(update={"counts": (1,), "bit_error_rates": (0.5,)})
+    options = faults("codes", levels={"counts": (1,), "bit_error_rates": (0.5,), "draws": 3})
     found = flipped_networks(network, options, key=("toy",), float_from=path)
     whole = {level: networks for _, level, networks in flipped_networks(network, options, key=("toy",))}
     for _, level, networks in found:
@@ -133,35 +151,47 @@ def test_what_a_network_does_not_have_is_left_out():
     for layer in network.modules():
         if isinstance(layer, torch.nn.Linear):
             layer.bias = None
-    options = OPTIONS.model_copy(update={"faults": ("biases",)})
-    assert list(flipped_networks(network, options, key=("toy",))) == []
+    assert list(flipped_networks(network, faults("biases"), key=("toy",))) == []
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"faults": ("everything",)}, "Input should be 'codes'"),
-        ({"faults": ("codes", "codes")}, "faults names a fault twice"),
+        ({"everything": LEVELS}, "everything\n  Extra inputs are not permitted"),
         ({"encoding": "gray"}, "encoding is 'gray'; expected one of twos_complement"),
-        ({"upset_length": 1}, "greater than or equal to 2"),
-        ({"counts": (1, 1)}, "counts names a level twice"),
-        ({"counts": (), "faults": ("ranked",)}, "faults name ranked, but counts is empty"),
-        ({"counts": (), "bit_error_rates": ()}, "both empty"),
-        ({"bit_error_rates": (1.5,)}, "less than or equal to 1"),
+        ({"upsets": LEVELS | {"length": 1}}, "greater than or equal to 2"),
+        ({"upsets": LEVELS}, "upsets.length\n  Field required"),
+        ({"codes": LEVELS | {"counts": (1, 1)}}, "counts names an entry twice"),
+        ({"codes": {"draws": 2}}, "both empty"),
+        ({"codes": LEVELS | {"draws": 1}}, "greater than or equal to 2"),
+        ({"codes": LEVELS | {"bit_error_rates": (1.5,)}}, "less than or equal to 1"),
+        ({"ranked": LEVELS}, "bit_error_rates\n  Extra inputs are not permitted"),
+        ({"ranked": {"counts": ()}}, "at least 1 item"),
+        ({"activations": LEVELS}, "counts\n  Extra inputs are not permitted"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(wrong, told):
     with pytest.raises(ValidationError, match=told):
-        BitFlipOptions(**{"counts": (1,), "bit_error_rates": (0.1,), "draws": 2, **wrong})
+        MemoryFaultOptions(**{"encoding": "twos_complement"} | wrong)
 
 
-RANKED = BitFlipOptions(counts=(1, 5, 20, 10**6), bit_error_rates=(0.1,), draws=2, faults=("ranked",))
+@pytest.mark.parametrize("nothing", ["none", None])
+def test_what_is_not_drawn_may_be_left_out_or_switched_off(nothing):
+    options = MemoryFaultOptions(encoding="twos_complement", stuck_at_0=LEVELS, weights=nothing, codes=LEVELS)
+    assert list(options.by_fault) == ["codes", "stuck_at_0"]  # in their own order, whatever that of the parameters
+    assert not MemoryFaultOptions.model_validate(nothing).by_fault
+
+
+def ranking(counts=(1, 5, 20, 10**6)):
+    return MemoryFaultOptions(encoding="twos_complement", ranked={"counts": counts})
+
+
 LOSS = torch.nn.functional.cross_entropy
 KNOWN = [(INPUTS, torch.arange(40) % 3)]
 
 
 def ranked_levels(network, **options):
-    found = flipped_networks(network, RANKED.model_copy(update=options), key=("toy",), loss=LOSS, known_batches=KNOWN)
+    found = flipped_networks(network, ranking(**options), key=("toy",), loss=LOSS, known_batches=KNOWN)
     return {(condition, level): networks for condition, level, networks in found}
 
 
@@ -188,7 +218,11 @@ def dense_ranking(network):
 def test_ranked_flips_are_the_top_bits_of_the_weights_along_the_sharpest_direction():
     network = integer_network()
     levels = ranked_levels(network)
-    assert list(levels) == [("ranked_flips", 1.0), ("ranked_flips", 5.0), ("ranked_flips", 20.0)]
+    assert list(levels) == [
+        ("ranked_flips/weights", 1.0),
+        ("ranked_flips/weights", 5.0),
+        ("ranked_flips/weights", 20.0),
+    ]
     order = dense_ranking(network)
     for count in (1, 5, 20):
         codes = {name: code.clone() for name, code in network.codes.items()}
@@ -197,7 +231,7 @@ def test_ranked_flips_are_the_top_bits_of_the_weights_along_the_sharpest_directi
             word = (int(flat[element]) & 0xF) ^ 0x8  # four bits in two's complement, the sign bit flipped
             flat[element] = word - 16 if word & 0x8 else word
             codes[name] = flat.reshape(codes[name].shape)
-        (flipped,) = levels["ranked_flips", float(count)]
+        (flipped,) = levels["ranked_flips/weights", float(count)]
         assert all(torch.equal(flipped.codes[name], code) for name, code in codes.items())
 
 
@@ -215,15 +249,15 @@ def test_ranked_flips_go_on_with_the_next_bits_and_nest():
 
 def test_ranked_flips_need_rows_to_rank_by_and_codes():
     with pytest.raises(LowlandError, match="loss is missing; expected loss and known_batches"):
-        list(flipped_networks(integer_network(), RANKED, key=("toy",)))
+        list(flipped_networks(integer_network(), ranking(), key=("toy",)))
     floats = initialised_network(SPEC, key=("toy", 0)).eval()
-    assert not list(flipped_networks(floats, RANKED, key=("toy",)))
+    assert not list(flipped_networks(floats, ranking(), key=("toy",)))
 
 
 def test_a_hessian_that_is_no_number_ranks_nothing():
     found = flipped_networks(
         integer_network(),
-        RANKED,
+        ranking(),
         key=("toy",),
         loss=lambda outputs, targets: LOSS(outputs, targets) / 0,
         known_batches=KNOWN,

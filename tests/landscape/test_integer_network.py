@@ -14,13 +14,13 @@ from lowland.landscape import (
     rounding_curvature,
     scaled_trace,
 )
-from lowland.landscape.adaptive_sharpness import adaptive_sharpness
-from lowland.landscape.expected_sharpness import expected_sharpness
 from lowland.landscape.mismatch import (
     flip_mismatch_curvature,
     noise_mismatch_curvature,
     rounding_mismatch_curvature,
 )
+from lowland.landscape.sharpness_adaptive import adaptive_sharpness
+from lowland.landscape.sharpness_expected import expected_sharpness
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from lowland.quantization.folding import fold_batch_norm
 from tests.oracles import dense_hessian, second_order_flip_rise

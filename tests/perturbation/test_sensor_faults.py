@@ -6,7 +6,6 @@ from pydantic import ValidationError
 
 from lowland.errors import LowlandError
 from lowland.perturbation import (
-    DETERMINISTIC_FAULTS,
     SENSOR_FAULTS,
     FeatureRanges,
     SensorFaultOptions,
@@ -17,6 +16,7 @@ from lowland.perturbation import (
     requantization,
     saturation,
 )
+from lowland.vocabulary.conditions import CONDITIONS
 
 TRAINING = torch.randn(300, 20, generator=torch.Generator().manual_seed(0)) * torch.linspace(0.1, 5, 20) + 2
 RANGES = FeatureRanges.of(TRAINING)
@@ -134,7 +134,7 @@ def test_draws_are_keyed_whatever_the_number_of_rows(kind):
     first = fault(INPUTS, RANGES, DRAW, level=4)
     assert first.dtype == INPUTS.dtype
     assert torch.equal(fault(INPUTS[:7], RANGES, again, level=4), first[:7])
-    assert torch.equal(fault(INPUTS, RANGES, other, level=4), first) == (kind in DETERMINISTIC_FAULTS)
+    assert torch.equal(fault(INPUTS, RANGES, other, level=4), first) != CONDITIONS[kind].random
     if kind != "requantization":
         assert torch.equal(fault(INPUTS, RANGES, DRAW, level=0), INPUTS)
 
@@ -165,8 +165,8 @@ def test_nonsense_is_refused(call, message):
 
 
 def test_options_cover_every_fault_and_refuse_impossible_levels():
-    assert set(SensorFaultOptions().levels) == set(SENSOR_FAULTS)
-    SensorFaultOptions.model_validate(SensorFaultOptions().model_dump())
+    options = SensorFaultOptions(levels=dict.fromkeys(SENSOR_FAULTS, (5,)), draws=2)
+    assert list(options.levels) == list(SENSOR_FAULTS) and SensorFaultOptions(**options.model_dump()) == options
     for levels, message in (
         ({"requantization": (2.5,)}, "expected whole bits"),
         ({"saturation": (120,)}, "expected per cent, 0 to 100"),
@@ -174,4 +174,12 @@ def test_options_cover_every_fault_and_refuse_impossible_levels():
         ({"broken": (5,)}, "broken"),
     ):
         with pytest.raises(ValidationError, match=message):
-            SensorFaultOptions(levels=levels)
+            SensorFaultOptions(levels=levels, draws=2)
+
+
+@pytest.mark.parametrize("nothing", ["none", None, []])
+def test_a_fault_can_be_switched_off_alone_and_all_keep_their_own_order(nothing):
+    levels = {"saturation": [10], "gain_drift": nothing, "dead_at_zero": [5]}
+    assert SensorFaultOptions(levels=levels, draws=2).levels == {"dead_at_zero": (5,), "saturation": (10,)}
+    assert list(SensorFaultOptions(levels=levels, draws=2).levels) == ["dead_at_zero", "saturation"]
+    assert SensorFaultOptions(levels=nothing, draws=2).levels == {}

@@ -6,20 +6,19 @@ import torch
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.faults import BitFlipOptions, FlipMapOptions, flipped_networks
+from lowland.faults import FlipMapOptions, MemoryFaultOptions, fault_series
 from lowland.measurements import KEYS, Cell
 from lowland.perturbation import (
     AttackOptions,
-    CorruptionOptions,
-    HalfLifeOptions,
+    ImageCorruptionOptions,
     InputNoiseOptions,
     SensorFaultOptions,
     corrupt,
 )
-from lowland.pipelines.perturbation import nodes
 from lowland.pipelines.perturbation.nodes import disturb, map_flips
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
+from lowland.robustness import HalfLifeOptions, bit_flips
 from lowland.tasks import Rows, Splits, build_network, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import Jets, JetsOptions
@@ -29,10 +28,16 @@ TASK = JetsOptions(
 )
 NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(50, 10), draws=2)
 SENSORS = SensorFaultOptions(levels={"gain_drift": (10, 50), "requantization": (1, 6)}, draws=2)
-SPOILED = CorruptionOptions(kinds=("gaussian_blur", "translation"), severities=(5, 1), draws=2)
-ATTACKS = AttackOptions(kinds=("fgsm", "pgd"), norms=("linf",), levels=(0.1, 1.0), num_steps=3)
-FLIPS = BitFlipOptions(counts=(1, 20), bit_error_rates=(0.1,), draws=2)
-OTHER = BitFlipOptions(counts=(), bit_error_rates=(1e-9, 0.3), draws=2, faults=("activations", "scales"))
+SPOILED = ImageCorruptionOptions(kinds=("gaussian_blur", "translation"), severities=(5, 1), draws=2)
+ATTACKS = AttackOptions(kinds=("fgsm", "pgd"), norms=("linf",), levels=(0.1, 1.0), num_steps=3, num_restarts=1)
+CODES = {"counts": (1, 20), "bit_error_rates": (0.1,), "draws": 2}
+RARE = {"bit_error_rates": (1e-9, 0.3)}
+OTHERS = {"activations": RARE, "scales": RARE | {"draws": 2}}
+FAULTS = MemoryFaultOptions(encoding="twos_complement", codes=CODES, **OTHERS)
+HALFWAY = HalfLifeOptions(floor="halfway")
+NO_SENSORS, NO_PICTURES, NO_ATTACKS = (
+    options.model_validate("none") for options in (SensorFaultOptions, ImageCorruptionOptions, AttackOptions)
+)
 MAP = FlipMapOptions(
     precisions="all",
     seeds="all",
@@ -80,7 +85,7 @@ def subject():
 
 
 def disturbed(cell, data, model):
-    return disturb(cell, TASK, NOISE, SENSORS, SPOILED, ATTACKS, FLIPS, OTHER, HalfLifeOptions(), data, model)
+    return disturb(cell, TASK, NOISE, SENSORS, SPOILED, ATTACKS, FAULTS, HALFWAY, data, model)
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +99,11 @@ def test_no_flip_hits_what_the_task_leaves_in_float(subject, monkeypatch):
     seen = []
 
     def noting(network, options, **given):
-        for condition, level, networks in flipped_networks(network, options, **given):
-            seen.extend(networks)
-            yield condition, level, networks
+        for series in fault_series(network, options, **given):
+            seen.extend(draw(level) for draw in series.draws for level in series.levels)
+            yield series
 
-    monkeypatch.setattr(nodes, "flipped_networks", noting)
+    monkeypatch.setattr(bit_flips, "fault_series", noting)
     monkeypatch.setattr(Jets, "float_from", "2")
     disturbed(cell("fp32", 32), data, trained)
     assert seen and all(torch.equal(n[2].weight, trained.network[2].weight) for n in seen)
@@ -106,7 +111,7 @@ def test_no_flip_hits_what_the_task_leaves_in_float(subject, monkeypatch):
 
 
 def value(rows, measure, condition, level=None):
-    chosen = rows[(rows.measure == measure) & (rows.condition == condition)]
+    chosen = rows[(rows.measure == measure) & (rows.condition == condition) & (rows.target != "scales")]
     chosen = chosen if level is None else chosen[chosen.level == level]
     assert len(chosen) == 1
     return chosen.iloc[0]
@@ -114,17 +119,17 @@ def value(rows, measure, condition, level=None):
 
 def test_every_family_is_measured_at_every_level(rows):
     accuracy = rows[rows.measure == "accuracy"]
-    levels = {key: list(group.level) for key, group in accuracy.groupby(["family", "condition"])}
+    levels = {key: list(group.level) for key, group in accuracy.groupby(["family", "condition", "target"])}
     assert levels == {
-        ("noise", "gaussian"): [10, 50],
-        ("corruption", "gain_drift"): [10, 50],
-        ("corruption", "requantization"): [6, 1],
-        ("adversarial", "fgsm_linf"): [0.1, 1.0],
-        ("adversarial", "pgd_linf"): [0.1, 1.0],
-        ("bit_flip", "flips"): [1, 20],
-        ("bit_flip", "bit_error_rate"): [0.1],
-        ("bit_flip", "activations_bit_error_rate"): [1e-9, 0.3],
-        ("bit_flip", "scales_bit_error_rate"): [1e-9, 0.3],
+        ("noise", "gaussian", ""): [10, 50],
+        ("sensor_fault", "gain_drift", ""): [10, 50],
+        ("sensor_fault", "requantization", ""): [6, 1],
+        ("adversarial", "fgsm_linf", ""): [0.1, 1.0],
+        ("adversarial", "pgd_linf", ""): [0.1, 1.0],
+        ("bit_flip", "flips", ""): [1, 20],
+        ("bit_flip", "bit_error_rate", ""): [0.1],
+        ("bit_flip", "transient_bit_error_rate", "activations"): [1e-9, 0.3],
+        ("bit_flip", "bit_error_rate", "scales"): [1e-9, 0.3],
     }
     assert not rows.duplicated(list(KEYS)).any()
 
@@ -132,11 +137,12 @@ def test_every_family_is_measured_at_every_level(rows):
 def test_float_networks_have_words_instead_of_codes(subject):
     data, model, _ = subject
     found = disturbed(cell("fp32", 32), data, model)
-    assert set(found.condition[found.family == "bit_flip"]) == {"ieee754_flips", "ieee754_bit_error_rate"}
+    flipped = found[found.family == "bit_flip"]
+    assert set(flipped.condition) == {"flips", "bit_error_rate"} and set(flipped.target) == {"float32"}
 
 
 def test_what_chance_has_no_part_in_has_the_errors_of_its_rows(rows):
-    for condition in ("requantization", "fgsm_linf", "pgd_linf", "activations_bit_error_rate"):
+    for condition in ("requantization", "fgsm_linf", "pgd_linf", "transient_bit_error_rate"):
         chosen = rows[(rows.measure == "accuracy") & (rows.condition == condition)]
         assert set(chosen.num_samples) == {200} and set(chosen.status) == {"ok"}
     assert value(rows, "accuracy", "gain_drift", 10).num_samples == 2
@@ -144,9 +150,9 @@ def test_what_chance_has_no_part_in_has_the_errors_of_its_rows(rows):
 
 def test_transient_flips_that_do_not_happen_change_nothing(rows):
     """Their clean answer is that of the integers, so that roundings of the replayed floats count for nothing."""
-    assert value(rows, "loss_rise", "activations_bit_error_rate", 1e-9).value == 0
-    assert value(rows, "mismatch_rate", "activations_bit_error_rate", 1e-9).value == 0
-    assert value(rows, "loss_rise", "activations_bit_error_rate", 0.3).value > 0
+    assert value(rows, "loss_rise", "transient_bit_error_rate", 1e-9).value == 0
+    assert value(rows, "mismatch_rate", "transient_bit_error_rate", 1e-9).value == 0
+    assert value(rows, "loss_rise", "transient_bit_error_rate", 0.3).value > 0
 
 
 def test_a_better_attack_hurts_more(rows):
@@ -155,8 +161,9 @@ def test_a_better_attack_hurts_more(rows):
 
 def test_every_curve_has_a_half_life(rows, subject):
     found = rows[rows.measure == "half_life"]
-    conditions = set(rows.condition[rows.measure == "accuracy"])
-    assert set(found.condition) == conditions and len(found) == len(conditions)
+    scored = rows[rows.measure == "accuracy"]
+    conditions = set(zip(scored.condition, scored.target, strict=True))
+    assert set(zip(found.condition, found.target, strict=True)) == conditions and len(found) == len(conditions)
     attacked = value(rows, "half_life", "pgd_linf")
     assert attacked.status == "ok" and 0 < attacked.value < 1.0 and attacked.standard_error > 0
     converter = value(rows, "half_life", "requantization")
@@ -167,11 +174,9 @@ def test_one_level_is_milder_than_nothing_only_of_a_converter(subject):
     """Fewer bits are worse: with a single level there is nothing to interpolate towards, least of all 0 bits."""
     data, _, deployed = subject
     sensors = SensorFaultOptions(levels={"gain_drift": (200,), "requantization": (1,)}, draws=2)
-    none = AttackOptions(kinds=())
-    found = disturb(
-        cell("ptq4", 4), TASK, NOISE, sensors, SPOILED, none, FLIPS, OTHER, HalfLifeOptions(floor=0.9), data, deployed
-    )
-    lives = found[(found.measure == "half_life") & (found.family == "corruption")]
+    floor = HalfLifeOptions(floor=0.9)
+    found = disturb(cell("ptq4", 4), TASK, NOISE, sensors, SPOILED, NO_ATTACKS, FAULTS, floor, data, deployed)
+    lives = found[(found.measure == "half_life") & (found.family == "sensor_fault")]
     assert list(lives.condition) == ["gain_drift"] and 0 < lives.value.iloc[0] < 200
 
 
@@ -179,20 +184,10 @@ def test_half_lives_of_rates_do_not_depend_on_the_span_of_the_levels(subject):
     data, _, deployed = subject
     lives = []
     for rates in ((1e-3, 1e-2, 3e-1), (1e-2, 3e-1)):
-        flips = FLIPS.model_copy(update={"counts": (), "bit_error_rates": rates})
-        found = disturb(
-            cell("ptq4", 4),
-            TASK,
-            NOISE,
-            SensorFaultOptions(levels={}),
-            SPOILED,
-            AttackOptions(kinds=()),
-            flips,
-            OTHER,
-            HalfLifeOptions(),
-            data,
-            deployed,
-        )
+        codes = {"bit_error_rates": rates, "draws": 2}
+        faults = MemoryFaultOptions(encoding="twos_complement", codes=codes, **OTHERS)
+        none = NO_SENSORS, SPOILED, NO_ATTACKS
+        found = disturb(cell("ptq4", 4), TASK, NOISE, *none, faults, HALFWAY, data, deployed)
         lives.append(value(found, "half_life", "bit_error_rate"))
     assert lives[0].status == lives[1].status == "ok" and lives[0].value == pytest.approx(lives[1].value)
 
@@ -203,10 +198,12 @@ def test_attacks_say_how_many_rows_they_could_not_see(rows):
 
 def test_without_sensors_and_attacks_there_are_no_such_rows(subject):
     data, _, deployed = subject
-    none = SensorFaultOptions(levels={}), CorruptionOptions(kinds=()), AttackOptions(kinds=())
-    silent = OTHER.model_copy(update={"faults": ()})
-    found = disturb(cell("ptq4", 4), TASK, NOISE, *none, FLIPS, silent, HalfLifeOptions(floor=0.5), data, deployed)
+    none = NO_SENSORS, NO_PICTURES, NO_ATTACKS
+    flips = MemoryFaultOptions(encoding="twos_complement", codes=CODES)
+    found = disturb(cell("ptq4", 4), TASK, NOISE, *none, flips, HalfLifeOptions(floor=0.5), data, deployed)
     assert set(found.family) == {"noise", "bit_flip"}
+    none = *none, MemoryFaultOptions.model_validate("none")
+    assert set(disturb(cell("ptq4", 4), TASK, NOISE, *none, HALFWAY, data, deployed).family) == {"noise"}
 
 
 @pytest.fixture(scope="module")
@@ -231,12 +228,11 @@ def pictured():
     fp32 = Cell(
         task="frames", recipe="plain", seed="s0", precision="fp32", method="float", weight_bits=32, activation_bits=32
     )
-    none = SensorFaultOptions(levels={}), SPOILED, AttackOptions(kinds=())
-    flips = BitFlipOptions(counts=(1,), bit_error_rates=(), draws=2)
-    silent = OTHER.model_copy(update={"faults": ()})
+    none = NO_SENSORS, SPOILED, NO_ATTACKS
+    flips = MemoryFaultOptions(encoding="twos_complement", codes={"counts": (1,), "draws": 2})
     data, model = StoredTensors(splits.to_tensors()), StoredModel(network)
-    found = disturb(fp32, task, NOISE, *none, flips, silent, HalfLifeOptions(), data, model)
-    return problem, splits, network, found[found.family == "corruption"]
+    found = disturb(fp32, task, NOISE, *none, flips, HALFWAY, data, model)
+    return problem, splits, network, found[found.family == "image_corruption"]
 
 
 def test_pictures_are_spoiled_at_every_severity(pictured):
@@ -267,11 +263,10 @@ def test_spoiled_pictures_are_those_of_the_library(pictured):
 
 def test_ranked_flips_are_a_curve_like_any_other(subject):
     data, floats, deployed = subject
-    flips = FLIPS.model_copy(update={"faults": ("codes", "ranked")})
-    none = SensorFaultOptions(levels={}), SPOILED, AttackOptions(kinds=()), flips, OTHER, HalfLifeOptions()
+    faults = MemoryFaultOptions(encoding="twos_complement", codes=CODES, ranked={"counts": (1, 20)}, **OTHERS)
+    none = NO_SENSORS, SPOILED, NO_ATTACKS, faults, HALFWAY
     found = disturb(cell("ptq4", 4), TASK, NOISE, *none, data, deployed)
     assert list(found[(found.measure == "accuracy") & (found.condition == "ranked_flips")].level) == [1, 20]
-    assert not found.condition.str.contains("ranked_bit_error_rate").any()
     rise = value(found, "loss_rise", "ranked_flips", 20)
     assert rise.num_samples == 200 and rise.value > value(found, "loss_rise", "flips", 20).value > 0
     assert len(found[(found.measure == "half_life") & (found.condition == "ranked_flips")]) == 1
@@ -280,7 +275,7 @@ def test_ranked_flips_are_a_curve_like_any_other(subject):
 
 def test_the_map_says_which_cell_it_is_about(subject):
     data, _, deployed = subject
-    rows, flips, protection = map_flips(cell("ptq4", 4), TASK, MAP, FLIPS, data, deployed)
+    rows, flips, protection = map_flips(cell("ptq4", 4), TASK, MAP, "twos_complement", data, deployed)
     assert {"bit_error_slope", "protected_bits", "ranking_recall", "score_after_search"} <= set(rows.measure)
     for frame in (flips, protection):
         assert isinstance(frame, pd.DataFrame) and set(frame.precision) == {"ptq4"} and len(frame)

@@ -52,7 +52,9 @@ def published_study(
 
                     def add(family, measure, value, condition="", level=NAN, target="", reference="", cell=cell):  # type: ignore[no-untyped-def]  # a short hand
                         value = float(value) * (1 + 0.002 * rng.normal())
-                        rows.append((*cell, family, measure, condition, target, level, reference, value, 0.0, 10, "ok"))
+                        rows.append(
+                            (*cell, family, measure, condition, target, level, "", reference, value, 0.0, 10, "ok")
+                        )
 
                     clean = CLEAN[width] * (1.07 if recipe == "orthogonal_1e-5" else 1.0)
                     add("performance", score, clean, "test")

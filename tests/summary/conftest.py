@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import lowland.tasks  # noqa: F401  # declares the shifted sets of jets, by which the made-up study calls its own
 from lowland.summary.correlation import correlations
 from lowland.summary.pareto import pareto
 from lowland.summary.prediction import prediction_fits

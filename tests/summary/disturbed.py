@@ -18,31 +18,32 @@ def with_faults(measurements: pd.DataFrame) -> pd.DataFrame:
     for cell in cells:
         start = accuracies[cell["recipe"], cell["seed"], cell["precision"]]
 
-        def add(family, measure, value, condition="", level=np.nan, status="ok", cell=cell):
-            rows.append((*cell.values(), family, measure, condition, "", level, "", float(value), 0.001, 5, status))
+        def add(family, measure, value, condition="", level=np.nan, status="ok", target="", cell=cell):
+            place = (condition, target, level, "")
+            rows.append((*cell.values(), family, measure, *place, "", float(value), 0.001, 5, status))
 
-        def curve(family, condition, levels, start=start, add=add):
+        def curve(family, condition, levels, target="", start=start, add=add):
             for step, level in enumerate(levels):
-                add(family, "accuracy", start - 0.02 * (step + 1), condition, level)
-                add(family, "accuracy_drop", 0.02 * (step + 1), condition, level)
-                add(family, "loss_rise", 0.05 * (step + 1), condition, level)
+                add(family, "accuracy", start - 0.02 * (step + 1), condition, level, target=target)
+                add(family, "accuracy_drop", 0.02 * (step + 1), condition, level, target=target)
+                add(family, "loss_rise", 0.05 * (step + 1), condition, level, target=target)
 
         curve("noise", "uniform", (5, 10))
-        curve("corruption", "gain_drift", (1, 50))
-        curve("corruption", "requantization", (8, 4, 2))
+        curve("sensor_fault", "gain_drift", (1, 50))
+        curve("sensor_fault", "requantization", (8, 4, 2))
         curve("adversarial", "fgsm_linf", (0.1, 0.2))
         curve("adversarial", "pgd_linf", (0.1, 0.2))
         add("adversarial", "blind_rate", 0.3 if cell["weight_bits"] == 4 else 0.001, "fgsm_linf", 0.1)
         add("adversarial", "blind_rate", 0.1 if cell["weight_bits"] == 4 else 0.001, "fgsm_linf", 0.2)
         add("noise", "half_life", 100 * start, "gaussian")
-        add("corruption", "half_life", 2, "requantization", status="not_converged")
+        add("sensor_fault", "half_life", 2, "requantization", status="not_converged")
         if cell["method"] == "float":
-            curve("bit_flip", "ieee754_weights_flips", (1, 100))
+            curve("bit_flip", "flips", (1, 100), "float32_weights")
             continue
-        for condition in ("weights_flips", "scales_flips", "stuck_at_1_flips"):
-            curve("bit_flip", condition, (1, 100))
-        for condition in ("activations_bit_error_rate", "upsets_bit_error_rate"):
-            curve("bit_flip", condition, (1e-4, 1e-2))
+        for condition, target in (("flips", "weights"), ("flips", "scales"), ("stuck_at_1", "")):
+            curve("bit_flip", condition, (1, 100), target)
+        for condition, target in (("transient_bit_error_rate", "activations"), ("upset_rate", "")):
+            curve("bit_flip", condition, (1e-4, 1e-2), target)
         add("bit_flip", "half_life", 1e-2 if cell["weight_bits"] == 4 else 1e-3, "bit_error_rate")
         if cell["seed"] == "s0":
             for k in (10, 100):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from lowland.measurements import Cell, stack, unavailable
 
-LOST = ("performance", "cost", "landscape", "noise", "bit_flip", "corruption")
+LOST = ("performance", "cost", "landscape", "noise", "bit_flip", "shift")
 
 
 def _clean(table):

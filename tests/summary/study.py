@@ -101,8 +101,9 @@ def _cell(
     method, bits = str(cell[4]), int(str(cell[5]))
     rows: list[tuple[object, ...]] = []
 
-    def add(family, measure, value, condition="", level=float("nan"), error=0.0, num=1, reference=""):  # type: ignore[no-untyped-def]  # a short hand
-        rows.append((*cell, family, measure, condition, "", level, reference, float(value), float(error), num, "ok"))
+    def add(family, measure, value, condition="", level=float("nan"), error=0.0, num=1, reference="", target=""):  # type: ignore[no-untyped-def]  # a short hand
+        place = (condition, target, level, "")
+        rows.append((*cell, family, measure, *place, reference, float(value), float(error), num, "ok"))
 
     lost_by_bits = {2: 0.05, 4: 0.008, 6: 0.002}.get(bits, 0.0) + (0.03 if method == "ptq" and bits == 4 else 0.0)
     accuracy = 0.748 + clean - lost_by_bits
@@ -122,9 +123,9 @@ def _cell(
         add("performance", "integer_mismatch_rate", abs(rng.normal(0, 2e-4)))
     for name, shift in (("smeared", 0.02), ("pileup", 0.05), ("high_pt", 0.03)):
         rise = shift * np.exp(rng.normal(0, 0.2))
-        add("corruption", "accuracy", accuracy - rise, name, num=5000)
-        add("corruption", "accuracy_drop", rise, name, num=5000)
-        add("corruption", "loss_rise", 2 * rise * np.exp(rng.normal(0, 0.1)), name, num=5000)
+        add("shift", "accuracy", accuracy - rise, name, num=5000)
+        add("shift", "accuracy_drop", rise, name, num=5000)
+        add("shift", "loss_rise", 2 * rise * np.exp(rng.normal(0, 0.1)), name, num=5000)
 
     add("landscape", "loss", loss + rng.normal(0, 0.005), "landscape", error=0.01, num=5000)
     add("landscape", "gradient_norm", 0.05 * np.exp(raw[0]))
@@ -142,25 +143,25 @@ def _cell(
     for pair in pairs:
         add("landscape", "cka", 0.8 + 0.05 * np.tanh(raw[0]), reference=pair)
 
-    def disturbed(family: str, condition: str, level: float, truth: float) -> None:
+    def disturbed(family: str, condition: str, level: float, truth: float, target: str = "") -> None:
         rise = truth * (1 + rng.normal(0, planted.noise_of_measuring))
         drop = 0.55 * (1 - np.exp(-0.6 * max(rise, 0.0)))
         error = planted.noise_of_measuring * abs(truth)
-        add(family, "accuracy", accuracy - drop, condition, level, 0.3 * error, 8)
-        add(family, "accuracy_drop", drop, condition, level, 0.3 * error, 8)
-        add(family, "loss_rise", rise, condition, level, error, 8)
-        add(family, "mismatch_rate", min(1.0, 1.4 * drop), condition, level, 0.3 * error, 8)
+        add(family, "accuracy", accuracy - drop, condition, level, 0.3 * error, 8, target=target)
+        add(family, "accuracy_drop", drop, condition, level, 0.3 * error, 8, target=target)
+        add(family, "loss_rise", rise, condition, level, error, 8, target=target)
+        add(family, "mismatch_rate", min(1.0, 1.4 * drop), condition, level, 0.3 * error, 8, target=target)
 
     for level in NOISE:
         disturbed("noise", "gaussian", level, _bent(true_noise * (level / 10) ** 2, at=0.3))
         disturbed("noise", "salt_and_pepper", level, 0.02 * level * np.exp(rng.normal(0, 0.3)))
-    prefix, truth = ("ieee754_", 4e-3 * np.exp(other_flip)) if method == "float" else ("", true_flip)
+    target, truth = ("float32", 4e-3 * np.exp(other_flip)) if method == "float" else ("", true_flip)
     for count in FLIPS:
-        disturbed("bit_flip", f"{prefix}flips", count, _bent(truth * count, at=0.5))
+        disturbed("bit_flip", "flips", count, _bent(truth * count, at=0.5), target)
     for rate in RATES:
-        disturbed("bit_flip", f"{prefix}bit_error_rate", rate, _bent(truth * rate * size, at=0.5))
+        disturbed("bit_flip", "bit_error_rate", rate, _bent(truth * rate * size, at=0.5), target)
     if method == "float":
-        add("bit_flip", "non_finite_rate", 0.01, "ieee754_flips", FLIPS[-1], num=8)
+        add("bit_flip", "non_finite_rate", 0.01, "flips", FLIPS[-1], num=8, target="float32")
     return rows
 
 

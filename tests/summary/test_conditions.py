@@ -3,12 +3,8 @@
 import pandas as pd
 import pytest
 
-from lowland.perturbation import CorruptionOptions
-from lowland.perturbation.corruptions import KINDS
+from lowland.perturbation import IMAGE_CORRUPTIONS
 from lowland.summary.conditions import (
-    _CORRUPTIONS,
-    _NAMES,
-    GROUPS,
     condition_label,
     disturbances,
     group_of,
@@ -18,25 +14,28 @@ from lowland.summary.conditions import (
     power_text,
 )
 from lowland.summary.scope import disturbed
+from lowland.vocabulary.conditions import GROUPS
 
 
 @pytest.mark.parametrize(
-    ("condition", "label"),
+    ("condition", "target", "label"),
     [
-        ("gaussian", "Gaussian noise"),
-        ("flips", "bit flips, fixed number"),
-        ("ieee754_flips", "bit flips in float32 words, fixed number"),
-        ("scales_bit_error_rate", "bit errors in scales, fixed rate"),
-        ("ieee754_weights_bit_error_rate", "bit errors in float32 words of weights, fixed rate"),
-        ("stuck_at_1_flips", "stuck-at-1 bits, fixed number"),
-        ("upsets_bit_error_rate", "multi-bit upsets, fixed rate"),
-        ("motion_blur", "motion blur"),
-        ("ranked_flips", "bit flips of the weights' worst-ranked bits, fixed number"),
-        ("somebody_elses", "somebody elses"),
+        ("gaussian", "", "Gaussian noise"),
+        ("flips", "", "bit flips, fixed number"),
+        ("flips", "float32", "bit flips in float32 words, fixed number"),
+        ("bit_error_rate", "scales", "bit errors in scales, fixed rate"),
+        ("bit_error_rate", "float32_weights", "bit errors in float32 words of weights, fixed rate"),
+        ("flips", "0.conv", "bit flips in 0.conv, fixed number"),
+        ("stuck_at_1", "", "stuck-at-1 bits, fixed number"),
+        ("upset_rate", "", "multi-bit upsets, fixed rate"),
+        ("transient_bit_error_rate", "activations", "bit errors in activations, fixed rate"),
+        ("motion_blur", "", "motion blur"),
+        ("ranked_flips", "weights", "bit flips of the weights' worst-ranked bits, fixed number"),
+        ("somebody_elses", "", "somebody elses"),
     ],
 )
-def test_labels(condition, label):
-    assert condition_label(condition) == label
+def test_labels(condition, target, label):
+    assert condition_label(condition, target) == label
 
 
 @pytest.mark.parametrize(
@@ -44,10 +43,10 @@ def test_labels(condition, label):
     [
         ("uniform", 5.0, "5 %", "uniform noise, per cent"),
         ("requantization", 1.0, "1 bit", "coarser ADC, ADC bits"),
-        ("translation", 3.0, "severity 3", "displaced pictures, severity, 1 to 5"),
+        ("translation", 3.0, "severity 3", "displaced images, severity, 1 to 5"),
         ("pgd_l2", 0.05, "0.05 σ", "iterated attack (PGD, L2), radius in training standard deviations"),
         ("flips", 1.0, "1 flip", "bits flipped, out of all stored bits"),
-        ("upsets_flips", 5.0, "5 upsets", "number of upsets"),
+        ("upsets", 5.0, "5 upsets", "number of upsets"),
         ("ranked_flips", 5.0, "5 flips", "bits of weights flipped, the worst-ranked first"),
         ("bit_error_rate", 1e-4, "rate 10⁻⁴", "bit error rate (probability that a stored bit is flipped)"),
     ],
@@ -71,27 +70,28 @@ def test_numbers():
 
 def test_every_disturbance_has_its_group(faulty):
     found = disturbances(faulty)
-    assert list(dict.fromkeys(found.group)) == [group for group in GROUPS if group != "pictures"]  # jets are none
-    groups = dict(zip(found.condition, found.group, strict=True))
-    assert groups["requantization"] == "sensors" and groups["pileup"] == "shift"
-    assert groups["scales_flips"] == "memory" and groups["stuck_at_1_flips"] == "faults"
-    assert not any(condition.startswith("ieee754_") for condition in groups)
+    assert list(dict.fromkeys(found.group)) == [group for group in GROUPS if group != "images"]  # jets are none
+    groups = dict(zip(zip(found.condition, found.target, strict=True), found.group, strict=True))
+    assert groups["requantization", ""] == "sensors" and groups["pileup", ""] == "shift"
+    assert groups["flips", "scales"] == "memory" and groups["stuck_at_1", ""] == "faults"
+    assert not any(target.startswith("float32") for _, target in groups)
 
 
-def test_corruptions_of_pictures_are_a_group_of_their_own():
-    assert {group_of("corruption", kind) for kind in CorruptionOptions().kinds} == {"pictures"}
-    assert group_of("corruption", "saturation") == "sensors"
-    spoiled = {"task": ["t"], "family": "corruption", "condition": "fog", "measure": "accuracy", "level": 1.0}
-    (found,) = disturbed(pd.DataFrame(spoiled))
-    assert found["title"] == "Spoiled pictures" and "severities" in found["sentences"][0]
-
-
-def test_every_corruption_is_known_here_and_no_other():
-    assert set(KINDS) == _CORRUPTIONS <= set(_NAMES)
+def test_corruptions_of_images_are_a_group_of_their_own():
+    assert {group_of(kind) for kind in IMAGE_CORRUPTIONS} == {"images"}
+    assert group_of("saturation") == "sensors"
+    spoiled = {"task": ["t"], "family": "image_corruption", "condition": "fog", "target": "", "measure": "accuracy"}
+    (found,) = disturbed(pd.DataFrame(spoiled | {"level": 1.0}))
+    assert found["title"] == "Spoiled images" and "severities" in found["sentences"][0]
 
 
 def ranked(readings=None):
-    flipped = {"task": "t", "condition": ["ranked_flips", "gaussian"], "family": ["bit_flip", "noise"]}
+    flipped = {
+        "task": "t",
+        "condition": ["ranked_flips", "gaussian"],
+        "family": ["bit_flip", "noise"],
+        "target": ["weights", ""],
+    }
     table = pd.DataFrame(flipped | {"measure": "accuracy", "level": 1.0})
     return {entry["group"]: " ".join(entry["sentences"]) for entry in disturbed(table, readings)}
 
@@ -115,8 +115,7 @@ def test_readings_with_limits_are_cut_off(limits, said):
 
 def test_words_of_float_networks_stay_where_they_are_alone(tiny):
     found = disturbances(tiny[tiny.method == "float"])
-    assert "ieee754_flips" in set(found.condition)
-    assert group_of("bit_flip", "ieee754_flips") == "memory"
+    assert ("flips", "float32") in set(zip(found.condition, found.target, strict=True))
 
 
 def test_no_disturbances(tiny):

@@ -10,10 +10,13 @@ from lowland.summary.findings import beyond_chance, extremes, not_ok_counts
 from tests.summary.study import Planted, study
 
 
-def _one(table, predictor, condition, *, response="loss_rise", statistic="spearman", scope="within precision"):
+def _one(
+    table, predictor, condition, *, target="", response="loss_rise", statistic="spearman", scope="within precision"
+):
     rows = table[
         (table.predictor == predictor)
         & (table.condition == condition)
+        & (table.target == target)
         & (table.response == response)
         & (table.statistic == statistic)
         & (table.scope == scope)
@@ -81,9 +84,9 @@ def test_the_bit_width_says_nothing_within_one_precision(tables):
 
 def test_what_never_meets_has_no_row(tables):
     t = tables.correlations
-    assert not ((t.predictor == "flip_curvature") & (t.condition == "ieee754_flips")).any()
+    assert not ((t.predictor == "flip_curvature") & (t.condition == "flips") & (t.target == "float32")).any()
     assert list(t.columns) == list(COLUMNS)
-    assert not t.duplicated(["family", "condition", "response", "predictor", "statistic", "scope"]).any()
+    assert not t.duplicated(["family", "condition", "target", "response", "predictor", "statistic", "scope"]).any()
 
 
 def test_cells_without_a_number_are_counted_and_left_out():
@@ -117,7 +120,7 @@ def test_fewer_than_eight_recipes_are_descriptive(small):
 
 def test_the_order_of_the_rows_does_not_matter(small):
     shuffled = small.sample(frac=1, random_state=0).reset_index(drop=True)
-    key = ["family", "condition", "response", "predictor", "statistic", "scope"]
+    key = ["family", "condition", "target", "response", "predictor", "statistic", "scope"]
     a, b = (correlations(m, num_resamples=20).set_index(key).sort_index() for m in (small, shuffled))
     np.testing.assert_allclose(a.value, b.value)
 

@@ -9,14 +9,13 @@ from lowland.summary.criteria import (
     Criterion,
     criterion_values,
     display,
-    measured_levels,
     robustness_criteria,
 )
 from lowland.summary.score import Score
 
 ACCURACY = Score.named("accuracy")
 GAUSSIAN = Criterion("g", "g", "noise", "accuracy", "gaussian")
-RATE = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
+RATE = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", level=1e-3)
 
 
 def test_the_mean_is_taken_over_all_levels(small):
@@ -30,7 +29,12 @@ def test_the_mean_is_taken_over_all_levels(small):
 def test_a_float_cell_is_read_from_its_words(small):
     values = criterion_values(small, RATE)
     floats = values[values.method == "float"]
-    words = small[(small.condition == "ieee754_bit_error_rate") & (small.level == 1e-3) & (small.measure == "accuracy")]
+    words = small[
+        (small.condition == "bit_error_rate")
+        & (small.target == "float32")
+        & (small.level == 1e-3)
+        & (small.measure == "accuracy")
+    ]
     assert floats.value.to_numpy() == pytest.approx(words.value.to_numpy())
 
 
@@ -56,16 +60,12 @@ def test_a_cell_without_the_family_failed(small):
     assert list(values[(values.seed == "s1") & (values.precision == "qat4")].status) == ["failed", "failed"]
 
 
-def test_a_single_target_stands_for_the_whole(small):
+def test_a_part_of_the_network_is_not_the_whole(small):
     only = small.copy()
     only.loc[only.family == "bit_flip", "target"] = "weights"
-    assert criterion_values(only, RATE).value.equals(criterion_values(small, RATE).value)
+    assert (criterion_values(only, RATE).status == "failed").all()
     both = pd.concat([small, only[only.family == "bit_flip"].assign(value=9.0)], ignore_index=True)
     assert criterion_values(both, RATE).value.equals(criterion_values(small, RATE).value)
-
-
-def test_levels(small):
-    assert measured_levels(small, family="noise", conditions=["gaussian"]) == [5, 10, 15, 20, 30, 50]
 
 
 def test_every_disturbance_is_a_criterion_once(small):
@@ -78,7 +78,7 @@ def test_every_disturbance_is_a_criterion_once(small):
 def test_what_floats_cannot_suffer_is_no_criterion(faulty):
     names = [c.name for c in robustness_criteria(faulty, ACCURACY)]
     assert {"score_fgsm_linf", "score_requantization", "score_flips"} <= set(names)
-    assert not any("scales" in name or "weights" in name or "ieee754" in name for name in names)
+    assert not any("scales" in name or "weights" in name or "float32" in name for name in names)
     for criterion in robustness_criteria(faulty, ACCURACY):
         assert (criterion_values(faulty, criterion).status == "ok").all()
 

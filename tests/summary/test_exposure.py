@@ -13,7 +13,7 @@ ACCURACY = Score.named("accuracy")
 BITS = {"qat8": 8, "qat5": 5, "qat2": 2}
 
 
-def study(values, condition="flips", level=1.0, measure="accuracy"):
+def study(values, condition="flips", level=1.0, measure="accuracy", target=""):
     """Accuracies by precision, one a recipe, each the mean of two seeds."""
     table = [
         (
@@ -27,8 +27,9 @@ def study(values, condition="flips", level=1.0, measure="accuracy"):
             "bit_flip",
             measure,
             condition,
-            "",
+            target,
             level,
+            "",
             "",
             v,
             0.0,
@@ -43,8 +44,16 @@ def study(values, condition="flips", level=1.0, measure="accuracy"):
 def test_means_over_recipes_with_seeds_averaged_first():
     found = equal_exposure(study({"qat8": (0.1, 0.2, 0.3)}))
     row = found[found.level == 1].iloc[0]
-    assert (row["mean"], row.low, row.high) == pytest.approx(t_interval([0.1, 0.2, 0.3]))
+    assert (row["mean"], row.low, row.high) == pytest.approx(t_interval([0.1, 0.2, 0.3], ends="zero and one"))
     assert row.num_recipes == 3
+
+
+def test_intervals_end_where_the_score_does():
+    left, dropped = study({"qat8": (0.98, 0.97, 0.90)}), study({"qat8": (0.01, 0.0, 0.05)}, measure="accuracy_drop")
+    found = equal_exposure(left)
+    assert (found.high < 1).all() and (found.low > 0).all()
+    lost = equal_exposure(pd.concat([left, dropped], ignore_index=True), of=LOST)
+    assert (lost.low < 0).all()  # a disturbance may help
 
 
 def test_ties_are_judged_recipe_by_recipe():
@@ -84,7 +93,7 @@ def test_without_a_common_recipe_nobody_is_toughest():
 
 
 def test_ranked_flips_have_a_verdict_of_their_own():
-    sentence = said_of(study(TOUGH5), study(TOUGH8, "ranked_flips", 10.0))
+    sentence = said_of(study(TOUGH5), study(TOUGH8, "ranked_flips", 10.0, target="weights"))
     assert "At an equal number of worst-ranked flips, most accuracy is left with qat8 at 10." in sentence
     assert "at an equal number of worst-ranked flips, no at every level" in sentence
 

@@ -27,22 +27,20 @@ def _lines(figure):
 
 
 def test_curves_start_at_the_undisturbed_accuracy(tables, style):
-    figure = score_curves(
-        tables.measurements, family="bit_flip", condition="bit_error_rate", style=style, recipe="clipping"
-    )
+    figure = score_curves(tables.measurements, condition="bit_error_rate", style=style, recipe="clipping")
     lines = _lines(figure)
     assert len(lines) == 7
     m = tables.measurements
     rows = m[(m.recipe == "clipping") & (m.precision == "fp32") & (m.measure == "accuracy")]
     clean = rows[rows.condition == "test"].value.mean()
-    words = rows[(rows.condition == "ieee754_bit_error_rate") & (rows.level == 1e-2)].value.mean()
+    words = rows[(rows.condition == "bit_error_rate") & (rows.target == "float32") & (rows.level == 1e-2)].value.mean()
     assert lines[0].y[0] == pytest.approx(clean, abs=1e-4)
     assert lines[0].y[-1] == pytest.approx(words, abs=1e-4)
     assert list(figure.layout.xaxis.ticktext) == ["none", "10<sup>-4</sup>", "10<sup>-3</sup>", "10<sup>-2</sup>"]
 
 
 def test_the_selector_shows_one_recipe_at_a_time(tables, style):
-    figure = score_curves(tables.measurements, family="noise", condition="gaussian", style=style, recipe="clipping")
+    figure = score_curves(tables.measurements, condition="gaussian", style=style, recipe="clipping")
     menu = figure.layout.updatemenus[0]
     assert menu.buttons[menu.active].label == "recipe: clipping"
     masks = [button.args[0]["visible"] for button in menu.buttons]
@@ -71,7 +69,7 @@ def test_broken_sensors_are_no_shifted_sets(faulty):
 
 
 def test_bits_of_an_adc_fall_from_left_to_right(faulty):
-    figure = score_curves(faulty, family="corruption", condition="requantization", style=Style.of(faulty))
+    figure = score_curves(faulty, condition="requantization", style=Style.of(faulty))
     assert list(figure.layout.xaxis.ticktext) == ["none", "8", "4", "2"]
     assert list(figure.layout.xaxis.tickvals) == [0, 1, 5, 7]
     line = _lines(figure)[0]
@@ -79,7 +77,7 @@ def test_bits_of_an_adc_fall_from_left_to_right(faulty):
 
 
 def test_long_spans_of_levels_are_drawn_by_their_logarithm(faulty):
-    figure = score_curves(faulty, family="corruption", condition="gain_drift", style=Style.of(faulty))
+    figure = score_curves(faulty, condition="gain_drift", style=Style.of(faulty))
     places = figure.layout.xaxis.tickvals
     assert places[2] - places[1] == pytest.approx(1.699, abs=1e-3)
 

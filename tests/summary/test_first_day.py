@@ -12,10 +12,11 @@ from lowland.pipelines.analysis import nodes as analysis
 from lowland.pipelines.decision import nodes as decision
 from lowland.pipelines.report import nodes as report
 from lowland.pipelines.tables import nodes as tables
-from lowland.summary import TaskRequirements, closing_lines, recommend
+from lowland.summary.closing import closing_lines
 from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.pareto import pareto
-from lowland.summary.requirements import Requirements
+from lowland.summary.recommendation import recommend
+from lowland.summary.requirements import Requirements, TaskRequirements
 from tests.summary.conftest import Tables
 from tests.summary.first_day import curves, lost, references, with_gains, with_validation
 

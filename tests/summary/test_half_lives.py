@@ -9,7 +9,7 @@ from lowland.measurements import COLUMNS
 from lowland.summary.half_lives import half_life_table, half_lives
 
 
-def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_flip", error=0.0):
+def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_flip", target="", error=0.0):
     """One row a seed of (value, status), all with the same standard error."""
     table = [
         (
@@ -23,8 +23,9 @@ def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_f
             family,
             "half_life",
             condition,
-            "",
+            target,
             np.nan,
+            "",
             "",
             v,
             error,
@@ -69,7 +70,7 @@ def test_a_single_seed_has_the_interval_of_its_draws():
 
 
 def test_a_median_of_values_and_bounds_shows_its_seeds():
-    frame = rows([(2.0, "not_converged"), (2.2, "ok"), (2.3, "ok")], condition="requantization", family="corruption")
+    frame = rows([(2.0, "not_converged"), (2.2, "ok"), (2.3, "ok")], condition="requantization", family="sensor_fault")
     (row,) = half_life_table(half_lives(frame), recipe="plain", precisions=("qat4",))
     (entry,) = row["entries"]
     assert (entry["shown"], entry["interval"]) == ("2.2", "seeds up to 2.3")
@@ -99,10 +100,10 @@ def test_seeds_on_both_sides_and_failures_give_no_number():
 
 
 def test_of_an_adc_fewer_bits_are_harder():
-    found = one([(2.0, "not_converged")] * 2 + [(3.0, "ok")], condition="requantization", family="corruption")
+    found = one([(2.0, "not_converged")] * 2 + [(3.0, "ok")], condition="requantization", family="sensor_fault")
     assert (found.value, found.kind, found.low, found.high) == (2, "beyond", 0, 3)
     table = half_life_table(
-        half_lives(rows([(2.0, "not_converged")], condition="requantization", family="corruption")),
+        half_lives(rows([(2.0, "not_converged")], condition="requantization", family="sensor_fault")),
         recipe="plain",
         precisions=("qat4",),
     )
@@ -116,7 +117,7 @@ def test_the_toughest_is_bold_with_whatever_overlaps():
             rows([(1.0e-3, "ok"), (1.1e-3, "ok"), (1.2e-3, "ok")], precision="qat8"),
             rows([(1.1e-3, "ok"), (1.2e-3, "ok"), (1.3e-3, "ok")], precision="qat4"),
             rows([(1.0e-5, "ok"), (1.1e-5, "ok"), (1.2e-5, "ok")], precision="qat2"),
-            rows([(1.0e-5, "ok"), (1.1e-5, "ok")], precision="fp32", condition="ieee754_bit_error_rate"),
+            rows([(1.0e-5, "ok"), (1.1e-5, "ok")], precision="fp32", condition="bit_error_rate", target="float32"),
         ]
     )
     (row,) = half_life_table(half_lives(frame), recipe="plain", precisions=("fp32", "qat8", "qat4", "qat2", "ptq8"))

@@ -152,7 +152,7 @@ def test_decisions_that_nobody_makes_are_no_failures(emd):
 
 def test_figures_are_labelled_in_cells(emd):
     style = Style.of(emd)
-    curves = score_curves(emd, family="noise", condition="gaussian", style=style)
+    curves = score_curves(emd, condition="gaussian", style=style)
     assert curves.layout.yaxis.title.text == "EMD, in cells (lower is better)" and not curves.layout.yaxis.tickformat
     low, high = curves.layout.yaxis.range
     shown = [t for t in curves.data if t.visible and t.mode == "lines+markers"]
@@ -178,7 +178,7 @@ READINGS = {"unit": 1.0, "extremes": (0.0, 1.0), "limits": (0.0, None)}
 
 @pytest.fixture(scope="module")
 def page(tiny, faulty):
-    jets = tiny[tiny.family.isin(["performance", "cost", "noise", "corruption"])]
+    jets = tiny[tiny.family.isin(["performance", "cost", "noise", "shift"])]
     few = faulty[(faulty.family != "landscape") | faulty.measure.isin(["flip_curvature", "weight_norm"])]
     tables = Tables.of(pd.concat([jets, with_emd(few)], ignore_index=True), Requirements(), 2)
     pictures = pictures_with_emd({name: TABLES[name]() for name in ("flip_map", "protection")})

@@ -46,8 +46,8 @@ def test_sizes_are_counted_not_estimated(small):
 
 
 def test_a_threshold_is_held_against_seeds_test_rows_and_draws(small):
-    flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
-    shift = Criterion("p", "p", "corruption", "accuracy", "pileup")
+    flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", level=1e-3)
+    shift = Criterion("p", "p", "shift", "accuracy", "pileup")
     table = small.copy()
     table.loc[table.condition == "pileup", ["num_samples", "standard_error"]] = [300, 0.02]
     table.loc[table.condition.str.endswith("bit_error_rate"), "standard_error"] = 0.01
@@ -70,7 +70,7 @@ def test_a_threshold_is_held_against_seeds_test_rows_and_draws(small):
 
 
 def test_errors_over_draws_are_common_to_the_seeds_and_do_not_average_out(small):
-    flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", 1e-3)
+    flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", level=1e-3)
     rows = (small.condition == "bit_error_rate") & (small.measure == "accuracy") & (small.precision == "qat4")
     table = small.copy()
     table.loc[rows, "standard_error"] = np.where(table.seed[rows] == "s0", 0.03, 0.01)

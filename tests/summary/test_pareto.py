@@ -45,7 +45,7 @@ def test_the_most_accurate_is_on_the_front(tables):
 
 
 def test_a_selected_criterion(small):
-    chosen = Criterion("hard", "50 % noise", "noise", "accuracy", "gaussian", 50.0)
+    chosen = Criterion("hard", "50 % noise", "noise", "accuracy", "gaussian", level=50.0)
     found = pareto(small, robustness=[chosen])
     assert set(found.robustness) == {"hard"}
     assert len(found) == 6

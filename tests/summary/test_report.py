@@ -167,7 +167,7 @@ def test_every_group_of_disturbances_has_its_heading_and_is_explained(whole):
         assert f"{title}." in text
     assert "Coarser ADC: every feature is read in so many bits" in text
     assert "Uniform p %" in text and "Offset drift" not in text, "only what was measured"
-    assert {"curve-jets-requantization", "curve-jets-pgd_linf", "curve-jets-stuck_at_1_flips"} <= set(_figures(whole))
+    assert {"curve-jets-requantization", "curve-jets-pgd_linf", "curve-jets-stuck_at_1"} <= set(_figures(whole))
 
 
 def test_which_bits_matter(whole):

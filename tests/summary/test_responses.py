@@ -53,7 +53,7 @@ def test_what_is_not_ok_has_no_number(small):
 def test_shifted_sets_have_one_level(small):
     found = _of(responses(small), "pileup", "accuracy_drop")
     assert (found.num_levels == 1).all()
-    assert (found.family == "corruption").all()
+    assert (found.family == "shift").all()
 
 
 def test_a_harmless_disturbance_is_zero(small):
@@ -70,15 +70,20 @@ def test_a_family_is_told_by_its_representatives(faulty):
     found = responses(faulty).groupby("family")["condition"].unique()
     assert set(found["adversarial"]) == {"pgd_linf"}
     assert set(found["noise"]) == {"gaussian", "salt_and_pepper"}
-    assert set(found["corruption"]) == {"gain_drift", "smeared", "pileup", "high_pt"}
-    assert set(found["bit_flip"]) == {"flips", "bit_error_rate", "ieee754_flips", "ieee754_bit_error_rate"}
+    assert set(found["sensor_fault"]) == {"gain_drift"}
+    assert set(found["shift"]) == {"smeared", "pileup", "high_pt"}
+    assert set(found["bit_flip"]) == {"flips", "bit_error_rate"}
+    flipped = responses(faulty)[lambda rows: rows.family == "bit_flip"]
+    assert set(flipped.target) == {"", "float32"}
 
 
 def test_pictures_are_represented_by_blur_and_displacement(faulty):
     kinds = {"gain_drift": "gaussian_blur", "dead_at_mean": "translation", "requantization": "pixelate"}
-    found = responses(faulty.assign(condition=faulty.condition.replace(kinds)))
+    families = {"sensor_fault": "image_corruption"}
+    imaged = faulty.assign(condition=faulty.condition.replace(kinds), family=faulty.family.replace(families))
+    found = responses(imaged)
     measured = set(faulty.condition.replace(kinds)) & set(kinds.values())
-    shown = set(found[found.family == "corruption"].condition) & set(kinds.values())
+    shown = set(found[found.family == "image_corruption"].condition) & set(kinds.values())
     assert "gaussian_blur" in shown and shown == measured - {"pixelate"}
 
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from lowland.measurements import Where
 from lowland.tasks import Rows, build_task
 from lowland.tasks.evaluation import (
     Answer,
@@ -14,6 +15,7 @@ from lowland.tasks.evaluation import (
     shift_response,
 )
 from lowland.tasks.jets import JetsOptions
+from lowland.vocabulary.conditions import CONDITIONS
 
 TASK = build_task(
     JetsOptions(kind="jets", source="file", train_rows=1, validation_rows=1, landscape_rows=1, test_rows=1, hidden=(2,))
@@ -47,7 +49,7 @@ def test_responses_are_compared_row_by_row():
     clean = made([1.0, 1.0], losses=[1.0, 1.0], decisions=[0, 1])
     draws = [made([1.0, 0.0], [1.0, 3.0], [0, 0]), made([1.0, 1.0], [1.0, 1.0], [0, 1])]
     rows = {
-        m.measure: m.estimate for m in disturbance_response(TASK, clean, draws, family="noise", condition="c", level=5)
+        m.measure: m.estimate for m in disturbance_response(TASK, clean, draws, Where(CONDITIONS["gaussian"], level=5))
     }
     assert rows["accuracy"].value == 0.75 and rows["accuracy_drop"].value == 0.25
     assert rows["loss_rise"].value == 0.5 and rows["loss_rise"].standard_error == pytest.approx(0.5)
@@ -58,7 +60,7 @@ def test_a_disturbance_without_chance_has_the_errors_of_its_rows():
     clean, disturbed = made([1.0, 1.0, 0.0, 1.0]), made([1.0, 0.0, 0.0, 1.0])
     rows = {
         m.measure: m.estimate
-        for m in disturbance_response(TASK, clean, [disturbed], family="adversarial", condition="c", level=1)
+        for m in disturbance_response(TASK, clean, [disturbed], Where(CONDITIONS["fgsm_linf"], level=1))
     }
     assert rows["accuracy"].value == 0.5 and rows["accuracy"].num_samples == 4
     assert rows["accuracy_drop"].standard_error == pytest.approx(0.25)
@@ -69,8 +71,7 @@ def test_outputs_that_are_no_numbers_count_and_show():
     clean = made([1.0, 1.0])
     draws = [made([0.0, 1.0], [float("nan"), 1.0], [0, 0], [True, False])]
     rows = {
-        m.measure: m.estimate
-        for m in disturbance_response(TASK, clean, draws, family="bit_flip", condition="c", level=1)
+        m.measure: m.estimate for m in disturbance_response(TASK, clean, draws, Where(CONDITIONS["flips"], level=1))
     }
     assert rows["loss_rise"].status == "non_finite"
     assert rows["accuracy"].value == 0.5 and rows["mismatch_rate"].value == 0.5 and rows["non_finite_rate"].value == 0.5
@@ -79,7 +80,7 @@ def test_outputs_that_are_no_numbers_count_and_show():
 def test_a_shifted_set_is_compared_with_independent_rows():
     rows = {
         m.measure: m.estimate
-        for m in shift_response(TASK, made([1.0, 1.0, 1.0, 0.0]), made([1.0, 0.0]), condition="pileup")
+        for m in shift_response(TASK, made([1.0, 1.0, 1.0, 0.0]), made([1.0, 0.0]), CONDITIONS["pileup"])
     }
     assert rows["accuracy_drop"].value == 0.25
     assert rows["accuracy_drop"].standard_error == pytest.approx((0.25**2 + 0.5**2) ** 0.5)

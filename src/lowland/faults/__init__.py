@@ -1,32 +1,40 @@
 """Faults in the deployed codes."""
 
-from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
-from lowland.faults.flip_sensitivity import SingleFlips, clean_metric, flip_sensitivity, single_flips
-from lowland.faults.flip_sets import FlipDraw, Flips
-from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
-from lowland.faults.options import BitFlipOptions, FlipMapOptions
-from lowland.faults.protection import (
-    ProtectionPlan,
-    needed_by_simulation,
-    protection_plan,
-    simulated_metric,
-    triplicated_rate,
-)
-from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_at, worst_flips
-from lowland.faults.search import SearchResult, progressive_search
-from lowland.faults.secded import SecdedRates, scrubbed_rate, secded_rates, secded_residual_rate
-from lowland.faults.stuck_at import apply_stuck_bits
-from lowland.faults.sweep import flipped_networks
-from lowland.faults.transient import TransientFlips
-from lowland.faults.upsets import adjacent_flips, random_upsets
-from lowland.faults.vulnerability import Vulnerability, measure_vulnerability
+from typing import TYPE_CHECKING
+
+from lowland.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
+    from lowland.faults.flip_sets import FlipDraw, Flips
+    from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
+    from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
+    from lowland.faults.protection import (
+        ProtectionPlan,
+        needed_by_simulation,
+        protection_plan,
+        simulated_metric,
+        triplicated_rate,
+    )
+    from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_at, worst_flips
+    from lowland.faults.search import SearchResult, progressive_search
+    from lowland.faults.secded import SecdedRates, scrubbed_rate, secded_rates, secded_residual_rate
+    from lowland.faults.sensitivity import SingleFlips, clean_metric, flip_sensitivity, single_flips
+    from lowland.faults.stuck_at import apply_stuck_bits
+    from lowland.faults.sweep import FaultSeries, fault_series
+    from lowland.faults.transient import TransientFlips
+    from lowland.faults.upsets import adjacent_flips, random_upsets
+    from lowland.faults.vulnerability import Vulnerability, measure_vulnerability
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "RANKINGS",
-    "BitFlipOptions",
+    "FaultSeries",
     "FlipDraw",
     "FlipMapOptions",
     "Flips",
+    "MemoryFaultOptions",
     "ProtectionPlan",
     "SearchResult",
     "SecdedRates",
@@ -40,9 +48,9 @@ __all__ = [
     "clean_metric",
     "draw_flips",
     "draw_float_flips",
+    "fault_series",
     "flip_scores",
     "flip_sensitivity",
-    "flipped_networks",
     "measure_vulnerability",
     "needed_by_simulation",
     "progressive_search",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import FlipDraw, Flips, draw_bits, draw_key
 from lowland.faults.targets import targeted
-from lowland.quantization.coded_parameters import coded_parameters
+from lowland.quantization.parameter_codes import coded_parameters
 from lowland.randomness import Key
 
 FLOAT_BITS = 32

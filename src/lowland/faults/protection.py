@@ -13,7 +13,7 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.faults.bit_flips import Flips, apply_flips, draw_flips
-from lowland.faults.flip_sensitivity import Metric
+from lowland.faults.sensitivity import Metric
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
 

@@ -13,16 +13,18 @@ from lowland.errors import LowlandError
 from lowland.faults.bit_flips import apply_flips, draw_flips, stored_sizes
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips
-from lowland.faults.options import BitFlipOptions, Fault
+from lowland.faults.options import Fault, MemoryFaultOptions
 from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.targets import TARGETS
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
 from lowland.landscape.subject import Batches, Loss
-from lowland.quantization.coded_parameters import coded_parameters
 from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.parameter_codes import coded_parameters
 from lowland.randomness import Key
+from lowland.vocabulary.conditions import CONDITIONS
+from lowland.vocabulary.targets import float32_target
 
 Keys = tuple[Key, ...]
 RANKING = "fkeras"  # what the published studies flip by
@@ -56,30 +58,32 @@ class FaultDraw:
         )
 
 
-def _flips(*targets: str) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _flips(*targets: str) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_flips, network, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, targets=targets, key=key), apply)
 
     return drawn
 
 
-def _stuck(value: int) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _stuck(value: int) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_stuck_bits, network, value=value, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, key=key), apply)
 
     return drawn
 
 
-def _transient(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _transient(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
     """Flips of activations; a count would be one of every inference, not to be compared with those of stored bits."""
     return FaultDraw(by_rate=Series(1.0, lambda rate: TransientFlips(network, bit_error_rate=rate, key=key)))
 
 
-def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _upsets(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
     """Upsets of several bits, counted as upsets; a bit error rate is the share of bits that they flip in all."""
-    sizes, length = stored_sizes(network, ("weights", "biases")), options.upset_length
+    if options.upsets is None:
+        raise LowlandError("upsets are none; expected how many adjacent bits an upset flips")
+    sizes, length = stored_sizes(network, ("weights", "biases")), options.upsets.length
     struck = sum(size for size, bits in sizes.values() if bits >= length)
     bits = sum(size * bits for size, bits in sizes.values())
 
@@ -93,7 +97,7 @@ def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> Faul
     return FaultDraw(Series(struck, lambda count: applied(count=count)), Series(struck * length / bits, by_rate))
 
 
-def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, batches: Batches) -> FaultDraw:
+def ranked_faults(network: IntegerNetwork, options: MemoryFaultOptions, loss: Loss, batches: Batches) -> FaultDraw:
     """The weights' bits that FKeras' ranking names first, from the most significant ones on: the published targets.
 
     A Hessian that is not finite ranks nothing: no count can happen.
@@ -116,41 +120,70 @@ def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, 
     return FaultDraw(Series(total, first) if ranked else None)
 
 
-FAULTS: dict[Fault, Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]] = {
-    "codes": _flips("weights", "biases"),
-    "weights": _flips("weights"),
-    "biases": _flips("biases"),
-    "scales": _flips("scales"),
-    "activations": _transient,
-    "upsets": _upsets,
-    "stuck_at_0": _stuck(0),
-    "stuck_at_1": _stuck(1),
+@dataclass(frozen=True)
+class FaultKind:
+    """A fault, and what the long table calls it.
+
+    Attributes:
+        draw: One draw of it; ``None`` for the fault that a ranking chooses, which is not drawn.
+        by_count: Condition at equal numbers; empty where counts have no meaning.
+        by_rate: Condition at equal rates; empty where rates have no meaning.
+        target: What it hits, a key of ``lowland.vocabulary.targets.TARGETS``.
+        in_floats: Tensors of float32 words that it hits; a float network does not have other faults.
+    """
+
+    draw: Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw] | None
+    by_count: str = "flips"
+    by_rate: str = "bit_error_rate"
+    target: str = ""
+    in_floats: tuple[str, ...] = ()
+
+
+FAULTS: dict[Fault, FaultKind] = {
+    "codes": FaultKind(_flips("weights", "biases"), in_floats=("weights", "biases")),
+    "weights": FaultKind(_flips("weights"), target="weights", in_floats=("weights",)),
+    "biases": FaultKind(_flips("biases"), target="biases", in_floats=("biases",)),
+    "scales": FaultKind(_flips("scales"), target="scales"),
+    "ranked": FaultKind(None, "ranked_flips", "", target="weights"),
+    "activations": FaultKind(_transient, "", "transient_bit_error_rate", target="activations"),
+    "upsets": FaultKind(_upsets, "upsets", "upset_rate"),
+    "stuck_at_0": FaultKind(_stuck(0), "stuck_at_0", "stuck_at_0_rate"),
+    "stuck_at_1": FaultKind(_stuck(1), "stuck_at_1", "stuck_at_1_rate"),
 }
 
-FLOAT_FAULTS: dict[Fault, tuple[str, ...]] = {
-    "codes": ("weights", "biases"),
-    "weights": ("weights",),
-    "biases": ("biases",),
-}
-"""What a float network stores: its other faults do not exist."""
+
+class FaultSeries(NamedTuple):
+    """A deployed network under one fault.
+
+    Attributes:
+        condition: Name in ``lowland.vocabulary.conditions.CONDITIONS``.
+        target: What is hit.
+        levels: Those that can happen.
+        draws: The faulty network at a level, one function a draw.
+    """
+
+    condition: str
+    target: str
+    levels: tuple[float, ...]
+    draws: tuple[Callable[[Any], nn.Module], ...]
 
 
-def flipped_networks(
+def fault_series(
     network: nn.Module,
-    options: BitFlipOptions,
+    options: MemoryFaultOptions,
     *,
     key: tuple[Key, ...],
     loss: Loss | None = None,
     known_batches: Batches = (),
     float_from: str | None = None,
-) -> Iterator[tuple[str, float, list[nn.Module]]]:
+) -> Iterator[FaultSeries]:
     """A deployed network under random and ranked faults, by number of flips and by bit error rate.
 
     Levels of one draw nest: what is flipped at one level is flipped at every higher one. Draws are shared by all random
     faults of stored bits.
 
     Args:
-        network: Integer networks flip their codes; float ones their IEEE-754 words, as conditions of their own.
+        network: Integer networks flip their codes; float ones their IEEE-754 words, a target of its own.
         options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
         loss: ``loss(outputs, targets)``, mean over rows; the fault ``ranked`` needs it, and
@@ -159,41 +192,48 @@ def flipped_networks(
             are not hit.
 
     Yields:
-        Condition (``flips``, ``bit_error_rate``; ``scales_flips``, ``stuck_at_0_bit_error_rate`` ... for other faults
-        than of codes; ``ieee754_...`` for floats), level, one network a draw (a single one for activations and ranked
-        bits). What cannot happen is left out: more flips than bits, faults of what the network does not have, counts of
+        A series for every fault at equal numbers, and one at equal rates; a single draw for activations and ranked
+        bits. What cannot happen is left out: more flips than bits, faults of what the network does not have, counts of
         activations' flips and rates of ranked ones.
 
     Raises:
         LowlandError: Ranked flips without a loss and rows to rank by, or an unknown ``float_from``.
     """
-    numbers = range(options.draws)
     deployed = isinstance(network, IntegerNetwork)
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
-    kinds = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
-    for fault in options.faults:
-        if not (fault in kinds if fault in ("weights", "biases") else deployed or fault in FLOAT_FAULTS):
+    parts = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
+    for fault, asked in options.by_fault.items():
+        kind = FAULTS[fault]
+        if not (fault in parts if fault in ("weights", "biases") else deployed or kind.in_floats):
             continue
-        prefix = ("" if deployed else "ieee754_") + ("" if fault == "codes" else f"{fault}_")
-        if fault == "ranked" and isinstance(network, IntegerNetwork):
+        if kind.draw is None and isinstance(network, IntegerNetwork):
             if loss is None:
                 raise LowlandError("loss is missing; expected loss and known_batches: the fault ranked goes by them")
             draws = [ranked_faults(network, options, loss, known_batches)]
         else:
-            # Activations: every inference has flips of its own, so that the rows are the sample and one draw is enough.
-            several = numbers[:1] if fault == "activations" else numbers
-            draws = [_drawn(network, fault, options, (*key, number), float_from) for number in several]
-        for unit, levels, series in (
-            ("flips", options.counts, [draw.by_count for draw in draws if draw.by_count]),
-            ("bit_error_rate", options.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
+            numbers = range(asked.draws)
+            draws = [_drawn(network, kind, options, (*key, number), float_from) for number in numbers]
+        target = kind.target if deployed else float32_target(kind.target)
+        for condition, levels, series in (
+            (kind.by_count, asked.counts, [draw.by_count for draw in draws if draw.by_count]),
+            (kind.by_rate, asked.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
         ):
-            for level in levels:
-                if series and level <= series[0].highest:
-                    yield f"{prefix}{unit}", float(level), [one.at(level) for one in series]
+            possible = tuple(float(level) for level in levels if series and level <= series[0].highest)
+            if possible:
+                yield FaultSeries(condition, target, possible, tuple(_at(one, condition) for one in series))
 
 
-def _drawn(network: nn.Module, fault: Fault, options: BitFlipOptions, key: Keys, float_from: str | None) -> FaultDraw:
+def _at(series: Series, condition: str) -> Callable[[float], nn.Module]:
+    """Counts are whole numbers, whatever the long table keeps them as."""
+    counted = not CONDITIONS[condition].unit.by_power
+    return lambda level: series.at(int(level) if counted else level)
+
+
+def _drawn(
+    network: nn.Module, kind: FaultKind, options: MemoryFaultOptions, key: Keys, float_from: str | None
+) -> FaultDraw:
     if isinstance(network, IntegerNetwork):
-        return FAULTS[fault](network, options, key)
-    draw = draw_float_flips(network, targets=FLOAT_FAULTS[fault], key=key, float_from=float_from)
+        assert kind.draw is not None  # ranked faults went another way
+        return kind.draw(network, options, key)
+    draw = draw_float_flips(network, targets=kind.in_floats, key=key, float_from=float_from)
     return FaultDraw.of(draw, partial(apply_float_flips, network))

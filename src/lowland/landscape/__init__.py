@@ -4,26 +4,49 @@ Models are ``nn.Module`` in evaluation mode, or deployed networks that offer ``d
 targets)`` is a mean over rows; ``batches`` is a sequence of ``(inputs, targets)``. Every model is left as it came.
 """
 
-from lowland.landscape.adaptive_sharpness import adaptive_sharpness
-from lowland.landscape.connectivity import ModeConnectivity, mode_connectivity
-from lowland.landscape.curvature import Curvature, capture_curvature
-from lowland.landscape.directions import Direction, Directions, filter_normalised_directions, hessian_directions, plane
-from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
-from lowland.landscape.expected_sharpness import expected_sharpness
-from lowland.landscape.gradient import GradientNorms, gradient_norm, gradient_norms, mean_gradient
-from lowland.landscape.jacobian import input_jacobian_norm
-from lowland.landscape.linearity import obstacle_to_exactness
-from lowland.landscape.matched import flip_curvature, input_curvature, mean_squared_flip, rounding_curvature
-from lowland.landscape.measure import compare_networks, measure_landscape
-from lowland.landscape.mismatch import flip_mismatch_curvature, noise_mismatch_curvature, rounding_mismatch_curvature
-from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
-from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
-from lowland.landscape.sharpness import normalised_sharpness, output_entropy, scaled_trace, weight_norm
-from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
-from lowland.landscape.spectral_density import SpectralDensity, spectral_density
-from lowland.landscape.subject import differentiable
-from lowland.landscape.surface import LossLine, LossSurface, loss_line, loss_surface
-from lowland.landscape.trace import LayerTraces, hessian_diagonal, hessian_trace, hessian_trace_by_layer, weighted_trace
+from typing import TYPE_CHECKING
+
+from lowland.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from lowland.landscape.connectivity import ModeConnectivity, mode_connectivity
+    from lowland.landscape.curvature import Curvature, capture_curvature
+    from lowland.landscape.directions import (
+        Direction,
+        Directions,
+        filter_normalised_directions,
+        hessian_directions,
+        plane,
+    )
+    from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
+    from lowland.landscape.gradient import GradientNorms, gradient_norm, gradient_norms, mean_gradient
+    from lowland.landscape.jacobian import input_jacobian_norm
+    from lowland.landscape.lanczos_quadrature import SpectralDensity, spectral_density
+    from lowland.landscape.linearity import obstacle_to_exactness
+    from lowland.landscape.matched import flip_curvature, input_curvature, mean_squared_flip, rounding_curvature
+    from lowland.landscape.measure import compare_networks, measure_landscape
+    from lowland.landscape.mismatch import (
+        flip_mismatch_curvature,
+        noise_mismatch_curvature,
+        rounding_mismatch_curvature,
+    )
+    from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
+    from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
+    from lowland.landscape.sharpness import normalised_sharpness, output_entropy, scaled_trace, weight_norm
+    from lowland.landscape.sharpness_adaptive import adaptive_sharpness
+    from lowland.landscape.sharpness_expected import expected_sharpness
+    from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
+    from lowland.landscape.subject import differentiable
+    from lowland.landscape.surface import LossLine, LossSurface, loss_line, loss_surface
+    from lowland.landscape.trace import (
+        LayerTraces,
+        hessian_diagonal,
+        hessian_trace,
+        hessian_trace_by_layer,
+        weighted_trace,
+    )
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "Curvature",

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lowland.estimate import Estimate
-from lowland.landscape.adaptive_sharpness import adaptive_sharpness
 from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
-from lowland.landscape.expected_sharpness import expected_sharpness
 from lowland.landscape.gradient import gradient_norms
 from lowland.landscape.jacobian import input_jacobian_norm
 from lowland.landscape.linearity import obstacle_to_exactness
@@ -29,6 +27,8 @@ from lowland.landscape.options import LandscapeOptions
 from lowland.landscape.output_activation import without_output_activation
 from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
 from lowland.landscape.sharpness import normalised_trace, output_entropy, relative_trace, scaled_trace, weight_norm
+from lowland.landscape.sharpness_adaptive import adaptive_sharpness
+from lowland.landscape.sharpness_expected import expected_sharpness
 from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
 from lowland.landscape.subject import Batch, Batches, Dequantizable, Loss, checked_batches, differentiable
 from lowland.landscape.trace import LayerTraces, hessian_trace_by_layer, layer_traces

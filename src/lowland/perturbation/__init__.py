@@ -2,16 +2,7 @@
 
 from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm, pgd
 from lowland.perturbation.ball import Ball
-from lowland.perturbation.correlated_noise import TIME_NOISES, TimeNoiseOptions, autoregressive, pink
-from lowland.perturbation.corruptions import CORRUPTIONS, DETERMINISTIC_CORRUPTIONS, CorruptionOptions, corrupt
-from lowland.perturbation.half_life import (
-    HalfLife,
-    HalfLifeOptions,
-    half_life,
-    half_life_of_draws,
-    half_life_of_scores,
-    halfway,
-)
+from lowland.perturbation.image_corruptions import IMAGE_CORRUPTIONS, ImageCorruptionOptions, corrupt
 from lowland.perturbation.input_noise import (
     INPUT_NOISES,
     FeatureRanges,
@@ -21,10 +12,7 @@ from lowland.perturbation.input_noise import (
     salt_and_pepper,
     uniform,
 )
-from lowland.perturbation.level_axis import Scale
 from lowland.perturbation.sensor_faults import (
-    DETERMINISTIC_FAULTS,
-    FALLING_FAULTS,
     SENSOR_FAULTS,
     SensorDraw,
     SensorFaultOptions,
@@ -38,26 +26,17 @@ from lowland.perturbation.sensor_faults import (
 
 __all__ = [
     "ATTACKS",
-    "CORRUPTIONS",
-    "DETERMINISTIC_CORRUPTIONS",
-    "DETERMINISTIC_FAULTS",
-    "FALLING_FAULTS",
+    "IMAGE_CORRUPTIONS",
     "INPUT_NOISES",
     "SENSOR_FAULTS",
-    "TIME_NOISES",
     "AttackOptions",
     "Attacked",
     "Ball",
-    "CorruptionOptions",
     "FeatureRanges",
-    "HalfLife",
-    "HalfLifeOptions",
+    "ImageCorruptionOptions",
     "InputNoiseOptions",
-    "Scale",
     "SensorDraw",
     "SensorFaultOptions",
-    "TimeNoiseOptions",
-    "autoregressive",
     "corrupt",
     "dead_channels",
     "draw",
@@ -65,13 +44,8 @@ __all__ = [
     "fgsm",
     "gain_drift",
     "gaussian",
-    "half_life",
-    "half_life_of_draws",
-    "half_life_of_scores",
-    "halfway",
     "offset_drift",
     "pgd",
-    "pink",
     "requantization",
     "salt_and_pepper",
     "saturation",

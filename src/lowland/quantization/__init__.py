@@ -1,13 +1,20 @@
 """Builds quantized networks, calibrates them and freezes them into integers; trains none."""
 
-from lowland.quantization.coded_parameters import coded_parameters
-from lowland.quantization.deployment import DeploymentCheck, deployment_check
-from lowland.quantization.folding import fold_batch_norm
-from lowland.quantization.freezing import freeze
-from lowland.quantization.integer import DequantizedNetwork, IntegerNetwork
-from lowland.quantization.precision import Precision, QuantizationOptions
-from lowland.quantization.qat import QuantizedNetwork, build_quantized
-from lowland.quantization.static_ptq import calibrate
+from typing import TYPE_CHECKING
+
+from lowland.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from lowland.quantization.deployment import DeploymentCheck, deployment_check
+    from lowland.quantization.folding import fold_batch_norm
+    from lowland.quantization.freezing import freeze
+    from lowland.quantization.integer import DequantizedNetwork, IntegerNetwork
+    from lowland.quantization.parameter_codes import coded_parameters
+    from lowland.quantization.precision import Precision, QuantizationOptions
+    from lowland.quantization.qat import QuantizedNetwork, build_quantized
+    from lowland.quantization.static_ptq import calibrate
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "DeploymentCheck",

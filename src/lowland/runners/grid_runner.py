@@ -26,7 +26,13 @@ from lowland.runners.worker import Job, Outcome, describe
 from lowland.runners.workers import LocalWorkers, Workers, warm_up
 
 POLL_SECONDS = 0.5
-PRELOAD = ("kedro.framework.context", "lowland.datasets", "pyarrow.parquet")  # what a first node would import
+PRELOAD = (
+    "kedro.framework.context",
+    "lowland.datasets.tables",
+    "lowland.datasets.tensors",
+    "pyarrow.parquet",
+    "scipy.special",
+)  # what a first node would import
 NAMED = 5
 MACHINES = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 
 from lowland.runners.progress import stage_of
 from lowland.runners.worker import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DATASET = "timings"
 COLUMNS = ("node", "stage", "namespace", "status", "seconds", "peak_megabytes")
@@ -27,6 +30,8 @@ def timings_table(ended: Iterable[tuple[Node, Outcome]], earlier: pd.DataFrame |
         ``failed``); ``seconds`` of loading, computing and saving; ``peak_megabytes``, the largest resident memory of
         the worker meanwhile. Sorted by node.
     """
+    import pandas as pd  # the runner imports this module first of all, and is to start its workers soon
+
     rows = [
         (n.name, stage_of(n), n.namespace or "", "failed" if o.error else "ok", o.seconds, o.peak_megabytes)
         for n, o in ended

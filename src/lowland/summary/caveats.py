@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lowland.summary.conditions import condition_label, group_of, level_text
-from lowland.summary.criteria import DISTURBANCES
+from lowland.summary.conditions import KEYS, condition_label, group_of, level_text
 from lowland.summary.score import score_of
+from lowland.vocabulary.families import DISTURBANCES
 
 BLIND = 0.01  # share of rows from which on it is said that an attack could not see
 
 
 def caveats(measurements: pd.DataFrame) -> dict[str, list[str]]:
-    """Sentences by group of disturbances (a key of ``conditions.GROUPS``); groups without any are left out.
+    """Sentences by group of disturbances (a key of ``GROUPS``); groups without any are left out.
 
     Args:
         measurements: The long table of one task.
@@ -30,11 +30,11 @@ def caveats(measurements: pd.DataFrame) -> dict[str, list[str]]:
         ),
     ):
         groups: dict[str, list[str]] = {}
-        for family, condition, level, shares in _worst(measurements, measure, threshold):
+        for condition, target, level, shares in _worst(measurements, measure, threshold):
             each = [f"{_per_cent(share)} of {precision}" for precision, share in shares.items()]
             listed = ", ".join([each[0].replace(" of ", f" {unit} of ", 1), *each[1:]])
-            said = f"{condition_label(condition)}, at {level_text(condition, level)}: {listed}"
-            groups.setdefault(group_of(family, condition), []).append(said)
+            said = f"{condition_label(condition, target)}, at {level_text(condition, level)}: {listed}"
+            groups.setdefault(group_of(condition), []).append(said)
         for group, parts in groups.items():
             found.setdefault(group, []).append(f"{head} ({'; '.join(parts)}).")
     return found
@@ -43,7 +43,7 @@ def caveats(measurements: pd.DataFrame) -> dict[str, list[str]]:
 def _worst(
     measurements: pd.DataFrame, measure: str, threshold: float
 ) -> list[tuple[str, str, float, dict[str, float]]]:
-    """Family, condition, its level with the largest share, and the precisions above the threshold there."""
+    """Condition, target, the level with the largest share, and the precisions above the threshold there."""
     rows = measurements[
         measurements.family.isin(DISTURBANCES)
         & (measurements.measure == measure)
@@ -51,12 +51,12 @@ def _worst(
         & measurements.level.notna()
     ]
     found = []
-    for (family, condition), group in rows.groupby(["family", "condition"], sort=False):
+    for (_, condition, target), group in rows.groupby(KEYS, sort=False):
         shares = group.groupby(["level", "precision"], sort=False)["value"].mean()
         level, _ = shares.idxmax()
         here = {str(p): float(share) for p, share in shares.loc[level].items() if share > threshold}
         if here:
-            found.append((str(family), str(condition), float(level), here))
+            found.append((str(condition), str(target), float(level), here))
     return found
 
 

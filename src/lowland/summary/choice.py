@@ -189,6 +189,10 @@ class Choice:
         if self.on_the_mean.all(axis=1).any():
             missing = f"the {self.score.label} or for what is preferred"
             return f"Where the requirements are met, a number is missing for {missing}."
+        unknown = [c.label for _, c, _ in self.demands if not self.numbers[c.name]["mean"].notna().any()]
+        if unknown:
+            which = " or ".join(unknown)
+            return f"No configuration has a number for {which}: that part of the study was not run, or it failed."
         alone = [self._asked(c, t) for p, c, t in self.demands if not self.on_the_mean[p].any()]
         if alone:
             return f"No configuration meets {' or '.join(alone)} even on its own."

@@ -1,134 +1,54 @@
-"""The conditions of the long table in words: their names, their units and the groups that a reader looks for."""
+"""The conditions of the long table in words, and which of them a table has."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from lowland.measures import SCORES
+from lowland.vocabulary.conditions import GROUPS, condition_named
+from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.targets import TARGETS, codes_target
 
-WORDS = "ieee754_"  # prefix of flips in the float32 words of float networks, the twins of flips in stored codes
-PER_CENT = "per cent"
-_NAMES = {
-    "gaussian": "Gaussian noise",
-    "uniform": "uniform noise",
-    "salt_and_pepper": "salt-and-pepper noise",
-    "dead_at_mean": "dead channels, stuck at their mean",
-    "dead_at_zero": "dead channels, stuck at zero",
-    "gain_drift": "gain drift",
-    "offset_drift": "offset drift",
-    "saturation": "saturation",
-    "requantization": "coarser ADC",
-    "gaussian_blur": "blurred pictures",
-    "defocus": "pictures out of focus",
-    "motion_blur": "motion blur",
-    "fog": "fog",
-    "contrast": "low contrast",
-    "brightness": "too bright pictures",
-    "shot_noise": "photon noise",
-    "impulse_noise": "black and white pixels",
-    "pixelate": "coarse pixels",
-    "rotation": "rotated pictures",
-    "translation": "displaced pictures",
-    "fgsm_linf": "one-step attack (FGSM, L∞)",
-    "pgd_linf": "iterated attack (PGD, L∞)",
-    "fgsm_l2": "one-step attack (FGSM, L2)",
-    "pgd_l2": "iterated attack (PGD, L2)",
-    "smeared": "detector smearing",
-    "pileup": "pile-up",
-    "high_pt": "another pT window",
-    "later_campaign": "a later campaign",
-    "moved_surface": "another safety factor",
-    "bright_background": "a brighter background",
-}
-_CORRUPTIONS = {
-    "gaussian_blur",
-    "defocus",
-    "motion_blur",
-    "fog",
-    "contrast",
-    "brightness",
-    "shot_noise",
-    "impulse_noise",
-    "pixelate",
-    "rotation",
-    "translation",
-}
-_PARTS = ("weights", "biases", "scales", "activations")
-_FAULTS = {"upsets": "multi-bit upsets", "stuck_at_0": "stuck-at-0 bits", "stuck_at_1": "stuck-at-1 bits"}
+KEYS = ["family", "condition", "target"]
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-RANKED = "ranked"  # part of the condition of flips that a ranking chose
-_COUNTED = {"upsets": "upsets", "stuck_at_0": "stuck bits", "stuck_at_1": "stuck bits"}
-
-GROUPS = {
-    "noise": "Noise on the inputs",
-    "sensors": "Broken sensors",
-    "pictures": "Spoiled pictures",
-    "attacks": "Attacks",
-    "memory": "Flipped bits in memory",
-    "faults": "Other faults",
-    "shift": "Shifted data",
-}
 
 
-def condition_label(condition: str) -> str:
-    """A condition in words; its own name with spaces where nobody has given it words."""
-    plain = condition.removeprefix(WORDS)
-    part, by_rate = _taken_apart(plain)
-    if by_rate is None:
-        return _NAMES.get(condition, condition.replace("_", " "))
-    if part == RANKED:
-        return "bit flips of the weights' worst-ranked bits, fixed number"
-    what = _FAULTS.get(part, "bit errors" if by_rate else "bit flips")
-    memory = " in float32 words" if plain != condition else ""
-    place = (" of " if memory else " in ") + part if part in _PARTS else ""
-    return f"{what}{memory}{place}, fixed {'rate' if by_rate else 'number'}"
+def condition_label(condition: str, target: str = "") -> str:
+    """A condition in words, and what it hits where that is not the whole."""
+    place = TARGETS[target].place if target in TARGETS else f"in {target}"
+    return condition_named(condition).label.format(place=place and f" {place}")
 
 
-def level_title(condition: str) -> str:
+def short_label(condition: str, target: str = "") -> str:
+    """The same where there is little room."""
+    short = condition_named(condition).short_label
+    if not short:
+        return condition_label(condition, target)
+    return f"{short}, fp32" if target in TARGETS and TARGETS[target].is_float32 else short
+
+
+def level_title(condition: str, target: str = "") -> str:
     """What the level of a condition is, for the title of its axis."""
-    part, by_rate = _taken_apart(condition.removeprefix(WORDS))
-    if by_rate is None:
-        return f"{condition_label(condition)}, {level_unit(condition)}"
-    if part == "upsets":
-        return "bit error rate (adjacent bits flipped together)" if by_rate else "number of upsets"
-    if part in _FAULTS:
-        return f"probability that a stored bit is stuck at {part[-1]}" if by_rate else f"number of {_FAULTS[part]}"
-    if part == "activations":
-        return "bit error rate of activations, anew in every inference"
-    if part == RANKED:
-        return "bits of weights flipped, the worst-ranked first"
-    place = f"bit of {part}" if part in _PARTS else "stored bit"
-    return (
-        f"bit error rate (probability that a {place} is flipped)" if by_rate else f"bits flipped, out of all {place}s"
-    )
+    known = condition_named(condition)
+    if known.axis:
+        return known.axis.format(bit=TARGETS[target].bit if target in TARGETS else f"bit of {target}")
+    return f"{condition_label(condition, target)}, {known.unit.title}"
 
 
 def level_unit(condition: str) -> str:
     """The unit of a condition's level."""
-    part, by_rate = _taken_apart(condition.removeprefix(WORDS))
-    if by_rate is not None:
-        return "bit error rate" if by_rate else _COUNTED.get(part, "bits flipped")
-    if condition == "requantization":
-        return "ADC bits"
-    if condition in _CORRUPTIONS:
-        return "severity, 1 to 5"
-    return "radius in training standard deviations" if is_attack(condition) else PER_CENT
+    return condition_named(condition).unit.title
 
 
 def level_text(condition: str, level: float) -> str:
     """A level with its unit, as short as it goes."""
-    part, by_rate = _taken_apart(condition.removeprefix(WORDS))
-    if by_rate is not None:
-        counted = _COUNTED.get(part, "flips")
-        return f"rate {power_text(level)}" if by_rate else f"{level:.3g} {counted[:-1] if level == 1 else counted}"
-    if condition == "requantization":
-        return f"{level:.3g} bit{'' if level == 1 else 's'}"
-    if condition in _CORRUPTIONS:
-        return f"severity {level:.3g}"
-    return f"{level:.3g} σ" if is_attack(condition) else f"{level:.3g} %"
+    unit = condition_named(condition).unit
+    number = power_text(level) if unit.by_power else f"{level:.3g}"
+    return (unit.one if level == 1 else unit.many).format(number)
 
 
 def number_text(value: float) -> str:
@@ -153,73 +73,48 @@ def power_text(value: float) -> str:
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
-def is_attack(condition: str) -> bool:
-    """Whether the condition is a gradient attack, its level a radius."""
-    return condition.endswith(("_linf", "_l2"))
-
-
 def is_logarithmic(condition: str) -> bool:
     """Whether levels span decades: numbers of flips and bit error rates."""
-    return _taken_apart(condition.removeprefix(WORDS))[1] is not None
+    return condition_named(condition).unit.logarithmic
 
 
 def bare_level_text(condition: str, level: float) -> str:
     """A level without its unit, for a table that names the unit itself."""
-    return power_text(level) if condition.endswith("bit_error_rate") else number_text(level)
+    return power_text(level) if condition_named(condition).unit.by_power else number_text(level)
 
 
 def harder_is_lower(condition: str) -> bool:
     """Whether a lower level disturbs more: an ADC with fewer bits."""
-    return condition == "requantization"
+    return condition_named(condition).falls
 
 
-def group_of(family: str, condition: str, *, has_levels: bool = True) -> str:
-    """The key of ``GROUPS`` that a disturbance belongs to; a corruption without levels is a shifted set."""
-    if family == "bit_flip":
-        part, _ = _taken_apart(condition.removeprefix(WORDS))
-        return "faults" if part in _FAULTS or part == "activations" else "memory"
-    if family == "corruption" and condition in _CORRUPTIONS:
-        return "pictures"
-    if family == "corruption":
-        return "sensors" if has_levels else "shift"
-    return "attacks" if family == "adversarial" else "noise"
+def group_of(condition: str) -> str:
+    """The key of ``GROUPS`` that a disturbance belongs to."""
+    return str(condition_named(condition).group)
 
 
-def is_part_of_a_whole(family: str, condition: str) -> bool:
+def is_part_of_a_whole(condition: str, target: str = "") -> bool:
     """Whether it looks closer at what other conditions show whole: flips in one part of the memory, other faults."""
-    return family == "bit_flip" and condition.removeprefix(WORDS) not in ("flips", "bit_error_rate")
+    known = condition_named(condition)
+    return codes_target(target) != known.target or not known.whole
+
+
+def beside_codes(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, those of float32 words with the target of the stored codes that they are shown beside."""
+    return rows.assign(target=rows.target.map(codes_target))
 
 
 def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Every disturbance with a score in the table: family, condition, ``group``; by group, then by appearance.
+    """Every disturbance with a score in the table: family, condition, target, ``group``; by group, then by appearance.
 
     Flips in float32 words are no disturbances of their own beside those in stored codes; alone they stay.
     """
-    rows = measurements[
-        measurements.family.isin(["noise", "bit_flip", "corruption", "adversarial"]) & measurements.measure.isin(SCORES)
-    ]
-    found = (
-        rows.assign(levels=rows.level.notna())
-        .groupby(["family", "condition"], sort=False)["levels"]
-        .any()
-        .reset_index()
-    )
-    known = set(found.condition)
-    bare = found.condition.str.removeprefix(WORDS)
-    found = found[(found.condition == bare) | ~bare.isin(known)]
-    groups = [
-        group_of(f, c, has_levels=bool(levels))
-        for f, c, levels in zip(found.family, found.condition, found.levels, strict=True)
-    ]
-    order = [list(GROUPS).index(group) for group in groups]
-    found = found.assign(group=groups, order=order).sort_values("order", kind="stable")
-    return found[["family", "condition", "group"]].reset_index(drop=True)
-
-
-def _taken_apart(condition: str) -> tuple[str, bool | None]:
-    """(part or fault, whether by rate) of a flip condition; ("", None) of any other."""
-    for ending, by_rate in (("flips", False), ("bit_error_rate", True)):
-        part = condition.removesuffix(ending).removesuffix("_")
-        if condition.endswith(ending) and part in ("", RANKED, *_PARTS, *_FAULTS):
-            return part, by_rate
-    return "", None
+    rows = measurements[measurements.family.isin(DISTURBANCES) & measurements.measure.isin(SCORES)]
+    found = rows[KEYS].drop_duplicates()
+    codes = found.target.map(codes_target)
+    known = set(zip(found.condition, found.target, strict=True))
+    alone = np.array([pair not in known for pair in zip(found.condition, codes, strict=True)], dtype=bool)
+    found = found[(found.target == codes) | alone]
+    found = found.assign(group=[group_of(c) for c in found.condition])
+    order = found.group.map(list(GROUPS).index)
+    return found.iloc[order.argsort(kind="stable")].reset_index(drop=True)

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lowland.randomness import seed_of
+from lowland.summary.conditions import KEYS
 from lowland.summary.criteria import cells
 from lowland.summary.predictors import predictors
 from lowland.summary.rank_correlation import (
@@ -16,7 +17,9 @@ from lowland.summary.rank_correlation import (
     interval,
     resampled_clusters,
 )
-from lowland.summary.responses import FAMILIES, RESPONSES, responses
+from lowland.summary.responses import RESPONSES, responses
+from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.targets import codes_target
 
 ENOUGH_RECIPES = 8
 SCOPES = ("within precision", "pooled")
@@ -24,6 +27,7 @@ COLUMNS = (
     "task",
     "family",
     "condition",
+    "target",
     "response",
     "predictor",
     "kind",
@@ -66,10 +70,10 @@ def correlations(
         confidence: Of the intervals.
 
     Returns:
-        One row per task, family, condition, response, predictor, statistic and scope, for pairs that some precision has
-        both of (float networks have no codes, so flip curvature never meets flips of float32 words). ``num_not_ok``
-        counts cells that should have entered and lack an ``ok`` number on either side. ``descriptive`` says that there
-        were fewer than eight recipes: read the number as a description of these models, not as a finding. ``status``
+        One row per task, family, condition, target, response, predictor, statistic and scope, for pairs that some
+        precision has both of (float networks have no codes, so flip curvature never meets flips of float32 words).
+        ``num_not_ok`` counts cells that should have entered and lack an ``ok`` number on either side. ``descriptive``
+        says that there were fewer than eight recipes: read the number as a description, not as a finding. ``status``
         is ``undefined`` where no correlation exists (bit width within one precision; fewer than three cells).
     """
     predictor_rows = predictors(measurements)
@@ -78,9 +82,9 @@ def correlations(
     for task, index in cells(measurements).groupby("task", sort=False):
         ours = predictor_rows[predictor_rows.task == task]
         theirs = response_rows[response_rows.task == task]
-        family = theirs.family.map({name: i for i, name in enumerate(FAMILIES)})
+        family = theirs.family.map({name: i for i, name in enumerate(DISTURBANCES)})
         measure = theirs.response.map({name: i for i, name in enumerate(response_measures)})
-        words = theirs.condition.str.startswith("ieee754_")
+        words = theirs.target.map(codes_target) != theirs.target
         theirs = theirs.assign(f=family, w=words, m=measure).sort_values(["f", "w", "m"], kind="stable")
         if len(theirs):
             study = _Study(str(task), index, num_resamples, confidence)
@@ -101,7 +105,7 @@ class _Study:
 
     def correlate(self, predictor_rows: pd.DataFrame, response_rows: pd.DataFrame) -> pd.DataFrame:
         xs = self._matrix(predictor_rows, ["predictor", "kind"])
-        ys = self._matrix(response_rows, ["family", "condition", "response"])
+        ys = self._matrix(response_rows, [*KEYS, "response"])
         parts = []
         # Pairs with the same missing cells share one pass through the resamples.
         for x_names, x, x_expected in _by_missing(*xs):
@@ -116,10 +120,8 @@ class _Study:
         order = {name: i for i, name in enumerate([*ys[0], *xs[0]])}
         frame = pd.concat(parts, ignore_index=True)
         rank = [
-            (order[(r.family, r.condition, r.response)], order[(r.predictor, r.kind)], i)
-            for i, r in enumerate(
-                frame[["family", "condition", "response", "predictor", "kind"]].itertuples(index=False)
-            )
+            (order[(r.family, r.condition, r.target, r.response)], order[(r.predictor, r.kind)], i)
+            for i, r in enumerate(frame[[*KEYS, "response", "predictor", "kind"]].itertuples(index=False))
         ]
         return frame.iloc[[i for *_, i in sorted(rank)]].reset_index(drop=True)[list(COLUMNS)]
 
@@ -179,7 +181,8 @@ class _Study:
                         "task": self.task,
                         "family": [y_names[j][0] for _, j in grid],
                         "condition": [y_names[j][1] for _, j in grid],
-                        "response": [y_names[j][2] for _, j in grid],
+                        "target": [y_names[j][2] for _, j in grid],
+                        "response": [y_names[j][3] for _, j in grid],
                         "predictor": [x_names[i][0] for i, _ in grid],
                         "kind": [x_names[i][1] for i, _ in grid],
                         "statistic": statistic,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from lowland.summary.conditions import WORDS, condition_label
+from lowland.summary.conditions import KEYS, condition_label
 from lowland.summary.score import NO_NUMBER, Score
+from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.targets import codes_target
 
-DISTURBANCES = ("noise", "bit_flip", "corruption", "adversarial")
-TWINS = ("flips", "bit_error_rate")  # conditions of stored codes that float networks meet in their float32 words
-CODES_ONLY = ("ranked_flips",)  # those that float networks cannot meet, but all that have codes are compared by
 CELL = ["task", "recipe", "seed", "precision", "method", "weight_bits"]
 CONFIGURATION = ["task", "recipe", "precision", "method", "weight_bits"]
 
@@ -27,8 +26,9 @@ class Criterion:
         label: Name for people.
         family: Family of its rows in the long table.
         measure: Measure of its rows.
-        condition: Condition of its rows. For float cells a condition of stored codes stands for its ``ieee754_``
-            twin: at the same bit error rate their memory holds float32 words instead of codes.
+        condition: Condition of its rows.
+        target: What it hits. For float cells a part of stored codes stands for the same part of float32 words: at the
+            same bit error rate their memory holds these instead of codes.
         level: Strength; ``None`` takes the mean over all levels.
         higher_is_better: Direction.
     """
@@ -38,6 +38,7 @@ class Criterion:
     family: str
     measure: str
     condition: str
+    target: str = ""
     level: float | None = None
     higher_is_better: bool = True
 
@@ -54,7 +55,7 @@ def clean_criterion(score: Score) -> Criterion:
 
 
 def disturbed_criterion(
-    score: Score, family: str, condition: str, *, label: str = "", level: float | None = None
+    score: Score, family: str, condition: str, target: str = "", *, label: str = "", level: float | None = None
 ) -> Criterion:
     """The score under a disturbance, at one level or on average over all.
 
@@ -62,15 +63,17 @@ def disturbed_criterion(
         score: Of the task.
         family: Of the disturbance.
         condition: Which.
+        target: What it hits.
         label: What follows the score's own name; by default "under" the condition in words.
         level: Strength; ``None`` for all.
     """
     return Criterion(
-        f"{CLEAN}_{condition}" + ("" if level is None else f"_{level:g}"),
-        f"{score.label} {label or f'under {condition_label(condition)}'}",
+        "_".join(filter(None, [CLEAN, target, condition])) + ("" if level is None else f"_{level:g}"),
+        f"{score.label} {label or f'under {condition_label(condition, target)}'}",
         family,
         score.name,
         condition,
+        target,
         level,
         score.higher_is_better,
     )
@@ -90,17 +93,23 @@ def robustness_criteria(measurements: pd.DataFrame, score: Score) -> tuple[Crite
         score: Its score.
     """
     rows = measurements[measurements.family.isin(DISTURBANCES) & (measurements.measure == score.name)]
-    rows = rows[["family", "condition", "precision", "method"]].drop_duplicates()
-    bare = rows.condition.str.removeprefix(WORDS)
-    rows = rows.assign(condition=bare.where(bare.isin(TWINS), rows.condition)).drop_duplicates()
+    rows = rows[[*KEYS, "precision", "method"]].drop_duplicates()
+    whole = rows.target.map(codes_target) == ""
+    rows = rows.assign(target=rows.target.mask(whole, "")).drop_duplicates()
     met = rows.groupby("family")["precision"].nunique()
     with_codes = rows[rows.method != "float"].groupby("family")["precision"].nunique()
-    suffered = rows.groupby(["family", "condition"], sort=False)["precision"].nunique()
+    suffered = rows.groupby(KEYS, sort=False)["precision"].nunique()
     return tuple(
-        disturbed_criterion(score, family, condition)
-        for (family, condition), count in suffered.items()
-        if count == (with_codes if condition in CODES_ONLY else met)[family] and not condition.startswith(WORDS)
+        disturbed_criterion(score, family, condition, target)
+        for (family, condition, target), count in suffered.items()
+        if count == (with_codes if _compared_by_codes(condition) else met)[family]
     )
+
+
+def _compared_by_codes(condition: str) -> bool:
+    """Whether float networks cannot meet it, though all that have codes are compared by it."""
+    known = condition_named(condition)
+    return known.needs_codes and known.representative
 
 
 def display(criterion_name: str, value: float | None, score: Score) -> str:
@@ -133,16 +142,16 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         One row per cell: the cell's columns, ``value`` (NaN where there is none), ``standard_error`` (of the rows
         themselves, that is over draws or probes), ``status``.
     """
-    condition = pd.Series(criterion.condition, index=measurements.index)
-    if criterion.condition in TWINS:
-        condition = condition.where(measurements.method != "float", f"{WORDS}{criterion.condition}")
     rows = measurements[
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
-        & (measurements.condition == condition)
+        & (measurements.condition == criterion.condition)
         & (measurements.reference == "")
     ]
-    rows = of_the_whole(rows)
+    if criterion.family in DISTURBANCES:
+        rows = rows[rows.target.map(codes_target) == criterion.target]
+    else:
+        rows = of_the_whole(rows)
     if criterion.level is not None:
         rows = rows[np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0)]
     all_cells = cells(measurements)
@@ -162,7 +171,7 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     merged = all_cells.merge(sums, how="left", on=["task", "recipe", "seed", "precision"])
     wanted = [expected.get((t, p), 1) for t, p in zip(merged.task, merged.precision, strict=True)]
     complete = (merged["rows"] == wanted).to_numpy()
-    meaningless = (merged.method == "float") & (criterion.condition in CODES_ONLY)
+    meaningless = (merged.method == "float") & _compared_by_codes(criterion.condition)
     missing = np.where(meaningless, "undefined", "failed")
     status = merged.bad.where(merged.bad.notna(), np.where(complete, "ok", missing)).astype(str)
     good = status == "ok"
@@ -171,9 +180,3 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         standard_error=(np.sqrt(merged.variance) / merged["rows"]).where(good),
         status=status,
     )
-
-
-def measured_levels(measurements: pd.DataFrame, *, family: str, conditions: Sequence[str]) -> list[float]:
-    """The levels at which these conditions were measured, ascending."""
-    rows = measurements[(measurements.family == family) & measurements.condition.isin(list(conditions))]
-    return sorted(float(level) for level in rows.level.dropna().unique())

@@ -7,15 +7,18 @@ from typing import Any
 import pandas as pd
 
 from lowland.summary.conditions import (
-    GROUPS,
+    KEYS,
+    beside_codes,
     condition_label,
     group_of,
     harder_is_lower,
     is_part_of_a_whole,
     level_text,
 )
-from lowland.summary.criteria import DISTURBANCES, cells, of_the_whole
+from lowland.summary.criteria import cells
 from lowland.summary.score import score_of
+from lowland.vocabulary.conditions import GROUPS
+from lowland.vocabulary.families import DISTURBANCES
 
 
 def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, floor: float) -> list[dict[str, Any]]:
@@ -28,7 +31,7 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
             level at which a seed gave no number is not held: a mean over the seeds that happened to work would flatter.
 
     Returns:
-        Per condition, in the order of ``conditions.GROUPS``: family, condition, label, ``group``, ``part`` (whether it
+        Per condition, in the order of ``GROUPS``: family, condition, target, label, ``group``, ``part`` (whether it
         is a closer look at another condition), floor, ``last_held`` (last level before the first lost one; None if
         already the first level is lost), ``first_lost`` and ``holds_all`` (None and true if nothing is lost), both
         also ``_shown`` in words, ``levels`` from the mildest to the worst (an ADC loses bits) and ``scores``.
@@ -42,13 +45,12 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
         & measurements.family.isin(DISTURBANCES)
         & (measurements.measure == score.name)
     ]
-    keys = ["family", "condition"]
-    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby(keys, sort=False)) if len(rows) else rows
+    rows = beside_codes(rows)
     rows = rows.assign(value=rows.value.where(rows.status == "ok"))
     known = cells(measurements)
     num_seeds = known.loc[(known.recipe == recipe) & (known.precision == precision), "seed"].nunique()
     found = []
-    for (family, condition), group in rows.groupby(keys, sort=False):
+    for (family, condition, target), group in rows.groupby(KEYS, sort=False):
         by_level = group.groupby("level", dropna=False)["value"].agg(["mean", "count"])
         by_level = by_level.sort_index(ascending=not harder_is_lower(str(condition)))
         curve = by_level["mean"].where(by_level["count"] == num_seeds)
@@ -59,9 +61,10 @@ def endurance(measurements: pd.DataFrame, configuration: tuple[Any, ...], *, flo
             {
                 "family": family,
                 "condition": condition,
-                "label": condition_label(str(condition)),
-                "group": group_of(str(family), str(condition), has_levels=bool(group.level.notna().any())),
-                "part": is_part_of_a_whole(str(family), str(condition)),
+                "target": target,
+                "label": condition_label(str(condition), str(target)),
+                "group": group_of(str(condition)),
+                "part": is_part_of_a_whole(str(condition), str(target)),
                 "floor": floor,
                 "last_held": _level(held[-1]) if held else None,
                 "first_lost": _level(lost[0]) if lost else None,

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.conditions import WORDS, bare_level_text, listed
-from lowland.summary.criteria import of_the_whole
+from lowland.summary.conditions import bare_level_text, listed
 from lowland.summary.recipe_means import not_told_apart, t_interval
 from lowland.summary.score import Score, score_of
+from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.targets import codes_target
 
 EXPOSURES = {
     "flips": "at an equal number of flips",
@@ -42,11 +43,11 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
 
     At an equal count a small network has a larger share of its bits damaged, at an equal rate a large one has more
     flips: which precision is toughest depends on what is held equal. The score that is left is what a user gets; what
-    is lost of it flatters whoever has least to lose. Seeds are averaged inside a recipe; intervals are 95 %
-    t-intervals over recipes. Precisions are compared over the recipes that all stored codes have, for recipes differ as
-    much as precisions do; where they share none, each has its own recipes and nobody is toughest. Whether a precision
-    can be told from the toughest is judged recipe by recipe: they are tied where the t-interval of the paired
-    difference holds zero, or where there are too few recipes for one.
+    is lost of it flatters whoever has least to lose. Seeds are averaged inside a recipe; intervals are 95 % t-intervals
+    over recipes, those of the score bent so that they end where it does. Precisions are compared over the recipes that
+    all stored codes have, for recipes differ as much as precisions do; where they share none, each has its own recipes
+    and nobody is toughest. Whether a precision can be told from the toughest is judged recipe by recipe: they are tied
+    where the t-interval of the paired difference holds zero, or where there are too few recipes for one.
 
     Args:
         measurements: The long table of one task; only its rows that are ``ok``. Float networks come with their float32
@@ -63,12 +64,12 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
     rows = measurements[
         (measurements.family == "bit_flip") & (measurements.measure == measure) & (measurements.status == "ok")
     ]
-    rows = rows.assign(exposure=rows.condition.str.removeprefix(WORDS))
-    rows = rows[rows.exposure.isin(EXPOSURES)]
+    rows = rows[rows.condition.isin(EXPOSURES)].rename(columns={"condition": "exposure"})
+    everywhere = {name: condition_named(name).target for name in EXPOSURES}
+    rows = rows[rows.target.map(codes_target) == rows.exposure.map(everywhere)]
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     sign = -1 if of == LOST else score.sign
-    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby("condition", sort=False))
     which = ["task", "exposure", "precision", "method", "weight_bits"]
     each = rows.groupby([*which, "level", "recipe"], sort=False)["value"].mean().reset_index()
     levels = each.groupby(which, sort=False)["level"].nunique().rename("wanted")
@@ -84,7 +85,7 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
         codes = [p for p in wide.columns if known.method[p] != "float"]
         shared = wide.dropna(subset=codes)
         wide = shared if len(shared) else wide
-        means = {p: t_interval(list(wide[p])) for p in wide.columns}
+        means = {p: t_interval(list(wide[p]), ends="none" if of == LOST else score.ends) for p in wide.columns}
         best = max(codes, key=lambda p: sign * means[p][0]) if codes and len(shared) else None
         for p in wide.columns:
             tied = best is not None and p in codes and (p == best or not_told_apart(wide[p] - wide[best]))

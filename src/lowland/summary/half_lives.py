@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from lowland.summary.conditions import (
-    GROUPS,
-    WORDS,
+    KEYS,
     bare_level_text,
+    beside_codes,
     condition_label,
     group_of,
     harder_is_lower,
@@ -19,8 +19,9 @@ from lowland.summary.conditions import (
     level_unit,
 )
 from lowland.summary.style import DASH
+from lowland.vocabulary.conditions import GROUPS
 
-_KEYS = ["task", "recipe", "precision", "family", "condition"]
+_KEYS = ["task", "recipe", "precision", *KEYS]
 _SIDES = {"undefined": -1, "ok": 0, "not_converged": 1}
 COLUMNS = (*_KEYS, "value", "low", "high", "kind", "num_seeds", "num_bounds", "num_not_ok")
 
@@ -42,9 +43,10 @@ def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
         confidence: Of the intervals.
 
     Returns:
-        One row per task, recipe, precision, family and condition: ``value``, ``low``, ``high`` (NaN where unknown), in
-        the units of the level, ``low`` < ``high`` also where fewer is worse; ``kind`` (``mean``, ``median``, ``beyond``
-        the last level, ``before`` the first, ``missing``), num_seeds, num_bounds, num_not_ok (seeds without either).
+        One row per task, recipe, precision, family, condition and target: ``value``, ``low``, ``high`` (NaN where
+        unknown), in the units of the level, ``low`` < ``high`` also where fewer is worse; ``kind`` (``mean``,
+        ``median``, ``beyond`` the last level, ``before`` the first, ``missing``), num_seeds, num_bounds, num_not_ok
+        (seeds without either).
     """
     rows = measurements[measurements.measure == "half_life"]
     seeds: dict[tuple[Any, ...], list[tuple[str, float, float]]] = {}
@@ -53,7 +55,7 @@ def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
     found = []
     for key, everyone in seeds.items():
         usable = [one for one in everyone if one[0] in _SIDES and one[1] == one[1]]
-        entry = _over_seeds(usable, str(key[-1]), confidence) if usable else _entry(kind="missing")
+        entry = _over_seeds(usable, str(key[-2]), confidence) if usable else _entry(kind="missing")
         num_bounds = sum(status != "ok" for status, *_ in usable)
         found.append((*key, *entry, len(usable), num_bounds, len(everyone) - len(usable)))
     return pd.DataFrame.from_records(found, columns=list(COLUMNS))
@@ -71,14 +73,13 @@ def half_life_table(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, 
         precisions: The columns.
 
     Returns:
-        Per condition, in the order of ``conditions.GROUPS``: family, condition, label, unit, ``group`` and ``entries``,
+        Per condition, in the order of ``GROUPS``: family, condition, target, label, unit, ``group`` and ``entries``,
         one per precision: ``shown`` (a dash where there is none), ``interval``, ``best``, ``title``; ``unbroken`` where
         no precision lost half within the levels.
     """
     ours = lives[lives.recipe == recipe]
-    bare = ours.condition.str.removeprefix(WORDS)
     table = []
-    for (family, condition), group in ours.groupby([ours.family, bare], sort=False):
+    for (family, condition, target), group in beside_codes(ours).groupby(KEYS, sort=False):
         by_precision = {row.precision: row for row in group.itertuples()}
         rows = [by_precision.get(precision) for precision in precisions]
         if all(row is None or row.kind == "missing" for row in rows):
@@ -88,9 +89,10 @@ def half_life_table(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, 
             {
                 "family": str(family),
                 "condition": str(condition),
-                "label": condition_label(str(condition)),
+                "target": str(target),
+                "label": condition_label(str(condition), str(target)),
                 "unit": level_unit(str(condition)),
-                "group": group_of(str(family), str(condition)),
+                "group": group_of(str(condition)),
                 "unbroken": all(row is None or row.kind in ("beyond", "missing") for row in rows),
                 "entries": [_shown(row, b, str(condition)) for row, b in zip(rows, best, strict=True)],
             }

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 Ends = Literal["none", "zero", "zero and one"]
 """Where a quantity ends: nowhere, an error at 0, a share at 0 and at 1."""
@@ -47,4 +46,6 @@ def bounded_interval(mean: pd.Series, half: pd.Series, *, ends: Ends, own: float
 
 def normal_quantile(confidence: float) -> float:
     """Z of a two-sided interval."""
+    from scipy import stats  # takes a second: only where an interval is computed
+
     return float(stats.norm.ppf(0.5 + confidence / 2))

@@ -12,6 +12,7 @@ from lowland.measures import SCORES
 from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
 from lowland.summary.intervals import Ends, bounded_interval, normal_quantile
 from lowland.summary.score import Score, score_of
+from lowland.vocabulary.targets import codes_target
 
 
 def over_seeds(
@@ -102,7 +103,7 @@ def with_test_rows(
         if criterion.measure != score.name:
             continue
         rows = frame[frame.criterion == criterion.name]
-        source = _source(measurements, criterion, score)
+        source = _source(criterion, score)
         num_rows = _num_test_rows(measurements, source)
         drawn = measurements.num_samples < num_rows
         over_draws = measurements.assign(standard_error=measurements.standard_error.where(drawn, 0.0))
@@ -144,14 +145,13 @@ def _about(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
         & (measurements.condition == criterion.condition)
+        & (measurements.target.map(codes_target) == criterion.target)
     )
 
 
-def _source(measurements: pd.DataFrame, criterion: Criterion, score: Score) -> Criterion:
+def _source(criterion: Criterion, score: Score) -> Criterion:
     """The criterion whose test rows these are: a shifted set has its own, all else has those of the clean test set."""
-    levels = measurements.level[_about(measurements, criterion)]
-    shifted = criterion.family == "corruption" and levels.isna().any()
-    return criterion if shifted else clean_criterion(score)
+    return criterion if criterion.family == "shift" else clean_criterion(score)
 
 
 def _num_test_rows(measurements: pd.DataFrame, source: Criterion) -> float:

@@ -13,7 +13,6 @@ from lowland.summary.over_seeds import configurations
 from lowland.summary.score import Score, score_of
 
 SIZE_TOLERANCE = 0.01
-STANDINGS = ("front", "near", "dominated", "incomplete", "undefined")
 
 
 def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None = None) -> pd.DataFrame:

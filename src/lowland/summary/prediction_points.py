@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lowland.summary.criteria import CELL, SIZE, criterion_values, of_the_whole
+from lowland.summary.criteria import CELL, SIZE, criterion_values
 from lowland.summary.predictors import predictors
 
 CURVATURE_LEVEL = 10.0
@@ -15,7 +15,6 @@ BASELINES = {
     "bit_error_rate": ("mean_squared_flip", "weight_bits", "hessian_trace", "weight_norm"),
     "gaussian": ("weight_bits", "hessian_trace", "weight_norm"),
 }
-FAMILY = {"flips": "bit_flip", "bit_error_rate": "bit_flip", "gaussian": "noise"}
 
 
 def prediction_points(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -42,11 +41,8 @@ def prediction_points(measurements: pd.DataFrame) -> pd.DataFrame:
     scale = _curvature_scale(measurements)
     for condition, matched in MATCHED.items():
         rows = measurements[
-            (measurements.family == FAMILY[condition])
-            & (measurements.condition == condition)
-            & (measurements.measure == "loss_rise")
+            (measurements.condition == condition) & (measurements.measure == "loss_rise") & (measurements.target == "")
         ]
-        rows = of_the_whole(rows)
         if rows.empty:
             continue
         index = pd.MultiIndex.from_frame(rows[CELL])

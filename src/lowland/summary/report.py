@@ -308,8 +308,8 @@ def _least_to_spare(tightest: Mapping[str, Any] | None, score: Score) -> str:
 
 def _left_out(correlations: pd.DataFrame) -> list[tuple[str, int]]:
     """Disturbances whose correlations had to do without some cells, and without how many at worst."""
-    worst = correlations.groupby("condition", sort=False)["num_not_ok"].max()
-    return [(condition_label(str(condition)), int(count)) for condition, count in worst.items() if count]
+    worst = correlations.groupby(["condition", "target"], sort=False)["num_not_ok"].max()
+    return [(condition_label(*map(str, where)), int(count)) for where, count in worst.items() if count]
 
 
 def _precisions(measurements: pd.DataFrame, style: Style) -> list[dict[str, Any]]:

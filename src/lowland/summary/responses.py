@@ -8,16 +8,13 @@ import numpy as np
 import pandas as pd
 
 from lowland.measures import SCORES, deterioration
-from lowland.summary.criteria import CELL, DISTURBANCES, cells, of_the_whole
+from lowland.summary.conditions import KEYS
+from lowland.summary.criteria import CELL, cells
+from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.targets import codes_target
 
-FAMILIES = DISTURBANCES
 RESPONSES = ("loss_rise", *map(deterioration, SCORES))  # of every task those that it has
-REPRESENTATIVES = {
-    "noise": ("gaussian", "salt_and_pepper"),
-    "bit_flip": ("flips", "bit_error_rate", "ranked_flips", "ieee754_flips", "ieee754_bit_error_rate"),
-    "corruption": ("dead_at_mean", "gain_drift", "gaussian_blur", "translation"),
-    "adversarial": ("pgd_linf",),
-}
 
 
 def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = RESPONSES) -> pd.DataFrame:
@@ -30,8 +27,8 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = RESPONSES
 
     Not every condition: those that differ only in degree or place (uniform beside Gaussian noise, flips in weights
     beside flips everywhere, one step beside many) would tell the same story again, in columns too many to read. Each
-    family is represented by ``REPRESENTATIVES`` and by all its shifted sets, which have no levels; where a study
-    measured none of these, by the first condition that it did measure.
+    family is represented by the conditions that are declared to represent it; where a study measured none of these, by
+    the first condition that it did measure.
 
     A response exists only where every level of the condition is ``ok``. A cell that lacks rows which other cells of
     its precision have counts as ``failed``: it stays in the table without a number.
@@ -41,33 +38,32 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = RESPONSES
         measures: Of ``RESPONSES``, or ``mismatch_rate``.
 
     Returns:
-        The cell's columns, family, condition, response, value, num_levels, status.
+        The cell's columns, family, condition, target, response, value, num_levels, status.
     """
-    rows = measurements[measurements.family.isin(FAMILIES) & measurements.measure.isin(list(measures))]
+    rows = measurements[measurements.family.isin(DISTURBANCES) & measurements.measure.isin(list(measures))]
     rows = rows[representative(rows)]
     if rows.empty:
-        return pd.DataFrame(columns=[*CELL, "family", "condition", "response", "value", "num_levels", "status"])
-    rows = pd.concat(of_the_whole(group) for _, group in rows.groupby(["family", "condition"], sort=False))
-    where = ["task", "family", "condition", "measure", "level"]
+        return pd.DataFrame(columns=[*CELL, *KEYS, "response", "value", "num_levels", "status"])
+    where = ["task", *KEYS, "measure", "level"]
     good = rows.value.where(rows.status == "ok")
     scale = good.abs().groupby([rows[name] for name in where], dropna=False).transform("median")
     logarithmic = (rows.measure == "loss_rise") & (scale > 0)
     balanced = good.where(~logarithmic, np.arcsinh(good / scale.where(scale > 0, 1.0)))
     per_cell = (
         rows.assign(balanced=balanced, bad=rows.status.where(rows.status != "ok"))
-        .groupby([*CELL, "family", "condition", "measure"], sort=False)
+        .groupby([*CELL, *KEYS, "measure"], sort=False)
         .agg(value=("balanced", lambda v: v.mean(skipna=False)), num_levels=("level", "size"), status=("bad", "first"))
         .reset_index()
         .rename(columns={"measure": "response"})
     )
     design = (
-        per_cell.groupby(["task", "precision", "family", "condition", "response"], sort=False)["num_levels"]
+        per_cell.groupby(["task", "precision", *KEYS, "response"], sort=False)["num_levels"]
         .max()
         .rename("wanted")
         .reset_index()
     )
     full = cells(measurements).merge(design, on=["task", "precision"])
-    frame = full.merge(per_cell, how="left", on=[*CELL, "family", "condition", "response"])
+    frame = full.merge(per_cell, how="left", on=[*CELL, *KEYS, "response"])
     complete = frame.num_levels == frame.wanted
     status = frame.status.where(frame.status.notna(), np.where(complete, "ok", "failed")).astype(str)
     return frame.assign(
@@ -77,10 +73,11 @@ def responses(measurements: pd.DataFrame, *, measures: Sequence[str] = RESPONSES
 
 def representative(rows: pd.DataFrame) -> pd.Series:
     """Which rows of disturbances are about a condition that stands for its family (of its task)."""
-    named = rows.level.isna() & (rows.family == "corruption")
-    for family, conditions in REPRESENTATIVES.items():
-        named |= (rows.family == family) & rows.condition.isin(conditions)
+    known = {name: condition_named(name) for name in rows.condition.unique()}
+    wanted = {name for name, condition in known.items() if condition.representative}
+    whole = rows.target.map(codes_target) == rows.condition.map({name: c.target for name, c in known.items()})
+    named = rows.condition.isin(wanted) & whole
     where = [rows.task, rows.family]
     alone = ~named.groupby(where).transform("any").astype(bool)
-    first = rows.condition.groupby(where).transform("first")
-    return named | (alone & (rows.condition == first))
+    first = (rows.condition + "/" + rows.target).groupby(where).transform("first")
+    return named | (alone & (rows.condition + "/" + rows.target == first))

@@ -7,13 +7,15 @@ from typing import Any
 import pandas as pd
 
 from lowland.summary.caveats import caveats
-from lowland.summary.conditions import GROUPS, WORDS, bare_level_text, condition_label, disturbances
+from lowland.summary.conditions import bare_level_text, beside_codes, condition_label, disturbances
 from lowland.summary.exposure import EXPOSURES, LOST, equal_exposure, exposure_sentence, exposure_verdict
 from lowland.summary.figures import score_curves, shift_curves
 from lowland.summary.half_lives import half_life_table, half_lives
 from lowland.summary.page import Page
 from lowland.summary.score import Score, score_of
 from lowland.summary.style import DASH, Style
+from lowland.vocabulary.conditions import GROUPS
+from lowland.vocabulary.targets import codes_target
 
 
 def curve_groups(
@@ -22,7 +24,8 @@ def curve_groups(
     """Every disturbance's figure, by the groups that a reader looks for."""
     linked = f"recipe-{task}"
     scores = measurements[measurements.measure == score_of(measurements).name]
-    by_condition = dict(iter(scores.groupby("condition", sort=False)))
+    together = dict(iter(beside_codes(scores).groupby(["condition", "target"], sort=False)))
+    clean = scores[(scores.family == "performance") & (scores.condition == "test")]
     found = disturbances(scores)
     notes = caveats(measurements)
     groups = []
@@ -30,20 +33,20 @@ def curve_groups(
         here = found[found.group == group]
         figures = [
             {
-                "label": condition_label(condition),
+                "label": condition_label(condition, target),
                 "html": page.add(
-                    f"curve-{task}-{condition}",
+                    "-".join(filter(None, ["curve", task, condition, target])),
                     score_curves(
-                        pd.concat(by_condition[c] for c in ("test", condition, WORDS + condition) if c in by_condition),
-                        family=family,
+                        pd.concat([clean, together[condition, codes_target(target)]]),
                         condition=condition,
+                        target=target,
                         style=style,
                         recipe=recipe,
                     ),
                     linked=linked,
                 ),
             }
-            for family, condition in here[["family", "condition"]].itertuples(index=False)
+            for condition, target in here[["condition", "target"]].itertuples(index=False)
             if group != "shift"
         ]
         if group == "shift" and len(here):
@@ -98,7 +101,7 @@ def exposure_section(measurements: pd.DataFrame, style: Style) -> dict[str, Any]
 def _left(entry: Any, score: Score) -> dict[str, Any]:
     """One mean score of the table at equal exposure."""
     if entry is None or entry.mean != entry.mean:
-        return {"shown": DASH, "half": "", "best": False}
+        return {"shown": DASH, "interval": "", "best": False}
     single = entry.low != entry.low or entry.level == entry.level
-    half = "" if single else score.margin(entry.high - entry.mean, beside=entry.mean)
-    return {"shown": score.bare(entry.mean), "half": half, "best": bool(entry.tied)}
+    interval = "" if single else f"{score.bare(entry.low)} to {score.bare(entry.high)}"
+    return {"shown": score.bare(entry.mean), "interval": interval, "best": bool(entry.tied)}

@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.conditions import GROUPS, condition_label, disturbances
+from lowland.summary.conditions import disturbances
+from lowland.vocabulary.conditions import GROUPS, condition_named
 
 _INTRODUCTIONS = {
     "noise": "σ is the given percentage of the standard deviation that a feature has in the training data.",
     "sensors": "Faults that all rows share, as a broken or an ageing detector would have them.",
-    "pictures": "Inputs as bad weather, bad focus, bad light or a knock against the camera makes them, in published "
+    "images": "Inputs as bad weather, bad focus, bad light or a knock against the camera makes them, in published "
     "severities from 1 to 5.",
     "attacks": "Inputs changed on purpose, by an adversary who knows the network and wants it to be wrong. The radius "
     "says how far it may go, in training standard deviations of each feature: L∞ bounds every feature by itself, L2 "
@@ -22,31 +23,6 @@ _INTRODUCTIONS = {
     "larger share of its bits damaged; at an equal error rate a large one has more flips. Float networks have their "
     "32-bit words flipped in the same way.",
     "shift": "Test sets that come from a changed detector or another selection, without retraining.",
-}
-_TEXTS = {
-    "gaussian": "Gaussian p % adds to each feature a random number whose standard deviation σ is p/100 of the standard "
-    "deviation of that feature in the training data.",
-    "uniform": "Uniform p % adds a number spread evenly over ±√3·σ: as strong as the Gaussian, without its tails.",
-    "salt_and_pepper": "Salt-and-pepper p % sets p/2 % of all entries to the largest and p/2 % to the smallest value "
-    "of their feature in the training data.",
-    "dead_at_mean": "Dead channels, p %: that share of the features always reads its training mean.",
-    "dead_at_zero": "Dead channels at zero, p %: that share of the features always reads zero.",
-    "gain_drift": "Gain drift p %: every feature is multiplied by a factor of its own around 1, its standard deviation "
-    "p/100.",
-    "offset_drift": "Offset drift p %: every feature is shifted by a number of its own, with a standard deviation of "
-    "p/100 of the feature's.",
-    "saturation": "Saturation p %: what lies in the outer p % of a feature's training range, half at each end, is "
-    "clipped.",
-    "requantization": "Coarser ADC: every feature is read in so many bits over its training range; fewer are worse.",
-    "fgsm": "FGSM takes one step along the gradient, to the edge of the radius.",
-    "pgd": "PGD takes several smaller steps inside the same radius and keeps the worst point that it came by.",
-    "parts": "The same flips confined to one part of the memory: {}.",
-    "scales": "A scale is the step between the codes of a layer; one flipped bit of it moves all of them.",
-    "ranked": "Worst-ranked flips hit the bits of weights that FKeras' ranking names first, all at once, not bits by "
-    "chance.",
-    "activations": "Flips in activations hit what one layer hands to the next, anew in every inference.",
-    "upsets": "Multi-bit upsets flip several adjacent bits of one word, as one particle does in dense memory.",
-    "stuck": "Stuck bits always read {}, whatever is written; only those that should read otherwise do harm.",
 }
 
 
@@ -64,7 +40,7 @@ def disturbed(measurements: pd.DataFrame, readings: Mapping[str, Any] | None = N
             "group": group,
             "title": title,
             "sentences": [
-                *_sentences(group, list(found.condition[found.group == group])),
+                *_sentences(group, found[found.group == group]),
                 *_own_units(group, readings or {}),
             ],
         }
@@ -118,21 +94,19 @@ def _own_units(group: str, readings: Mapping[str, Any]) -> list[str]:
     return [*found, f"No reading can lie {where}: what would is cut off there."] if where else found
 
 
-def _sentences(group: str, conditions: list[str]) -> list[str]:
-    has = {word for c in conditions for word in (c, c.partition("_")[0], "_".join(c.split("_")[:3]))}
+def _sentences(group: str, found: pd.DataFrame) -> list[str]:
+    """What a group's conditions do, each sentence once."""
+    conditions = [condition_named(name) for name in dict.fromkeys(found.condition)]
+    described = list(dict.fromkeys(c.explanation for c in conditions if c.explanation))
     if group == "shift":
-        named = "; ".join(condition_label(c) for c in conditions)
-        return [_INTRODUCTIONS[group], f"Here: {named}."]
-    if group == "noise":
-        described = [_TEXTS[c] for c in conditions if c in _TEXTS]
-        return described if "gaussian" in has else [_INTRODUCTIONS[group], *described]
+        named = "; ".join(c.label for c in conditions)
+        return [_INTRODUCTIONS[group], f"Here: {named}.", *described]
+    if group == "noise" and any(c.name == "gaussian" for c in conditions):
+        return described  # it says what the introduction does
     if group == "memory":
-        parts = [part for part in ("weights", "biases", "scales") if part in has]
-        confined = [_TEXTS["parts"].format(", ".join(parts))] if parts else []
-        return [_INTRODUCTIONS[group], *confined, *(_TEXTS[part] for part in ("scales", "ranked") if part in has)]
-    if group == "faults":
-        stuck = [value for value in ("0", "1") if f"stuck_at_{value}" in has]
-        described = [_TEXTS[part] for part in ("activations", "upsets") if part in has]
-        return described + ([_TEXTS["stuck"].format(" or ".join(stuck))] if stuck else [])
-    known = ("fgsm", "pgd") if group == "attacks" else conditions
-    return [_INTRODUCTIONS[group], *(_TEXTS[c] for c in known if c in has and c in _TEXTS)]
+        free = found[found.condition.map(lambda name: not condition_named(name).target)]
+        parts = list(dict.fromkeys(free.target))
+        confined = [f"The same flips confined to one part of the memory: {', '.join(filter(None, parts))}."]
+        scales = ["A scale is the step between the codes of a layer; one flipped bit of it moves all of them."]
+        described = [*(confined if any(parts) else []), *(scales if "scales" in parts else []), *described]
+    return [*([_INTRODUCTIONS[group]] if group in _INTRODUCTIONS else []), *described]

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.measurements import Family, Measurement
+from lowland.measurements import Measurement, Where
 from lowland.measures import deterioration, sign
 from lowland.tasks.task import Rows, Task
+from lowland.vocabulary.conditions import Condition
 
 
 class Answer(NamedTuple):
@@ -67,7 +68,7 @@ def guessed(task: Task, training: Rows, rows: Rows) -> Answer:
     return judged(task, task.guess_outputs(training.targets, len(rows.targets)), rows.targets)
 
 
-def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str) -> list[Measurement]:
+def shift_response(task: Task, clean: Answer, shifted: Answer, condition: Condition) -> list[Measurement]:
     """Score on a shifted set, and what was lost against the nominal test set.
 
     The two sets hold different rows, so the errors of the differences add in quadrature.
@@ -75,10 +76,11 @@ def shift_response(task: Task, clean: Answer, shifted: Answer, *, condition: str
     scores, losses = Estimate.from_samples(shifted.scores), Estimate.from_samples(shifted.losses)
     before, loss_before = Estimate.from_samples(clean.scores), Estimate.from_samples(clean.losses)
     lost = _difference(before, scores, direction=sign(task.score_name))
+    there = Where(condition)
     return [
-        Measurement("corruption", task.score_name, scores, condition),
-        Measurement("corruption", deterioration(task.score_name), lost, condition),
-        Measurement("corruption", "loss_rise", _difference(losses, loss_before), condition),
+        there.measured(task.score_name, scores),
+        there.measured(deterioration(task.score_name), lost),
+        there.measured("loss_rise", _difference(losses, loss_before)),
     ]
 
 
@@ -89,15 +91,7 @@ def _difference(first: Estimate, second: Estimate, *, direction: int = 1) -> Est
     )
 
 
-def disturbance_response(
-    task: Task,
-    clean: Answer,
-    draws: Sequence[Answer],
-    *,
-    family: Family,
-    condition: str,
-    level: float,
-) -> list[Measurement]:
+def disturbance_response(task: Task, clean: Answer, draws: Sequence[Answer], at: Where) -> list[Measurement]:
     """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
 
     A single draw is a disturbance that is the same every time: its standard errors are those over rows. A loss that is
@@ -111,10 +105,7 @@ def disturbance_response(
         "mismatch_rate": [((d.decisions != clean.decisions) | d.non_finite).float() for d in draws],
         "non_finite_rate": [d.non_finite.float() for d in draws],
     }
-    return [
-        Measurement(family, measure, Estimate.from_samples(_samples(values)), condition, level=level)
-        for measure, values in per_row.items()
-    ]
+    return [at.measured(measure, Estimate.from_samples(_samples(values))) for measure, values in per_row.items()]
 
 
 def _samples(per_row: Sequence[Tensor]) -> Tensor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 
 def tied_rows(
@@ -24,6 +22,9 @@ def tied_rows(
     Returns:
         [n], a number from 0 for each row's connected component.
     """
+    from scipy.sparse import coo_array  # takes as long as all else here: only where rows are tied
+    from scipy.sparse.csgraph import connected_components
+
     gaps = np.isnan(features)
     comparable = np.hstack([np.where(gaps, 0, features), gaps]) if gaps.any() else features
     same = np.unique(comparable, axis=0, return_inverse=True)[1].reshape(-1)

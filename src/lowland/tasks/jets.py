@@ -21,6 +21,7 @@ from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table_checks import check_table
 from lowland.tasks.task import NOMINAL, Provenance, Splits
+from lowland.vocabulary.conditions import declare, shifted_set
 
 FEATURES = (
     "zlogz",
@@ -42,7 +43,15 @@ FEATURES = (
 )
 UNITS = dict.fromkeys(FEATURES, DIMENSIONLESS) | {"mass_mmdt": "GeV"}
 CLASSES = ("g", "q", "w", "z", "t")
-SHIFTED = ("high_pt", "pileup", "smeared")
+SHIFTED = {
+    condition.name: condition
+    for condition in (
+        shifted_set("high_pt", "another pT window"),
+        shifted_set("pileup", "pile-up"),
+        shifted_set("smeared", "detector smearing"),
+    )
+}
+declare(*SHIFTED.values())
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 
@@ -70,7 +79,7 @@ class Jets(Classifier):
             f"The task: {origin} of five kinds (gluon, light quark, W, Z, top), told apart by {len(FEATURES)} "
             f"substructure features; the network has {widths} hidden units with ReLU."
         )
-        self.shifted_sets = SHIFTED if options.source == "file" else ()
+        self.shifted_sets = tuple(SHIFTED) if options.source == "file" else ()
 
     @property
     def provenance(self) -> Provenance:

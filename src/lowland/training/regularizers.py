@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
-from lowland.quantization.coded_parameters import WeightLayer, coded_parameters
+from lowland.quantization.parameter_codes import WeightLayer, coded_parameters
 from lowland.quantization.qat import QuantizedNetwork
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lowland.summary import correlations, pareto, prediction_fits, prediction_points
+import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
+from lowland.summary.correlation import correlations
+from lowland.summary.pareto import pareto
+from lowland.summary.prediction import prediction_fits
+from lowland.summary.prediction_points import prediction_points
 
 
 def correlate(measurements: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.pipelines.frames import gather_frames
-from lowland.summary import TaskRequirements, headline, recommend
+from lowland.summary.headline import headline
+from lowland.summary.recommendation import recommend
+from lowland.summary.requirements import TaskRequirements
 
 
 def choose(

@@ -21,8 +21,7 @@ STAGE = Stage(
                 "params:sensor_faults",
                 "params:corruptions",
                 "params:attacks",
-                "params:bit_flips",
-                "params:other_faults",
+                "params:faults",
                 "params:half_life",
                 "splits",
                 "model",
@@ -40,7 +39,7 @@ STAGE = Stage(
             level="cell",
             selection="flip_map",
             methods=WITH_CODES,
-            inputs=("params:cell", "params:task", "params:flip_map", "params:bit_flips", "splits", "model"),
+            inputs=("params:cell", "params:task", "params:flip_map", "params:faults.encoding", "splits", "model"),
             outputs=(
                 rows("flip_map", path=f"{FILE}.flips.parquet"),
                 picture("flip_map", path=f"{FILE}.flip_map.parquet"),

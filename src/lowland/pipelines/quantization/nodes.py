@@ -27,9 +27,10 @@ from lowland.quantization import (
 from lowland.tasks import Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import answer, gain, guessed, judged, performance, shift_response
 from lowland.training import Recipe, TrainingPlan, train
+from lowland.vocabulary.conditions import condition_named
 
 FLOAT_BITS = 32
-FAMILIES: tuple[Family, ...] = ("performance", "cost", "corruption")
+FAMILIES: tuple[Family, ...] = ("performance", "cost", "shift")
 
 
 def deploy_float(
@@ -162,7 +163,7 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
     rows += performance(task, answer(task, model, splits.validation), condition="validation")
     rows += [Measurement("performance", measure, found, "test") for measure, found in details.items()]
     for name, response in shifted.items():
-        rows += shift_response(task, clean, response, condition=name)
+        rows += shift_response(task, clean, response, condition_named(name))
     return rows
 
 

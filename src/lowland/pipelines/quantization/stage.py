@@ -19,7 +19,7 @@ CURVES = Artifact(
     gathered="learning",
 )
 ROWS = rows("quantization")
-EXPECTS = (Expectation("performance"), Expectation("cost"), Expectation("corruption", where="shifted_sets.{task}"))
+EXPECTS = (Expectation("performance"), Expectation("cost"), Expectation("shift", where="shifted_sets.{task}"))
 
 STAGE = Stage(
     name="quantization",

@@ -7,8 +7,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.pipelines.frames import gather_frames, pictures_of
-from lowland.summary import Style, correlation_heatmap, pareto_figure, render_report, score_curves
+from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
+from lowland.summary.report import render_report
+from lowland.summary.style import Style
 
 
 def draw(
@@ -23,7 +26,7 @@ def draw(
     rows = measurements[measurements.task == task]
     style = Style.of(rows)
     return (
-        score_curves(rows, family="bit_flip", condition="bit_error_rate", style=style),
+        score_curves(rows, condition="bit_error_rate", style=style),
         pareto_figure(front[front.task == task], style=style),
         correlation_heatmap(correlation_table[correlation_table.task == task]),
     )

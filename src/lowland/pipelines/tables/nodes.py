@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.expectations import Everything
 from lowland.measurements import checked, complete, stack
 from lowland.pipelines.frames import FACTS, gather_frames

@@ -8,24 +8,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from lowland.measures import MEASURES
-from lowland.summary.conditions import condition_label
+from lowland.summary.conditions import condition_label, short_label
 from lowland.summary.correlation import SCOPES
 from lowland.summary.predictors import predictor_label
 from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, NO_RESULT, blank, figure, menu
 
 MATCHED = ("flip_curvature", "input_curvature", "rounding_curvature")
-_SHORT = {
-    "gaussian": "Gaussian",
-    "salt_and_pepper": "salt & pepper",
-    "dead_at_mean": "dead channels",
-    "gain_drift": "gain drift",
-    "pgd_linf": "attack",
-    "flips": "flips",
-    "ranked_flips": "worst-ranked flips",
-    "bit_error_rate": "error rate",
-    "ieee754_flips": "flips, fp32",
-    "ieee754_bit_error_rate": "error rate, fp32",
-}
 
 
 def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearman") -> go.Figure:
@@ -44,14 +32,17 @@ def correlation_heatmap(correlations: pd.DataFrame, *, statistic: str = "spearma
     buttons = []
     for number, (response, scope) in enumerate(views):
         view = chosen[(chosen.response == response) & (chosen.scope == scope)]
-        conditions = list(dict.fromkeys(view.condition[view.status == "ok"]))
-        cell: dict[tuple[str, str], Any] = {(r.predictor, r.condition): r for r in view.itertuples()}
+        known = view[view.status == "ok"]
+        conditions = list(dict.fromkeys(zip(known.condition, known.target, strict=True)))
+        cell: dict[tuple[str, tuple[str, str]], Any] = {
+            (r.predictor, (r.condition, r.target)): r for r in view.itertuples()
+        }
         grid: list[list[Any]] = [[cell.get((p, c)) for c in conditions] for p in predictors]
         traces.append(
             dict(
                 type="heatmap",
                 z=[[None if _missing(r) else round(r.value, 3) for r in row] for row in grid],
-                x=[_SHORT.get(c, condition_label(c)) for c in conditions],
+                x=[short_label(*c) for c in conditions],
                 y=[predictor_label(p) for p in predictors],
                 text=[[_cell_text(r) for r in row] for row in grid],
                 texttemplate="%{text}",
@@ -108,7 +99,7 @@ def _cell_text(row: Any) -> str:
 def _cell_hover(row: Any) -> str:
     if row is None:
         return "not measured together"
-    what = f"{MEASURES[row.response].label}, {condition_label(row.condition)}"
+    what = f"{MEASURES[row.response].label}, {condition_label(row.condition, row.target)}"
     head = f"<b>{predictor_label(row.predictor)}</b> with {what}<br>"
     if row.status != "ok":
         return head + "no correlation: one of the two has no numbers here, or does not vary"

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.conditions import WORDS, condition_label, harder_is_lower, is_logarithmic, level_title
-from lowland.summary.criteria import CONFIGURATION, measured_levels, of_the_whole
+from lowland.summary.conditions import condition_label, harder_is_lower, is_logarithmic, level_title
+from lowland.summary.criteria import CONFIGURATION
 from lowland.summary.over_seeds import over_seeds
 from lowland.summary.score import Score
 from lowland.summary.style import NO_RESULT, Style, blank, figure, menu, score_axis, spread, transparent
+from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.targets import codes_target
 
 LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
 LETTER = 7.6  # pixels of a letter of the lines' labels, which are bold
@@ -29,7 +31,7 @@ class _Axis:
 
 
 def score_curves(
-    measurements: pd.DataFrame, *, family: str, condition: str, style: Style, recipe: str | None = None
+    measurements: pd.DataFrame, *, condition: str, target: str = "", style: Style, recipe: str | None = None
 ) -> go.Figure:
     """The score against the strength of one disturbance, per precision, for a recipe to choose.
 
@@ -39,13 +41,15 @@ def score_curves(
 
     Args:
         measurements: The long table of one task.
-        family: ``noise``, ``bit_flip``, ``corruption`` or ``adversarial``.
-        condition: A condition of that family, with levels; those of an ADC fall from left to right.
+        condition: A condition with levels; those of an ADC fall from left to right.
+        target: What it hits.
         style: Of the report.
         recipe: The one shown first; by default the first in the table.
     """
-    conditions = [condition, f"{WORDS}{condition}"] if family == "bit_flip" else [condition]
-    levels = measured_levels(measurements, family=family, conditions=conditions)
+    here = measurements[
+        (measurements.condition == condition) & (measurements.target.map(codes_target) == codes_target(target))
+    ]
+    levels = sorted(float(level) for level in here.level.dropna().unique())
     if is_logarithmic(condition) or (levels and levels[-1] > LONG_SPAN * levels[0]):
         logs = [float(np.log10(level)) for level in levels]
         step = float(np.median(np.diff(logs))) if len(logs) > 1 else 1.0
@@ -55,18 +59,18 @@ def score_curves(
         positions = [0.0, *(1 + levels[0] - level for level in levels)]
     else:
         positions = [0.0, *levels]
-    by_rate = condition.endswith("bit_error_rate")
-    labels = ["none", *(_rate(v) if by_rate else f"{v:g}" for v in levels)]
-    axis = _Axis(level_title(condition), levels, positions, labels)
-    columns = [("performance", "test", None), *((family, condition, level) for level in levels)]
-    return _curves(measurements, columns, axis, style, recipe)
+    known = condition_named(condition)
+    labels = ["none", *(_rate(v) if known.unit.by_power else f"{v:g}" for v in levels)]
+    axis = _Axis(level_title(condition, target), levels, positions, labels)
+    columns = [("performance", "test", None), *((known.family, condition, level) for level in levels)]
+    clean = measurements[measurements.family == "performance"]
+    return _curves(pd.concat([clean, here]), columns, axis, style, recipe)
 
 
 def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None = None) -> go.Figure:
     """The score on the shifted sets beside the test set, per precision; arguments as in ``score_curves``."""
     measure = style.score.name
-    shifted = (measurements.family == "corruption") & (measurements.measure == measure) & measurements.level.isna()
-    rows = measurements[shifted]
+    rows = measurements[(measurements.family == "shift") & (measurements.measure == measure)]
     sets = list(dict.fromkeys(rows.condition))
     axis = _Axis(
         "data set",
@@ -74,7 +78,7 @@ def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None
         [float(i) for i in range(len(sets) + 1)],
         ["test", *(condition_label(name).replace(" ", "<br>") for name in sets)],
     )
-    columns = [("performance", "test", None), *(("corruption", name, None) for name in sets)]
+    columns = [("performance", "test", None), *(("shift", name, None) for name in sets)]
     return _curves(measurements, columns, axis, style, recipe)
 
 
@@ -85,13 +89,11 @@ def _curves(
     style: Style,
     recipe: str | None,
 ) -> go.Figure:
-    wanted = {c for _, name, _ in columns for c in (name, f"{WORDS}{name}")}
     score = style.score
-    scores = measurements[(measurements.measure == score.name) & measurements.condition.isin(wanted)]
+    scores = measurements[measurements.measure == score.name]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
-        here = scores[(scores.family == family) & scores.condition.isin([condition, f"{WORDS}{condition}"])]
-        here = of_the_whole(here)
+        here = scores[(scores.family == family) & (scores.condition == condition)]
         at = here if level is None else here[np.isclose(here.level, level, rtol=1e-9, atol=0)]
         parts.append(at.assign(position=position, label=label))
     table = over_seeds(pd.concat(parts), by=[*CONFIGURATION, "position", "label"], ends=score.ends)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 
@@ -94,6 +93,8 @@ def hadronic(energy: Floats, depth: Floats, random: np.random.Generator) -> tupl
 
 def _gamma_density(depth: Floats, shape: Floats, fall: float) -> Floats:
     """Density of a gamma distribution, 0 before its start."""
+    from scipy.special import gammaln  # takes a while: only where showers are simulated
+
     within = depth > 0
     scaled = fall * np.where(within, depth, 1.0)
     return np.where(within, fall * np.exp((shape - 1) * np.log(scaled) - scaled - gammaln(shape)), 0.0)

@@ -27,9 +27,15 @@ from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, seen_from
 from lowland.tasks.splitting import grouped_split
 from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
+from lowland.vocabulary.conditions import declare, shifted_set
 
 SECTOR = 10.0  # degrees: what a phase-locked controller tells apart
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+declare(
+    shifted_set("later_campaign", "a later campaign"),
+    shifted_set("moved_surface", "another safety factor"),
+    shifted_set("bright_background", "a brighter background"),
+)
 
 
 class FusionOptions(SplitSizes):

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from lowland.errors import LowlandError
 from lowland.landscape import scaled_trace
-from lowland.landscape.expected_sharpness import expected_sharpness
+from lowland.landscape.sharpness_expected import expected_sharpness
 from tests.cases import CASES, FakeIntegerNetwork
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lowland.perturbation.level_axis import LevelAxis
+from lowland.robustness.level_axis import LevelAxis
 
 
 def crossing(monotone: np.ndarray) -> float:

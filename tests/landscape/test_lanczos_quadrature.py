@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lowland.errors import LowlandError
-from lowland.landscape.spectral_density import spectral_density
+from lowland.landscape.lanczos_quadrature import spectral_density
 from tests.cases import CASES
 from tests.oracles import dense_hessian
 

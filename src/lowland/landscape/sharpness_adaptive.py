@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.expected_sharpness import mean_loss_at
 from lowland.landscape.moved import call_with
 from lowland.landscape.row_means import require_row_mean
+from lowland.landscape.sharpness_expected import mean_loss_at
 from lowland.landscape.subject import (
     Batch,
     Batches,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -21,8 +21,7 @@ from lowland.perturbation.image_filters import (
     shrunken,
     warped,
 )
-from lowland.perturbation.repeats import refuse_repeats
-from lowland.selection import NONE_SWITCHES_OFF, NOTHING
+from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
 
 CorruptionKind = Literal[
     "gaussian_blur",
@@ -37,30 +36,29 @@ CorruptionKind = Literal[
     "rotation",
     "translation",
 ]
-KINDS: tuple[CorruptionKind, ...] = get_args(CorruptionKind)
 SEVERITIES = (1, 2, 3, 4, 5)
 REFERENCE_SIDE = 32  # pixels of the images whose published blur lengths are used
 
 
-class CorruptionOptions(BaseModel):
+class ImageCorruptionOptions(BaseModel):
     """Which corruptions in which severities, and how many draws of each; for tasks whose inputs are images.
 
     Attributes:
-        kinds: Keys of ``CORRUPTIONS``; ``none`` switches corruptions off, also in place of all these options.
+        kinds: Keys of ``IMAGE_CORRUPTIONS``; ``none`` switches corruptions off, also in place of all these options.
         severities: From 1 to 5.
-        draws: Independent draws; what is in ``DETERMINISTIC_CORRUPTIONS`` is alike in all of them and needs one.
+        draws: Independent draws; what chance has no part in, such as blur, is done once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: Annotated[tuple[CorruptionKind, ...], NONE_SWITCHES_OFF] = KINDS
-    severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = SEVERITIES
-    draws: Annotated[int, Field(ge=2)] = 3
+    kinds: Annotated[tuple[CorruptionKind, ...], NONE_SWITCHES_OFF]
+    severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)]
+    draws: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="before")
     @classmethod
     def _none_is_no_kind(cls, value: Any) -> Any:
-        return {"kinds": ()} if value in NOTHING else value
+        return {"kinds": (), "severities": (1,), "draws": 2} if value in NOTHING else value
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:
@@ -83,7 +81,7 @@ def corrupt(
 
     Args:
         images: [n, channels, height, width], floating point, within ``value_range``.
-        kind: Key of ``CORRUPTIONS``.
+        kind: Key of ``IMAGE_CORRUPTIONS``.
         severity: 1 (mild) to 5.
         generator: On the CPU, as ``lowland.randomness.generator`` makes it from a key. Generators with equal keys give
             all severities the same random numbers, shot noise excepted.
@@ -106,8 +104,8 @@ def corrupt(
             f"corruption {kind!r} asked of inputs of shape {list(images.shape)} and type {images.dtype}; expected "
             "floating-point images [n, channels, height, width]: use noise and sensor faults for other inputs"
         )
-    if kind not in CORRUPTIONS:
-        raise LowlandError(f"corruption is {kind!r}; expected one of {', '.join(CORRUPTIONS)}")
+    if kind not in IMAGE_CORRUPTIONS:
+        raise LowlandError(f"corruption is {kind!r}; expected one of {', '.join(IMAGE_CORRUPTIONS)}")
     if severity not in SEVERITIES:
         raise LowlandError(f"severity is {severity}; expected a whole number from 1 to 5")
     low, high = value_range
@@ -120,7 +118,7 @@ def corrupt(
             f"value_range {value_range}: state the range that the task's images have"
         )
     unit = ((images - low) / (high - low)).clamp(0, 1)
-    corrupted = CORRUPTIONS[kind](unit, severity=int(severity), generator=generator)
+    corrupted = IMAGE_CORRUPTIONS[kind](unit, severity=int(severity), generator=generator)
     return low + (high - low) * corrupted.clamp(0, 1)
 
 
@@ -207,7 +205,7 @@ def _pixels(length: float, images: Tensor) -> float:
     return length * max(1.0, min(images.shape[2:]) / REFERENCE_SIDE)
 
 
-CORRUPTIONS: dict[str, Callable[..., Tensor]] = {
+IMAGE_CORRUPTIONS: dict[str, Callable[..., Tensor]] = {
     "gaussian_blur": gaussian_blur,
     "defocus": defocus,
     "motion_blur": motion_blur,
@@ -220,4 +218,3 @@ CORRUPTIONS: dict[str, Callable[..., Tensor]] = {
     "rotation": rotation,
     "translation": translation,
 }
-DETERMINISTIC_CORRUPTIONS = frozenset({"gaussian_blur", "defocus", "contrast", "brightness", "pixelate"})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lowland.errors import LowlandError
-from lowland.perturbation.level_axis import LevelAxis
+from lowland.robustness.level_axis import LevelAxis
 
 
 @pytest.mark.parametrize("levels", [(0.0, 5.0, 10.0), (0.0, 0.01, 1.0, 10.0), (8.0, 4.0, 2.0)])

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowland.perturbation.crossing import crossing, crossing_error, crossing_interval
-from lowland.perturbation.level_axis import LevelAxis
+from lowland.robustness.crossing import crossing, crossing_error, crossing_interval
+from lowland.robustness.level_axis import LevelAxis
 
 VALUES = st.floats(-1, 1).map(lambda value: round(value, 3))
 

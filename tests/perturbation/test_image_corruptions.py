@@ -3,11 +3,12 @@ import torch
 from pydantic import ValidationError
 
 from lowland.errors import LowlandError
-from lowland.perturbation import CORRUPTIONS, DETERMINISTIC_CORRUPTIONS, CorruptionOptions, corrupt
+from lowland.perturbation import IMAGE_CORRUPTIONS, ImageCorruptionOptions, corrupt
 from lowland.perturbation.image_filters import filtered, gaussian_kernel
 from lowland.randomness import generator
+from lowland.vocabulary.conditions import CONDITIONS
 
-KINDS = sorted(CORRUPTIONS)
+KINDS = sorted(IMAGE_CORRUPTIONS)
 
 
 def textures(rows=8, channels=3, height=32, width=32):
@@ -41,7 +42,7 @@ def test_images_keep_their_shape_type_and_range(kind, shape):
 def test_draws_are_keyed(kind):
     first, again, other = (corrupted(kind, key=("toy", number)) for number in (0, 0, 1))
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == (kind in DETERMINISTIC_CORRUPTIONS)
+    assert torch.equal(first, other) != CONDITIONS[kind].random
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -146,6 +147,9 @@ def test_nonsense_is_refused(call, message):
 
 
 def test_options_cover_every_corruption_and_name_nothing_twice():
-    assert set(CorruptionOptions().kinds) == set(CORRUPTIONS)
+    assert set(ImageCorruptionOptions(kinds=tuple(IMAGE_CORRUPTIONS), severities=(1,), draws=2).kinds) == set(
+        IMAGE_CORRUPTIONS
+    )
+    assert ImageCorruptionOptions.model_validate("none").kinds == ()
     with pytest.raises(ValidationError, match="severities names an entry twice"):
-        CorruptionOptions(severities=(1, 1))
+        ImageCorruptionOptions(kinds=("fog",), severities=(1, 1), draws=2)

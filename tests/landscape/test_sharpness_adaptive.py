@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.landscape.adaptive_sharpness import adaptive_sharpness
-from lowland.landscape.expected_sharpness import expected_sharpness
+from lowland.landscape.sharpness_adaptive import adaptive_sharpness
+from lowland.landscape.sharpness_expected import expected_sharpness
 from tests.cases import CASES, FakeIntegerNetwork
 from tests.oracles import dense_gradient, dense_hessian, largest_in_ball
 

@@ -1,0 +1,32 @@
+"""Gradient attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from lowland.perturbation import ATTACKS, AttackOptions, Ball
+from lowland.perturbation.ball import Norm
+from lowland.robustness.scenario import Disturbed, Scenario
+from lowland.robustness.subject import Subject
+from lowland.tasks import Rows
+from lowland.vocabulary.conditions import CONDITIONS
+
+
+def attack_scenarios(subject: Subject, options: AttackOptions) -> Iterator[Scenario]:
+    """Every attack in every norm, through straight-through gradients, evaluated on the deployed network."""
+    task, network, (inputs, targets), ranges = subject.task, subject.network, subject.samples, subject.ranges
+    for kind, norm in product(options.kinds, options.norms):
+
+        def at(level: float, number: int, kind: str = kind, norm: Norm = norm) -> Disturbed:
+            found = ATTACKS[kind](
+                network,
+                task.row_losses,
+                inputs,
+                targets,
+                ball=Ball(norm, level, ranges.deviation, ranges.limits),
+                **options.effort(kind, key=(*subject.key, kind, norm)),
+            )
+            return Disturbed(network, Rows(found.inputs, targets), {"blind_rate": found.blind})
+
+        yield Scenario(CONDITIONS[f"{kind}_{norm}"], options.levels, 1, at)

@@ -1,0 +1,49 @@
+"""What is disturbed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import nn
+
+from lowland.perturbation import FeatureRanges
+from lowland.randomness import Key
+from lowland.robustness.half_life import HalfLifeOptions
+from lowland.tasks import Rows, Splits, Task
+from lowland.tasks.evaluation import Answer, answer
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A deployed network with the task that it is evaluated by.
+
+    Attributes:
+        task: Supplies loss, score and decisions.
+        network: Deployed network.
+        splits: The task's samples; it is evaluated on ``test``, rankings of bits see ``landscape``.
+        ranges: Statistics of the training samples that noise and broken sensors are measured in.
+        key: Begins the key of every draw, the same for all networks of a task.
+        half_life: What counts as lost.
+    """
+
+    task: Task
+    network: nn.Module
+    splits: Splits
+    ranges: FeatureRanges
+    key: tuple[Key, ...]
+    half_life: HalfLifeOptions
+
+    @property
+    def samples(self) -> Rows:
+        """What it is evaluated on."""
+        return self.splits.test
+
+    @cached_property
+    def clean(self) -> Answer:
+        """How it answers undisturbed."""
+        return answer(self.task, self.network, self.samples)
+
+    def floor(self, clean: Answer) -> float:
+        """The score that must be left."""
+        return self.half_life.of(float(clean.scores.mean()), self.task.guess_score(self.samples.targets))

@@ -1,0 +1,23 @@
+"""The kinds of measures in the long table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Family = Literal[
+    "performance",
+    "cost",
+    "landscape",
+    "noise",
+    "bit_flip",
+    "sensor_fault",
+    "image_corruption",
+    "shift",
+    "adversarial",
+    "disagreement",
+    "worst_case",
+    "certificate",
+]
+
+DISTURBANCES: tuple[Family, ...] = ("noise", "bit_flip", "sensor_fault", "image_corruption", "shift", "adversarial")
+"""Those under which the score is measured again."""

@@ -1,0 +1,63 @@
+"""What a condition hits, where it does not hit the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A part of what a network stores or computes.
+
+    Attributes:
+        name: As the long table has it; empty for everything that the network stores as codes.
+        place: What follows "bit flips" in a sentence; empty for the whole.
+        bit: One bit of it, in the title of an axis.
+        codes: Of a part of float32 words, the name of the same part of stored codes, beside which it is shown; else
+            the name itself.
+    """
+
+    name: str
+    place: str = ""
+    bit: str = "stored bit"
+    codes: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all that a network stores."""
+        return not self.codes
+
+    @property
+    def is_float32(self) -> bool:
+        """Whether it is stored as IEEE-754 words."""
+        return self.name != self.codes
+
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        Target(""),
+        Target("weights", "in weights", "bit of weights", "weights"),
+        Target("biases", "in biases", "bit of biases", "biases"),
+        Target("scales", "in scales", "bit of scales", "scales"),
+        Target("activations", "in activations", "bit of activations", "activations"),
+        Target("float32", "in float32 words"),
+        Target("float32_weights", "in float32 words of weights", "bit of weights", "weights"),
+        Target("float32_biases", "in float32 words of biases", "bit of biases", "biases"),
+    )
+}
+
+
+def float32_target(codes: str) -> str:
+    """The name of a part of float32 words, by that of the same part of stored codes.
+
+    Raises:
+        KeyError: Float networks store no such part.
+    """
+    return next(t.name for t in TARGETS.values() if t.is_float32 and t.codes == codes)
+
+
+def codes_target(name: str) -> str:
+    """The part of stored codes that a target is shown beside; any other target is its own (a layer, a measure's)."""
+    known = TARGETS.get(name)
+    return name if known is None else known.codes

@@ -1,0 +1,54 @@
+"""What is done is declared once, and whatever does it finds its record."""
+
+import pytest
+
+from lowland.faults.sweep import FAULTS
+from lowland.perturbation import ATTACKS, IMAGE_CORRUPTIONS, INPUT_NOISES, SENSOR_FAULTS
+from lowland.perturbation.ball import NORMS
+from lowland.vocabulary.conditions import CONDITIONS, GROUPS, condition_named, declare, shifted_set
+from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.targets import TARGETS, codes_target, float32_target
+
+DONE = {
+    "noise": set(INPUT_NOISES),
+    "sensor_fault": set(SENSOR_FAULTS),
+    "image_corruption": set(IMAGE_CORRUPTIONS),
+    "adversarial": {f"{kind}_{norm}" for kind in ATTACKS for norm in NORMS},
+    "bit_flip": {name for kind in FAULTS.values() for name in (kind.by_count, kind.by_rate) if name},
+}
+
+
+@pytest.mark.parametrize("family", DONE)
+def test_what_can_be_done_has_a_record_and_what_has_one_can_be_done(family):
+    assert {c.name for c in CONDITIONS.values() if c.family == family} == DONE[family]
+
+
+def test_records_are_complete():
+    for condition in CONDITIONS.values():
+        assert condition.family in DISTURBANCES and condition.group in GROUPS
+        assert condition.label.format(place="") and condition.target in TARGETS
+        assert bool(condition.unit.name) == (condition.family != "shift")
+
+
+def test_a_name_stands_for_one_thing():
+    declare(CONDITIONS["gaussian"])
+    with pytest.raises(ValueError, match="'gaussian' is declared twice"):
+        declare(shifted_set("gaussian"))
+
+
+def test_what_nobody_declared_is_a_set_from_elsewhere():
+    found = condition_named("winter_run")
+    assert (found.family, found.label, found.unit.name) == ("shift", "winter run", "")
+    assert "winter_run" not in CONDITIONS
+
+
+def test_parts_of_float32_words_stand_beside_those_of_codes():
+    assert {float32_target(part) for part in ("", "weights", "biases")} == {
+        t.name for t in TARGETS.values() if t.is_float32
+    }
+    assert [codes_target(name) for name in ("float32", "float32_biases", "scales", "0.conv")] == [
+        "",
+        "biases",
+        "scales",
+        "0.conv",
+    ]
