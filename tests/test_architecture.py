@@ -33,6 +33,7 @@ ALLOWED = (
         "measurements": {"estimate", "errors", "measures", "vocabulary"},
         "artifacts": {"estimate"},
         "devices": {"errors"},
+        "selection": {"errors"},
     }
     | {room: set(BASEMENT) for room in GROUND}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND | THIRD).items()}

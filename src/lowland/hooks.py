@@ -93,7 +93,7 @@ class RunGuard:
         self._doomed: list[Path] = []
         self._mark: StudyMark | None = None
         self._folder: Path | None = None
-        self._command = ""
+        self._command: Callable[[], str] = str
         self._lock: FolderLock | None = None
         self._begin, self._process = 0.0, 0
 
@@ -102,7 +102,7 @@ class RunGuard:
         """Notes where this run writes, and what makes it again."""
         loader = context.config_loader
         self._folder = context.project_path / loader["globals"]["data"]
-        self._command = _command(context)
+        self._command = lambda: _command(context)  # known once the other hook has read the parameters
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -189,7 +189,7 @@ class RunGuard:
             made = _files(catalog, ["summary.report", "summary.recommendation"])
             if len(made) == 2 and all(path.is_file() and path.stat().st_mtime >= self._begin for path in made):
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
-                save_record(made[0].parent, root=root, command=self._command, parameters=parameters)
+                save_record(made[0].parent, root=root, command=self._command(), parameters=parameters)
                 for line in closing_lines(catalog.load("summary.recommendation")):
                     _log.info("%s", line)
         except OSError as error:  # a full disk must not hide how the run itself ended

@@ -76,7 +76,7 @@ def test_few_candidates_come_close_to_brute_force_and_beat_chance() -> None:
     assert float(found.losses[1]) <= single + 1e-5
     by_chance = [total_loss(apply_flips(network, random_flips(network, count=6, key=("s", n)))) for n in range(30)]
     assert float(found.losses[-1]) > max(by_chance)
-    assert found.non_decreasing and len(set(found.order)) == 6
+    assert bool((found.losses.diff() >= 0).all()) and len(set(found.order)) == 6
 
 
 def test_losses_are_those_of_the_flipped_networks_and_sets_nest() -> None:
@@ -104,7 +104,7 @@ def test_words_are_searched_in_every_encoding_and_no_bit_twice(encoding: str) ->
         disturbed = apply_flips(network, found.first(flips), encoding=encoding)
         assert float(found.losses[flips]) == pytest.approx(total_loss(disturbed), rel=1e-5)
     if total == 12 * 3:
-        assert not found.non_decreasing  # with every bit flipped, some flips must have helped
+        assert bool((found.losses.diff() < 0).any())  # with every bit flipped, some flips must have helped
 
 
 def test_convolutions_are_searched() -> None:

@@ -8,7 +8,6 @@ import torch
 
 from lowland.errors import LowlandError
 from lowland.faults.secded import (
-    scrubbed_rate,
     secded_check_bits,
     secded_columns,
     secded_rates,
@@ -79,19 +78,6 @@ def test_protection_helps_at_every_rate_that_is_small() -> None:
     assert all(lower < higher for lower, higher in itertools.pairwise(left))
 
 
-def test_upsets_gather_between_scrubs() -> None:
-    assert scrubbed_rate(1e-10, interval=100.0) == pytest.approx(1e-8, rel=1e-6)
-    assert scrubbed_rate(1e-10, interval=0.0) == scrubbed_rate(0.0, interval=9.0) == 0.0
-    assert scrubbed_rate(1.0, interval=1e9) == 0.5
-    # An even number of upsets restores the bit: the odd terms of the Poisson distribution.
-    odd = sum(math.exp(-0.7) * 0.7**k / math.factorial(k) for k in range(1, 40, 2))
-    assert scrubbed_rate(0.35, interval=2.0) == pytest.approx(odd, rel=1e-12)
-    for interval in (1.0, 10.0):  # twice as often, half the rate, a quarter of what is left
-        often, seldom = (scrubbed_rate(1e-9, interval=time) for time in (interval, 2 * interval))
-        ratio = secded_residual_rate(seldom, data_bits=32) / secded_residual_rate(often, data_bits=32)
-        assert ratio == pytest.approx(4, rel=1e-4)
-
-
 def test_impossible_rates_and_words_are_refused() -> None:
     for rate in (-0.1, 1.5, math.nan):
         with pytest.raises(LowlandError, match=r"bit_error_rate is .*; expected 0 to 1"):
@@ -105,6 +91,3 @@ def test_impossible_rates_and_words_are_refused() -> None:
         secded_residual_rate(0.1, data_bits=8, detected="ignored")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(LowlandError, match="ones_share is 2"):
         secded_residual_rate(0.1, data_bits=8, ones_share=2)
-    for rate, interval in ((-1.0, 1.0), (1.0, -1.0), (math.inf, 1.0)):
-        with pytest.raises(LowlandError, match="expected a finite number, at least 0"):
-            scrubbed_rate(rate, interval=interval)

@@ -52,7 +52,6 @@ ON_MODELS = {  # each as a function of model and batches
     "input_curvature": lambda m, b: landscape.input_curvature(m, LOSS, b, covariance=_variances(m)),
     "input_jacobian_norm": lambda m, b: landscape.input_jacobian_norm(m, b),
     "layer_cka": lambda m, b: landscape.layer_cka(m, copy.deepcopy(m), b),
-    "loss_line": lambda m, b: landscape.loss_line(m, LOSS, b, direction=_direction(m), num_points=3),
     "loss_surface": lambda m, b: landscape.loss_surface(
         m, LOSS, b, directions=[_direction(m), _direction(m, 2.0)], num_points=3
     ),
@@ -139,7 +138,7 @@ def _assert_same(after, before):
 def test_the_model_is_left_as_it_came(name, fails, rows):
     """Also where the function fails half-way: on outputs that the loss cannot take."""
     model = CASES["mlp"].model()
-    model[2].bias.requires_grad_(name in ("loss_line", "loss_surface"))
+    model[2].bias.requires_grad_(name == "loss_surface")
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 7.0)
     inputs, targets = rows
@@ -255,7 +254,7 @@ def test_bad_models_are_told(name, fault):
     if name in WITHOUT_PARAMETERS and fault in ("frozen", "unused"):
         ON_MODELS[name](build(), [GOOD])
         return
-    if name in ("loss_line", "loss_surface", "mode_connectivity") and fault in ("frozen", "unused"):
+    if name in ("loss_surface", "mode_connectivity") and fault in ("frozen", "unused"):
         pytest.skip("parameters are matched with the direction's or the other network's")
     with pytest.raises(LowlandError, match=message):
         ON_MODELS[name](build(), [GOOD])

@@ -1,4 +1,4 @@
-"""Losses over lines and planes against the plain forward of a moved copy, and honest errors of sampled rows."""
+"""Losses over planes against the plain forward of a moved copy, and honest errors of sampled rows."""
 
 import copy
 from functools import partial
@@ -15,7 +15,7 @@ from lowland.landscape.directions import filter_normalised_directions
 from lowland.landscape.grid_losses import grid_losses
 from lowland.landscape.layer_chain import LayerChain
 from lowland.landscape.points import PointLosses
-from lowland.landscape.surface import _points, loss_line, loss_surface
+from lowland.landscape.surface import _points, loss_surface
 from tests.cases import CASES, FakeIntegerNetwork, Twice
 from tests.quantization.networks import integer_network, rows, twin
 
@@ -52,10 +52,6 @@ def test_surface_equals_moved_copies(name):
     torch.testing.assert_close(found.losses, expected, rtol=1e-10, atol=1e-12)
     assert not found.standard_errors.any() and bool((found.num_rows == case.rows).all())
     assert found.status == "ok"
-    line = loss_line(model, case.loss, [data], direction=directions[0], coordinates=AXES[0])
-    expected_line = [_moved_loss(model, case.loss, data, (float(x), directions[0])) for x in AXES[0]]
-    torch.testing.assert_close(line.losses, torch.tensor(expected_line, dtype=torch.float64), rtol=1e-10, atol=1e-12)
-    assert line.status == "ok" and not line.standard_errors.any()
 
 
 @pytest.mark.parametrize(("name", "chain"), [*((n, True) for n in CHAINS), *((n, False) for n in OTHERS)])
@@ -88,10 +84,11 @@ def test_look_alikes_of_chains_are_found_out(build):
 
 def test_deployed_networks_move_their_dequantized_weights():
     network, data = FakeIntegerNetwork(), CASES["mlp"].data()
-    direction = filter_normalised_directions(network, count=1)[0]
-    line = loss_line(network, functional.cross_entropy, [data], direction=direction, coordinates=AXES[0])
-    for x, found in zip(AXES[0], line.losses, strict=True):
-        expected = _moved_loss(network.dequantized(), functional.cross_entropy, data, (float(x), direction))
+    directions = filter_normalised_directions(network)
+    surface = loss_surface(network, functional.cross_entropy, [data], directions=directions, coordinates=AXES)
+    for x, found in zip(AXES[0], surface.losses[:, 1], strict=True):
+        terms = (float(x), directions[0]), (float(AXES[1][1]), directions[1])
+        expected = _moved_loss(network.dequantized(), functional.cross_entropy, data, *terms)
         assert float(found) == pytest.approx(expected, rel=1e-12)
 
 
@@ -148,8 +145,9 @@ def test_default_coordinates_and_columns():
     )
     assert columns["loss"] == found.losses.flatten().tolist() and len(columns["standard_error"]) == 9
     assert columns["num_rows"] == [len(data[0])] * 9 and columns["status"] == ["ok"] * 9
-    line = loss_line(model, case.loss, [data], direction=directions[0])
-    assert len(line.x) == 41 and float(line.x[0]) == -1 and float(line.x[20]) == 0
+    default = loss_surface(model, case.loss, [data], directions=directions)
+    for axis in (default.x, default.y):
+        assert len(axis) == 41 and float(axis[0]) == -1 and float(axis[20]) == 0
 
 
 def _crowd(spread):
@@ -217,8 +215,8 @@ def test_rows_are_added_until_the_error_is_met(crowd):
     everything = loss_surface(model, functional.cross_entropy, batches, relative_error=1e-9, **options)
     torch.testing.assert_close(everything.losses, exact.losses)
     assert not everything.standard_errors.any()
-    line = loss_line(model, functional.cross_entropy, batches, direction=directions[0], relative_error=0.01)
-    assert bool((line.standard_errors <= 0.01 * line.losses).all()) and int(line.num_rows.min()) < CROWD
+    unasked = loss_surface(model, functional.cross_entropy, batches, relative_error=0.01, **options)
+    assert bool((unasked.standard_errors <= 0.01 * unasked.losses).all()) and int(unasked.num_rows.min()) < CROWD
 
 
 def test_same_generator_same_numbers_and_torch_s_own_is_left_alone(crowd):
@@ -236,11 +234,17 @@ def test_losses_that_are_not_finite_become_a_status(crowd):
     model, batches, directions = crowd
     far = {key: change * 1e38 for key, change in directions[0].items()}
     for options in ({}, {"rows_per_point": 100}, {"relative_error": 0.1}):
-        found = loss_line(
-            model, functional.cross_entropy, batches, direction=far, coordinates=torch.tensor([0.0, 5.0]), **options
+        coordinates = torch.tensor([0.0, 5.0]), torch.tensor([0.0])
+        found = loss_surface(
+            model,
+            functional.cross_entropy,
+            batches,
+            directions=[far, directions[1]],
+            coordinates=coordinates,
+            **options,
         )
         assert found.status == "non_finite"
-        assert bool(found.losses[0].isfinite()) and not bool(found.losses[1].isfinite())
+        assert bool(found.losses[0].isfinite().all()) and not bool(found.losses[1].isfinite().any())
 
 
 @pytest.mark.parametrize("name", ["mlp", "in-place", "autoencoder", "gru", "quantized"])
@@ -300,8 +304,6 @@ def test_losses_that_are_no_means_over_rows_are_refused(name):
     for loss in (weighted, partial(functional.cross_entropy, reduction="sum")):
         with pytest.raises(LowlandError, match="expected the mean over independent rows"):
             loss_surface(model, loss, [data], directions=directions)
-        with pytest.raises(LowlandError, match="expected the mean over independent rows"):
-            loss_line(model, loss, [data], direction=directions[0])
 
 
 def test_networks_that_mix_rows_are_refused():
@@ -310,5 +312,3 @@ def test_networks_that_mix_rows_are_refused():
     directions = filter_normalised_directions(model)
     with pytest.raises(LowlandError, match="outputs of one row depend on other rows"):
         loss_surface(model, case.loss, [case.data()], directions=directions)
-    with pytest.raises(LowlandError, match="outputs of one row depend on other rows"):
-        loss_line(model, case.loss, [case.data()], direction=directions[0])

@@ -22,7 +22,7 @@ def test_codes_are_stored_small_and_within_their_width(bits: int) -> None:
     network = integer_network(bits)
     codes, widths = network.codes, network.bits
     assert list(codes) == ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]
-    assert codes.keys() == widths.keys() == network.scales.keys() == network.zero_points.keys()
+    assert codes.keys() == widths.keys() == network.scales.keys()
     for name, tensor in codes.items():
         lowest, highest = code_range(widths[name], signed=True)
         assert tensor.dtype == smallest_dtype(widths[name])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
     from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_at, worst_flips
     from lowland.faults.search import SearchResult, progressive_search
-    from lowland.faults.secded import SecdedRates, scrubbed_rate, secded_rates, secded_residual_rate
+    from lowland.faults.secded import SecdedRates, secded_rates, secded_residual_rate
     from lowland.faults.sensitivity import SingleFlips, clean_metric, flip_sensitivity, single_flips
     from lowland.faults.stuck_at import apply_stuck_bits
     from lowland.faults.sweep import FaultSeries, fault_series
@@ -60,7 +60,6 @@ __all__ = [
     "random_upsets",
     "ranked_flips",
     "recall_at",
-    "scrubbed_rate",
     "secded_rates",
     "secded_residual_rate",
     "simulated_metric",

@@ -41,11 +41,6 @@ class SearchResult:
     num_evaluations: int
     second_order: bool
 
-    @property
-    def non_decreasing(self) -> bool:
-        """Whether every flip raised the loss or left it: where none of a step's candidates did, the best was kept."""
-        return bool((self.losses[1:] >= self.losses[:-1]).all())
-
     def first(self, count: int) -> Flips:
         """The first flips as a set for ``apply_flips``; sets nest.
 

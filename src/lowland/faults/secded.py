@@ -1,8 +1,7 @@
-"""What an error-correcting memory leaves of a bit error rate: SECDED words, scrubbed from time to time."""
+"""What an error-correcting memory leaves of a bit error rate: SECDED words."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -136,25 +135,3 @@ def secded_residual_rate(
     if detected not in get_args(Detected):
         raise LowlandError(f"detected is {detected!r}; expected one of {', '.join(get_args(Detected))}")
     return rates.silent + (rates.flagged_wrong if detected == "kept" else ones_share * rates.flagged)
-
-
-def scrubbed_rate(upset_rate: float, *, interval: float) -> float:
-    r"""Bit error rate that has gathered at the end of a scrubbing interval, :math:`(1 - e^{-2 \lambda T}) / 2`.
-
-    Scrubbing reads, corrects and writes back all words; in between upsets gather, and a second one restores its bit.
-
-    Args:
-        upset_rate: :math:`\lambda`, upsets per bit and second, 0 or more.
-        interval: T, seconds, 0 or more.
-
-    Raises:
-        LowlandError: A negative or non-finite number.
-
-    Source:
-        Saleh, Serrano and Patel, "Reliability of scrubbing recovery-techniques for memory systems", IEEE Transactions
-        on Reliability 39 (1990).
-    """
-    for name, value in (("upset_rate", upset_rate), ("interval", interval)):
-        if not (math.isfinite(value) and value >= 0):
-            raise LowlandError(f"{name} is {value}; expected a finite number, at least 0")
-    return -math.expm1(-2 * upset_rate * interval) / 2

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lowland.landscape.sharpness_expected import expected_sharpness
     from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
     from lowland.landscape.subject import differentiable
-    from lowland.landscape.surface import LossLine, LossSurface, loss_line, loss_surface
+    from lowland.landscape.surface import LossSurface, loss_surface
     from lowland.landscape.trace import (
         LayerTraces,
         hessian_diagonal,
@@ -57,7 +57,6 @@ __all__ = [
     "LandscapeDetailOptions",
     "LandscapeOptions",
     "LayerTraces",
-    "LossLine",
     "LossSurface",
     "ModeConnectivity",
     "SpectralDensity",
@@ -81,7 +80,6 @@ __all__ = [
     "input_jacobian_norm",
     "layer_cka",
     "linear_cka",
-    "loss_line",
     "loss_surface",
     "mean_gradient",
     "mean_squared_flip",

@@ -1,4 +1,4 @@
-"""Losses along a line and over a plane through a model's parameters."""
+"""Losses over a plane through a model's parameters."""
 
 from __future__ import annotations
 
@@ -17,25 +17,6 @@ from lowland.landscape.independence import require_independent_rows
 from lowland.landscape.points import PointLosses
 from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
-
-
-@dataclass(frozen=True)
-class LossLine:
-    """Losses along a direction.
-
-    Attributes:
-        x: [nx] coordinates; 0 is the model.
-        losses: [nx] float64 mean losses.
-        standard_errors: [nx] of the losses against the means over all given rows: 0 where all were computed.
-        num_rows: [nx] rows computed at each point.
-        status: ``non_finite`` where a loss is not finite, else ``ok``.
-    """
-
-    x: Tensor
-    losses: Tensor
-    standard_errors: Tensor
-    num_rows: Tensor
-    status: Status
 
 
 @dataclass(frozen=True)
@@ -70,48 +51,6 @@ class LossSurface:
             "num_rows": self.num_rows.flatten().tolist(),
             "status": [self.status] * len(places),
         }
-
-
-def loss_line(
-    model: nn.Module | Dequantizable,
-    loss: Loss,
-    batches: Batches,
-    *,
-    direction: Direction,
-    span: float = 1.0,
-    num_points: int = 41,
-    coordinates: Tensor | None = None,
-    rows_per_point: int | None = None,
-    relative_error: float | None = None,
-    generator: torch.Generator | None = None,
-) -> LossLine:
-    r"""Mean loss at :math:`\theta + x d`.
-
-    Args:
-        model: Module in evaluation mode, or a deployed network with ``dequantized()``; left as it came.
-        loss: ``loss(outputs, targets)``, mean over rows.
-        batches: Sequence of (inputs, targets); their sizes do not matter.
-        direction: Changes by parameter name, e.g. from ``filter_normalised_directions``.
-        span: Half the length of the line, in units of the direction, above 0.
-        num_points: Points from -span to span, at least 1; an odd number has the model in the middle.
-        coordinates: [nx] x, instead of ``span`` and ``num_points``.
-        rows_per_point: As in ``loss_surface``.
-        relative_error: As in ``loss_surface``.
-        generator: As in ``loss_surface``.
-
-    Returns:
-        The line.
-
-    Raises:
-        LowlandError: As ``loss_surface``.
-
-    Source:
-        Goodfellow et al., "Qualitatively characterizing neural network optimization problems", ICLR 2015.
-    """
-    (x,) = _checked_coordinates([coordinates], span, num_points)
-    points = _points(model, loss, batches, {"direction": direction})
-    found = grid_losses(points, [x], rows_per_point, relative_error, generator)
-    return LossLine(x, *found)
 
 
 def loss_surface(
@@ -166,7 +105,7 @@ def loss_surface(
         Li et al., "Visualizing the loss landscape of neural nets", NeurIPS 2018, section 4.
     """
     if len(directions) != 2:
-        raise LowlandError(f"directions: got {len(directions)}; expected 2 (for one there is loss_line)")
+        raise LowlandError(f"directions: got {len(directions)}; expected 2")
     x, y = _checked_coordinates([None, None] if coordinates is None else list(coordinates), span, num_points)
     named = {f"directions[{index}]": direction for index, direction in enumerate(directions)}
     points = _points(model, loss, batches, named)

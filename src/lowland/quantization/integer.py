@@ -70,11 +70,6 @@ class IntegerNetwork(nn.Module):
         return {name: getattr(self.steps[step], by_kind[kind]) for name, step, kind in self._names()}
 
     @property
-    def zero_points(self) -> dict[str, Tensor]:
-        """The code that means zero, for each tensor in ``codes``: always 0."""
-        return {name: torch.zeros((), dtype=torch.int64) for name, _, _ in self._names()}
-
-    @property
     def bits(self) -> dict[str, int]:
         """Two's complement width of each tensor in ``codes``."""
         return {name: getattr(self.steps[step], f"{kind}_bits") for name, step, kind in self._names()}
