@@ -92,6 +92,11 @@ class TaskDescription(_Record):
     shifted_sets: tuple[ShiftedSet, ...]
     provenance: Provenance
 
+    @property
+    def has_images(self) -> bool:
+        """Whether its inputs can be blurred and rotated."""
+        return self.input_kind == "image"
+
 
 class TaskDescriptions(RootModel[dict[str, TaskDescription]]):
     """Those of all tasks, by name."""
