@@ -16,7 +16,8 @@ def both(small):
     scores = held_out.measure == "accuracy"
     favours = {
         half: held_out.assign(
-            split=half, value=held_out.value.where(~scores, held_out.value + 0.1 * (held_out.recipe == best))
+            split=half,
+            value=held_out.value.where(~scores, held_out.value + 0.1 * (held_out.recipe == best).astype(float)),
         )
         for half, best in (("selection", "plain"), ("test", "clipping"))
     }
