@@ -22,7 +22,8 @@ ADDED = {
     "cells": {"precisions", "qat_recipes"},
     "runs": {"seeds"},
     "groups": {"precisions", "qat_recipes"},
-    "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map", "attacks"},
+    "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
+    | {"attacks", "sensor_faults", "corruptions", "faults"},
     "descriptions": {"tasks"},
     "commands": set(),
     "folder": set(),

@@ -211,7 +211,7 @@ def wafers(tmp_path):
     """A study of wafers from a file that may be there, and its pipeline and catalog."""
     before = grid.default_parameters()
     options = {"kind": "econ", "source": "auto", "path": str(tmp_path / "wafers.csv"), "filters": 8, "latent": 16}
-    sizes = {"train_rows": 8, "validation_rows": 4, "landscape_rows": 4, "test_rows": 4, "shifted_rows": 2}
+    sizes = {"train_rows": 8, "validation_rows": 4, "landscape_rows": 4, "test_rows": 4, "shifted_rows": 4}
     asked = before | {"tasks": {"econ": options | sizes}, "requirements": {}}
     catalog = DataCatalog({"econ.imported": TableDataset(filepath=str(tmp_path / "imported" / "econ.parquet"))})
     pipeline = Pipeline([Node(first, ["econ.imported"], "econ.measured", name="measure")])

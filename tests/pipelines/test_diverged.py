@@ -16,7 +16,7 @@ from lowland.perturbation import (
     SensorFaultOptions,
 )
 from lowland.pipelines.landscape.nodes import compare_seeds, connect_seeds, measure_cell, picture_cell
-from lowland.pipelines.perturbation.nodes import disturb, map_flips
+from lowland.pipelines.perturbation.nodes import map_flips
 from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.robustness import HalfLifeOptions
@@ -26,6 +26,7 @@ from lowland.tasks.jets import JetsOptions
 from lowland.training import Recipe, TrainingOptions
 from tests.base_options import base
 from tests.made_splits import all_in
+from tests.pipelines.disturbing import disturb
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
 RUN = Run(task="jets", recipe="plain", seed="s0", number=0)

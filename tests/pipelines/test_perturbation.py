@@ -15,7 +15,7 @@ from lowland.perturbation import (
     SensorFaultOptions,
     corrupt,
 )
-from lowland.pipelines.perturbation.nodes import disturb, map_flips
+from lowland.pipelines.perturbation.nodes import map_flips
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
 from lowland.robustness import HalfLifeOptions, bit_flips
@@ -23,6 +23,7 @@ from lowland.tasks import Rows, build_network, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import Jets, JetsOptions
 from tests.made_splits import splits_of
+from tests.pipelines.disturbing import disturb
 
 TASK = JetsOptions(
     kind="jets", source="file", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8, hidden=(8,)

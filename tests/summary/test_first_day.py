@@ -17,6 +17,7 @@ from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_T
 from lowland.summary.pareto import pareto
 from lowland.summary.recommendation import recommend
 from lowland.summary.requirements import Requirements, TaskRequirements
+from lowland.tasks.description import TaskDescriptions
 from tests.summary.conftest import Tables
 from tests.summary.first_day import curves, lost, references, with_gains, with_validation
 
@@ -130,7 +131,8 @@ def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
     found, metrics = decision.choose(requirements, "data", dead, tables.gather_references({}), None)
     figures = report.draw(dead, correlations, front)
     assert all("No network gave a result" in f.layout.annotations[0].text for f in figures)
-    page = report.report({}, {}, [], dead, correlations, points, fits, front, found, {}, None, None)
+    told = TaskDescriptions.model_validate({})
+    page = report.report(told, [], dead, correlations, points, fits, front, found, {}, None, None)
     assert "No network gave a result." in page and "training diverged" in page and "learning_rate" in page
     assert found["tasks"]["jets"]["outcome"] == FAILED and metrics["jets"]["num_rows_not_ok"] == len(dead)
     assert closing_lines(found) == [

@@ -204,7 +204,7 @@ def test_a_number_is_scored_alike_in_every_unit(tmp_path, unit):
     for factor in (1.0, unit):
         frame = turbines().assign(power=lambda f, factor=factor: f["power"] * factor)
         made, raw = accepted(frame, tmp_path, NUMBER)
-        rows = made.prepare(raw).test
+        rows = made.prepare(raw)["test"]
         outputs = torch.linspace(-1, 1, len(rows.inputs))[:, None]
         scores = Estimate.from_samples(made.row_scores(outputs, rows.targets))
         means.append(np.array([scores.value, scores.standard_error, made.guess_score(rows.targets)]) / factor)
@@ -215,7 +215,7 @@ def test_a_number_is_scored_alike_in_every_unit(tmp_path, unit):
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
 def test_features_in_any_unit_are_standardised_and_copies_seen(tmp_path, unit):
     made, raw = accepted(turbines().assign(speed=lambda f: f["speed"] * unit), tmp_path)
-    inputs = made.prepare(raw).train.inputs
+    inputs = made.prepare(raw)["train"].inputs
     assert (inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
     with pytest.raises(LowlandError, match="feature 'speed' is a copy"):
         accepted(turbines().assign(speed=lambda f: f["power"] * unit), tmp_path, NUMBER)
