@@ -91,7 +91,7 @@ def test_a_toy_stage_is_run_gathered_and_missed(study, stages, tmp_path):
     names = {"gather_table", "close_study", "gather_shaking_pictures", "gather_pictures"}
     gathers = [node for node in pipelines["tables"].nodes if node.name.split(".")[-1] in names]
     added = study.added_parameters()
-    parameters = {"landscape": {}, "cells": added["cells"], "everything": everything(stages, study, added)}
+    parameters = {"landscape": {}, "cells": added["cells"], "everything": everything(stages, study)}
     entries = yaml.safe_load(catalog(stages).replace("${globals:data}", str(tmp_path)))
     kept = DataCatalog.from_config(entries)
     feed(kept, parameters)
