@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lowland"
 BASEMENT = {"estimate", "randomness", "measurements", "measures", "errors", "artifacts", "devices", "selection"}
-GROUND = {"tasks", "perturbation", "quantization"}
+GROUND = {"architectures", "tasks", "perturbation", "quantization"}
 FIRST = {"training": {"perturbation", "quantization"}, "landscape": set(), "summary": set()}
 # Landscapes work on integer networks without importing them; they share what a flipped bit does and how norms fold.
 DOORS = {"landscape": ("quantization.encodings", "quantization.folding")}
@@ -17,6 +17,7 @@ ALLOWED = (
     {room: set() for room in BASEMENT}
     | {"measurements": {"estimate", "errors", "measures"}, "artifacts": {"estimate"}, "devices": {"errors"}}
     | {room: set(BASEMENT) for room in GROUND}
+    | {"tasks": BASEMENT | {"architectures"}}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND).items()}
 )
 KEDRO_LAYER = {

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from lowland.architectures import build_network
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.errors import LowlandError, MistakesError, did_you_mean
 from lowland.faults.options import BitFlipOptions, FlipMapOptions
@@ -26,7 +27,7 @@ from lowland.quantization.precision import BIAS_BITS
 from lowland.selection import ONE_MESSAGE
 from lowland.summary.requirements import TaskRequirements, check_measurable
 from lowland.summary.score import Score
-from lowland.tasks import TaskOptions, build_network, build_task
+from lowland.tasks import TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace

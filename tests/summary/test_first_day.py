@@ -126,9 +126,7 @@ def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
     found, metrics = nodes.choose(requirements, "data", dead, nodes.gather_references({}), learning_0=None)
     figures = nodes.draw(dead, correlations, front)
     assert all("No network gave a result" in f.layout.annotations[0].text for f in figures)
-    page = nodes.report(
-        {}, [], dead, correlations, points, fits, front, found, {}, learning_0=None, pictures_0=None
-    )
+    page = nodes.report({}, [], dead, correlations, points, fits, front, found, {}, learning_0=None, pictures_0=None)
     assert "No network gave a result." in page and "training diverged" in page and "learning_rate" in page
     assert found["tasks"]["jets"]["outcome"] == FAILED and metrics["jets"]["num_rows_not_ok"] == len(dead)
     assert closing_lines(found) == [
