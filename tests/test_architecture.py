@@ -21,7 +21,7 @@ BASEMENT = {
     "devices",
     "selection",
 }
-GROUND = {"tasks", "perturbation", "quantization"}
+GROUND = {"architectures", "tasks", "perturbation", "quantization"}
 FIRST = {"training": {"perturbation", "quantization"}, "landscape": set(), "summary": set()}
 # Landscapes work on integer networks without importing them; they share what a flipped bit does and how norms fold.
 DOORS = {"landscape": ("quantization.encodings", "quantization.folding")}
@@ -36,6 +36,7 @@ ALLOWED = (
         "selection": {"errors"},
     }
     | {room: set(BASEMENT) for room in GROUND}
+    | {"tasks": BASEMENT | {"architectures"}}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND | THIRD).items()}
 )
 KEDRO_LAYER = {

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel
 from lowland.datasets import ModelDataset
 from lowland.measurements import Cell
@@ -30,7 +31,6 @@ from lowland.quantization import (
 )
 from lowland.quantization.codes import code_range
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
-from lowland.tasks.networks import initialised_network
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
 from tests.tasks.table.tables import turbines
