@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lowland.artifacts import StoredModel
+from lowland.coding.codes import code_range
 from lowland.datasets import ModelDataset
 from lowland.measurements import Cell
 from lowland.pipelines.preparation.nodes import prepare
@@ -28,7 +29,6 @@ from lowland.quantization import (
     calibrate,
     freeze,
 )
-from lowland.quantization.codes import code_range
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from lowland.tasks.networks import initialised_network
 from tests.quantization.convolutions import CASES

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lowland.quantization.encodings import ENCODINGS
+from lowland.coding.encodings import ENCODINGS
 from lowland.selection import NONE_SWITCHES_OFF, NOTHING, ONE_MESSAGE, Selection
 
 Fault = Literal["codes", "weights", "biases", "ranked", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]

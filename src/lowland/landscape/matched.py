@@ -8,12 +8,12 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from lowland.coding.encodings import encoding_of
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
 from lowland.landscape.trace import weighted_trace
-from lowland.quantization.encodings import encoding_of
 from lowland.randomness import generator as keyed_generator
 
 TARGETS = ("weights", "biases")
@@ -60,7 +60,7 @@ def flip_curvature(
         integer_network: Network with ``codes``, ``scales``, ``bits`` and ``dequantized()``.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets).
-        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
+        encoding: Key of ``lowland.coding.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
         num_probes: Hessian products where the second order is sampled, at least 2.
         generator: CPU generator of the probes; a fixed one without it.
@@ -110,7 +110,7 @@ def mean_squared_flip(
 
     Args:
         integer_network: Network with ``codes``, ``scales`` and ``bits``.
-        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
+        encoding: Key of ``lowland.coding.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
 
     Returns:

@@ -97,7 +97,7 @@ def flip_mismatch_curvature(
     Args:
         integer_network: Network with ``codes``, ``scales``, ``bits`` and ``dequantized()``.
         batches: Sequence of (inputs, targets); the targets are not looked at.
-        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
+        encoding: Key of ``lowland.coding.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
 
     Returns:
