@@ -1,7 +1,7 @@
 """How fast the ECON-T task is: a float epoch against a hand-written torch loop, and the earth mover's distance.
 
     python benchmarks/econ.py
-    python benchmarks/econ.py --wafers ../shared/data/hgcal/CALQ_output.csv --repeats 7
+    python benchmarks/econ.py --wafers $LOWLAND_DATA/hgcal/CALQ_output.csv --repeats 7
 
 Both loops see the same batches. Asked: an epoch on 20,000 wafers within 1.5 times the plain loop, the distances of
 2,000 wafers within 2 seconds.

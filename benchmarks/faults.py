@@ -27,7 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from lowland.faults import BitFlipOptions, Flips, apply_flips, clean_metric, fault_series, flip_sensitivity
+from lowland.faults import Flips, MemoryFaultOptions, apply_flips, clean_metric, fault_series, flip_sensitivity
+from lowland.faults.options import FaultOptions
 from lowland.perturbation import INPUT_NOISES, FeatureRanges, InputNoiseOptions, draw
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.tasks.task import classification_scores
@@ -146,7 +147,8 @@ def main() -> None:
             start_of += values.numel()
 
     noise = InputNoiseOptions(kinds=("gaussian", "salt_and_pepper"), levels=(5, 10, 15, 20, 30, 50), draws=3)
-    flip_levels = BitFlipOptions(counts=(1, 5, 10, 20, 50, 100), bit_error_rates=(1e-4, 1e-3, 1e-2), draws=8)
+    codes = FaultOptions(counts=(1, 5, 10, 20, 50, 100), bit_error_rates=(1e-4, 1e-3, 1e-2), draws=8)
+    flip_levels = MemoryFaultOptions(encoding="twos_complement", codes=codes)
     ranges = FeatureRanges.of(inputs[rows:])
 
     @torch.no_grad()

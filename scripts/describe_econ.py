@@ -1,6 +1,6 @@
 """Write the data card of the simulated wafers, `docs/data/econ.md`, with their spectra beside the real ones.
 
-    python -m scripts.describe_econ --real ../shared/data/hgcal
+    LOWLAND_DATA=path/to/data python -m scripts.describe_econ
 
 Rows of the real sets stay where they are: the card holds quantiles and histograms of them. Its text stands in
 `scripts/econ_card.md.j2`.
@@ -9,6 +9,7 @@ Rows of the real sets stay where they are: the card holds quantiles and histogra
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from lowland.tasks.econ import hgcal, shower_profiles, showers
 from lowland.tasks.econ.showers import SCENARIOS, simulated_wafers
 from lowland.tasks.econ.wafers import CHARGES, VALUE_OF_CELL, normalised, read_wafers
+from lowland.tasks.split_sizes import DATA_FOLDER
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("econ_card.md.j2")
@@ -32,6 +34,7 @@ REAL = {
     "jets": "jet_pt20_eta15-30_0PU.csv",
     "high_occupancy": "econt_mc_ttbar_testInput.csv",
 }
+REAL_SETS = Path(os.environ.get(DATA_FOLDER, "data")) / "hgcal"
 QUANTILES = (0.05, 0.5, 0.95)
 WAFERS = 4_000
 
@@ -122,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, simulate, measure, write picture and card."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description="Write the data card of the simulated wafers.")
-    parser.add_argument("--real", type=Path, required=True, help="directory of the real sets")
+    parser.add_argument("--real", type=Path, default=REAL_SETS, help="directory of the real sets")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "data" / "econ.md")
     options = parser.parse_args(arguments)
     real = {name: read_wafers(options.real / file)[list(CHARGES)].to_numpy() for name, file in REAL.items()}

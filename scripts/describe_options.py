@@ -54,8 +54,8 @@ def recipes_page() -> str:
     parts = [
         "# Recipes",
         NOTE,
-        "How a network is trained. Every line of `recipes:` in `conf/<env>/parameters.yml` is one recipe: a name of "
-        "yours, a `kind` and the options of that kind. Epochs, batches and learning rate are common to all of them: "
+        "How a network is trained. Every line of `recipes:` in `conf/<env>/parameters_axes.yml` is one recipe: a name "
+        "of yours, a `kind` and the options of that kind. Epochs, batches and learning rate are common to all of them: "
         "[`training` and `fine_tuning`](parameters.md#training).",
     ]
     for recipe in get_args(AnyRecipe):

@@ -15,7 +15,6 @@ from typing import Any
 import jinja2
 import pandas as pd
 import torch
-import yaml
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lowland.tasks import Rows, TaskOptions, build_task
@@ -24,17 +23,12 @@ from lowland.tasks.table import build_table
 from lowland.tasks.table.source import class_names, read_table
 from lowland.tasks.table.task import LATER, Table
 from lowland.training import Recipe, TrainingOptions, train
+from scripts.write_params import resolved
 
 ROOT = Path(__file__).resolve().parents[1]
-CONF = ROOT / "conf" / "tokamak"
 TEMPLATE = Path(__file__).with_name("tokamak_card.md.j2")
 LABELS = ("label_eae", "label_tae", "label_rsae", "label_bae", "label_baae", "label_egam")
 BOOSTING_ROUNDS = 60
-
-
-def configured(name: str) -> dict[str, Any]:
-    """One file of the environment."""
-    return dict(yaml.safe_load((CONF / name).read_text()))
 
 
 def accuracy(predicted: torch.Tensor, targets: torch.Tensor) -> float:
@@ -140,11 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", type=Path, help="where the file is, if not where conf/tokamak says")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "data" / "tokamak.md")
     options = parser.parse_args(arguments)
-    parameters = configured("parameters.yml")
+    parameters = resolved("tokamak")
     if options.table is not None:
         for task in parameters["tasks"].values():
             task["path"] = str(options.table)
-    training = TrainingOptions.model_validate(configured("parameters_training.yml")["training"])
+    training = TrainingOptions.model_validate(parameters["training"])
     options.output.write_text(described(parameters, training).rstrip() + "\n", encoding="utf-8")
     print(options.output)
 

@@ -266,7 +266,7 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     content = text(env, shown.as_posix(), inspect(read_table(path), target, origin=str(table)))
     folder.mkdir(parents=True)
     (folder / "globals.yml").write_text(f"data: data/{env} # where its results go\n", encoding="utf-8")
-    (folder / "parameters.yml").write_text(content, encoding="utf-8")
+    (folder / "parameters_axes.yml").write_text(content, encoding="utf-8")
     loader = StudyConfigLoader(root / "conf", env, base_env="base", default_run_env="base")
     study = validate(loader["parameters"], origins=loader.origins)
     for name, options in study.tasks.items():
@@ -277,8 +277,8 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
             task.prepare(raw)
         except LowlandError as error:  # what is written stays: the mistake may be one to mend there
             raise LowlandError(
-                f"conf/{env}/parameters.yml is written and does not suit the table yet: {error}; edit the file or the "
-                f"table, then: kedro run --env {env}"
+                f"conf/{env}/parameters_axes.yml is written and does not suit the table yet: {error}; edit the file or "
+                f"the table, then: kedro run --env {env}"
             ) from None
     return folder
 
@@ -297,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LowlandError as error:
         print("\n".join(f"Error: {line}" for line in getattr(error, "lines", [str(error)])), file=sys.stderr)
         return 2
-    print(f"conf/{folder.name}/parameters.yml is written; look at it, then: kedro run --env {folder.name}")
+    print(f"conf/{folder.name}/parameters_axes.yml is written; look at it, then: kedro run --env {folder.name}")
     return 0
 
 

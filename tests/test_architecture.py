@@ -32,6 +32,7 @@ ALLOWED = (
         "artifacts": {"estimate"},
         "devices": {"errors"},
         "coding": {"errors"},
+        "selection": {"errors"},
     }
     | {room: set(BASEMENT) for room in GROUND}
     | {room: BASEMENT | below for room, below in (FIRST | SECOND | THIRD).items()}
@@ -50,6 +51,7 @@ KEDRO_LAYER = {
 } | {
     "config_errors",
     "config_files",
+    "config_layers",
     "config_loader",
     "runs",
 }

@@ -63,14 +63,20 @@ def test_the_committed_parameters_are_valid(good):
         ("recipes/jacobian_1e-2/num_projections", 9, r"num_projections is 9; expected 1 to 5"),
         ("input_noise/levels", [5, 5], r"levels names an entry twice"),
         ("input_noise/draws", 1, r"input_noise\.draws: got 1"),
-        ("bit_flips/counts", [1, 1], r"counts names a level twice"),
-        ("bit_flips", {"counts": [], "bit_error_rates": [], "draws": 2}, r"both empty; expected levels"),
+        ("faults/codes/counts", [1, 1], r"counts names an entry twice"),
+        ("faults/codes", {"counts": [], "bit_error_rates": [], "draws": 2}, r"both empty; expected levels"),
         ("flip_map/precisions", ["fp32"], r"flip_map\.precisions names 'fp32'; expected some of qat8, .*, or all"),
         ("flip_map/seeds", "every", r"flip_map\.seeds: got 'every'; expected all, or a valid integer"),
-        ("other_faults/faults", ["codes"], r"bit_flips and other_faults both name 'codes'"),
-        ("other_faults/faults", ["cosmic"], r"other_faults\.faults\.0: got 'cosmic'"),
-        ("other_faults/upset_length", 9, r"upset_length is 9; expected at most 8, the width of the widest weights"),
-        ("bit_flips/faults", ["weights"], r"bit_error|rate is 0\.001, which is not measured"),
+        ("faults/cosmic", {"draws": 2}, r"parameter faults\.cosmic is not known; expected some of encoding, codes, "),
+        ("faults/code", {"draws": 2}, r"parameter faults\.code is not known; did you mean codes\?"),
+        ("faults/encoding", "gray", r"faults.*encoding is 'gray'; expected one of twos_complement"),
+        (
+            "faults/upsets/length",
+            9,
+            r"faults\.upsets\.length is 9; expected at most 8, the width of the widest weights",
+        ),
+        ("faults/ranked", {"counts": [1], "draws": 2}, r"parameter faults\.ranked\.draws is not known"),
+        ("faults/codes", "none", r"score_under_bit_errors\[0\]\.rate is 0\.001, which is not measured"),
         ("sensor_faults/levels", {"dead": [5]}, r"sensor_faults\.levels\.dead: got 'dead'"),
         ("sensor_faults/levels", {"requantization": [2.5]}, r"requantization level is 2\.5; expected whole bits"),
         ("attacks/norms", ["l1"], r"attacks\.norms\.0: got 'l1'"),
@@ -97,7 +103,11 @@ def test_the_committed_parameters_are_valid(good):
         ("landscape_detail/precisions", -1, r"got -1; expected a list of names, a number of them from the first, all"),
         ("landscape_detail/precisions", True, r"got True; expected a list of names, a number of them from the first"),
         ("flip_map/precisions", ["qta8"], r"names 'qta8'; expected some of .*; did you mean qat8\?"),
-        ("bit_flips/counts", [20_000], r"bit_flips\.counts names 20000 flips; expected at most 14896, .*jets at qat2"),
+        (
+            "faults/codes/counts",
+            [20_000],
+            r"faults\.codes\.counts names 20000 flips; expected at most 14896, .*jets at qat2",
+        ),
         ("tasks/jets/train_row", 9, r"parameter tasks\.jets\.train_row is not known; did you mean train_rows\?"),
         ("recipes/plain", {"kind": "plane"}, r"; did you mean plain\?$"),
         (
@@ -113,7 +123,7 @@ def test_the_committed_parameters_are_valid(good):
             [{"condition": "rain", "score": 0.5}],
             r"score_under_shift\[0\]\.condition is 'rain'; expected one of high_pt, pileup, smeared$",
         ),
-        ("bit_flips/bit_error_rates", [2.0], r"bit_flips\.bit_error_rates\.0: got 2\.0"),
+        ("faults/codes/bit_error_rates", [2.0], r"faults\.codes\.bit_error_rates\.0: got 2\.0"),
     ],
 )
 def test_a_wrong_parameter_is_one_line_that_names_it(good, path, value, message):
@@ -195,8 +205,8 @@ def test_parameters_that_do_not_fit_together_are_all_told(good):
     with pytest.raises(LowlandError) as caught:
         validate(raw)
     assert [line.split(" is ")[0] for line in str(caught.value).splitlines()] == [
-        "parameter flip_map.seeds",
         "parameter half_life.floor",
+        "parameter flip_map.seeds",
     ]
 
 
@@ -210,8 +220,9 @@ def test_parameters_that_do_not_fit_together_are_all_told(good):
         ("corruptions/kinds", lambda study: study.corruptions.kinds),
         ("attacks", lambda study: study.attacks.kinds),
         ("attacks/kinds", lambda study: study.attacks.kinds),
-        ("other_faults", lambda study: study.other_faults.faults),
-        ("other_faults/faults", lambda study: study.other_faults.faults),
+        ("sensor_faults/levels/gain_drift", lambda study: study.sensor_faults.levels.get("gain_drift")),
+        ("faults/scales", lambda study: study.faults.scales),
+        ("faults/activations", lambda study: study.faults.activations),
         ("landscape_detail/precisions", lambda study: study.landscape_detail.precisions),
         ("flip_map/precisions", lambda study: study.flip_map.precisions),
     ],
@@ -239,4 +250,19 @@ def test_a_number_selects_the_first_so_many(selected, expected):
 
 
 def test_requirements_may_be_left_empty(good):
-    assert validate(good).requirements.root and not validate(changed(good, "requirements", None)).requirements.root
+    assert validate(good).requirements.root
+    for nothing in (None, "none", {}):
+        assert not validate(changed(good, "requirements", nothing)).requirements.root
+
+
+def test_all_faults_can_be_switched_off_at_once(good):
+    raw = changed(good, "requirements", None)
+    assert validate(raw).faults.by_fault and not validate(changed(raw, "faults", "none")).faults.by_fault
+
+
+def test_a_number_of_epochs_leaves_nothing_of_auto(good):
+    plan = validate(changed(good, "training/epochs", 9)).training
+    assert good["training"]["steps"] and good["training"]["patience"]
+    assert (plan.epochs, plan.steps, plan.patience) == (9, None, None)
+    with pytest.raises(LowlandError, match=r"training\.steps: got 0"):
+        validate(changed(changed(good, "training/epochs", 9), "training/steps", 0))

@@ -3,12 +3,14 @@
 import shutil
 
 import pytest
+import yaml
 from kedro.framework.project import settings
 from omegaconf import OmegaConf
 
 import lowland.settings
 from lowland import grid
 from lowland.config import validate
+from lowland.config_layers import REPLACED
 from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
 
@@ -64,8 +66,7 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
         "input_noise.draws": 7,
         "sensor_faults.draws": 7,
         "attacks.num_steps": 7,
-        "bit_flips.draws": 7,
-        "other_faults.draws": 7,
+        "faults.codes.draws": 7,
         "half_life.floor": "halfway",
         "flip_map.search_flips": 7,
         "corruptions.draws": 7,
@@ -90,16 +91,58 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
     assert study.training.learning_rate == 7.0e-4 and study.seeds["s7"] == 7 and study.device == "cpu"
 
 
-def test_an_environments_part_still_replaces_that_of_base_whole(study_of):
-    study = study_of({"parameters.yml": "seeds: {a: 5}\n"})
+def test_an_environments_axis_replaces_that_of_base_whole(study_of):
+    study = study_of({"parameters_axes.yml": "seeds: {a: 5}\n"})
     assert study.seeds == {"a": 5} and len(study.recipes) == 8
+    asked = study_of({"parameters_summary.yml": "requirements: {jets: {maximum_size: 9}}"}).requirements.of("jets")
+    assert asked.maximum_size == 9 and asked.score is None and not asked.score_under_noise
+
+
+def test_an_environment_says_differences_only(study_of):
+    base = validate(loader("base")["parameters"])
+    files = {
+        "parameters_training.yml": "training: {learning_rate: 0.5}\n",
+        "parameters_perturbation.yml": "faults: {codes: {draws: 9}, upsets: none}\n"
+        "sensor_faults: {levels: {gain_drift: [7], saturation: none}}\n",
+    }
+    study = study_of(files, "faults.codes.counts=[3]")
+    assert study.training == base.training.model_copy(update={"learning_rate": 0.5})
+    codes = base.faults.codes.model_copy(update={"draws": 9, "counts": (3,)})
+    assert study.faults == base.faults.model_copy(update={"codes": codes, "upsets": None})
+    levels = {kind: each for kind, each in base.sensor_faults.levels.items() if kind != "saturation"}
+    assert study.sensor_faults.levels == levels | {"gain_drift": (7.0,)}
+    untouched = set(type(study).model_fields) - {"training", "faults", "sensor_faults"}
+    assert all(getattr(study, name) == getattr(base, name) for name in untouched)
+
+
+@pytest.mark.parametrize("env", sorted(set(ENVIRONMENTS) - {"base"}))
+def test_no_environment_repeats_what_base_says(env):
+    base, plain = loader("base")["parameters"], {}
+    for path in sorted((CONF / env).glob("parameters*.yml")):
+        plain |= yaml.safe_load(path.read_text("utf-8"))
+
+    def repeated(own, below, name=""):
+        for key, value in own.items():
+            if isinstance(value, dict) and isinstance(below.get(key), dict):
+                yield from repeated(value, below[key], f"{name}{key}.")
+            elif key in below and value == below[key]:
+                yield f"{name}{key}"
+
+    assert not list(repeated({k: v for k, v in plain.items() if k not in REPLACED}, base))
+
+
+def test_an_empty_mapping_among_options_is_told(study_of, caplog):
+    study = study_of({"parameters.yml": "sensor_faults: {levels: {}}\nrequirements: {}\n"})
+    assert len(study.sensor_faults.levels) == 5 and not study.requirements.root
+    assert [record.getMessage() for record in caplog.records] == [
+        "sensor_faults.levels: {} changes nothing: an environment's options are merged with those of conf/base, which "
+        "still hold dead_at_mean, dead_at_zero, gain_drift, offset_drift, saturation, requantization; none switches "
+        "off what can be switched off"
+    ]
 
 
 def test_values_may_refer_to_others_across_files_and_to_what_was_given(study_of):
-    files = {
-        "parameters.yml": "fine_tuning: {epochs: '${training.epochs}', batch_size: 9, "
-        "learning_rate: 1, schedule: cosine}"
-    }
+    files = {"parameters.yml": "fine_tuning: {epochs: '${training.epochs}', batch_size: 9}"}
     assert study_of(files, "training.epochs=9").fine_tuning.epochs == 9
 
 
@@ -130,11 +173,14 @@ def test_what_is_missing_of_a_part_that_was_given_is_to_be_given_with_it(study_o
     "files, dotted, lines",
     [
         (
-            {"parameters_training.yml": "training: {epoch: 9, learning_rate: 0.1}"},
+            {
+                "parameters_training.yml": "training: {epoch: 9, learning_rate: 0, per_task: {jets: {epochs: 2}}}",
+            },
             (),
             [
-                "parameter training.batch_size is missing, and so is schedule; add them to "
-                "conf/mine/parameters_training.yml: its training replaces that of conf/base whole",
+                "parameter training.learning_rate (conf/mine/parameters_training.yml): got 0; should be greater than 0",
+                "parameter training.per_task.jets.batch_size is missing, and so are learning_rate, schedule; add them "
+                "to conf/mine/parameters_training.yml",
                 "parameter training.epoch (conf/mine/parameters_training.yml) is not known; did you mean epochs?",
             ],
         ),
@@ -157,10 +203,10 @@ def test_what_is_missing_of_a_part_that_was_given_is_to_be_given_with_it(study_o
         ),
         (
             {"parameters.yml": ""},
-            ("training.epoch=9", "trainin.epochs=9", "bit_flips.draws=0"),
+            ("training.epoch=9", "trainin.epochs=9", "faults.codes.draws=0"),
             [
                 "parameter training.epoch (--params) is not known; did you mean epochs?",
-                "parameter bit_flips.draws (--params): got 0; should be greater than or equal to 2",
+                "parameter faults.codes.draws (--params): got 0; should be greater than or equal to 2",
                 "parameter trainin (--params) is not known; did you mean training?",
             ],
         ),

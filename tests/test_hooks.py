@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ThreadRunner
 
 from lowland import grid, hooks, randomness
+from lowland.config_loader import StudyConfigLoader
 from lowland.datasets import JSONDataset, TableDataset, TextDataset
 from lowland.errors import LowlandError
 from lowland.hooks import SELECTIONS, RunGuard, check_raw_tables
@@ -248,7 +248,7 @@ def test_a_table_is_made_again_when_random_numbers_are_made_otherwise(wafers, tm
 
 @pytest.mark.parametrize("environment, folder", [("base", "data"), ("econ", "data/econ"), ("fusion", "data/fusion")])
 def test_every_environment_has_its_own_imported_tables(environment, folder):
-    loader = OmegaConfigLoader(conf_source=str(grid.ROOT / "conf"), env=environment, **settings.CONFIG_LOADER_ARGS)
+    loader = StudyConfigLoader(str(grid.ROOT / "conf"), env=environment, **settings.CONFIG_LOADER_ARGS)
     assert loader["catalog"]["{task}.imported"]["filepath"] == f"{folder}/01_raw/imported/{{task}}.parquet"
 
 

@@ -20,7 +20,7 @@ def test_the_axes_are_the_published_ones(study):
     assert {p.weight_bits for p in study.study.precisions.values() if p.method == "ptq"} == set(range(3, 13))
     assert (study.tasks, len(study.seeds)) == (("econ", "fusion"), 3) and len(study.recipes) >= 24
     assert study.study.input_noise.levels == (5, 10, 15, 20, 30, 50)
-    assert study.study.bit_flips.counts == (1, 5, 10, 20, 50, 100) and "ranked" in study.study.bit_flips.faults
+    assert study.study.faults.codes.counts == (1, 5, 10, 20, 50, 100) == study.study.faults.ranked.counts
 
 
 def test_every_recipe_has_a_marker_of_its_own(study):

@@ -37,5 +37,5 @@ def test_with_hooks_the_dag_is_the_environments():
     result = subprocess.run(
         [sys.executable, "-c", LOAD], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=240, check=True
     )
-    recipes = yaml.safe_load((ROOT / "conf/smoke/parameters.yml").read_text())["recipes"]
+    recipes = yaml.safe_load((ROOT / "conf/smoke/parameters_axes.yml").read_text())["recipes"]
     assert json.loads(result.stdout.splitlines()[-1]) == sorted(recipes)

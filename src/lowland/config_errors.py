@@ -127,12 +127,10 @@ def _missing(paths: Sequence[tuple[str, ...]], origins: SaysWhere | None) -> str
     return named(first, None) + rest + _where_to_add(first, origins)
 
 
-def _where_to_add(path: tuple[str, ...], origins: SaysWhere | None) -> str:
-    """Where a missing parameter belongs: an environment's part replaces that of ``conf/base`` whole."""
-    file = origins.of(path) if origins and len(path) > 1 else None
-    if file is None or file.startswith(("conf/base/", "--params")):
-        return file or "conf/base/parameters*.yml"
-    return f"{file}: its {path[0]} replaces that of conf/base whole"
+def _where_to_add(first: tuple[str, ...], origins: SaysWhere | None) -> str:
+    """Where a missing parameter belongs: beside what is said around it."""
+    file = origins.of(first) if origins and len(first) > 1 else None
+    return file or "conf/base/parameters*.yml"
 
 
 def _or_listed(known: Sequence[str]) -> str:

@@ -12,21 +12,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lowland.config_files import check_file, check_names, shown
+from lowland.config_layers import AXES, REPLACED, in_order_of, laid_over, merged_files, value_at, without_others
 from lowland.errors import LowlandError, MistakesError, did_you_mean
 from lowland.runs.data_folder import DataFolderLoader
+from lowland.runs.differences import differences, told
+from lowland.runs.dvc import FILE as PARAMS
+from lowland.runs.dvc import recorded_parameters
 
 _log = logging.getLogger(__name__)
 RUNTIME = "--params"
-AXES = ("tasks", "recipes", "seeds", "precisions")
-# What conf/base says about the members of its own axes, by the axis.
-ABOUT_MEMBERS = {
-    ("requirements",): "tasks",
-    ("training", "per_task"): "tasks",
-    ("fine_tuning", "per_task"): "tasks",
-    ("qat_recipes",): "recipes",
-    ("landscape_detail", "precisions"): "precisions",
-    ("flip_map", "precisions"): "precisions",
-}
 
 
 class Origins:
@@ -66,12 +60,17 @@ def _depth(content: Any, path: Sequence[str]) -> int:
 class StudyConfigLoader(DataFolderLoader):
     """Kedro's loader with runtime parameters merged last and a user's mistakes told in one line.
 
-    An environment's top-level key replaces that of ``conf/base`` whole; ``--params`` are merged over the result, so
-    that any parameter of any environment can be given alone. What ``conf/base`` says about members of its own axes
-    (requirements of its task) does not reach an environment that has others.
+    An environment's axes replace those of ``conf/base`` whole; its options are merged over them, however deep, so that
+    it says differences only; ``--params`` are merged over the result. What ``conf/base`` says about members of its own
+    axes (requirements of its task) does not reach an environment that has others. A run that DVC started has what
+    ``params.yaml`` says in place of what the files of ``conf`` say, so that what DVC records is what was done.
+
+    Args:
+        by_dvc: Whether DVC started the run.
 
     Attributes:
         origins: Who gave which parameter; None until parameters were read.
+        changed_by_dvc: Whether ``params.yaml`` says other than the files of ``conf``; known once parameters were read.
     """
 
     def __init__(
@@ -79,9 +78,12 @@ class StudyConfigLoader(DataFolderLoader):
         conf_source: str | Path,
         env: str | None = None,
         runtime_params: dict[str, Any] | None = None,
+        *,
+        by_dvc: bool = False,
         **kwargs: Any,
     ) -> None:
         self.origins: Origins | None = None
+        self.changed_by_dvc = False
         folder = Path(conf_source)
         if env and folder.is_dir() and not (folder / env).is_dir():
             there = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
@@ -89,6 +91,7 @@ class StudyConfigLoader(DataFolderLoader):
                 f"--env is {env!r}, but {folder.name}/{env} does not exist; expected one of {', '.join(there)}"
                 f"{did_you_mean(env, there)}"
             )
+        self._recorded = recorded_parameters(folder.parent, env) if by_dvc else None
         super().__init__(conf_source, env, runtime_params, **kwargs)
 
     def _read_dir_configs(
@@ -129,26 +132,40 @@ class StudyConfigLoader(DataFolderLoader):
     ) -> dict[str, Any]:
         """Kedro merges runtime parameters into ``base`` and into the environment, which then replaces the former."""
         if key != "parameters" or not processed_files:
-            return dict(
-                super()._resolve_from_raw_config(key, base_configs, env_configs, base_path, env_path, processed_files)
+            read = super()._resolve_from_raw_config(
+                key, base_configs, env_configs, base_path, env_path, processed_files
             )
+            return {**read, **self._recorded.of(read)} if key == "globals" and self._recorded else dict(read)
         base, own = (_plain(configs) for configs in (base_configs, env_configs))
         runtime = dict(OmegaConf.to_container(OmegaConf.create(self.runtime_params), resolve=False))  # type: ignore[arg-type]  # a dict
-        replaced = {name for content in own.values() for name in content}
+        said, defaults = merged_files(own), merged_files(base)
+        replaced = {name for name in REPLACED if name in said}
         kept = {file: {k: v for k, v in content.items() if k not in replaced} for file, content in base.items()}
-        self.origins = Origins(kept | own, runtime)
-        defaults = _merged(base)
-        merged = {**defaults, **_merged(own)}
-        merged |= _without_others(merged, defaults, replaced)
+        recorded = {PARAMS: self._recorded.without(self["globals"])} if self._recorded else {}
+        self.origins = Origins(recorded | own | kept, runtime)
+        merged = laid_over({name: value for name, value in defaults.items() if name not in replaced}, said)
+        merged |= without_others(merged, defaults, said)
         try:
-            result = OmegaConf.to_container(OmegaConf.create(_over(merged, runtime)), resolve=True)
+            merged = self._as_recorded(merged)
+            result = OmegaConf.to_container(OmegaConf.create(laid_over(merged, runtime)), resolve=True)
         except OmegaConfBaseException as error:
             place = error.full_key or "parameters"
             origin = self.origins.of(str(place).split("."))
             raise LowlandError(f"parameter {place} ({origin}): {str(error).splitlines()[0]}") from error
-        for line in _changes_nothing_or_adds(runtime, merged):
+        for line in (*_empties_nothing(said, defaults), *_changes_nothing_or_adds(runtime, merged)):
             _log.warning(line)
         return dict(result)  # type: ignore[arg-type]  # a dict, as it was made from one
+
+    def _as_recorded(self, merged: dict[str, Any]) -> dict[str, Any]:
+        """What ``params.yaml`` says in place of what the files say; what is other is told."""
+        if self._recorded is None:
+            return merged
+        before = OmegaConf.to_container(OmegaConf.create(merged), resolve=True)
+        now = merged | in_order_of(merged, self._recorded.without(self["globals"]))
+        if found := differences(before, now):
+            self.changed_by_dvc = True
+            _log.info("DVC runs with %s: %s", PARAMS, told(found, "{name} is {now}, in conf {before}"))
+        return now
 
 
 def _globbed(pattern: str) -> str:
@@ -163,61 +180,29 @@ def _plain(configs: Mapping[Path, DictConfig]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _merged(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    whole: dict[str, Any] = {}
-    for content in files.values():
-        whole = _over(whole, content)
-    return whole
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merged, everything else replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        before = merged.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[key] = _over(before, value) if both else value  # type: ignore[arg-type]  # checked
-    return merged
-
-
-def _without_others(merged: Mapping[str, Any], base: Mapping[str, Any], replaced: set[str]) -> dict[str, Any]:
-    """What ``conf/base`` says about members of its axes, without those that this environment does not have.
-
-    A name that base's own axis has not is a mistake and stays, and so does a list of which nothing would be left.
-    """
-    changed = {}
-    for (parameter, *inner), axis in ABOUT_MEMBERS.items():
-        if axis not in replaced or parameter in replaced:
-            continue
-        here = members = merged.get(parameter)
-        if inner:
-            members = here.get(inner[0]) if isinstance(here, Mapping) else None
-        if not isinstance(members, list | dict) or not isinstance(merged.get(axis), Mapping):
-            continue
-        gone = {name for name in members if name in base.get(axis, {}) and name not in merged[axis]}
-        left: Any = [name for name in members if name not in gone]
-        if isinstance(members, dict):
-            left = {name: members[name] for name in left}
-        elif not left:
-            continue
-        changed[parameter] = {**here, inner[0]: left} if inner else left  # type: ignore[dict-item]
-    return changed
+def _empties_nothing(own: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
+    """What a user should know whose environment holds an empty mapping among options, which are merged."""
+    return [
+        f"{'.'.join(path)}: {{}} changes nothing: an environment's options are merged with those of conf/base, which "
+        f"still hold {', '.join(map(str, before))}; none switches off what can be switched off"
+        for path, value in _mappings(own, ())
+        if not value and path[0] not in REPLACED and isinstance(before := value_at(base, path), Mapping) and before
+    ]
 
 
 def _changes_nothing_or_adds(runtime: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
     """What a user should know who meant to empty or to replace something with ``--params``."""
     lines = []
     for path, value in _mappings(runtime, ()):
-        before = merged
-        for part in path:
-            before = before.get(part) if isinstance(before, Mapping) else None  # type: ignore[assignment]
-        name = ".".join(path)
+        before, name = value_at(merged, path), ".".join(path)
         if not isinstance(before, Mapping) or not before:
             continue
         if not value:
+            replaces = path[0] in REPLACED and len(path) == 1
+            instead = f"an environment's own {name} replaces them" if replaces else "say what each of them is to be"
             lines.append(
                 f"--params {name}={{}} changes nothing: values are merged with those of the study, and {name} still "
-                f"holds {', '.join(map(str, before))}; an environment's own {name} replaces them"
+                f"holds {', '.join(map(str, before))}; {instead}"
             )
         elif len(path) == 1 and name in AXES:
             added = [key for key in value if key not in before]

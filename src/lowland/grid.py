@@ -172,6 +172,7 @@ class Grid:
         }
         added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
         tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
+        added["faults"] = self.study.faults.model_dump(mode="json")  # their encoding is asked for where all are off too
         added["tasks"] = {name: options.model_dump(mode="json") for name, options in self.study.tasks.items()}
         added["descriptions"] = {name: task.description for name, task in tasks.items()}
         added["readings"] = {name: _told(task.readings) for name, task in tasks.items()}

@@ -25,7 +25,7 @@ from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
-from lowland.runs.dvc import refuse_other_parameters, started_by_dvc
+from lowland.runs.dvc import started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
 from lowland.runs.mark import FILE as MARK
@@ -35,6 +35,7 @@ from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
 from lowland.summary.closing import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
+from lowland.tasks.split_sizes import DATA_FOLDER
 
 _log = logging.getLogger(__name__)
 SELECTIONS = (
@@ -66,12 +67,10 @@ class GridHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Adds to the parameters which run and cell each node works on; refuses what is not in the study."""
         raw, shared = dict(context.config_loader["parameters"]), context.config_loader["globals"]
-        if started_by_dvc():
-            refuse_other_parameters(context.project_path, environment=context.env, shared=shared, parameters=raw)
         options = _options()
         reporting = f"{shared['data']}/08_reporting"
         commands = (
-            command_of(context.env, context.config_loader.runtime_params or {}, config=options.get("config")),
+            _command(context),
             f"# then open {reporting}/report.html in a browser",
             f"# commit, versions and parameters: {reporting}/{RECORD}",
         )
@@ -102,7 +101,7 @@ class RunGuard:
         self._doomed: list[Path] = []
         self._mark: StudyMark | None = None
         self._folder: Path | None = None
-        self._command = ""
+        self._command: Callable[[], str] = str
         self._lock: FolderLock | None = None
         self._begin, self._process = 0.0, 0
 
@@ -111,7 +110,7 @@ class RunGuard:
         """Notes where this run writes, and what makes it again."""
         loader = context.config_loader
         self._folder = context.project_path / loader["globals"]["data"]
-        self._command = command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
+        self._command = lambda: _command(context)  # known once the other hook has read the parameters
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -198,7 +197,7 @@ class RunGuard:
             made = _files(catalog, ["summary.report", "summary.recommendation"])
             if len(made) == 2 and all(path.is_file() and path.stat().st_mtime >= self._begin for path in made):
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
-                save_record(made[0].parent, root=root, command=self._command, parameters=parameters)
+                save_record(made[0].parent, root=root, command=self._command(), parameters=parameters)
                 for line in closing_lines(catalog.load("summary.recommendation")):
                     _log.info("%s", line)
         except OSError as error:  # a full disk must not hide how the run itself ended
@@ -216,6 +215,14 @@ def _options() -> dict[str, Any]:
     """Of the command that is running; empty outside the command line."""
     context = click.get_current_context(silent=True)
     return {} if context is None else dict(context.params)
+
+
+def _command(context: KedroContext) -> str:
+    """What makes the study again: under DVC with other values than those of ``conf``, DVC itself."""
+    loader = context.config_loader
+    if getattr(loader, "changed_by_dvc", False):
+        return "dvc repro"
+    return command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
 
 
 def _whole_study() -> Pipeline:
@@ -279,7 +286,10 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
     files = {}
     for path in problem.sources:
         if not path.is_file():
-            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence})")
+            raise LowlandError(
+                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence}): give tasks.{task}.path, or "
+                f"name the folder that the path starts from in {DATA_FOLDER}"
+            )
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()
     for source in (*sorted(Path(tasks.__file__).parent.rglob("*.py")), Path(randomness.__file__)):

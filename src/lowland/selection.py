@@ -1,9 +1,10 @@
-"""Which cells a costly measurement is taken of, and the words that parameters know beside numbers and names."""
+"""Which cells a costly measurement is taken of, the words that parameters know, and what options ask of the axes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import (
     BaseModel,
@@ -15,6 +16,8 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
+
+from lowland.errors import did_you_mean
 
 NOTHING = (None, "none")
 """What switches a measurement off, beside an empty list: ``none`` and, of YAML, nothing or ``null``."""
@@ -54,6 +57,87 @@ ONE_MESSAGE = or_word("all")
 NONE_SWITCHES_OFF = BeforeValidator(lambda value: () if value in NOTHING else value)
 """Of a list: ``none`` and nothing are the empty one."""
 
+NONE_IS_NOTHING = BeforeValidator(lambda value: None if value in NOTHING else value)
+"""Of options that may be left out: ``none`` leaves them out."""
+
+
+def refuse_repeats(**named: Sequence[object]) -> None:
+    """Refuses the first of these lists that holds an entry twice.
+
+    Raises:
+        ValueError: Its name and its entries, for the model that is being validated.
+    """
+    for name, values in named.items():
+        if len(set(values)) < len(values):
+            raise ValueError(f"{name} names an entry twice: {list(values)}")
+
+
+Problem = tuple[str, str]
+"""An option by its name within its class, and what is wrong with it."""
+
+
+class TaskFacts(NamedTuple):
+    """What options may be checked against of a task.
+
+    Attributes:
+        outputs: Of its network.
+        score: Name of its headline score.
+        unit: Of the score, as text; empty for pure numbers.
+        is_share: Whether the score is between 0 and 1.
+    """
+
+    outputs: int
+    score: str
+    unit: str
+    is_share: bool
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of a study, as options see them that name their members.
+
+    Attributes:
+        tasks: What is known of each.
+        recipes: Names.
+        seeds: Names.
+        precisions: Names.
+        deployed: Width of the weights, in bits, of the precisions that have codes.
+        smallest: The cell with the fewest stored bits and how many it can have at most; None where no network is known
+            before its data are.
+    """
+
+    tasks: Mapping[str, TaskFacts]
+    recipes: tuple[str, ...]
+    seeds: tuple[str, ...]
+    precisions: tuple[str, ...]
+    deployed: Mapping[str, int]
+    smallest: tuple[str, int] | None = None
+
+
+@runtime_checkable
+class ChecksAxes(Protocol):
+    """Options that can be wrong for one study and right for another."""
+
+    def misfits(self, axes: Axes) -> Iterable[Problem]:
+        """What does not fit the study."""
+
+
+def unknown_names(
+    option: str, names: Iterable[str], *, known: Collection[str], or_all: bool = False
+) -> Iterator[Problem]:
+    """Names that are not on their axis.
+
+    Args:
+        option: That holds them.
+        names: As they came.
+        known: Members of the axis.
+        or_all: Whether the option may also be ``all``.
+    """
+    for name in names:
+        if name not in known:
+            expected = f"expected some of {', '.join(known)}{', or all' * or_all}" if known else "there are none"
+            yield option, f"names {name!r}; {expected}{did_you_mean(name, known)}"
+
 
 class Selection(BaseModel):
     """The first seeds of every recipe at some precisions.
@@ -82,3 +166,15 @@ class Selection(BaseModel):
         if isinstance(self.precisions, int):
             return tuple(axis[: self.precisions])
         return tuple(name for name in axis if name in self.precisions)
+
+    def misfits(self, axes: Axes) -> Iterator[Problem]:
+        """Precisions that cannot be selected, and more seeds than there are."""
+        if isinstance(self.precisions, tuple):
+            yield from unknown_names("precisions", self.precisions, known=self.selectable(axes), or_all=True)
+        if isinstance(self.seeds, int) and self.seeds > len(axes.seeds):
+            yield "seeds", f"is {self.seeds}; expected 0 to {len(axes.seeds)}, the seeds of this study, or all"
+
+    @staticmethod
+    def selectable(axes: Axes) -> tuple[str, ...]:
+        """The precisions that can be named."""
+        return axes.precisions

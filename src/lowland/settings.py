@@ -10,11 +10,12 @@ from kedro.utils import find_config_file
 
 from lowland.config_loader import StudyConfigLoader
 from lowland.hooks import GridHook, RunGuard
+from lowland.runs.dvc import started_by_dvc
 
 CONFIG_LOADER_CLASS = StudyConfigLoader
 HOOKS = (GridHook(), RunGuard())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
-CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
+CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local", "by_dvc": started_by_dvc()}
 
 # The dots are namespaces; Kedro says so for every name that has two.
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters", category=UserWarning)

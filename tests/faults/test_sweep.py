@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
-from lowland.faults import BitFlipOptions, TransientFlips, fault_series
+from lowland.faults import MemoryFaultOptions, TransientFlips, fault_series
 from lowland.faults.scale_words import scale_words
 from lowland.faults.sweep import FAULTS
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
@@ -14,8 +14,17 @@ from lowland.tasks.networks import initialised_network
 
 SPEC = {"kind": "mlp", "inputs": 6, "hidden": [5], "outputs": 3}
 INPUTS = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
-OPTIONS = BitFlipOptions(counts=(1, 4, 10**9), bit_error_rates=(0.01, 0.2), draws=3)
-EVERYTHING = OPTIONS.model_copy(update={"faults": tuple(f for f in FAULTS if f != "ranked")})
+LEVELS = {"counts": (1, 4, 10**9), "bit_error_rates": (0.01, 0.2), "draws": 3}
+
+
+def faults(*names, encoding="twos_complement", levels=LEVELS):
+    """These faults at the same levels; activations have rates alone."""
+    own = {"activations": {"bit_error_rates": levels.get("bit_error_rates")}, "upsets": levels | {"length": 2}}
+    return MemoryFaultOptions(encoding=encoding, **{name: own.get(name, levels) for name in names})
+
+
+OPTIONS = faults("codes")
+EVERYTHING = faults(*(name for name in FAULTS if name != "ranked"))
 
 
 def integer_network():
@@ -86,7 +95,8 @@ def test_every_fault_hits_what_it_names_under_a_condition_of_its_own():
 
 def test_upsets_and_flips_are_compared_at_equal_shares_of_bits():
     network = integer_network()
-    options = BitFlipOptions(counts=(), bit_error_rates=(0.2, 1.0), draws=40, faults=("upsets",), upset_length=3)
+    upsets = {"bit_error_rates": (0.2, 1.0), "draws": 40, "length": 3}
+    options = MemoryFaultOptions(encoding="twos_complement", upsets=upsets)
     levels = {level: networks for _, level, networks in flipped_networks(network, options, key=("toy",))}
     assert set(levels) == {0.2}  # upsets of three bits in words of four cannot flip all
     flipped = sum(sum(changed_bits(network, n).values()) for n in levels[0.2])
@@ -97,7 +107,7 @@ def test_upsets_and_flips_are_compared_at_equal_shares_of_bits():
 @pytest.mark.parametrize("encoding", ["twos_complement", "offset_binary"])
 def test_codes_are_flipped_in_the_encoding_asked_for(encoding):
     network = integer_network()
-    options = OPTIONS.model_copy(update={"encoding": encoding, "faults": ("codes", "upsets", "stuck_at_1")})
+    options = faults("codes", "upsets", "stuck_at_1", encoding=encoding)
     levels = {(c, level): networks for c, level, networks in flipped_networks(network, options, key=("toy",))}
     assert [sum(changed_bits(network, n, encoding).values()) for n in levels["flips", 4.0]] == [4, 4, 4]
     coding = ENCODINGS[encoding]
@@ -121,7 +131,7 @@ def test_float_networks_flip_words_under_conditions_of_their_own():
 def test_what_is_not_deployed_is_not_hit():
     network = initialised_network(SPEC, key=("toy", 0)).eval()
     path = [name for name, layer in network.layers.named_children() if isinstance(layer, torch.nn.Linear)][-1]
-    options = OPTIONS.model_copy(update={"counts": (1,), "bit_error_rates": (0.5,)})
+    options = faults("codes", levels={"counts": (1,), "bit_error_rates": (0.5,), "draws": 3})
     found = flipped_networks(network, options, key=("toy",), float_from=path)
     whole = {level: networks for _, level, networks in flipped_networks(network, options, key=("toy",))}
     for _, level, networks in found:
@@ -141,35 +151,47 @@ def test_what_a_network_does_not_have_is_left_out():
     for layer in network.modules():
         if isinstance(layer, torch.nn.Linear):
             layer.bias = None
-    options = OPTIONS.model_copy(update={"faults": ("biases",)})
-    assert list(flipped_networks(network, options, key=("toy",))) == []
+    assert list(flipped_networks(network, faults("biases"), key=("toy",))) == []
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"faults": ("everything",)}, "Input should be 'codes'"),
-        ({"faults": ("codes", "codes")}, "faults names a fault twice"),
+        ({"everything": LEVELS}, "everything\n  Extra inputs are not permitted"),
         ({"encoding": "gray"}, "encoding is 'gray'; expected one of twos_complement"),
-        ({"upset_length": 1}, "greater than or equal to 2"),
-        ({"counts": (1, 1)}, "counts names a level twice"),
-        ({"counts": (), "faults": ("ranked",)}, "faults name ranked, but counts is empty"),
-        ({"counts": (), "bit_error_rates": ()}, "both empty"),
-        ({"bit_error_rates": (1.5,)}, "less than or equal to 1"),
+        ({"upsets": LEVELS | {"length": 1}}, "greater than or equal to 2"),
+        ({"upsets": LEVELS}, "upsets.length\n  Field required"),
+        ({"codes": LEVELS | {"counts": (1, 1)}}, "counts names an entry twice"),
+        ({"codes": {"draws": 2}}, "both empty"),
+        ({"codes": LEVELS | {"draws": 1}}, "greater than or equal to 2"),
+        ({"codes": LEVELS | {"bit_error_rates": (1.5,)}}, "less than or equal to 1"),
+        ({"ranked": LEVELS}, "bit_error_rates\n  Extra inputs are not permitted"),
+        ({"ranked": {"counts": ()}}, "at least 1 item"),
+        ({"activations": LEVELS}, "counts\n  Extra inputs are not permitted"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(wrong, told):
     with pytest.raises(ValidationError, match=told):
-        BitFlipOptions(**{"counts": (1,), "bit_error_rates": (0.1,), "draws": 2, **wrong})
+        MemoryFaultOptions(**{"encoding": "twos_complement"} | wrong)
 
 
-RANKED = BitFlipOptions(counts=(1, 5, 20, 10**6), bit_error_rates=(0.1,), draws=2, faults=("ranked",))
+@pytest.mark.parametrize("nothing", ["none", None])
+def test_what_is_not_drawn_may_be_left_out_or_switched_off(nothing):
+    options = MemoryFaultOptions(encoding="twos_complement", stuck_at_0=LEVELS, weights=nothing, codes=LEVELS)
+    assert list(options.by_fault) == ["codes", "stuck_at_0"]  # in their own order, whatever that of the parameters
+    assert not MemoryFaultOptions.model_validate(nothing).by_fault
+
+
+def ranking(counts=(1, 5, 20, 10**6)):
+    return MemoryFaultOptions(encoding="twos_complement", ranked={"counts": counts})
+
+
 LOSS = torch.nn.functional.cross_entropy
 KNOWN = [(INPUTS, torch.arange(40) % 3)]
 
 
 def ranked_levels(network, **options):
-    found = flipped_networks(network, RANKED.model_copy(update=options), key=("toy",), loss=LOSS, known_batches=KNOWN)
+    found = flipped_networks(network, ranking(**options), key=("toy",), loss=LOSS, known_batches=KNOWN)
     return {(condition, level): networks for condition, level, networks in found}
 
 
@@ -227,15 +249,15 @@ def test_ranked_flips_go_on_with_the_next_bits_and_nest():
 
 def test_ranked_flips_need_rows_to_rank_by_and_codes():
     with pytest.raises(LowlandError, match="loss is missing; expected loss and known_batches"):
-        list(flipped_networks(integer_network(), RANKED, key=("toy",)))
+        list(flipped_networks(integer_network(), ranking(), key=("toy",)))
     floats = initialised_network(SPEC, key=("toy", 0)).eval()
-    assert not list(flipped_networks(floats, RANKED, key=("toy",)))
+    assert not list(flipped_networks(floats, ranking(), key=("toy",)))
 
 
 def test_a_hessian_that_is_no_number_ranks_nothing():
     found = flipped_networks(
         integer_network(),
-        RANKED,
+        ranking(),
         key=("toy",),
         loss=lambda outputs, targets: LOSS(outputs, targets) / 0,
         known_batches=KNOWN,

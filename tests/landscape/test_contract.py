@@ -14,12 +14,13 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape import LandscapeOptions
 from lowland.quantization import IntegerNetwork, QuantizedNetwork
+from tests.base_options import base
 from tests.cases import CASES, FakeIntegerNetwork, Recurrent
 from tests.quantization.networks import integer_network, twin
 from tests.quantization.networks import rows as blobs
 
 LOSS = functional.cross_entropy
-CHEAP = LandscapeOptions(num_probes=2, weight_noise_draws=2, adaptive_steps=4)
+CHEAP = LandscapeOptions(**base("landscape", num_probes=2, weight_noise_draws=2, adaptive_steps=4))
 SHAPES = {Recurrent: (5, 3), QuantizedNetwork: (6,), IntegerNetwork: (6,)}  # of a row; (4,) of all others
 
 

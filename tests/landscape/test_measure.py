@@ -36,6 +36,7 @@ from lowland.landscape import (
     weight_norm,
 )
 from lowland.measures import MEASURES
+from tests.base_options import base
 from tests.cases import CASES, FakeIntegerNetwork
 
 LOSS = functional.cross_entropy
@@ -47,6 +48,7 @@ CODES_ONLY = {
     "flip_mismatch_curvature",
     "rounding_mismatch_curvature",
 }
+FEW = LandscapeOptions(**base("landscape", few_rows=6))
 SMALL = {
     "gradient_quantiles": QUANTILES,
     "few_rows": 6,
@@ -66,7 +68,7 @@ def _rows(model, rows, loss=LOSS, decides=True, **options):
         model,
         loss,
         [rows],
-        options=LandscapeOptions(**SMALL | options),
+        options=LandscapeOptions(**base("landscape") | SMALL | options),
         input_covariance=torch.full(rows[0].shape[1:], 4.0),
         decides=decides,
     )
@@ -154,7 +156,7 @@ def test_outputs_that_decide_nothing_have_no_decisions():
         case.model(),
         case.model(),
         case.data()[0],
-        options=LandscapeOptions(few_rows=6),
+        options=FEW,
         answers=all_of,
         decides=False,
         reference="x",
@@ -223,7 +225,13 @@ def test_rows_of_a_pair_are_those_of_the_public_functions():
     inputs, _ = CASES["mlp"].data()
     first, second = CASES["mlp"].model(), FakeIntegerNetwork()
     rows = compare_networks(
-        first, second, inputs, options=LandscapeOptions(few_rows=6), answers=all_of, decides=True, reference="other"
+        first,
+        second,
+        inputs,
+        options=FEW,
+        answers=all_of,
+        decides=True,
+        reference="other",
     )
     outputs = first(inputs).detach(), second.dequantized()(inputs).detach()
     whole = {row.measure: row.estimate for row in rows if not row.target}
@@ -245,7 +253,7 @@ def test_outputs_that_nobody_asks_for_do_not_make_networks_unlike():
             first,
             second,
             inputs,
-            options=LandscapeOptions(few_rows=6),
+            options=FEW,
             answers=answers,
             decides=False,
             reference="other",

@@ -219,7 +219,8 @@ def test_what_cannot_be_attacked_is_refused(call, message):
         call(Ball("linf", 0.1))
 
 
-def test_options_have_defaults_and_name_nothing_twice():
-    assert set(AttackOptions().kinds) == set(ATTACKS)
+def test_options_cover_every_attack_and_name_nothing_twice():
+    given = {"kinds": tuple(ATTACKS), "norms": ("linf",), "levels": (0.1,), "num_steps": 1, "num_restarts": 1}
+    assert set(AttackOptions(**given).kinds) == set(ATTACKS) and AttackOptions.model_validate("none").kinds == ()
     with pytest.raises(ValidationError, match="levels names an entry twice"):
-        AttackOptions(levels=(0.1, 0.1))
+        AttackOptions(**given | {"levels": (0.1, 0.1)})

@@ -147,6 +147,9 @@ def test_nonsense_is_refused(call, message):
 
 
 def test_options_cover_every_corruption_and_name_nothing_twice():
-    assert set(ImageCorruptionOptions().kinds) == set(IMAGE_CORRUPTIONS)
+    assert set(ImageCorruptionOptions(kinds=tuple(IMAGE_CORRUPTIONS), severities=(1,), draws=2).kinds) == set(
+        IMAGE_CORRUPTIONS
+    )
+    assert ImageCorruptionOptions.model_validate("none").kinds == ()
     with pytest.raises(ValidationError, match="severities names an entry twice"):
-        ImageCorruptionOptions(severities=(1, 1))
+        ImageCorruptionOptions(kinds=("fog",), severities=(1, 1), draws=2)

@@ -165,8 +165,8 @@ def test_nonsense_is_refused(call, message):
 
 
 def test_options_cover_every_fault_and_refuse_impossible_levels():
-    assert set(SensorFaultOptions().levels) == set(SENSOR_FAULTS)
-    SensorFaultOptions.model_validate(SensorFaultOptions().model_dump())
+    options = SensorFaultOptions(levels=dict.fromkeys(SENSOR_FAULTS, (5,)), draws=2)
+    assert list(options.levels) == list(SENSOR_FAULTS) and SensorFaultOptions(**options.model_dump()) == options
     for levels, message in (
         ({"requantization": (2.5,)}, "expected whole bits"),
         ({"saturation": (120,)}, "expected per cent, 0 to 100"),
@@ -174,4 +174,12 @@ def test_options_cover_every_fault_and_refuse_impossible_levels():
         ({"broken": (5,)}, "broken"),
     ):
         with pytest.raises(ValidationError, match=message):
-            SensorFaultOptions(levels=levels)
+            SensorFaultOptions(levels=levels, draws=2)
+
+
+@pytest.mark.parametrize("nothing", ["none", None, []])
+def test_a_fault_can_be_switched_off_alone_and_all_keep_their_own_order(nothing):
+    levels = {"saturation": [10], "gain_drift": nothing, "dead_at_zero": [5]}
+    assert SensorFaultOptions(levels=levels, draws=2).levels == {"dead_at_zero": (5,), "saturation": (10,)}
+    assert list(SensorFaultOptions(levels=levels, draws=2).levels) == ["dead_at_zero", "saturation"]
+    assert SensorFaultOptions(levels=nothing, draws=2).levels == {}

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.faults import BitFlipOptions, FlipMapOptions
+from lowland.faults import FlipMapOptions, MemoryFaultOptions
 from lowland.grid import CellGroup, Run
 from lowland.landscape import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurements import Cell
@@ -24,6 +24,7 @@ from lowland.tasks import Rows, Splits
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.training import Recipe, TrainingOptions
+from tests.base_options import base
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
 RUN = Run(task="jets", recipe="plain", seed="s0", number=0)
@@ -56,10 +57,11 @@ DETAIL = LandscapeDetailOptions(
     connectivity_batch_size=4,
     connectivity_points=3,
 )
-FLIPS = BitFlipOptions(counts=(1,), bit_error_rates=(0.1,), draws=2)
-OTHER = FLIPS.model_copy(update={"faults": ("scales",)})
-SENSORS = SensorFaultOptions(levels={"saturation": (10,)})
-SPOILED = ImageCorruptionOptions(kinds=("fog", "rotation"))
+FAULTS = MemoryFaultOptions(**base("faults"))
+SENSORS = SensorFaultOptions(levels={"saturation": (10,)}, draws=2)
+SPOILED = ImageCorruptionOptions(**base("corruptions", kinds=("fog", "rotation")))
+ATTACKS, HALFWAY = AttackOptions(**base("attacks")), HalfLifeOptions(floor="halfway")
+LANDSCAPE = LandscapeOptions(**base("landscape"))
 MAP = FlipMapOptions(
     precisions="all",
     seeds="all",
@@ -83,17 +85,13 @@ MAP = FlipMapOptions(
             )[2],
             DEPLOYED,
         ),
-        (lambda: measure_cell(CELL, TASK, LandscapeOptions(), DATA, DIVERGED), ["landscape"]),
+        (lambda: measure_cell(CELL, TASK, LANDSCAPE, DATA, DIVERGED), ["landscape"]),
         (
-            lambda: disturb(
-                CELL, TASK, NOISE, SENSORS, SPOILED, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
-            ),
+            lambda: disturb(CELL, TASK, NOISE, SENSORS, SPOILED, ATTACKS, FAULTS, HALFWAY, DATA, DIVERGED),
             ["noise", "sensor_fault", "adversarial", "bit_flip"],
         ),
         (
-            lambda: disturb(
-                CELL, FRAMES, NOISE, SENSORS, SPOILED, AttackOptions(), FLIPS, OTHER, HalfLifeOptions(), DATA, DIVERGED
-            ),
+            lambda: disturb(CELL, FRAMES, NOISE, SENSORS, SPOILED, ATTACKS, FAULTS, HALFWAY, DATA, DIVERGED),
             ["noise", "sensor_fault", "image_corruption", "adversarial", "bit_flip"],
         ),
     ],
@@ -107,7 +105,7 @@ def test_a_diverged_model_becomes_rows_with_its_status(node, families):
 def test_pairs_with_a_diverged_seed_say_so():
     group = CellGroup(cells=tuple(CELL.model_copy(update={"seed": seed}) for seed in ("s0", "s1", "s2")))
     healthy = StoredModel(nn.Linear(16, 5).eval())
-    rows = compare_seeds(group, TASK, LandscapeOptions(), DATA, healthy, DIVERGED, healthy)
+    rows = compare_seeds(group, TASK, LANDSCAPE, DATA, healthy, DIVERGED, healthy)
     whole = rows[rows["target"] == ""]
     for measure in ("cka", "disagreement_rate"):
         found = whole[whole["measure"] == measure]
@@ -127,6 +125,6 @@ def test_pictures_of_a_diverged_model_are_empty_and_say_so():
 
 
 def test_the_map_of_a_diverged_model_is_empty_and_says_so():
-    rows, found, protection = map_flips(CELL, TASK, MAP, FLIPS, DATA, DIVERGED)
+    rows, found, protection = map_flips(CELL, TASK, MAP, "twos_complement", DATA, DIVERGED)
     assert rows["measure"].tolist() == ["bit_error_slope"] and rows["status"].tolist() == ["non_finite"]
     assert found.empty and protection.empty

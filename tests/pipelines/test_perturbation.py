@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.faults import BitFlipOptions, FlipMapOptions, fault_series
+from lowland.faults import FlipMapOptions, MemoryFaultOptions, fault_series
 from lowland.measurements import KEYS, Cell
 from lowland.perturbation import (
     AttackOptions,
@@ -29,9 +29,15 @@ TASK = JetsOptions(
 NOISE = InputNoiseOptions(kinds=("gaussian",), levels=(50, 10), draws=2)
 SENSORS = SensorFaultOptions(levels={"gain_drift": (10, 50), "requantization": (1, 6)}, draws=2)
 SPOILED = ImageCorruptionOptions(kinds=("gaussian_blur", "translation"), severities=(5, 1), draws=2)
-ATTACKS = AttackOptions(kinds=("fgsm", "pgd"), norms=("linf",), levels=(0.1, 1.0), num_steps=3)
-FLIPS = BitFlipOptions(counts=(1, 20), bit_error_rates=(0.1,), draws=2)
-OTHER = BitFlipOptions(counts=(), bit_error_rates=(1e-9, 0.3), draws=2, faults=("activations", "scales"))
+ATTACKS = AttackOptions(kinds=("fgsm", "pgd"), norms=("linf",), levels=(0.1, 1.0), num_steps=3, num_restarts=1)
+CODES = {"counts": (1, 20), "bit_error_rates": (0.1,), "draws": 2}
+RARE = {"bit_error_rates": (1e-9, 0.3)}
+OTHERS = {"activations": RARE, "scales": RARE | {"draws": 2}}
+FAULTS = MemoryFaultOptions(encoding="twos_complement", codes=CODES, **OTHERS)
+HALFWAY = HalfLifeOptions(floor="halfway")
+NO_SENSORS, NO_PICTURES, NO_ATTACKS = (
+    options.model_validate("none") for options in (SensorFaultOptions, ImageCorruptionOptions, AttackOptions)
+)
 MAP = FlipMapOptions(
     precisions="all",
     seeds="all",
@@ -79,7 +85,7 @@ def subject():
 
 
 def disturbed(cell, data, model):
-    return disturb(cell, TASK, NOISE, SENSORS, SPOILED, ATTACKS, FLIPS, OTHER, HalfLifeOptions(), data, model)
+    return disturb(cell, TASK, NOISE, SENSORS, SPOILED, ATTACKS, FAULTS, HALFWAY, data, model)
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +174,8 @@ def test_one_level_is_milder_than_nothing_only_of_a_converter(subject):
     """Fewer bits are worse: with a single level there is nothing to interpolate towards, least of all 0 bits."""
     data, _, deployed = subject
     sensors = SensorFaultOptions(levels={"gain_drift": (200,), "requantization": (1,)}, draws=2)
-    none = AttackOptions(kinds=())
-    found = disturb(
-        cell("ptq4", 4), TASK, NOISE, sensors, SPOILED, none, FLIPS, OTHER, HalfLifeOptions(floor=0.9), data, deployed
-    )
+    floor = HalfLifeOptions(floor=0.9)
+    found = disturb(cell("ptq4", 4), TASK, NOISE, sensors, SPOILED, NO_ATTACKS, FAULTS, floor, data, deployed)
     lives = found[(found.measure == "half_life") & (found.family == "sensor_fault")]
     assert list(lives.condition) == ["gain_drift"] and 0 < lives.value.iloc[0] < 200
 
@@ -180,20 +184,10 @@ def test_half_lives_of_rates_do_not_depend_on_the_span_of_the_levels(subject):
     data, _, deployed = subject
     lives = []
     for rates in ((1e-3, 1e-2, 3e-1), (1e-2, 3e-1)):
-        flips = FLIPS.model_copy(update={"counts": (), "bit_error_rates": rates})
-        found = disturb(
-            cell("ptq4", 4),
-            TASK,
-            NOISE,
-            SensorFaultOptions(levels={}),
-            SPOILED,
-            AttackOptions(kinds=()),
-            flips,
-            OTHER,
-            HalfLifeOptions(),
-            data,
-            deployed,
-        )
+        codes = {"bit_error_rates": rates, "draws": 2}
+        faults = MemoryFaultOptions(encoding="twos_complement", codes=codes, **OTHERS)
+        none = NO_SENSORS, SPOILED, NO_ATTACKS
+        found = disturb(cell("ptq4", 4), TASK, NOISE, *none, faults, HALFWAY, data, deployed)
         lives.append(value(found, "half_life", "bit_error_rate"))
     assert lives[0].status == lives[1].status == "ok" and lives[0].value == pytest.approx(lives[1].value)
 
@@ -204,10 +198,12 @@ def test_attacks_say_how_many_rows_they_could_not_see(rows):
 
 def test_without_sensors_and_attacks_there_are_no_such_rows(subject):
     data, _, deployed = subject
-    none = SensorFaultOptions(levels={}), ImageCorruptionOptions(kinds=()), AttackOptions(kinds=())
-    silent = OTHER.model_copy(update={"faults": ()})
-    found = disturb(cell("ptq4", 4), TASK, NOISE, *none, FLIPS, silent, HalfLifeOptions(floor=0.5), data, deployed)
+    none = NO_SENSORS, NO_PICTURES, NO_ATTACKS
+    flips = MemoryFaultOptions(encoding="twos_complement", codes=CODES)
+    found = disturb(cell("ptq4", 4), TASK, NOISE, *none, flips, HalfLifeOptions(floor=0.5), data, deployed)
     assert set(found.family) == {"noise", "bit_flip"}
+    none = *none, MemoryFaultOptions.model_validate("none")
+    assert set(disturb(cell("ptq4", 4), TASK, NOISE, *none, HALFWAY, data, deployed).family) == {"noise"}
 
 
 @pytest.fixture(scope="module")
@@ -232,11 +228,10 @@ def pictured():
     fp32 = Cell(
         task="frames", recipe="plain", seed="s0", precision="fp32", method="float", weight_bits=32, activation_bits=32
     )
-    none = SensorFaultOptions(levels={}), SPOILED, AttackOptions(kinds=())
-    flips = BitFlipOptions(counts=(1,), bit_error_rates=(), draws=2)
-    silent = OTHER.model_copy(update={"faults": ()})
+    none = NO_SENSORS, SPOILED, NO_ATTACKS
+    flips = MemoryFaultOptions(encoding="twos_complement", codes={"counts": (1,), "draws": 2})
     data, model = StoredTensors(splits.to_tensors()), StoredModel(network)
-    found = disturb(fp32, task, NOISE, *none, flips, silent, HalfLifeOptions(), data, model)
+    found = disturb(fp32, task, NOISE, *none, flips, HALFWAY, data, model)
     return problem, splits, network, found[found.family == "image_corruption"]
 
 
@@ -268,8 +263,8 @@ def test_spoiled_pictures_are_those_of_the_library(pictured):
 
 def test_ranked_flips_are_a_curve_like_any_other(subject):
     data, floats, deployed = subject
-    flips = FLIPS.model_copy(update={"faults": ("codes", "ranked")})
-    none = SensorFaultOptions(levels={}), SPOILED, AttackOptions(kinds=()), flips, OTHER, HalfLifeOptions()
+    faults = MemoryFaultOptions(encoding="twos_complement", codes=CODES, ranked={"counts": (1, 20)}, **OTHERS)
+    none = NO_SENSORS, SPOILED, NO_ATTACKS, faults, HALFWAY
     found = disturb(cell("ptq4", 4), TASK, NOISE, *none, data, deployed)
     assert list(found[(found.measure == "accuracy") & (found.condition == "ranked_flips")].level) == [1, 20]
     rise = value(found, "loss_rise", "ranked_flips", 20)
@@ -280,7 +275,7 @@ def test_ranked_flips_are_a_curve_like_any_other(subject):
 
 def test_the_map_says_which_cell_it_is_about(subject):
     data, _, deployed = subject
-    rows, flips, protection = map_flips(cell("ptq4", 4), TASK, MAP, FLIPS, data, deployed)
+    rows, flips, protection = map_flips(cell("ptq4", 4), TASK, MAP, "twos_complement", data, deployed)
     assert {"bit_error_slope", "protected_bits", "ranking_recall", "score_after_search"} <= set(rows.measure)
     for frame in (flips, protection):
         assert isinstance(frame, pd.DataFrame) and set(frame.precision) == {"ptq4"} and len(frame)

@@ -192,7 +192,8 @@ def test_scores_of_rows_are_averaged_over_draws_or_are_the_sample_themselves():
 
 
 def test_the_floor_is_a_score_or_halfway_to_guessing():
-    assert HalfLifeOptions().of(0.9, 0.2) == pytest.approx(0.55) and HalfLifeOptions(floor=0.6).of(0.9, 0.2) == 0.6
+    assert HalfLifeOptions(floor="halfway").of(0.9, 0.2) == pytest.approx(0.55)
+    assert HalfLifeOptions(floor=0.6).of(0.9, 0.2) == 0.6
     with pytest.raises(ValidationError, match="halfway"):
         HalfLifeOptions(floor="half")
 

@@ -22,7 +22,7 @@ def subject():
     targets = torch.cat([torch.arange(5), torch.arange(5).roll(1)])
     rows = Rows(inputs, targets)
     splits = Splits(rows, rows, rows, rows, torch.zeros(5))
-    return Subject(TASK, nn.Identity(), splits, FeatureRanges.of(inputs), ("toy",), HalfLifeOptions())
+    return Subject(TASK, nn.Identity(), splits, FeatureRanges.of(inputs), ("toy",), HalfLifeOptions(floor="halfway"))
 
 
 def rolled(subject, share):

@@ -69,12 +69,12 @@ def test_text_classes_gaps_copies_and_row_numbers_are_told(root):
     frame.loc[:20, "speed"] = np.nan
     frame.loc[:2, "wear"] = "broken"
     table = saved(frame, root / "tables/turbines.csv")  # with pandas' index
-    written = yaml.safe_load((write("turbines", table, "wear", root=root) / "parameters.yml").read_text())
+    written = yaml.safe_load((write("turbines", table, "wear", root=root) / "parameters_axes.yml").read_text())
     task = written["tasks"]["turbines"]
     assert task["path"] == "tables/turbines.csv" and task["missing"] == "mean"
     assert task["classes"] == ["sound", "worn"] and task["target"] == "wear"
     assert "code" in task["drop"]
-    text = (root / "conf/turbines/parameters.yml").read_text()
+    text = (root / "conf/turbines/parameters_axes.yml").read_text()
     assert "broken (3 rows)" in text and "these hold no numbers and are left out: note" in text
 
 
@@ -83,7 +83,7 @@ def test_what_is_missing_anywhere_leaves_a_study_that_prepares(root):
     frame.loc[5, "speed"], frame.loc[7, "wind"] = np.inf, np.nan
     frame.loc[::9, "power"] = np.nan
     folder = write("turbines", saved(frame, root / "t.csv", index=False), "power", root=root)
-    text = (folder / "parameters.yml").read_text()
+    text = (folder / "parameters_axes.yml").read_text()
     assert "missing: mean # 2 gaps in the features, 34 rows without a target; or drop" in text
     assert yaml.safe_load(text)["tasks"]["turbines"]["drop"] == ["empty"]
 
@@ -102,17 +102,17 @@ def test_a_table_that_does_not_suit_leaves_the_file_to_edit_and_says_so(root):
     table = saved(turbines().replace({"note": {"x": "1"}}), root / "t.csv", index=False)
     table.write_text(table.read_text().replace(",1,", ",one,", 1))
     with pytest.raises(
-        LowlandError, match=r"^conf/turbines/parameters\.yml is written .* yet: .*column 'note' holds 'one'.*"
+        LowlandError, match=r"^conf/turbines/parameters_axes\.yml is written .* yet: .*column 'note' holds 'one'.*"
     ):
         write("turbines", table, "wear", root=root)
-    assert (root / "conf/turbines/parameters.yml").is_file()
+    assert (root / "conf/turbines/parameters_axes.yml").is_file()
 
 
 def test_infinite_values_are_gaps_as_they_are_to_the_task(root):
     frame = turbines()
     frame.loc[5, "speed"] = np.inf
     folder = write("turbines", saved(frame, root / "t.csv", index=False), "wear", root=root)
-    assert yaml.safe_load((folder / "parameters.yml").read_text())["tasks"]["turbines"]["missing"] == "mean"
+    assert yaml.safe_load((folder / "parameters_axes.yml").read_text())["tasks"]["turbines"]["missing"] == "mean"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_target_is_classes_or_a_number(values, classes):
 def test_yes_and_no_are_written_so_that_they_stay_texts(root):
     frame = turbines().replace({"wear": {"worn": "yes", "sound": "no"}})
     folder = write("turbines", saved(frame, root / "t.csv", index=False), "wear", root=root)
-    assert yaml.safe_load((folder / "parameters.yml").read_text())["tasks"]["turbines"]["classes"] == ["no", "yes"]
+    assert yaml.safe_load((folder / "parameters_axes.yml").read_text())["tasks"]["turbines"]["classes"] == ["no", "yes"]
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,11 @@ def test_repro_after_a_kedro_run_and_commit_does_nothing(tracked):
     assert tracked.tables() == before
 
 
-def test_a_changed_requirement_reruns_the_summary_alone(tracked):
-    requirements = tracked.folder / "conf/smoke/parameters_summary.yml"
-    changed = yaml.safe_load(requirements.read_text())
+def test_a_requirement_of_an_experiment_reaches_the_summary_and_reruns_it_alone(tracked):
+    parameters = tracked.folder / "params.yaml"  # changed as `dvc exp run -S requirements.jets.score=0.999` changes it
+    changed = yaml.safe_load(parameters.read_text())
     changed["requirements"]["jets"]["score"] = 0.999  # which nothing meets: a result, not a failure
-    requirements.write_text(yaml.safe_dump(changed))
-    assert tracked.python("scripts.write_params", "--env", "smoke").returncode == 0
+    parameters.write_text(yaml.safe_dump(changed))
     result = tracked.python("dvc", "repro")
     assert result.returncode == 0, result.stderr
     assert re.findall(r"Running stage '(\S+)'", result.stdout) == ["summary"]
@@ -47,6 +46,8 @@ def test_a_changed_requirement_reruns_the_summary_alone(tracked):
     assert answer["requirements"]["jets"]["score"] == 0.999
     assert answer["tasks"]["jets"]["outcome"] == "no configuration meets the requirements"
     assert answer["tasks"]["jets"]["nearest"] is not None
+    record = yaml.safe_load(tracked.reporting("study.yml").read_text())
+    assert record["command"] == "dvc repro" and record["parameters"]["requirements"]["jets"]["score"] == 0.999
 
 
 def test_metrics_are_numbers_that_dvc_shows(tracked):

@@ -83,7 +83,7 @@ def test_interrupted_study_ends_soon_and_goes_on_from_there(finished, project):
 
 
 def test_a_diverging_recipe_costs_its_own_cells_only(project):
-    parameters = project.folder / "conf/smoke/parameters.yml"
+    parameters = project.folder / "conf/smoke/parameters_axes.yml"
     axes = yaml.safe_load(parameters.read_text())
     axes["recipes"]["jacobian_1e-2"] = {"kind": "orthogonal", "weight": 1.0e38}
     axes["seeds"] = {"s0": 0}
@@ -105,7 +105,7 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
 @pytest.mark.parametrize(
     "edit, arguments, message",
     [
-        ({"seeds": {}}, (), "parameter seeds (conf/smoke/parameters.yml) is empty"),
+        ({"seeds": {}}, (), "parameter seeds (conf/smoke/parameters_axes.yml) is empty"),
         (
             {},
             ("--runner", "lowland.runners.DaskRunner", "--runner-params", "address=tcp://127.0.0.1:1"),
@@ -117,7 +117,7 @@ def test_a_rejected_run_deletes_nothing(finished, project, edit, arguments, mess
     kept = project.folder / "data/smoke/08_reporting/report.html"
     kept.parent.mkdir(parents=True)
     kept.write_text("from an earlier run")
-    parameters = project.folder / "conf/smoke/parameters.yml"
+    parameters = project.folder / "conf/smoke/parameters_axes.yml"
     parameters.write_text(yaml.safe_dump(yaml.safe_load(parameters.read_text()) | edit))
     result = project.kedro("run", "--env", "smoke", *arguments)
     assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr

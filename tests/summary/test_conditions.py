@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lowland.perturbation import ImageCorruptionOptions
+from lowland.perturbation import IMAGE_CORRUPTIONS
 from lowland.summary.conditions import (
     condition_label,
     disturbances,
@@ -78,7 +78,7 @@ def test_every_disturbance_has_its_group(faulty):
 
 
 def test_corruptions_of_images_are_a_group_of_their_own():
-    assert {group_of(kind) for kind in ImageCorruptionOptions().kinds} == {"images"}
+    assert {group_of(kind) for kind in IMAGE_CORRUPTIONS} == {"images"}
     assert group_of("saturation") == "sensors"
     spoiled = {"task": ["t"], "family": "image_corruption", "condition": "fog", "target": "", "measure": "accuracy"}
     (found,) = disturbed(pd.DataFrame(spoiled | {"level": 1.0}))

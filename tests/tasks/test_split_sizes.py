@@ -33,3 +33,19 @@ def test_files_are_found_from_the_projects_folder_wherever_the_program_was_start
     assert asked.settled(tmp_path).root.path == tmp_path / "mine.x"
     monkeypatch.chdir(tmp_path)
     assert asked.settled(tmp_path) == asked and asked.root.path == Path("mine.x")
+
+
+@pytest.mark.parametrize("folder", ["{root}/mine", "mine"], ids=["absolute", "of the project"])
+def test_data_are_found_in_the_folder_that_the_variable_names(folder, tmp_path, monkeypatch):
+    root = tmp_path / "project"
+    (root / "mine").mkdir(parents=True)
+    (root / "mine/frames.h5").touch()
+    monkeypatch.setenv("LOWLAND_DATA", folder.format(root=root))
+    options = {"kind": "fusion", "source": "file"}
+    for path, expected in (
+        ("frames.h5", root / "mine/frames.h5"),
+        ("other.h5", root / "other.h5"),  # not there: it is the project's
+        (tmp_path / "x.h5", tmp_path / "x.h5"),
+    ):
+        asked = TaskOptions.model_validate(SIZES.model_dump() | options | {"path": path})
+        assert asked.settled(root).root.path == expected

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
     from lowland.faults.flip_sets import FlipDraw, Flips
     from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
-    from lowland.faults.options import BitFlipOptions, FlipMapOptions
+    from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
     from lowland.faults.protection import (
         ProtectionPlan,
         needed_by_simulation,
@@ -30,11 +30,11 @@ else:
 
 __all__ = [
     "RANKINGS",
-    "BitFlipOptions",
     "FaultSeries",
     "FlipDraw",
     "FlipMapOptions",
     "Flips",
+    "MemoryFaultOptions",
     "ProtectionPlan",
     "SearchResult",
     "SecdedRates",

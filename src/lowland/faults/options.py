@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lowland.coding.encodings import ENCODINGS
-from lowland.selection import NONE_SWITCHES_OFF, NOTHING, ONE_MESSAGE, Selection
+from lowland.selection import (
+    NONE_IS_NOTHING,
+    NONE_SWITCHES_OFF,
+    NOTHING,
+    ONE_MESSAGE,
+    Axes,
+    Problem,
+    Selection,
+    refuse_repeats,
+)
 
 Fault = Literal["codes", "weights", "biases", "ranked", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
+Counts = tuple[Annotated[int, Field(ge=1)], ...]
+Rates = tuple[Annotated[float, Field(gt=0, le=1)], ...]
 
 
 class FlipMapOptions(Selection):
@@ -35,51 +47,157 @@ class FlipMapOptions(Selection):
     simulation_draws: Annotated[int, Field(ge=2)]
     search_flips: Annotated[int, Field(ge=0)]
 
+    @staticmethod
+    def selectable(axes: Axes) -> tuple[str, ...]:
+        """Float networks have no codes."""
+        return tuple(axes.deployed)
 
-class BitFlipOptions(BaseModel):
-    """Levels and draws of random faults in what a network stores and computes with.
+
+class FaultOptions(BaseModel):
+    """Levels and draws of one random fault.
 
     Attributes:
-        counts: Numbers of flipped bits (equal number of upsets).
-        bit_error_rates: Shares of flipped bits (equal exposure: more bits, more upsets).
+        counts: Numbers of flipped bits (equal number of upsets); none: the fault is not drawn by number.
+        bit_error_rates: Shares of flipped bits (equal exposure: more bits, more upsets); none: not drawn by rate.
         draws: Independent flip sets whose mean and standard error are reported.
-        faults: What is hit, keys of ``FAULTS`` (``codes`` are weights and biases together), or ``ranked``: the bits of
-            weights that FKeras' ranking names first, by counts only; ``none`` switches this off, as
-            does ``none`` in place of all these options.
-        encoding: How codes are written in bits, a key of ``ENCODINGS``.
-        upset_length: Adjacent bits of one word that an upset of several bits flips.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    counts: tuple[Annotated[int, Field(ge=1)], ...]
-    bit_error_rates: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    counts: Annotated[Counts, NONE_SWITCHES_OFF] = ()
+    bit_error_rates: Annotated[Rates, NONE_SWITCHES_OFF] = ()
     draws: Annotated[int, Field(ge=2)]
-    faults: Annotated[tuple[Fault, ...], NONE_SWITCHES_OFF] = ("codes",)
-    encoding: str = "twos_complement"
-    upset_length: Annotated[int, Field(ge=2)] = 2
+
+    @model_validator(mode="after")
+    def _has_levels(self) -> Self:
+        refuse_repeats(counts=self.counts, bit_error_rates=self.bit_error_rates)
+        if not (self.counts or self.bit_error_rates):
+            raise ValueError("counts and bit_error_rates are both empty; expected levels in at least one")
+        return self
+
+
+class UpsetOptions(FaultOptions):
+    """Levels and draws of upsets that flip several bits of one word at once.
+
+    Attributes:
+        length: Adjacent bits of one word that an upset flips.
+    """
+
+    length: Annotated[int, Field(ge=2)]
+
+
+class RankedFlipOptions(BaseModel):
+    """Levels of flips of the bits that FKeras' ranking names first: one flip set, and no rates.
+
+    Attributes:
+        counts: Numbers of flipped bits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    counts: Annotated[Counts, Field(min_length=1)]
+    bit_error_rates: ClassVar[Rates] = ()
+    draws: ClassVar[int] = 1
+
+    @model_validator(mode="after")
+    def _names_nothing_twice(self) -> Self:
+        refuse_repeats(counts=self.counts)
+        return self
+
+
+class ActivationFlipOptions(BaseModel):
+    """Levels of flips of what is computed: every inference has flips of its own, so that one draw is enough.
+
+    Attributes:
+        bit_error_rates: Shares of flipped bits; a count would be one of every inference.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    counts: ClassVar[Counts] = ()
+    bit_error_rates: Annotated[Rates, Field(min_length=1)]
+    draws: ClassVar[int] = 1
+
+    @model_validator(mode="after")
+    def _names_nothing_twice(self) -> Self:
+        refuse_repeats(bit_error_rates=self.bit_error_rates)
+        return self
+
+
+AnyFaultOptions = FaultOptions | RankedFlipOptions | ActivationFlipOptions
+
+
+class MemoryFaultOptions(BaseModel):
+    """Faults of what a network stores and computes with, by what is hit; ``none`` switches one off, or all of them.
+
+    Attributes:
+        encoding: How codes are written in bits: ``twos_complement``, ``sign_magnitude`` or ``offset_binary``.
+        codes: Weights and biases together.
+        weights: Weights alone.
+        biases: Biases alone.
+        ranked: The weights' bits that FKeras' ranking names first.
+        scales: Scales, multipliers and shifts.
+        activations: Results of the layers, anew at every inference.
+        upsets: Several adjacent bits of a weight or bias at once.
+        stuck_at_0: Bits of weights and biases that are 0 whatever was written.
+        stuck_at_1: Bits that are 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoding: str
+    codes: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
+    weights: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
+    biases: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
+    ranked: Annotated[RankedFlipOptions | None, NONE_IS_NOTHING] = None
+    scales: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
+    activations: Annotated[ActivationFlipOptions | None, NONE_IS_NOTHING] = None
+    upsets: Annotated[UpsetOptions | None, NONE_IS_NOTHING] = None
+    stuck_at_0: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
+    stuck_at_1: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
 
     @model_validator(mode="before")
     @classmethod
     def _none_is_no_fault(cls, value: Any) -> Any:
-        return {"counts": (), "bit_error_rates": (1e-3,), "draws": 2, "faults": ()} if value in NOTHING else value
+        return {"encoding": "twos_complement"} if value in NOTHING else value
 
     @model_validator(mode="after")
-    def _has_levels(self) -> Self:
-        for name, levels in (
-            ("counts", self.counts),
-            ("bit_error_rates", self.bit_error_rates),
-            ("faults", self.faults),
-        ):
-            if len(set(levels)) < len(levels):
-                what = "fault" if name == "faults" else "level"
-                raise ValueError(f"{name} names a {what} twice: {list(levels)}")
-        if not (self.counts or self.bit_error_rates):
-            raise ValueError("counts and bit_error_rates are both empty; expected levels in at least one")
-        if "ranked" in self.faults and not self.counts:
-            raise ValueError(
-                "faults name ranked, but counts is empty; expected numbers of flips: ranked bits have no rate"
-            )
+    def _encoding_exists(self) -> Self:
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding is {self.encoding!r}; expected one of {', '.join(ENCODINGS)}")
         return self
+
+    @property
+    def by_fault(self) -> dict[Fault, AnyFaultOptions]:
+        """The faults that are drawn, in the order of the fields, whatever order the parameters have."""
+        named: dict[Fault, AnyFaultOptions | None] = {
+            "codes": self.codes,
+            "weights": self.weights,
+            "biases": self.biases,
+            "ranked": self.ranked,
+            "scales": self.scales,
+            "activations": self.activations,
+            "upsets": self.upsets,
+            "stuck_at_0": self.stuck_at_0,
+            "stuck_at_1": self.stuck_at_1,
+        }
+        return {fault: options for fault, options in named.items() if options is not None}
+
+    def misfits(self, axes: Axes) -> Iterator[Problem]:
+        """Upsets wider than any word, and more flips than the smallest network can have bits."""
+        widest = max(axes.deployed.values(), default=0)
+        if axes.deployed and self.upsets and self.upsets.length > widest:
+            yield (
+                "upsets.length",
+                f"is {self.upsets.length}; expected at most {widest}, the width of the widest weights",
+            )
+        if axes.smallest is None:
+            return
+        cell, bits = axes.smallest
+        for fault, options in self.by_fault.items():
+            for flips in options.counts:
+                if flips > bits:
+                    yield (
+                        f"{fault}.counts",
+                        f"names {flips} flips; expected at most {bits}, more bits than {cell} has room for",
+                    )

@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 from lowland.faults.bit_flips import apply_flips, draw_flips, stored_sizes
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips
-from lowland.faults.options import BitFlipOptions, Fault
+from lowland.faults.options import Fault, MemoryFaultOptions
 from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.targets import TARGETS
@@ -58,30 +58,32 @@ class FaultDraw:
         )
 
 
-def _flips(*targets: str) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _flips(*targets: str) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_flips, network, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, targets=targets, key=key), apply)
 
     return drawn
 
 
-def _stuck(value: int) -> Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _stuck(value: int) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_stuck_bits, network, value=value, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, key=key), apply)
 
     return drawn
 
 
-def _transient(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _transient(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
     """Flips of activations; a count would be one of every inference, not to be compared with those of stored bits."""
     return FaultDraw(by_rate=Series(1.0, lambda rate: TransientFlips(network, bit_error_rate=rate, key=key)))
 
 
-def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> FaultDraw:
+def _upsets(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
     """Upsets of several bits, counted as upsets; a bit error rate is the share of bits that they flip in all."""
-    sizes, length = stored_sizes(network, ("weights", "biases")), options.upset_length
+    if options.upsets is None:
+        raise LowlandError("upsets are none; expected how many adjacent bits an upset flips")
+    sizes, length = stored_sizes(network, ("weights", "biases")), options.upsets.length
     struck = sum(size for size, bits in sizes.values() if bits >= length)
     bits = sum(size * bits for size, bits in sizes.values())
 
@@ -95,7 +97,7 @@ def _upsets(network: IntegerNetwork, options: BitFlipOptions, key: Keys) -> Faul
     return FaultDraw(Series(struck, lambda count: applied(count=count)), Series(struck * length / bits, by_rate))
 
 
-def ranked_faults(network: IntegerNetwork, options: BitFlipOptions, loss: Loss, batches: Batches) -> FaultDraw:
+def ranked_faults(network: IntegerNetwork, options: MemoryFaultOptions, loss: Loss, batches: Batches) -> FaultDraw:
     """The weights' bits that FKeras' ranking names first, from the most significant ones on: the published targets.
 
     A Hessian that is not finite ranks nothing: no count can happen.
@@ -130,7 +132,7 @@ class FaultKind:
         in_floats: Tensors of float32 words that it hits; a float network does not have other faults.
     """
 
-    draw: Callable[[IntegerNetwork, BitFlipOptions, Keys], FaultDraw] | None
+    draw: Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw] | None
     by_count: str = "flips"
     by_rate: str = "bit_error_rate"
     target: str = ""
@@ -168,7 +170,7 @@ class FaultSeries(NamedTuple):
 
 def fault_series(
     network: nn.Module,
-    options: BitFlipOptions,
+    options: MemoryFaultOptions,
     *,
     key: tuple[Key, ...],
     loss: Loss | None = None,
@@ -200,7 +202,7 @@ def fault_series(
     deployed = isinstance(network, IntegerNetwork)
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
     parts = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
-    for fault in options.faults:
+    for fault, asked in options.by_fault.items():
         kind = FAULTS[fault]
         if not (fault in parts if fault in ("weights", "biases") else deployed or kind.in_floats):
             continue
@@ -209,12 +211,12 @@ def fault_series(
                 raise LowlandError("loss is missing; expected loss and known_batches: the fault ranked goes by them")
             draws = [ranked_faults(network, options, loss, known_batches)]
         else:
-            several = options.draws if fault != "activations" else 1  # of activations the rows are the sample
-            draws = [_drawn(network, kind, options, (*key, number), float_from) for number in range(several)]
+            numbers = range(asked.draws)
+            draws = [_drawn(network, kind, options, (*key, number), float_from) for number in numbers]
         target = kind.target if deployed else float32_target(kind.target)
         for condition, levels, series in (
-            (kind.by_count, options.counts, [draw.by_count for draw in draws if draw.by_count]),
-            (kind.by_rate, options.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
+            (kind.by_count, asked.counts, [draw.by_count for draw in draws if draw.by_count]),
+            (kind.by_rate, asked.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
         ):
             possible = tuple(float(level) for level in levels if series and level <= series[0].highest)
             if possible:
@@ -228,7 +230,7 @@ def _at(series: Series, condition: str) -> Callable[[float], nn.Module]:
 
 
 def _drawn(
-    network: nn.Module, kind: FaultKind, options: BitFlipOptions, key: Keys, float_from: str | None
+    network: nn.Module, kind: FaultKind, options: MemoryFaultOptions, key: Keys, float_from: str | None
 ) -> FaultDraw:
     if isinstance(network, IntegerNetwork):
         assert kind.draw is not None  # ranked faults went another way

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lowland.selection import ONE_MESSAGE, Selection
+from lowland.selection import ONE_MESSAGE, Axes, Problem, Selection
 
 
 class LandscapeOptions(BaseModel):
@@ -32,22 +34,18 @@ class LandscapeOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    backend: Literal["lowland", "pyhessian"] = "lowland"
-    trace_method: Literal["auto", "exact", "hutchinson", "hutch++"] = "auto"
-    num_probes: Annotated[int, Field(ge=2)] = 100
-    eigenvalue_tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
-    input_noise_level: Annotated[float, Field(gt=0, le=100)] = 10.0
-    gradient_quantiles: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (
-        0.05,
-        0.5,
-        0.95,
-    )
-    eigenvalue_ends: Literal["largest", "both"] = "largest"
-    few_rows: Annotated[int, Field(ge=5)] = 500
-    weight_noise_size: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
-    weight_noise_draws: Annotated[int, Field(ge=2)] = 10
-    adaptive_radius: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.5
-    adaptive_steps: Annotated[int, Field(ge=4)] = 20
+    backend: Literal["lowland", "pyhessian"]
+    trace_method: Literal["auto", "exact", "hutchinson", "hutch++"]
+    num_probes: Annotated[int, Field(ge=2)]
+    eigenvalue_tolerance: Annotated[float, Field(gt=0, lt=1)]
+    input_noise_level: Annotated[float, Field(gt=0, le=100)]
+    gradient_quantiles: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)]
+    eigenvalue_ends: Literal["largest", "both"]
+    few_rows: Annotated[int, Field(ge=5)]
+    weight_noise_size: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    weight_noise_draws: Annotated[int, Field(ge=2)]
+    adaptive_radius: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    adaptive_steps: Annotated[int, Field(ge=4)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -103,3 +101,11 @@ class LandscapeDetailOptions(Selection):
                 f"surface_points is {self.surface_points}; expected an odd number, for a point in the middle"
             )
         return self
+
+    def misfits(self, axes: Axes) -> Iterator[Problem]:
+        """What cannot be selected, and more pairs of seeds than there are."""
+        yield from super().misfits(axes)
+        pairs = math.comb(len(axes.seeds), 2)
+        # One pair is what conf/base asks for, and one seed has none.
+        if isinstance(self.pairs, int) and self.pairs > max(pairs, 1):
+            yield "pairs", f"is {self.pairs}; expected 0 to {pairs}, the pairs of {len(axes.seeds)} seeds, or all"

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.perturbation.ball import Ball, Norm
-from lowland.perturbation.repeats import refuse_repeats
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed
-from lowland.selection import NONE_SWITCHES_OFF, NOTHING
+from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
 
 Model = Callable[[Tensor], Tensor]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
@@ -34,19 +33,17 @@ class AttackOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: Annotated[tuple[Literal["fgsm", "pgd"], ...], NONE_SWITCHES_OFF] = ("fgsm", "pgd")
-    norms: Annotated[tuple[Norm, ...], Field(min_length=1)] = ("linf", "l2")
-    levels: Annotated[
-        tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
-        Field(min_length=1),
-    ] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-    num_steps: Annotated[int, Field(ge=1)] = 10
-    num_restarts: Annotated[int, Field(ge=1)] = 1
+    kinds: Annotated[tuple[Literal["fgsm", "pgd"], ...], NONE_SWITCHES_OFF]
+    norms: Annotated[tuple[Norm, ...], Field(min_length=1)]
+    levels: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
+    num_steps: Annotated[int, Field(ge=1)]
+    num_restarts: Annotated[int, Field(ge=1)]
 
     @model_validator(mode="before")
     @classmethod
     def _none_is_no_kind(cls, value: Any) -> Any:
-        return {"kinds": ()} if value in NOTHING else value
+        off = {"kinds": (), "norms": ("linf",), "levels": (1.0,), "num_steps": 1, "num_restarts": 1}
+        return off if value in NOTHING else value
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:

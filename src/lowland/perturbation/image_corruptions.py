@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -21,8 +21,7 @@ from lowland.perturbation.image_filters import (
     shrunken,
     warped,
 )
-from lowland.perturbation.repeats import refuse_repeats
-from lowland.selection import NONE_SWITCHES_OFF, NOTHING
+from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
 
 CorruptionKind = Literal[
     "gaussian_blur",
@@ -37,7 +36,6 @@ CorruptionKind = Literal[
     "rotation",
     "translation",
 ]
-KINDS: tuple[CorruptionKind, ...] = get_args(CorruptionKind)
 SEVERITIES = (1, 2, 3, 4, 5)
 REFERENCE_SIDE = 32  # pixels of the images whose published blur lengths are used
 
@@ -53,14 +51,14 @@ class ImageCorruptionOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: Annotated[tuple[CorruptionKind, ...], NONE_SWITCHES_OFF] = KINDS
-    severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = SEVERITIES
-    draws: Annotated[int, Field(ge=2)] = 3
+    kinds: Annotated[tuple[CorruptionKind, ...], NONE_SWITCHES_OFF]
+    severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)]
+    draws: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="before")
     @classmethod
     def _none_is_no_kind(cls, value: Any) -> Any:
-        return {"kinds": ()} if value in NOTHING else value
+        return {"kinds": (), "severities": (1,), "draws": 2} if value in NOTHING else value
 
     @model_validator(mode="after")
     def _names_nothing_twice(self) -> Self:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from lowland.errors import LowlandError
-from lowland.perturbation.repeats import refuse_repeats
 from lowland.randomness import Key, generator
+from lowland.selection import refuse_repeats
 
 
 class InputNoiseOptions(BaseModel):

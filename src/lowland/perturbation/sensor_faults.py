@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -18,9 +18,19 @@ from lowland.selection import NOTHING
 
 FaultKind = Literal["dead_at_mean", "dead_at_zero", "gain_drift", "offset_drift", "saturation", "requantization"]
 Levels = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
-NO_LEVELS = BeforeValidator(lambda levels: {} if levels in NOTHING or levels == [] else levels)
 StuckAt = Literal["mean", "zero", "minimum", "maximum"]
 MAX_ADC_BITS = 24
+
+
+def _measured(levels: Any) -> Any:
+    """Without the faults that are switched off, in their own order: an environment may add one to those of another."""
+    if levels in NOTHING or levels == []:
+        return {}
+    if not isinstance(levels, dict):
+        return levels
+    place = {kind: number for number, kind in enumerate(get_args(FaultKind))}
+    asked = {kind: each for kind, each in levels.items() if not (each in NOTHING or each == [])}
+    return dict(sorted(asked.items(), key=lambda item: place.get(item[0], len(place))))
 
 
 class SensorFaultOptions(BaseModel):
@@ -28,26 +38,19 @@ class SensorFaultOptions(BaseModel):
 
     Attributes:
         levels: Of each key of ``SENSOR_FAULTS`` that is to be measured: per cent, for ``requantization`` bits. ``none``
-            switches sensor faults off, also in place of all these options.
+            switches a fault off, or all of them, also in place of all these options.
         draws: Independent draws; what chance has no part in, such as saturation, is done once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    levels: Annotated[dict[FaultKind, Levels], NO_LEVELS] = {
-        "dead_at_mean": (5, 10, 20, 30, 50),
-        "dead_at_zero": (5, 10, 20, 30, 50),
-        "gain_drift": (1, 2, 5, 10, 20, 50),
-        "offset_drift": (1, 2, 5, 10, 20, 50),
-        "saturation": (10, 20, 30, 50, 70, 90),
-        "requantization": (10, 8, 6, 5, 4, 3, 2, 1),
-    }
-    draws: Annotated[int, Field(ge=2)] = 5
+    levels: Annotated[dict[FaultKind, Levels], BeforeValidator(_measured)]
+    draws: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="before")
     @classmethod
     def _none_is_no_fault(cls, value: Any) -> Any:
-        return {"levels": {}} if value in NOTHING else value
+        return {"levels": {}, "draws": 2} if value in NOTHING else value
 
     @model_validator(mode="after")
     def _levels_are_possible(self) -> Self:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lowland.faults import BitFlipOptions, FaultSeries, fault_series
+from lowland.faults import FaultSeries, MemoryFaultOptions, fault_series
 from lowland.quantization import IntegerNetwork
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
 from lowland.vocabulary.conditions import CONDITIONS
 
 
-def bit_flip_scenarios(subject: Subject, options: BitFlipOptions) -> Iterator[Scenario]:
+def bit_flip_scenarios(subject: Subject, options: MemoryFaultOptions) -> Iterator[Scenario]:
     """Every fault, at equal numbers and at equal rates; rankings of bits see landscape samples only."""
     network, task = subject.network, subject.task
     found = fault_series(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate, Status
 from lowland.robustness.crossing import crossing, crossing_error, crossing_interval
 from lowland.robustness.level_axis import LevelAxis, Scale
-from lowland.selection import or_word
+from lowland.selection import Axes, Problem, or_word
 
 Crossing = Literal["within", "never", "already", "unknown"]
 
@@ -63,13 +63,34 @@ class HalfLifeOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    floor: Annotated[
-        Annotated[float, Field(allow_inf_nan=False, strict=True)] | Literal["halfway"], or_word("halfway")
-    ] = "halfway"
+    floor: Annotated[Annotated[float, Field(allow_inf_nan=False, strict=True)] | Literal["halfway"], or_word("halfway")]
 
     def of(self, clean: float, chance: float) -> float:
         """The floor of a cell with this clean score."""
         return halfway(clean, chance) if self.floor == "halfway" else self.floor
+
+    def misfits(self, axes: Axes) -> Iterator[Problem]:
+        """A floor in numbers that no score of the tasks can have, or that is of several scores at once."""
+        if self.floor == "halfway":
+            return
+        kinds = {task.score: task for task in axes.tasks.values()}
+        if len(kinds) > 1:
+            several = f"the tasks have scores of several kinds ({', '.join(kinds)})"
+            yield "floor", f"is {self.floor}; expected halfway: {several}"
+            return
+        # Who always names the most frequent class is right at least as often as among the fewest classes.
+        task = min(axes.tasks.values(), key=lambda each: each.outputs)
+        if not task.is_share:
+            if self.floor <= 0:
+                least = f"more than 0 {task.unit}".rstrip()
+                yield "floor", f"is {self.floor:g}; expected halfway, or {least}, which is perfect"
+        elif not 1 / task.outputs <= self.floor < 1:
+            percent = f"; {self.floor:g} % is {self.floor / 100:g}" if 1 < self.floor < 100 else ""
+            yield (
+                "floor",
+                f"is {self.floor:g}; expected halfway, or {1 / task.outputs:.3g} (a guess among {task.outputs} "
+                f"classes) to less than 1 (perfect){percent}",
+            )
 
 
 def halfway(clean: float, chance: float) -> float:

@@ -1,19 +1,38 @@
-"""A run that DVC started must be the one that DVC records."""
+"""A run that DVC started has the parameters that DVC records: those of ``params.yaml``."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from lowland.errors import LowlandError
-from lowland.runs.differences import differences, told
 from lowland.runs.record import USUAL
 
 FILE = "params.yaml"
+
+
+class Recorded(NamedTuple):
+    """What ``params.yaml`` says.
+
+    Attributes:
+        environment: That it was written for.
+        content: Globals and parameters, resolved.
+    """
+
+    environment: str
+    content: dict[str, Any]
+
+    def of(self, names: Collection[str]) -> dict[str, Any]:
+        """Those of these names."""
+        return {name: value for name, value in self.content.items() if name in names}
+
+    def without(self, names: Collection[str]) -> dict[str, Any]:
+        """Those of other names."""
+        return {name: value for name, value in self.content.items() if name not in names}
 
 
 def started_by_dvc() -> bool:
@@ -21,26 +40,28 @@ def started_by_dvc() -> bool:
     return "DVC_STAGE" in os.environ
 
 
-def refuse_other_parameters(
-    root: Path, *, environment: str | None, shared: Mapping[str, Any], parameters: Mapping[str, Any]
-) -> None:
-    """Refuses a run whose parameters are not those in ``params.yaml``, which DVC is going to record.
+def recorded_parameters(root: Path, environment: str | None) -> Recorded | None:
+    """What DVC records of a run; None without ``params.yaml``.
 
     Args:
         root: Of the project.
         environment: Kedro's.
-        shared: What ``globals.yml`` says.
-        parameters: As they were read from ``conf``.
 
     Raises:
-        LowlandError: One line with what differs and what to do.
+        LowlandError: The file cannot be read or was written for another environment.
     """
     file, name = root / FILE, "base" if environment in USUAL else str(environment)
     if not file.is_file():
-        return
-    recorded = yaml.safe_load(file.read_text("utf-8")) or {}
-    if found := differences(recorded, {"env": name, **shared, **parameters}):
+        return None
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise LowlandError(f"{FILE}: cannot be read ({reason}); write it anew: make params ENV={name}") from None
+    if not isinstance(content, dict) or content.get("env") != name:
+        written = content.get("env") if isinstance(content, dict) else None
         raise LowlandError(
-            f"{FILE}: {told(found, '{name} is {before} there and {now} in conf')}. The run reads conf/{name} and DVC "
-            f"would record it under {FILE}: put the values into conf and write {FILE} anew (make params ENV={name})"
+            f"{FILE}: env is {written!r}, but DVC started a run of {name}; expected one environment in both: "
+            f"make params ENV={name}, or `--env ${{env}}` in dvc.yaml"
         )
+    return Recorded(name, {key: value for key, value in content.items() if key != "env"})

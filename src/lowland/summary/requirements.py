@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from lowland.errors import LowlandError
+from lowland.errors import LowlandError, did_you_mean
+from lowland.selection import Axes, Problem
 from lowland.summary.conditions import condition_label
 from lowland.summary.criteria import SIZE, Criterion, clean_criterion, disturbed_criterion
 from lowland.summary.score import Score
@@ -145,6 +146,16 @@ class TaskRequirements(RootModel[dict[str, Requirements]]):
     def of(self, task: str) -> Requirements:
         """What is asked of one task."""
         return self.root.get(task, Requirements())
+
+    def misfits(self, axes: Axes) -> Iterator[Problem]:
+        """Tasks that are not studied."""
+        for name in self.root:
+            if name not in axes.tasks:
+                yield (
+                    name,
+                    f"is wrong: requirements names {name!r}, which is no task of this study; expected some of "
+                    f"{', '.join(axes.tasks)}{did_you_mean(name, axes.tasks)}",
+                )
 
 
 def check_measurable(

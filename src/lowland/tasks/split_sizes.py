@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -9,13 +10,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lowland.errors import LowlandError
 
+DATA_FOLDER = "LOWLAND_DATA"
+"""Environment variable that names the folder of a user's own data."""
 Count = Annotated[int, Field(ge=1)]
 LEAST_ROWS = 2
 """Rows that every set needs, so that its means have standard errors."""
 
 
 def seen_from(root: Path, path: Path) -> Path:
-    """A path as the parameters give it, relative to the project's folder wherever the program was started."""
+    """Where a path of the parameters leads, wherever the program was started.
+
+    Args:
+        root: The project's folder, which paths are relative to, and
+        path: as it came; what the folder named by the environment variable ``LOWLAND_DATA`` holds is found there first.
+    """
+    if folder := os.environ.get(DATA_FOLDER):
+        there = root / Path(folder).expanduser() / path
+        if there.exists():
+            return there
     return path if Path.cwd() == root else root / path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from lowland.errors import LowlandError
 from lowland.selection import or_word
@@ -51,6 +51,12 @@ class TrainingOptions(BaseModel):
     schedule: Literal["constant", "cosine", "step"]
     every: Count | None = None
     factor: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @field_validator("steps", "patience")
+    @classmethod
+    def _only_auto_looks_at_them(cls, value: int | None, told: ValidationInfo) -> int | None:
+        """An environment that says a number of epochs need not take back what another says of ``auto``."""
+        return value if told.data.get("epochs", "auto") == "auto" else None
 
     @model_validator(mode="after")
     def _steps_are_told_where_there_are_steps(self) -> Self:

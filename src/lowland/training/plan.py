@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
+from lowland.selection import Axes, Problem, unknown_names
 from lowland.training.options import TrainingOptions
 
 
@@ -19,3 +22,7 @@ class TrainingPlan(TrainingOptions):
     def of(self, task: str) -> TrainingOptions:
         """The options of one task."""
         return self.per_task.get(task, self)
+
+    def misfits(self, axes: Axes) -> Iterator[Problem]:
+        """Options of tasks that are not studied."""
+        return unknown_names("per_task", self.per_task, known=axes.tasks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, NamedTuple
 
 import torch
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from lowland.perturbation import FeatureRanges
+from lowland.selection import Axes, Problem
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -32,6 +33,10 @@ class RecipeBase(BaseModel):
     """What a recipe may add to the inputs, the loss, its gradients, the optimizer and the step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def misfits(self, axes: Axes) -> Iterable[Problem]:
+        """What does not fit the tasks of a study; by default nothing."""
+        return ()
 
     @property
     def differentiates_inputs(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 import torch
 from pydantic import ConfigDict, Field, RootModel
 from torch import Tensor, nn
 
+from lowland.selection import Axes, Problem
 from lowland.training.bit_errors import BitErrors
 from lowland.training.input_noise import Noise
 from lowland.training.recipe_base import RecipeBase, Weight
@@ -67,6 +69,15 @@ class Jacobian(RecipeBase):
             outputs, inputs, num_projections=self.num_projections, generator=generator
         )
 
+    def misfits(self, axes: Axes) -> Iterator[Problem]:
+        """More orthonormal directions than a task has outputs."""
+        for name, task in axes.tasks.items():
+            if self.num_projections > task.outputs:
+                yield (
+                    "num_projections",
+                    f"is {self.num_projections}; expected 1 to {task.outputs}, the outputs of {name}",
+                )
+
 
 class Orthogonal(RecipeBase):
     """Penalty on the weight matrices' distance from orthonormality: the loss plus ``weight`` times Σ‖WWᵀ−I‖²_F.
@@ -111,3 +122,7 @@ class Recipe(RootModel[Annotated[AnyRecipe, Field(discriminator="kind")]]):
     """Any recipe; ``root`` is the one that ``kind`` names."""
 
     model_config = ConfigDict(frozen=True)
+
+    def misfits(self, axes: Axes) -> Iterable[Problem]:
+        """What does not fit the tasks."""
+        return self.root.misfits(axes)

@@ -5,20 +5,20 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 
 from lowland.config import validate
+from lowland.config_loader import StudyConfigLoader
 from lowland.tasks import build_task
 
 ROOT = Path(__file__).resolve().parents[3]
-DATA = Path(os.environ.get("LOWLAND_SHARED_DATA", ROOT / "../shared/data")) / "tokamak" / "d3d_ae_2513.csv"
+DATA = Path(os.environ.get("LOWLAND_DATA", ROOT / "data")) / "tokamak" / "d3d_ae_2513.csv"
 needs_data = pytest.mark.skipif(not DATA.is_file(), reason=f"{DATA} is not there (see docs/data/tokamak.md)")
 
 
 @pytest.fixture(scope="module")
 def study():
-    loader = OmegaConfigLoader(conf_source=str(ROOT / "conf"), env="tokamak", **settings.CONFIG_LOADER_ARGS)
+    loader = StudyConfigLoader(str(ROOT / "conf"), env="tokamak", **settings.CONFIG_LOADER_ARGS)
     return validate(dict(loader["parameters"]))
 
 

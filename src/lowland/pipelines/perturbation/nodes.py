@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
-from lowland.faults import BitFlipOptions, FlipMapOptions, measure_vulnerability
+from lowland.faults import FlipMapOptions, MemoryFaultOptions, measure_vulnerability
 from lowland.measurements import Cell, Measurement, cell_frame, stack, table, unavailable
 from lowland.perturbation import AttackOptions, ImageCorruptionOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.pipelines.sensor_ranges import sensor_ranges
@@ -27,19 +26,18 @@ def disturb(
     sensor_faults: SensorFaultOptions,
     corruptions: ImageCorruptionOptions,
     attacks: AttackOptions,
-    bit_flips: BitFlipOptions,
-    other_faults: BitFlipOptions,
+    faults: MemoryFaultOptions,
     half_life: HalfLifeOptions,
     data: StoredTensors,
     model: StoredModel,
 ) -> pd.DataFrame:
     """The response of one cell to disturbed inputs and to flips of its bits, on the test rows."""
-    asked: dict[Family, list[Any]] = {
-        "noise": [input_noise],
-        "sensor_fault": [sensor_faults] if sensor_faults.levels else [],
-        "image_corruption": [corruptions] if build_task(task).images and corruptions.kinds else [],
-        "adversarial": [attacks] if attacks.kinds else [],
-        "bit_flip": [bit_flips, other_faults],
+    asked: dict[Family, Any] = {
+        "noise": input_noise,
+        "sensor_fault": sensor_faults if sensor_faults.levels else None,
+        "image_corruption": corruptions if build_task(task).images and corruptions.kinds else None,
+        "adversarial": attacks if attacks.kinds else None,
+        "bit_flip": faults if faults.by_fault else None,
     }
     return stack(
         _measured(cell, family, task, options, half_life, data, model) for family, options in asked.items() if options
@@ -50,7 +48,7 @@ def _measured(
     cell: Cell,
     family: Family,
     task: TaskOptions,
-    options: Sequence[Any],
+    options: Any,
     half_life: HalfLifeOptions,
     data: StoredTensors,
     model: StoredModel,
@@ -60,14 +58,14 @@ def _measured(
         return unavailable(cell, family, model.status)
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
     subject = Subject(problem, model.network, splits, sensor_ranges(problem, splits), (cell.task,), half_life)
-    return table(cell, [row for each in options for row in robustness(family, subject, each)])
+    return table(cell, robustness(family, subject, options))
 
 
 def map_flips(
     cell: Cell,
     task: TaskOptions,
     options: FlipMapOptions,
-    bit_flips: BitFlipOptions,
+    encoding: str,
     data: StoredTensors,
     model: StoredModel,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -89,7 +87,7 @@ def map_flips(
         known_batches=[splits.landscape],
         options=options,
         score=problem.score_name,
-        encoding=bit_flips.encoding,
+        encoding=encoding,
         key=(cell.task, "protection"),
     )
     return table(cell, found.rows()), cell_frame(cell, **found.bit_columns()), cell_frame(cell, **found.plan_columns())

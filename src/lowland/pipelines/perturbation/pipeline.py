@@ -8,7 +8,7 @@ from lowland import grid
 from lowland.measurements import Cell
 from lowland.pipelines.perturbation.nodes import disturb, map_flips
 
-OPTIONS = ("input_noise", "sensor_faults", "corruptions", "attacks", "bit_flips", "other_faults", "half_life")
+OPTIONS = ("input_noise", "sensor_faults", "corruptions", "attacks", "faults", "half_life")
 
 DISTURB = Pipeline(
     [
@@ -26,7 +26,7 @@ MAP = Pipeline(
     [
         Node(
             map_flips,
-            ["params:cell", "params:task", "params:flip_map", "params:bit_flips", "splits", "model"],
+            ["params:cell", "params:task", "params:flip_map", "params:faults.encoding", "splits", "model"],
             ["flip_map_rows", "flip_map", "protection"],
             name="map_flips",
             tags=["perturbation"],
@@ -39,7 +39,7 @@ def create_pipeline(**_: object) -> Pipeline:
     """Disturbs every cell and maps the flips of the selected ones."""
     study_grid = grid.current()
     parts = [_of_cell(DISTURB, cell, OPTIONS) for cell in study_grid.cells]
-    parts += [_of_cell(MAP, cell, ("flip_map", "bit_flips")) for cell in study_grid.mapped_cells]
+    parts += [_of_cell(MAP, cell, ("flip_map", "faults.encoding")) for cell in study_grid.mapped_cells]
     return grid.joined(parts)
 
 
