@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run smoke study test lint format params viz bench docs clean
+.PHONY: help install run smoke study test lint format params stages viz bench docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ format: $(STAMP)  ## put the code into shape
 
 params: $(STAMP)  ## write params.yaml, which DVC reads: make params ENV=smoke
 	$(BIN)/python scripts/write_params.py --env $(ENV)
+
+stages: $(STAMP)  ## write conf/base/catalog.yml and dvc.yaml from the declared stages
+	$(BIN)/python -m scripts.write_stages
 
 viz: $(STAMP)  ## look at the pipeline in the browser: make viz ENV=smoke
 	$(BIN)/kedro viz run --include-hooks --env $(ENV)

@@ -94,13 +94,13 @@ def main() -> None:
     raw = task.fetch()
     simulation = time.perf_counter() - simulation
     splits = task.prepare(raw)
-    training, test = repeated(splits.train, TRAINING_WAFERS), repeated(splits.test, SCORED_WAFERS)
+    training, test = repeated(splits["train"], TRAINING_WAFERS), repeated(splits.held_out.rows, SCORED_WAFERS)
     network = initialised_network(task.network_spec(), key=KEY)
     loops: dict[str, list[float]] = {"lowland": [], "plain": []}
     for _ in range(arguments.repeats + 1):
         for name, epoch in (("lowland", library_epoch), ("plain", plain_epoch)):
             fresh = copy.deepcopy(network)
-            loops[name].append(seconds(lambda e=epoch, n=fresh: e(task, n, training, splits.validation)))
+            loops[name].append(seconds(lambda e=epoch, n=fresh: e(task, n, training, splits["validation"])))
     times = {name: statistics.median(values[1:]) for name, values in loops.items()}  # the first warms up
     ratio = statistics.median(
         ours / theirs for ours, theirs in zip(loops["lowland"][1:], loops["plain"][1:], strict=True)

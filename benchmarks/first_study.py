@@ -100,20 +100,20 @@ def tasks(folder: Path) -> Iterator[tuple[str, Task]]:
 
 def score(task: Task, outputs: torch.Tensor, splits: Splits) -> float:
     """The headline score on test rows."""
-    return float(task.row_scores(outputs, splits.test.targets).double().mean())
+    return float(task.row_scores(outputs, splits.held_out.rows.targets).double().mean())
 
 
 def sklearn_score(task: Task, splits: Splits, seed: int) -> float:
     """What a network of scikit-learn reaches."""
-    inputs = torch.cat([splits.train.inputs, splits.validation.inputs]).numpy()
-    targets = torch.cat([splits.train.targets, splits.validation.targets]).numpy()
+    inputs = torch.cat([splits["train"].inputs, splits["validation"].inputs]).numpy()
+    targets = torch.cat([splits["train"].targets, splits["validation"].targets]).numpy()
     with catch_warnings():
         simplefilter("ignore", ConvergenceWarning)
         if task.decides:
             model = MLPClassifier(early_stopping=True, random_state=seed).fit(inputs, targets)
-            return score(task, torch.from_numpy(model.predict_proba(splits.test.inputs.numpy())), splits)
+            return score(task, torch.from_numpy(model.predict_proba(splits.held_out.rows.inputs.numpy())), splits)
         model = MLPRegressor(early_stopping=True, random_state=seed).fit(inputs, targets[:, 0])
-        return score(task, torch.from_numpy(model.predict(splits.test.inputs.numpy()))[:, None], splits)
+        return score(task, torch.from_numpy(model.predict(splits.held_out.rows.inputs.numpy()))[:, None], splits)
 
 
 def own_scores(
@@ -121,24 +121,26 @@ def own_scores(
 ) -> dict[str, float]:
     """What the defaults of a study reach in float, fine-tuned to 8 bits, and rounded to 8 bits after training."""
     recipe, key = Recipe.model_validate({"kind": "plain"}).root, ("first study", seed)
-    network = initialised_network(task.network_spec_for(splits.train), key=key)
+    network = initialised_network(task.network_spec_for(splits["train"]), key=key)
     rows = {"loss": task.loss, "recipe": recipe}
     began = time.perf_counter()
-    result = train(network, splits.train, splits.validation, options=training, key=key, **rows)
+    result = train(network, splits["train"], splits["validation"], options=training, key=key, **rows)
     found = {
-        "float": score(task, result.network(splits.test.inputs).detach(), splits),
+        "float": score(task, result.network(splits.held_out.rows.inputs).detach(), splits),
         "passes": float(len(result.curves)),
         "seconds": time.perf_counter() - began,
     }
     for name, precision in (("qat8", Precision(method="qat", **EIGHT)), ("ptq8", Precision(method="ptq", **EIGHT))):
-        inputs = splits.train.inputs
+        inputs = splits["train"].inputs
         twin = build_quantized(network, precision, input_bits=INPUT_BITS, input_signed=bool((inputs < 0).any()))
         twin = calibrate(twin, inputs)
         if name == "qat8":
-            tuned = train(twin, splits.train, splits.validation, options=tuning, key=(*key, "fine-tuning"), **rows)
+            tuned = train(
+                twin, splits["train"], splits["validation"], options=tuning, key=(*key, "fine-tuning"), **rows
+            )
             twin = tuned.network
         with torch.no_grad():
-            found[name] = score(task, freeze(twin).deployed_outputs(splits.test.inputs), splits)
+            found[name] = score(task, freeze(twin).deployed_outputs(splits.held_out.rows.inputs), splits)
     return found
 
 
@@ -169,9 +171,9 @@ def main() -> None:
             seeds = range(1 if arguments.quick else arguments.seeds)
             peer = float(np.mean([sklearn_score(task, splits, seed) for seed in seeds]))
             own = pd.DataFrame([own_scores(task, splits, training, tuning, seed) for seed in seeds]).mean()
-            guess = score(task, task.guess_outputs(splits.train.targets, len(splits.test.targets)), splits)
-            length = training.resolve(len(splits.train.targets))
-            line = {"task": name, "rows": len(splits.train.targets), "batch": length.batch_size, "guess": guess}
+            guess = score(task, task.guess_outputs(splits["train"].targets, len(splits.held_out.rows.targets)), splits)
+            length = training.resolve(len(splits["train"].targets))
+            line = {"task": name, "rows": len(splits["train"].targets), "batch": length.batch_size, "guess": guess}
             line |= {"sklearn MLP": peer, **own[["float", "qat8", "ptq8"]]}
             line |= {f"share {n}": (own[n] - guess) / (peer - guess) for n in ("float", "qat8", "ptq8")}
             lines.append(line | {"passes": own["passes"], "seconds": own["seconds"]})

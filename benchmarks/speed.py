@@ -21,7 +21,17 @@ import pandas as pd
 from kedro.config import OmegaConfigLoader
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("preparation", "training", "quantization", "landscape", "perturbation", "summary")
+STAGES = (
+    "preparation",
+    "training",
+    "quantization",
+    "landscape",
+    "perturbation",
+    "tables",
+    "analysis",
+    "decision",
+    "report",
+)
 
 
 def data_folder(env: str) -> Path:

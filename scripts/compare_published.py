@@ -20,6 +20,7 @@ import jinja2
 import pandas as pd
 import yaml
 
+from lowland.summary.splits import on_split
 from scripts.published_claims import claims
 from scripts.published_comparison import DIFFERS, TaskComparison
 from scripts.published_scope import told
@@ -38,6 +39,7 @@ def read_tables(paths: Sequence[Path], tasks: Sequence[str]) -> dict[str, tuple[
         if not path.is_file():
             raise SystemExit(f"compare_published: {path} does not exist; run the study first (kedro run --env paper)")
         table = pd.read_parquet(path)
+        table = on_split(table[table.split != "validation"], "test")
         for task in tasks:
             rows = table[table.task == task]
             if rows.empty:

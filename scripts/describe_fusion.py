@@ -31,7 +31,8 @@ from lowland.tasks.fusion.mode_errors import Limits, mode_errors, vector_errors
 from lowland.tasks.fusion.plasma_view import rendered
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world
 from lowland.tasks.networks import initialised_network
-from lowland.tasks.task import NOMINAL, Rows
+from lowland.tasks.splits import Rows
+from lowland.tasks.task import NOMINAL
 from lowland.training import Recipe, TrainingOptions, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,8 +124,8 @@ def described(options: FusionOptions, training: TrainingOptions, command: str) -
     seconds = time.process_time() - started
     task.check(raw, "simulation")
     splits = task.prepare(raw)
-    network, linear = fitted(task, splits.train, splits.validation, training), linear_fit(splits.train)
-    sets = {NOMINAL: splits.test, **splits.shifted}
+    network, linear = fitted(task, splits["train"], splits["validation"], training), linear_fit(splits["train"])
+    sets = {NOMINAL: splits.held_out.rows, **{name: held.rows for name, held in splits.shifted.items()}}
     with torch.no_grad():
         measured = {
             name: {

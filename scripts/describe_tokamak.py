@@ -41,13 +41,13 @@ def mode_figures(task: str, parameters: dict[str, Any], training: TrainingOption
     raw = problem.fetch()
     problem.check(raw, task)
     splits = problem.prepare(raw)
-    parts: dict[str, Rows] = {"test": splits.test, LATER: splits.shifted[LATER]}
+    parts: dict[str, Rows] = {"test": splits.held_out.rows, LATER: splits.shifted[LATER].rows}
     networks: dict[str, list[float]] = {name: [] for name in parts}
     for seed in parameters["seeds"].values():
         fitted = train(
-            initialised_network(problem.network_spec_for(splits.train), key=(task, seed)),
-            splits.train,
-            splits.validation,
+            initialised_network(problem.network_spec_for(splits["train"]), key=(task, seed)),
+            splits["train"],
+            splits["validation"],
             loss=problem.loss,
             recipe=Recipe.model_validate({"kind": "plain"}).root,
             options=training,
@@ -57,11 +57,11 @@ def mode_figures(task: str, parameters: dict[str, Any], training: TrainingOption
             for name, rows in parts.items():
                 networks[name].append(accuracy(problem.decisions(fitted.network(rows.inputs)), rows.targets))
     trees = HistGradientBoostingClassifier(max_iter=BOOSTING_ROUNDS, early_stopping=False, random_state=0)
-    trees.fit(splits.train.inputs.numpy(), splits.train.targets.numpy())
+    trees.fit(splits["train"].inputs.numpy(), splits["train"].targets.numpy())
     print(task, networks, flush=True)
     return {
         "target": problem.options.target if isinstance(problem, Table) else task,
-        "rows": {name: len(rows.targets) for name, rows in (("train", splits.train), *parts.items())},
+        "rows": {name: len(rows.targets) for name, rows in (("train", splits["train"]), *parts.items())},
         "shares": {name: shares(rows.targets, problem.num_outputs) for name, rows in parts.items()},
         "guess": {name: problem.guess_score(rows.targets) for name, rows in parts.items()},
         "network": networks,

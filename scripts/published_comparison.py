@@ -119,7 +119,7 @@ class TaskComparison:
 
     def scores(self, recipe: str, disturbance: tuple[str, str] | None, level: float | None = None) -> pd.DataFrame:
         """The score [bits, seeds], clean or disturbed."""
-        family, condition = disturbance or ("performance", "test")
+        family, condition = disturbance or ("performance", "")
         return by_bits(self.rows, recipe=recipe, family=family, measure=self.score, condition=condition, level=level)
 
     def clean(self) -> list[Figure]:

@@ -28,7 +28,7 @@ def overviews(task: TaskComparison) -> list[Overview]:
     score, rows = task.score, task.rows[task.rows.target == ""]
     alone = rows[rows.reference == ""]
     return [
-        _overview(task, f"Clean: {task.label}", _of(alone, "performance", score, "test")),
+        _overview(task, f"Clean: {task.label}", _of(alone, "performance", score, "")),
         _overview(
             task, f"Gaussian noise, {NOISE_LEVEL:g} %: {task.label}", _of(alone, *_at(NOISE, score), NOISE_LEVEL)
         ),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lowland.stages import all_stages
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lowland"
 BASEMENT = {
@@ -53,7 +55,11 @@ KEDRO_LAYER = {
     "config_files",
     "config_layers",
     "config_loader",
+    "expectations",
+    "node_functions",
+    "placing",
     "runs",
+    "stages",
 }
 
 
@@ -186,8 +192,9 @@ def _models_in(annotation):
 
 def test_every_parameter_is_read_somewhere():
     sources = [path.read_text() for path in PACKAGE.rglob("*.py")]
-    # read through the pipeline as `params:<name>`, not as attributes
-    wired = "\n".join(f".{i}" for i in ("training", "fine_tuning", "device", "landscape", "kind", "corruptions"))
+    # read through the pipeline as `params:<name>` or as a selection, not as attributes
+    declared = {name for stage in all_stages() for template in stage.nodes for name in template.parameters}
+    wired = "\n".join(f".{name}" for name in (*declared, "kind"))
     models = option_models()
     assert {"Study", "Precision", "TrainingOptions", "Jacobian"} <= set(models)
     assert not unread_fields(models, [*sources, wired])

@@ -39,7 +39,7 @@ def test_the_package_itself_is_the_same_command():
     "arguments, message",
     [
         (["--params", "training.epochs=0"], "parameter training.epochs (--params): got 0"),
-        (["--pipelines", "landscpe"], "--pipelines names 'landscpe'; expected one of __default__, landscape"),
+        (["--pipelines", "landscpe"], "--pipelines names 'landscpe'; did you mean landscape?"),
         (["--env", "smok"], "smok"),
         (["--tags", "perturbation,sumary"], "--tags names 'sumary'"),
     ],
@@ -79,7 +79,7 @@ def ask(monkeypatch, *arguments, callback=lambda **_: None):
         (["--runner-params", "max_worker=2"], "did you mean max_workers"),
         (["--runner", "SequentialRunner", "--runner-params", "threads=2"], "--runner-params names 'threads'"),
         (["--pipelines", "sensor_ranges"], "--pipelines names 'sensor_ranges'; expected one of __default__"),
-        (["--pipelines", "landscape,sumary"], "did you mean summary"),
+        (["--pipelines", "landscape,tabels"], "did you mean tables"),
         (["--params", "training.epochs"], "must contain a key and a value separated by `=`"),
         (["--params", "a={"], "--params cannot be read"),
         (["--load-versions", "jets"], "--load-versions cannot be read"),

@@ -5,6 +5,7 @@ import pytest
 from lowland import grid
 from lowland.config import validate
 from lowland.errors import LowlandError
+from lowland.pipelines.perturbation.stage import WITH_CODES
 from lowland.selection import Selection
 
 
@@ -237,9 +238,13 @@ def test_a_study_of_one_seed_needs_no_pair(good):
 
 def test_base_pictures_and_maps_the_precisions_it_always_did(good):
     study = grid.Grid(validate(good))
-    assert {cell.precision for cell in study.detailed_cells} == {"fp32", "qat8", "qat4", "qat2"}
-    assert {cell.precision for cell in study.mapped_cells} == {"qat8", "qat4"}
-    assert {cell.seed for cell in study.detailed_cells + study.mapped_cells} == {"s0"}
+    detailed, mapped = study.selected_cells("landscape_detail"), study.selected_cells("flip_map", methods=WITH_CODES)
+    assert {cell.precision for cell in detailed} == {"fp32", "qat8", "qat4", "qat2"}
+    assert {cell.precision for cell in mapped} == {"qat8", "qat4"}
+    assert {
+        cell.seed
+        for cell in study.selected_cells("landscape_detail") + study.selected_cells("flip_map", methods=WITH_CODES)
+    } == {"s0"}
 
 
 @pytest.mark.parametrize(

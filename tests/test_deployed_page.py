@@ -166,7 +166,7 @@ def deployed(options, raw, folder):
     data, facts = prepare(options, raw)
     assert data.facts == facts
     problem = build_task(options)
-    spec = problem.network_spec_for(Splits.from_tensors(data.tensors).train)
+    spec = problem.network_spec_for(Splits.from_tensors(data.tensors)["train"])
     trained = StoredModel(initialised_network(spec, key=("page",)).eval())
     cell = Cell(task="mine", recipe="plain", seed="s1", precision="p5", method="ptq", weight_bits=5, activation_bits=4)
     model, measured = quantize_after_training(cell, PRECISION, OPTIONS, options, data, trained)
@@ -211,7 +211,7 @@ def test_rows_of_a_file_become_answers(reader, tmp_path, target, missing):
     preprocessing = preprocessing_from(model.preprocessing)
     expected = preprocessing.apply(pd.DataFrame(lines))
     assert inputs.dtype == np.float32 and np.array_equal(inputs, expected.numpy())
-    assert {row.tobytes() for row in data.tensors["test/inputs"].numpy()} <= {row.tobytes() for row in inputs}
+    assert {row.tobytes() for row in data.tensors["held_out/inputs"].numpy()} <= {row.tobytes() for row in inputs}
     integers, scale = reader["run"](path, inputs)
     assert np.array_equal(integers, model.network.forward_integer(expected).numpy())
     found = reader["table_answers"](header["preprocessing"], integers * scale)
@@ -236,15 +236,15 @@ def test_raw_jets_become_names_of_classes_with_the_score_that_the_file_tells(rea
     expected = preprocessing_from(header["preprocessing"]).apply(raw.drop(columns=["label", "set"]).astype(str))
     inputs = reader["table_inputs"](header["preprocessing"], lines)
     assert np.array_equal(inputs, expected.numpy())
-    test = data.tensors["test/inputs"]
+    test, targets = Splits.from_tensors(data.tensors)["test"]
     integers, scale = reader["run"](path, test.numpy())
     assert np.array_equal(integers, model.network.forward_integer(test).numpy())
     names = reader["table_answers"](header["preprocessing"], integers * scale)
-    classes = np.array(header["preprocessing"]["answer"]["names"])[data.tensors["test/targets"].numpy()]
+    classes = np.array(header["preprocessing"]["answer"]["names"])[targets.numpy()]
     told = header["score"]
     assert told["measure"] == "accuracy" and told["rows"] == len(classes)
     assert np.mean(names == classes) == pytest.approx(told["value"], abs=0.01)
-    row = measured[(measured.measure == "accuracy") & (measured.condition == "test")].iloc[0]
+    row = measured[(measured.measure == "accuracy") & (measured.split == "test")].iloc[0]
     assert (told["value"], told["standard_error"]) == (row["value"], row["standard_error"])
 
 
@@ -259,7 +259,7 @@ def test_raw_jets_become_names_of_classes_with_the_score_that_the_file_tells(rea
 def test_pictures_are_reproduced_from_the_inputs_of_the_task(reader, tmp_path, options):
     options = TaskOptions.model_validate({**options, **SIZES, "shifted_rows": 100})
     path, model, _, data = deployed(options, build_task(options).fetch(), tmp_path)
-    inputs = data.tensors["test/inputs"][:20]
+    inputs = data.tensors["held_out/inputs"][:20]
     integers, scale = reader["run"](path, inputs.numpy())
     spec = model.network.spec
     assert np.array_equal(integers, model.network.integer_values(inputs)[spec["output"]["step"]].numpy())

@@ -1,6 +1,5 @@
 """dvc.yaml must say what the Kedro DAG says: the same nodes, files, parameters and code."""
 
-import ast
 import shlex
 from pathlib import Path
 
@@ -12,7 +11,10 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from lowland.datasets import ModelDataset
+from lowland.stages import all_stages
+from scripts.stage_code import FROM_TASKS, code_of
 from scripts.write_params import text
+from scripts.write_stages import CATALOG, DVC, catalog, dvc
 
 ROOT = Path(__file__).resolve().parents[1]
 # Made by the grid hook -> the axes whose values they hold.
@@ -20,28 +22,12 @@ ADDED = {
     "cells": {"precisions", "qat_recipes"},
     "runs": {"seeds"},
     "groups": {"precisions", "qat_recipes"},
-    "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map", "attacks"},
+    "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
+    | {"attacks", "sensor_faults", "corruptions", "faults"},
     "descriptions": {"tasks"},
-    "readings": {"tasks"},
-    "shifted_sets": {"tasks"},
     "commands": set(),
     "folder": set(),
 }
-FROM_TASKS = ("descriptions", "readings", "shifted_sets")  # what the tasks' own code says
-
-# Imported by nodes and pipelines, yet no dependency of a stage and not followed:
-GLUE = {
-    "lowland",  # the version
-    "lowland.pipelines",  # a docstring
-    "lowland.lazy",  # finds a public name in its file, which is followed
-    "lowland.errors",  # the class of an error, which ends a stage before it writes
-    # Both import every room by way of the study's model, so that any edit would retrain everything. They check the
-    # parameters, hand them on and wire the DAG; parameters and wires are what the other tests hold dvc.yaml to.
-    # A change of how the grid makes its parameters needs `dvc repro --force`.
-    "lowland.config",
-    "lowland.grid",
-}
-# No node imports cli, hooks, settings, pipeline_registry and runners: they decide when a node runs, not what it makes.
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +71,11 @@ def test_params_yaml_is_the_base_environment_resolved():
     assert (ROOT / "params.yaml").read_text() == text("base"), "run `make params`"
 
 
+def test_the_catalog_and_dvc_yaml_are_those_of_the_declared_stages():
+    assert CATALOG.read_text() == catalog(all_stages()), "run `make stages`"
+    assert DVC.read_text() == dvc(all_stages()), "run `make stages`"
+
+
 def test_every_node_runs_in_exactly_one_stage(project, stages):
     everything = sorted(node.name for node in project[0]["__default__"].nodes)
     assert everything == sorted(node.name for chosen, _ in stages.values() for node in chosen.nodes)
@@ -118,53 +109,6 @@ def test_every_stage_depends_on_the_parameters_of_its_nodes(stages):
         assert not [k for k in idle if k.split(".")[0] not in axes], f"{name}: parameters nobody reads"
 
 
-def _file(module):
-    """The file of a module of the library; ``None`` for a name that is no module."""
-    path = ROOT / "src" / Path(*module.split("."))
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
-
-
-def _imports(module, inside_functions):
-    """The library's modules that one module imports, each with the packages that it lies in."""
-    tree = ast.parse(_file(module).read_text())
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    inner = set() if inside_functions else {id(node) for function in functions for node in ast.walk(function)}
-    names = set()
-    for node in ast.walk(tree):
-        if id(node) in inner:
-            continue
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{module}: this test follows absolute imports only"
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    modules = {name for name in names if name.split(".")[0] == "lowland" and _file(name)}
-    return {".".join(parts[:end]) for parts in (m.split(".") for m in modules) for end in range(1, len(parts) + 1)}
-
-
-def _is(module, *packages):
-    return any(module == package or module.startswith(f"{package}.") for package in packages)
-
-
-def _code(kind, *, loads_models, asks_tasks):
-    """Files of the library that determine what a stage writes: what its nodes import, however far away."""
-    here = f"lowland.pipelines.{kind}"
-    ahead = [here, f"{here}.nodes", f"{here}.pipeline", "lowland.datasets"]  # every stage reads and writes datasets
-    if asks_tasks:
-        ahead.append("lowland.tasks")  # made by the grid, which is not followed
-    met = set()
-    while ahead:
-        module = ahead.pop()
-        if module in met or module in GLUE:
-            continue
-        met.add(module)
-        # Datasets import a network's code where they rebuild one: only a stage that loads models comes by. They import
-        # figures where kedro-viz asks for a preview: no stage comes by.
-        rebuilds = loads_models and module == "lowland.datasets.tensors"
-        ahead += _imports(module, inside_functions=rebuilds or not _is(module, "lowland.datasets"))
-    return {_file(module).relative_to(ROOT) for module in met}
-
-
 @pytest.fixture(scope="module")
 def code(project, stages):
     """Kind of stage -> (the code that it needs, what it depends on), of one stage of each kind."""
@@ -174,7 +118,7 @@ def code(project, stages):
         if kind not in found:
             models = [i for i in chosen.inputs() if isinstance(project[1].get(i), ModelDataset)]
             asks = any(i.removeprefix("params:").split(".")[0] in FROM_TASKS for i in chosen.inputs())
-            found[kind] = _code(kind, loads_models=bool(models), asks_tasks=asks), _relative(stage.deps)
+            found[kind] = code_of(kind, loads_models=bool(models), asks_tasks=asks), _relative(stage.deps)
     return found
 
 

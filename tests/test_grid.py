@@ -1,10 +1,12 @@
-import importlib
 import json
 
 import pytest
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
 from lowland import grid
+from lowland.pipelines.perturbation.stage import WITH_CODES
+from lowland.placing import build
+from lowland.stages import all_stages
 
 
 def test_cells_are_the_cross_product_in_a_stable_order():
@@ -17,7 +19,7 @@ def test_cells_are_the_cross_product_in_a_stable_order():
 def test_cells_are_made_once():
     """Every gather asks for them: making them anew each time would make large grids quadratic."""
     study = grid.Grid(grid.validate(grid.default_parameters()))
-    assert study.cells is study.cells and study.mapped_cells is study.mapped_cells and study.groups is study.groups
+    assert study.cells is study.cells and study.groups is study.groups
 
 
 def test_every_node_can_learn_its_cell_from_the_added_parameters():
@@ -37,9 +39,11 @@ def test_what_sensors_deliver_can_be_written_as_json():
         ("train_rows", "validation_rows", "landscape_rows", "test_rows"), 9
     )
     tasks = raw["tasks"] | {"frames": frames}
-    readings = grid.Grid(grid.validate(raw | {"tasks": tasks})).added_parameters()["readings"]
+    told = grid.Grid(grid.validate(raw | {"tasks": tasks})).added_parameters()["descriptions"]
+    readings = {name: about["readings"] for name, about in told.items()}
+    assert [about["input_kind"] for about in told.values()] == ["features", "image"]
     assert readings["jets"] == {"unit": None, "extremes": None, "limits": [None, None]}
-    assert readings["frames"] == {"unit": None, "extremes": (0.0, 1.0), "limits": [0.0, 1.0]}
+    assert readings["frames"] == {"unit": None, "extremes": [0.0, 1.0], "limits": [0.0, 1.0]}
     json.dumps(readings, allow_nan=False)
 
 
@@ -47,10 +51,12 @@ def test_maps_of_flips_are_of_the_selected_cells_that_have_codes():
     raw = grid.default_parameters()
     selection = raw["flip_map"] | {"precisions": "all", "seeds": 2}
     study = grid.Grid(grid.validate(raw | {"flip_map": selection}))
-    cells = study.mapped_cells
+    cells = study.selected_cells("flip_map", methods=WITH_CODES)
     assert {cell.seed for cell in cells} == {"s0", "s1"}
     assert {cell.precision for cell in cells} == set(study.precisions) - {"fp32"}
-    assert study.added_parameters()["everything"]["mapped"] == [cell.model_dump() for cell in cells]
+    rows = study.added_parameters()["everything"]["rows"]
+    (mapped,) = [each["cells"] for each in rows if each["measure"] == "bit_error_slope"]
+    assert mapped == [cell.id for cell in cells]
 
 
 @pytest.fixture
@@ -71,29 +77,16 @@ def test_recipes_without_qat_have_all_other_precisions(plain_alone_tuned):
     added = study.added_parameters()
     assert set(added["groups"]["jets"]["jacobian_1e-2"]) == set(untuned)
     known = {cell.id for cell in study.cells}
-    assert {cell.id for pair in study.connected_cells for cell in pair} <= known
+    pairs = [each for each in added["everything"]["rows"] if each["references"]]
+    assert pairs and {cell for each in pairs for cell in (*each["cells"], *each["references"])} <= known
 
 
 def test_without_qat_of_some_recipes_every_node_finds_what_it_reads(plain_alone_tuned):
-    kinds = ("preparation", "training", "quantization", "landscape", "perturbation", "summary")
-    parts = [importlib.import_module(f"lowland.pipelines.{kind}").create_pipeline() for kind in kinds]
-    whole = Pipeline(parts)
+    whole = Pipeline(list(build(all_stages(), plain_alone_tuned).values()))
     assert {name for name in whole.inputs() if not name.startswith("params:")} == {"jets.raw"}
     nodes = {node.name for node in whole.nodes}
     assert "jets.plain.s0.qat8.fine_tune_quantized" in nodes and "jets.plain.pairs.qat8.compare_seeds" in nodes
     assert not [name for name in nodes if "jacobian_1e-2" in name and "qat" in name]
-
-
-def add(a, b):
-    return a + b
-
-
-def test_place_prefixes_names_and_wires_what_comes_from_outside():
-    template = Pipeline([Node(add, ["params:option", "table"], "result", name="add")])
-    placed = grid.place(template, "jets.plain", parameters={"option": "options.add"}, inputs={"table": "jets.table"})
-    (node,) = placed.nodes
-    assert node.inputs == ["params:options.add", "jets.table"]
-    assert node.outputs == ["jets.plain.result"] and node.name == "jets.plain.add"
 
 
 def test_cells_tell_widths_and_not_how_scales_were_found() -> None:

@@ -27,7 +27,7 @@ def first(raw):
 PIPELINE = Pipeline(
     [
         Node(first, ["jets.raw"], "jets.measured", name="measure", tags=["landscape"]),
-        Node(first, ["jets.measured"], "jets.table", name="gather", tags=["summary", "gather"]),
+        Node(first, ["jets.measured"], "jets.table", name="gather", tags=["tables", "gather"]),
     ]
 )
 
@@ -164,7 +164,7 @@ def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
     (project[0] / "src/code.py").write_text("x = 2\n")
     ask(project, tags=("landscape",))
     (project[0] / "src/code.py").write_text("x = 1\n")
-    with pytest.raises(LowlandError, match=r"the code of landscape, summary has changed since"):
+    with pytest.raises(LowlandError, match=r"the code of landscape, tables has changed since"):
         ask(project, resume=True)
 
 
@@ -211,7 +211,7 @@ def wafers(tmp_path):
     """A study of wafers from a file that may be there, and its pipeline and catalog."""
     before = grid.default_parameters()
     options = {"kind": "econ", "source": "auto", "path": str(tmp_path / "wafers.csv"), "filters": 8, "latent": 16}
-    sizes = {"train_rows": 8, "validation_rows": 4, "landscape_rows": 4, "test_rows": 4, "shifted_rows": 2}
+    sizes = {"train_rows": 8, "validation_rows": 4, "landscape_rows": 4, "test_rows": 4, "shifted_rows": 4}
     asked = before | {"tasks": {"econ": options | sizes}, "requirements": {}}
     catalog = DataCatalog({"econ.imported": TableDataset(filepath=str(tmp_path / "imported" / "econ.parquet"))})
     pipeline = Pipeline([Node(first, ["econ.imported"], "econ.measured", name="measure")])
@@ -226,12 +226,17 @@ def test_a_simulation_in_place_of_an_absent_file_is_told_and_stays_one_in_all_no
     check_raw_tables(pipeline, catalog)
     assert caplog.text.count("wafers.csv is not there; its data are simulated") == 1
     told = study.added_parameters()
-    assert told["tasks"]["econ"]["source"] == "simulated" and "simulated wafers" in told["descriptions"]["econ"]
-    assert told["shifted_sets"]["econ"] == ["electron", "ttbar", "jets", "high_occupancy"]
+    assert told["tasks"]["econ"]["source"] == "simulated" and "simulated wafers" in told["descriptions"]["econ"]["text"]
+    assert [s["name"] for s in told["descriptions"]["econ"]["shifted_sets"]] == [
+        "electron",
+        "ttbar",
+        "jets",
+        "high_occupancy",
+    ]
     caplog.clear()
     study = grid.set_parameters(asked)
     assert study.added_parameters()["tasks"]["econ"]["source"] == "file" and not study.absent
-    assert "wafers from wafers.csv" in study.added_parameters()["descriptions"]["econ"]
+    assert "wafers from wafers.csv" in study.added_parameters()["descriptions"]["econ"]["text"]
 
 
 def test_a_table_is_made_again_when_random_numbers_are_made_otherwise(wafers, tmp_path, monkeypatch):
@@ -301,10 +306,10 @@ def test_a_part_that_would_leave_results_of_another_study_is_refused_before_it_d
     for name in ("measured", "table"):
         catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
     (project[0] / "src/code.py").write_text("x = 2\n")
-    with pytest.raises(LowlandError, match=r"the code of landscape has changed since.*--tags landscape,summary"):
-        ask(project, tags=("summary",))
+    with pytest.raises(LowlandError, match=r"the code of landscape has changed since.*--tags landscape,tables"):
+        ask(project, tags=("tables",))
     assert files["measured"].exists() and files["table"].exists()
-    ask(project, tags=("landscape", "summary"))
+    ask(project, tags=("landscape", "tables"))
     assert not files["measured"].exists() and not files["table"].exists(), "old results would pass for new ones"
 
 
@@ -312,11 +317,11 @@ def test_dvc_runs_parts_as_it_likes_and_leaves_no_record_that_is_untrue(project,
     ask(project)
     _, catalog, _ = project
     catalog.save("jets.measured", pd.DataFrame({"a": [1]}))
-    monkeypatch.setenv("DVC_STAGE", "summary")
+    monkeypatch.setenv("DVC_STAGE", "tables")
     (project[0] / "src/code.py").write_text("x = 2\n")
-    ask(project, tags=("summary",))
+    ask(project, tags=("tables",))
     monkeypatch.delenv("DVC_STAGE")
-    ask(project, tags=("summary",))  # what DVC brought is let pass
+    ask(project, tags=("tables",))  # what DVC brought is let pass
     with pytest.raises(LowlandError, match="is not on record"):
         ask(project, resume=True)
 

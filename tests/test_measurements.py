@@ -9,7 +9,7 @@ CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qa
 
 
 def rows(family="performance", measure="accuracy"):
-    return table(CELL, [Measurement(family, measure, Estimate(0.7, 0.01, 100), "test")])
+    return table(CELL, [Measurement(family, measure, Estimate(0.7, 0.01, 100), split="test")])
 
 
 def test_rows_carry_their_cell_and_survive_a_file(tmp_path):

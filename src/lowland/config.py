@@ -165,7 +165,7 @@ def _unmeasurable(study: Study, origins: SaysWhere | None) -> Iterator[str]:
                 score=Score.named(task.score_name),
                 noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
                 bit_error_rates=study.faults.codes.bit_error_rates if study.faults.codes else (),
-                shifted_sets=task.shifted_sets,
+                shifted_sets=[shifted.name for shifted in task.shifted_sets],
             )
         except LowlandError as error:
             where, _, rest = str(error).partition(" ")

@@ -1,28 +1,27 @@
-"""The axes of the study: parameters become tasks, runs and cells, and templates find their place in the DAG."""
+"""The axes of the study: parameters become tasks, runs and cells."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import settings
-from kedro.pipeline import Pipeline
 from pydantic import BaseModel, ConfigDict
 
 from lowland.config import Study, validate
 from lowland.config_errors import SaysWhere
 from lowland.config_loader import StudyConfigLoader
-from lowland.measurements import Cell, Family
+from lowland.expectations import everything
+from lowland.measurements import Cell
 from lowland.selection import Selection
-from lowland.tasks import Readings, build_task
+from lowland.stages import all_stages
+from lowland.tasks import TaskDescription, build_task
 
 ROOT = Path(__file__).resolve().parents[2]
-FAMILIES: tuple[Family, ...] = ("performance", "cost", "landscape", "noise", "bit_flip")  # of every cell
 
 
 class Run(BaseModel):
@@ -49,18 +48,6 @@ class CellGroup(BaseModel):
     cells: tuple[Cell, ...]
 
 
-class Everything(BaseModel):
-    """What a whole study measures: all cells, those with pictures or maps of flips, and the connected pairs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cells: tuple[Cell, ...]
-    detailed: tuple[Cell, ...]
-    mapped: tuple[Cell, ...]
-    connected: tuple[tuple[Cell, Cell], ...]
-    families: tuple[Family, ...]
-
-
 class Grid:
     """The cross product of the axes of one validated study, less QAT where a recipe goes without.
 
@@ -79,6 +66,11 @@ class Grid:
         """The dataset that a task is prepared from."""
         shipped = build_task(self.study.tasks[task]).provenance == "shipped"
         return f"{task}.raw" if shipped else f"{task}.imported"
+
+    @cached_property
+    def descriptions(self) -> dict[str, TaskDescription]:
+        """What every task says of itself."""
+        return {name: build_task(options).about for name, options in self.study.tasks.items()}
 
     @cached_property
     def configurations(self) -> list[tuple[str, str]]:
@@ -118,39 +110,46 @@ class Grid:
             for precision in self.precisions_of(run.recipe)
         ]
 
-    @property
-    def detailed_precisions(self) -> tuple[str, ...]:
-        """Precisions whose landscapes are pictured, in the order of the axis."""
-        return self.study.landscape_detail.of(self.precisions)
+    def selected_precisions(self, selection: str = "", *, methods: Sequence[str] = ()) -> tuple[str, ...]:
+        """The precisions at which something is done, in the order of the axis.
 
-    @cached_property
-    def detailed_cells(self) -> list[Cell]:
-        """Cells whose spectral density and loss surface are taken."""
-        return self._selected_cells(self.study.landscape_detail, self.detailed_precisions)
+        Args:
+            selection: The parameter with a selection that says so; all without it.
+            methods: What the selection chooses from; precisions of any method without it.
+        """
+        axis = [name for name, each in self.study.precisions.items() if not methods or each.method in methods]
+        return self._selection(selection).of(axis) if selection else tuple(axis)
 
-    @cached_property
-    def mapped_cells(self) -> list[Cell]:
-        """Cells whose every single bit flip is measured: float networks have no codes."""
-        return self._selected_cells(self.study.flip_map, self.study.flip_map.of(self.study.deployed))
+    def selected_seeds(self, selection: str) -> tuple[str, ...]:
+        """The seeds of which something is done once a precision.
 
-    @property
-    def detailed_pairs(self) -> list[tuple[str, str]]:
-        """Pairs of seeds between which mode connectivity is measured."""
-        return list(combinations(self.seeds, 2))[: _count(self.study.landscape_detail.pairs)]
+        Args:
+            selection: The parameter with a selection that says so.
+        """
+        return self.seeds[: _count(self._selection(selection).seeds)]
 
-    @property
-    def connected_cells(self) -> list[tuple[Cell, Cell]]:
-        """Pairs of cells between which mode connectivity is measured."""
-        return [
-            (self._cell(task, recipe, first, precision), self._cell(task, recipe, second, precision))
-            for task, recipe in self.configurations
-            for precision in self.precisions_of(recipe, among=self.detailed_precisions)
-            for first, second in self.detailed_pairs
-        ]
+    def selected_pairs(self, selection: str = "") -> list[tuple[str, str]]:
+        """The pairs of seeds between which something is measured.
 
-    def _selected_cells(self, selection: Selection, precisions: Sequence[str]) -> list[Cell]:
-        seeds = self.seeds[: _count(selection.seeds)]
+        Args:
+            selection: The parameter with ``pairs`` that says how many; all without it.
+        """
+        asked = getattr(self._selection(selection), "pairs", "all") if selection else "all"
+        return list(combinations(self.seeds, 2))[: _count(asked)]
+
+    def selected_cells(self, selection: str, *, methods: Sequence[str] = ()) -> list[Cell]:
+        """The cells of which something is done.
+
+        Args:
+            selection: The parameter with a selection that says so.
+            methods: What the selection chooses from; precisions of any method without it.
+        """
+        precisions, seeds = self.selected_precisions(selection, methods=methods), self.selected_seeds(selection)
         return [cell for cell in self.cells if cell.seed in seeds and cell.precision in precisions]
+
+    def _selection(self, parameter: str) -> Selection:
+        selection: Selection = getattr(self.study, parameter)
+        return selection
 
     def _cell(self, task: str, recipe: str, seed: str, precision: str) -> Cell:
         options = self.study.precisions[precision].model_dump(include={"method", "weight_bits", "activation_bits"})
@@ -163,22 +162,13 @@ class Grid:
             commands: What a reader of the report types to make it again.
             folder: Of the study's data, relative to the project.
         """
-        everything = {
-            name: [cell.model_dump() for cell in cells]
-            for name, cells in (("cells", self.cells), ("detailed", self.detailed_cells), ("mapped", self.mapped_cells))
-        } | {
-            "connected": [(a.model_dump(), b.model_dump()) for a, b in self.connected_cells],
-            "families": [*FAMILIES, *(["adversarial"] if self.study.attacks.kinds else [])],
-        }
-        added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}, "everything": everything}
-        tasks = {name: build_task(options) for name, options in self.study.tasks.items()}
+        added: dict[str, Any] = {"runs": {}, "cells": {}, "groups": {}}
         added["faults"] = self.study.faults.model_dump(mode="json")  # their encoding is asked for where all are off too
         added["tasks"] = {name: options.model_dump(mode="json") for name, options in self.study.tasks.items()}
-        added["descriptions"] = {name: task.description for name, task in tasks.items()}
-        added["readings"] = {name: _told(task.readings) for name, task in tasks.items()}
-        added["shifted_sets"] = {name: list(task.shifted_sets) for name, task in tasks.items()}
+        added["descriptions"] = {name: about.model_dump(mode="json") for name, about in self.descriptions.items()}
         added["commands"] = list(commands)
         added["folder"] = folder
+        added["everything"] = everything(all_stages(), self)
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:
@@ -192,12 +182,6 @@ class Grid:
 def _count(chosen: int | str) -> int | None:
     """How many of a list: a slice's end."""
     return None if isinstance(chosen, str) else chosen
-
-
-def _told(readings: Readings) -> dict[str, Any]:
-    """What the report says of a task's sensors; infinite limits have no number in JSON."""
-    limits = [end if math.isfinite(end) else None for end in readings.limits]
-    return {**readings._asdict(), "limits": limits}
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
@@ -249,23 +233,3 @@ def default_parameters() -> dict[str, Any]:
 def _loader() -> StudyConfigLoader:
     conf = str(ROOT / settings.CONF_SOURCE)
     return StudyConfigLoader(conf, env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
-
-
-def place(
-    template: Pipeline, namespace: str, *, parameters: Mapping[str, str] | None = None, inputs: Mapping[str, str]
-) -> Pipeline:
-    """A copy of a template in a namespace, its parameters and outer inputs wired.
-
-    Args:
-        template: Nodes with plain names.
-        namespace: Dotted; prefixes the template's nodes and the datasets it makes.
-        parameters: The template's ``params:key`` to the study's ``params:value``.
-        inputs: The template's input datasets to datasets of the study.
-    """
-    wires = {f"params:{key}": f"params:{value}" for key, value in (parameters or {}).items()}
-    return Pipeline([template], namespace=namespace, inputs=dict(inputs), parameters=wires)
-
-
-def joined(parts: Iterable[Pipeline]) -> Pipeline:
-    """One pipeline of many parts."""
-    return Pipeline(list(parts))

@@ -20,9 +20,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from lowland import grid, randomness, tasks
-from lowland.config import PAIRS
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
+from lowland.placing import places_of
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
 from lowland.runs.dvc import started_by_dvc
@@ -33,6 +33,7 @@ from lowland.runs.mark import StudyMark, refuse_mixture, refuse_resumption
 from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
+from lowland.stages import all_stages, closing_stages
 from lowland.summary.closing import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.tasks.split_sizes import DATA_FOLDER
@@ -48,15 +49,6 @@ SELECTIONS = (
     "to_outputs",
     "pipeline_names",
 )
-CELL_PICTURES = (
-    "landscape_detail_rows",
-    "spectral_density",
-    "loss_surface",
-    "flip_map_rows",
-    "flip_map",
-    "protection",
-)
-PAIR_PICTURES = ("landscape_detail_rows", "mode_connectivity")
 THREADS = "ThreadRunner"
 
 
@@ -97,7 +89,7 @@ class RunGuard:
     """
 
     def __init__(self, study: Callable[[], Pipeline] | None = None) -> None:
-        self._study = study or _whole_study
+        self._study = study or (lambda: pipelines["__default__"])
         self._doomed: list[Path] = []
         self._mark: StudyMark | None = None
         self._folder: Path | None = None
@@ -164,7 +156,7 @@ class RunGuard:
             changed = before.changed(now, pipeline.nodes)  # should the run end early, nothing old passes for new
             self._doomed = [path for node in changed for path in _files(catalog, list(node.outputs))]
         else:
-            self._doomed = [*_outputs(pipeline, catalog), *_pictures(catalog), *_files(catalog, ["timings"])]
+            self._doomed = [*_outputs(pipeline, catalog), *_selected(catalog), *_files(catalog, ["timings"])]
             self._doomed.append(folder / "08_reporting" / RECORD)
 
     @hook_impl
@@ -223,16 +215,6 @@ def _command(context: KedroContext) -> str:
     if getattr(loader, "changed_by_dvc", False):
         return "dvc repro"
     return command_of(context.env, loader.runtime_params or {}, config=_options().get("config"))
-
-
-def _whole_study() -> Pipeline:
-    """All stages, whichever of them the command line named."""
-    requested = pipelines._requested_pipelines
-    if requested is None or "__default__" in requested:
-        return pipelines["__default__"]
-    from lowland.pipeline_registry import whole_study
-
-    return whole_study()
 
 
 def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
@@ -325,16 +307,21 @@ def _files(catalog: DataCatalog, names: list[str]) -> list[Path]:
     return [Path(str(path)) for path in paths if path is not None]
 
 
-def _pictures(catalog: DataCatalog) -> list[Path]:
-    """Files of every cell's pictures: those of an earlier, wider selection are outputs of no node any more."""
+def _selected(catalog: DataCatalog) -> list[Path]:
+    """Files of selected cells, of all cells: those of an earlier, wider selection are outputs of no node any more."""
     study = grid.current()
-    pairs = [f"{task}.{recipe}.{PAIRS}.{precision}" for task, recipe, precision in study.groups]
-    names = [f"{cell.id}.{name}" for cell in study.cells for name in CELL_PICTURES]
-    return _files(catalog, names + [f"{pair}.{name}" for pair in pairs for name in PAIR_PICTURES])
+    templates = [template for stage in all_stages() for template in stage.nodes if template.selection]
+    names = {
+        f"{place.namespace}.{artifact.name}": None
+        for template in templates
+        for place in places_of(template.level, study)
+        for artifact in template.outputs
+    }
+    return _files(catalog, list(names))
 
 
 def _gathered_too_early(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
     """Tables and reports made while something was still missing: they would hide what is computed now."""
-    gathered = _outputs(pipeline.only_nodes_with_tags("summary"), catalog)
+    gathered = _outputs(pipeline.only_nodes_with_tags(*closing_stages()), catalog)
     complete = all(path.exists() for path in set(_outputs(pipeline, catalog)) - set(gathered))
     return [] if complete else gathered

@@ -15,7 +15,11 @@ from lowland.measures import MEASURES, SELECTED
 from lowland.vocabulary.conditions import CONDITIONS, Condition
 from lowland.vocabulary.families import Family
 
-Method = Literal["float", "qat", "ptq", "dynamic"]
+Method = Literal["float", "qat", "ptq", "weight_only", "dynamic", "imported"]
+Split = Literal["", "validation", "landscape", "selection", "test"]
+HALVES: tuple[Split, Split] = ("selection", "test")
+"""Of the held-out rows: what is chosen is chosen on the first, and reported on the second."""
+ReferenceKind = Literal["", "seed", "float", "runtime"]
 
 
 class Cell(BaseModel):
@@ -48,7 +52,10 @@ class Measurement:
         condition: Which disturbance or which shifted set; empty where there is none.
         target: What was disturbed or looked at (``weights``, a layer, ...); empty for the whole.
         level: Strength, in the condition's unit; NaN where there is none.
-        reference: Id of the other cell, for pairs.
+        split: The rows of the task that it was measured on; empty where there are none, or all held-out ones.
+        reference: Id of the other model of a comparison.
+        reference_kind: What that is: another ``seed``, the ``float`` network, or another ``runtime``; empty without a
+            reference.
     """
 
     family: Family
@@ -57,7 +64,9 @@ class Measurement:
     condition: str = ""
     target: str = ""
     level: float = float("nan")
+    split: Split = ""
     reference: str = ""
+    reference_kind: ReferenceKind = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +77,24 @@ class Where:
         condition: What is done.
         target: What it hits; empty for the whole.
         level: How strongly, in the condition's unit; NaN where it has no levels.
+        split: On which rows.
     """
 
     condition: Condition
     target: str = ""
     level: float = float("nan")
+    split: Split = ""
 
     def measured(self, measure: str, estimate: Estimate) -> Measurement:
         """One measure under it."""
         return Measurement(
-            self.condition.family, measure, estimate, self.condition.name, target=self.target, level=self.level
+            self.condition.family,
+            measure,
+            estimate,
+            self.condition.name,
+            target=self.target,
+            level=self.level,
+            split=self.split,
         )
 
 
@@ -96,7 +113,9 @@ SCHEMA = pa.DataFrameSchema(
         "target": pa.Column(str),
         "level": pa.Column("float64", nullable=True),
         "level_unit": pa.Column(str),
+        "split": pa.Column(str, pa.Check.isin(get_args(Split))),
         "reference": pa.Column(str),
+        "reference_kind": pa.Column(str, pa.Check.isin(get_args(ReferenceKind))),
         "value": pa.Column("float64", nullable=True),
         "standard_error": pa.Column("float64", nullable=True),
         "num_samples": pa.Column("int64", pa.Check.ge(0)),
@@ -128,7 +147,9 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
             m.target,
             float(m.level),
             _unit(m),
+            m.split,
             m.reference,
+            m.reference_kind,
             m.estimate.value,
             m.estimate.standard_error,
             m.estimate.num_samples,
@@ -204,7 +225,15 @@ def complete(frame: pd.DataFrame, expected: Iterable[Expected]) -> pd.DataFrame:
     missing = [
         table(
             wanted.cell,
-            [Measurement(wanted.family, wanted.measure, Estimate.missing("failed"), reference=wanted.reference)],
+            [
+                Measurement(
+                    wanted.family,
+                    wanted.measure,
+                    Estimate.missing("failed"),
+                    reference=wanted.reference,
+                    reference_kind="seed" if wanted.reference else "",
+                )
+            ],
         )
         for wanted in expected
         if not is_there(wanted)

@@ -137,7 +137,7 @@ def test_quantiles_and_layers_have_rows_of_their_own():
 def test_conditions_and_levels():
     rows = _measured(CASES["mlp"].model(), CASES["mlp"].data())
     noise = {"input_curvature", "input_mismatch_curvature"}
-    assert rows["loss"].condition == "landscape"
+    assert (rows["loss"].condition, rows["loss"].split) == ("", "")
     assert all((rows[name].condition, rows[name].level) == ("gaussian", 10) for name in noise)
     assert all(math.isnan(row.level) for name, row in rows.items() if name not in noise)
 

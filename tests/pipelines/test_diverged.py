@@ -16,15 +16,17 @@ from lowland.perturbation import (
     SensorFaultOptions,
 )
 from lowland.pipelines.landscape.nodes import compare_seeds, connect_seeds, measure_cell, picture_cell
-from lowland.pipelines.perturbation.nodes import disturb, map_flips
+from lowland.pipelines.perturbation.nodes import map_flips
 from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.robustness import HalfLifeOptions
-from lowland.tasks import Rows, Splits
+from lowland.tasks import Rows
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.training import Recipe, TrainingOptions
 from tests.base_options import base
+from tests.made_splits import all_in
+from tests.pipelines.disturbing import disturb
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
 RUN = Run(task="jets", recipe="plain", seed="s0", number=0)
@@ -35,7 +37,7 @@ FRAMES = FusionOptions(
     kind="fusion", source="simulated", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8
 )
 ROWS = Rows(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5)
-DATA = StoredTensors(Splits(ROWS, ROWS, ROWS, ROWS, torch.zeros(3)).to_tensors())
+DATA = StoredTensors(all_in(ROWS, 3).to_tensors())
 DIVERGED = StoredModel(nn.Linear(16, 5), "non_finite")
 PRECISION = Precision(method="qat", weight_bits=8, activation_bits=8)
 OPTIONS = QuantizationOptions(input_bits=8, calibration_rows=8)

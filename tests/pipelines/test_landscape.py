@@ -11,10 +11,11 @@ from lowland.grid import CellGroup
 from lowland.landscape import LandscapeOptions
 from lowland.measurements import Cell
 from lowland.pipelines.landscape.nodes import compare_seeds
-from lowland.tasks import Rows, Splits
+from lowland.tasks import Rows
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.econ.hgcal import VALID_PIXEL
 from tests.base_options import base
+from tests.made_splits import all_in
 
 SIZES = {"train_rows": 8, "validation_rows": 8, "landscape_rows": 8, "test_rows": 8, "shifted_rows": 8}
 TASK = EconOptions(kind="econ", source="simulated", filters=8, latent=16, **SIZES)
@@ -35,7 +36,7 @@ def test_pixels_that_show_no_cell_do_not_make_wafers_unlike():
         CellGroup(cells=(CELL, CELL.model_copy(update={"seed": "s1"}))),
         TASK,
         LandscapeOptions(**base("landscape", few_rows=8)),
-        StoredTensors(Splits(rows, rows, rows, rows, torch.zeros(1, 8, 8)).to_tensors()),
+        StoredTensors(all_in(rows, (1, 8, 8)).to_tensors()),
         StoredModel(first),
         StoredModel(second),
     )

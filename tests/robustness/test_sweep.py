@@ -6,9 +6,10 @@ from torch import nn
 
 from lowland.perturbation import FeatureRanges
 from lowland.robustness import Disturbed, HalfLifeOptions, Scenario, Subject, sweep
-from lowland.tasks import Rows, Splits, build_task
+from lowland.tasks import HeldOut, Rows, build_task
 from lowland.tasks.jets import JetsOptions
 from lowland.vocabulary.conditions import CONDITIONS
+from tests.made_splits import splits_of
 
 TASK = build_task(
     JetsOptions(kind="jets", source="file", train_rows=1, validation_rows=1, landscape_rows=1, test_rows=1, hidden=(2,))
@@ -17,12 +18,16 @@ TASK = build_task(
 
 @pytest.fixture
 def subject():
-    """Outputs are the inputs, and the first half of them are right."""
-    inputs = torch.eye(5).repeat(2, 1) * 3
-    targets = torch.cat([torch.arange(5), torch.arange(5).roll(1)])
+    """Outputs are the inputs; of the rows that are told the first half are right, of those that choose all are."""
+    inputs = torch.eye(5).repeat(4, 1) * 3
+    targets = torch.cat([torch.arange(5), torch.arange(5).roll(1), torch.arange(5), torch.arange(5)])
     rows = Rows(inputs, targets)
-    splits = Splits(rows, rows, rows, rows, torch.zeros(5))
+    splits = splits_of(rows, rows, rows, HeldOut(rows, torch.arange(20) >= 10), torch.zeros(5))
     return Subject(TASK, nn.Identity(), splits, FeatureRanges.of(inputs), ("toy",), HalfLifeOptions(floor="halfway"))
+
+
+def told(rows, measure, split="test"):
+    return [row for row in rows if row.measure == measure and row.split == split]
 
 
 def rolled(subject, share):
@@ -40,31 +45,33 @@ def rolled(subject, share):
 
 def test_levels_are_means_over_draws_from_the_mildest_to_the_worst(subject):
     rows = sweep(subject, Scenario(CONDITIONS["gaussian"], (4.0, 2.0), 2, rolled(subject, 1)))
-    scores = [row for row in rows if row.measure == "accuracy"]
-    assert [(row.level, row.estimate.value) for row in scores] == [
+    assert [(row.level, row.estimate.value) for row in told(rows, "accuracy")] == [
         (2.0, pytest.approx((0.3 + 0.2) / 2)),
         (4.0, pytest.approx((0.1 + 0.0) / 2)),
     ]
+    assert [row.estimate.value for row in told(rows, "accuracy", "selection")] == [1, 1]  # rows of their own
     assert {(row.family, row.condition, row.target) for row in rows} == {("noise", "gaussian", "")}
-    (half,) = [row for row in rows if row.measure == "half_life"]
+    (half,), (beyond,) = told(rows, "half_life"), told(rows, "half_life", "selection")
     assert half.estimate.status == "ok" and 0 < half.estimate.value < 4
+    assert beyond.estimate.status == "not_converged" and beyond.estimate.value == 4
 
 
 def test_a_target_and_what_the_disturbance_says_of_itself_are_rows(subject):
     def at(level, number):
-        return Disturbed(subject.network, subject.samples, {"blind_rate": torch.tensor([1.0, 0.0, 0.0, 0.0])})
+        return Disturbed(subject.network, subject.samples, {"blind_rate": (torch.arange(20) < 5).float()})
 
     rows = sweep(subject, Scenario(CONDITIONS["flips"], (1.0,), 1, at, target="weights"))
     assert {row.target for row in rows} == {"weights"}
-    (blind,) = [row for row in rows if row.measure == "blind_rate"]
-    assert (blind.estimate.value, blind.estimate.num_samples, blind.level) == (0.25, 4, 1.0)
+    (blind,) = told(rows, "blind_rate")
+    assert (blind.estimate.value, blind.estimate.num_samples, blind.level) == (0.5, 10, 1.0)
+    assert told(rows, "blind_rate", "selection")[0].estimate.value == 0
 
 
 def test_where_less_is_worse_levels_fall_and_nothing_is_no_level(subject):
     rows = sweep(subject, Scenario(CONDITIONS["requantization"], (2.0, 4.0), 1, rolled(subject, 0)))
-    assert [row.level for row in rows if row.measure == "accuracy"] == [4.0, 2.0]
+    assert [row.level for row in told(rows, "accuracy")] == [4.0, 2.0]
     single = sweep(subject, Scenario(CONDITIONS["requantization"], (2.0,), 1, rolled(subject, 0)))
-    assert not [row for row in single if row.measure == "half_life"]
+    assert not told(single, "half_life")
 
 
 def test_another_arithmetic_is_compared_with_itself(subject):
@@ -80,5 +87,5 @@ def test_another_arithmetic_is_compared_with_itself(subject):
         target="activations",
         undisturbed=Shifted(),
     )
-    drops = [row.estimate.value for row in sweep(subject, scenario) if row.measure in ("accuracy_drop", "loss_rise")]
-    assert drops == [0, 0]
+    rows = sweep(subject, scenario)
+    assert [told(rows, name)[0].estimate.value for name in ("accuracy_drop", "loss_rise")] == [0, 0]

@@ -22,7 +22,7 @@ def study_of(*recipes):
             Node(use, ["params:attacks", f"{r}.model"], f"{r}.rows", name=f"{r}.disturb", tags=["perturbation"]),
         ]
     rows = [f"{r}.rows" for r in recipes]
-    nodes.append(Node(use, ["params:requirements", *rows], "page", name="page", tags=["summary", "gather"]))
+    nodes.append(Node(use, ["params:requirements", *rows], "page", name="page", tags=["tables", "gather"]))
     return Pipeline(nodes)
 
 
@@ -34,7 +34,7 @@ PARAMETERS = {
     "attacks": {"kinds": ["fgsm"]},
     "requirements": {"score": 0.6},
 }
-CODE = dict.fromkeys(("preparation", "training", "perturbation", "summary"), "a")
+CODE = dict.fromkeys(("preparation", "training", "perturbation", "tables"), "a")
 
 
 def mark(study=STUDY, *, code=(), raw="a", **changed):
@@ -59,11 +59,11 @@ def only(recipe):
 
 
 NINE = {"training": {"epochs": 9}}
-REFUSED = "training.epochs is 9, and was 20 when they were made.*--tags training,perturbation,summary, nothing narrower"
+REFUSED = "training.epochs is 9, and was 20 when they were made.*--tags training,perturbation,tables, nothing narrower"
 
 
 @pytest.mark.parametrize(
-    "part", [tagged("training"), tagged("summary"), only("plain"), tagged("perturbation", "summary")]
+    "part", [tagged("training"), tagged("tables"), only("plain"), tagged("perturbation", "tables")]
 )
 def test_a_part_with_another_parameter_is_refused_by_name(part):
     with pytest.raises(LowlandError, match=REFUSED) as caught:
@@ -72,33 +72,33 @@ def test_a_part_with_another_parameter_is_refused_by_name(part):
 
 
 def test_results_that_are_not_on_record_are_told(caplog):
-    ask(mark(**NINE), tagged("summary"), before=StudyMark())
+    ask(mark(**NINE), tagged("tables"), before=StudyMark())
     assert [record.getMessage() for record in caplog.records] == [
         "5 results in data/mine are not on record (made by DVC, or by an earlier version): whether they are of these "
         "parameters and this code cannot be told"
     ]
     caplog.clear()
-    ask(MADE, tagged("summary"))
-    ask(MADE, tagged("summary"), before=StudyMark(), exists=lambda node: False)
+    ask(MADE, tagged("tables"))
+    ask(MADE, tagged("tables"), before=StudyMark(), exists=lambda node: False)
     assert not caplog.records
 
 
 def test_all_that_depends_on_a_change_may_run_again():
-    ask(mark(**NINE), tagged("training", "perturbation", "summary"))
+    ask(mark(**NINE), tagged("training", "perturbation", "tables"))
     ask(mark(**NINE), tagged("training", "perturbation"))
-    ask(mark(attacks={"kinds": []}), tagged("perturbation", "summary"))
+    ask(mark(attacks={"kinds": []}), tagged("perturbation", "tables"))
     ask(mark(code={"perturbation": "b"}), tagged("perturbation"))
 
 
 def test_unchanged_and_first_parts_run():
-    for part in (tagged("training"), tagged("summary"), only("plain"), tagged("perturbation")):
+    for part in (tagged("training"), tagged("tables"), only("plain"), tagged("perturbation")):
         ask(MADE, part)
         ask(mark(**NINE), part, before=StudyMark())
 
 
 def test_a_changed_requirement_stops_nothing():
-    changed = mark(requirements={"score": 0.9}, code={"summary": "b"})
-    for part in (tagged("summary"), only("noise"), tagged("training")):
+    changed = mark(requirements={"score": 0.9}, code={"tables": "b"})
+    for part in (tagged("tables"), only("noise"), tagged("training")):
         ask(changed, part)
 
 
@@ -108,7 +108,7 @@ def test_a_recipe_more_may_come_alone_and_then_be_summarised():
     now = mark(study, **wider)
     ask(now, study.only_nodes("sam.train", "sam.disturb"), study=study)
     joined = MADE.joined(now, ["sam.train", "sam.disturb"])
-    ask(now, tagged("summary", study=study), study=study, before=joined)
+    ask(now, tagged("tables", study=study), study=study, before=joined)
     assert joined.nodes["plain.train"] == MADE.nodes["plain.train"]
 
 
@@ -118,9 +118,9 @@ def test_the_stages_one_by_one_with_one_parameter_and_then_another():
         part = tagged(stage)
         ask(mark(**NINE), part, before=before)
         before = before.joined(mark(**NINE), [node.name for node in part.nodes])
-    ask(mark(**NINE), tagged("summary"), before=before)
+    ask(mark(**NINE), tagged("tables"), before=before)
     with pytest.raises(LowlandError, match="epochs is 20, and was 9"):
-        ask(mark(), tagged("summary"), before=before)
+        ask(mark(), tagged("tables"), before=before)
 
 
 def test_what_is_not_there_any_more_is_not_mixed():
@@ -129,7 +129,7 @@ def test_what_is_not_there_any_more_is_not_mixed():
 
 def test_changed_code_and_data_are_named():
     with pytest.raises(LowlandError, match="the code of training has changed since"):
-        ask(mark(code={"training": "b"}), tagged("summary"))
+        ask(mark(code={"training": "b"}), tagged("tables"))
     with pytest.raises(LowlandError, match="the data raw have changed since"):
         ask(mark(raw="b"), tagged("preparation"))
 

@@ -52,12 +52,21 @@ def published_study(
 
                     def add(family, measure, value, condition="", level=NAN, target="", reference="", cell=cell):  # type: ignore[no-untyped-def]  # a short hand
                         value = float(value) * (1 + 0.002 * rng.normal())
-                        rows.append(
-                            (*cell, family, measure, condition, target, level, "", reference, value, 0.0, 10, "ok")
+                        about = (
+                            family,
+                            measure,
+                            condition,
+                            target,
+                            level,
+                            "",
+                            "",
+                            reference,
+                            "seed" if reference else "",
                         )
+                        rows.append((*cell, *about, value, 0.0, 10, "ok"))
 
                     clean = CLEAN[width] * (1.07 if recipe == "orthogonal_1e-5" else 1.0)
-                    add("performance", score, clean, "test")
+                    add("performance", score, clean)
                     sharpness = np.exp(sharp) * width**eigenvalue_growth
                     add("landscape", "largest_eigenvalue", 10 * sharpness)
                     add("landscape", "input_curvature", 0.01 * harm, "gaussian", 10.0)

@@ -3,7 +3,7 @@ import zlib
 import numpy as np
 import torch
 
-from lowland.tasks.task import Rows
+from lowland.tasks.splits import Rows
 from scripts.describe_fusion import linear_fit, png, tiled
 
 

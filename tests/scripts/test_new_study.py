@@ -59,8 +59,8 @@ def test_well_known_tables_become_studies_that_prepare(root, load, classes, feat
     assert data == "data/known" and list(study.tasks) == ["known"]
     assert (set(options.classes) if classes else options.classes) == classes
     task = build_task(options)
-    assert task.prepare(task.fetch()).train.inputs.shape[1] == features
-    assert len(grid.Grid(study).mapped_cells) > 0 and len(grid.Grid(study).detailed_cells) > 0
+    assert task.prepare(task.fetch())["train"].inputs.shape[1] == features
+    assert all(grid.Grid(study).selected_cells(name) for name in ("flip_map", "landscape_detail"))
 
 
 def test_text_classes_gaps_copies_and_row_numbers_are_told(root):

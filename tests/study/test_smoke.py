@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from lowland.measurements import checked
+from lowland.stages import all_stages
 
 
 def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
@@ -59,7 +60,7 @@ def test_output_is_calm(finished):
 
 def test_seconds_and_memory_of_every_node_are_kept(finished):
     timings = pd.read_parquet(finished.reporting("timings.parquet"))
-    assert {"preparation", "training", "quantization", "landscape", "perturbation", "summary"} <= set(timings["stage"])
+    assert set(timings["stage"]) == {stage.name for stage in all_stages()}
     assert (timings["seconds"] > 0).all() and (timings["peak_megabytes"] > 50).all()
 
 

@@ -12,15 +12,15 @@ RANKINGS = {"matched": 0.9, "first_order": 0.7, "magnitude": 0.2, "truth_elsewhe
 def with_faults(measurements: pd.DataFrame) -> pd.DataFrame:
     """The table with broken sensors, attacks, further flips, half-lives and single bits."""
     cells = measurements[CELL].drop_duplicates().to_dict("records")
-    clean = measurements[(measurements.measure == "accuracy") & (measurements.condition == "test")]
+    clean = measurements[(measurements.measure == "accuracy") & (measurements.family == "performance")]
     accuracies = clean.set_index(["recipe", "seed", "precision"])["value"]
     rows = []
     for cell in cells:
         start = accuracies[cell["recipe"], cell["seed"], cell["precision"]]
 
         def add(family, measure, value, condition="", level=np.nan, status="ok", target="", cell=cell):
-            place = (condition, target, level, "")
-            rows.append((*cell.values(), family, measure, *place, "", float(value), 0.001, 5, status))
+            place = (condition, target, level, "", "test", "", "")
+            rows.append((*cell.values(), family, measure, *place, float(value), 0.001, 5, status))
 
         def curve(family, condition, levels, target="", start=start, add=add):
             for step, level in enumerate(levels):

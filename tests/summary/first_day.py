@@ -9,7 +9,7 @@ LOST = ("performance", "cost", "landscape", "noise", "bit_flip", "shift")
 
 
 def _clean(table):
-    return table[(table.family == "performance") & (table.condition == "test") & (table.measure == "accuracy")]
+    return table[(table.family == "performance") & (table.split == "test") & (table.measure == "accuracy")]
 
 
 def with_gains(table, gain=0.5, *, error=0.01):
@@ -23,7 +23,7 @@ def with_gains(table, gain=0.5, *, error=0.01):
 
 def with_validation(table, loss):
     """Scores and losses on validation rows; the loss by seed."""
-    rows = _clean(table).assign(condition="validation")
+    rows = _clean(table).assign(split="validation")
     losses = rows.assign(measure="loss", value=rows.seed.map(loss))
     return pd.concat([table, rows, losses], ignore_index=True)
 

@@ -30,7 +30,7 @@ def with_emd(measurements: pd.DataFrame, *, task: str = "econ") -> pd.DataFrame:
     table = table[~table.measure.isin(DECISIONS)]
     cells = table[list(COLUMNS[:7])].drop_duplicates().to_dict("records")
     undefined = [
-        (*cell.values(), "landscape", measure, "", "", np.nan, "", "", np.nan, np.nan, 0, "undefined")
+        (*cell.values(), "landscape", measure, "", "", np.nan, "", "landscape", "", "", np.nan, np.nan, 0, "undefined")
         for cell in cells
         for measure in DECISIONS
     ]

@@ -101,9 +101,21 @@ def _cell(
     method, bits = str(cell[4]), int(str(cell[5]))
     rows: list[tuple[object, ...]] = []
 
-    def add(family, measure, value, condition="", level=float("nan"), error=0.0, num=1, reference="", target=""):  # type: ignore[no-untyped-def]  # a short hand
-        place = (condition, target, level, "")
-        rows.append((*cell, family, measure, *place, reference, float(value), float(error), num, "ok"))
+    def add(
+        family,
+        measure,
+        value,
+        condition="",
+        level=float("nan"),
+        error=0.0,
+        num=1,
+        reference="",
+        target="",
+    ):  # type: ignore[no-untyped-def]  # a short hand
+        kind = "seed" if reference else ""
+        split = {"cost": "", "landscape": "landscape"}.get(family, "test")
+        about = (family, measure, condition, target, level, "", split, reference, kind)
+        rows.append((*cell, *about, float(value), float(error), num, "ok"))
 
     lost_by_bits = {2: 0.05, 4: 0.008, 6: 0.002}.get(bits, 0.0) + (0.03 if method == "ptq" and bits == 4 else 0.0)
     accuracy = 0.748 + clean - lost_by_bits
@@ -114,8 +126,8 @@ def _cell(
     true_flip = np.exp(other_flip - sharp) * curvature if not planted.flips else curvature
     true_noise = 0.011 * np.exp(other_input) if not planted.noise else slope
 
-    add("performance", "accuracy", accuracy, "test", error=0.006, num=5000)
-    add("performance", "loss", loss, "test", error=0.01, num=5000)
+    add("performance", "accuracy", accuracy, error=0.006, num=5000)
+    add("performance", "loss", loss, error=0.01, num=5000)
     add("cost", "size", size)
     add("cost", "parameters", PARAMETERS)
     if method != "float":
@@ -127,7 +139,7 @@ def _cell(
         add("shift", "accuracy_drop", rise, name, num=5000)
         add("shift", "loss_rise", 2 * rise * np.exp(rng.normal(0, 0.1)), name, num=5000)
 
-    add("landscape", "loss", loss + rng.normal(0, 0.005), "landscape", error=0.01, num=5000)
+    add("landscape", "loss", loss + rng.normal(0, 0.005), error=0.01, num=5000)
     add("landscape", "gradient_norm", 0.05 * np.exp(raw[0]))
     add("landscape", "hessian_trace", 90 * np.exp(raw[1]))
     add("landscape", "largest_eigenvalue", 12 * np.exp(raw[1] + rng.normal(0, 0.3)))

@@ -23,7 +23,7 @@ def test_the_lowest_validation_loss_decides(small):
 
 def test_then_the_score_then_the_order(small):
     table = with_validation(small, {"s0": 0.5, "s1": 0.5})
-    ours = (table.condition == "validation") & (table.measure == "accuracy") & (table.recipe == "plain")
+    ours = (table.split == "validation") & (table.measure == "accuracy") & (table.recipe == "plain")
     for scores, seed in ((("s1", 0.9, 0.8), "s1"), (("s0", 0.9, 0.8), "s0"), (("s0", 0.8, 0.8), "s0")):
         best, high, rest = scores
         table.loc[ours, "value"] = np.where(table.seed[ours] == best, high, rest)

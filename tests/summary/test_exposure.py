@@ -30,6 +30,8 @@ def study(values, condition="flips", level=1.0, measure="accuracy", target=""):
             target,
             level,
             "",
+            "test",
+            "",
             "",
             v,
             0.0,

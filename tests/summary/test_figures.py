@@ -32,7 +32,7 @@ def test_curves_start_at_the_undisturbed_accuracy(tables, style):
     assert len(lines) == 7
     m = tables.measurements
     rows = m[(m.recipe == "clipping") & (m.precision == "fp32") & (m.measure == "accuracy")]
-    clean = rows[rows.condition == "test"].value.mean()
+    clean = rows[rows.family == "performance"].value.mean()
     words = rows[(rows.condition == "bit_error_rate") & (rows.target == "float32") & (rows.level == 1e-2)].value.mean()
     assert lines[0].y[0] == pytest.approx(clean, abs=1e-4)
     assert lines[0].y[-1] == pytest.approx(words, abs=1e-4)

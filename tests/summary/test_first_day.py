@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lowland.pipelines.summary import nodes
+from lowland.pipelines.analysis import nodes as analysis
+from lowland.pipelines.decision import nodes as decision
+from lowland.pipelines.report import nodes as report
+from lowland.pipelines.tables import nodes as tables
 from lowland.summary.closing import closing_lines
 from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.pareto import pareto
 from lowland.summary.recommendation import recommend
 from lowland.summary.requirements import Requirements, TaskRequirements
+from lowland.tasks.description import TaskDescriptions
 from tests.summary.conftest import Tables
 from tests.summary.first_day import curves, lost, references, with_gains, with_validation
 
@@ -121,15 +125,14 @@ def test_a_survivor_stands_on_no_front(tiny):
 @pytest.mark.parametrize("asked", [{}, {"score": 0.6}, {"maximum_size": 1e6, "prefer": ("size",)}])
 def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
     dead = lost(tiny, tiny.task == "jets")
-    front, _ = nodes.find_front(dead)
-    correlations, (points, fits) = nodes.correlate(dead), nodes.predict(dead)
+    front, _ = analysis.find_front(dead)
+    correlations, (points, fits) = analysis.correlate(dead), analysis.predict(dead)
     requirements = TaskRequirements({"jets": Requirements(**asked)})
-    found, metrics = nodes.choose(requirements, "data", dead, nodes.gather_references({}), learning_0=None)
-    figures = nodes.draw(dead, correlations, front)
+    found, metrics = decision.choose(requirements, "data", dead, tables.gather_references({}), None)
+    figures = report.draw(dead, correlations, front)
     assert all("No network gave a result" in f.layout.annotations[0].text for f in figures)
-    page = nodes.report(
-        {}, {}, [], dead, correlations, points, fits, front, found, {}, learning_0=None, pictures_0=None
-    )
+    told = TaskDescriptions.model_validate({})
+    page = report.report(told, [], dead, correlations, points, fits, front, found, {}, None, None)
     assert "No network gave a result." in page and "training diverged" in page and "learning_rate" in page
     assert found["tasks"]["jets"]["outcome"] == FAILED and metrics["jets"]["num_rows_not_ok"] == len(dead)
     assert closing_lines(found) == [
@@ -141,8 +144,9 @@ def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
 
 def test_one_task_that_diverged_leaves_the_other_its_answer(tiny):
     both = pd.concat([lost(tiny, tiny.task == "jets").assign(task="econ"), tiny], ignore_index=True)
-    front, _ = nodes.find_front(both)
-    figures = nodes.draw(both, nodes.correlate(both), front)
+    whole = pd.concat([both, both[both.split == "test"].assign(split="selection")], ignore_index=True)
+    front, _ = analysis.find_front(whole)
+    figures = report.draw(whole, analysis.correlate(whole), front)
     assert all(len(figure.data) for figure in figures), "of the task that lives"
     text = _page(both)
     assert "No network gave a result." in text and "Train with" in text
@@ -239,11 +243,11 @@ def test_tables_of_the_tasks_are_gathered_under_their_names():
     tasks = {"jets": {}, "wine": {}}
     own = references().drop(columns="task")
     facts = {"listing": LISTING, "preprocessing": {}}
-    album = nodes.gather_pictures(own, facts, flip_map_0=pd.DataFrame({"score": ["accuracy"]}))
+    album = tables.gather_pictures(own, facts, flip_map_0=pd.DataFrame({"score": ["accuracy"]}))
     assert list(album.picture) == ["flip_map", "references", "inputs"]
-    found = nodes.gather_references(tasks, pictures_0=None, pictures_1=album)
+    found = tables.gather_references(tasks, None, album)
     assert set(found.task) == {"wine"}
     pd.testing.assert_frame_equal(found.drop(columns="task"), own[list(found.columns[1:])], check_dtype=False)
-    assert list(nodes.gather_references(tasks, pictures_0=None)) == list(found)
-    assert nodes.gather_inputs(tasks, pictures_0=nodes.gather_pictures(None, {}), pictures_1=album) == {"wine": LISTING}
-    assert nodes.gather_inputs(tasks, pictures_0=pd.DataFrame()) == {}
+    assert list(tables.gather_references(tasks, None, None)) == list(found)
+    assert tables.gather_inputs(tasks, tables.gather_pictures(None, {}), album) == {"wine": LISTING}
+    assert tables.gather_inputs(tasks, pd.DataFrame(), None) == {}

@@ -26,6 +26,8 @@ def rows(entries, *, precision="qat4", condition="bit_error_rate", family="bit_f
             target,
             np.nan,
             "",
+            "test",
+            "",
             "",
             v,
             error,

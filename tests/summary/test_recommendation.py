@@ -278,7 +278,7 @@ def test_requirements_are_checked_before_the_study():
 
 def test_an_adc_is_held_down_to_some_bits(faulty):
     subject = ("jets", "plain", "qat4", "qat", 4)
-    clean = faulty[(faulty.condition == "test") & (faulty.measure == "accuracy")]
+    clean = faulty[(faulty.family == "performance") & (faulty.measure == "accuracy")]
     start = clean[(clean.recipe == "plain") & (clean.precision == "qat4")].value.mean()
     entries = endurance(faulty, subject, floor=start - 0.045)
     by = {e["condition"]: e for e in entries if not e["target"]}

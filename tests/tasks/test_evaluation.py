@@ -40,7 +40,7 @@ def test_answer_matches_the_task():
 
 
 def test_performance_has_the_binomial_standard_error():
-    rows = {m.measure: m.estimate for m in performance(TASK, made([1.0, 1.0, 0.0, 1.0]), condition="test")}
+    rows = {m.measure: m.estimate for m in performance(TASK, made([1.0, 1.0, 0.0, 1.0]))}
     assert rows["accuracy"].value == 0.75
     assert rows["accuracy"].standard_error == pytest.approx((0.25 / 4) ** 0.5)
 
@@ -90,9 +90,9 @@ def test_a_shifted_set_is_compared_with_independent_rows():
 def test_the_gain_over_the_guess_is_paired_and_positive_where_the_model_is_better(name, sign):
     model, guess = [3.0, 1.0, 4.0, 2.0], [1.0, 0.0, 2.0, 2.0]
     task = SimpleNamespace(score_name=name)
-    row = gain(task, made([sign * x for x in model]), made([sign * x for x in guess]), condition="test")
+    row = gain(task, made([sign * x for x in model]), made([sign * x for x in guess]))
     differences = torch.tensor(model) - torch.tensor(guess)
-    assert (row.family, row.measure, row.condition) == ("performance", "gain_over_guess", "test")
+    assert (row.family, row.measure, row.condition) == ("performance", "gain_over_guess", "")
     assert row.estimate.value == pytest.approx(float(differences.mean()))
     assert row.estimate.standard_error == pytest.approx(float(differences.std()) / 2) and row.estimate.num_samples == 4
 

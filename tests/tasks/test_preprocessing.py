@@ -46,8 +46,8 @@ def test_raw_jets_become_the_inputs_of_the_task():
     for values in (raw, raw.sample(frac=1, random_state=1, axis=1), raw[list(FEATURES)].to_numpy()):
         inputs = preprocessing.apply(values)
         assert inputs.dtype == torch.float32
-        for name in ("train", "validation", "landscape", "test"):
-            assert among(inputs, getattr(splits, name).inputs)
+        for part in splits.values():
+            assert among(inputs, part.inputs)
 
 
 @pytest.mark.parametrize("kind", [NUMBER, CLASS], ids=["number", "class"])
@@ -68,8 +68,8 @@ def test_rows_of_a_users_own_file_become_the_inputs_of_the_task(tmp_path, kind, 
     read = pd.read_csv(tmp_path / "turbines.csv", keep_default_na=False)
     whole = read[(read.temperature != -99) & (read.speed != "n/a")]
     inputs = preprocessing.apply(read if missing == "mean" else whole)
-    for name in ("train", "validation", "landscape", "test"):
-        assert among(inputs, getattr(splits, name).inputs)
+    for part in splits.values():
+        assert among(inputs, part.inputs)
     if missing == "drop":
         with pytest.raises(LowlandError, match=r"feature 'speed' is missing in 23 rows \(first: row 0\)"):
             preprocessing.apply(read)
@@ -85,7 +85,7 @@ def test_dates_and_decimal_commas_are_read_as_the_task_reads_them(tmp_path, as_t
     task = build_task(TaskOptions.model_validate(CLASS | options))
     splits = task.prepare(task.fetch())
     read = pd.read_csv(path, sep=";", **({"dtype": str, "keep_default_na": False} if as_text else {"decimal": ","}))
-    assert among(recorded(splits).apply(read), splits.test.inputs)
+    assert among(recorded(splits).apply(read), splits.held_out.rows.inputs)
 
 
 @pytest.mark.parametrize("missing", ["mean", "drop"])
@@ -99,8 +99,8 @@ def test_codes_are_none_of_dates_and_durations(tmp_path, missing):
     task = build_task(TaskOptions.model_validate(CLASS | options))
     splits = task.prepare(task.fetch())
     used = frame if missing == "mean" else frame[frame["speed"] != 0]
-    assert among(recorded(splits).apply(used), splits.train.inputs)
-    assert len(splits.train.inputs[:, 0].unique()) == 4
+    assert among(recorded(splits).apply(used), splits["train"].inputs)
+    assert len(splits["train"].inputs[:, 0].unique()) == 4
 
 
 def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
@@ -110,7 +110,7 @@ def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
     assert recorded(task.prepare(task.fetch())).answers(torch.eye(2)).tolist() == ["good", "worn"]
     task = build_task(TaskOptions.model_validate(NUMBER | options))
     splits = task.prepare(raw := task.fetch())
-    answers = recorded(splits).answers(splits.train.targets[:, :1])
+    answers = recorded(splits).answers(splits["train"].targets[:, :1])
     assert all(np.isclose(raw["power"].to_numpy(), answer, rtol=0, atol=1e-4).any() for answer in answers)
 
 

@@ -4,12 +4,13 @@ import sys
 import pytest
 import torch
 
-from lowland.tasks import Rows, Splits, build_task
+from lowland.tasks import HeldOut, Rows, build_task
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.tasks.references import references
 from lowland.tasks.table import TableOptions
+from tests.made_splits import splits_of
 
 SIZES = {"train_rows": 300, "validation_rows": 20, "landscape_rows": 20, "test_rows": 200}
 JETS = build_task(JetsOptions(kind="jets", source="file", hidden=(4,), **SIZES))
@@ -21,7 +22,7 @@ FRAMES = build_task(FusionOptions(kind="fusion", source="simulated", amplitude_u
 def splits(rows):
     """Sets of the sizes above: training rows and test rows are two draws."""
     train, test = rows(300, 0), rows(200, 1)
-    return Splits(train, test, test, test, torch.zeros_like(train.inputs[0]))
+    return splits_of(train, test, test, test, torch.zeros_like(train.inputs[0]))
 
 
 def class_rows(count, seed):
@@ -41,17 +42,17 @@ def test_classes_have_the_guess_and_two_models():
     made = splits(class_rows)
     table = references(JETS, made).set_index("name")
     assert list(table.index) == ["guess", "boosting", "linear"] and table.label.str.len().min() > 10
-    share = float((made.test.targets == 0).double().mean())
+    share = float((made["test"].targets == 0).double().mean())
     assert table.score["guess"] == pytest.approx(share)
-    assert table.standard_error["guess"] == pytest.approx((share * (1 - share) / 199) ** 0.5, rel=0.01)
-    assert table.score["boosting"] > 0.93 and table.score["linear"] > 0.93 and set(table.num_samples) == {200}
+    assert table.standard_error["guess"] == pytest.approx((share * (1 - share) / 99) ** 0.5, rel=0.01)
+    assert table.score["boosting"] > 0.93 and table.score["linear"] > 0.93 and set(table.num_samples) == {100}
 
 
 def test_numbers_are_scored_in_their_own_unit():
     made = splits(number_rows)
     table = references(NUMBER, made).set_index("name")
-    targets = made.test.targets[:, 0]
-    median = made.train.targets[:, 0].median()
+    targets = made["test"].targets[:, 0]
+    median = made["train"].targets[:, 0].median()
     assert table.score["guess"] == pytest.approx(5 * float((targets - median).abs().mean()), rel=1e-5)
     assert table.score["boosting"] < 0.4 * table.score["guess"]
     assert table.score["boosting"] < table.score["linear"] < table.score["guess"]
@@ -60,7 +61,8 @@ def test_numbers_are_scored_in_their_own_unit():
 def test_a_class_that_no_fitted_row_has_is_never_named():
     train, test = class_rows(300, 0), class_rows(200, 1)
     alike = Rows(train.inputs, torch.full_like(train.targets, 3))
-    table = references(JETS, Splits(alike, test, test, test, torch.zeros(16))).set_index("name")
+    made = splits_of(alike, test, test, HeldOut(test, torch.zeros(200, dtype=torch.bool)), torch.zeros(16))
+    table = references(JETS, made).set_index("name")
     assert table.score.tolist() == pytest.approx([float((test.targets == 3).double().mean())] * 3)
 
 
@@ -71,9 +73,9 @@ def test_equal_data_give_equal_tables_whatever_the_global_generators():
 def test_the_guess_is_made_from_training_targets_alone():
     train, test = class_rows(300, 0), class_rows(200, 1)
     flipped = Rows(train.inputs, 3 - train.targets)
-    made = Splits(flipped, test, test, test, torch.zeros(16))
+    made = splits_of(flipped, test, test, test, torch.zeros(16))
     table = references(JETS, made).set_index("name")
-    assert table.score["guess"] == pytest.approx(float((test.targets == 3).double().mean()))
+    assert table.score["guess"] == pytest.approx(float((made["test"].targets == 3).double().mean()))
 
 
 def test_wafers_and_frames_have_the_guess_alone():
@@ -81,7 +83,8 @@ def test_wafers_and_frames_have_the_guess_alone():
     modes = torch.randn(12, 2, generator=torch.Generator().manual_seed(0)) * 10
     for task, targets in ((WAFERS, wafers), (FRAMES, modes)):
         rows = Rows(torch.zeros(12, 1, 8, 8), targets)
-        table = references(task, Splits(rows, rows, rows, rows, torch.zeros(1, 8, 8)))
+        told = HeldOut(rows, torch.zeros(12, dtype=torch.bool))
+        table = references(task, splits_of(rows, rows, rows, told, torch.zeros(1, 8, 8)))
         assert list(table.name) == ["guess"]
         assert table.score[0] == pytest.approx(task.guess_score(targets), rel=1e-4)  # the same rows: the same guess
 

@@ -114,7 +114,7 @@ def measure_landscape(
         ),
     }
     return [
-        Measurement("landscape", "loss", found.loss, "landscape"),
+        Measurement("landscape", "loss", found.loss),
         *(Measurement("landscape", name, value) for name, value in values.items()),
         *gradient_norms(module, loss, pairs, quantiles=options.gradient_quantiles).rows(),
         *traces.rows(),

@@ -8,4 +8,4 @@ from lowland.tasks import Splits, Task
 
 def sensor_ranges(problem: Task, splits: Splits) -> FeatureRanges:
     """Statistics of the training rows, and what the task's sensors have of their own."""
-    return FeatureRanges.of(splits.train.inputs, **problem.readings._asdict())
+    return FeatureRanges.of(splits["train"].inputs, **problem.readings.model_dump())

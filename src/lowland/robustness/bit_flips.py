@@ -19,7 +19,7 @@ def bit_flip_scenarios(subject: Subject, options: MemoryFaultOptions) -> Iterato
         options,
         key=(*subject.key, "bit flips"),
         loss=task.loss,
-        known_batches=[subject.splits.landscape],
+        known_batches=[subject.splits["landscape"]],
         float_from=task.float_from,
     )
     for series in found:

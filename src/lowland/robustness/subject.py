@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import nn
+from torch import Tensor, nn
 
 from lowland.perturbation import FeatureRanges
 from lowland.randomness import Key
@@ -21,7 +21,7 @@ class Subject:
     Attributes:
         task: Supplies loss, score and decisions.
         network: Deployed network.
-        splits: The task's samples; it is evaluated on ``test``, rankings of bits see ``landscape``.
+        splits: The task's samples; it is evaluated on those held out, rankings of bits see ``landscape``.
         ranges: Statistics of the training samples that noise and broken sensors are measured in.
         key: Begins the key of every draw, the same for all networks of a task.
         half_life: What counts as lost.
@@ -37,13 +37,13 @@ class Subject:
     @property
     def samples(self) -> Rows:
         """What it is evaluated on."""
-        return self.splits.test
+        return self.splits.held_out.rows
 
     @cached_property
     def clean(self) -> Answer:
         """How it answers undisturbed."""
         return answer(self.task, self.network, self.samples)
 
-    def floor(self, clean: Answer) -> float:
-        """The score that must be left."""
-        return self.half_life.of(float(clean.scores.mean()), self.task.guess_score(self.samples.targets))
+    def floor(self, clean: Answer, targets: Tensor) -> float:
+        """The score that must be left of a clean evaluation of samples with these targets [n, ...]."""
+        return self.half_life.of(float(clean.scores.mean()), self.task.guess_score(targets))

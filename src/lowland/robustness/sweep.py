@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Where
@@ -13,44 +14,59 @@ from lowland.tasks.evaluation import Answer, answer, disturbance_response
 
 
 def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
-    """The response at every level, and the level at which half of what a network is worth is lost.
+    """The response at every level, and the level at which half of what a network is worth is lost, on either half.
+
+    Every level and draw is evaluated once, on all held-out samples; the evaluation is then cut by half.
 
     Args:
         subject: What is disturbed.
         scenario: How.
 
     Returns:
-        Rows of the long table: per level score, what is lost of it, loss rise, changed decisions, non-finite outputs
-        and what the disturbance itself reports; then the half-life where there are two levels, no disturbance at all
-        counting as one (except where less is worse: an ADC has no mildest number of bits).
+        Rows of the long table for each half: per level score, what is lost of it, loss rise, changed decisions,
+        non-finite outputs and what the disturbance itself reports; then the half-life where there are two levels, no
+        disturbance at all counting as one (except where less is worse: an ADC has no mildest number of bits).
     """
-    condition = scenario.condition
     clean = subject.clean
     if scenario.undisturbed is not None:
         clean = answer(subject.task, scenario.undisturbed, subject.samples)
-    rows: list[Measurement] = []
-    also: dict[str, list[torch.Tensor]]
     evaluations: dict[float, list[Answer]] = {}
-    for level in sorted(scenario.levels, reverse=condition.falls):
-        evaluations[level], also = [], {}
+    also: dict[float, dict[str, list[Tensor]]] = {}
+    for level in sorted(scenario.levels, reverse=scenario.condition.falls):
+        evaluations[level], also[level] = [], {}
         for number in range(scenario.draws):
             disturbed = scenario.at(level, number)
             evaluations[level].append(answer(subject.task, disturbed.model, disturbed.samples))
             for measure, values in disturbed.also.items():
-                also.setdefault(measure, []).append(values.double())
-        at = Where(condition, scenario.target, level)
-        rows += [at.measured(measure, Estimate.from_samples(torch.cat(each))) for measure, each in also.items()]
-        rows += disturbance_response(subject.task, clean, evaluations[level], at)
+                also[level].setdefault(measure, []).append(values.double())
+    rows: list[Measurement] = []
+    for split, mask in subject.splits.held_out.halves.items():
+        half = {level: [drawn.at(mask) for drawn in draws] for level, draws in evaluations.items()}
+        for level, draws in half.items():
+            at = Where(scenario.condition, scenario.target, level, split)
+            for measure, each in also[level].items():
+                rows.append(at.measured(measure, Estimate.from_samples(torch.cat([values[mask] for values in each]))))
+            rows += disturbance_response(subject.task, clean.at(mask), draws, at)
+        lived = _half_life(subject, scenario, clean.at(mask), half, targets=subject.samples.targets[mask])
+        if lived is not None:
+            rows.append(Where(scenario.condition, scenario.target, split=split).measured("half_life", lived))
+    return rows
+
+
+def _half_life(
+    subject: Subject, scenario: Scenario, clean: Answer, evaluations: dict[float, list[Answer]], *, targets: Tensor
+) -> Estimate | None:
+    """The level at which half is lost, on some samples; None where levels are too few."""
+    condition = scenario.condition
     scores = {level: [drawn.scores for drawn in draws] for level, draws in evaluations.items()}
     if not condition.falls:
         scores = {0.0: [clean.scores] * scenario.draws} | scores
     if len(scores) < 2:
-        return rows
-    found = half_life_of_scores(
+        return None
+    return half_life_of_scores(
         list(scores),
         list(scores.values()),
-        floor=subject.floor(clean),
+        floor=subject.floor(clean, targets),
         higher_is_better=subject.task.higher_is_better,
         scale="log" if condition.unit.logarithmic else "linear",  # whichever levels were chosen
-    )
-    return [*rows, Where(condition, scenario.target).measured("half_life", found.estimate())]
+    ).estimate()

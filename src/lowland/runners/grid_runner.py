@@ -191,10 +191,10 @@ class GridRunner(AbstractRunner):
 
 
 def _pipeline_modules(package: str | None) -> list[str]:
-    """Names of the project's pipelines, found without importing them; none outside a project."""
+    """Names of the modules with the nodes' functions, found without importing them; none outside a project."""
     found = importlib.util.find_spec(f"{package}.pipelines") if package else None
     folders = found.submodule_search_locations if found else None
-    return [f"{package}.pipelines.{module.name}" for module in pkgutil.iter_modules(folders or [])]
+    return [f"{package}.pipelines.{each.name}.nodes" for each in pkgutil.iter_modules(folders or []) if each.ispkg]
 
 
 def _refuse_memory(pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lowland.errors import LowlandError
 from lowland.runners.progress import stage_of
 from lowland.runs.differences import differences, told
+from lowland.stages import closing_stages
 
 _log = logging.getLogger(__name__)
 FILE = ".run-study"
-LAST = "summary"  # what is out of date there is not mixed with anything: it is the end
 
 
 class StudyMark(BaseModel):
@@ -117,8 +117,8 @@ def refuse_mixture(
     Raises:
         LowlandError: One line with what changed and what to do.
     """
-    runs = {node.name for node in part.nodes}
-    rest = [node for node in study.nodes if node.name not in runs and stage_of(node) != LAST]
+    runs, last = {node.name for node in part.nodes}, closing_stages()  # what is out of date there is mixed with nothing
+    rest = [node for node in study.nodes if node.name not in runs and stage_of(node) not in last]
     stale = [node for node in mark.changed(now, rest) if exists(node)]
     if not stale:
         if unknown := sum(node.name not in mark.nodes and exists(node) for node in rest):
@@ -129,8 +129,8 @@ def refuse_mixture(
                 folder,
             )
         return
-    stages = dict.fromkeys(stage_of(n) for n in study.nodes if n.name in runs or n in stale or stage_of(n) == LAST)
-    decisive = [node for node in study.nodes if stage_of(node) != LAST]
+    stages = dict.fromkeys(stage_of(n) for n in study.nodes if n.name in runs or n in stale or stage_of(n) in last)
+    decisive = [node for node in study.nodes if stage_of(node) not in last]
     raise LowlandError(
         f"{len(stale)} results in {folder} that this part would leave are of another study: "
         f"{mark.told(now, decisive)}. Run the part as they were made, or all that depends on the change "
@@ -144,7 +144,7 @@ def _in_order(study: Pipeline, stages: Mapping[str, Any]) -> list[str]:
     for number, group in enumerate(study.grouped_nodes):
         for node in group:
             depth.setdefault(stage_of(node), number)
-    return sorted(stages, key=lambda stage: (stage == LAST, depth.get(stage, 0), stage))
+    return sorted(stages, key=lambda stage: (stage in closing_stages(), depth.get(stage, 0), stage))
 
 
 def refuse_resumption(mark: StudyMark, now: StudyMark, *, study: Pipeline, part: Pipeline, file: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,24 +22,30 @@ _ENDS = ("low", "high", "seeds_low", "seeds_high")
 
 
 class Choice:
-    """All configurations of one task against its requirements."""
+    """All configurations of one task against its requirements.
 
-    def __init__(self, measurements: pd.DataFrame, requirements: Requirements, folder: str) -> None:
-        self.measurements, self.score, self.folder = measurements, score_of(measurements), folder
+    Args:
+        measurements: The long table of the task, of the rows that choose.
+        requirements: What is asked.
+        folder: Of the study's data, relative to the project.
+        reported: The long table of the task, of the rows on which the chosen is reported.
+    """
+
+    def __init__(
+        self, measurements: pd.DataFrame, requirements: Requirements, folder: str, reported: pd.DataFrame
+    ) -> None:
+        self.measurements, self.reported = measurements, reported
+        self.score, self.folder = score_of(measurements), folder
         demands, preferences = requirements.demands(self.score), requirements.preferences(self.score)
         asked = (clean_criterion(self.score), SIZE, *(c for _, c, _ in demands), *preferences)
         criteria = list({c.name: c for c in asked}.values())
-        numbers = with_test_rows(configurations(measurements, criteria), measurements, criteria)
-        self.numbers = {
-            name: rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
-            for name, rows in numbers.groupby("criterion", sort=False)
-        }
+        self.numbers, self.told = (_by_criterion(table, criteria) for table in (measurements, reported))
         self.index = next(iter(self.numbers.values())).index
         self.criteria, self.demands, self.preferences = criteria, demands, preferences
         on_the_mean = {p: self._spare(c, t, "mean") >= 0 for p, c, t in demands}
         surely = {p: (self._spare(c, t, "worst") >= 0) & (self.numbers[c.name].num_not_ok == 0) for p, c, t in demands}
         self.on_the_mean, self.surely = (pd.DataFrame(g, index=self.index) for g in (on_the_mean, surely))
-        self.gains = gains(measurements).reindex(self.index)
+        self.gains, self.told_gains = (gains(table).reindex(self.index) for table in (measurements, reported))
         # What was not measured is not held against anybody.
         self.learned = pd.Series([beats is None or bool(beats) for beats in self.gains.beats], index=self.index)
         self.needed = {CLEAN, *(c.name for c in (*preferences, *(c for _, c, _ in demands)))}
@@ -102,10 +109,10 @@ class Choice:
         report["endurance"] = [] if subject is None else self._endurance(subject)
         return report
 
-    def _spare(self, criterion: Criterion, threshold: float, end: str) -> pd.Series:
+    def _spare(self, criterion: Criterion, threshold: float, end: str, *, told: bool = False) -> pd.Series:
         """How much better than the threshold, at the mean or at the worst end of the wide interval; NaN: unknown."""
         column = end if end == "mean" else ("low" if criterion.higher_is_better else "high")
-        values = self.numbers[criterion.name][column]
+        values = (self.told if told else self.numbers)[criterion.name][column]
         return values - threshold if criterion.higher_is_better else threshold - values
 
     def _narrow(self, candidates: pd.Index) -> tuple[list[tuple[Any, ...]], list[str]]:
@@ -125,7 +132,7 @@ class Choice:
             rows = self.numbers[criterion.name].loc[candidates]
             best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
             kept = candidates[[self._ties(criterion, rows.loc[best], row) for _, row in rows.iterrows()]]
-            extreme = display(criterion.name, float(rows.loc[best, "mean"]), self.score)
+            extreme = display(criterion.name, float(self.told[criterion.name].loc[best, "mean"]), self.score)
             better = "smallest" if criterion.name == SIZE.name else self.score.best
             if len(candidates) > 1:
                 left = "one" if len(kept) == 1 else f"{len(kept)} that it cannot tell apart"
@@ -161,6 +168,7 @@ class Choice:
         among_others = spare[others].dropna()
         pool = among_others if len(among_others) else spare.dropna()
         best = pool.idxmax() if len(pool) else None
+        told_spare = self._spare(criterion, threshold, "mean", told=True)
         return {
             "parameter": parameter,
             "name": criterion.name,
@@ -171,8 +179,8 @@ class Choice:
             "num_meeting_on_the_mean": int(self.on_the_mean[parameter].sum()),
             "nearest": None if best is None else {"recipe": best[1], "precision": best[2]},
             "nearest_meets_the_others": bool(len(among_others)),
-            "nearest_value": None if best is None else _plain(self.numbers[criterion.name].loc[best, "mean"]),
-            "shortfall": None if best is None else _plain(max(0.0, -float(pool.max()))),
+            "nearest_value": None if best is None else _plain(self.told[criterion.name].loc[best, "mean"]),
+            "shortfall": None if best is None else _plain(max(0.0, -float(told_spare.loc[best]))),
         }
 
     def _nearest(self) -> tuple[Any, ...] | None:
@@ -209,7 +217,8 @@ class Choice:
         if not known:
             return None
         parameter = min(known, key=lambda p: known[p][2] / max(known[p][1], 1e-12))
-        criterion, threshold, spare = known[parameter]
+        criterion, threshold, _ = known[parameter]
+        spare = self._spare(criterion, threshold, "worst", told=True).loc[subject]
         return {
             "parameter": parameter,
             "name": criterion.name,
@@ -222,15 +231,15 @@ class Choice:
         """Too much is what leaves a worse score than the worst asked for, else a tenth worse than the clean one."""
         sign = self.score.sign
         asked = [t for _, c, t in self.demands if c.name != SIZE.name]
-        clean = float(self.numbers[CLEAN].loc[subject, "mean"])
+        clean = float(self.told[CLEAN].loc[subject, "mean"])
         floor = _plain(sign * min(sign * t for t in asked) if asked else (1 - sign * TOLERATED) * clean)
-        return [] if floor is None else endurance(self.measurements, subject, floor=floor)
+        return [] if floor is None else endurance(self.reported, subject, floor=floor)
 
     def _describe(self, subject: tuple[Any, ...]) -> dict[str, Any]:
         thresholds = {c.name: (p, t) for p, c, t in self.demands}
         numbers = {}
         for criterion in self.criteria:
-            row = self.numbers[criterion.name].loc[subject]
+            row = self.told[criterion.name].loc[subject]
             entry: dict[str, Any] = {"label": criterion.label, **{k: _plain(row[k]) for k in ("mean", *_ENDS)}}
             entry |= {"num_seeds": int(row["num_seeds"]), "num_not_ok": int(row["num_not_ok"])}
             if criterion.name in thresholds:
@@ -253,13 +262,22 @@ class Choice:
 
     def _gain(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
         """What it does better than the guess; None where that was not measured."""
-        row = self.gains.loc[subject]
+        row, told = self.gains.loc[subject], self.told_gains.loc[subject]
         if row["beats"] is None:
             return None
-        return {name: _plain(row[name]) for name in ("mean", "low", "high")} | {
+        return {name: _plain(told[name]) for name in ("mean", "low", "high")} | {
             "beats": bool(row["beats"]),
             "idle_seeds": row["idle"],
         }
+
+
+def _by_criterion(measurements: pd.DataFrame, criteria: Sequence[Criterion]) -> dict[str, pd.DataFrame]:
+    """Means and intervals of every configuration by criterion."""
+    numbers = with_test_rows(configurations(measurements, criteria), measurements, criteria)
+    return {
+        str(name): rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
+        for name, rows in numbers.groupby("criterion", sort=False)
+    }
 
 
 def _plain(value: Any) -> float | None:

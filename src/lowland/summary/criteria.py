@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lowland.measurements import HALVES
 from lowland.summary.conditions import KEYS, condition_label
 from lowland.summary.score import NO_NUMBER, Score
 from lowland.vocabulary.conditions import condition_named
@@ -50,7 +51,7 @@ SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
 def clean_criterion(score: Score) -> Criterion:
     """The score on undisturbed test rows."""
     return Criterion(
-        CLEAN, f"clean {score.label}", "performance", score.name, "test", higher_is_better=score.higher_is_better
+        CLEAN, f"clean {score.label}", "performance", score.name, "", higher_is_better=score.higher_is_better
     )
 
 
@@ -134,20 +135,27 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     """The criterion of every cell.
 
     Args:
-        measurements: The long table.
+        measurements: The long table, with one half of the held-out rows (``on_split``). What was measured on
+            validation rows is no criterion.
         criterion: What to read. Over several levels the plain mean is taken; it exists only where every level that
             this precision was disturbed with is ``ok``: a mean over the levels that happened to work would flatter.
 
     Returns:
         One row per cell: the cell's columns, ``value`` (NaN where there is none), ``standard_error`` (of the rows
         themselves, that is over draws or probes), ``status``.
+
+    Raises:
+        ValueError: Both halves are in the table.
     """
     rows = measurements[
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
         & (measurements.condition == criterion.condition)
+        & (measurements.split != "validation")
         & (measurements.reference == "")
     ]
+    if set(HALVES) <= set(rows.split):
+        raise ValueError("measurements hold both halves of the held-out rows; expected one of them: use on_split")
     if criterion.family in DISTURBANCES:
         rows = rows[rows.target.map(codes_target) == criterion.target]
     else:

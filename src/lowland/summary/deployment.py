@@ -36,10 +36,10 @@ def to_deploy(
         & (measurements.family == "performance")
         & (measurements.status == "ok")
     ]
-    seeds = list(dict.fromkeys(rows.seed[(rows.condition == "test") & (rows.measure == score.name)]))
+    seeds = list(dict.fromkeys(rows.seed[(rows.split != "validation") & (rows.measure == score.name)]))
     if not seeds:
         return None
-    validation = rows[rows.condition == "validation"]
+    validation = rows[rows.split == "validation"]
     loss, reached = (validation[validation.measure == m].groupby("seed")["value"].first() for m in ("loss", score.name))
 
     def merit(seed: str) -> tuple[float, float, int]:

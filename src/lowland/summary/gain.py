@@ -35,9 +35,7 @@ def gains(measurements: pd.DataFrame) -> pd.DataFrame:
         ``high`` (NaN where unknown), ``beats`` (True, False, or None where nothing was measured) and ``idle``, the
         seeds that on their own do not beat the guess.
     """
-    rows = measurements[
-        (measurements.measure == GAIN) & (measurements.condition == "test") & (measurements.status == "ok")
-    ]
+    rows = measurements[(measurements.measure == GAIN) & (measurements.status == "ok")]
     index = pd.MultiIndex.from_frame(cells(measurements)[CONFIGURATION].drop_duplicates())
     if rows.empty:
         unknown = {"mean": np.nan, "low": np.nan, "high": np.nan}

@@ -146,6 +146,7 @@ def _about(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
         & (measurements.measure == criterion.measure)
         & (measurements.condition == criterion.condition)
         & (measurements.target.map(codes_target) == criterion.target)
+        & (measurements.split != "validation")
     )
 
 

@@ -15,7 +15,12 @@ from lowland.summary.score import Score, score_of
 SIZE_TOLERANCE = 0.01
 
 
-def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None = None) -> pd.DataFrame:
+def pareto(
+    measurements: pd.DataFrame,
+    *,
+    reported: pd.DataFrame | None = None,
+    robustness: Sequence[Criterion] | None = None,
+) -> pd.DataFrame:
     """Where every configuration stands in (size, clean score, score under a disturbance), each in its good direction.
 
     A configuration is *dominated* if another is no larger, at least as good and at least as tough on the means, and
@@ -26,7 +31,9 @@ def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None
     Sizes within 1 % count as equal: seeds and recipes differ by the widths of a few biases.
 
     Args:
-        measurements: The long table.
+        measurements: The long table, of the rows that choose (``on_split``).
+        reported: The long table of the rows that are told: the numbers are from these, the standings are not. None: the
+            same rows.
         robustness: One front per criterion; by default the score under every disturbance, over all its levels.
 
     Returns:
@@ -36,7 +43,15 @@ def pareto(measurements: pd.DataFrame, *, robustness: Sequence[Criterion] | None
         ``dominated_by`` (``recipe precision`` of the one with the best clean score that beats it on the means; empty on
         the front).
     """
-    parts = [_of_a_task(rows, robustness) for _, rows in measurements.groupby("task", sort=False)]
+    parts = []
+    for task, rows in measurements.groupby("task", sort=False):
+        standings = _of_a_task(rows, robustness)
+        if reported is not None and len(standings):
+            told = _of_a_task(reported[reported.task == task], robustness)
+            keys = [*CONFIGURATION, "robustness"]
+            decided = standings[[*keys, "standing", "dominated_by"]]
+            standings = told.drop(columns=["standing", "dominated_by"]).merge(decided, on=keys, how="left")
+        parts.append(standings)
     parts = [part for part in parts if len(part)]
     first = [*CONFIGURATION, "robustness", "label", "measure"]
     if not parts:

@@ -15,7 +15,7 @@ _LABELS = CLEAN_SCORES | {
     "clean_loss": "clean loss",
     "loss": "loss (other rows)",
 }
-CLEAN_LOSS = Criterion("loss", "clean loss", "performance", "loss", "test", higher_is_better=False)
+CLEAN_LOSS = Criterion("loss", "clean loss", "performance", "loss", "", higher_is_better=False)
 
 
 def predictor_label(name: str) -> str:

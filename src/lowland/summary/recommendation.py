@@ -19,6 +19,7 @@ def recommend(
     measurements: pd.DataFrame,
     requirements: TaskRequirements,
     *,
+    reported: pd.DataFrame | None = None,
     references: pd.DataFrame | None = None,
     learning_curves: pd.DataFrame | None = None,
     folder: str = "data",
@@ -38,8 +39,10 @@ def recommend(
     which is a result: whether the study measures it at all is for ``check_measurable`` to say, before the study.
 
     Args:
-        measurements: The long table.
+        measurements: The long table, of the rows that choose (``on_split``).
         requirements: What is asked of each task.
+        reported: The long table of the rows that are told: all numbers of the recommendation are from these, while who
+            is chosen and what is ``met`` is not. None: the same rows.
         references: The guess and other models on the same rows (``references_of``); None where not made.
         learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; None where there are none.
         folder: Of the study's data, relative to the project.
@@ -62,7 +65,8 @@ def recommend(
     tasks = {}
     for task, rows in measurements.groupby("task", sort=False):
         found = references_of(references, str(task))
-        answer = Choice(rows, requirements.of(str(task)), folder).answer()
+        told = rows if reported is None else reported[reported.task == task]
+        answer = Choice(rows, requirements.of(str(task)), folder, told).answer()
         subject = answer["chosen"] or answer["nearest"] or answer["best"]
         reached = subject["numbers"][CLEAN]["mean"] if subject else None
         curves = None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task")

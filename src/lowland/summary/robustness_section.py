@@ -25,7 +25,7 @@ def curve_groups(
     linked = f"recipe-{task}"
     scores = measurements[measurements.measure == score_of(measurements).name]
     together = dict(iter(beside_codes(scores).groupby(["condition", "target"], sort=False)))
-    clean = scores[(scores.family == "performance") & (scores.condition == "test")]
+    clean = scores[(scores.family == "performance") & (scores.split != "validation")]
     found = disturbances(scores)
     notes = caveats(measurements)
     groups = []

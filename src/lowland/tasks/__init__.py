@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lowland.errors import LowlandError
+from lowland.tasks.description import Readings, ShiftedSet, TaskDescription
 from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.fusion import Fusion, FusionOptions
@@ -16,8 +17,9 @@ from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.networks import build_network
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
+from lowland.tasks.splits import HeldOut, Rows, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
-from lowland.tasks.task import Readings, Rows, Splits, Task
+from lowland.tasks.task import Task
 
 
 class TaskOptions(
@@ -62,13 +64,17 @@ def preprocessing_from(record: Mapping[str, Any]) -> Preprocessing:
 __all__ = [
     "PREPROCESSINGS",
     "TASKS",
+    "HeldOut",
     "Preprocessing",
     "Readings",
     "Rows",
+    "ShiftedSet",
     "Splits",
     "Task",
+    "TaskDescription",
     "TaskOptions",
     "build_network",
     "build_task",
+    "halved",
     "preprocessing_from",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Where
 from lowland.measures import deterioration, sign
-from lowland.tasks.task import Rows, Task
+from lowland.tasks.splits import Half, Rows
+from lowland.tasks.task import Task
 from lowland.vocabulary.conditions import Condition
 
 
@@ -23,6 +25,10 @@ class Answer(NamedTuple):
     scores: Tensor
     decisions: Tensor
     non_finite: Tensor
+
+    def at(self, mask: Tensor) -> Answer:
+        """The same of the rows that a mask [n] marks."""
+        return Answer(*(values[mask] for values in self))
 
 
 def answer(task: Task, model: Callable[[Tensor], Tensor], rows: Rows) -> Answer:
@@ -41,26 +47,42 @@ def judged(task: Task, outputs: Tensor, targets: Tensor) -> Answer:
     )
 
 
-def performance(task: Task, clean: Answer, *, condition: str) -> list[Measurement]:
-    """Score and loss of undisturbed rows, with standard errors over rows."""
+def by_half(
+    halves: Mapping[Half, Tensor], measure: Callable[..., Iterable[Measurement]], *evaluations: Answer
+) -> list[Measurement]:
+    """What is measured on each half of held-out rows, from evaluations of all of them.
+
+    Args:
+        halves: Mask [n] of the rows of each half by its name, see ``HeldOut``.
+        measure: Makes measurements of evaluations.
+        evaluations: Of the same n rows; ``measure`` sees them cut to one half.
+    """
     return [
-        Measurement("performance", task.score_name, Estimate.from_samples(clean.scores), condition),
-        Measurement("performance", "loss", Estimate.from_samples(clean.losses), condition),
+        replace(row, split=split)
+        for split, mask in halves.items()
+        for row in measure(*(evaluation.at(mask) for evaluation in evaluations))
     ]
 
 
-def gain(task: Task, clean: Answer, guess: Answer, *, condition: str) -> Measurement:
+def performance(task: Task, clean: Answer) -> list[Measurement]:
+    """Score and loss of undisturbed rows, with standard errors over rows."""
+    return [
+        Measurement("performance", task.score_name, Estimate.from_samples(clean.scores)),
+        Measurement("performance", "loss", Estimate.from_samples(clean.losses)),
+    ]
+
+
+def gain(task: Task, clean: Answer, guess: Answer) -> Measurement:
     """How much better than the guess a model scores, row by row; above 0 it is, whichever way the score goes.
 
     Args:
         task: Says which way the score goes.
         clean: The model's answer.
         guess: To the same rows, see ``Task.guess_outputs``.
-        condition: The rows.
     """
     direction = sign(task.score_name)
     better = direction * (clean.scores.double() - guess.scores.double())
-    return Measurement("performance", "gain_over_guess", Estimate.from_samples(better), condition)
+    return Measurement("performance", "gain_over_guess", Estimate.from_samples(better))
 
 
 def guessed(task: Task, training: Rows, rows: Rows) -> Answer:

@@ -10,18 +10,21 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from lowland.errors import LowlandError
 from lowland.tasks.classifier import Classifier
+from lowland.tasks.description import Provenance, ShiftedSet
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
 from lowland.tasks.split_sizes import Count, SplitSizes
+from lowland.tasks.splits import HeldOut, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table_checks import check_table
-from lowland.tasks.task import NOMINAL, Provenance, Splits
-from lowland.vocabulary.conditions import declare, shifted_set
+from lowland.tasks.task import NOMINAL
+from lowland.vocabulary.conditions import declare
 
 FEATURES = (
     "zlogz",
@@ -43,15 +46,12 @@ FEATURES = (
 )
 UNITS = dict.fromkeys(FEATURES, DIMENSIONLESS) | {"mass_mmdt": "GeV"}
 CLASSES = ("g", "q", "w", "z", "t")
-SHIFTED = {
-    condition.name: condition
-    for condition in (
-        shifted_set("high_pt", "another pT window"),
-        shifted_set("pileup", "pile-up"),
-        shifted_set("smeared", "detector smearing"),
-    )
-}
-declare(*SHIFTED.values())
+SHIFTED = (
+    ShiftedSet(name="high_pt", label="another pT window", explanation="Jets of higher transverse momentum."),
+    ShiftedSet(name="pileup", label="pile-up", explanation="Particles of simultaneous collisions lie over the jets."),
+    ShiftedSet(name="smeared", label="detector smearing", explanation="A detector of coarser resolution."),
+)
+declare(*(shifted.condition for shifted in SHIFTED))
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 
@@ -96,10 +96,11 @@ class Jets(Classifier):
             raise LowlandError(f"{origin}: column 'set' is missing; expected it to name the nominal and shifted sets")
         if NOMINAL not in set(raw["set"]):
             raise LowlandError(f"{origin}: column 'set' never says {NOMINAL!r}; these rows are the training data")
-        for name in self.shifted_sets:
+        names = [shifted.name for shifted in self.shifted_sets]
+        for name in names:
             if name not in set(raw["set"]):
                 raise LowlandError(
-                    f"{origin}: column 'set' never says {name!r}; expected {', '.join(SHIFTED)} beside {NOMINAL}"
+                    f"{origin}: column 'set' never says {name!r}; expected {', '.join(names)} beside {NOMINAL}"
                 )
         for name, part in raw.groupby("set", sort=False):
             check_table(part, features=FEATURES, label="label", classes=CLASSES, origin=f"{origin} (set {name!r})")
@@ -120,10 +121,18 @@ class Jets(Classifier):
         tied = tied_rows(features.astype(np.float32))
         chosen = stratified_split(tied, labels, self.options.sizes, key=(self.options.kind,))
         preprocessing = standardisation(features[chosen["train"]], UNITS, Classes(names=CLASSES))
+
+        def held_out(name: str, values: NDArray[np.float64], classes: NDArray[np.int64]) -> HeldOut:
+            alike = tied_rows(values.astype(np.float32))
+            rows = preprocessing.rows(values, classes)
+            return halved(rows, key=(self.options.kind, name), tied=alike, labels=classes)
+
+        last = chosen.pop("test")
         return Splits(
-            **{part: preprocessing.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            {part: preprocessing.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            held_out("test", features[last], labels[last]),
             zero=preprocessing.zero,
-            shifted={part: preprocessing.rows(*values) for part, values in sets.items()},
+            shifted={part: held_out(part, *values) for part, values in sets.items()},
             facts={"preprocessing": preprocessing.model_dump(mode="json")},
         )
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat
 from torch import Tensor
 
 from lowland.errors import LowlandError
-from lowland.tasks.task import Rows
+from lowland.tasks.splits import Rows
 
 DIMENSIONLESS = "1"
 """The unit of counts, ratios and shares; None is a unit that nobody told."""

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.tasks.evaluation import guessed
-from lowland.tasks.task import Rows, Splits, Task
+from lowland.tasks.splits import Rows, Splits
+from lowland.tasks.task import Task
 
 MOST_ROWS = 10_000
 """Training rows that models are fitted to, the first ones: so many take seconds."""
@@ -37,13 +38,13 @@ def references(task: Task, splits: Splits) -> pd.DataFrame:
     Returns:
         Columns ``name``, ``label``, ``score``, ``standard_error`` (over rows) and ``num_samples``.
     """
-    scores = {"guess": guessed(task, splits.train, splits.test).scores}
-    rows = splits.train.head(MOST_ROWS)
+    scores = {"guess": guessed(task, splits["train"], splits["test"]).scores}
+    rows = splits["train"].head(MOST_ROWS)
     known = task.plain_targets(rows.targets) if rows.inputs.ndim == 2 else None
     if known is not None:
         for name, fit in (("boosting", _boosting), ("linear", _linear)):
-            outputs = _outputs(fit, Rows(rows.inputs, known), splits.test.inputs, task)
-            scores[name] = task.row_scores(outputs, splits.test.targets)
+            outputs = _outputs(fit, Rows(rows.inputs, known), splits["test"].inputs, task)
+            scores[name] = task.row_scores(outputs, splits["test"].targets)
     found = {name: Estimate.from_samples(values) for name, values in scores.items()}
     return pd.DataFrame(
         {

@@ -9,12 +9,18 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowland.errors import LowlandError
+from lowland.tasks.splits import LEAST_HELD_OUT
 
 DATA_FOLDER = "LOWLAND_DATA"
 """Environment variable that names the folder of a user's own data."""
 Count = Annotated[int, Field(ge=1)]
 LEAST_ROWS = 2
 """Rows that every set needs, so that its means have standard errors."""
+
+
+def least_rows(name: str) -> int:
+    """Rows that a set needs: the held-out one is halved."""
+    return LEAST_HELD_OUT if name == "test" else LEAST_ROWS
 
 
 def seen_from(root: Path, path: Path) -> Path:
@@ -38,7 +44,8 @@ class SplitSizes(BaseModel):
         train_rows: Rows that weights are fitted to.
         validation_rows: Rows that choose the best epoch.
         landscape_rows: Held-out rows on which the loss landscape is measured.
-        test_rows: Held-out rows on which performance and robustness are measured.
+        test_rows: Held-out rows on which performance and robustness are measured: one half of them (``selection``)
+            chooses between configurations, on the other (``test``) the chosen one is reported.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,8 +87,10 @@ class SplitSizes(BaseModel):
         """
         shrink = min(1.0, rows / sum(self.sizes.values()))
         for name, size in self.sizes.items():
-            if size * shrink < least:
+            wanted = max(least, least_rows(name))
+            if size * shrink < wanted:
+                needed = why if wanted == least else wanted
                 raise LowlandError(
-                    f"{origin}: {rows} nominal rows leave {size * shrink:.0f} for {name}_rows; at least {why} is "
-                    "needed: use more data, or smaller shares for the other sets"
+                    f"{origin}: {rows} nominal rows leave {size * shrink:.0f} for {name}_rows; at least {needed} "
+                    "is needed: use more data, or smaller shares for the other sets"
                 )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from lowland.errors import LowlandError
 from lowland.tasks.scale import LARGEST, mean_and_spread
+from lowland.tasks.split_sizes import least_rows
+from lowland.tasks.splits import LEAST_HELD_OUT
 
 GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be told from the group
 ENOUGH_KNOWN = 20  # rows: a column that agrees with the classes in fewer, and is empty elsewhere, may do so by chance
@@ -169,6 +171,11 @@ def check_shift(values: pd.Series, later: NDArray[np.bool_], *, share: float, or
             f"{values.nunique()} values, and the nearest cut that keeps groups whole leaves {found:.3g}; "
             "choose another share or column"
         )
+    if later.sum() < LEAST_HELD_OUT:
+        raise LowlandError(
+            f"{origin}: shift column {values.name!r} leaves {later.sum()} later rows; expected at least "
+            f"{LEAST_HELD_OUT}: use more data or a larger share"
+        )
 
 
 def check_sets(
@@ -189,6 +196,11 @@ def check_sets(
         origin: Named in the message.
     """
     for part, rows in sets.items():
+        if len(rows) < least_rows(part):
+            raise LowlandError(
+                f"{origin}: {part}_rows gets {len(rows)} rows; at least {least_rows(part)} are needed: use more data, "
+                "or smaller shares for the other sets"
+            )
         for number, name in enumerate(classes):
             count = len(np.unique(tied[rows[labels[rows] == number]]))
             if count < GROUPS_PER_SET:

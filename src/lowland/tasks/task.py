@@ -1,13 +1,10 @@
-"""What every task supplies, and the rows it works on."""
+"""What every task supplies."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import pandas as pd
 import torch
@@ -15,90 +12,11 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measures import sign
+from lowland.tasks.description import InputKind, Provenance, Readings, ShiftedSet, TaskDescription
+from lowland.tasks.splits import Rows, Splits
 
 NOMINAL = "nominal"
 """The rows of a raw table, by its column ``set``, that are split; those of other names are shifted sets."""
-
-
-class Rows(NamedTuple):
-    """Model inputs [n, ...] and their targets [n, ...]."""
-
-    inputs: Tensor
-    targets: Tensor
-
-    def head(self, count: int) -> Rows:
-        """The first ``count`` rows (all, where there are fewer)."""
-        return Rows(self.inputs[:count], self.targets[:count])
-
-    def to(self, device: str) -> Rows:
-        """The rows on another device."""
-        return Rows(self.inputs.to(device), self.targets.to(device))
-
-    def batches(self, size: int) -> list[Rows]:
-        """The rows in their order, ``size`` at a time; the last batch may be smaller."""
-        return [Rows(*pair) for pair in zip(self.inputs.split(size), self.targets.split(size), strict=True)]
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The disjoint sets of a task, standardised with the training set's statistics.
-
-    Attributes:
-        train: Rows that weights are fitted to.
-        validation: Rows that choose the best epoch.
-        landscape: Held-out rows on which the loss landscape is measured.
-        test: Held-out rows on which performance and robustness are measured.
-        zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
-        shifted: Naturally shifted test sets by name.
-        facts: What JSON can hold and people or deployed networks need to know: ``preprocessing``, a record of
-            ``lowland.tasks.PREPROCESSINGS``.
-    """
-
-    train: Rows
-    validation: Rows
-    landscape: Rows
-    test: Rows
-    zero: Tensor
-    shifted: dict[str, Rows] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def _named(self) -> Iterator[tuple[str, Rows]]:
-        for name in ("train", "validation", "landscape", "test"):
-            yield name, getattr(self, name)
-        for name, rows in self.shifted.items():
-            yield f"shifted/{name}", rows
-
-    def to_tensors(self) -> dict[str, Tensor]:
-        """Flat names and tensors, as a dataset stores them; undone by ``from_tensors``."""
-        rows = {f"{name}/{part}": getattr(rows, part) for name, rows in self._named() for part in ("inputs", "targets")}
-        return rows | {"zero": self.zero}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> Splits:
-        """The inverse of ``to_tensors``, with the facts that were stored beside them."""
-        names = dict.fromkeys(key.rpartition("/")[0] for key in tensors if key != "zero")
-        rows = {name: Rows(tensors[f"{name}/inputs"], tensors[f"{name}/targets"]) for name in names}
-        shifted = {name.partition("/")[2]: rows.pop(name) for name in names if name.startswith("shifted/")}
-        return cls(**rows, zero=tensors["zero"], shifted=shifted, facts=dict(facts or {}))
-
-
-Provenance = Literal["shipped", "made", "downloaded"]
-"""A file of the project; made from files or by a simulation, and again when these change; fetched once."""
-
-
-class Readings(NamedTuple):
-    """What the sensors of a task deliver, in the units of its inputs.
-
-    Attributes:
-        unit: How much noise of 100 % is; None: the training standard deviation of each feature.
-        extremes: Lowest and highest that a broken sensor shows (a working one may read more, as in the training rows);
-            None: each feature's training minimum and maximum.
-        limits: What no reading can be below or above.
-    """
-
-    unit: float | None = None
-    extremes: tuple[float, float] | None = None
-    limits: tuple[float, float] = (-math.inf, math.inf)
 
 
 class Task(ABC):
@@ -107,10 +25,10 @@ class Task(ABC):
     Attributes:
         score_name: The headline score, one of ``lowland.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
-        shifted_sets: Names of the naturally shifted test sets that its data hold.
+        shifted_sets: The naturally shifted sets that its data hold.
         decides: Whether outputs are [rows, classes] and the highest one is what counts.
         readings: What its sensors deliver.
-        images: Whether inputs are pictures [rows, channels, height, width], which can be blurred and rotated.
+        input_kind: What its inputs are; an ``image`` can be blurred and rotated.
         sensor_dims: Dimensions of the inputs that tell sensors apart.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
         whence: Where to get the sources, for those who lack them.
@@ -119,9 +37,9 @@ class Task(ABC):
     score_name: str
     decides: bool
     description: str
-    shifted_sets: tuple[str, ...]
+    shifted_sets: tuple[ShiftedSet, ...]
     readings: Readings = Readings()
-    images: bool = False
+    input_kind: InputKind = "features"
     sensor_dims: tuple[int, ...] = (1,)
     float_from: str | None = None
     whence: str = "see docs/data"
@@ -130,6 +48,18 @@ class Task(ABC):
     def higher_is_better(self) -> bool:
         """Direction of the headline score."""
         return sign(self.score_name) > 0
+
+    @property
+    def about(self) -> TaskDescription:
+        """What the study needs to know of it without its data."""
+        return TaskDescription(
+            text=self.description,
+            score=self.score_name,
+            input_kind=self.input_kind,
+            readings=self.readings,
+            shifted_sets=self.shifted_sets,
+            provenance=self.provenance,
+        )
 
     @property
     def provenance(self) -> Provenance:

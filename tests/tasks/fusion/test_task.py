@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from lowland.errors import LowlandError
-from lowland.tasks import Splits, build_task
+from lowland.tasks import ShiftedSet, Splits, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.fusion.frames import PIXELS
 from lowland.tasks.networks import build_network
@@ -33,28 +33,28 @@ def test_splits_have_their_sizes_and_share_no_discharge(raw):
     task = build_task(OPTIONS)
     task.check(raw, "simulation")
     splits = task.prepare(raw)
-    assert {name: len(rows.inputs) for name, rows in (("train", splits.train), ("test", splits.test))} == {
-        "train": 120,
-        "test": 60,
-    }
-    assert set(splits.shifted) == set(task.shifted_sets) and len(splits.shifted["later_campaign"].inputs) == 20
+    assert len(splits["train"].inputs) == 120 and len(splits.held_out.rows.inputs) == 60
+    assert (
+        list(splits.shifted) == [shifted.name for shifted in task.shifted_sets]
+        and len(splits.shifted["later_campaign"].rows.inputs) == 20
+    )
     corners = raw[PIXELS[:64]].to_numpy(np.float32)
     shot_of = {corner.tobytes(): shot for corner, shot in zip(corners, raw["shot"], strict=True)}
-    sets = [getattr(splits, name).inputs for name in ("train", "validation", "landscape", "test")]
+    sets = [rows.inputs for rows in splits.values()]
     shots = [{shot_of[frame.flatten()[:64].numpy().tobytes()] for frame in frames} for frames in sets]
     assert sum(map(len, shots)) == len(set.union(*shots))
 
 
 def test_frames_and_modes_are_what_the_network_reads(raw):
     splits = build_task(OPTIONS).prepare(raw)
-    frames, modes = splits.test
+    frames, modes = splits.held_out.rows
     assert frames.shape == (60, 1, 32, 32) and modes.shape == (60, 2)
     assert frames.dtype == modes.dtype == torch.float32 and frames.min() >= 0 and frames.max() <= 1
     amplitude = raw["amplitude"].to_numpy()
     assert all(np.abs(amplitude - float(mode.norm())).min() < 1e-4 for mode in modes[:10])
     assert torch.equal(splits.zero, torch.zeros(1, 32, 32))
     again = Splits.from_tensors(splits.to_tensors())
-    assert torch.equal(again.test.inputs, frames)
+    assert torch.equal(again.held_out.rows.inputs, frames)
 
 
 def test_copies_of_a_frame_stay_together(raw):
@@ -116,7 +116,7 @@ def test_outputs_that_are_no_numbers_score_worst():
 def test_pictures_have_a_black_and_a_white():
     """Corruptions of pictures need to know both."""
     task = build_task(OPTIONS)
-    assert task.images and all(math.isfinite(end) for end in task.readings.limits)
+    assert task.input_kind == "image" and all(math.isfinite(end) for end in task.readings.limits)
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_a_users_file_becomes_splits_between_black_and_white(tmp_path):
             group["amplitude"], group["phase"] = source.uniform(1, 20, count), source.uniform(-3, 3, count)
     options = OPTIONS.model_copy(update={"source": "file", "path": path, "shifted": ("later",)})
     task = build_task(options)
-    assert task.sources == (path,) and task.shifted_sets == ("later",) and task.provenance == "made"
+    assert task.sources == (path,) and task.shifted_sets == (ShiftedSet.named("later"),) and task.provenance == "made"
     table = task.fetch()
     task.check(table, str(path))
     splits = task.prepare(table)
-    assert float(splits.train.inputs.max()) == 1.0 and len(splits.shifted["later"].inputs) == 10
+    assert float(splits["train"].inputs.max()) == 1.0 and len(splits.shifted["later"].rows.inputs) == 10
     white = build_task(options.model_copy(update={"white": 2000.0})).prepare(table)
-    assert float(white.train.inputs.max()) < 0.5
+    assert float(white["train"].inputs.max()) < 0.5

@@ -14,9 +14,10 @@ from lowland.datasets import TableDataset
 from lowland.errors import LowlandError
 from lowland.grid import Run
 from lowland.hooks import check_raw_tables
-from lowland.pipelines import preparation
+from lowland.pipelines.preparation import stage
 from lowland.pipelines.preparation.nodes import prepare
 from lowland.pipelines.training.nodes import train_float
+from lowland.placing import build
 from lowland.training import TrainingPlan
 from tests.tasks.table.tables import turbines
 
@@ -45,7 +46,7 @@ def catalog_of(study, folder):
 def test_the_example_is_checked_prepared_and_trained(study, tmp_path):
     study, source = study
     turbines().to_csv(source, index=False)
-    pipeline, catalog = preparation.create_pipeline(), catalog_of(study, tmp_path)
+    pipeline, catalog = build([stage.STAGE], study)["preparation"], catalog_of(study, tmp_path)
     assert check_raw_tables(pipeline, catalog) == check_raw_tables(pipeline, catalog)
     quick = TrainingPlan(epochs=15, batch_size=64, learning_rate=1e-2, schedule="cosine")
     for task, options in study.study.tasks.items():
@@ -55,7 +56,10 @@ def test_the_example_is_checked_prepared_and_trained(study, tmp_path):
         model, curves = train_float(run, options, recipe, quick, "cpu", splits)
         losses = curves["validation_loss"]
         assert model.status == "ok" and losses.min() < 0.6 * losses.iloc[0]
-    assert study.added_parameters()["shifted_sets"] == {"bearing": ["later"], "power": []}
+    assert {
+        task: [s["name"] for s in told["shifted_sets"]]
+        for task, told in study.added_parameters()["descriptions"].items()
+    } == {"bearing": ["later"], "power": []}
 
 
 def test_a_missing_file_is_one_line_with_where_it_comes_from(study, tmp_path):
@@ -63,4 +67,4 @@ def test_a_missing_file_is_one_line_with_where_it_comes_from(study, tmp_path):
     with pytest.raises(
         LowlandError, match=r"turbines\.csv: the file is missing; `tasks\.bearing` reads it \(see docs/data"
     ):
-        check_raw_tables(preparation.create_pipeline(), catalog_of(study, tmp_path))
+        check_raw_tables(build([stage.STAGE], study)["preparation"], catalog_of(study, tmp_path))

@@ -34,7 +34,7 @@ NUMBER = {key: value for key, value in CLASSES.items() if key not in ("classes",
     "features": ["wind", "speed", "temperature"],
     "target": "power",
 }
-SETS = ("train", "validation", "landscape", "test")
+SETS = ("train", "validation", "landscape", "selection", "test")
 
 
 def task(frame, folder, options=CLASSES, **changes):
@@ -54,12 +54,12 @@ def accepted(frame, folder, options=CLASSES, **changes):
 def test_a_table_becomes_standardised_sets(tmp_path):
     made, raw = accepted(turbines(), tmp_path)
     splits = made.prepare(raw)
-    assert made.shifted_sets == ("later",) and list(splits.shifted) == ["later"]
-    assert splits.train.inputs.mean(dim=0).abs().max() < 1e-5
-    assert (splits.train.inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
-    assert len(splits.shifted["later"].inputs) == pytest.approx(0.2 * len(raw), rel=0.2)
-    assert made.network_spec_for(splits.train) == {"kind": "mlp", "inputs": 4, "hidden": [6], "outputs": 2}
-    shares = [splits.__dict__[name].targets.float().mean() for name in SETS]
+    assert [shifted.name for shifted in made.shifted_sets] == ["later"] and list(splits.shifted) == ["later"]
+    assert splits["train"].inputs.mean(dim=0).abs().max() < 1e-5
+    assert (splits["train"].inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
+    assert len(splits.shifted["later"].rows.inputs) == pytest.approx(0.2 * len(raw), rel=0.2)
+    assert made.network_spec_for(splits["train"]) == {"kind": "mlp", "inputs": 4, "hidden": [6], "outputs": 2}
+    shares = [splits[name].targets.float().mean() for name in SETS]
     assert max(shares) - min(shares) < 0.03
 
 
@@ -150,7 +150,7 @@ def test_gaps_stand_at_the_training_mean_or_their_rows_are_dropped(tmp_path):
     made, raw = accepted(turbines(), tmp_path)
     splits, place = made.prepare(raw), list(made._features(raw)).index("temperature")
     gaps = raw["temperature"].isna()[made._sets(raw)["test"]].to_numpy()
-    assert gaps.any() and splits.test.inputs[torch.tensor(gaps), place].abs().max() < 1e-5
+    assert gaps.any() and splits.held_out.rows.inputs[torch.tensor(gaps), place].abs().max() < 1e-5
     _, dropped = accepted(turbines(), tmp_path, missing="drop")
     assert len(dropped) == raw["temperature"].notna().sum()
 
@@ -162,21 +162,21 @@ def test_tails_are_cut_off_where_training_rows_end(tmp_path):
         made.prepare(raw)
         for made, raw in (accepted(frame, tmp_path, clip_quantile=share, target="bearing") for share in (0.01, 0))
     )
-    assert cut.shifted["later"].inputs.abs().max() < 6 < uncut.shifted["later"].inputs.abs().max()
-    assert cut.shifted["later"].inputs[:, 0].max() == cut.train.inputs[:, 0].max()
+    assert cut.shifted["later"].rows.inputs.abs().max() < 6 < uncut.shifted["later"].rows.inputs.abs().max()
+    assert cut.shifted["later"].rows.inputs[:, 0].max() == cut["train"].inputs[:, 0].max()
 
 
 def test_a_column_that_is_constant_in_training_is_nothing_elsewhere(tmp_path):
     frame = turbines().assign(sensor=lambda f: np.where(f["year"] == f["year"].max(), 1e13, 7.0))
     made, raw = accepted(frame, tmp_path)
     splits, place = made.prepare(raw), list(made._features(raw)).index("sensor")
-    assert not splits.shifted["later"].inputs[:, place].any() and splits.zero[place] == 0
+    assert not splits.shifted["later"].rows.inputs[:, place].any() and splits.zero[place] == 0
 
 
 def test_a_number_is_learned_standardised_and_scored_in_its_own_units(tmp_path):
     made, raw = accepted(turbines(), tmp_path, NUMBER)
     splits = made.prepare(raw)
-    targets, rows = splits.train.targets, made._sets(raw)["train"]
+    targets, rows = splits["train"].targets, made._sets(raw)["train"]
     spread, width = raw["power"][rows].std(ddof=0), np.ptp(raw["power"][rows])
     assert targets[:, 0].mean().abs() < 1e-5 and targets[0, 1:].tolist() == pytest.approx([spread, width])
     assert made.network_spec() == {"kind": "mlp", "inputs": 3, "hidden": [6], "outputs": 1}
@@ -184,8 +184,8 @@ def test_a_number_is_learned_standardised_and_scored_in_its_own_units(tmp_path):
     assert made.row_scores(outputs, targets).mean() == pytest.approx(0.5 * spread, rel=1e-4)
     assert made.loss(outputs, targets) == pytest.approx(0.25, rel=1e-4)
     assert torch.equal(made.row_losses(outputs, targets).mean(), made.loss(outputs, targets))
-    test = raw["power"][made._sets(raw)["test"]]
-    assert made.guess_score(splits.test.targets) == pytest.approx((test - test.median()).abs().mean(), rel=0.02)
+    test, targets = raw["power"][made._sets(raw)["test"]], splits.held_out.rows.targets
+    assert made.guess_score(targets) == pytest.approx((test - test.median()).abs().mean(), rel=0.02)
     assert not made.higher_is_better and not made.decides
 
 
@@ -204,7 +204,7 @@ def test_a_number_is_scored_alike_in_every_unit(tmp_path, unit):
     for factor in (1.0, unit):
         frame = turbines().assign(power=lambda f, factor=factor: f["power"] * factor)
         made, raw = accepted(frame, tmp_path, NUMBER)
-        rows = made.prepare(raw).test
+        rows = made.prepare(raw)["test"]
         outputs = torch.linspace(-1, 1, len(rows.inputs))[:, None]
         scores = Estimate.from_samples(made.row_scores(outputs, rows.targets))
         means.append(np.array([scores.value, scores.standard_error, made.guess_score(rows.targets)]) / factor)
@@ -215,7 +215,7 @@ def test_a_number_is_scored_alike_in_every_unit(tmp_path, unit):
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
 def test_features_in_any_unit_are_standardised_and_copies_seen(tmp_path, unit):
     made, raw = accepted(turbines().assign(speed=lambda f: f["speed"] * unit), tmp_path)
-    inputs = made.prepare(raw).train.inputs
+    inputs = made.prepare(raw)["train"].inputs
     assert (inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
     with pytest.raises(LowlandError, match="feature 'speed' is a copy"):
         accepted(turbines().assign(speed=lambda f: f["power"] * unit), tmp_path, NUMBER)

@@ -40,6 +40,6 @@ def test_no_discharge_crosses_sets_and_later_ones_come_later(study, name, rows):
     assert not any(shots[a] & shots[b] for a, b in combinations(shots, 2))
     assert min(shots.pop("later")) > max(max(numbers) for numbers in shots.values())
     splits = task.prepare(raw)
-    assert splits.train.inputs.shape[1] == 84 and splits.train.inputs.abs().max() < 10
-    shares = [getattr(splits, part).targets.bincount() / len(getattr(splits, part).targets) for part in shots]
+    assert splits["train"].inputs.shape[1] == 84 and splits["train"].inputs.abs().max() < 10
+    shares = [splits[part].targets.bincount() / len(splits[part].targets) for part in shots]
     assert all((share - shares[0]).abs().max() < 0.02 for share in shares)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import combinations, islice
 
 import pandas as pd
@@ -39,31 +41,33 @@ def measure_cell(
     rows = measure_landscape(
         model.network,
         problem.loss,
-        [splits.landscape],
+        [splits["landscape"]],
         options=options,
         input_covariance=sensor_ranges(problem, splits).deviation.square(),
         decides=problem.decides,
     )
-    return table(cell, rows)
+    return table(cell, _on_landscape_rows(rows))
 
 
 def compare_seeds(
     group: CellGroup, task: TaskOptions, options: LandscapeOptions, data: StoredTensors, *models: StoredModel
 ) -> pd.DataFrame:
     """How alike the outputs and layers of every pair of seeds are, on the landscape rows."""
-    inputs, problem = Splits.from_tensors(data.tensors).landscape.inputs, build_task(task)
+    inputs, problem = Splits.from_tensors(data.tensors)["landscape"].inputs, build_task(task)
     networks = [model.network if model.status == "ok" else None for model in models]
     return stack(
         table(
             first,
-            compare_networks(
-                a,
-                b,
-                inputs,
-                options=options,
-                answers=problem.answers,
-                decides=problem.decides,
-                reference=second.id,
+            _on_landscape_rows(
+                compare_networks(
+                    a,
+                    b,
+                    inputs,
+                    options=options,
+                    answers=problem.answers,
+                    decides=problem.decides,
+                    reference=second.id,
+                )
             ),
         )
         for (first, a), (second, b) in combinations(zip(group.cells, networks, strict=True), 2)
@@ -78,7 +82,7 @@ def picture_cell(
         missing = Measurement("landscape", "negative_spectral_mass", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     splits, problem = Splits.from_tensors(data.tensors), build_task(task)
-    network, batches = _folded(model), [splits.landscape]
+    network, batches = _folded(model), [splits["landscape"]]
     density = spectral_density(
         network,
         problem.loss,
@@ -111,7 +115,7 @@ def picture_cell(
         num_products=density.num_products,
         status=density.status,
     )
-    return table(cell, density.rows()), curve, pd.concat(planes) if planes else pd.DataFrame()
+    return table(cell, _on_landscape_rows(density.rows())), curve, pd.concat(planes) if planes else pd.DataFrame()
 
 
 def connect_seeds(
@@ -127,8 +131,8 @@ def connect_seeds(
                 _folded(a),
                 _folded(b),
                 problem.loss,
-                [splits.train],
-                [splits.landscape],
+                [splits["train"]],
+                [splits["landscape"]],
                 num_epochs=options.connectivity_epochs,
                 learning_rate=options.connectivity_learning_rate,
                 batch_size=options.connectivity_batch_size,
@@ -138,9 +142,14 @@ def connect_seeds(
             if a.status == b.status == "ok"
             else ModeConnectivity.missing("non_finite")
         )
-        rows.append(table(first, found.rows(reference=second.id)))
+        rows.append(table(first, _on_landscape_rows(found.rows(reference=second.id))))
         curves.append(cell_frame(first, reference=second.id, **found.columns()))
     return stack(rows), pd.concat(curves)
+
+
+def _on_landscape_rows(rows: Iterable[Measurement]) -> list[Measurement]:
+    """Where the whole family is measured, and what a cell is compared with."""
+    return [replace(row, split="landscape", reference_kind="seed" if row.reference else "") for row in rows]
 
 
 def _folded(model: StoredModel) -> nn.Module:

@@ -1,5 +1,1 @@
 """The perturbation stage."""
-
-from lowland.pipelines.perturbation.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
 from lowland.faults import FlipMapOptions, MemoryFaultOptions, measure_vulnerability
-from lowland.measurements import Cell, Measurement, cell_frame, stack, table, unavailable
+from lowland.measurements import Cell, Measurement, cell_frame, table, unavailable
 from lowland.perturbation import AttackOptions, ImageCorruptionOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import IntegerNetwork
@@ -19,46 +19,84 @@ from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.vocabulary.families import Family
 
 
-def disturb(
+class _Case(NamedTuple):
+    """A cell, and what it is disturbed and evaluated with."""
+
+    cell: Cell
+    task: TaskOptions
+    half_life: HalfLifeOptions
+    data: StoredTensors
+    model: StoredModel
+
+
+def under_noise(
     cell: Cell,
     task: TaskOptions,
-    input_noise: InputNoiseOptions,
-    sensor_faults: SensorFaultOptions,
-    corruptions: ImageCorruptionOptions,
-    attacks: AttackOptions,
-    faults: MemoryFaultOptions,
+    options: InputNoiseOptions,
     half_life: HalfLifeOptions,
     data: StoredTensors,
     model: StoredModel,
 ) -> pd.DataFrame:
-    """The response of one cell to disturbed inputs and to flips of its bits, on the test rows."""
-    asked: dict[Family, Any] = {
-        "noise": input_noise,
-        "sensor_fault": sensor_faults if sensor_faults.levels else None,
-        "image_corruption": corruptions if build_task(task).images and corruptions.kinds else None,
-        "adversarial": attacks if attacks.kinds else None,
-        "bit_flip": faults if faults.by_fault else None,
-    }
-    return stack(
-        _measured(cell, family, task, options, half_life, data, model) for family, options in asked.items() if options
-    )
+    """How a cell answers noisy inputs, on the held-out rows."""
+    return _measured("noise", options, _Case(cell, task, half_life, data, model))
 
 
-def _measured(
+def with_broken_sensors(
     cell: Cell,
-    family: Family,
     task: TaskOptions,
-    options: Any,
+    options: SensorFaultOptions,
     half_life: HalfLifeOptions,
     data: StoredTensors,
     model: StoredModel,
 ) -> pd.DataFrame:
+    """How it answers what broken and ageing sensors read."""
+    return _measured("sensor_fault", options, _Case(cell, task, half_life, data, model))
+
+
+def with_spoiled_images(
+    cell: Cell,
+    task: TaskOptions,
+    options: ImageCorruptionOptions,
+    half_life: HalfLifeOptions,
+    data: StoredTensors,
+    model: StoredModel,
+) -> pd.DataFrame:
+    """How it answers images out of focus, in fog or upside down."""
+    return _measured("image_corruption", options, _Case(cell, task, half_life, data, model))
+
+
+def under_attack(
+    cell: Cell,
+    task: TaskOptions,
+    options: AttackOptions,
+    half_life: HalfLifeOptions,
+    data: StoredTensors,
+    model: StoredModel,
+) -> pd.DataFrame:
+    """How it answers inputs that were changed on purpose."""
+    return _measured("adversarial", options, _Case(cell, task, half_life, data, model))
+
+
+def under_faults(
+    cell: Cell,
+    task: TaskOptions,
+    options: MemoryFaultOptions,
+    half_life: HalfLifeOptions,
+    data: StoredTensors,
+    model: StoredModel,
+) -> pd.DataFrame:
+    """How it answers with bits of its memory flipped."""
+    return _measured("bit_flip", options, _Case(cell, task, half_life, data, model))
+
+
+def _measured(family: Family, options: Any, case: _Case) -> pd.DataFrame:
     """The rows of one family; of a model that is none, that there is no result."""
-    if model.status != "ok":
-        return unavailable(cell, family, model.status)
-    problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    subject = Subject(problem, model.network, splits, sensor_ranges(problem, splits), (cell.task,), half_life)
-    return table(cell, robustness(family, subject, options))
+    if case.model.status != "ok":
+        return unavailable(case.cell, family, case.model.status)
+    task, splits = build_task(case.task), Splits.from_tensors(case.data.tensors)
+    ranges = sensor_ranges(task, splits)
+    subject = Subject(task, case.model.network, splits, ranges, (case.cell.task,), case.half_life)
+    return table(case.cell, robustness(family, subject, options))
 
 
 def map_flips(
@@ -71,20 +109,22 @@ def map_flips(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Rows of the long table, the map of all single flips and the protection plan of one cell.
 
-    What flips do is measured on the test rows; rankings and the search for the worst flips see landscape rows only.
+    What flips do is measured on held-out rows of both halves; rankings and the search for the worst flips see
+    landscape rows only.
     """
     if not isinstance(model.network, IntegerNetwork) or model.status != "ok":
         missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    rows = splits.test if options.rows == "all" else splits.test.head(options.rows)
+    held_out = splits.held_out.rows
+    rows = held_out if options.rows == "all" else held_out.head(options.rows)
     found = measure_vulnerability(
         model.network,
         loss=problem.loss,
         row_losses=problem.row_losses,
         row_scores=problem.row_scores,
         batches=rows.batches((len(rows.inputs) + 1) // 2),
-        known_batches=[splits.landscape],
+        known_batches=[splits["landscape"]],
         options=options,
         score=problem.score_name,
         encoding=encoding,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pandas as pd
 import torch
 from torch import nn
@@ -25,7 +28,7 @@ from lowland.quantization import (
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
-from lowland.tasks.evaluation import answer, gain, guessed, judged, performance, shift_response
+from lowland.tasks.evaluation import answer, by_half, gain, guessed, judged, performance, shift_response
 from lowland.training import Recipe, TrainingPlan, train
 from lowland.vocabulary.conditions import condition_named
 
@@ -83,8 +86,8 @@ def fine_tune_quantized(
     target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
     result = train(
         _calibrated(trained.network, precision, options, splits, problem.float_from).to(target),
-        splits.train.to(target),
-        splits.validation.to(target),
+        splits["train"].to(target),
+        splits["validation"].to(target),
         loss=problem.loss,
         recipe=recipe.root,
         options=fine_tuning.of(run.task),
@@ -106,7 +109,7 @@ def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
 def _calibrated(
     network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits, float_from: str | None
 ) -> QuantizedNetwork:
-    rows = splits.train.inputs[: options.calibration_rows]
+    rows = splits["train"].inputs[: options.calibration_rows]
     quantized = build_quantized(
         network,
         precision,
@@ -121,15 +124,16 @@ def _deployed(
     cell: Cell, task: Task, data: StoredTensors, quantized: QuantizedNetwork
 ) -> tuple[StoredModel, pd.DataFrame]:
     network, splits = freeze(quantized), Splits.from_tensors(data.tensors, data.facts)
-    check = deployment_check(quantized, network, splits.test.inputs, classifier=task.decides)
-    count = len(splits.test.inputs)
+    inputs = splits.held_out.rows.inputs
+    check = deployment_check(quantized, network, inputs, classifier=task.decides)
+    count = len(inputs)
     checks = [
-        Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count), "test"),
-        Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count), "test"),
+        Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count)),
+        Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count)),
     ]
     if check.integer_decisions is not None:
         decided = Estimate(check.integer_decisions, 0.0, count)
-        checks.append(Measurement("performance", "integer_decision_rate", decided, "test"))
+        checks.append(Measurement("performance", "integer_decision_rate", decided))
     costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
     rows = _performance(task, network, splits)
     return _stored(cell, task, splits, network, rows), table(cell, [*rows, *checks, *costs])
@@ -138,7 +142,7 @@ def _deployed(
 def _stored(cell: Cell, task: Task, splits: Splits, network: nn.Module, rows: list[Measurement]) -> StoredModel:
     """The network with all that is needed to use it elsewhere."""
     wanted = ("performance", task.score_name, "test")
-    found = next(row.estimate for row in rows if (row.family, row.measure, row.condition) == wanted)
+    found = next(row.estimate for row in rows if (row.family, row.measure, row.split) == wanted)
     return StoredModel(
         network,
         preprocessing=splits.facts.get("preprocessing", {}),
@@ -153,17 +157,25 @@ def _stored(cell: Cell, task: Task, splits: Splits, network: nn.Module, rows: li
 
 
 def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) -> list[Measurement]:
+    """Scores and losses on either half of the held-out rows, of shifted sets, and on the validation rows."""
+    held_out = splits.held_out
     with torch.no_grad():
-        outputs = model(splits.test.inputs)
-        clean = judged(task, outputs, splits.test.targets)
-        shifted = {name: answer(task, model, rows) for name, rows in splits.shifted.items()}
-        details = task.details(outputs, splits.test.targets)
-    rows = performance(task, clean, condition="test")
-    rows.append(gain(task, clean, guessed(task, splits.train, splits.test), condition="test"))
-    rows += performance(task, answer(task, model, splits.validation), condition="validation")
-    rows += [Measurement("performance", measure, found, "test") for measure, found in details.items()]
-    for name, response in shifted.items():
-        rows += shift_response(task, clean, response, condition_named(name))
+        outputs = model(held_out.rows.inputs)
+    clean = judged(task, outputs, held_out.rows.targets)
+    guess = guessed(task, splits["train"], held_out.rows)
+    rows = by_half(held_out.halves, partial(performance, task), clean)
+    rows += by_half(held_out.halves, lambda model, guess: [gain(task, model, guess)], clean, guess)
+    validation = answer(task, model, splits["validation"])
+    rows += [replace(row, split="validation") for row in performance(task, validation)]
+    for split, mask in held_out.halves.items():
+        details = task.details(outputs[mask], held_out.rows.targets[mask])
+        rows += [Measurement("performance", measure, found, split=split) for measure, found in details.items()]
+    for name, shifted in splits.shifted.items():
+        there = answer(task, model, shifted.rows)
+        for split, mask in shifted.halves.items():
+            here = clean.at(held_out.halves[split])
+            response = shift_response(task, here, there.at(mask), condition_named(name))
+            rows += [replace(row, split=split) for row in response]
     return rows
 
 

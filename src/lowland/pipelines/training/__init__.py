@@ -1,5 +1,1 @@
 """The training stage."""
-
-from lowland.pipelines.training.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]

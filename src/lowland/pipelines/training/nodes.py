@@ -18,11 +18,11 @@ def train_float(
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The run's float network and its learning curves."""
     target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
-    network = initialised_network(problem.network_spec_for(splits.train), key=(run.task, run.number)).to(target)
+    network = initialised_network(problem.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
     result = train(
         network,
-        splits.train.to(target),
-        splits.validation.to(target),
+        splits["train"].to(target),
+        splits["validation"].to(target),
         loss=problem.loss,
         recipe=recipe.root,
         options=options.of(run.task),

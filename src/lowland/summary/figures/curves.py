@@ -62,7 +62,7 @@ def score_curves(
     known = condition_named(condition)
     labels = ["none", *(_rate(v) if known.unit.by_power else f"{v:g}" for v in levels)]
     axis = _Axis(level_title(condition, target), levels, positions, labels)
-    columns = [("performance", "test", None), *((known.family, condition, level) for level in levels)]
+    columns = [("performance", "", None), *((known.family, condition, level) for level in levels)]
     clean = measurements[measurements.family == "performance"]
     return _curves(pd.concat([clean, here]), columns, axis, style, recipe)
 
@@ -78,7 +78,7 @@ def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None
         [float(i) for i in range(len(sets) + 1)],
         ["test", *(condition_label(name).replace(" ", "<br>") for name in sets)],
     )
-    columns = [("performance", "test", None), *(("shift", name, None) for name in sets)]
+    columns = [("performance", "", None), *(("shift", name, None) for name in sets)]
     return _curves(measurements, columns, axis, style, recipe)
 
 
@@ -90,7 +90,7 @@ def _curves(
     recipe: str | None,
 ) -> go.Figure:
     score = style.score
-    scores = measurements[measurements.measure == score.name]
+    scores = measurements[(measurements.measure == score.name) & (measurements.split != "validation")]
     parts = []
     for (family, condition, level), position, label in zip(columns, axis.positions, axis.labels, strict=True):
         here = scores[(scores.family == family) & (scores.condition == condition)]

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.randomness import generator
+from lowland.tasks.description import Readings, ShiftedSet
 from lowland.tasks.econ.emd import earth_movers_distances
 from lowland.tasks.econ.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
@@ -26,9 +27,10 @@ from lowland.tasks.econ.showers import SCENARIOS, simulated_wafers
 from lowland.tasks.econ.telescope import telescope_losses
 from lowland.tasks.econ.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
 from lowland.tasks.groups import tied_rows
-from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, seen_from
+from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, least_rows, seen_from
+from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
 from lowland.tasks.splitting import stratified_split
-from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
+from lowland.tasks.task import NOMINAL, Task
 
 SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -55,7 +57,7 @@ class EconOptions(SplitSizes):
     source: Literal["file", "simulated", "auto"]
     path: Path | None = None
     shifted: dict[SetName, Path] = Field(default_factory=dict)
-    shifted_rows: Annotated[int, Field(ge=LEAST_ROWS)]
+    shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)]
     filters: Count
     latent: Count
     initial_output: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -110,7 +112,8 @@ class Econ(Task):
             f"the detector compresses into {options.latent} numbers and a decoder off it, left in float, reads back; "
             "scored by the earth mover's distance between true and decoded charges, in sensor cells."
         )
-        self.shifted_sets = tuple(options.shifted) if self._paths else tuple(SCENARIOS)[1:]
+        names = tuple(options.shifted) if self._paths else tuple(SCENARIOS)[1:]
+        self.shifted_sets = tuple(ShiftedSet.named(name) for name in names)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -136,19 +139,19 @@ class Econ(Task):
         if "set" not in raw.columns:
             raise LowlandError(f"{origin}: column 'set' is missing; expected it to name the nominal and shifted sets")
         check_columns(list(raw.columns), origin)
-        for name in (NOMINAL, *self.shifted_sets):
+        for name in (NOMINAL, *(shifted.name for shifted in self.shifted_sets)):
             part = raw[raw["set"] == name]
             where = f"{origin} (set {name!r})"
             check_charges(part, where)
             count = int(part[list(CHARGES)].to_numpy().any(1).sum())
-            if count < LEAST_ROWS:
+            if count < LEAST_HELD_OUT:
                 raise LowlandError(
-                    f"{where}: {count} wafers with charge; expected at least {LEAST_ROWS}: use more data"
+                    f"{where}: {count} wafers with charge; expected at least {LEAST_HELD_OUT}: use more data"
                 )
             if name == NOMINAL:
                 self.options.check_share(count, least=LEAST_ROWS, why=str(LEAST_ROWS), origin=origin)
         for name, rows in self._split(_charges(raw, NOMINAL)).items():
-            if len(rows) < LEAST_ROWS:
+            if len(rows) < least_rows(name):
                 raise LowlandError(
                     f"{origin}: {len(rows)} wafers are left for {name}_rows because equal ones stay in one set; "
                     "expected more: use more data, or smaller shares for the other sets"
@@ -163,16 +166,21 @@ class Econ(Task):
         """Wafers with charge as images; equal images in one split; shifted sets cut to ``shifted_rows``."""
         nominal = _charges(raw, NOMINAL)
         chosen = self._split(nominal)
+        last = nominal[chosen.pop("test")]
         return Splits(
-            **{name: _rows(nominal[rows]) for name, rows in chosen.items()},
+            {name: _rows(nominal[rows]) for name, rows in chosen.items()},
+            self._held_out(last, "test"),
             zero=torch.zeros(1, SIDE, SIDE),
-            shifted={name: self._drawn(_charges(raw, name), name) for name in self.shifted_sets},
+            shifted={s.name: self._drawn(_charges(raw, s.name), s.name) for s in self.shifted_sets},
             facts={"preprocessing": WaferPreprocessing().model_dump(mode="json")},
         )
 
-    def _drawn(self, charges: NDArray[np.int64], name: str) -> Rows:
+    def _drawn(self, charges: NDArray[np.int64], name: str) -> HeldOut:
         order = torch.randperm(len(charges), generator=generator(self.options.kind, "shifted", name)).numpy()
-        return _rows(charges[order[: self.options.shifted_rows]])
+        return self._held_out(charges[order[: self.options.shifted_rows]], name)
+
+    def _held_out(self, charges: NDArray[np.int64], name: str) -> HeldOut:
+        return halved(_rows(charges), key=(self.options.kind, name), tied=tied_rows(normalised(charges)))
 
     def network_spec(self) -> dict[str, Any]:
         """The published autoencoder, with as many filters and latent numbers as the options say."""

@@ -14,28 +14,32 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
+from lowland.tasks.description import Readings, ShiftedSet
 from lowland.tasks.fusion.frames import PIXELS, SIDE, check_frames, frame_table, read_frames
 from lowland.tasks.fusion.mode_errors import Limits, mode_errors, sectors, vector_errors
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world, simulate
 from lowland.tasks.groups import tied_rows
-from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, seen_from
+from lowland.tasks.split_sizes import Count, SplitSizes, least_rows, seen_from
+from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
 from lowland.tasks.splitting import grouped_split
-from lowland.tasks.task import NOMINAL, Readings, Rows, Splits, Task
-from lowland.vocabulary.conditions import declare, shifted_set
+from lowland.tasks.task import NOMINAL, Task
+from lowland.vocabulary.conditions import declare
 
 SECTOR = 10.0  # degrees: what a phase-locked controller tells apart
+LABELLED = {
+    "later_campaign": ShiftedSet(
+        name="later_campaign", label="a later campaign", explanation="Another plasma and a camera that has aged."
+    )
+}
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-declare(
-    shifted_set("later_campaign", "a later campaign"),
-    shifted_set("moved_surface", "another safety factor"),
-    shifted_set("bright_background", "a brighter background"),
-)
+declare(*(shifted.condition for shifted in LABELLED.values()))
 
 
 class FusionOptions(SplitSizes):
@@ -63,7 +67,7 @@ class FusionOptions(SplitSizes):
     source: Literal["simulated", "file"]
     path: Path | None = None
     shifted: tuple[str, ...] = ()
-    shifted_rows: Count = 1000
+    shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)] = 1000
     poloidal_mode: Annotated[int, Field(ge=1, le=8)] = 3
     toroidal_mode: Annotated[int, Field(ge=1, le=4)] = 1
     photons: Positive = 300.0
@@ -100,7 +104,7 @@ class Fusion(Task):
     score_name = "vector_error"
     decides = False
     readings = Readings(extremes=(0.0, 1.0), limits=(0.0, 1.0))
-    images = True
+    input_kind = "image"
     sensor_dims = (1, 2, 3)
 
     def __init__(self, options: FusionOptions) -> None:
@@ -115,7 +119,8 @@ class Fusion(Task):
             f"{'-'.join(map(str, options.channels))} channels and {'-'.join(map(str, options.hidden))} dense units "
             "with ReLU."
         )
-        self.shifted_sets = tuple(SHIFTS) if simulated else options.shifted
+        names = tuple(SHIFTS) if simulated else options.shifted
+        self.shifted_sets = tuple(LABELLED.get(name) or ShiftedSet.named(name) for name in names)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -152,26 +157,29 @@ class Fusion(Task):
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Columns, finite frames, labels within their ranges and discharges enough for every set."""
         check_frames(raw, largest_amplitude=self.options.largest_amplitude, origin=origin)
-        for name in (NOMINAL, *self.shifted_sets):
-            if name not in set(raw["set"]):
+        for name in (NOMINAL, *(shifted.name for shifted in self.shifted_sets)):
+            count = int((raw["set"] == name).sum())
+            if not count:
                 raise LowlandError(f"{origin}: no frames of the set {name!r}; make the table again")
+            if count < LEAST_HELD_OUT:
+                raise LowlandError(f"{origin}: {count} frames of the set {name!r}; expected at least {LEAST_HELD_OUT}")
         nominal = raw[raw["set"] == NOMINAL]
         if np.ptp(nominal[PIXELS].to_numpy()) == 0:
             raise LowlandError(f"{origin}: all pixels of all frames are equal; expected pictures")
         chosen = self._chosen(nominal)
         for name, rows in chosen.items():
-            if len(rows) < LEAST_ROWS:
+            if len(rows) < least_rows(name):
                 raise LowlandError(
                     f"{origin}: {len(nominal)} frames of {nominal['shot'].nunique()} discharges leave {len(rows)} for "
-                    f"{name}_rows; at least {LEAST_ROWS} are needed, and no discharge is split: use more discharges"
+                    f"{name}_rows; at least {least_rows(name)} are needed, and no discharge is split: "
+                    "use more discharges"
                 )
         if not nominal.iloc[chosen["train"]][PIXELS].to_numpy().max() > 0:
             raise LowlandError(f"{origin}: no pixel of the training frames is above 0; expected black to be 0")
 
     def _chosen(self, nominal: pd.DataFrame) -> dict[str, np.ndarray]:
         """Row numbers of the sets: no discharge and no copy of a frame (blank ones aside) is in two of them."""
-        frames = nominal[PIXELS].to_numpy(np.float32)
-        tied = tied_rows(frames, nominal["shot"].to_numpy(), blank=np.ptp(frames, axis=1) == 0)
+        tied = _tied(nominal)
         length = len(tied) / (tied.max() + 1)  # sets are given whole discharges, and then cut to their sizes
         whole = {name: math.ceil(math.ceil(size / length) * length) for name, size in self.options.sizes.items()}
         found = grouped_split(tied, np.zeros(len(tied), np.int64), whole, key=(self.options.kind,))
@@ -189,10 +197,16 @@ class Fusion(Task):
             output_unit="gauss" if self.options.source == "simulated" else None,
             output_scale=self.options.amplitude_unit,
         )
+
+        def held_out(name: str, frames: pd.DataFrame) -> HeldOut:
+            return halved(_rows(frames, preprocessing), key=(self.options.kind, name), tied=_tied(frames))
+
+        last = nominal.iloc[chosen.pop("test")]
         return Splits(
-            **{name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
+            {name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
+            held_out("test", last),
             zero=torch.zeros(1, SIDE, SIDE),
-            shifted={name: _rows(raw[raw["set"] == name], preprocessing) for name in self.shifted_sets},
+            shifted={s.name: held_out(s.name, raw[raw["set"] == s.name]) for s in self.shifted_sets},
             facts={"preprocessing": preprocessing.model_dump(mode="json")},
         )
 
@@ -248,6 +262,12 @@ class Fusion(Task):
     def _modes(self, outputs: Tensor) -> Tensor:
         """Mode vectors in the unit of the labels."""
         return outputs * self.options.amplitude_unit
+
+
+def _tied(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Discharges, joined where they share a frame that is not blank."""
+    frames = table[PIXELS].to_numpy(np.float32)
+    return tied_rows(frames, table["shot"].to_numpy(), blank=np.ptp(frames, axis=1) == 0)
 
 
 def _rows(table: pd.DataFrame, preprocessing: FramePreprocessing) -> Rows:

@@ -16,9 +16,11 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
+from lowland.tasks.description import ShiftedSet
 from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Answer, Classes, Number
 from lowland.tasks.scale import mean_and_spread
+from lowland.tasks.splits import Rows, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table.cells import YAML_WORDS, Value, cells_of, equals
@@ -34,7 +36,7 @@ from lowland.tasks.table.source import (
     stored,
     values_of,
 )
-from lowland.tasks.task import Rows, Splits, Task
+from lowland.tasks.task import Task
 
 LATER = "later"
 _log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class Table(Task):
     def __init__(self, options: TableOptions) -> None:
         self.options = options
         self._listed = False
-        self.shifted_sets = (LATER,) if options.shift else ()
+        self.shifted_sets = (ShiftedSet.named(LATER),) if options.shift else ()
         self.whence = options.obtained_from or Task.whence
         widths = "-".join(map(str, options.hidden))
         columns = "the numeric columns" if options.features == "all" else f"{len(options.features)} columns"
@@ -198,10 +200,16 @@ class Table(Task):
         # codes became gaps in ``fetch``, which knows the columns' types: a duration of 0 is no code
         decoded = preprocessing.model_copy(update={"missing_codes": ()})
         rows = {name: decoded.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
-        shifted = {name: rows.pop(name) for name in self.shifted_sets}
+        tied, labels = self._tied(raw), self._labels(raw)
+        held_out = {
+            name: halved(
+                rows.pop(name), key=(self.options.kind, name), tied=tied[sets[name]], labels=labels[sets[name]]
+            )
+            for name in ("test", *(shifted.name for shifted in self.shifted_sets))
+        }
         preprocessing = preprocessing.model_copy(update={"decimal": options.decimal})
         facts = {"preprocessing": preprocessing.model_dump(mode="json"), "listing": raw.attrs.get("listing")}
-        return Splits(**rows, zero=preprocessing.zero, shifted=shifted, facts=facts)
+        return Splits(rows, held_out.pop("test"), zero=preprocessing.zero, shifted=held_out, facts=facts)
 
     def _features(self, raw: pd.DataFrame) -> pd.DataFrame:
         return raw.drop(columns=self.options.reserved)

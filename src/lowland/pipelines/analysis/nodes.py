@@ -1,0 +1,29 @@
+"""From the long table to correlations, predictions and the Pareto front."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
+from lowland.summary.correlation import correlations
+from lowland.summary.pareto import pareto
+from lowland.summary.prediction import prediction_fits
+from lowland.summary.prediction_points import prediction_points
+from lowland.summary.splits import on_split
+
+
+def correlate(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Rank correlations of landscape measures and baselines with robustness."""
+    return correlations(on_split(measurements, "test"))
+
+
+def predict(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predicted against measured loss rises, and how well the prediction fits."""
+    points = prediction_points(on_split(measurements, "test"))
+    return points, prediction_fits(points)
+
+
+def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The Pareto front of score, size and robustness; once more, rounded, for DVC's plots."""
+    front = pareto(on_split(measurements, "selection"), reported=on_split(measurements, "test"))
+    return front, front.round(6)

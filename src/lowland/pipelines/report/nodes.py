@@ -1,0 +1,66 @@
+"""The page, and figures for kedro-viz."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
+from lowland.pipelines.frames import gather_frames, pictures_of
+from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
+from lowland.summary.report import render_report
+from lowland.summary.splits import on_split
+from lowland.summary.style import Style
+from lowland.tasks.description import TaskDescriptions
+
+
+def draw(
+    measurements: pd.DataFrame, correlation_table: pd.DataFrame, front: pd.DataFrame
+) -> tuple[go.Figure, go.Figure, go.Figure]:
+    """The score under bit errors, the front and the correlations of the first task, as kedro-viz previews.
+
+    The first task with a result; where none has any, the figures say so.
+    """
+    told = on_split(measurements, "test")
+    alive = told[told.status == "ok"]
+    task = (alive if len(alive) else told)["task"].iloc[0]
+    rows = told[told.task == task]
+    style = Style.of(rows)
+    return (
+        score_curves(rows, condition="bit_error_rate", style=style),
+        pareto_figure(front[front.task == task], style=style),
+        correlation_heatmap(correlation_table[correlation_table.task == task]),
+    )
+
+
+def report(
+    descriptions: TaskDescriptions,
+    commands: list[str],
+    measurements: pd.DataFrame,
+    correlation_table: pd.DataFrame,
+    points: pd.DataFrame,
+    fits: pd.DataFrame,
+    front: pd.DataFrame,
+    recommendation: dict[str, Any],
+    inputs: dict[str, Any],
+    *frames: pd.DataFrame | None,
+) -> str:
+    """The page; ``frames`` are the learning curves of every task, and then the pictures of every task."""
+    half = len(frames) // 2
+    learning, album = gather_frames(*frames[:half]), gather_frames(*frames[half:])
+    return render_report(
+        on_split(measurements, "test"),
+        correlations=correlation_table,
+        predictions=points,
+        prediction_fits=fits,
+        pareto=front,
+        recommendation=recommendation,
+        listings=inputs,
+        learning_curves=learning,
+        pictures=pictures_of(album),
+        task_descriptions={task: about.text for task, about in descriptions.root.items()},
+        readings={task: about.readings.model_dump(mode="json") for task, about in descriptions.root.items()},
+        commands=commands,
+    )

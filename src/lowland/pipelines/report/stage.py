@@ -1,0 +1,50 @@
+"""The page, and the figures that kedro-viz shows."""
+
+from __future__ import annotations
+
+from lowland.stages import Artifact, NodeTemplate, Stage
+
+FUNCTIONS = "lowland.pipelines.report.nodes"
+
+
+def _figure(name: str) -> Artifact:
+    return Artifact(
+        name=f"{name}_figure",
+        kind="plotly",
+        path="08_reporting/figures/{name}.json",
+        layer="reporting",
+        entry="{name}_figure",
+    )
+
+
+STAGE = Stage(
+    name="report",
+    nodes=(
+        NodeTemplate(
+            name="draw",
+            function=f"{FUNCTIONS}.draw",
+            level="study",
+            inputs=("measurements", "correlations", "pareto"),
+            outputs=(_figure("bit_error"), _figure("pareto"), _figure("correlation")),
+        ),
+        NodeTemplate(
+            name="report",
+            function=f"{FUNCTIONS}.report",
+            level="study",
+            inputs=(
+                "params:descriptions",
+                "params:commands",
+                "measurements",
+                "correlations",
+                "prediction_points",
+                "prediction_fits",
+                "pareto",
+                "recommendation",
+                "inputs",
+                "learning",
+                "pictures",
+            ),
+            outputs=(Artifact(name="report", kind="text", path="08_reporting/report.html", layer="reporting"),),
+        ),
+    ),
+)

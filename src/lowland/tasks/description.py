@@ -1,0 +1,102 @@
+"""What a task tells the rest of the study about itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, RootModel, field_serializer, field_validator
+
+from lowland.vocabulary.conditions import Condition, shifted_set
+
+Provenance = Literal["shipped", "made", "downloaded"]
+"""A file of the project; made from files or by a simulation, and again when these change; fetched once."""
+
+InputKind = Literal["features", "image", "tokens"]
+"""Numbers that each have a meaning [n, features]; pixels [n, channels, height, width]; numbers of words [n, length]."""
+
+Limits = tuple[float, float]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShiftedSet(_Record):
+    """A natural shift of a task: rows from a changed world, a condition of the long table.
+
+    Attributes:
+        name: Its condition.
+        label: In figures and prose.
+        explanation: A sentence for those who do not know the task; empty where the rows are the user's own.
+    """
+
+    name: str
+    label: str
+    explanation: str = ""
+
+    @property
+    def condition(self) -> Condition:
+        """Its record."""
+        return shifted_set(self.name, self.label, self.explanation)
+
+    @classmethod
+    def named(cls, name: str) -> ShiftedSet:
+        """A user's own set, of which only the name is known."""
+        return cls(name=name, label=name.replace("_", " "))
+
+
+class Readings(_Record):
+    """What the sensors of a task deliver, in the units of its inputs.
+
+    Attributes:
+        unit: How much noise of 100 % is; None: the training standard deviation of each feature.
+        extremes: Lowest and highest that a broken sensor shows (a working one may read more, as in the training rows);
+            None: each feature's training minimum and maximum.
+        limits: What no reading can be below or above.
+    """
+
+    unit: float | None = None
+    extremes: Limits | None = None
+    limits: Limits = (-math.inf, math.inf)
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _with_infinities(cls, limits: Any) -> Any:
+        """The inverse of how they are written in JSON."""
+        ends = zip(limits, (-math.inf, math.inf), strict=True)
+        return tuple(infinite if end is None else end for end, infinite in ends)
+
+    @field_serializer("limits", when_used="json")
+    def _without_infinities(self, limits: Limits) -> list[float | None]:
+        """Infinite limits have no number in JSON."""
+        return [end if math.isfinite(end) else None for end in limits]
+
+
+class TaskDescription(_Record):
+    """All that the grid, the gathers and the report need to know of a task without its data.
+
+    Attributes:
+        text: A sentence on data and network for people who read the report.
+        score: The headline score, one of ``lowland.measures.SCORES``.
+        input_kind: What its inputs are; conditions that need another kind do not apply.
+        readings: What its sensors deliver.
+        shifted_sets: Its natural shifts.
+        provenance: Where its raw table comes from.
+    """
+
+    text: str
+    score: str
+    input_kind: InputKind
+    readings: Readings
+    shifted_sets: tuple[ShiftedSet, ...]
+    provenance: Provenance
+
+    @property
+    def has_images(self) -> bool:
+        """Whether its inputs can be blurred and rotated."""
+        return self.input_kind == "image"
+
+
+class TaskDescriptions(RootModel[dict[str, TaskDescription]]):
+    """Those of all tasks, by name."""
