@@ -17,6 +17,7 @@ from torch import nn
 
 from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel
+from lowland.coding.codes import code_range
 from lowland.datasets import ModelDataset
 from lowland.measurements import Cell
 from lowland.pipelines.preparation.nodes import prepare
@@ -29,7 +30,6 @@ from lowland.quantization import (
     calibrate,
     freeze,
 )
-from lowland.quantization.codes import code_range
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
