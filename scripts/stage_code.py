@@ -15,7 +15,6 @@ GLUE = {
     "lowland",  # the version
     "lowland.pipelines",  # a docstring
     "lowland.lazy",  # finds a public name in its file, which is followed
-    "lowland.lazy",  # finds a public name in its file, which is followed
     "lowland.errors",  # the class of an error, which ends a stage before it writes
     # These import every room by way of the study's model, or hold the declarations of all stages, so that any edit
     # would retrain everything. They check the parameters, hand them on and wire the DAG; parameters and wires are what
