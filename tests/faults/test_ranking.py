@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_at, worst_flips
 from lowland.faults.sensitivity import clean_metric, flip_sensitivity
 from lowland.landscape import flip_curvature, hessian_diagonal, hessian_eigenvalues, mean_gradient
-from lowland.quantization.encodings import ENCODINGS
 from tests.quantization.networks import integer_network, rows
 
 LOSS = functional.cross_entropy
