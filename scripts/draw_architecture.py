@@ -59,18 +59,20 @@ def floors(graph: Graph) -> list[list[str]]:
 
 
 def without_detours(graph: Graph) -> dict[str, list[str]]:
-    """The arrows that no longer way already shows: a to c goes where a to b to c is."""
-    return {
-        room: sorted(c for c in wanted if not any(c in _reached(graph, b, but=room) for b in wanted - {c}))
-        for room, wanted in graph.items()
-    }
+    """The arrows that no longer way already shows: a to c goes where a to b to c stays."""
+    left = {room: set(wanted) for room, wanted in graph.items()}
+    for room, other in sorted((room, other) for room, wanted in graph.items() for other in wanted):
+        left[room].remove(other)
+        if other not in _reached(left, room):
+            left[room].add(other)
+    return {room: sorted(wanted) for room, wanted in left.items()}
 
 
-def _reached(graph: Graph, start: str, *, but: str) -> set[str]:
+def _reached(graph: Graph, start: str) -> set[str]:
     seen: set[str] = set()
     ahead = [start]
     while ahead:
-        new = graph.get(ahead.pop(), set()) - seen - {but, start}
+        new = graph.get(ahead.pop(), set()) - seen
         seen |= new
         ahead += new
     return seen
@@ -114,7 +116,7 @@ def _box(room: str) -> str:
         singles = sorted(r for r in KEDRO_LAYER if (PACKAGE / f"{r}.py").is_file() and not r.startswith("_"))
         about = textwrap.wrap(" · ".join(singles), 44)
     else:
-        about = textwrap.wrap(_sentence(room).replace('"', "'"), 44)
+        about = textwrap.wrap(re.sub('["`]', "'", _sentence(room)), 44)
     name = "lowland/*.py" if room == STUDY else room
     return f'{room}["<b>{name}</b><br/>{"<br/>".join(about)}"]'
 
