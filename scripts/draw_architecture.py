@@ -23,6 +23,7 @@ PAGE = ROOT / "ARCHITECTURE.md"
 ORDINALS = ("Ground floor", "First floor", "Second floor", "Third floor", "Fourth floor", "Fifth floor")
 STUDY = "study"
 """The modules of the Kedro layer that lie in the package itself, drawn as one box."""
+LINE = 28  # characters of a line in a box, which is as wide as Mermaid makes it
 MARKERS = "<!-- {0}: written by `python -m scripts.draw_architecture` -->", "<!-- end of {0} -->"
 
 Graph = Mapping[str, set[str]]
@@ -104,7 +105,7 @@ def draw_rooms() -> str:
             *map("    {}".format, map(_box, floor)),
             "  end",
         ]
-    names = textwrap.fill(" · ".join(sorted(BASEMENT & set(graph))), 70).replace("\n", "<br/>")
+    names = textwrap.fill(" · ".join(sorted(BASEMENT & set(graph))), LINE).replace("\n", "<br/>")
     lines += ['  subgraph floorless["Basement: all may import it"]', f'    basement["{names}"]', "  end"]
     lines += [f"  {room} --> {other}" for room, others in sorted(without_detours(drawn).items()) for other in others]
     lines += [f"  {room} --> basement" for room in storeys[0]]
@@ -114,9 +115,9 @@ def draw_rooms() -> str:
 def _box(room: str) -> str:
     if room == STUDY:
         singles = sorted(r for r in KEDRO_LAYER if (PACKAGE / f"{r}.py").is_file() and not r.startswith("_"))
-        about = textwrap.wrap(" · ".join(singles), 44)
+        about = textwrap.wrap(" · ".join(singles), LINE)
     else:
-        about = textwrap.wrap(re.sub('["`]', "'", _sentence(room)), 44)
+        about = textwrap.wrap(re.sub('["`]', "'", _sentence(room)), LINE)
     name = "lowland/*.py" if room == STUDY else room
     return f'{room}["<b>{name}</b><br/>{"<br/>".join(about)}"]'
 
