@@ -30,6 +30,7 @@ THIRD = {"robustness": {"tasks", "perturbation", "quantization", "faults"}}
 ALLOWED = (
     {room: set() for room in BASEMENT}
     | {
+        "measures": {"vocabulary"},
         "measurements": {"estimate", "errors", "measures", "vocabulary"},
         "artifacts": {"estimate"},
         "devices": {"errors"},
@@ -57,6 +58,7 @@ KEDRO_LAYER = {
     "config_layers",
     "config_loader",
     "expectations",
+    "measurable",
     "node_functions",
     "placing",
     "runs",

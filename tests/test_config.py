@@ -29,6 +29,9 @@ def test_the_committed_parameters_are_valid(good):
     assert len(study.recipes) >= 8 and len(study.precisions) == 7 and len(study.seeds) == 3
 
 
+NEEDS = "requirements/jets/needs"
+
+
 @pytest.mark.parametrize(
     "path, value, message",
     [
@@ -77,16 +80,23 @@ def test_the_committed_parameters_are_valid(good):
             r"faults\.upsets\.length is 9; expected at most 8, the width of the widest weights",
         ),
         ("faults/ranked", {"counts": [1], "draws": 2}, r"parameter faults\.ranked\.draws is not known"),
-        ("faults/codes", "none", r"score_under_bit_errors\[0\]\.rate is 0\.001, which is not measured"),
+        ("faults/codes", "none", r"needs\[3\]\.target is missing; expected one of scales"),
         ("sensor_faults/levels", {"dead": [5]}, r"sensor_faults\.levels\.dead: got 'dead'"),
         ("sensor_faults/levels", {"requantization": [2.5]}, r"requantization level is 2\.5; expected whole bits"),
         ("attacks/norms", ["l1"], r"attacks\.norms\.0: got 'l1'"),
         ("half_life/floor", "half", r"half_life\.floor.*: got 'half'"),
-        ("requirements/jest", {"score": 0.6}, r"requirements names 'jest', which is no task of this study.*jets"),
-        ("requirements/jets/score", 1.2, r"requirements\.jets\.score is 1\.2; expected 0 to 1.*accuracy must"),
-        ("requirements/jets/score", -0.1, r"requirements\.jets\.score: got -0\.1"),
+        (
+            "requirements/jest",
+            {"needs": [{"at_least": 0.6}]},
+            r"requirements names 'jest', which is no task of this study.*jets",
+        ),
+        (NEEDS, [{"at_least": 62}], r"needs\[0\]\.at_least is 62; expected 0 to 1, .*accuracy.*; 62 % is 0\.62$"),
+        (NEEDS, [{"at_least": -0.1}], r"requirements\.jets\.needs\[0\]\.at_least is -0\.1; expected 0 to 1"),
+        (NEEDS, [{"measure": "size"}], r"requirements\.jets\.needs\.0: .*neither at_least nor at_most is given"),
+        (NEEDS, [{"at_least": 0.5, "level": "most"}], r"needs\.0\.level: got 'most'; expected mean, or a valid number"),
         ("requirements/jets/minimum_accuracy", 0.6, r"requirements\.jets\.minimum_accuracy is not known"),
-        ("requirements/jets", {"prefer": ["score_under_shift"]}, r"requirements\.jets\.score_under_shift is empty"),
+        ("requirements/jets", {"prefer": ["beauty"]}, r"prefer\[0\]\.measure is 'beauty'; expected one of score, loss"),
+        ("requirements/jets", {"prefer": []}, r"requirements\.jets\.prefer is empty; expected at least one entry"),
         (
             "half_life/floor",
             70,
@@ -120,9 +130,9 @@ def test_the_committed_parameters_are_valid(good):
         ("input_noise/kinds", [False], r"kinds\.0: got False; .*YAML reads yes, no, on and off as truth values"),
         ("training", 5, r"parameter training: got 5; should be a mapping$"),
         (
-            "requirements/jets/score_under_shift",
-            [{"condition": "rain", "score": 0.5}],
-            r"score_under_shift\[0\]\.condition is 'rain'; expected one of high_pt, pileup, smeared$",
+            NEEDS,
+            [{"condition": "pile_up", "at_least": 0.5}],
+            r"needs\[0\]\.condition is 'pile_up', which is not measured; .*; did you mean pileup\?$",
         ),
         ("faults/codes/bit_error_rates", [2.0], r"faults\.codes\.bit_error_rates\.0: got 2\.0"),
     ],
@@ -181,8 +191,8 @@ def test_training_options_of_a_task_that_is_not_studied_are_refused(good, parame
 
 
 def test_requirements_about_what_is_not_measured_are_refused_at_once(good):
-    demand = {"jets": {"score_under_noise": [{"condition": "gaussian", "level": 7, "score": 0.5}]}}
-    where = r"requirements\.jets\.score_under_noise\[0\]\.level"
+    demand = {"jets": {"needs": [{"condition": "gaussian", "level": 7, "at_least": 0.5}]}}
+    where = r"requirements\.jets\.needs\[0\]\.level"
     with pytest.raises(LowlandError, match=where + " is 7, which is not measured; expected one of 5, 10"):
         validate(changed(good, "requirements", demand))
 

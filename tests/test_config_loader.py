@@ -71,7 +71,7 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
         "flip_map.search_flips": 7,
         "corruptions.draws": 7,
         "seeds.s7": 7,
-        f"requirements.{next(iter(plain['tasks']))}.maximum_size": 7777,
+        f"requirements.{next(iter(plain['tasks']))}.prefer": "[size]",
         f"tasks.{next(iter(plain['tasks']))}.test_rows": 77,
         "recipes.clipping_7.kind": "clipping",
         "recipes.clipping_7.limit": 7,
@@ -94,8 +94,10 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
 def test_an_environments_axis_replaces_that_of_base_whole(study_of):
     study = study_of({"parameters_axes.yml": "seeds: {a: 5}\n"})
     assert study.seeds == {"a": 5} and len(study.recipes) == 8
-    asked = study_of({"parameters_summary.yml": "requirements: {jets: {maximum_size: 9}}"}).requirements.of("jets")
-    assert asked.maximum_size == 9 and asked.score is None and not asked.score_under_noise
+    asked = study_of(
+        {"parameters_summary.yml": "requirements: {jets: {needs: [{measure: size, at_most: 9}]}}"}
+    ).requirements.of("jets")
+    assert [(need.measure, need.limit) for need in asked.needs] == [("size", 9)]
 
 
 def test_an_environment_says_differences_only(study_of):
@@ -235,7 +237,7 @@ def test_what_is_missing_of_a_part_that_was_given_is_to_be_given_with_it(study_o
             {"parameters.yml": "input_noise: {kinds: [gaussian], levels: [20], draws: 2}"},
             (),
             [
-                "parameter requirements.jets.score_under_noise[0].level (conf/base/parameters_summary.yml) is 10, "
+                "parameter requirements.jets.needs[2].level (conf/base/parameters_summary.yml) is 10, "
                 "which is not measured; expected one of 20, or add it to the study"
             ],
         ),

@@ -14,6 +14,7 @@ from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.errors import LowlandError, MistakesError
 from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
+from lowland.measurable import measurable
 from lowland.perturbation import (
     AttackOptions,
     ImageCorruptionOptions,
@@ -24,7 +25,8 @@ from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
 from lowland.robustness import HalfLifeOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Problem, TaskFacts, unknown_names
-from lowland.summary.requirements import TaskRequirements, check_measurable
+from lowland.summary.requirement_checks import unmeasurable
+from lowland.summary.requirements import TaskRequirements
 from lowland.summary.score import Score
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
@@ -156,18 +158,9 @@ def validate(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Stu
 
 
 def _unmeasurable(study: Study, origins: SaysWhere | None) -> Iterator[str]:
-    """Requirements that cannot be met or are about what is not measured: the first of each task."""
+    """Requirements that cannot be met or are about what is not measured."""
     for name, requirements in study.requirements.root.items():
         task = build_task(study.tasks[name])
-        try:
-            check_measurable(
-                requirements,
-                task=name,
-                score=Score.named(task.score_name),
-                noise_levels=dict.fromkeys(study.input_noise.kinds, study.input_noise.levels),
-                bit_error_rates=study.faults.codes.bit_error_rates if study.faults.codes else (),
-                shifted_sets=[shifted.name for shifted in task.shifted_sets],
-            )
-        except LowlandError as error:
-            where, _, rest = str(error).partition(" ")
-            yield f"{named(where, origins)} {rest}"
+        planned, score = measurable(study, task), Score.named(task.score_name)
+        for option, what in unmeasurable(requirements, planned=planned, score=score):
+            yield f"{named(f'requirements.{name}.{option}', origins)} {what}"

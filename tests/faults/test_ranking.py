@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
-from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_at, worst_flips
+from lowland.faults.options import RANKINGS
+from lowland.faults.ranking import flip_scores, ranked_flips, recall_at, worst_flips
 from lowland.faults.sensitivity import clean_metric, flip_sensitivity
 from lowland.landscape import flip_curvature, hessian_diagonal, hessian_eigenvalues, mean_gradient
 from tests.quantization.networks import integer_network, rows

@@ -15,16 +15,18 @@ from lowland.summary.prediction import prediction_fits
 from lowland.summary.prediction_points import prediction_points
 from lowland.summary.recommendation import recommend
 from lowland.summary.report import render_report
-from lowland.summary.requirements import Requirements, TaskRequirements, UnderBitErrors, UnderNoise
+from lowland.summary.requirements import Requirements, TaskRequirements
 from tests.summary.disturbed import with_faults
 from tests.summary.study import study
 
 REQUIREMENTS = Requirements(
-    maximum_size=40_000,
-    score=0.7,
-    score_under_noise=(UnderNoise(condition="gaussian", level=10, score=0.7),),
-    score_under_bit_errors=(UnderBitErrors(rate=1e-3, score=0.6),),
-    prefer=("size", "score"),
+    needs=[
+        {"measure": "size", "at_most": 40_000},
+        {"at_least": 0.7},
+        {"condition": "gaussian", "level": 10, "at_least": 0.7},
+        {"condition": "bit_error_rate", "level": 1e-3, "at_least": 0.6},
+    ],
+    prefer=["size", "score"],
 )
 
 

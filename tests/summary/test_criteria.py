@@ -5,10 +5,8 @@ import pandas as pd
 import pytest
 
 from lowland.summary.criteria import (
-    SIZE,
     Criterion,
     criterion_values,
-    display,
     robustness_criteria,
 )
 from lowland.summary.score import Score
@@ -98,10 +96,3 @@ def test_ranked_flips_are_a_criterion_of_networks_with_codes(small):
 def test_a_precision_without_the_family_does_not_take_its_criteria_away(faulty):
     gone = faulty[~((faulty.family == "noise") & (faulty.precision == "qat4"))]
     assert "score_gaussian" in [c.name for c in robustness_criteria(gone, ACCURACY)]
-
-
-def test_numbers_for_people():
-    assert display(SIZE.name, 19536.0, ACCURACY) == "19,536 bits"
-    assert display("score", 0.7503, ACCURACY) == "75.0 %"
-    assert display("score", 1.3, Score.named("emd")) == "1.30 cells"
-    assert display("score", None, ACCURACY) == display("score", float("nan"), ACCURACY) == "no number"

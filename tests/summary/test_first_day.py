@@ -81,7 +81,7 @@ def test_where_nothing_beats_it_nothing_is_recommended(tiny):
 def test_meeting_the_requirements_by_guessing_is_not_meeting_them(tiny):
     small_ones = tiny.loc[tiny.measure == "size", "value"].min() * 1.01
     idle = with_gains(tiny, lambda r, p, s: 0.0 if p == "qat4" else 0.3)
-    answer = _answer(idle, maximum_size=small_ones)
+    answer = _answer(idle, needs=[{"measure": "size", "at_most": small_ones}])
     assert answer["outcome"] == NOTHING
     assert answer["why"] == ["What meets the requirements learned no more than guessing."]
     assert answer["nearest"]["precision"] != "qat4" and answer["requirements"][0]["nearest"]["precision"] != "qat4"
@@ -101,7 +101,7 @@ def test_a_survivor_does_not_win(tiny):
 
 def test_where_all_lost_a_seed_the_heading_says_so(tiny):
     broken = lost(tiny, tiny.seed == "s1")
-    answer = _answer(broken, score=0.5)
+    answer = _answer(broken, needs=[{"at_least": 0.5}])
     assert answer["outcome"] == INCOMPLETE
     assert (answer["chosen"]["num_seeds"], answer["chosen"]["num_planned"]) == (1, 2)
     text = _page(broken)
@@ -122,7 +122,9 @@ def test_a_survivor_stands_on_no_front(tiny):
     assert (found.standing[~ours] == "front").any()
 
 
-@pytest.mark.parametrize("asked", [{}, {"score": 0.6}, {"maximum_size": 1e6, "prefer": ("size",)}])
+@pytest.mark.parametrize(
+    "asked", [{}, {"needs": [{"at_least": 0.6}]}, {"needs": [{"measure": "size", "at_most": 1e6}], "prefer": ["size"]}]
+)
 def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
     dead = lost(tiny, tiny.task == "jets")
     front, _ = analysis.find_front(dead)
@@ -181,7 +183,7 @@ def test_ties_and_the_runner_up_have_their_files(tiny):
     answer = _answer(tiny, prefer=("score",))
     assert answer["tied"] and all(c["deploy"]["file"].endswith(f"{c['precision']}.safetensors") for c in answer["tied"])
     assert answer["runner_up"] == answer["tied"][0]
-    alone = _answer(tiny, prefer=("size", "score"), maximum_size=1e6)
+    alone = _answer(tiny, prefer=("size", "score"), needs=[{"measure": "size", "at_most": 1e6}])
     assert alone["runner_up"]["deploy"]["seed"] == "s0"
 
 
@@ -208,7 +210,7 @@ def test_a_training_that_was_stopped_too_early_is_named(tiny):
 
 def test_a_limit_that_is_missed_is_not_kept(tables):
     best = _answer(tables.measurements, prefer=("score",))["chosen"]["numbers"]["score"]
-    requirements = Requirements(score=best["mean"] - 1e-9)
+    requirements = Requirements(needs=[{"at_least": best["mean"] - 1e-9}])
     assert _answer(tables.measurements, score=best["mean"] - 1e-9)["outcome"] == ON_THE_MEAN
     text = _page(tables.measurements, requirements)
     missed = 100 * (best["mean"] - best["low"])

@@ -20,7 +20,7 @@ from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.pareto import pareto
 from lowland.summary.predictors import predictors
 from lowland.summary.recommendation import recommend
-from lowland.summary.requirements import Requirements, TaskRequirements, UnderBitErrors
+from lowland.summary.requirements import Requirements, TaskRequirements
 from lowland.summary.responses import responses
 from lowland.summary.score import Score
 from lowland.summary.style import Style
@@ -53,16 +53,17 @@ def test_the_front_is_the_same(tiny):
     assert ((accuracy.robust < accuracy.robust_high) & (accuracy.robust_high < 1) & (accuracy.robust_low > 0)).all()
 
 
-@pytest.mark.parametrize("prefer", [("score", "size"), ("size", "score"), ("score_under_bit_errors",)])
+@pytest.mark.parametrize(
+    "prefer", [["score", "size"], ["size", "score"], [{"condition": "bit_error_rate", "level": 1e-3}]]
+)
 def test_the_choice_is_the_same(small, prefer):
-    def answer(table, **demands):
-        asked = Requirements(prefer=prefer, **demands)
+    def answer(table, *needs):
+        asked = Requirements(needs=needs, prefer=prefer)
         return next(iter(recommend(table, TaskRequirements({table.task.iloc[0]: asked}))["tasks"].values()))
 
-    demanded = answer(small, score=0.6, score_under_bit_errors=(UnderBitErrors(rate=1e-3, score=0.5),))
-    mirrored = answer(
-        with_emd(small), score=emd_of(0.6), score_under_bit_errors=(UnderBitErrors(rate=1e-3, score=emd_of(0.5)),)
-    )
+    flipped = {"condition": "bit_error_rate", "level": 1e-3}
+    demanded = answer(small, {"at_least": 0.6}, flipped | {"at_least": 0.5})
+    mirrored = answer(with_emd(small), {"at_most": emd_of(0.6)}, flipped | {"at_most": emd_of(0.5)})
     assert mirrored["outcome"] == demanded["outcome"] == RECOMMENDED
     assert _names(mirrored) == _names(demanded)
     assert [r["num_meeting_on_the_mean"] for r in mirrored["requirements"]] == [
@@ -79,7 +80,9 @@ def test_a_lower_error_is_asked_for_and_missed_from_above(small):
     table = with_emd(small)
     clean = configurations(table, [clean_criterion(EMD)])["mean"]
     for limit, outcome in ((clean.min() + 1e-9, ON_THE_MEAN), (clean.min() - 0.01, None)):
-        answer = recommend(table, TaskRequirements({"econ": Requirements(score=float(limit))}))["tasks"]["econ"]
+        answer = recommend(table, TaskRequirements({"econ": Requirements(needs=[{"at_most": float(limit)}])}))["tasks"][
+            "econ"
+        ]
         assert (answer["outcome"] == ON_THE_MEAN) == (outcome == ON_THE_MEAN)
     assert answer["requirements"][0]["shortfall"] == pytest.approx(0.01)
     assert "clean EMD ≤ " in answer["why"][0]
@@ -87,7 +90,7 @@ def test_a_lower_error_is_asked_for_and_missed_from_above(small):
 
 def test_a_task_without_requirements_is_asked_nothing(small):
     both = pd.concat([small, with_emd(small)], ignore_index=True)
-    found = recommend(both, TaskRequirements({"jets": Requirements(score=0.99)}))["tasks"]
+    found = recommend(both, TaskRequirements({"jets": Requirements(needs=[{"at_least": 0.99}])}))["tasks"]
     assert found["jets"]["chosen"] is None and found["jets"]["score"] == "accuracy"
     assert found["econ"]["why"][0].startswith("Nothing is required") and found["econ"]["score"] == "emd"
 
@@ -122,7 +125,8 @@ def _plain_half(row):
 
 def test_the_error_of_the_test_rows_is_in_proportion_to_the_score(small):
     table = with_emd(small)
-    criteria = Requirements(score=1.0, score_under_bit_errors=(UnderBitErrors(rate=1e-3, score=2.0),)).demands(EMD)
+    flipped = {"condition": "bit_error_rate", "level": 1e-3, "at_most": 2.0}
+    criteria = Requirements(needs=[{"at_most": 1.0}, flipped]).demands(EMD)
     found = with_test_rows(configurations(table, [c for _, c, _ in criteria]), table, [c for _, c, _ in criteria])
     of = found[(found.recipe == "plain") & (found.precision == "qat4")].set_index("criterion")
     clean, flipped = of.loc["score"], of.loc["score_bit_error_rate_0.001"]

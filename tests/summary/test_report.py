@@ -103,7 +103,7 @@ def unlucky(tiny):
     )
     failed = [unavailable(cell, family, "failed") for family in ("performance", "landscape", "noise", "bit_flip")]
     kept.loc[kept.index[kept.measure == "hessian_trace"][0], ["value", "status"]] = [np.nan, "not_converged"]
-    return Tables.of(pd.concat([kept, *failed], ignore_index=True), Requirements(score=0.99), 10)
+    return Tables.of(pd.concat([kept, *failed], ignore_index=True), Requirements(needs=[{"at_least": 0.99}]), 10)
 
 
 def test_failures_are_counted_and_nothing_meets(unlucky):
@@ -130,7 +130,7 @@ def test_a_study_with_little_in_it_still_has_a_page(tiny, families):
 
 def test_one_recipe_one_seed():
     lonely = study(recipes=("plain",), seeds=("s0",), precisions=("qat4",))
-    text = _text(Tables.of(lonely, Requirements(score=0.1), 10).report())
+    text = _text(Tables.of(lonely, Requirements(needs=[{"at_least": 0.1}]), 10).report())
     assert "Probably plain at qat4" in text
 
 

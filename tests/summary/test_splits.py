@@ -38,7 +38,7 @@ def test_one_half_goes_and_all_else_stays(both):
 
 def test_what_is_chosen_on_one_half_is_told_from_the_other(both):
     told = on_split(both, "test")
-    asked = TaskRequirements({"jets": Requirements(score=0.8, prefer=("score",))})
+    asked = TaskRequirements({"jets": Requirements(needs=[{"at_least": 0.8}], prefer=["score"])})
     found = recommend(on_split(both, "selection"), asked, reported=told)["tasks"]["jets"]
     chosen = found["chosen"]
     assert chosen["recipe"] == "plain" and chosen["numbers"]["score"]["met"] == "surely"
@@ -47,7 +47,7 @@ def test_what_is_chosen_on_one_half_is_told_from_the_other(both):
     mean = values["plain", :, chosen["precision"]].mean()
     assert chosen["numbers"]["score"]["mean"] == pytest.approx(mean) and mean < 0.8
     assert found["tightest"]["to_spare"] < 0
-    clean = next(entry for entry in found["requirements"] if entry["parameter"] == "score")
+    clean = next(entry for entry in found["requirements"] if entry["parameter"] == "needs[0]")
     assert clean["nearest"]["recipe"] == "plain" and clean["nearest_value"] < 0.8 and clean["shortfall"] > 0
     assert recommend(told, asked)["tasks"]["jets"]["chosen"]["recipe"] == "clipping"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lowland.faults.sweep import FAULTS
+from lowland.faults.options import FAULT_CONDITIONS
 from lowland.perturbation import ATTACKS, IMAGE_CORRUPTIONS, INPUT_NOISES, SENSOR_FAULTS
 from lowland.perturbation.ball import NORMS
 from lowland.vocabulary.conditions import CONDITIONS, GROUPS, condition_named, declare, shifted_set
@@ -14,7 +14,7 @@ DONE = {
     "sensor_fault": set(SENSOR_FAULTS),
     "image_corruption": set(IMAGE_CORRUPTIONS),
     "adversarial": {f"{kind}_{norm}" for kind in ATTACKS for norm in NORMS},
-    "bit_flip": {name for kind in FAULTS.values() for name in (kind.by_count, kind.by_rate) if name},
+    "bit_flip": {name for fault in FAULT_CONDITIONS.values() for name in fault[:2] if name},
 }
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
     from lowland.faults.flip_sets import FlipDraw, Flips
     from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
-    from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
+    from lowland.faults.options import RANKINGS, FlipMapOptions, MemoryFaultOptions
     from lowland.faults.protection import (
         ProtectionPlan,
         needed_by_simulation,
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         simulated_metric,
         triplicated_rate,
     )
-    from lowland.faults.ranking import RANKINGS, flip_scores, ranked_flips, recall_at, worst_flips
+    from lowland.faults.ranking import flip_scores, ranked_flips, recall_at, worst_flips
     from lowland.faults.search import SearchResult, progressive_search
     from lowland.faults.secded import SecdedRates, secded_rates, secded_residual_rate
     from lowland.faults.sensitivity import SingleFlips, clean_metric, flip_sensitivity, single_flips

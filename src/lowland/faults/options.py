@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,10 +18,51 @@ from lowland.selection import (
     Selection,
     refuse_repeats,
 )
+from lowland.vocabulary.planned import Planned
+
+Ranking = Literal[
+    "matched",
+    "second_order",
+    "first_order",
+    "fkeras",
+    "fkeras_pylandscape",
+    "magnitude",
+    "squared_change",
+    "most_significant",
+]
+RANKINGS: tuple[str, ...] = get_args(Ranking)
+ELSEWHERE = "truth_elsewhere"  # beside the rankings: the map itself, of other rows
 
 Fault = Literal["codes", "weights", "biases", "ranked", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
 Counts = tuple[Annotated[int, Field(ge=1)], ...]
 Rates = tuple[Annotated[float, Field(gt=0, le=1)], ...]
+
+
+class FaultConditions(NamedTuple):
+    """What the long table calls a fault.
+
+    Attributes:
+        by_count: Condition at equal numbers; empty where counts have no meaning.
+        by_rate: Condition at equal rates; empty where rates have no meaning.
+        target: What it hits, a key of ``lowland.vocabulary.targets.TARGETS``.
+    """
+
+    by_count: str = "flips"
+    by_rate: str = "bit_error_rate"
+    target: str = ""
+
+
+FAULT_CONDITIONS: dict[Fault, FaultConditions] = {
+    "codes": FaultConditions(),
+    "weights": FaultConditions(target="weights"),
+    "biases": FaultConditions(target="biases"),
+    "scales": FaultConditions(target="scales"),
+    "ranked": FaultConditions("ranked_flips", "", target="weights"),
+    "activations": FaultConditions("", "transient_bit_error_rate", target="activations"),
+    "upsets": FaultConditions("upsets", "upset_rate"),
+    "stuck_at_0": FaultConditions("stuck_at_0", "stuck_at_0_rate"),
+    "stuck_at_1": FaultConditions("stuck_at_1", "stuck_at_1_rate"),
+}
 
 
 class FlipMapOptions(Selection):
@@ -46,6 +87,20 @@ class FlipMapOptions(Selection):
     tolerated_drop: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     simulation_draws: Annotated[int, Field(ge=2)]
     search_flips: Annotated[int, Field(ge=0)]
+
+    def planned(self) -> Iterator[Planned]:
+        """What the map tells of a cell, where there is one."""
+        if not (self.precisions and self.seeds):
+            return
+        rate = (self.bit_error_rate,)
+        yield Planned(family="bit_flip", measures=("bit_error_slope", "worst_flip_drop"))
+        yield Planned(family="bit_flip", measures=("protected_bits", "protected_bits_simulated"), levels=rate)
+        recalls, counts = ("ranking_recall", "ranking_recall_score"), tuple(map(float, self.recall_counts))
+        for ranking in (*RANKINGS, ELSEWHERE):
+            yield Planned(family="bit_flip", measures=recalls, condition=ranking, levels=counts)
+        searched = tuple(map(float, range(1, self.search_flips + 1)))
+        if self.search_flips:
+            yield Planned(family="bit_flip", measures=("score_after_search",), levels=searched)
 
     @staticmethod
     def selectable(axes: Axes) -> tuple[str, ...]:
@@ -182,6 +237,14 @@ class MemoryFaultOptions(BaseModel):
             "stuck_at_1": self.stuck_at_1,
         }
         return {fault: options for fault, options in named.items() if options is not None}
+
+    def planned(self) -> Iterator[Planned]:
+        """Every fault, by number and by rate."""
+        for fault, options in self.by_fault.items():
+            by_count, by_rate, target = FAULT_CONDITIONS[fault]
+            for condition, levels in ((by_count, options.counts), (by_rate, options.bit_error_rates)):
+                if condition and levels:
+                    yield Planned(family="bit_flip", condition=condition, target=target, levels=tuple(levels))
 
     def misfits(self, axes: Axes) -> Iterator[Problem]:
         """Upsets wider than any word, and more flips than the smallest network can have bits."""

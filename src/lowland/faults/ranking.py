@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import Flips
+from lowland.faults.options import RANKINGS
 from lowland.landscape.curvature import capture_curvature
 from lowland.landscape.eigenvalues import hessian_eigenvalues
 from lowland.landscape.matched import weight_changes
@@ -17,17 +17,6 @@ from lowland.landscape.subject import Batches, Loss
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import generator
 
-Ranking = Literal[
-    "matched",
-    "second_order",
-    "first_order",
-    "fkeras",
-    "fkeras_pylandscape",
-    "magnitude",
-    "squared_change",
-    "most_significant",
-]
-RANKINGS: tuple[str, ...] = get_args(Ranking)
 CURVED = frozenset({"matched", "second_order"})  # need the exact diagonal of the Hessian
 
 

@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 from lowland.faults.bit_flips import apply_flips, draw_flips, stored_sizes
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips
-from lowland.faults.options import Fault, MemoryFaultOptions
+from lowland.faults.options import FAULT_CONDITIONS, Fault, MemoryFaultOptions
 from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.targets import TARGETS
@@ -122,33 +122,27 @@ def ranked_faults(network: IntegerNetwork, options: MemoryFaultOptions, loss: Lo
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A fault, and what the long table calls it.
+    """How a fault is brought about; ``FAULT_CONDITIONS`` says what the long table calls it.
 
     Attributes:
         draw: One draw of it; ``None`` for the fault that a ranking chooses, which is not drawn.
-        by_count: Condition at equal numbers; empty where counts have no meaning.
-        by_rate: Condition at equal rates; empty where rates have no meaning.
-        target: What it hits, a key of ``lowland.vocabulary.targets.TARGETS``.
         in_floats: Tensors of float32 words that it hits; a float network does not have other faults.
     """
 
     draw: Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw] | None
-    by_count: str = "flips"
-    by_rate: str = "bit_error_rate"
-    target: str = ""
     in_floats: tuple[str, ...] = ()
 
 
 FAULTS: dict[Fault, FaultKind] = {
-    "codes": FaultKind(_flips("weights", "biases"), in_floats=("weights", "biases")),
-    "weights": FaultKind(_flips("weights"), target="weights", in_floats=("weights",)),
-    "biases": FaultKind(_flips("biases"), target="biases", in_floats=("biases",)),
-    "scales": FaultKind(_flips("scales"), target="scales"),
-    "ranked": FaultKind(None, "ranked_flips", "", target="weights"),
-    "activations": FaultKind(_transient, "", "transient_bit_error_rate", target="activations"),
-    "upsets": FaultKind(_upsets, "upsets", "upset_rate"),
-    "stuck_at_0": FaultKind(_stuck(0), "stuck_at_0", "stuck_at_0_rate"),
-    "stuck_at_1": FaultKind(_stuck(1), "stuck_at_1", "stuck_at_1_rate"),
+    "codes": FaultKind(_flips("weights", "biases"), ("weights", "biases")),
+    "weights": FaultKind(_flips("weights"), ("weights",)),
+    "biases": FaultKind(_flips("biases"), ("biases",)),
+    "scales": FaultKind(_flips("scales")),
+    "ranked": FaultKind(None),
+    "activations": FaultKind(_transient),
+    "upsets": FaultKind(_upsets),
+    "stuck_at_0": FaultKind(_stuck(0)),
+    "stuck_at_1": FaultKind(_stuck(1)),
 }
 
 
@@ -203,7 +197,7 @@ def fault_series(
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
     parts = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
     for fault, asked in options.by_fault.items():
-        kind = FAULTS[fault]
+        kind, (by_count, by_rate, hit) = FAULTS[fault], FAULT_CONDITIONS[fault]
         if not (fault in parts if fault in ("weights", "biases") else deployed or kind.in_floats):
             continue
         if kind.draw is None and isinstance(network, IntegerNetwork):
@@ -213,10 +207,10 @@ def fault_series(
         else:
             numbers = range(asked.draws)
             draws = [_drawn(network, kind, options, (*key, number), float_from) for number in numbers]
-        target = kind.target if deployed else float32_target(kind.target)
+        target = hit if deployed else float32_target(hit)
         for condition, levels, series in (
-            (kind.by_count, asked.counts, [draw.by_count for draw in draws if draw.by_count]),
-            (kind.by_rate, asked.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
+            (by_count, asked.counts, [draw.by_count for draw in draws if draw.by_count]),
+            (by_rate, asked.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
         ):
             possible = tuple(float(level) for level in levels if series and level <= series[0].highest)
             if possible:

@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lowland.measures import MEASURES
 from lowland.selection import ONE_MESSAGE, Axes, Problem, Selection
+from lowland.vocabulary.planned import Planned
 
 
 class LandscapeOptions(BaseModel):
@@ -54,6 +56,20 @@ class LandscapeOptions(BaseModel):
         if self.backend == "pyhessian" and self.eigenvalue_ends == "both":
             raise ValueError("eigenvalue_ends is both; PyHessian finds the largest magnitude only: expected largest")
         return self
+
+    def planned(self) -> Iterator[Planned]:
+        """Every measure of a cell that is about the whole network; those by layer have no names before there is one."""
+        noise, quantiles = ("input_curvature", "input_mismatch_curvature"), ("sample_gradient_norm",)
+        ends = () if self.eigenvalue_ends == "both" else ("smallest_eigenvalue",)
+        apart = {"all", *noise, *quantiles, *ends}
+        others = (
+            name
+            for name, measure in MEASURES.items()
+            if measure.families == ("landscape",) and not (measure.of_pairs or measure.selected or name in apart)
+        )
+        yield Planned(family="landscape", measures=tuple(others))
+        yield Planned(family="landscape", measures=noise, condition="gaussian", levels=(self.input_noise_level,))
+        yield Planned(family="landscape", measures=quantiles, levels=self.gradient_quantiles)
 
 
 class LandscapeDetailOptions(Selection):
@@ -101,6 +117,11 @@ class LandscapeDetailOptions(Selection):
                 f"surface_points is {self.surface_points}; expected an odd number, for a point in the middle"
             )
         return self
+
+    def planned(self) -> Iterator[Planned]:
+        """What the spectral density tells of a cell, where there is one."""
+        if self.precisions and self.seeds:
+            yield Planned(family="landscape", measures=("negative_spectral_mass",))
 
     def misfits(self, axes: Axes) -> Iterator[Problem]:
         """What cannot be selected, and more pairs of seeds than there are."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import torch
@@ -14,6 +15,7 @@ from lowland.perturbation.ball import Ball, Norm
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed
 from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
+from lowland.vocabulary.planned import Planned
 
 Model = Callable[[Tensor], Tensor]
 RowLosses = Callable[[Tensor, Tensor], Tensor]
@@ -49,6 +51,11 @@ class AttackOptions(BaseModel):
     def _names_nothing_twice(self) -> Self:
         refuse_repeats(kinds=self.kinds, norms=self.norms, levels=self.levels)
         return self
+
+    def planned(self) -> Iterator[Planned]:
+        """Every attack in every norm at every radius."""
+        for kind, norm in product(self.kinds, self.norms):
+            yield Planned(family="adversarial", condition=f"{kind}_{norm}", levels=self.levels)
 
     def effort(self, kind: str, *, key: tuple[Key, ...]) -> dict[str, Any]:
         """What else an attack is called with; equal keys start at the same places of every ball."""

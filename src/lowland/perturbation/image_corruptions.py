@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Self
 
 import torch
@@ -22,6 +22,7 @@ from lowland.perturbation.image_filters import (
     warped,
 )
 from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
+from lowland.vocabulary.planned import Planned
 
 CorruptionKind = Literal[
     "gaussian_blur",
@@ -64,6 +65,11 @@ class ImageCorruptionOptions(BaseModel):
     def _names_nothing_twice(self) -> Self:
         refuse_repeats(kinds=self.kinds, severities=self.severities)
         return self
+
+    def planned(self) -> Iterator[Planned]:
+        """Every corruption in every severity, of images."""
+        for kind in self.kinds:
+            yield Planned(family="image_corruption", condition=kind, levels=tuple(map(float, self.severities)))
 
 
 def corrupt(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.randomness import Key, generator
 from lowland.selection import refuse_repeats
+from lowland.vocabulary.planned import Planned
 
 
 class InputNoiseOptions(BaseModel):
@@ -34,6 +35,11 @@ class InputNoiseOptions(BaseModel):
     def _names_nothing_twice(self) -> Self:
         refuse_repeats(kinds=self.kinds, levels=self.levels)
         return self
+
+    def planned(self) -> Iterator[Planned]:
+        """Every noise at every level."""
+        for kind in self.kinds:
+            yield Planned(family="noise", condition=kind, levels=self.levels)
 
 
 class FeatureRanges(NamedTuple):

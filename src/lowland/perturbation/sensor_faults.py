@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
@@ -15,6 +15,7 @@ from lowland.errors import LowlandError
 from lowland.perturbation.input_noise import FeatureRanges
 from lowland.randomness import Key, generator
 from lowland.selection import NOTHING
+from lowland.vocabulary.planned import Planned
 
 FaultKind = Literal["dead_at_mean", "dead_at_zero", "gain_drift", "offset_drift", "saturation", "requantization"]
 Levels = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
@@ -60,6 +61,11 @@ class SensorFaultOptions(BaseModel):
             for level in levels:
                 _check_level(kind, level)
         return self
+
+    def planned(self) -> Iterator[Planned]:
+        """Every fault at its levels."""
+        for kind, levels in self.levels.items():
+            yield Planned(family="sensor_fault", condition=kind, levels=tuple(levels))
 
 
 class SensorDraw(NamedTuple):

@@ -7,13 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, cells, clean_criterion, display
+from lowland.measures import SELECTED
+from lowland.summary.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, cells, clean_criterion
 from lowland.summary.deployment import to_deploy
 from lowland.summary.endurance import endurance
 from lowland.summary.gain import gains
 from lowland.summary.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.summary.over_seeds import configurations, with_test_rows
 from lowland.summary.pareto import SIZE_TOLERANCE
+from lowland.summary.quantities import display
 from lowland.summary.requirements import Requirements
 from lowland.summary.score import score_of
 
@@ -49,14 +51,21 @@ class Choice:
         # What was not measured is not held against anybody.
         self.learned = pd.Series([beats is None or bool(beats) for beats in self.gains.beats], index=self.index)
         self.needed = {CLEAN, *(c.name for c in (*preferences, *(c for _, c, _ in demands)))}
+        self.of_every = {c.name for c in criteria if c.name in self.needed and c.measure not in SELECTED}
         self.planned = cells(measurements)["seed"].nunique()
+        self.planned_of = {c.name: self._num_planned(c) for c in criteria}
+
+    def _num_planned(self, criterion: Criterion) -> int:
+        """Seeds of which it was to be taken: some measures are taken of the cells that parameters select."""
+        rows = self.measurements[self.measurements.measure == criterion.measure]
+        return rows["seed"].nunique() if criterion.measure in SELECTED else self.planned
 
     def answer(self) -> dict[str, Any]:
         """What ``recommend`` says of the task, less what stands beside its networks."""
         surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
         preferred = {CLEAN, *(c.name for c in self.preferences)}
         measured = pd.DataFrame({name: self.numbers[name]["mean"].notna() for name in preferred}).all(axis=1)
-        complete = pd.DataFrame({n: self.numbers[n].num_seeds >= self.planned for n in self.needed}).all(axis=1)
+        complete = pd.DataFrame({n: self.numbers[n].num_seeds >= self.planned_of[n] for n in self.needed}).all(axis=1)
         learned = self.learned
         pools = {
             RECOMMENDED: surely & complete,
@@ -132,8 +141,8 @@ class Choice:
             rows = self.numbers[criterion.name].loc[candidates]
             best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
             kept = candidates[[self._ties(criterion, rows.loc[best], row) for _, row in rows.iterrows()]]
-            extreme = display(criterion.name, float(self.told[criterion.name].loc[best, "mean"]), self.score)
-            better = "smallest" if criterion.name == SIZE.name else self.score.best
+            extreme = self._shown(criterion, float(self.told[criterion.name].loc[best, "mean"]))
+            better = "smallest" if criterion.name == SIZE.name else _best(criterion)
             if len(candidates) > 1:
                 left = "one" if len(kept) == 1 else f"{len(kept)} that it cannot tell apart"
                 why.append(f"Of these {len(candidates)}, the {better} {criterion.label} ({extreme}) leaves {left}.")
@@ -141,11 +150,15 @@ class Choice:
         order = self._by_score(candidates)
         if len(order) > 1:
             last = self._deciding()
-            why.append(f"These {len(order)} are tied; the one with the {self.score.best} mean {last.label} is named.")
+            why.append(f"These {len(order)} are tied; the one with the {_best(last)} mean {last.label} is named.")
         return order, why
 
+    def _shown(self, criterion: Criterion, value: float | None) -> str:
+        """A value of a criterion as people read it."""
+        return display(value, criterion.measure, self.score, condition=criterion.condition)
+
     def _deciding(self) -> Criterion:
-        """The score that names one of those that are tied."""
+        """What names one of those that are tied."""
         return next((c for c in self.preferences if c.name != SIZE.name), clean_criterion(self.score))
 
     def _by_score(self, candidates: pd.Index) -> list[tuple[Any, ...]]:
@@ -172,9 +185,8 @@ class Choice:
         return {
             "parameter": parameter,
             "name": criterion.name,
-            "label": criterion.label,
+            **_about(criterion),
             "threshold": threshold,
-            "higher_is_better": criterion.higher_is_better,
             "num_meeting_surely": int(self.surely[parameter].sum()),
             "num_meeting_on_the_mean": int(self.on_the_mean[parameter].sum()),
             "nearest": None if best is None else {"recipe": best[1], "precision": best[2]},
@@ -186,7 +198,7 @@ class Choice:
     def _nearest(self) -> tuple[Any, ...] | None:
         """The configuration whose worst shortfall, relative to the threshold, is the smallest."""
         relative = pd.DataFrame(
-            {p: -self._spare(c, t, "mean") / max(t, 1e-12) for p, c, t in self.demands}, index=self.index
+            {p: -self._spare(c, t, "mean") / (abs(t) or 1.0) for p, c, t in self.demands}, index=self.index
         )
         complete = relative[self.learned].dropna()
         return complete.clip(lower=0).max(axis=1).idxmin() if self.demands and len(complete) else None
@@ -209,20 +221,20 @@ class Choice:
     def _asked(self, criterion: Criterion, threshold: float) -> str:
         """A requirement in words."""
         sign = "\N{GREATER-THAN OR EQUAL TO}" if criterion.higher_is_better else "\N{LESS-THAN OR EQUAL TO}"
-        return f"{criterion.label} {sign} {display(criterion.name, threshold, self.score)}"
+        return f"{criterion.label} {sign} {self._shown(criterion, threshold)}"
 
     def _tightest(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
         spares = {p: (c, t, float(self._spare(c, t, "worst").loc[subject])) for p, c, t in self.demands}
         known = {p: s for p, s in spares.items() if s[2] == s[2]}
         if not known:
             return None
-        parameter = min(known, key=lambda p: known[p][2] / max(known[p][1], 1e-12))
+        parameter = min(known, key=lambda p: known[p][2] / (abs(known[p][1]) or 1.0))
         criterion, threshold, _ = known[parameter]
         spare = self._spare(criterion, threshold, "worst", told=True).loc[subject]
         return {
             "parameter": parameter,
             "name": criterion.name,
-            "label": criterion.label,
+            **_about(criterion),
             "threshold": threshold,
             "to_spare": _plain(spare),
         }
@@ -230,7 +242,7 @@ class Choice:
     def _endurance(self, subject: tuple[Any, ...]) -> list[dict[str, Any]]:
         """Too much is what leaves a worse score than the worst asked for, else a tenth worse than the clean one."""
         sign = self.score.sign
-        asked = [t for _, c, t in self.demands if c.name != SIZE.name]
+        asked = [t for _, c, t in self.demands if c.measure == self.score.name]
         clean = float(self.told[CLEAN].loc[subject, "mean"])
         floor = _plain(sign * min(sign * t for t in asked) if asked else (1 - sign * TOLERATED) * clean)
         return [] if floor is None else endurance(self.reported, subject, floor=floor)
@@ -240,7 +252,7 @@ class Choice:
         numbers = {}
         for criterion in self.criteria:
             row = self.told[criterion.name].loc[subject]
-            entry: dict[str, Any] = {"label": criterion.label, **{k: _plain(row[k]) for k in ("mean", *_ENDS)}}
+            entry: dict[str, Any] = {**_about(criterion), **{k: _plain(row[k]) for k in ("mean", *_ENDS)}}
             entry |= {"num_seeds": int(row["num_seeds"]), "num_not_ok": int(row["num_not_ok"])}
             if criterion.name in thresholds:
                 parameter, threshold = thresholds[criterion.name]
@@ -253,7 +265,7 @@ class Choice:
             "precision": precision,
             "method": method,
             "weight_bits": int(bits),
-            "num_seeds": min(int(self.numbers[name].loc[subject, "num_seeds"]) for name in self.needed),
+            "num_seeds": min(int(self.numbers[name].loc[subject, "num_seeds"]) for name in self.of_every),
             "num_planned": self.planned,
             "gain_over_guess": self._gain(subject),
             "numbers": numbers,
@@ -277,6 +289,21 @@ def _by_criterion(measurements: pd.DataFrame, criteria: Sequence[Criterion]) -> 
     return {
         str(name): rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
         for name, rows in numbers.groupby("criterion", sort=False)
+    }
+
+
+def _best(criterion: Criterion) -> str:
+    """The good end of its values."""
+    return "highest" if criterion.higher_is_better else "lowest"
+
+
+def _about(criterion: Criterion) -> dict[str, Any]:
+    """What a reader of its numbers must know of a criterion."""
+    return {
+        "label": criterion.label,
+        "measure": criterion.measure,
+        "condition": criterion.condition,
+        "higher_is_better": criterion.higher_is_better,
     }
 
 

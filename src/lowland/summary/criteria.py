@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from lowland.measurements import HALVES
 from lowland.summary.conditions import KEYS, condition_label
-from lowland.summary.score import NO_NUMBER, Score
+from lowland.summary.score import Score
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.targets import codes_target
@@ -43,6 +44,12 @@ class Criterion:
     level: float | None = None
     higher_is_better: bool = True
 
+    def towards(self, end: Literal["high", "low"]) -> Criterion:
+        """The same with this end as the better one, under a name of its own where that is not its usual direction."""
+        if self.higher_is_better == (end == "high"):
+            return self
+        return replace(self, name=f"{self.name}_{end}", higher_is_better=end == "high")
+
 
 CLEAN = "score"  # name of the criterion of undisturbed test rows, whatever the score
 SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
@@ -52,31 +59,6 @@ def clean_criterion(score: Score) -> Criterion:
     """The score on undisturbed test rows."""
     return Criterion(
         CLEAN, f"clean {score.label}", "performance", score.name, "", higher_is_better=score.higher_is_better
-    )
-
-
-def disturbed_criterion(
-    score: Score, family: str, condition: str, target: str = "", *, label: str = "", level: float | None = None
-) -> Criterion:
-    """The score under a disturbance, at one level or on average over all.
-
-    Args:
-        score: Of the task.
-        family: Of the disturbance.
-        condition: Which.
-        target: What it hits.
-        label: What follows the score's own name; by default "under" the condition in words.
-        level: Strength; ``None`` for all.
-    """
-    return Criterion(
-        "_".join(filter(None, [CLEAN, target, condition])) + ("" if level is None else f"_{level:g}"),
-        f"{score.label} {label or f'under {condition_label(condition, target)}'}",
-        family,
-        score.name,
-        condition,
-        target,
-        level,
-        score.higher_is_better,
     )
 
 
@@ -101,23 +83,23 @@ def robustness_criteria(measurements: pd.DataFrame, score: Score) -> tuple[Crite
     with_codes = rows[rows.method != "float"].groupby("family")["precision"].nunique()
     suffered = rows.groupby(KEYS, sort=False)["precision"].nunique()
     return tuple(
-        disturbed_criterion(score, family, condition, target)
+        _averaged(score, family, condition, target)
         for (family, condition, target), count in suffered.items()
         if count == (with_codes if _compared_by_codes(condition) else met)[family]
     )
+
+
+def _averaged(score: Score, family: str, condition: str, target: str) -> Criterion:
+    """The score under a disturbance, on average over all its levels."""
+    name = "_".join(filter(None, [CLEAN, target, condition]))
+    label = f"{score.label} under {condition_label(condition, target)}"
+    return Criterion(name, label, family, score.name, condition, target, higher_is_better=score.higher_is_better)
 
 
 def _compared_by_codes(condition: str) -> bool:
     """Whether float networks cannot meet it, though all that have codes are compared by it."""
     known = condition_named(condition)
     return known.needs_codes and known.representative
-
-
-def display(criterion_name: str, value: float | None, score: Score) -> str:
-    """A criterion's value as people read it: bits with separators, scores in their own way."""
-    if value is None or value != value:
-        return NO_NUMBER
-    return f"{value:,.0f} bits" if criterion_name == SIZE.name else score.text(value)
 
 
 def cells(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -131,6 +113,20 @@ def of_the_whole(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[whole] if whole.any() or rows.target.nunique() > 1 else rows
 
 
+def _with_bounds(rows: pd.DataFrame, *, falls: bool) -> pd.DataFrame:
+    """Half-lives outside the levels as the worst that they can be: the last level, or nothing at all before the first.
+
+    Where a lower level disturbs more, nothing bounds a half-life before the first level, and it stays undefined.
+    """
+    before = (rows.status == "undefined") & rows.value.notna() & (not falls)
+    bound = (rows.status == "not_converged") | before
+    return rows.assign(
+        value=rows.value.mask(before, 0.0),
+        standard_error=rows.standard_error.mask(bound, 0.0),
+        status=rows.status.mask(bound, "ok"),
+    )
+
+
 def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     """The criterion of every cell.
 
@@ -139,6 +135,7 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
             validation rows is no criterion.
         criterion: What to read. Over several levels the plain mean is taken; it exists only where every level that
             this precision was disturbed with is ``ok``: a mean over the levels that happened to work would flatter.
+            A half-life beyond the last level counts as that level, one before the first as 0.
 
     Returns:
         One row per cell: the cell's columns, ``value`` (NaN where there is none), ``standard_error`` (of the rows
@@ -162,6 +159,8 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         rows = of_the_whole(rows)
     if criterion.level is not None:
         rows = rows[np.isclose(rows.level, criterion.level, rtol=1e-9, atol=0)]
+    if criterion.measure == "half_life":
+        rows = _with_bounds(rows, falls=condition_named(criterion.condition).falls)
     all_cells = cells(measurements)
     if rows.empty:
         return all_cells.assign(value=np.nan, standard_error=np.nan, status="failed")

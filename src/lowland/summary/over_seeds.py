@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lowland.measures import SCORES
+from lowland.measures import MEASURES, SCORES
 from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
 from lowland.summary.intervals import Ends, bounded_interval, normal_quantile
 from lowland.summary.score import Score, score_of
@@ -90,7 +90,8 @@ def with_test_rows(
     Args:
         numbers: From ``configurations``.
         measurements: The long table of one task.
-        criteria: What ``numbers`` is about. Only scores have a sampling error; other intervals stay as they are.
+        criteria: What ``numbers`` is about. Of other measures than the score half is √(h² + z²·e²) with their own
+            standard errors, over draws, test rows or probes; sizes have none.
         confidence: Between 0 and 1, that of ``numbers``.
 
     Returns:
@@ -100,9 +101,13 @@ def with_test_rows(
     score = score_of(measurements)
     frame = numbers.assign(seeds_low=numbers.low, seeds_high=numbers.high)
     for criterion in criteria:
-        if criterion.measure != score.name:
-            continue
         rows = frame[frame.criterion == criterion.name]
+        if criterion.measure != score.name:
+            if MEASURES[criterion.measure].families != ("cost",):
+                variance = _squared_errors(rows, measurements, criterion)
+                half = np.sqrt(rows.half**2 + normal_quantile(confidence) ** 2 * variance)
+                frame.loc[rows.index, "low"], frame.loc[rows.index, "high"] = rows["mean"] - half, rows["mean"] + half
+            continue
         source = _source(criterion, score)
         num_rows = _num_test_rows(measurements, source)
         drawn = measurements.num_samples < num_rows

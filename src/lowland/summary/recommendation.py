@@ -36,7 +36,7 @@ def recommend(
     that gave no number cannot meet anything surely, and ranks behind all that are complete: its mean is that of the
     survivors. A configuration that does not beat the guess (``gains``) is never recommended; where that was not
     measured, it is not held against it. A requirement for which nothing gave a number is met by nobody,
-    which is a result: whether the study measures it at all is for ``check_measurable`` to say, before the study.
+    which is a result: whether the study measures it at all is for ``unmeasurable`` to say, before the study.
 
     Args:
         measurements: The long table, of the rows that choose (``on_split``).
@@ -77,4 +77,4 @@ def recommend(
             "lost": lost_networks(rows),
         }
     report = f"{folder}/08_reporting/report.html"
-    return {"requirements": requirements.model_dump(mode="json"), "tasks": tasks, "report": report}
+    return {"requirements": requirements.model_dump(mode="json", exclude_none=True), "tasks": tasks, "report": report}

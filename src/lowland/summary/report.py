@@ -14,7 +14,7 @@ from lowland.measures import MEASURES
 from lowland.summary.bit_findings import bit_findings
 from lowland.summary.cautions import cautions, references_words
 from lowland.summary.conditions import condition_label
-from lowland.summary.criteria import CLEAN, SIZE, clean_criterion, display
+from lowland.summary.criteria import CLEAN, SIZE, clean_criterion
 from lowland.summary.figures import (
     PICTURES,
     correlation_heatmap,
@@ -37,6 +37,7 @@ from lowland.summary.findings import (
 from lowland.summary.over_seeds import configurations
 from lowland.summary.page import Page
 from lowland.summary.predictors import predictor_label
+from lowland.summary.quantities import display
 from lowland.summary.rankings import ranking_sentence, ranking_verdict
 from lowland.summary.references import guess_of
 from lowland.summary.robustness_section import curve_groups, exposure_section, half_life_section
@@ -278,15 +279,20 @@ def _numbers(subject: Mapping[str, Any], score: Score) -> list[dict[str, Any]]:
         {
             **entry,
             "name": name,
-            "shown": display(name, entry["mean"], score),
-            "low_shown": display(name, entry["low"], score),
-            "high_shown": display(name, entry["high"], score),
-            "threshold_shown": display(name, entry.get("threshold"), score),
-            "strip": Markup(strip(entry, higher_is_better=score.higher_is_better and name != SIZE.name)),  # our drawing
-            "sign": "≥" if score.higher_is_better and name != SIZE.name else "≤",
+            "shown": _shown(entry["mean"], entry, score),
+            "low_shown": _shown(entry["low"], entry, score),
+            "high_shown": _shown(entry["high"], entry, score),
+            "threshold_shown": _shown(entry.get("threshold"), entry, score),
+            "strip": Markup(strip(entry, higher_is_better=entry["higher_is_better"])),  # our drawing
+            "sign": "≥" if entry["higher_is_better"] else "≤",
         }
         for name, entry in subject["numbers"].items()
     ]
+
+
+def _shown(value: float | None, of: Mapping[str, Any], score: Score) -> str:
+    """A value of what an entry of the recommendation is about, as people read it."""
+    return display(value, of["measure"], score, condition=of["condition"])
 
 
 def _least_to_spare(tightest: Mapping[str, Any] | None, score: Score) -> str:
@@ -298,9 +304,12 @@ def _least_to_spare(tightest: Mapping[str, Any] | None, score: Score) -> str:
         f"Least to spare: {tightest['label']}, where even the worse end of the interval",
     )
     if tightest["name"] == SIZE.name:
-        room = display(SIZE.name, abs(spare), score)
+        room = _shown(abs(spare), tightest, score)
         return f"{label} keeps {room} free." if spare >= 0 else f"Largest seed: {room} more than allowed."
-    points = f"{100 * abs(spare):.1f} percentage points" if score.is_share else score.change(abs(spare))
+    is_score = tightest["measure"] == score.name
+    points = score.change(abs(spare)) if is_score else _shown(abs(spare), tightest, score)
+    if (is_score and score.is_share) or MEASURES[tightest["measure"]].is_rate:
+        points = f"{100 * abs(spare):.1f} percentage points"
     if spare >= 0:
         return f"{label} keeps {points} to the limit."
     return f"Least sure: {tightest['label']}, where the worse end of the interval misses the limit by {points}."
@@ -362,7 +371,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["predictor"] = predictor_label
     environment.filters["condition"] = condition_label
     environment.filters["ranking"] = ranking_sentence
-    environment.filters["display"] = lambda value, name, score: display(name, value, score)
+    environment.filters["display"] = _shown
     environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", MINUS)
     environment.filters["decimal"] = lambda value: (
         DASH if value is None or value != value else f"{value:.2f}".replace("-", MINUS)

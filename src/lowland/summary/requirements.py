@@ -2,140 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
-from lowland.errors import LowlandError, did_you_mean
-from lowland.selection import Axes, Problem
-from lowland.summary.conditions import condition_label
-from lowland.summary.criteria import SIZE, Criterion, clean_criterion, disturbed_criterion
+from lowland.errors import did_you_mean
+from lowland.selection import Axes, Problem, or_word
+from lowland.summary.criteria import CLEAN, Criterion
+from lowland.summary.quantities import criterion_of
 from lowland.summary.score import Score
 
-Preference = Literal["size", "score", "score_under_noise", "score_under_bit_errors", "score_under_shift"]
-Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""Of a score: at least this where higher is better, at most this where lower is."""
+MEAN = "mean"
+Limit = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class UnderNoise(BaseModel):
-    """The score with noise on the inputs.
+class Quantity(BaseModel):
+    """One number of a configuration: a measure under a condition, or on undisturbed rows.
 
     Attributes:
-        condition: A kind of ``input_noise`` that the study measures.
-        level: Per cent, one of its levels.
-        score: At least, or at most.
+        measure: Any measure of the long table that is of one network; ``score`` is the task's own (accuracy, EMD ...).
+        condition: Under which it is taken: a noise, a sensor fault, an attack, flipped bits, a shifted set ... Without
+            it the rows are undisturbed.
+        target: What the condition hits, such as ``weights``; without it the whole. Float networks are asked about the
+            same part of their float32 words.
+        level: One of those that the study measures the condition at, or ``mean`` over all of them; none where there are
+            no levels (half-lives, shifted sets).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    condition: str
-    level: float = Field(gt=0, allow_inf_nan=False)
-    score: Threshold
+    measure: str = CLEAN
+    condition: str = ""
+    target: str = ""
+    level: Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["mean"], or_word(MEAN)] | None = None
+
+    def named(self, score: Score) -> str:
+        """Its measure by the name in the long table."""
+        return score.name if self.measure == CLEAN else self.measure
+
+    def criterion(self, score: Score) -> Criterion:
+        """The same, to be read from the long table.
+
+        Args:
+            score: Of the task.
+        """
+        level = self.level if isinstance(self.level, float) else None
+        return criterion_of(score, self.named(score), self.condition, self.target, level=level)
 
 
-class UnderBitErrors(BaseModel):
-    """The score under random bit flips.
+class Requirement(Quantity):
+    """A quantity with its limit: exactly one of the two.
 
     Attributes:
-        rate: Probability that a stored bit is flipped, one of the study's bit error rates.
-        score: At least, or at most.
+        at_least: What it must reach.
+        at_most: What it must not exceed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    at_least: Limit | None = None
+    at_most: Limit | None = None
 
-    rate: float = Field(gt=0, le=1)
-    score: Threshold
+    @model_validator(mode="after")
+    def _has_one_limit(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            given = "neither at_least nor at_most" if self.at_least is None else "both at_least and at_most"
+            raise ValueError(f"{given} is given; expected one of them, and another requirement for a second limit")
+        return self
+
+    @property
+    def side(self) -> Literal["at_least", "at_most"]:
+        """Which limit it has."""
+        return "at_most" if self.at_least is None else "at_least"
+
+    @property
+    def limit(self) -> float:
+        """The limit itself."""
+        limit = self.at_most if self.at_least is None else self.at_least
+        assert limit is not None  # validated
+        return limit
+
+    def criterion(self, score: Score) -> Criterion:
+        """The same, to be read from the long table, in the direction of its limit.
+
+        Args:
+            score: Of the task.
+        """
+        return super().criterion(score).towards("high" if self.side == "at_least" else "low")
 
 
-class UnderShift(BaseModel):
-    """The score on a shifted data set.
-
-    Attributes:
-        condition: Name of a shifted set of the task.
-        score: At least, or at most.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    condition: str
-    score: Threshold
+def _by_measure(value: Any) -> Any:
+    """A measure's name alone stands for it on undisturbed rows."""
+    return {"measure": value} if isinstance(value, str) else value
 
 
 class Requirements(BaseModel):
     """What a configuration of one task must hold, and what decides among those that do.
 
-    Scores are those of the task: at least the number given where higher is better (accuracy, between 0 and 1), at most
-    where lower is (EMD, in cells).
-
     Attributes:
-        maximum_size: Bits that weights and biases may take.
-        score: On undisturbed test rows.
-        score_under_noise: Any number of (condition, level, score).
-        score_under_bit_errors: Any number of (rate, score).
-        score_under_shift: Any number of (condition, score).
-        prefer: What decides, most important first. Whatever ties on the first (intervals overlap; sizes within 1 %)
-            is told apart by the second, and so on. The disturbed scores stand for the first requirement of their kind.
+        needs: Any number of quantities, each with ``at_least`` or ``at_most``.
+        prefer: Quantities that decide, most important first; the name of a measure stands for it on undisturbed rows.
+            Whatever ties on the first (intervals overlap; sizes within 1 %) is told apart by the second, and so on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    maximum_size: float | None = Field(default=None, gt=0)
-    score: Threshold | None = None
-    score_under_noise: tuple[UnderNoise, ...] = ()
-    score_under_bit_errors: tuple[UnderBitErrors, ...] = ()
-    score_under_shift: tuple[UnderShift, ...] = ()
-    prefer: tuple[Preference, ...] = Field(default=("score", "size"), min_length=1)
+    needs: tuple[Requirement, ...] = ()
+    prefer: tuple[Annotated[Quantity, BeforeValidator(_by_measure)], ...] = Field(
+        default=(CLEAN, "size"), min_length=1, validate_default=True
+    )
 
     def demands(self, score: Score) -> list[tuple[str, Criterion, float]]:
-        """Every requirement as (its parameter's name, what is measured, the threshold).
+        """Every requirement as (its parameter's name, what is measured, the limit).
 
         Args:
             score: Of the task.
         """
-        found: list[tuple[str, Criterion, float]] = []
-        if self.maximum_size is not None:
-            found.append(("maximum_size", SIZE, self.maximum_size))
-        if self.score is not None:
-            found.append(("score", clean_criterion(score), self.score))
-        for i, noise in enumerate(self.score_under_noise):
-            label = f"under {noise.level:g} % {condition_label(noise.condition)}"
-            criterion = disturbed_criterion(score, "noise", noise.condition, label=label, level=noise.level)
-            found.append((f"score_under_noise[{i}]", criterion, noise.score))
-        for i, bits in enumerate(self.score_under_bit_errors):
-            label = f"at bit error rate {bits.rate:g}"
-            criterion = disturbed_criterion(score, "bit_flip", "bit_error_rate", label=label, level=bits.rate)
-            found.append((f"score_under_bit_errors[{i}]", criterion, bits.score))
-        for i, shift in enumerate(self.score_under_shift):
-            criterion = disturbed_criterion(score, "shift", shift.condition)
-            found.append((f"score_under_shift[{i}]", criterion, shift.score))
-        return found
+        return [(f"needs[{i}]", need.criterion(score), need.limit) for i, need in enumerate(self.needs)]
 
-    def preferences(self, score: Score, *, where: str = "requirements") -> list[Criterion]:
+    def preferences(self, score: Score) -> list[Criterion]:
         """What ``prefer`` names, as criteria.
 
         Args:
             score: Of the task.
-            where: These requirements' own parameter, for the message.
-
-        Raises:
-            LowlandError: A disturbed score is preferred and no requirement of its kind says at which level.
         """
-        found = []
-        for name in self.prefer:
-            if name == "size":
-                found.append(SIZE)
-            elif name == "score":
-                found.append(clean_criterion(score))
-            else:
-                matching = [c for parameter, c, _ in self.demands(score) if parameter.startswith(f"{name}[")]
-                if not matching:
-                    raise LowlandError(
-                        f"{where}.prefer names {name!r}, but {where}.{name} is empty; expected at least one entry "
-                        f"there that says at which strength"
-                    )
-                found.append(matching[0])
-        return found
+        return [quantity.criterion(score) for quantity in self.prefer]
 
 
 class TaskRequirements(RootModel[dict[str, Requirements]]):
@@ -156,57 +146,3 @@ class TaskRequirements(RootModel[dict[str, Requirements]]):
                     f"is wrong: requirements names {name!r}, which is no task of this study; expected some of "
                     f"{', '.join(axes.tasks)}{did_you_mean(name, axes.tasks)}",
                 )
-
-
-def check_measurable(
-    requirements: Requirements,
-    *,
-    task: str,
-    score: Score,
-    noise_levels: Mapping[str, Sequence[float]],
-    bit_error_rates: Sequence[float],
-    shifted_sets: Sequence[str],
-) -> None:
-    """Refuses requirements that cannot be met or that the study will not measure, before it starts.
-
-    Args:
-        requirements: What is asked.
-        task: Of which task, for the message.
-        score: The task's.
-        noise_levels: Levels (per cent) by noise condition.
-        bit_error_rates: The rates of the study.
-        shifted_sets: Names of the task's shifted sets.
-
-    Raises:
-        LowlandError: Naming the parameter, what came, and what is measured.
-    """
-    whole = f"requirements.{task}"
-    requirements.preferences(score, where=whole)
-    for parameter, criterion, threshold in requirements.demands(score):
-        if criterion is not SIZE and score.is_share and threshold > 1:
-            where = f"{whole}.{parameter}" + (".score" if parameter.endswith("]") else "")
-            raise LowlandError(f"{where} is {threshold:g}; expected 0 to 1, what the {score.label} must be at least")
-    for i, noise in enumerate(requirements.score_under_noise):
-        where = f"{whole}.score_under_noise[{i}]"
-        if noise.condition not in noise_levels:
-            raise LowlandError(f"{where}.condition is {noise.condition!r}; {_expected(noise_levels)}")
-        _among(f"{where}.level", noise.level, noise_levels[noise.condition])
-    for i, bits in enumerate(requirements.score_under_bit_errors):
-        _among(f"{whole}.score_under_bit_errors[{i}].rate", bits.rate, bit_error_rates)
-    for i, shift in enumerate(requirements.score_under_shift):
-        if shift.condition not in shifted_sets:
-            where = f"{whole}.score_under_shift[{i}].condition"
-            raise LowlandError(f"{where} is {shift.condition!r}; {_expected(shifted_sets)}")
-
-
-def _expected(names: Iterable[str]) -> str:
-    listed = ", ".join(sorted(names))
-    return f"expected one of {listed}" if listed else "this study measures none: remove the requirement"
-
-
-def _among(where: str, value: float, measured: Sequence[float]) -> None:
-    if not any(abs(value - level) <= 1e-9 * abs(level) for level in measured):
-        listed = ", ".join(f"{level:g}" for level in sorted(measured)) or "none"
-        raise LowlandError(
-            f"{where} is {value:g}, which is not measured; expected one of {listed}, or add it to the study"
-        )

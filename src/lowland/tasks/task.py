@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lowland.estimate import Estimate
 from lowland.measures import sign
 from lowland.tasks.description import InputKind, Provenance, Readings, ShiftedSet, TaskDescription
 from lowland.tasks.splits import Rows, Splits
+from lowland.vocabulary.planned import Planned
 
 NOMINAL = "nominal"
 """The rows of a raw table, by its column ``set``, that are split; those of other names are shifted sets."""
@@ -31,6 +33,7 @@ class Task(ABC):
         input_kind: What its inputs are; an ``image`` can be blurred and rotated.
         sensor_dims: Dimensions of the inputs that tell sensors apart.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
+        detail_measures: What ``details`` tells of its rows.
         whence: Where to get the sources, for those who lack them.
     """
 
@@ -42,6 +45,7 @@ class Task(ABC):
     input_kind: InputKind = "features"
     sensor_dims: tuple[int, ...] = (1,)
     float_from: str | None = None
+    detail_measures: tuple[str, ...] = ()
     whence: str = "see docs/data"
 
     @property
@@ -60,6 +64,16 @@ class Task(ABC):
             shifted_sets=self.shifted_sets,
             provenance=self.provenance,
         )
+
+    def planned(self) -> Iterator[Planned]:
+        """What is measured of every cell without disturbing it, and on every shifted set."""
+        always = ("loss", "gain_over_guess", "deployment_mismatch", "integer_mismatch_rate")
+        decided = ("integer_decision_rate",) if self.decides else ()
+        clean = (self.score_name, *always, *decided, *self.detail_measures)
+        yield Planned(family="performance", measures=clean)
+        yield Planned(family="cost", measures=("size", "parameters"))
+        for shifted in self.shifted_sets:
+            yield Planned(family="shift", condition=shifted.name)
 
     @property
     def provenance(self) -> Provenance:

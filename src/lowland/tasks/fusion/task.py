@@ -22,7 +22,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.tasks.description import Readings, ShiftedSet
 from lowland.tasks.fusion.frames import PIXELS, SIDE, check_frames, frame_table, read_frames
-from lowland.tasks.fusion.mode_errors import Limits, mode_errors, sectors, vector_errors
+from lowland.tasks.fusion.mode_errors import MODE_ERRORS, Limits, mode_errors, sectors, vector_errors
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world, simulate
 from lowland.tasks.groups import tied_rows
@@ -106,6 +106,7 @@ class Fusion(Task):
     readings = Readings(extremes=(0.0, 1.0), limits=(0.0, 1.0))
     input_kind = "image"
     sensor_dims = (1, 2, 3)
+    detail_measures = MODE_ERRORS
 
     def __init__(self, options: FusionOptions) -> None:
         self.options = options
