@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import re
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,6 @@ PAGE = ROOT / "ARCHITECTURE.md"
 ORDINALS = ("Ground floor", "First floor", "Second floor", "Third floor", "Fourth floor", "Fifth floor")
 STUDY = "study"
 """The modules of the Kedro layer that lie in the package itself, drawn as one box."""
-LINE = 28  # characters of a line in a box, which is as wide as Mermaid makes it
 MARKERS = "<!-- {0}: written by `python -m scripts.draw_architecture` -->", "<!-- end of {0} -->"
 
 Graph = Mapping[str, set[str]]
@@ -105,7 +103,7 @@ def draw_rooms() -> str:
             *map("    {}".format, map(_box, floor)),
             "  end",
         ]
-    names = textwrap.fill(" · ".join(sorted(BASEMENT & set(graph))), LINE).replace("\n", "<br/>")
+    names = " · ".join(sorted(BASEMENT & set(graph)))
     lines += ['  subgraph floorless["Basement: all may import it"]', f'    basement["{names}"]', "  end"]
     lines += [f"  {room} --> {other}" for room, others in sorted(without_detours(drawn).items()) for other in others]
     lines += [f"  {room} --> basement" for room in storeys[0]]
@@ -115,11 +113,11 @@ def draw_rooms() -> str:
 def _box(room: str) -> str:
     if room == STUDY:
         singles = sorted(r for r in KEDRO_LAYER if (PACKAGE / f"{r}.py").is_file() and not r.startswith("_"))
-        about = textwrap.wrap(" · ".join(singles), LINE)
+        about = " · ".join(singles)
     else:
-        about = textwrap.wrap(re.sub('["`]', "'", _sentence(room)), LINE)
+        about = re.sub('["`]', "'", _sentence(room))
     name = "lowland/*.py" if room == STUDY else room
-    return f'{room}["<b>{name}</b><br/>{"<br/>".join(about)}"]'
+    return f'{room}["<b>{name}</b><br/>{about}"]'
 
 
 def _sentence(room: str) -> str:
