@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run smoke study test lint format params stages viz bench clean
+.PHONY: help install run smoke study test lint format params stages viz bench docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,6 +55,10 @@ viz: $(STAMP)  ## look at the pipeline in the browser: make viz ENV=smoke
 
 bench: $(STAMP)  ## seconds and memory per stage, all cores against one
 	$(BIN)/python benchmarks/speed.py
+
+docs: $(STAMP)  ## pages of every function, from the docstrings: site/lowland.html
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m pdoc --docformat google --math --output-directory site lowland '!lowland.__main__' '!lowland.settings'
 
 clean:  ## remove the environment and the caches; results stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

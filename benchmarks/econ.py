@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from lowland.architectures import initialised_network
 from lowland.randomness import generator
 from lowland.tasks import Rows, build_task
 from lowland.tasks.econ import Econ, EconOptions
-from lowland.tasks.networks import initialised_network
 from lowland.training import Recipe, TrainingOptions, train
 
 KEY = ("econ benchmark",)

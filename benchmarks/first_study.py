@@ -31,9 +31,9 @@ from sklearn import datasets
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from lowland.architectures import initialised_network
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.tasks import Splits, Task
-from lowland.tasks.networks import initialised_network
 from lowland.tasks.table import TableOptions, build_table
 from lowland.training import Recipe, TrainingOptions, train
 

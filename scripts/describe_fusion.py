@@ -25,12 +25,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lowland.architectures import initialised_network
 from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.fusion.frames import PIXELS, SIDE
 from lowland.tasks.fusion.mode_errors import Limits, mode_errors, vector_errors
 from lowland.tasks.fusion.plasma_view import rendered
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world
-from lowland.tasks.networks import initialised_network
 from lowland.tasks.splits import Rows
 from lowland.tasks.task import NOMINAL
 from lowland.training import Recipe, TrainingOptions, train

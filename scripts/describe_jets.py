@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
+from lowland.architectures import initialised_network
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.jets import CLASSES, FEATURES, UNITS
-from lowland.tasks.networks import initialised_network
 from lowland.tasks.preprocessing import Classes
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation

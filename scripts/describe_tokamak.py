@@ -17,8 +17,8 @@ import pandas as pd
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from lowland.architectures import initialised_network
 from lowland.tasks import Rows, TaskOptions, build_task
-from lowland.tasks.networks import initialised_network
 from lowland.tasks.table import build_table
 from lowland.tasks.table.source import class_names, read_table
 from lowland.tasks.table.task import LATER, Table

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lowland.randomness import seed_of
+from lowland.summary import recipe_means
 from lowland.summary.rank_correlation import coefficient, interval, resampled_clusters, spearman_moments
 
 HELD, NOT_HELD, UNCLEAR, MISSING = "held", "not held", "cannot tell", "not measured"
@@ -42,14 +43,7 @@ NOTHING = Interval(np.nan, np.nan, np.nan, 0)
 
 def t_interval(values: Sequence[float] | Array) -> Interval:
     """mean ± t(n - 1)·s/√n of independent values, those of seeds; numbers that are none are left out."""
-    found = np.asarray(values, dtype=float)
-    found = found[np.isfinite(found)]
-    if not len(found):
-        return NOTHING
-    if len(found) == 1:
-        return Interval(float(found[0]), np.nan, np.nan, 1)
-    half = stats.t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found))
-    return Interval(float(found.mean()), float(found.mean() - half), float(found.mean() + half), len(found))
+    return Interval(*recipe_means.t_interval(values), int(np.isfinite(np.asarray(values, dtype=float)).sum()))
 
 
 def jackknife(pairs: dict[frozenset[str], float]) -> Interval:

@@ -32,7 +32,7 @@ def test_the_package_itself_is_the_same_command():
         timeout=120,
     )
     assert result.returncode == 2
-    assert result.stderr.strip().startswith("Error: --tags names 'nothing'; expected one of gather, landscape")
+    assert result.stderr.strip().startswith("Error: --tags names 'nothing'; expected one of ")
 
 
 @pytest.mark.parametrize(

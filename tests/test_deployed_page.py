@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel
+from lowland.coding.codes import code_range
 from lowland.datasets import ModelDataset
 from lowland.measurements import Cell
 from lowland.pipelines.preparation.nodes import prepare
@@ -28,9 +30,7 @@ from lowland.quantization import (
     calibrate,
     freeze,
 )
-from lowland.quantization.codes import code_range
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
-from lowland.tasks.networks import initialised_network
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
 from tests.tasks.table.tables import turbines

@@ -129,11 +129,20 @@ def test_resuming_a_complete_run_leaves_everything(project):
     assert files["table"].exists() and files["measured"].exists()
 
 
-def test_resuming_after_a_change_is_refused(project):
+def test_resuming_after_a_change_clears_what_is_stale(project, caplog):
     ask(project)
+    _, catalog, files = project
+    for name in ("measured", "table"):
+        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
     (project[0] / "src/code.py").write_text("x = 2\n")
-    with pytest.raises(LowlandError, match="parameters, data or code changed since the run to resume"):
+    with caplog.at_level("INFO"):
         ask(project, resume=True)
+    assert not files["measured"].exists() and not files["table"].exists() and files["raw"].exists()
+    assert "2 of 2 results are made again: the code of landscape, tables has changed since" in caplog.text
+    for name in ("measured", "table"):
+        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
+    ask(project, resume=True)
+    assert files["measured"].exists(), "now on record as of this code"
 
 
 def test_resuming_what_never_ran_is_refused(project):
@@ -159,20 +168,23 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_deleted(projec
     assert all(file.exists() for file in project[2].values())
 
 
-def test_a_part_of_the_study_after_a_change_leaves_nothing_to_resume(project):
+def test_what_a_part_made_after_a_change_is_stale_once_the_change_is_undone(project):
     ask(project)
     (project[0] / "src/code.py").write_text("x = 2\n")
     ask(project, tags=("landscape",))
+    project[1].save("jets.measured", pd.DataFrame({"a": [2]}))
     (project[0] / "src/code.py").write_text("x = 1\n")
-    with pytest.raises(LowlandError, match=r"the code of landscape, tables has changed since"):
-        ask(project, resume=True)
+    ask(project, resume=True)
+    assert not project[2]["measured"].exists()
 
 
-def test_resuming_a_part_after_a_change_is_refused(project):
+def test_resuming_a_part_after_a_change_clears_what_is_stale_of_that_part(project):
     ask(project)
+    _, catalog, files = project
+    catalog.save("jets.measured", pd.DataFrame({"a": [1]}))
     (project[0] / "src/code.py").write_text("x = 2\n")
-    with pytest.raises(LowlandError, match="code changed"):
-        ask(project, resume=True, tags=("landscape",))
+    ask(project, resume=True, tags=("landscape",))
+    assert not files["measured"].exists()
 
 
 def test_a_part_whose_inputs_are_missing_is_one_line(project):

@@ -4,11 +4,13 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import lowland
 
+ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("landscape", "faults", "quantization", "datasets")
 # What takes long and is not needed to read parameters, check them and build the graph of nodes.
 LATE = ("scipy", "sklearn", "brevitas", "pyhessian", "plotly", "matplotlib", "distributed", "IPython")
@@ -47,11 +49,13 @@ def test_options_of_a_room_do_not_open_its_measures():
     assert done.stdout.split() == ["False", "True"]
 
 
-def test_parameters_are_checked_before_anything_heavy_is_imported():
+def test_a_run_is_refused_before_anything_heavy_is_imported():
     code = (
-        "import sys, lowland.cli, lowland.hooks, lowland.pipeline_registry; "
-        "from lowland import grid; from kedro.framework.project import configure_project; "
-        f"configure_project('lowland'); grid.current(); print([name for name in {LATE!r} if name in sys.modules])"
+        "import sys; from kedro.framework.cli.cli import main; "
+        "sys.argv = ['kedro', 'run', '--env', 'smoke', '--tags', 'nothing']\n"
+        "try: main()\n"
+        f"finally: print([name for name in {LATE!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 2 and "--tags names 'nothing'" in done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,9 +1,11 @@
+import json
+
 import pandas as pd
 import pandera.errors
 import pytest
 
 from lowland.estimate import Estimate
-from lowland.measurements import COLUMNS, Cell, Expected, Measurement, complete, stack, table, unavailable
+from lowland.measurements import COLUMNS, Cell, Expected, Measurement, complete, stack, table, unavailable, words_of
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
 
@@ -64,3 +66,17 @@ def test_a_picture_does_not_stand_for_the_measures_of_every_cell_nor_the_other_w
     for measure, failed in (("negative_spectral_mass", "all"), ("gradient_norm", "negative_spectral_mass")):
         full = complete(rows("landscape", measure), [usual, picture])
         assert full[full["status"] == "failed"]["measure"].tolist() == [failed]
+
+
+def test_the_names_in_a_table_are_told_with_it():
+    measured = [
+        Measurement("bit_flip", "accuracy", Estimate(0.5, 0.0, 5), "flips", target="float32", level=1.0),
+        Measurement("shift", "accuracy", Estimate(0.6, 0.0, 5), "winter_run"),
+        Measurement("landscape", "hessian_trace", Estimate(2.0, 0.0, 5)),
+    ]
+    words = json.loads(json.dumps(words_of(table(CELL, measured))))
+    assert set(words["measures"]) == {"accuracy", "hessian_trace"}
+    assert words["measures"]["hessian_trace"]["unit"] == "nat"
+    here = words["conditions"][CELL.task]
+    assert here["flips"]["unit"]["name"] == "flips" and here["winter_run"]["label"] == "winter run"
+    assert words["targets"]["float32"]["place"] == "in float32 words"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from lowland.architectures import build_network
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.errors import LowlandError, MistakesError
 from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
@@ -27,7 +28,7 @@ from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Problem, T
 from lowland.summary.requirement_checks import unmeasurable
 from lowland.summary.requirements import TaskRequirements
 from lowland.summary.score import Score
-from lowland.tasks import Task, TaskOptions, build_network, build_task
+from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace

@@ -29,7 +29,7 @@ from lowland.runs.dvc import started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
 from lowland.runs.mark import FILE as MARK
-from lowland.runs.mark import StudyMark, refuse_mixture, refuse_resumption
+from lowland.runs.mark import StudyMark, refuse_mixture, stale_nodes
 from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
@@ -80,9 +80,9 @@ class RunGuard:
     """Checks data and machine before anything runs, clears outputs of an earlier study and guards resumption.
 
     ``--only-missing-outputs`` looks at existence only. A file from other parameters, data or code would be taken for
-    this run's, so a run first clears what it will make otherwise, resuming is refused after a change, and so is
-    a part of a study that would leave results of another one. What was decided before the run is done only once the
-    runner has its workers: a run that is refused on the way there leaves everything as it was.
+    this run's, so a run first clears what it will make otherwise; resuming clears exactly what is stale and makes it
+    again; and a part of a study that would leave results of another one is refused. What was decided before the run is
+    done only once the runner has its workers: a run that is refused on the way there leaves everything as it was.
 
     Args:
         study: Gives the whole study, for a run of a part.
@@ -138,8 +138,8 @@ class RunGuard:
         def exists(node: Node) -> bool:
             return any(path.exists() for path in _files(catalog, list(node.outputs)))
 
-        if run_params["only_missing_outputs"]:
-            refuse_resumption(before, now, study=study, part=pipeline, file=str(shown / MARK))
+        resumes = bool(run_params["only_missing_outputs"])
+        stale = stale_nodes(before, now, part=pipeline, file=str(shown / MARK), exists=exists) if resumes else []
         if partial and started_by_dvc():
             if before.changed(now, study.nodes):  # DVC keeps records of its own, and is about to make ours untrue
                 self._mark = StudyMark()
@@ -148,8 +148,13 @@ class RunGuard:
             self._mark = before.joined(now, [node.name for node in pipeline.nodes])
         else:
             self._mark = now
-        if run_params["only_missing_outputs"]:
-            for path in _gathered_too_early(pipeline, catalog):  # at once: the runner asks next what is missing
+        if resumes:
+            if stale:
+                told = before.told(now, study.nodes)
+                _log.info("%d of %d results are made again: %s", len(stale), len(pipeline.nodes), told)
+            for path in _files(catalog, [name for node in stale for name in node.outputs]):
+                path.unlink(missing_ok=True)  # at once: the runner asks next what is missing
+            for path in _gathered_too_early(pipeline, catalog):
                 path.unlink(missing_ok=True)
         elif partial:
             _refuse_missing_inputs(pipeline, catalog)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from lowland.estimate import STATUSES, Estimate, Status
 from lowland.measures import MEASURES, SELECTED
-from lowland.vocabulary.conditions import CONDITIONS, Condition
-from lowland.vocabulary.families import Family
+from lowland.vocabulary.conditions import CONDITIONS, Condition, condition_named
+from lowland.vocabulary.families import DISTURBANCES, Family
+from lowland.vocabulary.targets import TARGETS
 
 Method = Literal["float", "qat", "ptq", "weight_only", "dynamic", "imported"]
 Split = Literal["", "validation", "landscape", "selection", "test"]
@@ -248,3 +249,24 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
         pandera.errors.SchemaError: With the first column and value that do not fit.
     """
     return SCHEMA.validate(frame.astype(_TYPES))
+
+
+def words_of(frame: pd.DataFrame) -> dict[str, Any]:
+    """What the names in a table mean, in what JSON can hold: with it an old table stays readable.
+
+    Args:
+        frame: Rows of the long table.
+
+    Returns:
+        ``measures`` by name, ``conditions`` by task and name (a shifted set is its task's own) and ``targets`` by name,
+        each with the fields of its record.
+    """
+    disturbed = frame[frame["family"].isin(DISTURBANCES) & (frame["condition"] != "")]
+    return {
+        "measures": {name: asdict(MEASURES[name]) for name in frame["measure"].unique()},
+        "conditions": {
+            task: {name: asdict(condition_named(name)) for name in rows["condition"].unique()}
+            for task, rows in disturbed.groupby("task", sort=False)
+        },
+        "targets": {name: asdict(TARGETS[name]) for name in disturbed["target"].unique() if name in TARGETS},
+    }

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import torch
 
+from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.datasets import (
     JSONDataset,
@@ -20,7 +21,6 @@ from lowland.datasets import (
     TextDataset,
 )
 from lowland.datasets.atomic import FileDataset
-from lowland.tasks.networks import initialised_network
 from tests.summary.pictures import density
 
 SPEC = {"kind": "mlp", "inputs": 4, "hidden": [3, 2], "outputs": 2}

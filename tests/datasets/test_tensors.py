@@ -6,9 +6,9 @@ from kedro.io import DatasetError
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from lowland.architectures import MLP
 from lowland.artifacts import StoredModel
 from lowland.datasets import ModelDataset, TensorsDataset
-from lowland.tasks.networks import MLP
 from tests.datasets.cases import SPEC, model, tensors
 
 

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from lowland.coding.codes import code_range, smallest_dtype
+from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults import (
     Flips,
@@ -21,8 +23,6 @@ from lowland.faults import (
     random_float_flips,
 )
 from lowland.quantization import IntegerNetwork
-from lowland.quantization.codes import code_range, smallest_dtype
-from lowland.quantization.encodings import ENCODINGS
 from lowland.quantization.linear_step import Linear
 from tests.quantization.networks import float_network, integer_network
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.faults import Flips, apply_flips, draw_flips
 from lowland.faults.protection import needed_by_simulation, protection_plan, simulated_metric, triplicated_rate
 from lowland.faults.sensitivity import clean_metric, flip_sensitivity
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
-from lowland.quantization.encodings import ENCODINGS
 from tests.quantization.networks import rows, twin
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults.options import RANKINGS
 from lowland.faults.ranking import flip_scores, ranked_flips, recall_at, worst_flips
 from lowland.faults.sensitivity import clean_metric, flip_sensitivity
 from lowland.landscape import flip_curvature, hessian_diagonal, hessian_eigenvalues, mean_gradient
-from lowland.quantization.encodings import ENCODINGS
 from tests.quantization.networks import integer_network, rows
 
 LOSS = functional.cross_entropy

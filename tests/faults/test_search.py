@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults import Flips, apply_flips, random_flips
 from lowland.faults.search import SearchResult, deployed_loss, progressive_search
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
-from lowland.quantization.encodings import ENCODINGS
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
 

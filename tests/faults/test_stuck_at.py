@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults import Flips, apply_flips, apply_stuck_bits, random_flips
 from lowland.faults.scale_words import scale_words
-from lowland.quantization.encodings import ENCODINGS
 from lowland.quantization.integer import IntegerNetwork
 from tests.quantization.networks import integer_network
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from lowland.architectures import initialised_network
+from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults import MemoryFaultOptions, TransientFlips, fault_series
 from lowland.faults.scale_words import scale_words
 from lowland.faults.sweep import FAULTS
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
-from lowland.quantization.encodings import ENCODINGS
-from lowland.tasks.networks import initialised_network
 
 SPEC = {"kind": "mlp", "inputs": 6, "hidden": [5], "outputs": 3}
 INPUTS = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lowland.coding.folding import fold_batch_norm
 from lowland.landscape import (
     flip_curvature,
     hessian_eigenvalues,
@@ -22,7 +23,6 @@ from lowland.landscape.mismatch import (
 from lowland.landscape.sharpness_adaptive import adaptive_sharpness
 from lowland.landscape.sharpness_expected import expected_sharpness
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
-from lowland.quantization.folding import fold_batch_norm
 from tests.oracles import dense_hessian, second_order_flip_rise
 from tests.quantization.networks import integer_network, rows
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lowland.coding.folding import fold_batch_norm
 from lowland.landscape import (
     LandscapeOptions,
     adaptive_sharpness,
@@ -35,7 +36,6 @@ from lowland.landscape import (
     weight_norm,
 )
 from lowland.measures import MEASURES
-from lowland.quantization.folding import fold_batch_norm
 from tests.base_options import base
 from tests.cases import CASES, FakeIntegerNetwork
 

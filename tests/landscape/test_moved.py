@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lowland.landscape.moved import call_with
+from lowland.functional_call import call_with
 from tests.cases import CASES
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from lowland.architectures import initialised_network
 from lowland.landscape import capture_curvature, obstacle_to_exactness
 from lowland.landscape.output_activation import without_output_activation
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
-from lowland.tasks.networks import initialised_network
 from tests.oracles import dense_hessian
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from lowland.architectures import build_network
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.faults import FlipMapOptions, MemoryFaultOptions, fault_series
 from lowland.measurements import KEYS, Cell
@@ -19,7 +20,7 @@ from lowland.pipelines.perturbation.nodes import map_flips
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
 from lowland.robustness import HalfLifeOptions, bit_flips
-from lowland.tasks import Rows, build_network, build_task
+from lowland.tasks import Rows, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import Jets, JetsOptions
 from tests.made_splits import splits_of

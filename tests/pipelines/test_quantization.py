@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.measurements import Cell
 from lowland.pipelines.quantization import nodes
@@ -12,7 +13,6 @@ from lowland.quantization import Precision, QuantizationOptions, build_quantized
 from lowland.tasks import Rows, build_task
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
-from lowland.tasks.networks import initialised_network
 from tests.made_splits import all_in, splits_of
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="ptq4", method="ptq", weight_bits=4, activation_bits=4)

@@ -17,9 +17,9 @@ from brevitas.quant.scaled_int import (
 )
 from torch import Tensor, nn
 
+from lowland.coding.codes import code_range
 from lowland.quantization import Precision, build_quantized, calibrate
 from lowland.quantization.calibrations import CALIBRATIONS, size_percentile, size_threshold
-from lowland.quantization.codes import code_range
 from lowland.quantization.fake_quantize import Grid, on_grid
 from lowland.quantization.least_error import OFF_GRID, best_threshold
 from tests.quantization.brevitas_graph import calibration_mode

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lowland.quantization.codes import code_range
+from lowland.coding.codes import code_range
 from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
 from lowland.quantization.operations import fan_in, num_channels, patches, weight_matrices, weight_shape
 from lowland.quantization.weighted_step import EXACT_BITS, Weighted

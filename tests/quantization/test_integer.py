@@ -8,9 +8,9 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from lowland.coding.codes import code_range, smallest_dtype
 from lowland.errors import LowlandError
 from lowland.quantization import IntegerNetwork, freeze
-from lowland.quantization.codes import code_range, smallest_dtype
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import CLASSES, integer_network, rows
 

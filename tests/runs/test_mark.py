@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 
 from lowland.errors import LowlandError
 from lowland.runs.fingerprints import code_of_stages, fingerprints
-from lowland.runs.mark import StudyMark, refuse_mixture, refuse_resumption
+from lowland.runs.mark import StudyMark, refuse_mixture, stale_nodes
 
 
 def use(*_):
@@ -134,16 +134,28 @@ def test_changed_code_and_data_are_named():
         ask(mark(raw="b"), tagged("preparation"))
 
 
-def test_resumption_wants_the_same_study():
-    whole = {"study": STUDY, "part": STUDY, "file": "data/.run-study"}
-    refuse_resumption(MADE, MADE, **whole)
-    with pytest.raises(LowlandError, match=r"changed since the run to resume \(requirements.score is 0.9"):
-        refuse_resumption(MADE, mark(requirements={"score": 0.9}), **whole)
+def names(nodes):
+    return {node.name for node in nodes}
+
+
+def test_what_is_stale_is_made_again_and_nothing_else():
+    whole = {"part": STUDY, "file": "data/.run-study", "exists": lambda node: True}
+    assert stale_nodes(MADE, MADE, **whole) == []
+    asked = names(stale_nodes(MADE, mark(requirements={"score": 0.9}), **whole))
+    assert asked and not any("train" in name or "disturb" in name for name in asked)
+    trained = names(stale_nodes(MADE, mark(**NINE), **whole))
+    assert {"plain.train", "plain.disturb"} <= trained and "prepare" not in trained
+    assert stale_nodes(MADE, mark(**NINE), **(whole | {"exists": lambda node: False})) == []
+
+
+def test_results_of_which_nothing_is_known_are_not_resumed():
+    whole = {"part": STUDY, "file": "data/.run-study"}
     with pytest.raises(LowlandError, match=r"data/\.run-study is missing"):
-        refuse_resumption(StudyMark(), MADE, **whole)
+        stale_nodes(StudyMark(), MADE, exists=lambda node: True, **whole)
     part = StudyMark().joined(MADE, ["prepare"])
     with pytest.raises(LowlandError, match="is not on record"):
-        refuse_resumption(part, MADE, **whole)
+        stale_nodes(part, MADE, exists=lambda node: True, **whole)
+    assert stale_nodes(part, MADE, exists=lambda node: node.name == "prepare", **whole) == []
 
 
 def test_a_mark_comes_back_and_a_broken_one_says_nothing(tmp_path):

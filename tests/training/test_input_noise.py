@@ -4,6 +4,7 @@ from torch import nn
 
 from lowland.errors import LowlandError
 from lowland.perturbation import FeatureRanges
+from lowland.training.recipe_base import Batch
 from tests.training.fitting import LOSS, OPTIONS, data, equal_weights, fit, network, recipe
 
 ONCE = OPTIONS.model_copy(update={"epochs": 1, "batch_size": 4000})
@@ -99,7 +100,10 @@ def test_it_helps_under_that_noise():
         trained[kind] = fit(
             model, options=options, training=rows, validation=rows, settings={"ranges": ranges}, **chosen
         )
-    noisy = recipe(kind="noise", noise="gaussian", level=50).disturbed(rare, ranges, torch.Generator().manual_seed(5))
+    batch = Batch(rare, torch.zeros(len(rare)), nn.functional.mse_loss)
+    noise = recipe(kind="noise", noise="gaussian", level=50)
+    noisy, same, _ = noise.disturbed(batch, nn.Identity(), ranges, torch.Generator().manual_seed(5))
+    assert same is batch.targets
     losses = {kind: float(LOSS(found.network(noisy), targets).detach()) for kind, found in trained.items()}
     assert losses["noise"] < losses["plain"]
 

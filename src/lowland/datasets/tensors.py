@@ -106,7 +106,7 @@ def _header(file: Any) -> dict[str, Any]:
 
 
 def _network(spec: dict[str, Any]) -> nn.Module:
-    from lowland.tasks.networks import build_network
+    from lowland.architectures import build_network
 
     return build_network(spec)
 
@@ -117,5 +117,5 @@ def _integer_network(spec: dict[str, Any]) -> nn.Module:
     return IntegerNetwork.from_spec(spec)
 
 
-# spec["kind"] -> what rebuilds the network; every other kind is one of lowland.tasks.networks.
+# spec["kind"] -> what rebuilds the network; every other kind is one of lowland.architectures.
 BUILDERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {"integer": _integer_network}

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from lowland.coding.encodings import encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import FlipDraw, Flips, draw_bits, draw_key
 from lowland.faults.scale_words import scale_words, with_scale_words
 from lowland.faults.targets import targeted, within
-from lowland.quantization.encodings import encoding_of
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lowland.quantization.encodings import ENCODINGS
+from lowland.coding.encodings import ENCODINGS
 from lowland.selection import (
     NONE_IS_NOTHING,
     NONE_SWITCHES_OFF,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lowland.coding.encodings import Encoding, encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import stored_sizes
 from lowland.faults.flip_sets import Flips
@@ -16,7 +17,6 @@ from lowland.landscape.curvature import capture_curvature
 from lowland.landscape.linearity import obstacle_to_exactness
 from lowland.landscape.matched import step_sizes
 from lowland.landscape.subject import Batch, Batches, Loss, checked_batches
-from lowland.quantization.encodings import Encoding, encoding_of
 from lowland.quantization.integer import IntegerNetwork
 
 Site = tuple[str, int, int]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lowland.coding.encodings import Encoding, encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import targeted
 from lowland.faults.channel_walk import ChannelWalk, Prefix
-from lowland.quantization.encodings import Encoding, encoding_of
 from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.operations import patches, weight_matrices
 from lowland.quantization.weighted_step import Weighted

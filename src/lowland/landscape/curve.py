@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Status
-from lowland.landscape.moved import call_with
+from lowland.functional_call import call_with
 from lowland.landscape.subject import Loss, gradients, trainable
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from lowland.landscape.moved import call_with
+from lowland.functional_call import call_with
 
 # What one layer computes at once should stay in the second-level cache and its neighbour (1 MiB in float32).
 CACHED_ELEMENTS = 2**18

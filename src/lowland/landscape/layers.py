@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn import functional
 
+from lowland.coding.patches import patches_of, spread_out
+
 PER_SAMPLE_ELEMENTS = 2**18  # per-sample gradients of so many elements are held at once, so that they stay in the cache
 
 
@@ -191,31 +193,23 @@ def _convolution_design(module: Any, inputs: Tensor, shape: torch.Size) -> Tenso
     """[rows, groups, columns, places]: what each place of the output sees."""
     mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
     padded = functional.pad(inputs, module._reversed_padding_repeated_twice, mode=mode)
-    return _unfolded(padded, module.kernel_size, module.dilation, module.stride).unflatten(1, (module.groups, -1))
+    columns = patches_of(padded, module.kernel_size, stride=module.stride, dilation=module.dilation)
+    return columns.unflatten(1, (module.groups, -1))
 
 
 def _transposed_design(module: Any, inputs: Tensor, shape: torch.Size) -> Tensor:
     """The same for a transposed convolution: a convolution over spread inputs with the kernel reversed."""
-    spread_shape = [(size - 1) * step + 1 for size, step in zip(inputs.shape[2:], module.stride, strict=True)]
-    spread = inputs.new_zeros(*inputs.shape[:2], *spread_shape)
-    places: tuple[Any, ...] = tuple(slice(None, None, step) for step in module.stride)
-    spread[(..., *places)] = inputs
+    spread = spread_out(inputs, module.stride)
     pads: list[int] = []
-    settings = zip(module.kernel_size, module.dilation, module.padding, spread_shape, shape[2:], strict=True)
+    settings = zip(module.kernel_size, module.dilation, module.padding, spread.shape[2:], shape[2:], strict=True)
     for kernel, dilation, padding, size, wanted in reversed(list(settings)):
         reach = dilation * (kernel - 1)
         pads += [reach - padding, wanted + padding - size]
-    columns = _unfolded(functional.pad(spread, pads), module.kernel_size, module.dilation, (1,) * len(shape[2:]))
+    steps = (1,) * len(shape[2:])
+    columns = patches_of(functional.pad(spread, pads), module.kernel_size, stride=steps, dilation=module.dilation)
     kernel_axes = tuple(range(2, 2 + len(module.kernel_size)))
     columns = columns.unflatten(1, (module.in_channels, *module.kernel_size)).flip(kernel_axes)
     return columns.flatten(1, -2).unflatten(1, (module.groups, -1))
-
-
-def _unfolded(images: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
-    """[rows, channels * kernel, places] of images or of series."""
-    if images.ndim == 3:
-        images, kernel, dilation, stride = images[:, :, None], (1, *kernel), (1, *dilation), (1, *stride)
-    return functional.unfold(images, kernel, dilation=dilation, stride=stride)
 
 
 def _normalised(module: Any, inputs: Tensor) -> Tensor:

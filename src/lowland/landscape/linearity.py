@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lowland.landscape.moved import call_with
+from lowland.functional_call import call_with
 from lowland.landscape.row_means import spread_rows
 from lowland.landscape.subject import Batch, gradients, trainable
 from lowland.randomness import generator

@@ -8,12 +8,13 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from lowland.coding.encodings import encoding_of
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature import Curvature, capture_curvature
-from lowland.landscape.subject import Batches, Dequantizable, Loss, checked_batches, differentiable
-from lowland.landscape.trace import weighted_trace
-from lowland.quantization.encodings import encoding_of
+from lowland.landscape.linearity import obstacle_to_exactness
+from lowland.landscape.subject import Batch, Batches, Dequantizable, Loss, checked_batches, differentiable
+from lowland.landscape.trace import check_probes, weighted_trace
 from lowland.randomness import generator as keyed_generator
 
 TARGETS = ("weights", "biases")
@@ -60,7 +61,7 @@ def flip_curvature(
         integer_network: Network with ``codes``, ``scales``, ``bits`` and ``dequantized()``.
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: Sequence of (inputs, targets).
-        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
+        encoding: Key of ``lowland.coding.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
         num_probes: Hessian products where the second order is sampled, at least 2.
         generator: CPU generator of the probes; a fixed one without it.
@@ -72,15 +73,17 @@ def flip_curvature(
     Raises:
         LowlandError: Unknown encoding or target, a code that its width cannot hold, too few probes, unusable batches.
     """
+    module, pairs, exact = _prepared(integer_network, batches, num_probes)
+    if exact:
+        found = capture_curvature(module, loss, pairs, inputs=False)
+        return expected_flip_rise(integer_network, found, encoding=encoding, targets=targets)
     changes = dict(weight_changes(integer_network, encoding, targets))
     flips = sum(change.numel() for change in changes.values())
-    module = differentiable(integer_network)
-    pairs = checked_batches(batches, module)
     slope = capture_curvature(module, loss, pairs, parameters=False, inputs=False).gradient
     first = sum(float((slope[name][..., None] * change).sum()) for name, change in changes.items()) / flips
     weights = {name: change.square().sum(-1) / (2 * flips) for name, change in changes.items()}
     draws = generator or keyed_generator("flip_curvature")
-    second = weighted_trace(module, loss, pairs, weights, num_probes=num_probes, generator=draws)
+    second = weighted_trace(module, loss, pairs, weights, method="hutchinson", num_probes=num_probes, generator=draws)
     return Estimate(first + second.value, second.standard_error, second.num_samples, second.status)
 
 
@@ -110,7 +113,7 @@ def mean_squared_flip(
 
     Args:
         integer_network: Network with ``codes``, ``scales`` and ``bits``.
-        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
+        encoding: Key of ``lowland.coding.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
 
     Returns:
@@ -152,18 +155,18 @@ def rounding_curvature(
     Raises:
         LowlandError: Too few probes or unusable batches.
     """
-    codes, scales = integer_network.codes, integer_network.scales
-    weights = {name: step_sizes(scales[name], codes[name]).square().expand(codes[name].shape) / 24 for name in codes}
+    module, pairs, exact = _prepared(integer_network, batches, num_probes)
+    if exact:
+        return expected_rounding_rise(integer_network, capture_curvature(module, loss, pairs, inputs=False))
+    weights = {name: squares / 24 for name, squares in squared_steps(integer_network).items()}
     draws = generator or keyed_generator("rounding_curvature")
-    return weighted_trace(integer_network, loss, batches, weights, num_probes=num_probes, generator=draws)
+    return weighted_trace(module, loss, pairs, weights, method="hutchinson", num_probes=num_probes, generator=draws)
 
 
 def expected_rounding_rise(integer_network: CodedNetwork, found: Curvature) -> Estimate:
     """``rounding_curvature`` from a capture of the network's curvature that is already there."""
-    codes, scales = integer_network.codes, integer_network.scales
-    total = sum(
-        float((found.diagonal[name] * step_sizes(scales[name], codes[name]).square()).sum()) / 24 for name in codes
-    )
+    steps = squared_steps(integer_network)
+    total = sum(float((found.diagonal[name] * squares).sum()) / 24 for name, squares in steps.items())
     return Estimate(total, 0.0, found.num_rows)
 
 
@@ -190,7 +193,10 @@ def input_curvature(model: nn.Module | Dequantizable, loss: Loss, batches: Batch
     """
     module = differentiable(model)
     pairs = checked_batches(batches, module, differentiable_inputs=True)
-    factor = noise_factor(covariance, pairs[0][0].shape[1:])
+    shape = pairs[0][0].shape[1:]
+    factor = noise_factor(covariance, shape)
+    if covariance.shape == shape:
+        return expected_noise_rise(capture_curvature(module, loss, pairs, parameters=False), covariance=covariance)
     found = capture_curvature(module, loss, pairs, parameters=False, input_factor=factor)
     return Estimate.from_samples(found.input_diagonal.double().sum(1) / 2)
 
@@ -260,6 +266,20 @@ def weight_changes(network: CodedNetwork, encoding: str, targets: Sequence[str])
     if not found:
         raise LowlandError(f"targets: the network stores no {' or '.join(targets)}; expected at least one such tensor")
     return found
+
+
+def squared_steps(network: CodedNetwork) -> dict[str, Tensor]:
+    """Squared step size of every code by tensor name, of the codes' shapes (float64)."""
+    codes, scales = network.codes, network.scales
+    return {name: step_sizes(scales[name], codes[name]).square().expand(codes[name].shape) for name in codes}
+
+
+def _prepared(network: CodedNetwork, batches: Batches, num_probes: int) -> tuple[nn.Module, tuple[Batch, ...], bool]:
+    """The dequantized copy, its checked batches, and whether its diagonal can be had without probes."""
+    module = differentiable(network)
+    pairs = checked_batches(batches, module)
+    check_probes("hutchinson", num_probes)
+    return module, pairs, obstacle_to_exactness(module, pairs) is None
 
 
 def step_sizes(scale: Tensor, codes: Tensor) -> Tensor:

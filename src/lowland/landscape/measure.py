@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lowland.coding.folding import fold_batch_norm
 from lowland.estimate import Estimate
 from lowland.landscape.curvature import Curvature, capture_curvature
 from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
@@ -33,7 +34,6 @@ from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_ck
 from lowland.landscape.subject import Batch, Batches, Dequantizable, Loss, checked_batches, differentiable
 from lowland.landscape.trace import LayerTraces, hessian_trace_by_layer, layer_traces
 from lowland.measurements import Measurement
-from lowland.quantization.folding import fold_batch_norm
 
 UNDEFINED = Estimate.missing("undefined")
 

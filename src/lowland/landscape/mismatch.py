@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.estimate import Estimate
-from lowland.landscape.matched import TARGETS, CodedNetwork, noise_factor, step_sizes, weight_changes
+from lowland.landscape.matched import TARGETS, CodedNetwork, noise_factor, squared_steps, weight_changes
 from lowland.landscape.row_gradients import RowPlan, RowTape, coloured, stray_gradients
 from lowland.landscape.subject import Batch, Batches, Dequantizable, checked_batches, differentiable, trainable
 
@@ -65,11 +65,10 @@ def rounding_mismatch_curvature(integer_network: CodedNetwork, batches: Batches)
     Raises:
         LowlandError: Unusable batches.
     """
-    codes, scales = integer_network.codes, integer_network.scales
-    variances = {name: step_sizes(scales[name], codes[name]).square().expand(codes[name].shape) / 12 for name in codes}
+    variances = {name: squares / 12 for name, squares in squared_steps(integer_network).items()}
     module = differentiable(integer_network)
     pairs = checked_batches(batches, module)
-    plan = RowPlan.of(module, {n: p for n, p in trainable(module).items() if n in codes}, pairs)
+    plan = RowPlan.of(module, {n: p for n, p in trainable(module).items() if n in variances}, pairs)
     shares = []
     for tape, margin, direction in _decisions(module, plan, pairs):
         variance = torch.zeros_like(margin)
@@ -97,7 +96,7 @@ def flip_mismatch_curvature(
     Args:
         integer_network: Network with ``codes``, ``scales``, ``bits`` and ``dequantized()``.
         batches: Sequence of (inputs, targets); the targets are not looked at.
-        encoding: Key of ``lowland.quantization.encodings.ENCODINGS``.
+        encoding: Key of ``lowland.coding.encodings.ENCODINGS``.
         targets: ``weights`` and / or ``biases``.
 
     Returns:

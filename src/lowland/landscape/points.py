@@ -11,8 +11,8 @@ from torch.func import vmap
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from lowland.functional_call import call_with
 from lowland.landscape.layer_chain import LayerChain
-from lowland.landscape.moved import call_with
 from lowland.landscape.subject import Batches, Loss
 
 BLOCK_ROWS = 2**15  # rows of one loss evaluation, if a batch has so many

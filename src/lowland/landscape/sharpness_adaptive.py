@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.moved import call_with
+from lowland.functional_call import call_with
 from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.sharpness_expected import mean_loss_at
 from lowland.landscape.subject import (

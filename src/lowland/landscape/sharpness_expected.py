@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.moved import call_with
+from lowland.functional_call import call_with
 from lowland.landscape.row_means import require_row_mean
 from lowland.landscape.subject import (
     Batch,

@@ -211,13 +211,7 @@ def _found(
     draws: torch.Generator,
 ) -> Curvature | dict[str, Tensor]:
     """The exact diagonal, or samples [n] of its (weighted) sum over each parameter tensor."""
-    if method not in get_args(TraceMethod):
-        raise LowlandError(f"method: got {method!r}; expected 'auto', 'exact', 'hutchinson' or 'hutch++'")
-    fewest = FEWEST_PROBES.get(method, 2)
-    if num_probes < fewest:
-        raise LowlandError(
-            f"num_probes: got {num_probes}; expected at least {fewest}, or no standard error can be given"
-        )
+    check_probes(method, num_probes)
     module = differentiable(model)
     pairs = checked_batches(batches, module)
     if weights is not None:
@@ -227,6 +221,17 @@ def _found(
     matrix = WeightedHessian(HessianProducts(module, loss, pairs), weights)
     sampler = hutch_plus_plus_samples if method == "hutch++" else hutchinson_samples
     return dict(zip(matrix.names, sampler(matrix, num_probes, draws), strict=True))
+
+
+def check_probes(method: TraceMethod, num_probes: int) -> None:
+    """Refuses an unknown method, and fewer probes than it takes for a standard error."""
+    if method not in get_args(TraceMethod):
+        raise LowlandError(f"method: got {method!r}; expected 'auto', 'exact', 'hutchinson' or 'hutch++'")
+    fewest = FEWEST_PROBES.get(method, 2)
+    if num_probes < fewest:
+        raise LowlandError(
+            f"num_probes: got {num_probes}; expected at least {fewest}, or no standard error can be given"
+        )
 
 
 def _check_weights(weights: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from lowland.coding.folding import fold_batch_norm
     from lowland.quantization.deployment import DeploymentCheck, deployment_check
-    from lowland.quantization.folding import fold_batch_norm
     from lowland.quantization.freezing import freeze
     from lowland.quantization.integer import DequantizedNetwork, IntegerNetwork
     from lowland.quantization.parameter_codes import coded_parameters

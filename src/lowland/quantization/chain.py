@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from torch import nn
 
+from lowland.coding.folding import Folded, fold_batch_norm
 from lowland.errors import LowlandError
-from lowland.quantization.folding import Folded, fold_batch_norm
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 PASSING = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Unflatten)

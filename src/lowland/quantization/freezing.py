@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lowland.coding.codes import code_range, signed_width, smallest_dtype
 from lowland.errors import LowlandError
-from lowland.quantization.codes import code_range, signed_width, smallest_dtype
 from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
 from lowland.quantization.fake_quantize import Grid, codes_on
 from lowland.quantization.float_island import FloatIsland

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
-from lowland.quantization.codes import code_range
 from lowland.quantization.graph_spec import check_graph, graph_spec
 from lowland.quantization.rounding_steps import Quantize
 from lowland.quantization.step import INPUTS, Step

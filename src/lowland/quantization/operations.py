@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowland.coding.patches import patches_of, spread_out
 from lowland.errors import LowlandError
 from lowland.quantization.layer_specs import LAYERS, layer_settings
 
@@ -98,18 +99,13 @@ def patches(kind: str, sizes: Mapping[str, Any], values: Tensor) -> Tensor:
         return values.reshape(1, -1, values.shape[-1])
     names = ("kernel_size", "stride", "padding", "dilation")
     kernel, stride, padding, dilation = (tuple(sizes[name]) for name in names)
-    if kind == "conv1d":
-        values, kernel, stride = values.unsqueeze(2), (1, *kernel), (1, *stride)
-        padding, dilation = (0, *padding), (1, *dilation)
-    if kind == "conv_transpose2d":  # a convolution with step 1 over the inputs with zeros between them
-        spread = [(n - 1) * step + 1 for n, step in zip(values.shape[2:], stride, strict=True)]
-        wide = values.new_zeros(*values.shape[:2], *spread)
-        wide[:, :, :: stride[0], :: stride[1]] = values
-        before = [d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True)]
-        after = [b + extra for b, extra in zip(before, sizes["output_padding"], strict=True)]
-        values = functional.pad(wide, (before[1], after[1], before[0], after[0]))
-        stride, padding = (1, 1), (0, 0)
-    columns = functional.unfold(values, kernel, dilation, padding, stride)  # [rows, channels * taps, positions]
+    before = after = padding
+    if kind == "conv_transpose2d":
+        values, stride = spread_out(values, stride), (1, 1)
+        before = tuple(d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True))
+        after = tuple(b + extra for b, extra in zip(before, sizes["output_padding"], strict=True))
+    pads = [end for ends in zip(reversed(before), reversed(after), strict=True) for end in ends]  # last axis first
+    columns = patches_of(functional.pad(values, pads), kernel, stride=stride, dilation=dilation)
     groups = sizes["groups"]
     return columns.reshape(len(values), groups, -1, columns.shape[-1]).permute(1, 0, 3, 2).flatten(1, 2)
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
 from lowland.quantization.chain import chain
-from lowland.quantization.codes import code_range
 from lowland.quantization.equalization import equalized
 from lowland.quantization.fake_quantize import Grid, on_grid
 from lowland.quantization.operations import Operation, geometry, operation, weighted_kind

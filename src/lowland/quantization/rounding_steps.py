@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lowland.quantization.codes import code_range
+from lowland.coding.codes import code_range
 from lowland.quantization.step import Step
 
 EXACT_BITS = 53

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lowland.quantization.codes import smallest_dtype
+from lowland.coding.codes import smallest_dtype
 from lowland.quantization.layer_specs import LAYERS
 from lowland.quantization.operations import num_channels, operation, weight_shape
 from lowland.quantization.step import Step

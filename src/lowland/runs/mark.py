@@ -147,27 +147,26 @@ def _in_order(study: Pipeline, stages: Mapping[str, Any]) -> list[str]:
     return sorted(stages, key=lambda stage: (stage in closing_stages(), depth.get(stage, 0), stage))
 
 
-def refuse_resumption(mark: StudyMark, now: StudyMark, *, study: Pipeline, part: Pipeline, file: str) -> None:
-    """Refuses to take what is there for results of this run where they are not.
+def stale_nodes(
+    mark: StudyMark, now: StudyMark, *, part: Pipeline, file: str, exists: Callable[[Node], bool]
+) -> list[Node]:
+    """The nodes of a run to resume whose results are of other parameters, data or code: those to be made again.
 
     Args:
         mark: What the folder holds.
         now: What a whole run would make.
-        study: The whole study.
         part: What is to be resumed.
         file: The mark's name, for the message.
+        exists: Whether the result of a node is there.
 
     Raises:
-        LowlandError: One line with what changed and what to do.
+        LowlandError: There are results of which nobody knows what they are of; one line with what to do.
     """
-    changed = mark.changed(now, part.nodes)
-    new = [node.name for node in part.nodes if node.name not in mark.nodes]
-    if not changed and not new:
-        return
-    why = mark.told(now, study.nodes) if changed else f"{new[0]} is not on record"
-    if not mark.nodes:
-        why = f"{file} is missing"
-    raise LowlandError(
-        "--only-missing-outputs: parameters, data or code changed since the run to resume "
-        f"({why}); use a full `kedro run` or `dvc repro`"
-    )
+    unknown = [node.name for node in part.nodes if node.name not in mark.nodes and exists(node)]
+    if not mark.nodes or unknown:
+        why = f"{file} is missing" if not mark.nodes else f"{unknown[0]} is not on record"
+        raise LowlandError(
+            "--only-missing-outputs: what the results were made with is not known "
+            f"({why}); use a full `kedro run` or `dvc repro`"
+        )
+    return [node for node in mark.changed(now, part.nodes) if exists(node)]

@@ -15,7 +15,6 @@ from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
-from lowland.tasks.networks import build_network
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.splits import HeldOut, Rows, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
@@ -73,7 +72,6 @@ __all__ = [
     "Task",
     "TaskDescription",
     "TaskOptions",
-    "build_network",
     "build_task",
     "halved",
     "preprocessing_from",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from lowland.functional_call import call_with
 from lowland.training.recipe_base import Model
 
 
@@ -20,4 +20,4 @@ def at_parameters(network: nn.Module, parameters: Mapping[str, Tensor], **settin
         settings: Keyword arguments of the network's ``forward``.
     """
     state = {**parameters, **{name: buffer.clone() for name, buffer in network.named_buffers()}}
-    return lambda inputs: functional_call(network, state, (inputs,), settings)
+    return lambda inputs: call_with(network, state, inputs, **settings)

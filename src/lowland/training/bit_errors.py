@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from lowland.quantization.codes import code_range, signed_width
-from lowland.quantization.encodings import encoding_of
+from lowland.coding.codes import code_range, signed_width
+from lowland.coding.encodings import encoding_of
 from lowland.quantization.fake_quantize import Grid, codes_on
 from lowland.quantization.parameter_codes import coded_parameters
 from lowland.quantization.precision import FEWEST_BITS, MOST_BITS

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import nn
 
 from lowland.perturbation import INPUT_NOISES, FeatureRanges
 from lowland.perturbation.input_noise import draw
-from lowland.training.recipe_base import RecipeBase
+from lowland.training.recipe_base import Batch, RecipeBase
 
 
 class Noise(RecipeBase):
@@ -33,8 +33,8 @@ class Noise(RecipeBase):
         """Every batch."""
         return True
 
-    def disturbed(self, inputs: Tensor, ranges: FeatureRanges, generator: torch.Generator) -> Tensor:
+    def disturbed(self, batch: Batch, network: nn.Module, ranges: FeatureRanges, generator: torch.Generator) -> Batch:
         """The inputs under a fresh draw of the noise."""
         number = int(torch.randint(2**62, (), generator=generator))
-        disturbance = draw(inputs.shape, key=("training noise", number)).to(inputs.device)
-        return INPUT_NOISES[self.noise](inputs, ranges, disturbance, level=self.level)
+        disturbance = draw(batch.inputs.shape, key=("training noise", number)).to(batch.inputs.device)
+        return batch._replace(inputs=INPUT_NOISES[self.noise](batch.inputs, ranges, disturbance, level=self.level))

@@ -18,11 +18,10 @@ from lowland.perturbation import FeatureRanges
 from lowland.randomness import Key, generator, keyed_globals
 from lowland.training.batches import batches, normalises_batches
 from lowland.training.options import TrainingOptions
-from lowland.training.recipe_base import Model, RecipeBase, Value
+from lowland.training.recipe_base import Batch, Loss, Model, RecipeBase, Value
 from lowland.training.regularizers import weight_layers
 
 Network = TypeVar("Network", bound=nn.Module)
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -93,15 +92,15 @@ def train(
             network.train()
             total = penalty_total = 0.0
             for index in batches(torch.randperm(len(inputs), generator=order), length.batch_size, no_single=whole):
-                batch, answers = inputs[index], targets[index]
-                if ranges is not None:
-                    batch = recipe.disturbed(batch, ranges, disturbances)
-                batch.requires_grad_(recipe.differentiates_inputs)
+                batch = Batch(inputs[index], targets[index], loss)
+                if recipe.disturbs_inputs and ranges is not None:
+                    batch = recipe.disturbed(batch, network, ranges, disturbances)
+                batch.inputs.requires_grad_(recipe.differentiates_inputs)
 
-                def objective(model: Model, batch: Tensor = batch, answers: Tensor = answers) -> Value:
-                    outputs = model(batch)
-                    penalty = recipe.penalty(network, batch, outputs, projections)
-                    value = loss(outputs, answers)
+                def objective(model: Model, batch: Batch = batch) -> Value:
+                    outputs = model(batch.inputs)
+                    penalty = recipe.penalty(network, batch.inputs, outputs, projections)
+                    value = batch.loss(outputs, batch.targets)
                     return Value(value if penalty is None else value + penalty, penalty)
 
                 optimizer.zero_grad(set_to_none=True)

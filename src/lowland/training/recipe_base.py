@@ -22,6 +22,24 @@ class Value(NamedTuple):
     penalty: Tensor | None
 
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Outputs [n, ...] and targets [n, ...] to their mean loss over the rows."""
+
+
+class Batch(NamedTuple):
+    """What the network is trained on in one step.
+
+    Attributes:
+        inputs: [n, ...].
+        targets: [n, ...].
+        loss: Of outputs and these targets; a recipe that mixes rows puts another one here.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    loss: Loss
+
+
 Model = Callable[[Tensor], Tensor]
 """Inputs [n, ...] to outputs [n, ...]: a network, or one that computes with other weights than its own."""
 
@@ -30,7 +48,7 @@ Objective = Callable[[Model], Value]
 
 
 class RecipeBase(BaseModel):
-    """What a recipe may add to the inputs, the loss, its gradients, the optimizer and the step."""
+    """What a recipe may do to the batch, the loss, its gradients, the optimizer and the step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +63,7 @@ class RecipeBase(BaseModel):
 
     @property
     def disturbs_inputs(self) -> bool:
-        """Whether ``disturbed`` does anything."""
+        """Whether ``disturbed`` does anything, which takes inputs that are floats."""
         return False
 
     @property
@@ -53,9 +71,16 @@ class RecipeBase(BaseModel):
         """Decoupled weight decay handed to the optimizer, for weights (not biases)."""
         return 0.0
 
-    def disturbed(self, inputs: Tensor, ranges: FeatureRanges, generator: torch.Generator) -> Tensor:
-        """The inputs of a batch as the network sees them."""
-        return inputs
+    def disturbed(self, batch: Batch, network: nn.Module, ranges: FeatureRanges, generator: torch.Generator) -> Batch:
+        """The batch that the network is trained on instead; called where ``disturbs_inputs``.
+
+        Args:
+            batch: As drawn; its tensors are left as they are.
+            network: In training mode, with its present weights; left as it came, gradients included.
+            ranges: In whose units inputs are disturbed.
+            generator: For whatever is drawn anew in every batch.
+        """
+        return batch
 
     def penalty(self, network: nn.Module, inputs: Tensor, outputs: Tensor, generator: torch.Generator) -> Tensor | None:
         """What is added to the loss; None for nothing."""

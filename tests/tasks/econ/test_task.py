@@ -6,13 +6,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from lowland.architectures import initialised_network
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate, deployment_check, freeze
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.econ.hgcal import PIXEL_OF_CELL, VALID_PIXEL, cell_distances
 from lowland.tasks.econ.wafers import CHARGES
-from lowland.tasks.networks import initialised_network
 from tests.tasks.econ.wafer_data import real_file
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from lowland.architectures import build_network
 from lowland.errors import LowlandError
 from lowland.tasks import ShiftedSet, Splits, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.fusion.frames import PIXELS
-from lowland.tasks.networks import build_network
 
 OPTIONS = FusionOptions(
     kind="fusion",

@@ -6,11 +6,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from lowland.architectures import initialised_network
 from lowland.datasets import TableDataset
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.tasks import TaskOptions, build_task
-from lowland.tasks.networks import initialised_network
 from lowland.tasks.table.listing import lines_of
 from tests.tasks.table.tables import turbines
 

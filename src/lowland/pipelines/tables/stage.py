@@ -58,7 +58,16 @@ CLOSE = NodeTemplate(
     function=f"{FUNCTIONS}.close_study",
     level="study",
     inputs=("params:everything", "table"),
-    outputs=(Artifact(name="measurements", kind="table", path="08_reporting/measurements.parquet", layer="reporting"),),
+    outputs=(
+        Artifact(name="measurements", kind="table", path="08_reporting/measurements.parquet", layer="reporting"),
+        Artifact(
+            name="vocabulary",
+            kind="json",
+            path="08_reporting/vocabulary.json",
+            layer="reporting",
+            remark="what the names in the long table mean",
+        ),
+    ),
     gathers=True,
 )
 REFERENCES = NodeTemplate(

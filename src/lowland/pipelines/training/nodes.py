@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.devices import resolve_device
 from lowland.grid import Run
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.tasks import Splits, TaskOptions, build_task
-from lowland.tasks.networks import initialised_network
 from lowland.training import Recipe, TrainingPlan, train
 
 

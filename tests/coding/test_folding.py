@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from lowland.coding.folding import Folded, fold_batch_norm
 from lowland.errors import LowlandError
-from lowland.quantization.folding import Folded, fold_batch_norm
 from tests.quantization.networks import twin
 
 

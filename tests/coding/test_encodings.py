@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowland.coding.encodings import ENCODINGS, encoding_of
 from lowland.errors import LowlandError
-from lowland.quantization.encodings import ENCODINGS, encoding_of
 from tests.oracles import flipped
 
 

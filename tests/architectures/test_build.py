@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from lowland.architectures import build_network, initialised_network
 from lowland.errors import LowlandError
-from lowland.tasks.networks import build_network, initialised_network
 
 SPEC = {"kind": "mlp", "inputs": 3, "hidden": [5, 4], "outputs": 2}
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowland.quantization.codes import code_range, signed_width, smallest_dtype
+from lowland.coding.codes import code_range, signed_width, smallest_dtype
 
 
 @settings(deadline=None)

@@ -1,0 +1,1 @@
+"""What landscapes, faults and quantization share: encodings and ranges of codes, patches, batch-norm folding."""

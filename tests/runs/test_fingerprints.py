@@ -1,0 +1,43 @@
+"""A changed option makes stale what is made from it, and nothing else."""
+
+import pytest
+from kedro.pipeline import Pipeline
+
+from lowland import grid
+from lowland.placing import build
+from lowland.runs.fingerprints import fingerprints
+from lowland.stages import all_stages, closing_stages
+
+
+def study_with(**options):
+    raw = grid.default_parameters()
+    recipes = {name: raw["recipes"][name] for name in list(raw["recipes"])[:1]}
+    asked = raw | {"recipes": recipes, "seeds": {"s0": 0}, "qat_recipes": "all", "requirements": {}}
+    for part, changes in options.items():
+        asked[part] = asked[part] | changes
+    return grid.Grid(grid.validate(asked))
+
+
+def fingerprints_of(study):
+    pipelines = build(all_stages(), study)
+    whole = Pipeline(list(pipelines.values()))
+    parameters = study.study.model_dump(mode="json") | study.added_parameters()
+    closes = {node.name for name, part in pipelines.items() if name in closing_stages() for node in part.nodes}
+    return fingerprints(whole, parameters, code={}, data={}), closes
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "made_again"),
+    [
+        ("attacks", {"num_steps": 7}, {"under_attack"}),
+        ("input_noise", {"draws": 9}, {"under_noise"}),
+        ("flip_map", {"search_flips": 3}, {"map_flips"}),
+        ("half_life", {"floor": 0.5}, {"under_attack", "under_noise", "under_faults", "with_broken_sensors"}),
+    ],
+)
+def test_a_changed_option_reruns_its_own_family(part, changes, made_again):
+    before, _ = fingerprints_of(study_with())
+    after, closes = fingerprints_of(study_with(**{part: changes}))
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert {name.rpartition(".")[2] for name in changed - closes} == made_again
+    assert any(name.endswith("report") for name in changed & closes)
