@@ -32,7 +32,14 @@ def test_every_kind_has_a_line_that_is_a_recipe_and_a_source():
 def test_every_parameter_of_the_study_has_its_section():
     page = PAGES["parameters.md"]()
     assert [line[3:] for line in page.splitlines() if line.startswith("## ")] == list(Study.model_fields)
-    for told in ("`calibration`", "`percentile`", "`bias_correction`", "`equalization`", "`missing_codes`", "`rate`"):
+    for told in (
+        "`calibration`",
+        "`percentile`",
+        "`bias_correction`",
+        "`equalization`",
+        "`missing_codes`",
+        "`at_least`",
+    ):
         assert f"| {told} |" in page
 
 

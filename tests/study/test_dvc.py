@@ -35,19 +35,22 @@ def test_repro_after_a_kedro_run_and_commit_does_nothing(tracked):
 
 
 def test_a_requirement_of_an_experiment_reaches_the_decision_and_reruns_it_and_the_page_alone(tracked):
-    parameters = tracked.folder / "params.yaml"  # changed as `dvc exp run -S requirements.jets.score=0.999` changes it
+    parameters = tracked.folder / "params.yaml"  # changed as `dvc exp run -S` changes it
     changed = yaml.safe_load(parameters.read_text())
-    changed["requirements"]["jets"]["score"] = 0.999  # which nothing meets: a result, not a failure
+    changed["requirements"]["jets"]["needs"][1]["at_least"] = 0.999  # which nothing meets: a result, not a failure
     parameters.write_text(yaml.safe_dump(changed))
     result = tracked.python("dvc", "repro")
     assert result.returncode == 0, result.stderr
     assert re.findall(r"Running stage '(\S+)'", result.stdout) == ["decision", "report"]
     answer = json.loads(tracked.reporting("recommendation.json").read_text())
-    assert answer["requirements"]["jets"]["score"] == 0.999
+    assert answer["requirements"]["jets"]["needs"][1]["at_least"] == 0.999
     assert answer["tasks"]["jets"]["outcome"] == "no configuration meets the requirements"
     assert answer["tasks"]["jets"]["nearest"] is not None
     record = yaml.safe_load(tracked.reporting("study.yml").read_text())
-    assert record["command"] == "dvc repro" and record["parameters"]["requirements"]["jets"]["score"] == 0.999
+    assert (
+        record["command"] == "dvc repro"
+        and record["parameters"]["requirements"]["jets"]["needs"][1]["at_least"] == 0.999
+    )
 
 
 def test_metrics_are_numbers_that_dvc_shows(tracked):

@@ -8,8 +8,14 @@ import pandas as pd
 import pytest
 import yaml
 
+from lowland.config import validate
+from lowland.config_loader import StudyConfigLoader
+from lowland.measurable import measurable
 from lowland.measurements import checked
+from lowland.settings import CONFIG_LOADER_ARGS
 from lowland.stages import all_stages
+from lowland.tasks import build_task
+from lowland.vocabulary.targets import codes_target
 
 
 def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
@@ -30,6 +36,24 @@ def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
     float_only = frame[(frame["status"] == "undefined") & ~bounds]
     assert set(float_only["precision"]) == {"fp32"}
     assert not (frame["status"] == "failed").any()
+
+
+def test_what_can_be_asked_is_what_was_measured(finished):
+    """Of one cell at a time, of the whole network: pairs of seeds and layers cannot be asked about."""
+    frame = pd.read_parquet(finished.reporting("measurements.parquet"))
+    frame = frame[(frame.reference == "") & (frame.split != "validation")]
+    frame = frame[(frame.family != "landscape") | ((frame.target == "") & (frame.measure != "loss"))]
+    frame = frame[(frame.measure != "score_after_search") | (frame.level > 0)]  # no flip: the score itself
+    levels = [None if level != level else level for level in frame.level]
+    there = set(zip(frame.family, frame.measure, frame.condition, frame.target.map(codes_target), levels, strict=True))
+    loader = StudyConfigLoader(str(finished.folder / "conf"), env="smoke", **CONFIG_LOADER_ARGS)
+    study = validate(loader["parameters"])
+    assert there == {
+        (plan.family, measure, plan.condition, plan.target, level)
+        for plan in measurable(study, build_task(study.tasks["jets"]))
+        for measure in plan.measures
+        for level in plan.levels or (None,)
+    }
 
 
 def test_deployed_networks_are_the_ones_that_were_trained(finished):

@@ -66,7 +66,7 @@ def test_what_does_not_beat_the_guess_is_never_recommended(tiny):
 
 
 def test_where_nothing_beats_it_nothing_is_recommended(tiny):
-    found = _recommend(with_gains(tiny, 0.001), references=references(guess=0.74), score=0.5)
+    found = _recommend(with_gains(tiny, 0.001), references=references(guess=0.74), needs=[{"at_least": 0.5}])
     answer = found["tasks"]["jets"]
     assert answer["outcome"] == GUESSING and answer["chosen"] is None and answer["num_beating_guess"] == 0
     assert answer["best"]["numbers"]["score"]["mean"] > 0.7
@@ -211,7 +211,7 @@ def test_a_training_that_was_stopped_too_early_is_named(tiny):
 def test_a_limit_that_is_missed_is_not_kept(tables):
     best = _answer(tables.measurements, prefer=("score",))["chosen"]["numbers"]["score"]
     requirements = Requirements(needs=[{"at_least": best["mean"] - 1e-9}])
-    assert _answer(tables.measurements, score=best["mean"] - 1e-9)["outcome"] == ON_THE_MEAN
+    assert _answer(tables.measurements, needs=requirements.needs)["outcome"] == ON_THE_MEAN
     text = _page(tables.measurements, requirements)
     missed = 100 * (best["mean"] - best["low"])
     assert f"misses the limit by {missed:.1f} percentage points" in text and "interval keeps" not in text

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from lowland.measures import MEASURES, SCORES
+from lowland.summary.conditions import is_logarithmic
 from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
 from lowland.summary.intervals import Ends, bounded_interval, normal_quantile
 from lowland.summary.score import Score, score_of
@@ -53,8 +54,9 @@ def over_seeds(
 def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataFrame:
     """Every configuration by every criterion, with t-intervals over its seeds.
 
-    The size is counted, not estimated: its interval is the smallest and the largest of the seeds (biases take the
-    width that their codes need, so seeds differ by a few bits).
+    Half-lives whose levels span decades are averaged in the logarithm. The size is counted, not estimated: its interval
+    is the smallest and the largest of the seeds (biases take the width that their codes need, so seeds differ by a few
+    bits).
 
     Returns:
         One row per configuration and criterion: task, recipe, precision, method, weight_bits, ``criterion`` (its
@@ -62,14 +64,30 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
     """
     parts = []
     for criterion in criteria:
-        values = criterion_values(measurements, criterion)
+        values = _values(measurements, criterion)
         ends = Score.named(criterion.measure).ends if criterion.measure in SCORES else "none"
         part = over_seeds(values, by=CONFIGURATION, ends=ends).assign(criterion=criterion.name)
+        if _by_ratio(criterion):
+            part = part.assign(**{name: np.exp(part[name]) for name in ("mean", "low", "high")})
         if criterion.name == SIZE.name:
             ends = values.groupby(CONFIGURATION, sort=False)["value"].agg(low="min", high="max").reset_index()
             part = part.assign(low=ends.low, high=ends.high)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def _by_ratio(criterion: Criterion) -> bool:
+    """Whether seeds are averaged in the logarithm, as half-lives are whose levels span decades."""
+    return criterion.measure == "half_life" and is_logarithmic(criterion.condition)
+
+
+def _values(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """The criterion of every cell on the scale on which seeds are averaged, with standard errors to first order."""
+    values = criterion_values(measurements, criterion)
+    if not _by_ratio(criterion):
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):  # a half-life before the first level counts as 0
+        return values.assign(value=np.log(values.value), standard_error=values.standard_error / values.value)
 
 
 def with_test_rows(
@@ -106,7 +124,9 @@ def with_test_rows(
             if MEASURES[criterion.measure].families != ("cost",):
                 variance = _squared_errors(rows, measurements, criterion)
                 half = np.sqrt(rows.half**2 + normal_quantile(confidence) ** 2 * variance)
-                frame.loc[rows.index, "low"], frame.loc[rows.index, "high"] = rows["mean"] - half, rows["mean"] + half
+                ratio = _by_ratio(criterion)
+                for name, end in (("low", -half), ("high", half)):
+                    frame.loc[rows.index, name] = rows["mean"] * np.exp(end) if ratio else rows["mean"] + end
             continue
         source = _source(criterion, score)
         num_rows = _num_test_rows(measurements, source)
@@ -129,7 +149,7 @@ def with_test_rows(
 
 def _squared_errors(rows: pd.DataFrame, measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
     """Mean squared standard error of each configuration's cells, for every row."""
-    cells = criterion_values(measurements, criterion)
+    cells = _values(measurements, criterion)
     cells = cells[cells.status == "ok"]
     squares = cells.assign(square=cells.standard_error**2).groupby(CONFIGURATION, sort=False)["square"]
     return _of_rows(rows, squares.agg(lambda found: found.mean(skipna=False)))

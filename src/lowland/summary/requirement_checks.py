@@ -67,21 +67,22 @@ def _not_taken(quantity: Quantity, planned: Sequence[Planned], score: Score) -> 
     under = [plan for plan in of_measure if plan.condition == quantity.condition]
     if not under:
         known = dict.fromkeys(plan.condition for plan in of_measure)
-        return "condition", f"{_came(quantity.condition)}; {_expected(quantity.condition, known, measure)}"
+        return "condition", f"{_came(quantity.condition)}; {_expected(quantity.condition, known)}"
     hitting = [plan for plan in under if plan.target == quantity.target]
     if not hitting:
         known = dict.fromkeys(plan.target for plan in under)
         hint = ""
         if (target := TARGETS.get(quantity.target)) is not None and target.is_float32:
             hint = ": float32 words are asked about by the name of the codes that they stand beside"
-        return "target", f"{_came(quantity.target)}; {_expected(quantity.target, known, measure)}{hint}"
+        return "target", f"{_came(quantity.target)}; {_expected(quantity.target, known)}{hint}"
     return _wrong_level(quantity, [level for plan in hitting for level in plan.levels])
 
 
 def _wrong_level(quantity: Quantity, levels: Sequence[float]) -> Problem | None:
     listed = ", ".join(f"{level:g}" for level in sorted(levels))
     if not levels:
-        what = f"is {quantity.level}, but {quantity.measure} has no levels there; expected none"
+        came = quantity.level if isinstance(quantity.level, str | None) else f"{quantity.level:g}"
+        what = f"is {came}, but {quantity.measure} has no levels there; expected none"
         return None if quantity.level is None else ("level", what)
     if quantity.level is None:
         return "level", f"is missing; expected one of {listed}, or {MEAN} over all"
@@ -128,11 +129,11 @@ def _came(name: str) -> str:
     return f"is {name!r}, which is not measured" if name else "is missing"
 
 
-def _expected(name: str, known: Iterable[str], measure: str) -> str:
+def _expected(name: str, known: Iterable[str]) -> str:
     names = sorted(filter(None, known))
     none = "" in known
     if not names:
-        return f"expected none: {measure} has none"
+        return "expected none"
     if hint := did_you_mean(name, names):
         return f"expected one of those that are{hint}"
     return f"expected one of {', '.join(names)}" + (", or none" if none else "")
