@@ -134,7 +134,7 @@ def test_a_study_that_diverged_has_a_page_figures_and_lines(tiny, asked):
     figures = report.draw(dead, correlations, front)
     assert all("No network gave a result" in f.layout.annotations[0].text for f in figures)
     told = TaskDescriptions.model_validate({})
-    page = report.report(told, [], dead, correlations, points, fits, front, found, {}, None, None)
+    page = report.report(told, [], dead, {"conditions": {}}, correlations, points, fits, front, found, {}, None, None)
     assert "No network gave a result." in page and "training diverged" in page and "learning_rate" in page
     assert found["tasks"]["jets"]["outcome"] == FAILED and metrics["jets"]["num_rows_not_ok"] == len(dead)
     assert closing_lines(found) == [

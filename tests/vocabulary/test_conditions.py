@@ -1,11 +1,14 @@
 """What is done is declared once, and whatever does it finds its record."""
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 
 from lowland.faults.options import FAULT_CONDITIONS
 from lowland.perturbation import ATTACKS, IMAGE_CORRUPTIONS, INPUT_NOISES, SENSOR_FAULTS
 from lowland.perturbation.ball import NORMS
-from lowland.vocabulary.conditions import CONDITIONS, GROUPS, condition_named, declare, shifted_set
+from lowland.vocabulary.conditions import CONDITIONS, GROUPS, condition_named, declare, declare_written, shifted_set
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.targets import TARGETS, codes_target, float32_target
 
@@ -52,3 +55,12 @@ def test_parts_of_float32_words_stand_beside_those_of_codes():
         "scales",
         "0.conv",
     ]
+
+
+def test_conditions_come_back_as_they_were_written(monkeypatch):
+    theirs = replace(CONDITIONS["requantization"], name="coarser_clock", label="a coarser clock")
+    written = json.loads(json.dumps({"jets": {c.name: asdict(c) for c in (theirs, CONDITIONS["gaussian"])}}))
+    monkeypatch.setitem(written["jets"]["gaussian"], "label", "another word for it")
+    monkeypatch.setattr("lowland.vocabulary.conditions.CONDITIONS", dict(CONDITIONS))
+    declare_written(written)
+    assert condition_named("coarser_clock") == theirs and condition_named("gaussian").label == "Gaussian noise"

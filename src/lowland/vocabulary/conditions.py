@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from lowland.vocabulary.families import Family
 from lowland.vocabulary.levels import (
@@ -337,3 +338,15 @@ def declare(*conditions: Condition) -> None:
 def condition_named(name: str) -> Condition:
     """A condition by its name; one that nobody declared is a shifted set (a table from elsewhere)."""
     return CONDITIONS.get(name) or shifted_set(name)
+
+
+def declare_written(words: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Adds the conditions of a study as they stand beside its table, where nobody here has declared them.
+
+    Args:
+        words: ``conditions`` of ``vocabulary.json``: by task and name the fields of each.
+    """
+    for conditions in words.values():
+        for name, fields in conditions.items():
+            if name not in CONDITIONS:
+                declare(Condition(**{**fields, "unit": LevelUnit(**fields["unit"])}))

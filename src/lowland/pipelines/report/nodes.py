@@ -14,6 +14,7 @@ from lowland.summary.report import render_report
 from lowland.summary.splits import on_split
 from lowland.summary.style import Style
 from lowland.tasks.description import TaskDescriptions
+from lowland.vocabulary.conditions import declare_written
 
 
 def draw(
@@ -39,6 +40,7 @@ def report(
     descriptions: TaskDescriptions,
     commands: list[str],
     measurements: pd.DataFrame,
+    vocabulary: dict[str, Any],
     correlation_table: pd.DataFrame,
     points: pd.DataFrame,
     fits: pd.DataFrame,
@@ -48,6 +50,7 @@ def report(
     *frames: pd.DataFrame | None,
 ) -> str:
     """The page; ``frames`` are the learning curves of every task, and then the pictures of every task."""
+    declare_written(vocabulary["conditions"])
     half = len(frames) // 2
     learning, album = gather_frames(*frames[:half]), gather_frames(*frames[half:])
     return render_report(

@@ -35,6 +35,7 @@ STAGE = Stage(
                 "params:descriptions",
                 "params:commands",
                 "measurements",
+                "vocabulary",
                 "correlations",
                 "prediction_points",
                 "prediction_fits",
