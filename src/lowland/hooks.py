@@ -191,8 +191,8 @@ class RunGuard:
 
     def _close(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         try:
-            made = _files(catalog, ["summary.report", "summary.recommendation"])
-            if len(made) == 2 and all(path.is_file() and path.stat().st_mtime >= self._begin for path in made):
+            made = _files(catalog, ["summary.report", "summary.recommendation"])  # which DVC makes one after the other
+            if len(made) == 2 and all(path.is_file() for path in made) and made[0].stat().st_mtime >= self._begin:
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
                 save_record(made[0].parent, root=root, command=self._command(), parameters=parameters)
                 for line in closing_lines(catalog.load("summary.recommendation")):
