@@ -24,7 +24,7 @@ def resolved(env: str, *, changed: str = "") -> dict[str, object]:
         changed: Parameters that a run was given with ``--params``, such as ``training.epochs=100,seeds.s0=1``.
     """
     runtime = OmegaConf.to_container(OmegaConf.from_dotlist(changed.split(",") if changed else []))
-    loader = StudyConfigLoader(ROOT / "conf", env, dict(runtime), base_env="base", default_run_env="base")  # type: ignore[arg-type]
+    loader = StudyConfigLoader(ROOT / "conf", env, dict(runtime), base_env="base", default_run_env="base")  # type: ignore[arg-type]  # a dict
     return {"env": env, **dict(loader["globals"]), **dict(loader["parameters"])}
 
 

@@ -13,7 +13,11 @@ EDITS = (
         "src/lowland/vocabulary/conditions.py",
         "_GENERAL = (\n",
         """_GENERAL = (
-    _noise("lost_readings", "lost readings", "Lost readings p %: that share of all entries reads its training mean."),
+    _noise(
+        name="lost_readings",
+        label="lost readings",
+        explanation="Lost readings p %: that share of all entries reads its training mean.",
+    ),
 """,
     ),
     (

@@ -96,3 +96,11 @@ def test_ranked_flips_are_a_criterion_of_networks_with_codes(small):
 def test_a_precision_without_the_family_does_not_take_its_criteria_away(faulty):
     gone = faulty[~((faulty.family == "noise") & (faulty.precision == "qat4"))]
     assert "score_gaussian" in [c.name for c in robustness_criteria(gone, ACCURACY)]
+
+
+def test_parts_of_float32_words_are_no_criterion_of_floats_alone(faulty):
+    floats = faulty[faulty.method == "float"]
+    assert ("float32_weights" in set(floats.target)) and len(floats)
+    criteria = robustness_criteria(floats, ACCURACY)
+    assert {c.target for c in criteria} == {""} and "flips" in {c.condition for c in criteria}
+    assert all((criterion_values(floats, criterion).status == "ok").all() for criterion in criteria)

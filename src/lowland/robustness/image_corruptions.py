@@ -14,8 +14,6 @@ from lowland.vocabulary.conditions import CONDITIONS
 
 def image_corruption_scenarios(subject: Subject, options: ImageCorruptionOptions) -> Iterator[Scenario]:
     """Every corruption of inputs that are images; severities share the random numbers of a draw."""
-    if subject.task.input_kind != "image":
-        return
     images, targets = subject.samples
     for kind in options.kinds:
         condition = CONDITIONS[kind]

@@ -64,7 +64,7 @@ class _Shown(AbstractRunner):
             raise
         except (LowlandError, click.ClickException):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever a node may raise
             _log.debug("the node's stack trace", exc_info=error)
             raise click.ClickException(
                 f"{describe(error)}; {self._done} of {len(pipeline.nodes)} nodes are done and saved, and "
@@ -91,7 +91,7 @@ class SequentialRunner(_Shown, kedro.runner.SequentialRunner):  # type: ignore[m
     """One node after the other in this process: what a debugger wants."""
 
 
-class ParallelRunner(_Shown, kedro.runner.ParallelRunner):  # type: ignore[misc]
+class ParallelRunner(_Shown, kedro.runner.ParallelRunner):  # type: ignore[misc]  # as above
     """Kedro's pool of processes.
 
     Args:

@@ -99,9 +99,14 @@ def is_part_of_a_whole(condition: str, target: str = "") -> bool:
     return codes_target(target) != known.target or not known.whole
 
 
+def codes_targets(targets: pd.Series) -> pd.Series:
+    """Of every target the part of stored codes that it is shown beside: each name is looked up once, not each row."""
+    return targets.map({name: codes_target(name) for name in targets.unique()})
+
+
 def beside_codes(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows, those of float32 words with the target of the stored codes that they are shown beside."""
-    return rows.assign(target=rows.target.map(codes_target))
+    return rows.assign(target=codes_targets(rows.target))
 
 
 def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +116,7 @@ def disturbances(measurements: pd.DataFrame) -> pd.DataFrame:
     """
     rows = measurements[measurements.family.isin(DISTURBANCES) & measurements.measure.isin(SCORES)]
     found = rows[KEYS].drop_duplicates()
-    codes = found.target.map(codes_target)
+    codes = codes_targets(found.target)
     known = set(zip(found.condition, found.target, strict=True))
     alone = np.array([pair not in known for pair in zip(found.condition, codes, strict=True)], dtype=bool)
     found = found[(found.target == codes) | alone]

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lowland.randomness import seed_of
-from lowland.summary.conditions import KEYS
+from lowland.summary.conditions import KEYS, codes_targets
 from lowland.summary.criteria import cells
 from lowland.summary.predictors import predictors
 from lowland.summary.rank_correlation import (
@@ -19,7 +19,6 @@ from lowland.summary.rank_correlation import (
 )
 from lowland.summary.responses import RESPONSES, responses
 from lowland.vocabulary.families import DISTURBANCES
-from lowland.vocabulary.targets import codes_target
 
 ENOUGH_RECIPES = 8
 SCOPES = ("within precision", "pooled")
@@ -84,7 +83,7 @@ def correlations(
         theirs = response_rows[response_rows.task == task]
         family = theirs.family.map({name: i for i, name in enumerate(DISTURBANCES)})
         measure = theirs.response.map({name: i for i, name in enumerate(response_measures)})
-        words = theirs.target.map(codes_target) != theirs.target
+        words = codes_targets(theirs.target) != theirs.target
         theirs = theirs.assign(f=family, w=words, m=measure).sort_values(["f", "w", "m"], kind="stable")
         if len(theirs):
             study = _Study(str(task), index, num_resamples, confidence)

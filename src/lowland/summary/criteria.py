@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from lowland.measurements import HALVES
-from lowland.summary.conditions import KEYS, condition_label
+from lowland.summary.conditions import KEYS, codes_targets, condition_label
 from lowland.summary.score import Score
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.families import DISTURBANCES
-from lowland.vocabulary.targets import codes_target
 
 CELL = ["task", "recipe", "seed", "precision", "method", "weight_bits"]
 CONFIGURATION = ["task", "recipe", "precision", "method", "weight_bits"]
@@ -77,8 +76,8 @@ def robustness_criteria(measurements: pd.DataFrame, score: Score) -> tuple[Crite
     """
     rows = measurements[measurements.family.isin(DISTURBANCES) & (measurements.measure == score.name)]
     rows = rows[[*KEYS, "precision", "method"]].drop_duplicates()
-    whole = rows.target.map(codes_target) == ""
-    rows = rows.assign(target=rows.target.mask(whole, "")).drop_duplicates()
+    codes = codes_targets(rows.target)
+    rows = rows.assign(target=codes)[(codes == "") | (codes == rows.target)].drop_duplicates()
     met = rows.groupby("family")["precision"].nunique()
     with_codes = rows[rows.method != "float"].groupby("family")["precision"].nunique()
     suffered = rows.groupby(KEYS, sort=False)["precision"].nunique()
@@ -154,7 +153,7 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     if set(HALVES) <= set(rows.split):
         raise ValueError("measurements hold both halves of the held-out rows; expected one of them: use on_split")
     if criterion.family in DISTURBANCES:
-        rows = rows[rows.target.map(codes_target) == criterion.target]
+        rows = rows[codes_targets(rows.target) == criterion.target]
     else:
         rows = of_the_whole(rows)
     if criterion.level is not None:

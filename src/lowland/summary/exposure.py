@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.summary.conditions import bare_level_text, listed
+from lowland.summary.conditions import bare_level_text, codes_targets, listed
 from lowland.summary.recipe_means import not_told_apart, t_interval
 from lowland.summary.score import Score, score_of
 from lowland.vocabulary.conditions import condition_named
-from lowland.vocabulary.targets import codes_target
 
 EXPOSURES = {
     "flips": "at an equal number of flips",
@@ -66,7 +65,7 @@ def equal_exposure(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFram
     ]
     rows = rows[rows.condition.isin(EXPOSURES)].rename(columns={"condition": "exposure"})
     everywhere = {name: condition_named(name).target for name in EXPOSURES}
-    rows = rows[rows.target.map(codes_target) == rows.exposure.map(everywhere)]
+    rows = rows[codes_targets(rows.target) == rows.exposure.map(everywhere)]
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     sign = -1 if of == LOST else score.sign

@@ -9,11 +9,10 @@ import pandas as pd
 from scipy import stats
 
 from lowland.measures import MEASURES, SCORES
-from lowland.summary.conditions import is_logarithmic
+from lowland.summary.conditions import codes_targets, is_logarithmic
 from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
 from lowland.summary.intervals import Ends, bounded_interval, normal_quantile
 from lowland.summary.score import Score, score_of
-from lowland.vocabulary.targets import codes_target
 
 
 def over_seeds(
@@ -170,7 +169,7 @@ def _about(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
         & (measurements.condition == criterion.condition)
-        & (measurements.target.map(codes_target) == criterion.target)
+        & (codes_targets(measurements.target) == criterion.target)
         & (measurements.split != "validation")
     )
 

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from lowland.measures import SCORES, deterioration
-from lowland.summary.conditions import KEYS
+from lowland.summary.conditions import KEYS, codes_targets
 from lowland.summary.criteria import CELL, cells
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.families import DISTURBANCES
-from lowland.vocabulary.targets import codes_target
 
 RESPONSES = ("loss_rise", *map(deterioration, SCORES))  # of every task those that it has
 
@@ -75,7 +74,7 @@ def representative(rows: pd.DataFrame) -> pd.Series:
     """Which rows of disturbances are about a condition that stands for its family (of its task)."""
     known = {name: condition_named(name) for name in rows.condition.unique()}
     wanted = {name for name, condition in known.items() if condition.representative}
-    whole = rows.target.map(codes_target) == rows.condition.map({name: c.target for name, c in known.items()})
+    whole = codes_targets(rows.target) == rows.condition.map({name: c.target for name, c in known.items()})
     named = rows.condition.isin(wanted) & whole
     where = [rows.task, rows.family]
     alone = ~named.groupby(where).transform("any").astype(bool)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from lowland.vocabulary.families import Family
@@ -71,84 +72,12 @@ class Condition:
     representative: bool = False
 
 
-def _noise(
-    name: str, label: str, explanation: str, *, short_label: str = "", representative: bool = False
-) -> Condition:
-    return Condition(
-        name=name,
-        family="noise",
-        group="noise",
-        label=label,
-        short_label=short_label,
-        explanation=explanation,
-        unit=PER_CENT,
-        representative=representative,
-    )
-
-
-def _sensor_fault(name: str, label: str, explanation: str, *, representative: bool = False) -> Condition:
-    return Condition(
-        name=name,
-        family="sensor_fault",
-        group="sensors",
-        label=label,
-        explanation=explanation,
-        unit=PER_CENT,
-        representative=representative,
-    )
-
-
-def _image_corruption(name: str, label: str, *, random: bool = True, representative: bool = False) -> Condition:
-    return Condition(
-        name=name,
-        family="image_corruption",
-        group="images",
-        label=label,
-        unit=SEVERITY,
-        random=random,
-        representative=representative,
-    )
-
-
-def _attack(kind: str, norm: str, label: str, explanation: str, *, representative: bool = False) -> Condition:
-    return Condition(
-        name=f"{kind}_{norm}",
-        family="adversarial",
-        group="attacks",
-        label=label,
-        explanation=explanation,
-        unit=STANDARD_DEVIATIONS,
-        random=False,
-        representative=representative,
-    )
-
-
-def _bits(name: str, label: str, unit: LevelUnit, *, axis: str, short_label: str = "") -> Condition:
-    return Condition(
-        name=name,
-        family="bit_flip",
-        group="memory",
-        label=label,
-        short_label=short_label,
-        unit=unit,
-        axis=axis,
-        representative=True,
-    )
-
-
-def _fault(name: str, label: str, explanation: str, unit: LevelUnit, *, axis: str) -> Condition:
-    return Condition(
-        name=name,
-        family="bit_flip",
-        group="faults",
-        label=label,
-        explanation=explanation,
-        unit=unit,
-        axis=axis,
-        needs_codes=True,
-        whole=False,
-    )
-
+_noise = partial(Condition, family="noise", group="noise", unit=PER_CENT)
+_sensor_fault = partial(Condition, family="sensor_fault", group="sensors", unit=PER_CENT)
+_image_corruption = partial(Condition, family="image_corruption", group="images", unit=SEVERITY)
+_attack = partial(Condition, family="adversarial", group="attacks", unit=STANDARD_DEVIATIONS, random=False)
+_flips = partial(Condition, family="bit_flip", group="memory", representative=True)
+_fault = partial(Condition, family="bit_flip", group="faults", needs_codes=True, whole=False)
 
 _FGSM = "FGSM takes one step along the gradient, to the edge of the radius."
 _PGD = "PGD takes several smaller steps inside the same radius and keeps the worst point that it came by."
@@ -157,139 +86,143 @@ _STUCK = "Bits stuck at {} always read {}, whatever is written; only those that 
 
 _GENERAL = (
     _noise(
-        "gaussian",
-        "Gaussian noise",
-        "Gaussian p % adds to each feature a random number whose standard deviation σ is p/100 of the standard "
-        "deviation of that feature in the training data.",
+        name="gaussian",
+        label="Gaussian noise",
         short_label="Gaussian",
+        explanation="Gaussian p % adds to each feature a random number whose standard deviation σ is p/100 of the "
+        "standard deviation of that feature in the training data.",
         representative=True,
     ),
     _noise(
-        "uniform",
-        "uniform noise",
-        "Uniform p % adds a number spread evenly over ±√3·σ: as strong as the Gaussian, without its tails.",
+        name="uniform",
+        label="uniform noise",
+        explanation="Uniform p % adds a number spread evenly over ±√3·σ: as strong as the Gaussian, without its tails.",
     ),
     _noise(
-        "salt_and_pepper",
-        "salt-and-pepper noise",
-        "Salt-and-pepper p % sets p/2 % of all entries to the largest and p/2 % to the smallest value of their feature "
-        "in the training data.",
+        name="salt_and_pepper",
+        label="salt-and-pepper noise",
         short_label="salt & pepper",
+        explanation="Salt-and-pepper p % sets p/2 % of all entries to the largest and p/2 % to the smallest value of "
+        "their feature in the training data.",
         representative=True,
     ),
-    replace(
-        _sensor_fault(
-            "dead_at_mean",
-            "dead channels, stuck at their mean",
-            "Dead channels, p %: that share of the features always reads its training mean.",
-            representative=True,
-        ),
+    _sensor_fault(
+        name="dead_at_mean",
+        label="dead channels, stuck at their mean",
         short_label="dead channels",
-    ),
-    _sensor_fault(
-        "dead_at_zero",
-        "dead channels, stuck at zero",
-        "Dead channels at zero, p %: that share of the features always reads zero.",
-    ),
-    _sensor_fault(
-        "gain_drift",
-        "gain drift",
-        "Gain drift p %: every feature is multiplied by a factor of its own around 1, its standard deviation p/100.",
+        explanation="Dead channels, p %: that share of the features always reads its training mean.",
         representative=True,
     ),
     _sensor_fault(
-        "offset_drift",
-        "offset drift",
-        "Offset drift p %: every feature is shifted by a number of its own, with a standard deviation of p/100 of the "
-        "feature's.",
+        name="dead_at_zero",
+        label="dead channels, stuck at zero",
+        explanation="Dead channels at zero, p %: that share of the features always reads zero.",
     ),
-    replace(
-        _sensor_fault(
-            "saturation",
-            "saturation",
-            "Saturation p %: what lies in the outer p % of a feature's training range, half at each end, is clipped.",
-        ),
+    _sensor_fault(
+        name="gain_drift",
+        label="gain drift",
+        explanation="Gain drift p %: every feature is multiplied by a factor of its own around 1, its standard "
+        "deviation p/100.",
+        representative=True,
+    ),
+    _sensor_fault(
+        name="offset_drift",
+        label="offset drift",
+        explanation="Offset drift p %: every feature is shifted by a number of its own, with a standard deviation of "
+        "p/100 of the feature's.",
+    ),
+    _sensor_fault(
+        name="saturation",
+        label="saturation",
+        explanation="Saturation p %: what lies in the outer p % of a feature's training range, half at each end, is "
+        "clipped.",
         random=False,
     ),
-    replace(
-        _sensor_fault(
-            "requantization",
-            "coarser ADC",
-            "Coarser ADC: every feature is read in so many bits over its training range; fewer are worse.",
-        ),
+    _sensor_fault(
+        name="requantization",
+        label="coarser ADC",
+        explanation="Coarser ADC: every feature is read in so many bits over its training range; fewer are worse.",
         unit=ADC_BITS,
         falls=True,
         random=False,
     ),
-    _image_corruption("gaussian_blur", "blurred images", random=False, representative=True),
-    _image_corruption("defocus", "images out of focus", random=False),
-    _image_corruption("motion_blur", "motion blur"),
-    _image_corruption("fog", "fog"),
-    _image_corruption("contrast", "low contrast", random=False),
-    _image_corruption("brightness", "too bright images", random=False),
-    _image_corruption("shot_noise", "photon noise"),
-    _image_corruption("impulse_noise", "black and white pixels"),
-    _image_corruption("pixelate", "coarse pixels", random=False),
-    _image_corruption("rotation", "rotated images"),
-    _image_corruption("translation", "displaced images", representative=True),
-    _attack("fgsm", "linf", "one-step attack (FGSM, L∞)", _FGSM),
-    replace(_attack("pgd", "linf", "iterated attack (PGD, L∞)", _PGD, representative=True), short_label="attack"),
-    _attack("fgsm", "l2", "one-step attack (FGSM, L2)", _FGSM),
-    _attack("pgd", "l2", "iterated attack (PGD, L2)", _PGD),
-    _bits(
-        "flips",
-        "bit flips{place}, fixed number",
-        FLIPS,
-        axis="bits flipped, out of all {bit}s",
+    _image_corruption(name="gaussian_blur", label="blurred images", random=False, representative=True),
+    _image_corruption(name="defocus", label="images out of focus", random=False),
+    _image_corruption(name="motion_blur", label="motion blur"),
+    _image_corruption(name="fog", label="fog"),
+    _image_corruption(name="contrast", label="low contrast", random=False),
+    _image_corruption(name="brightness", label="too bright images", random=False),
+    _image_corruption(name="shot_noise", label="photon noise"),
+    _image_corruption(name="impulse_noise", label="black and white pixels"),
+    _image_corruption(name="pixelate", label="coarse pixels", random=False),
+    _image_corruption(name="rotation", label="rotated images"),
+    _image_corruption(name="translation", label="displaced images", representative=True),
+    _attack(name="fgsm_linf", label="one-step attack (FGSM, L∞)", explanation=_FGSM),
+    _attack(
+        name="pgd_linf",
+        label="iterated attack (PGD, L∞)",
+        short_label="attack",
+        explanation=_PGD,
+        representative=True,
+    ),
+    _attack(name="fgsm_l2", label="one-step attack (FGSM, L2)", explanation=_FGSM),
+    _attack(name="pgd_l2", label="iterated attack (PGD, L2)", explanation=_PGD),
+    _flips(
+        name="flips",
+        label="bit flips{place}, fixed number",
         short_label="flips",
+        unit=FLIPS,
+        axis="bits flipped, out of all {bit}s",
     ),
-    _bits(
-        "bit_error_rate",
-        "bit errors{place}, fixed rate",
-        BIT_ERROR_RATE,
-        axis="bit error rate (probability that a {bit} is flipped)",
+    _flips(
+        name="bit_error_rate",
+        label="bit errors{place}, fixed rate",
         short_label="error rate",
+        unit=BIT_ERROR_RATE,
+        axis="bit error rate (probability that a {bit} is flipped)",
     ),
-    replace(
-        _bits(
-            "ranked_flips",
-            "bit flips of the weights' worst-ranked bits, fixed number",
-            FLIPS,
-            axis="bits of weights flipped, the worst-ranked first",
-            short_label="worst-ranked flips",
-        ),
-        target="weights",
+    _flips(
+        name="ranked_flips",
+        label="bit flips of the weights' worst-ranked bits, fixed number",
+        short_label="worst-ranked flips",
         explanation="Worst-ranked flips hit the bits of weights that FKeras' ranking names first, all at once, not "
         "bits by chance.",
+        target="weights",
+        unit=FLIPS,
+        axis="bits of weights flipped, the worst-ranked first",
         random=False,
         needs_codes=True,
         whole=False,
     ),
-    replace(
-        _fault(
-            "transient_bit_error_rate",
-            "bit errors in activations, fixed rate",
-            "Flips in activations hit what one layer hands to the next, anew in every inference.",
-            BIT_ERROR_RATE,
-            axis="bit error rate of activations, anew in every inference",
-        ),
+    _fault(
+        name="transient_bit_error_rate",
+        label="bit errors in activations, fixed rate",
+        explanation="Flips in activations hit what one layer hands to the next, anew in every inference.",
         target="activations",
+        unit=BIT_ERROR_RATE,
+        axis="bit error rate of activations, anew in every inference",
         random=False,  # every inference has flips of its own, so that the rows are the sample and one draw is enough
     ),
-    _fault("upsets", "multi-bit upsets, fixed number", _UPSETS, UPSETS, axis="number of upsets"),
     _fault(
-        "upset_rate",
-        "multi-bit upsets, fixed rate",
-        _UPSETS,
-        BIT_ERROR_RATE,
+        name="upsets",
+        label="multi-bit upsets, fixed number",
+        explanation=_UPSETS,
+        unit=UPSETS,
+        axis="number of upsets",
+    ),
+    _fault(
+        name="upset_rate",
+        label="multi-bit upsets, fixed rate",
+        explanation=_UPSETS,
+        unit=BIT_ERROR_RATE,
         axis="bit error rate (adjacent bits flipped together)",
     ),
     *(
         _fault(
-            f"stuck_at_{value}{ending}",
-            f"stuck-at-{value} bits, fixed {how}",
-            _STUCK.format(value, value),
-            unit,
+            name=f"stuck_at_{value}{ending}",
+            label=f"stuck-at-{value} bits, fixed {how}",
+            explanation=_STUCK.format(value, value),
+            unit=unit,
             axis=axis.format(value),
         )
         for value in (0, 1)

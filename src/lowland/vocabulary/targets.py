@@ -23,11 +23,6 @@ class Target:
     codes: str = ""
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is all that a network stores."""
-        return not self.codes
-
-    @property
     def is_float32(self) -> bool:
         """Whether it is stored as IEEE-754 words."""
         return self.name != self.codes

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.pipelines.frames import gather_frames, pictures_of
 from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
 from lowland.summary.report import render_report

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.summary.conditions import condition_label, harder_is_lower, is_logarithmic, level_title
+from lowland.summary.conditions import codes_targets, condition_label, harder_is_lower, is_logarithmic, level_title
 from lowland.summary.criteria import CONFIGURATION
 from lowland.summary.over_seeds import over_seeds
 from lowland.summary.score import Score
@@ -47,7 +47,7 @@ def score_curves(
         recipe: The one shown first; by default the first in the table.
     """
     here = measurements[
-        (measurements.condition == condition) & (measurements.target.map(codes_target) == codes_target(target))
+        (measurements.condition == condition) & (codes_targets(measurements.target) == codes_target(target))
     ]
     levels = sorted(float(level) for level in here.level.dropna().unique())
     if is_logarithmic(condition) or (levels and levels[-1] > LONG_SPAN * levels[0]):
