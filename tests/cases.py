@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from lowland.landscape.subject import Loss
+from lowland.landscape.problem.model import Loss
 
 
 class StraightThrough(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from lowland.landscape.subject import Loss
+from lowland.landscape.problem.model import Loss
 
 
 def dense_hessian(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor) -> Tensor:

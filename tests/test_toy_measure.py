@@ -36,9 +36,9 @@ def largest_weight(model: nn.Module) -> Estimate:
     ),
     (
         "src/lowland/landscape/measure.py",
-        "from lowland.landscape.linearity import obstacle_to_exactness\n",
+        "from lowland.landscape.problem.linearity import obstacle_to_exactness\n",
         """from lowland.landscape.largest_weight import largest_weight
-from lowland.landscape.linearity import obstacle_to_exactness
+from lowland.landscape.problem.linearity import obstacle_to_exactness
 """,
     ),
     (

@@ -15,13 +15,13 @@ from lowland.landscape import (
     rounding_curvature,
     scaled_trace,
 )
-from lowland.landscape.mismatch import (
+from lowland.landscape.measures.mismatch import (
     flip_mismatch_curvature,
     noise_mismatch_curvature,
     rounding_mismatch_curvature,
 )
-from lowland.landscape.sharpness_adaptive import adaptive_sharpness
-from lowland.landscape.sharpness_expected import expected_sharpness
+from lowland.landscape.measures.sharpness_adaptive import adaptive_sharpness
+from lowland.landscape.measures.sharpness_expected import expected_sharpness
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from tests.oracles import dense_hessian, second_order_flip_rise
 from tests.quantization.networks import integer_network, rows

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from lowland import landscape
-from lowland.landscape.similarity import ERROR_ROWS
+from lowland.landscape.measures.similarity import ERROR_ROWS
 from tests.cases import Recurrent, Residual, sigmoid_error
 
 MEASURES = {  # of a model, a loss and batches

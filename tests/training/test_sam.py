@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lowland.landscape.eigenvalues import hessian_eigenvalues
+from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
 from lowland.training.recipe_base import Value
 from lowland.training.sam import ascent, movable, moved
 from tests.quantization.convolutions import CASES

@@ -10,10 +10,10 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import Flips
 from lowland.faults.options import RANKINGS
-from lowland.landscape.curvature import capture_curvature
-from lowland.landscape.eigenvalues import hessian_eigenvalues
-from lowland.landscape.matched import weight_changes
-from lowland.landscape.subject import Batches, Loss
+from lowland.landscape.curvature.capture import capture_curvature
+from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
+from lowland.landscape.measures.matched import weight_changes
+from lowland.landscape.problem.model import Batches, Loss
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import generator
 

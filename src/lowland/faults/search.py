@@ -13,10 +13,11 @@ from lowland.coding.encodings import Encoding, encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import stored_sizes
 from lowland.faults.flip_sets import Flips
-from lowland.landscape.curvature import capture_curvature
-from lowland.landscape.linearity import obstacle_to_exactness
-from lowland.landscape.matched import step_sizes
-from lowland.landscape.subject import Batch, Batches, Loss, checked_batches
+from lowland.landscape.curvature.capture import capture_curvature
+from lowland.landscape.measures.matched import step_sizes
+from lowland.landscape.problem.batches import checked_batches
+from lowland.landscape.problem.linearity import obstacle_to_exactness
+from lowland.landscape.problem.model import Batch, Batches, Loss
 from lowland.quantization.integer import IntegerNetwork
 
 Site = tuple[str, int, int]

@@ -19,7 +19,7 @@ from lowland.faults.stuck_at import apply_stuck_bits
 from lowland.faults.targets import TARGETS
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
-from lowland.landscape.subject import Batches, Loss
+from lowland.landscape.problem.model import Batches, Loss
 from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.parameter_codes import coded_parameters
 from lowland.randomness import Key

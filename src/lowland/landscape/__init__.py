@@ -9,42 +9,49 @@ from typing import TYPE_CHECKING
 from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from lowland.landscape.connectivity import ModeConnectivity, mode_connectivity
-    from lowland.landscape.curvature import Curvature, capture_curvature
-    from lowland.landscape.directions import (
-        Direction,
-        Directions,
-        filter_normalised_directions,
-        hessian_directions,
-        plane,
+    from lowland.landscape.curvature.capture import Curvature, capture_curvature
+    from lowland.landscape.measures.comparison import compare_networks
+    from lowland.landscape.measures.eigenvalues import Eigenvalues, hessian_eigenvalues
+    from lowland.landscape.measures.gradient import GradientNorms, gradient_norm, gradient_norms, mean_gradient
+    from lowland.landscape.measures.jacobian import input_jacobian_norm
+    from lowland.landscape.measures.lanczos_quadrature import SpectralDensity, spectral_density
+    from lowland.landscape.measures.matched import (
+        flip_curvature,
+        input_curvature,
+        mean_squared_flip,
+        rounding_curvature,
     )
-    from lowland.landscape.eigenvalues import Eigenvalues, hessian_eigenvalues
-    from lowland.landscape.gradient import GradientNorms, gradient_norm, gradient_norms, mean_gradient
-    from lowland.landscape.jacobian import input_jacobian_norm
-    from lowland.landscape.lanczos_quadrature import SpectralDensity, spectral_density
-    from lowland.landscape.linearity import obstacle_to_exactness
-    from lowland.landscape.matched import flip_curvature, input_curvature, mean_squared_flip, rounding_curvature
-    from lowland.landscape.measure import compare_networks, measure_landscape
-    from lowland.landscape.mismatch import (
+    from lowland.landscape.measures.measure import measure_landscape
+    from lowland.landscape.measures.mismatch import (
         flip_mismatch_curvature,
         noise_mismatch_curvature,
         rounding_mismatch_curvature,
     )
-    from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
-    from lowland.landscape.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
-    from lowland.landscape.sharpness import normalised_sharpness, output_entropy, scaled_trace, weight_norm
-    from lowland.landscape.sharpness_adaptive import adaptive_sharpness
-    from lowland.landscape.sharpness_expected import expected_sharpness
-    from lowland.landscape.similarity import disagreement_rate, layer_cka, linear_cka
-    from lowland.landscape.subject import differentiable
-    from lowland.landscape.surface import LossSurface, loss_surface
-    from lowland.landscape.trace import (
+    from lowland.landscape.measures.pyhessian_backend import pyhessian_eigenvalues, pyhessian_trace
+    from lowland.landscape.measures.sharpness import normalised_sharpness, output_entropy, scaled_trace, weight_norm
+    from lowland.landscape.measures.sharpness_adaptive import adaptive_sharpness
+    from lowland.landscape.measures.sharpness_expected import expected_sharpness
+    from lowland.landscape.measures.similarity import disagreement_rate, layer_cka, linear_cka
+    from lowland.landscape.measures.trace import (
         LayerTraces,
         hessian_diagonal,
         hessian_trace,
         hessian_trace_by_layer,
         weighted_trace,
     )
+    from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
+    from lowland.landscape.problem.linearity import obstacle_to_exactness
+    from lowland.landscape.problem.model import differentiable
+    from lowland.landscape.problem.problem import Problem
+    from lowland.landscape.surface.connectivity import ModeConnectivity, mode_connectivity
+    from lowland.landscape.surface.directions import (
+        Direction,
+        Directions,
+        filter_normalised_directions,
+        hessian_directions,
+        plane,
+    )
+    from lowland.landscape.surface.loss_surface import LossSurface, loss_surface
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -59,6 +66,7 @@ __all__ = [
     "LayerTraces",
     "LossSurface",
     "ModeConnectivity",
+    "Problem",
     "SpectralDensity",
     "adaptive_sharpness",
     "capture_curvature",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from lowland.landscape.output_hessians import OutputHessians, separable
+from lowland.landscape.curvature.output_hessians import OutputHessians, separable
 from lowland.tasks.econ.hgcal import CELLS, supercells
 from lowland.tasks.econ.telescope import telescope_losses
 

@@ -1,0 +1,230 @@
+"""Gradients row by row of any network: by the layers' formulas where they hold, one row after the other elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from lowland.landscape.curvature.layers import PER_SAMPLE_ELEMENTS, LayerCall, recorded_calls
+from lowland.landscape.problem.batches import spread_rows
+from lowland.landscape.problem.model import Batch, gradients
+from lowland.randomness import generator
+
+CHUNK_ELEMENTS = 2**19  # of the recorded layers' outputs: what a pass over one chunk of rows works on
+BLOCK_PASSES = 2**22  # of the recorded layers' outputs over several backward passes
+SMALLEST_CHUNK = 64
+SQUARES_AT_ONCE = 2**18  # elements of a chunk's output Hessians that are no matter ...
+SQUARES_SHARE = 8  # ... and what share of a batch's recorded outputs they may have beyond that
+PROBE_ROWS = 8
+STRAY_ROWS = 8
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """How the gradients of a network's parameters are found row by row.
+
+    Attributes:
+        parameters: All that are wanted, by name.
+        layers: Names of layers whose formulas give the right gradients.
+        strays: The parameters without such a layer.
+        elements: Elements of the recorded outputs and the inputs, a row.
+        outputs: Elements of the network's outputs, a row.
+        batch: Rows of the largest batch: all that is held at once stays below one backward pass of it.
+    """
+
+    parameters: dict[str, nn.Parameter]
+    layers: frozenset[str]
+    strays: dict[str, nn.Parameter]
+    elements: int
+    outputs: int
+    batch: int
+
+    @classmethod
+    def of(cls, module: nn.Module, parameters: dict[str, nn.Parameter], pairs: tuple[Batch, ...]) -> Self:
+        """Tries the formulas on a few rows: where one row's gradient is not what autograd finds, they do not hold.
+
+        So a weight that acts in two places, behind a parametrization or outside its layer's forward is never given a
+        part of its gradient, and a layer that sees other rows than the network's, or in another order, never another
+        row's.
+
+        Args:
+            module: In evaluation mode; its rows are independent.
+            parameters: Those wanted, by name.
+            pairs: The batches.
+
+        Raises:
+            LowlandError: If a parameter does not take part in the outputs.
+        """
+        rows, _ = spread_rows(pairs, PROBE_ROWS)
+        batch = max(len(inputs) for inputs, _ in pairs)
+        tape = RowTape(module, rows)
+        elements = sum(call.shape.numel() for call in tape.calls) + rows.numel() + tape.outputs.numel()
+        sizes = (elements // len(rows), tape.outputs[0].numel(), batch)
+        if not parameters:
+            return cls({}, frozenset(), {}, *sizes)
+        signs = torch.randn(tape.outputs.shape, generator=generator("per-sample probe")).to(tape.outputs)
+        values = (signs * tape.outputs).flatten(1).sum(1)
+        by_row = [gradients(value, parameters, retain_graph=True) for value in values]
+        truth = {name: torch.stack(parts) for name, parts in zip(parameters, zip(*by_row, strict=True), strict=True)}
+        unshared = {name for name, _ in module.named_parameters()}  # a second name of one tensor is not among them
+        right, strays = set(), dict(parameters)
+        for call, cotangents in zip(tape.calls, tape.pulled_back(signs[:, None]), strict=True):
+            own = {name: truth[name] for name in call.parameters if name in parameters}
+            if own and call.parameters.keys() <= unshared and _holds(call, cotangents, own):
+                right.add(call.name)
+                strays = {name: p for name, p in strays.items() if name not in own}
+        return cls(parameters, frozenset(right), strays, *sizes)
+
+    def chunks(self, pairs: tuple[Batch, ...], *, square_outputs: bool = False) -> Iterator[Batch]:
+        """The batches in pieces that stay in the cache.
+
+        Args:
+            pairs: The batches.
+            square_outputs: Whether a matrix in the outputs will be held for every row.
+        """
+        size = max(SMALLEST_CHUNK, min(CHUNK_ELEMENTS // self.elements, self.batch // 8))
+        if square_outputs:
+            allowed = max(SQUARES_AT_ONCE, self.batch * self.elements // SQUARES_SHARE)
+            size = max(1, min(size, allowed // self.outputs**2))
+        for inputs, targets in pairs:
+            yield from zip(inputs.split(size), targets.split(size), strict=True)
+
+    def passes(self, rows: int) -> int:
+        """How many backward passes of so many rows are worked on at once."""
+        return max(1, min(BLOCK_PASSES // (self.elements * rows), self.batch // rows))
+
+
+class RowTape:
+    """One forward pass of a module over rows, its layers recorded.
+
+    Args:
+        module: In evaluation mode.
+        rows: [rows, ...].
+        layers: Names of the layers to look at; all that have a formula without it, none for an empty set.
+        inputs: Whether the gradients in the inputs are wanted too.
+
+    Attributes:
+        outputs: [rows, ...].
+        calls: The recorded calls.
+        leaf: The inputs, if their gradients are wanted.
+    """
+
+    def __init__(
+        self, module: nn.Module, rows: Tensor, *, layers: frozenset[str] | None = None, inputs: bool = False
+    ) -> None:
+        self.leaf = rows.detach().requires_grad_(inputs)
+        self._inputs = inputs
+        with recorded_calls(module) as calls:
+            self.outputs: Tensor = module(self.leaf)
+        names = [call.name for call in calls]
+        self.calls: list[LayerCall] = [
+            call for call in calls if names.count(call.name) == 1 and (layers is None or call.name in layers)
+        ]
+
+    def pulled_back(self, directions: Tensor) -> list[Tensor]:
+        """Cotangents at the recorded outputs (in the order of the calls), and at the inputs last if wanted.
+
+        Args:
+            directions: [rows, directions, *output shape].
+
+        Returns:
+            [rows, directions, ...] each.
+        """
+        sources: list[Any] = [call.output for call in self.calls] + [self.leaf] * self._inputs
+        shapes = [call.shape for call in self.calls] + [self.leaf.shape] * self._inputs
+        found = [directions.new_empty(shape[0], directions.shape[1], *shape[1:]) for shape in shapes]
+        for k in range(directions.shape[1] if sources else 0):
+            parts = torch.autograd.grad(self.outputs, sources, directions[:, k], retain_graph=True, allow_unused=True)
+            for whole, part in zip(found, parts, strict=True):
+                whole[:, k] = 0 if part is None else part
+        return found
+
+
+def stray_gradients(
+    module: nn.Module, parameters: dict[str, nn.Parameter], rows: Tensor, directions: Tensor
+) -> Iterator[tuple[slice, dict[str, Tensor]]]:
+    """Per-sample gradients of parameters without a formula, a few rows at a time: exact for any module, but slow.
+
+    Args:
+        module: In evaluation mode.
+        parameters: Those wanted, by name.
+        rows: [rows, ...].
+        directions: [rows, directions, *output shape] cotangents at the outputs.
+
+    Yields:
+        Which rows, and their gradients [rows, directions, *parameter shape] by name.
+    """
+    if not parameters:
+        return
+    size = directions.shape[1] * sum(p.numel() for p in parameters.values())
+    length = max(1, min(STRAY_ROWS, PER_SAMPLE_ELEMENTS // size))
+    for start in range(0, len(rows), length):
+        part = slice(start, start + length)
+        try:
+            found = _at_once(module, parameters, rows[part], directions[part])
+        except RuntimeError:  # an operation that cannot run backwards for several cotangents at once
+            single = [
+                _at_once(module, parameters, rows[part][i : i + 1], directions[part][i : i + 1], batched=False)
+                for i in range(len(rows[part]))
+            ]
+            found = [torch.cat(parts) for parts in zip(*single, strict=True)]
+        yield part, dict(zip(parameters, found, strict=True))
+
+
+def coloured(slopes: Tensor, factor: Tensor) -> Tensor:
+    """Slopes along the axes of a noise [rows, directions, axes]: slopes in the inputs times L.
+
+    Args:
+        slopes: [rows, directions, ...].
+        factor: L [features, axes], or its diagonal [features].
+    """
+    flat = slopes.flatten(2)
+    return flat * factor.to(flat) if factor.ndim == 1 else flat @ factor.to(flat)
+
+
+def _at_once(
+    module: nn.Module, parameters: dict[str, nn.Parameter], rows: Tensor, directions: Tensor, *, batched: bool = True
+) -> list[Tensor]:
+    """Gradients [rows, directions, ...] of a few rows: a cotangent for each that is zero on the others."""
+    outputs = module(rows)
+    count = len(rows)
+    cotangents = directions.new_zeros(count, directions.shape[1], *outputs.shape)
+    diagonal = torch.arange(count, device=rows.device)
+    cotangents[diagonal, :, diagonal] = directions
+    wanted = list(parameters.values())
+    flat = cotangents.flatten(0, 1)
+    if batched:
+        found = torch.autograd.grad(outputs, wanted, flat, is_grads_batched=True, allow_unused=True)
+    else:
+        passes = [torch.autograd.grad(outputs, wanted, c, retain_graph=True, materialize_grads=True) for c in flat]
+        found = tuple(torch.stack(parts) for parts in zip(*passes, strict=True))
+    return [
+        p.new_zeros(*directions.shape[:2], *p.shape) if part is None else part.unflatten(0, directions.shape[:2])
+        for p, part in zip(wanted, found, strict=True)
+    ]
+
+
+def _holds(call: LayerCall, cotangents: Tensor, truth: dict[str, Tensor]) -> bool:
+    """Whether a layer's formula gives the gradients [rows, *parameter shape] that autograd finds row by row.
+
+    A layer whose gradients all vanish on these rows is not trusted: nothing was seen of it.
+    """
+    rows = len(next(iter(truth.values())))
+    if call.shape[0] != rows or len(call.input) != rows:
+        return False
+    for part, block in call.gradients(cotangents):
+        if not all(_equal(block[name].squeeze(1), right[part]) for name, right in truth.items()):
+            return False
+    return any(bool(right.any()) for right in truth.values())
+
+
+def _equal(found: Tensor, truth: Tensor) -> bool:
+    """Equal up to rounding; what is not finite is a status elsewhere."""
+    if not truth.isfinite().all():
+        return True
+    tolerance = torch.finfo(truth.dtype).eps ** 0.5 * float(truth.abs().max())
+    return bool((found - truth).abs().max() <= tolerance)

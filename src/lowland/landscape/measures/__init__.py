@@ -1,0 +1,1 @@
+"""Numbers about a problem, each a function of it."""

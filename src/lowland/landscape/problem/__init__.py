@@ -1,0 +1,1 @@
+"""What is differentiated: a model, a loss and rows of data, checked once for every measure."""

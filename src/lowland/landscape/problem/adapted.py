@@ -1,0 +1,143 @@
+"""What torch cannot differentiate twice, or row by row, as it comes, but can in another form of the same function."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import multi_head_attention_forward, scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from lowland.errors import LowlandError
+from lowland.landscape.problem.model import Batch, Loss
+from lowland.landscape.problem.rerouted import rerouted
+
+HALF = (torch.float16, torch.bfloat16)
+PROBE_ROWS = 3
+
+
+def in_single_precision(module: nn.Module, batches: tuple[Batch, ...]) -> tuple[nn.Module, tuple[Batch, ...]]:
+    """A copy in float32 of a module in half precision, with its data: torch decomposes no half-precision matrices.
+
+    What is differentiated is the function of the stored weights, without the rounding of every operation.
+
+    Args:
+        module: Left as it came.
+        batches: Pairs (inputs, targets).
+    """
+    if not any(t.dtype in HALF for t in (*module.parameters(), *module.buffers())):
+        return module, batches
+    pairs = tuple((single_precision(inputs), single_precision(targets)) for inputs, targets in batches)
+    return copy.deepcopy(module).float(), pairs
+
+
+def with_tensor_outputs(
+    module: nn.Module, loss: Loss | None, batches: tuple[Batch, ...]
+) -> tuple[nn.Module, Loss | None]:
+    """A module whose outputs are one tensor [rows, values, ...], and the loss of it.
+
+    Outputs that are a tuple, list or mapping of tensors, rows first, lie side by side; outputs [rows] become [rows, 1].
+
+    Args:
+        module: In evaluation mode; left as it came.
+        loss: ``loss(outputs, targets)`` of the module's own outputs.
+        batches: Pairs (inputs, targets).
+
+    Raises:
+        LowlandError: Outputs that are no tensors with rows first.
+    """
+    rows = batches[0][0][:PROBE_ROWS]
+    with torch.no_grad():
+        outputs = module(rows)
+    if isinstance(outputs, Tensor) and outputs.ndim > 1:
+        return module, loss
+    if isinstance(outputs, Mapping):  # also those that torch's trees do not know
+        outputs = dict(outputs)
+    parts, form = tree_flatten(outputs)
+    for part in parts:
+        if not isinstance(part, Tensor) or part.ndim == 0 or len(part) != len(rows):
+            told = f"shape {tuple(part.shape)}" if isinstance(part, Tensor) else f"type {type(part).__name__}"
+            raise LowlandError(
+                f"model: gave an output of {told} for {len(rows)} rows; expected tensors with one entry for each row, "
+                "rows first: let the model give only these"
+            )
+    shapes = [part.shape[1:] for part in parts]
+
+    def side_by_side(inner: nn.Module, inputs: Tensor) -> Tensor:
+        found = inner(inputs)
+        pieces, _ = tree_flatten(dict(found) if isinstance(found, Mapping) else found)
+        return torch.cat([piece.reshape(len(piece), -1) for piece in pieces], 1)
+
+    def apart(outputs: Tensor, targets: Tensor) -> Tensor:
+        assert loss is not None
+        pieces = outputs.split([shape.numel() for shape in shapes], 1)
+        own = [piece.reshape(len(piece), *shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        return loss(tree_unflatten(own, form), targets)
+
+    return rerouted(module, side_by_side), None if loss is None else apart
+
+
+def twice_differentiable(module: nn.Module, batches: tuple[Batch, ...]) -> nn.Module:
+    """The module with kernels that have second derivatives, where it would take others.
+
+    Attention is computed by its formula (torch's "math" kernel) instead of a fused kernel, compiled parts run as they
+    were written, and recurrent layers on a GPU without cuDNN.
+
+    Args:
+        module: In evaluation mode; left as it came.
+        batches: Pairs (inputs, targets).
+    """
+    watch = _Watch()
+    with torch.no_grad(), watch:
+        module(batches[0][0][:PROBE_ROWS])
+    contexts: list[Callable[[], Any]] = []
+    if watch.attends:
+        contexts += [lambda: sdpa_kernel(SDPBackend.MATH), _without_fused_encoders]
+    if any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in module.modules()):
+        contexts.append(lambda: torch.compiler.set_stance("force_eager"))
+    if batches[0][0].is_cuda and any(isinstance(part, nn.RNNBase) for part in module.modules()):
+        contexts.append(lambda: torch.backends.cudnn.flags(enabled=False))
+    if not contexts:
+        return module
+
+    def by_formula(inner: nn.Module, inputs: Tensor) -> Any:
+        with ExitStack() as stack:
+            for context in contexts:
+                stack.enter_context(context())
+            return inner(inputs)
+
+    return rerouted(module, by_formula)
+
+
+class _Watch(TorchFunctionMode):
+    """Whether attention is called for."""
+
+    attends = False
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.attends |= func in (scaled_dot_product_attention, multi_head_attention_forward)
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _without_fused_encoders() -> Iterator[None]:
+    """Transformer layers by their parts: the fused path of evaluation mode has no derivatives."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def single_precision(values: Tensor) -> Tensor:
+    """The values, in float32 where they are in half precision."""
+    return values.float() if values.dtype in HALF else values

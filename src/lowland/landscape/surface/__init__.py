@@ -1,0 +1,1 @@
+"""Losses along lines, planes and curves through the parameters."""
