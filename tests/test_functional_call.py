@@ -31,3 +31,18 @@ def test_recurrent_layers_keep_their_own_weights(kind, fails):
         assert fails
     assert all(kept is p for kept, p in zip(layer._flat_weights, own, strict=True))
     assert all(reference() is p for reference, p in zip(layer._flat_weight_refs, own, strict=True))
+
+
+def test_a_layer_in_two_places_and_a_tensor_of_two_layers_are_put_back():
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3))
+    model[2].weight = model[0].weight
+    model.append(model[0])
+    before = {name: id(p) for name, p in model.named_parameters(remove_duplicate=False)}
+    inputs = torch.randn(4, 3)
+    values = {name: torch.full_like(p, 0.5) for name, p in model.named_parameters()}
+    found = call_with(model, values, inputs)
+    half = nn.functional.linear(inputs, torch.full((3, 3), 0.5), torch.full((3,), 0.5)).relu()
+    for _ in range(2):
+        half = nn.functional.linear(half, torch.full((3, 3), 0.5), torch.full((3,), 0.5))
+    torch.testing.assert_close(found, half)
+    assert {name: id(p) for name, p in model.named_parameters(remove_duplicate=False)} == before

@@ -42,7 +42,8 @@ def test_an_unknown_name_is_told_as_python_tells_it():
 def test_options_of_a_room_do_not_open_its_measures():
     code = (
         "import sys, lowland.landscape.options as options; opened = 'lowland.landscape.measures.trace' in sys.modules; "
-        "from lowland.landscape import hessian_trace as one; from lowland.landscape.measures.trace import hessian_trace; "
+        "from lowland.landscape import hessian_trace as one; "
+        "from lowland.landscape.measures.trace import hessian_trace; "
         "print(opened, one is hessian_trace)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

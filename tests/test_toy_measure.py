@@ -7,7 +7,7 @@ import pytest
 
 from tests.changed_copy import ChangedCopy
 
-OWN = "src/lowland/landscape/largest_weight.py"
+OWN = "src/lowland/landscape/measures/largest_weight.py"
 EDITS = (
     (
         OWN,
@@ -16,14 +16,13 @@ EDITS = (
 
 from __future__ import annotations
 
-from torch import nn
-
 from lowland.estimate import Estimate
+from lowland.landscape.problem.problem import Problem
 
 
-def largest_weight(model: nn.Module) -> Estimate:
+def largest_weight(problem: Problem) -> Estimate:
     """Largest size of a weight: an exact number of the model alone."""
-    sizes = [float(p.detach().abs().max()) for p in model.parameters() if p.ndim > 1]
+    sizes = [float(p.detach().abs().max()) for p in problem.parameters.values() if p.ndim > 1]
     return Estimate(max(sizes), 0.0, 1)
 ''',
     ),
@@ -35,17 +34,17 @@ def largest_weight(model: nn.Module) -> Estimate:
 """,
     ),
     (
-        "src/lowland/landscape/measure.py",
-        "from lowland.landscape.problem.linearity import obstacle_to_exactness\n",
-        """from lowland.landscape.largest_weight import largest_weight
-from lowland.landscape.problem.linearity import obstacle_to_exactness
+        "src/lowland/landscape/measures/measure.py",
+        "from lowland.landscape.measures.matched import (\n",
+        """from lowland.landscape.measures.largest_weight import largest_weight
+from lowland.landscape.measures.matched import (
 """,
     ),
     (
-        "src/lowland/landscape/measure.py",
-        '        "weight_norm": weight_norm(module),\n',
-        """        "weight_norm": weight_norm(module),
-        "largest_weight": largest_weight(module),
+        "src/lowland/landscape/measures/measure.py",
+        '    _whole("weight_norm", lambda c: weight_norm(c.problem)),\n',
+        """    _whole("weight_norm", lambda c: weight_norm(c.problem)),
+    _whole("largest_weight", lambda c: largest_weight(c.problem)),
 """,
     ),
 )
@@ -57,7 +56,7 @@ def project(tmp_path_factory):
 
 
 def test_two_existing_files_and_its_own_are_enough(project):
-    assert project.changed() == (["src/lowland/landscape/measure.py", "src/lowland/measures.py"], [OWN])
+    assert project.changed() == (["src/lowland/landscape/measures/measure.py", "src/lowland/measures.py"], [OWN])
 
 
 def test_it_is_measured_told_and_correlated(project):

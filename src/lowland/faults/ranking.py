@@ -14,6 +14,7 @@ from lowland.landscape.curvature.capture import capture_curvature
 from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
 from lowland.landscape.measures.matched import weight_changes
 from lowland.landscape.problem.model import Batches, Loss
+from lowland.landscape.problem.problem import Problem
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import generator
 
@@ -66,11 +67,11 @@ def flip_scores(
     unknown = sorted(set(rankings) - set(RANKINGS))
     if unknown or not rankings:
         raise LowlandError(f"rankings: got {', '.join(unknown) or 'none'}; expected some of {', '.join(RANKINGS)}")
-    pairs = tuple(batches)
     changes = dict(weight_changes(network, encoding, targets))
     parameters = {name: p.detach().double() for name, p in network.dequantized().named_parameters() if name in changes}
     curved = bool(CURVED & set(rankings))
-    found = capture_curvature(network, loss, pairs, parameters=curved, inputs=False) if _needs_data(rankings) else None
+    problem = Problem(network, loss, batches)
+    found = capture_curvature(problem, parameters=curved, inputs=False) if _needs_data(rankings) else None
     scores: dict[str, dict[str, Tensor]] = {}
     if found is not None:
         slopes = {name: found.gradient[name][..., None] * change for name, change in changes.items()}
@@ -81,7 +82,7 @@ def flip_scores(
         scores["second_order"] = bends
         scores["matched"] = {name: slopes[name] + bend for name, bend in bends.items()}
     if {"fkeras", "fkeras_pylandscape"} & set(rankings):
-        scores |= _by_eigenvectors(network, loss, pairs, parameters, changes, num_eigenvectors)
+        scores |= _by_eigenvectors(problem, parameters, changes, num_eigenvectors)
     scores["magnitude"] = _most_significant_first({n: p.abs() for n, p in parameters.items()}, changes)
     scores["most_significant"] = _most_significant_first(
         {n: torch.zeros_like(p) for n, p in parameters.items()}, changes
@@ -170,15 +171,13 @@ def _needs_data(rankings: Sequence[str]) -> bool:
 
 
 def _by_eigenvectors(
-    network: IntegerNetwork,
-    loss: Loss,
-    pairs: Batches,
+    problem: Problem,
     parameters: Mapping[str, Tensor],
     changes: Mapping[str, Tensor],
     count: int,
 ) -> dict[str, dict[str, Tensor]]:
     """Both forms of FKeras' score."""
-    found = hessian_eigenvalues(network, loss, pairs, count=count, with_vectors=True)
+    found = hessian_eigenvalues(problem, count=count, with_vectors=True)
     vectors = {name: found.vectors[name].double() for name in parameters} if found.vectors else {}
     along = sum((vectors[name].flatten(1) @ p.flatten() for name, p in parameters.items()), torch.zeros(count).double())
     scores = {}

@@ -89,10 +89,16 @@ class _Matrix:
         return vectors @ self.matrix
 
 
+def _products_are(matrix, monkeypatch):
+    """A matrix in the place of the products of a problem."""
+    module = sys.modules[spectral_density.__module__]  # the package exports a function of the module's own name
+    monkeypatch.setattr(module, "problem_of", lambda *_: None)
+    monkeypatch.setattr(module, "hessian_products", lambda _: matrix)
+
+
 def test_standard_errors_are_honest(monkeypatch):
     """Over 200 seeds; with 40 runs Student's t would have a variance of 1.05."""
-    # the package exports a function of the module's own name
-    monkeypatch.setattr(sys.modules[spectral_density.__module__], "HessianProducts", _Matrix)
+    _products_are(_Matrix(), monkeypatch)
     values = _Matrix().values
     truth = float(values.clamp(max=0).abs().sum() / values.abs().sum())
     points = values[[0, 5, 11]]
@@ -123,7 +129,7 @@ class _Bulk(_Matrix):
 @pytest.mark.parametrize("num_steps", [3, 4, 6, 9, 13, 30])
 def test_steps_well_below_the_size_widen_the_standard_error(num_steps, monkeypatch):
     matrix = _Bulk()
-    monkeypatch.setattr(sys.modules[spectral_density.__module__], "HessianProducts", lambda *_: matrix)
+    _products_are(matrix, monkeypatch)
     truth = float(matrix.values.clamp(max=0).abs().sum() / matrix.values.abs().sum())
     scores, bare = [], []
     for seed in range(40):

@@ -82,7 +82,7 @@ def test_smooth_networks_against_dense_hessians(name):
 def test_sampled_second_orders_have_honest_errors():
     """Over 200 seeds, through the public function."""
     torch.manual_seed(3)
-    network = _Coded(nn.Sequential(nn.Linear(3, 2, bias=False), nn.Tanh()).double().eval())
+    network = _Coded(nn.Sequential(nn.Linear(3, 2, bias=False), nn.Tanh(), nn.Linear(2, 2, bias=False)).double().eval())
     rows = torch.randn(2, 6, 3, dtype=torch.float64)
     rows = rows[0], rows[1, :, :2]
     truth = second_order_flip_rise(network, functional.mse_loss, *rows, ("weight",))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.landscape import hessian_diagonal, hessian_trace, mean_gradient
+from lowland.landscape import Problem, hessian_diagonal, hessian_trace, mean_gradient
 from lowland.landscape.curvature import layers as layers_module
 from lowland.landscape.measures import hutchinson
 from lowland.landscape.measures.trace import hessian_trace_by_layer, weighted_trace
@@ -49,7 +49,9 @@ def test_batch_sizes_and_order_do_not_matter(name, monkeypatch):
             torch.testing.assert_close(part, full, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", [name for name in REFUSED if name in TWICE and name != "batch statistics"])
+@pytest.mark.parametrize(
+    "name", [name for name in REFUSED if name in TWICE and name not in ("batch statistics", "sigmoid output")]
+)
 def test_exact_is_refused_and_auto_falls_back(name):
     case = CASES[name]
     model, (inputs, targets) = case.model(), case.data()
@@ -59,6 +61,14 @@ def test_exact_is_refused_and_auto_falls_back(name):
     truth = float(dense_hessian(model, case.loss, inputs, targets).trace())
     assert estimate.num_samples == 20
     assert abs(estimate.value - truth) < 4 * estimate.standard_error
+
+
+def test_a_final_sigmoid_is_a_part_of_the_loss():
+    case = CASES["sigmoid output"]
+    model, (inputs, targets) = case.model(), case.data()
+    trace = hessian_trace(model, case.loss, [(inputs, targets)])
+    assert trace.value == pytest.approx(float(dense_hessian(model, case.loss, inputs, targets).trace()), rel=1e-10)
+    assert (trace.standard_error, trace.num_samples) == (0.0, case.rows)
 
 
 class _Dense:
@@ -100,20 +110,23 @@ def test_standard_errors_are_honest(method, num_probes, monkeypatch):
     """By layer, of the whole and weighted; at 50 and 20 independent samples Student's t would have 1.04 and 1.12."""
     dense = _Dense("mlp")
     module = sys.modules[hessian_trace_by_layer.__module__]  # the package exports functions only
-    monkeypatch.setattr(module, "HessianProducts", lambda *_: dense)
+    monkeypatch.setattr(module, "hessian_products", lambda _: dense)
     monkeypatch.setattr(hutchinson, "PROBES_AT_ONCE", 100)
     weights = _weights(dense.model, signed=True)
     truth = {"weighted": _weighted_sum(dense, weights), "total": float(dense.matrix.trace())}
     for parameter, part in dense.diagonal().items():
         layer = parameter.rpartition(".")[0]
         truth[layer] = truth.get(layer, 0.0) + float(part.sum())
-    subject = dense.model, dense.loss, [dense.rows]
+    problem = Problem(dense.model, dense.loss, [dense.rows])
     scores: dict[str, list[float]] = {key: [] for key in truth}
     for seed in range(200):
         draws = torch.Generator().manual_seed(seed)
         options = {"method": method, "num_probes": num_probes, "generator": draws}
-        found = hessian_trace_by_layer(*subject, **options)
-        estimates = {"weighted": weighted_trace(*subject, weights, **options), "total": found.total} | found.layers
+        found = hessian_trace_by_layer(problem, **options)
+        estimates = {
+            "weighted": weighted_trace(problem, weights=weights, **options),
+            "total": found.total,
+        } | found.layers
         for key, estimate in estimates.items():
             scores[key].append((estimate.value - truth[key]) / estimate.standard_error)
     assert set(scores) == {"weighted", "total", "0", "2", "4"}

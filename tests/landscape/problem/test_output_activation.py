@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from lowland.architectures import initialised_network
 from lowland.landscape import Problem, capture_curvature, obstacle_to_exactness
@@ -47,10 +48,53 @@ def test_what_does_not_end_in_a_smooth_activation_stays(tail):
     assert without_output_activation(whole, batches())[0] is whole
 
 
-def test_an_activation_used_twice_stays():
+def test_of_an_activation_used_twice_the_last_call_goes():
     shared = nn.Sigmoid()
-    whole = nn.Sequential(nn.Linear(4, 6), shared, nn.Linear(6, 6), shared).double().eval()
-    assert without_output_activation(whole, batches())[0] is whole
+    whole, rows = nn.Sequential(nn.Linear(4, 6), shared, nn.Linear(6, 6), shared).double().eval(), batches()
+    bare, (activation,) = without_output_activation(whole, rows)
+    inputs = rows[0][0]
+    torch.testing.assert_close(bare(inputs), whole[2](whole[1](whole[0](inputs))), rtol=0, atol=0)
+    torch.testing.assert_close(activation(bare(inputs)), whole(inputs), rtol=0, atol=0)
+
+
+class Functional(nn.Module):
+    """Smooth functions of the outputs that are no modules."""
+
+    def __init__(self, ending):
+        super().__init__()
+        self.layer, self.ending = nn.Linear(4, 6), ending
+
+    def forward(self, inputs):
+        return self.ending(self.layer(inputs.tanh()).relu())
+
+
+@pytest.mark.parametrize(
+    ("ending", "number"),
+    [
+        (torch.sigmoid, 1),
+        (lambda z: z.softmax(-1), 1),
+        (lambda z: functional.softmax(z, dim=1).log(), 2),
+        (lambda z: functional.gelu(z).flatten(1), 1),
+        (lambda z: 2 * z.tanh(), 0),  # something acts on what it gives
+        (lambda z: z.tanh() + z, 0),
+        (lambda z: z.clamp(-1, 1), 0),
+    ],
+)
+def test_functions_go_as_modules_do(ending, number):
+    whole, rows = Functional(ending).double().eval(), batches()
+    inputs, targets = rows[0]
+    bare, activations = without_output_activation(whole, rows)
+    assert len(activations) == number
+    outputs = bare(inputs)
+    for activation in activations:
+        outputs = activation(outputs)
+    torch.testing.assert_close(outputs, whole(inputs), rtol=0, atol=0)
+    if number:
+        problem = Problem(whole, squared, rows)
+        trace = torch.cat([d.flatten() for d in capture_curvature(problem).diagonal.values()])
+        torch.testing.assert_close(
+            trace, dense_hessian(whole, squared, inputs, targets).diagonal(), rtol=1e-9, atol=1e-12
+        )
 
 
 def test_a_deployed_autoencoder_is_exact_up_to_its_sigmoid():

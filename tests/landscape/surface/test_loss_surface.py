@@ -176,7 +176,7 @@ def crowd():
 def _scores(crowd, seeds):
     """(value - truth) / standard error at the points of a line that are not anchors [seeds, points]."""
     model, batches, directions = crowd
-    points = _points(model, functional.cross_entropy, batches, {"direction": directions[0]})
+    points = _points(Problem(model, functional.cross_entropy, batches), {"direction": directions[0]})
     axis = torch.linspace(-1, 1, 9, dtype=torch.float64)
     exact, *_ = grid_losses(points, [axis], None, None, None)
     scores = []

@@ -165,6 +165,39 @@ def captured(
     )
 
 
+def exact_traces(problem: Problem) -> dict[str, float]:
+    """The trace of the Hessian of a piecewise linear network in each layer, without its diagonal.
+
+    The sums of squares of the gradients are those of two norms where a layer is linear on vectors, so that this costs
+    little beyond the backward passes.
+
+    Args:
+        problem: Of a network without ``bends``.
+
+    Returns:
+        By layer name; parameters that no layer's formula covers stand under their own names. NaN where the loss is not
+        finite.
+    """
+    problem.require_second_derivatives()
+    plan = RowPlan.of(problem.model, problem.parameters, problem.batches)
+    sums: dict[str, float] = dict.fromkeys([*sorted(plan.layers), *plan.strays], 0.0)
+    wide = not _is_separable(problem)
+    for rows, targets in plan.chunks(problem.batches, square_outputs=wide):
+        tape = RowTape(problem.model, rows, layers=plan.layers)
+        outputs = tape.outputs.detach()
+        hessians = OutputHessians(problem.loss, outputs, targets)
+        if not (hessians.finite and outputs.isfinite().all()):
+            return dict.fromkeys(sums, math.nan)
+        for strength, directions in hessians.directions(plan.passes(len(rows))):
+            for call, cotangents in zip(tape.calls, tape.pulled_back(directions), strict=True):
+                for place in range(strength.shape[1]):
+                    sums[call.name] += float(strength[:, place] @ call.square_norms(cotangents[:, place]))
+            for part, stray in stray_gradients(problem.model, plan.strays, rows, directions):
+                for name, gradient in stray.items():
+                    sums[name] += float(torch.tensordot(strength[part], gradient.square(), dims=2).sum())
+    return {name: value / problem.num_rows for name, value in sums.items()}
+
+
 @dataclass(frozen=True)
 class _Part:
     """What one chunk contributes, as means over its rows."""

@@ -17,6 +17,7 @@ from lowland.randomness import generator
 CHUNK_ELEMENTS = 2**19  # of the recorded layers' outputs: what a pass over one chunk of rows works on
 BLOCK_PASSES = 2**22  # of the recorded layers' outputs over several backward passes
 SMALLEST_CHUNK = 64
+SMALL_BATCH = 2**19  # elements of a batch that is not cut: each chunk costs some fifty calls
 SQUARES_AT_ONCE = 2**18  # elements of a chunk's output Hessians that are no matter ...
 SQUARES_SHARE = 8  # ... and what share of a batch's recorded outputs they may have beyond that
 PROBE_ROWS = 8
@@ -86,7 +87,8 @@ class RowPlan:
             pairs: The batches.
             square_outputs: Whether a matrix in the outputs will be held for every row.
         """
-        size = max(SMALLEST_CHUNK, min(CHUNK_ELEMENTS // self.elements, self.batch // 8))
+        whole = self.batch * self.elements <= SMALL_BATCH
+        size = self.batch if whole else max(SMALLEST_CHUNK, min(CHUNK_ELEMENTS // self.elements, self.batch // 8))
         if square_outputs:
             allowed = max(SQUARES_AT_ONCE, self.batch * self.elements // SQUARES_SHARE)
             size = max(1, min(size, allowed // self.outputs**2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.landscape.curvature.capture import Curvature, capture_curvature, exact_curvature
+from lowland.landscape.curvature.capture import Curvature, capture_curvature, exact_curvature, exact_traces
 from lowland.landscape.curvature.products import hessian_products
 from lowland.landscape.measures.hutchinson import WeightedHessian, hutch_plus_plus_samples, hutchinson_samples
 from lowland.landscape.problem.model import Batches, Loss
@@ -122,11 +122,22 @@ def hessian_trace_by_layer(
         LowlandError: As ``hessian_trace``.
     """
     problem = problem_of(model, loss, batches)
-    sums = _diagonal_sums(problem, None, method, num_probes, generator or keyed_generator("hessian_trace"))
     layers: dict[str, list[str]] = {}
     for name in problem.parameters:
         layers.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    if method in ("auto", "exact") and problem.obstacle is None and not problem.kept("exact curvature"):
+        check_probes(method, num_probes)
+        return _from_norms(problem, layers)
+    sums = _diagonal_sums(problem, None, method, num_probes, generator or keyed_generator("hessian_trace"))
     return LayerTraces({layer: sums.over(names) for layer, names in layers.items()}, sums.over(problem.parameters))
+
+
+def _from_norms(problem: Problem, layers: Mapping[str, Sequence[str]]) -> LayerTraces:
+    """The exact traces by layer, without the diagonal."""
+    parts, rows = exact_traces(problem), problem.num_rows
+    sums = {layer: sum(parts.get(key, 0.0) for key in {layer, *names}) for layer, names in layers.items()}
+    total = Estimate(sum(parts.values()), 0.0, rows)
+    return LayerTraces({layer: Estimate(value, 0.0, rows) for layer, value in sums.items()}, total)
 
 
 def weighted_trace(

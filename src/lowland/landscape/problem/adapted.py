@@ -30,11 +30,20 @@ def in_single_precision(module: nn.Module, batches: tuple[Batch, ...]) -> tuple[
     Args:
         module: Left as it came.
         batches: Pairs (inputs, targets).
+
+    Raises:
+        LowlandError: If the module cannot be copied.
     """
     if not any(t.dtype in HALF for t in (*module.parameters(), *module.buffers())):
         return module, batches
     pairs = tuple((single_precision(inputs), single_precision(targets)) for inputs, targets in batches)
-    return copy.deepcopy(module).float(), pairs
+    try:
+        return copy.deepcopy(module).float(), pairs
+    except RuntimeError as error:
+        raise LowlandError(
+            "model: is in half precision and holds tensors that torch cannot copy (as pruning leaves them); expected "
+            "one that can be copied: make it permanent (prune.remove), or give model.float()"
+        ) from error
 
 
 def with_tensor_outputs(

@@ -97,7 +97,7 @@ def _differs_beside_copies(module: nn.Module, rows: Tensor) -> bool:
             copies = [module(row.expand_as(rows).clone())[0] for row in rows]
     tolerance = torch.finfo(outputs.dtype).eps ** 0.5
     apart = [
-        not torch.allclose(alone, beside, rtol=tolerance, atol=tolerance * float(beside.abs().max()), equal_nan=True)
+        bool((alone - beside).abs().max() > tolerance * beside.abs().max())  # what is not finite is a status elsewhere
         for alone, beside in zip(copies, outputs, strict=True)
     ]
     return sum(apart) >= min(2, len(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import torch
@@ -26,7 +26,7 @@ from lowland.landscape.problem.checks import (
 )
 from lowland.landscape.problem.linearity import bends
 from lowland.landscape.problem.model import Batches, Dequantizable, Loss, differentiable, gradients, trainable
-from lowland.landscape.problem.output_activation import without_output_activation
+from lowland.landscape.problem.output_activation import Activation, without_output_activation
 from lowland.landscape.problem.row_mean import require_row_mean
 from lowland.landscape.problem.targets import with_usable_targets
 
@@ -90,16 +90,10 @@ class Problem:
         self.batches = pairs
         self._kept: dict[str, Any] = {}
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss over rows.
-
-        Args:
-            outputs: [rows, ...] of ``model``.
-            targets: [rows, ...].
-        """
-        for activation in self._activations:
-            outputs = activation(outputs)
-        return self.whole_loss(outputs, targets)
+    @property
+    def loss(self) -> Loss:
+        """Of the outputs of ``model`` and the targets, mean over rows."""
+        return partial(_of_activated, self.whole_loss, self._activations) if self._activations else self.whole_loss
 
     @property
     def whole_loss(self) -> Loss:
@@ -207,6 +201,12 @@ class Problem:
 
 Model = nn.Module | Dequantizable | Problem
 """What public functions take: a module, a deployed network, or a problem that brings its own loss and batches."""
+
+
+def _of_activated(loss: Loss, activations: tuple[Activation, ...], outputs: Tensor, targets: Tensor) -> Tensor:
+    for activation in activations:
+        outputs = activation(outputs)
+    return loss(outputs, targets)
 
 
 def problem_of(model: Model, loss: Loss | None = None, batches: Batches | None = None) -> Problem:

@@ -16,6 +16,7 @@ from lowland.landscape import (
     LandscapeDetailOptions,
     LandscapeOptions,
     ModeConnectivity,
+    Problem,
     compare_networks,
     differentiable,
     loss_surface,
@@ -81,12 +82,10 @@ def picture_cell(
     if model.status != "ok":
         missing = Measurement("landscape", "negative_spectral_mass", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
-    splits, problem = Splits.from_tensors(data.tensors), build_task(task)
-    network, batches = _folded(model), [splits["landscape"]]
+    splits = Splits.from_tensors(data.tensors)
+    problem = Problem(_folded(model), build_task(task).loss, [splits["landscape"]])
     density = spectral_density(
-        network,
-        problem.loss,
-        batches,
+        problem,
         num_runs=options.density_runs,
         num_steps=options.density_steps,
         generator=generator(cell.task, "spectral_density"),
@@ -94,10 +93,8 @@ def picture_cell(
     rows = None if options.surface_rows == "all" else options.surface_rows
     surfaces = {
         name: loss_surface(
-            network,
-            problem.loss,
-            batches,
-            directions=plane(name, network, problem.loss, batches, generator=generator(cell.task, "plane", name)),
+            problem,
+            directions=plane(name, problem, generator=generator(cell.task, "plane", name)),
             span=options.surface_span,
             num_points=options.surface_points,
             rows_per_point=rows,
