@@ -105,6 +105,12 @@ class LayerCall:
                 total[part] += squares.sum(1) if metric is None else squares @ metric[name].to(squares).flatten()
         return total
 
+    @property
+    def looked_at(self) -> int:
+        """Elements of the inputs as the layer's formula multiplies them: at every place all that the place sees."""
+        weight = self.module.weight
+        return 0 if weight.ndim < 3 else self.shape.numel() // self.shape[1] * weight[0].numel()
+
     @cached_property
     def _is_plain_linear(self) -> bool:
         return type(self.module) is nn.Linear and self.input.ndim == 2

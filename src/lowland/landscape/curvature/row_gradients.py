@@ -17,7 +17,7 @@ from lowland.randomness import generator
 CHUNK_ELEMENTS = 2**19  # of the recorded layers' outputs: what a pass over one chunk of rows works on
 BLOCK_PASSES = 2**22  # of the recorded layers' outputs over several backward passes
 SMALLEST_CHUNK = 64
-SMALL_BATCH = 2**19  # elements of a batch that is not cut: each chunk costs some fifty calls
+SMALL_BATCH = 2**19  # elements of a batch that is halved only: each chunk costs some fifty calls
 SQUARES_AT_ONCE = 2**18  # elements of a chunk's output Hessians that are no matter ...
 SQUARES_SHARE = 8  # ... and what share of a batch's recorded outputs they may have beyond that
 PROBE_ROWS = 8
@@ -33,6 +33,7 @@ class RowPlan:
         layers: Names of layers whose formulas give the right gradients.
         strays: The parameters without such a layer.
         elements: Elements of the recorded outputs and the inputs, a row.
+        work: The same with all that convolutions look at, place by place.
         outputs: Elements of the network's outputs, a row.
         batch: Rows of the largest batch: all that is held at once stays below one backward pass of it.
     """
@@ -41,6 +42,7 @@ class RowPlan:
     layers: frozenset[str]
     strays: dict[str, nn.Parameter]
     elements: int
+    work: int
     outputs: int
     batch: int
 
@@ -64,7 +66,8 @@ class RowPlan:
         batch = max(len(inputs) for inputs, _ in pairs)
         tape = RowTape(module, rows)
         elements = sum(call.shape.numel() for call in tape.calls) + rows.numel() + tape.outputs.numel()
-        sizes = (elements // len(rows), tape.outputs[0].numel(), batch)
+        work = elements + sum(call.looked_at for call in tape.calls)
+        sizes = (elements // len(rows), work // len(rows), tape.outputs[0].numel(), batch)
         if not parameters:
             return cls({}, frozenset(), {}, *sizes)
         signs = torch.randn(tape.outputs.shape, generator=generator("per-sample probe")).to(tape.outputs)
@@ -87,8 +90,8 @@ class RowPlan:
             pairs: The batches.
             square_outputs: Whether a matrix in the outputs will be held for every row.
         """
-        whole = self.batch * self.elements <= SMALL_BATCH
-        size = self.batch if whole else max(SMALLEST_CHUNK, min(CHUNK_ELEMENTS // self.elements, self.batch // 8))
+        pieces = 2 if self.batch * self.work <= SMALL_BATCH else 8
+        size = max(SMALLEST_CHUNK, min(CHUNK_ELEMENTS // self.elements, self.batch // pieces))
         if square_outputs:
             allowed = max(SQUARES_AT_ONCE, self.batch * self.elements // SQUARES_SHARE)
             size = max(1, min(size, allowed // self.outputs**2))
