@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from itertools import chain as chained
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ from lowland.randomness import generator
 
 BLOCK_ELEMENTS = 2**17  # of the widest activation of a block of rows: what the cache holds between two layers
 BLOCK_ROWS = 1024  # at most, for narrow networks
-KEPT_BYTES = 2**26  # linearisations are kept between products up to this size, and computed anew beyond
+KEPT_BYTES = 2**26  # linearisations are kept between products up to this size, the others computed anew
 VECTORS_AT_ONCE = 16
 PROBE_ROWS = 16
 SYMMETRY = 1e-3  # of two products with random vectors; float32 leaves about 1e-5
@@ -33,6 +35,7 @@ class HessianProducts:
 
     Args:
         problem: Model, loss and rows.
+        chains: Whether the R-operator may be used; without it everything goes through autograd.
 
     Attributes:
         size: Number of trainable parameters.
@@ -45,14 +48,14 @@ class HessianProducts:
             not symmetric.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, chains: bool = True) -> None:
         self._model, self._loss, self._batches = problem.model, problem.loss, problem.batches
         self._parameters = problem.parameters
         problem.require_second_derivatives()
         self.shapes = {name: p.shape for name, p in self._parameters.items()}
         self.size = sum(p.numel() for p in self._parameters.values())
         self.like = next(iter(self._parameters.values())).detach().new_empty(0)
-        self._chain = chain_of(self._model, self._parameters, self._batches[0][0])
+        self._chain = chain_of(self._model, self._parameters, self._batches[0][0]) if chains else None
         if self._chain is None:
             problem.once("symmetric", self._require_symmetry)
         self._prepare()
@@ -139,25 +142,24 @@ class HessianProducts:
             self._shared = self._slope(*self._batches[0])
 
     def _keep(self, chain: Chain) -> None:
-        """Linearises all blocks of rows, unless they grow too large."""
+        """Linearises as many blocks of rows as may be kept."""
         held = 0
         for block in self._linearised(chain):
             held += block[0].num_bytes
             if held > KEPT_BYTES:
-                self._kept = []
                 return
             self._kept.append(block)
 
-    def _linearised(self, chain: Chain) -> Iterator[tuple[Linearised, float]]:
-        """Blocks of rows with their shares of all rows."""
+    def _linearised(self, chain: Chain, start: int = 0) -> Iterator[tuple[Linearised, float]]:
+        """Blocks of rows with their shares of all rows, without the first so many."""
         size = max(1, min(BLOCK_ROWS, BLOCK_ELEMENTS // chain.width))
-        for inputs, targets in self._batches:
-            for rows, aims in zip(inputs.split(size), targets.split(size), strict=True):
-                yield chain.linearised(self._loss, rows, aims), len(rows) / self.num_rows
+        pieces = (zip(inputs.split(size), targets.split(size), strict=True) for inputs, targets in self._batches)
+        for rows, aims in islice(chained.from_iterable(pieces), start, None):
+            yield chain.linearised(self._loss, rows, aims), len(rows) / self.num_rows
 
     def _chained(self, chain: Chain, vectors: Tensor) -> Tensor:
         total = torch.zeros_like(vectors)
-        for block, share in self._kept or self._linearised(chain):
+        for block, share in chained.from_iterable((self._kept, self._linearised(chain, len(self._kept)))):
             part = torch.zeros_like(vectors)
             chain.add_products(block, vectors, part)
             total.add_(part, alpha=share)
