@@ -17,7 +17,7 @@ BASEMENT = {
     "lazy",
     "randomness",
     "measurements",
-    "measures",
+    "scores",
     "errors",
     "artifacts",
     "devices",
@@ -30,8 +30,8 @@ THIRD = {"robustness": {"tasks", "perturbation", "quantization", "faults"}}
 ALLOWED = (
     {room: set() for room in BASEMENT}
     | {
-        "measures": {"vocabulary"},
-        "measurements": {"estimate", "errors", "measures", "vocabulary"},
+        "scores": {"vocabulary"},
+        "measurements": {"estimate", "errors", "vocabulary"},
         "artifacts": {"estimate"},
         "devices": {"errors"},
         "coding": {"errors"},

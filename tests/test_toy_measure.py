@@ -28,9 +28,9 @@ def largest_weight(model: nn.Module) -> Estimate:
 ''',
     ),
     (
-        "src/lowland/measures.py",
-        "    # landscape\n",
-        """    # landscape
+        "src/lowland/vocabulary/landscape_measures.py",
+        "LANDSCAPE: dict[str, Measure] = {\n",
+        """LANDSCAPE: dict[str, Measure] = {
     "largest_weight": Measure("largest weight", "1", False, "Size of the largest weight."),
 """,
     ),
@@ -57,7 +57,10 @@ def project(tmp_path_factory):
 
 
 def test_two_existing_files_and_its_own_are_enough(project):
-    assert project.changed() == (["src/lowland/landscape/measure.py", "src/lowland/measures.py"], [OWN])
+    assert project.changed() == (
+        ["src/lowland/landscape/measure.py", "src/lowland/vocabulary/landscape_measures.py"],
+        [OWN],
+    )
 
 
 def test_it_is_measured_told_and_correlated(project):

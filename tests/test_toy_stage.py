@@ -5,7 +5,7 @@ change, its documentation aside (it adds a package in ``pipelines``, a room in t
 their tests):
 
 1. ``src/lowland/vocabulary/families.py``: the name of its family;
-2. ``src/lowland/measures.py``: the records of its measures;
+2. ``src/lowland/vocabulary/measures.py``: the records of its measures;
 3. ``src/lowland/config.py``: its options;
 4. ``src/lowland/summary/figures/pictures.py``: what draws its artifact;
 5. ``tests/test_architecture.py``: on which floor its room lies;
@@ -34,7 +34,7 @@ from scripts.write_stages import catalog
 ROOT = Path(__file__).resolve().parents[1]
 TOUCHED = (
     "src/lowland/vocabulary/families.py",
-    "src/lowland/measures.py",
+    "src/lowland/vocabulary/measures.py",
     "src/lowland/config.py",
     "src/lowland/summary/figures/pictures.py",
     "tests/test_architecture.py",

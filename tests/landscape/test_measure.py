@@ -35,7 +35,7 @@ from lowland.landscape import (
     scaled_trace,
     weight_norm,
 )
-from lowland.measures import MEASURES
+from lowland.vocabulary.measures import MEASURES
 from tests.base_options import base
 from tests.cases import CASES, FakeIntegerNetwork
 

@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from lowland.measures import SCORES, SHARES, deterioration, sign
+from lowland.scores import deterioration, sign
 from lowland.summary.score import UNKNOWN, Score, score_of
+from lowland.vocabulary.measures import SCORES, SHARES
 from tests.summary.lower_is_better import with_emd
 
 ACCURACY, EMD, MODE = (Score.named(name) for name in ("accuracy", "emd", "vector_error"))

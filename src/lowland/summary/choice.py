@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.measures import SELECTED
 from lowland.summary.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, cells, clean_criterion
 from lowland.summary.deployment import to_deploy
 from lowland.summary.endurance import endurance
@@ -18,6 +17,7 @@ from lowland.summary.pareto import SIZE_TOLERANCE
 from lowland.summary.quantities import display
 from lowland.summary.requirements import Requirements
 from lowland.summary.score import score_of
+from lowland.vocabulary.measures import SELECTED
 
 TOLERATED = 0.1  # of the clean score: what may be lost where no requirement says how much
 _ENDS = ("low", "high", "seeds_low", "seeds_high")

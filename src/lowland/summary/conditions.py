@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lowland.measures import SCORES
 from lowland.vocabulary.conditions import GROUPS, condition_named
 from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.measures import SCORES
 from lowland.vocabulary.targets import TARGETS, codes_target
 
 KEYS = ["family", "condition", "target"]

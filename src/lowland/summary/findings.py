@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.measures import MEASURES, SELECTED
 from lowland.summary.correlation import SCOPES
 from lowland.summary.lost import lost_cells
 from lowland.summary.prediction import EVERY, WITHIN
+from lowland.vocabulary.measures import MEASURES, SELECTED
 
 BOUNDS = ("half_life", "protected_bits", "protected_bits_simulated")  # undefined is a result of theirs
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lowland.measures import MEASURES, SCORES
 from lowland.summary.conditions import codes_targets, is_logarithmic
 from lowland.summary.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
 from lowland.summary.intervals import Ends, bounded_interval, normal_quantile
 from lowland.summary.score import Score, score_of
+from lowland.vocabulary.measures import MEASURES, SCORES
 
 
 def over_seeds(

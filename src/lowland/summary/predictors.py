@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lowland.measures import MEASURES, SCORES, SELECTED
 from lowland.summary.criteria import CELL, Criterion, cells, clean_criterion, criterion_values
 from lowland.summary.score import score_of
+from lowland.vocabulary.measures import MEASURES, SCORES, SELECTED
 
 CLEAN_SCORES = {f"clean_{name}": f"clean {MEASURES[name].label}" for name in SCORES}  # of each task its own
 BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", *CLEAN_SCORES, "clean_loss")

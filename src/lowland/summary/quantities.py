@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lowland.measures import MEASURES, SCORED, SCORES, deterioration
+from lowland.scores import deterioration
 from lowland.summary.conditions import condition_label, level_text, number_text
 from lowland.summary.criteria import CLEAN, Criterion
 from lowland.summary.score import NO_NUMBER, Score
 from lowland.vocabulary.conditions import condition_named
-from lowland.vocabulary.families import Family
+from lowland.vocabulary.families import SCORED, Family
 from lowland.vocabulary.levels import NO_LEVEL, PER_CENT
+from lowland.vocabulary.measures import MEASURES, SCORES
 
 End = Literal["high", "low"]
 _UNITS = {"1": "", "bit": " bits", "nat": " nats", "degree": "°"}

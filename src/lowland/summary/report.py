@@ -10,7 +10,6 @@ import pandas as pd
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from lowland.measures import MEASURES
 from lowland.summary.bit_findings import bit_findings
 from lowland.summary.cautions import cautions, references_words
 from lowland.summary.conditions import condition_label
@@ -45,6 +44,7 @@ from lowland.summary.scope import disturbed, impossible, told_together
 from lowland.summary.score import Score
 from lowland.summary.strips import strip
 from lowland.summary.style import DASH, MINUS, Style
+from lowland.vocabulary.measures import MEASURES
 
 _STATUSES = {
     "non_finite": "overflowed: the result is no number",

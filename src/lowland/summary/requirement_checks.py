@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from lowland.errors import did_you_mean
-from lowland.measures import MEASURES, SELECTED
 from lowland.selection import Problem
 from lowland.summary.criteria import CLEAN
 from lowland.summary.quantities import better_end
 from lowland.summary.requirements import MEAN, Quantity, Requirement, Requirements
 from lowland.summary.score import Score
+from lowland.vocabulary.measures import MEASURES, SELECTED
 from lowland.vocabulary.planned import Planned
 from lowland.vocabulary.targets import TARGETS
 

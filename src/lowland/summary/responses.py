@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lowland.measures import SCORES, deterioration
+from lowland.scores import deterioration
 from lowland.summary.conditions import KEYS, codes_targets
 from lowland.summary.criteria import CELL, cells
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.measures import SCORES
 
 RESPONSES = ("loss_rise", *map(deterioration, SCORES))  # of every task those that it has
 

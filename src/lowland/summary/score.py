@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lowland.measures import MEASURES, SCORES, SHARES, deterioration, sign
+from lowland.scores import deterioration, sign
 from lowland.summary.intervals import Ends
+from lowland.vocabulary.measures import MEASURES, SCORES, SHARES
 
 NO_NUMBER = "no number"
 

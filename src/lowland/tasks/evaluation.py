@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Where
-from lowland.measures import deterioration, sign
+from lowland.scores import deterioration, sign
 from lowland.tasks.splits import Half, Rows
 from lowland.tasks.task import Task
 from lowland.vocabulary.conditions import Condition

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.measures import sign
+from lowland.scores import sign
 from lowland.tasks.description import InputKind, Provenance, Readings, ShiftedSet, TaskDescription
 from lowland.tasks.splits import Rows, Splits
 from lowland.vocabulary.planned import Planned
@@ -25,7 +25,7 @@ class Task(ABC):
     """A problem to deploy for: its data, network, loss and headline score.
 
     Attributes:
-        score_name: The headline score, one of ``lowland.measures.SCORES``.
+        score_name: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
         shifted_sets: The naturally shifted sets that its data hold.
         decides: Whether outputs are [rows, classes] and the highest one is what counts.

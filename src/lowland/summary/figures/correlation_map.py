@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.measures import MEASURES
 from lowland.summary.conditions import condition_label, short_label
 from lowland.summary.correlation import SCOPES
 from lowland.summary.predictors import predictor_label
 from lowland.summary.style import DIVERGING, INK, LABELS, MINUS, NO_RESULT, blank, figure, menu
+from lowland.vocabulary.measures import MEASURES
 
 MATCHED = ("flip_curvature", "input_curvature", "rounding_curvature")
 
