@@ -86,12 +86,6 @@ def test_other_encodings(encoding):
             torch.testing.assert_close(chosen[name].flatten(0, -2)[place], expected, rtol=1e-6, atol=1e-6)
 
 
-def test_progress_is_told_channel_by_channel():
-    network, told = perceptron(2), []
-    flip_sensitivity(network, scores, [rows(5)], on_channel=lambda: told.append(1))
-    assert len(told) == sum(len(codes) for name, codes in network.codes.items() if name.endswith("weight"))
-
-
 def test_mistakes_are_told():
     network, batch = perceptron(2), rows(5)
     with pytest.raises(LowlandError, match="batches: got no rows"):

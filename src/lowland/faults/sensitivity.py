@@ -45,7 +45,6 @@ def flip_sensitivity(
     *,
     targets: Sequence[str] = ("weights", "biases"),
     encoding: str = "twos_complement",
-    on_channel: Callable[[], None] | None = None,
 ) -> dict[str, Tensor]:
     r"""A metric of the deployed network after each single flip of each bit of each code, exhaustively.
 
@@ -65,7 +64,6 @@ def flip_sensitivity(
         batches: Sequence of (inputs, targets).
         targets: Of ``weights`` and ``biases``.
         encoding: How codes are written in bits, a key of ``ENCODINGS``.
-        on_channel: Called after each channel of each layer, for a progress display.
 
     Returns:
         float64 by tensor name, [*codes.shape, bits], or [..., bits, metrics]; bits from the least significant.
@@ -74,7 +72,7 @@ def flip_sensitivity(
         LowlandError: No batches, an unknown target or encoding, a metric that is not one of each row, codes that the
             encoding cannot hold, a network that is no chain.
     """
-    return single_flips(network, metric, batches, targets=targets, encoding=encoding, on_channel=on_channel).metric
+    return single_flips(network, metric, batches, targets=targets, encoding=encoding).metric
 
 
 def single_flips(
@@ -84,7 +82,6 @@ def single_flips(
     *,
     targets: Sequence[str] = ("weights", "biases"),
     encoding: str = "twos_complement",
-    on_channel: Callable[[], None] | None = None,
 ) -> SingleFlips:
     """``flip_sensitivity`` with what all flips together do to every row; arguments and errors are the same."""
     names = list(targeted(network.codes, targets))
@@ -102,7 +99,7 @@ def single_flips(
             for index, step in enumerate(steps):
                 kinds = [kind for kind in ("weight", "bias") if f"{step.name}.{kind}" in names]
                 if isinstance(step, Weighted) and kinds:
-                    for kind, found in _layer(measured, index, step, kinds, coding, totals, on_channel).items():
+                    for kind, found in _layer(measured, index, step, kinds, coding, totals).items():
                         name = f"{step.name}.{kind}"
                         sums[name] = sums[name] + found if name in sums else found
             drops.append(num_flips * measured.clean - totals)
@@ -153,7 +150,6 @@ def _layer(
     kinds: Sequence[str],
     coding: Encoding,
     totals: Tensor,
-    on_channel: Callable[[], None] | None,
 ) -> dict[str, Tensor]:
     """Sums over rows of the metric after each flip in one layer, by kind; those over flips are added to ``totals``."""
     prefix = measured.prefix
@@ -178,8 +174,6 @@ def _layer(
                 whole.flatten(0, change.ndim - 2)[taps] = sums
             else:
                 whole[channel] = sums[0]
-        if on_channel:
-            on_channel()
     return found
 
 

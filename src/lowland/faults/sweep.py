@@ -16,7 +16,7 @@ from lowland.faults.float_flips import apply_float_flips, draw_float_flips
 from lowland.faults.options import FAULT_CONDITIONS, Fault, MemoryFaultOptions
 from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
-from lowland.faults.targets import TARGETS
+from lowland.faults.targets import TARGETS, CodeBits
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
 from lowland.landscape.subject import Batches, Loss
@@ -108,14 +108,13 @@ def ranked_faults(network: IntegerNetwork, options: MemoryFaultOptions, loss: Lo
         loss: ``loss(outputs, targets)``, mean over rows.
         batches: What the ranking sees; other rows than flips are measured on.
     """
-    found = flip_scores(network, loss, batches, rankings=(RANKING,), encoding=options.encoding, targets=("weights",))[
-        RANKING
-    ]
-    total = sum(scores.numel() for scores in found.values())
-    ranked = all(bool(scores.isfinite().all()) for scores in found.values())
+    weights = CodeBits(targets=("weights",), encoding=options.encoding)
+    ranking = flip_scores(network, loss, batches, rankings=(RANKING,), bits=weights)[RANKING]
+    total = sum(scores.numel() for scores in ranking.values())
+    ranked = all(bool(scores.isfinite().all()) for scores in ranking.values())
 
     def first(count: int) -> nn.Module:
-        return apply_flips(network, worst_flips(found, count), encoding=options.encoding)
+        return apply_flips(network, worst_flips(ranking, count), encoding=options.encoding)
 
     return FaultDraw(Series(total, first) if ranked else None)
 

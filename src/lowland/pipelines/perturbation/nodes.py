@@ -8,7 +8,7 @@ import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
-from lowland.faults import FlipMapOptions, MemoryFaultOptions, measure_vulnerability
+from lowland.faults import FlipMapOptions, MapSamples, MemoryFaultOptions, measure_vulnerability
 from lowland.measurements import Cell, Measurement, cell_frame, table, unavailable
 from lowland.perturbation import AttackOptions, ImageCorruptionOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.pipelines.sensor_ranges import sensor_ranges
@@ -120,13 +120,9 @@ def map_flips(
     rows = held_out if options.rows == "all" else held_out.head(options.rows)
     found = measure_vulnerability(
         model.network,
-        loss=problem.loss,
-        row_losses=problem.row_losses,
-        row_scores=problem.row_scores,
-        batches=rows.batches((len(rows.inputs) + 1) // 2),
-        known_batches=[splits["landscape"]],
+        problem,
+        MapSamples(rows.batches((len(rows.inputs) + 1) // 2), known=[splits["landscape"]]),
         options=options,
-        score=problem.score_name,
         encoding=encoding,
         key=(cell.task, "protection"),
     )
