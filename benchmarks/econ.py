@@ -24,7 +24,7 @@ from lowland.architectures import initialised_network
 from lowland.randomness import generator
 from lowland.tasks import Rows, build_task
 from lowland.tasks.econ import Econ, EconOptions
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 
 KEY = ("econ benchmark",)
 OPTIONS = TrainingOptions(epochs=1, batch_size=1024, learning_rate=0.0015625, schedule="constant")
@@ -59,7 +59,7 @@ def repeated(rows: Rows, count: int) -> Rows:
 def library_epoch(task: Econ, network: nn.Module, training: Rows, validation: Rows) -> None:
     """One epoch of the project's loop."""
     recipe = Recipe.model_validate({"kind": "plain"}).root
-    train(network, training, validation, loss=task.loss, recipe=recipe, options=OPTIONS, key=KEY)
+    train(network, TrainingData(training, validation, task.loss), recipe=recipe, options=OPTIONS, key=KEY)
 
 
 def plain_epoch(task: Econ, network: nn.Module, training: Rows, validation: Rows) -> None:

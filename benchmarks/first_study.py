@@ -35,7 +35,7 @@ from lowland.architectures import initialised_network
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.tasks import Splits, Task
 from lowland.tasks.table import TableOptions, build_table
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 
 CONF = Path(__file__).parents[1] / "conf/base"
 SIZES = {"train_rows": 600, "validation_rows": 100, "landscape_rows": 100, "test_rows": 200, "hidden": [16, 8]}
@@ -122,9 +122,9 @@ def own_scores(
     """What the defaults of a study reach in float, fine-tuned to 8 bits, and rounded to 8 bits after training."""
     recipe, key = Recipe.model_validate({"kind": "plain"}).root, ("first study", seed)
     network = initialised_network(task.network_spec_for(splits["train"]), key=key)
-    rows = {"loss": task.loss, "recipe": recipe}
+    data = TrainingData(splits["train"], splits["validation"], task.loss)
     began = time.perf_counter()
-    result = train(network, splits["train"], splits["validation"], options=training, key=key, **rows)
+    result = train(network, data, recipe=recipe, options=training, key=key)
     found = {
         "float": score(task, result.network(splits.held_out.rows.inputs).detach(), splits),
         "passes": float(len(result.curves)),
@@ -132,15 +132,12 @@ def own_scores(
     }
     for name, precision in (("qat8", Precision(method="qat", **EIGHT)), ("ptq8", Precision(method="ptq", **EIGHT))):
         inputs = splits["train"].inputs
-        twin = build_quantized(network, precision, input_bits=INPUT_BITS, input_signed=bool((inputs < 0).any()))
-        twin = calibrate(twin, inputs)
+        signed = bool((inputs < 0).any())
+        quantized = calibrate(build_quantized(network, precision, input_bits=INPUT_BITS, input_signed=signed), inputs)
         if name == "qat8":
-            tuned = train(
-                twin, splits["train"], splits["validation"], options=tuning, key=(*key, "fine-tuning"), **rows
-            )
-            twin = tuned.network
+            quantized = train(quantized, data, recipe=recipe, options=tuning, key=(*key, "fine-tuning")).network
         with torch.no_grad():
-            found[name] = score(task, freeze(twin).deployed_outputs(splits.held_out.rows.inputs), splits)
+            found[name] = score(task, freeze(quantized).deployed_outputs(splits.held_out.rows.inputs), splits)
     return found
 
 

@@ -33,7 +33,7 @@ from lowland.tasks.fusion.plasma_view import rendered
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world
 from lowland.tasks.splits import Rows
 from lowland.tasks.task import NOMINAL
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("fusion_card.md.j2")
@@ -68,9 +68,7 @@ def fitted(task: Fusion, training: Rows, validation: Rows, options: TrainingOpti
     key = ("fusion card", 0)
     found = train(
         initialised_network(task.network_spec(), key=key),
-        training,
-        validation,
-        loss=task.loss,
+        TrainingData(training, validation, task.loss),
         recipe=Recipe.model_validate({"kind": "plain"}).root,
         options=options,
         key=key,

@@ -32,7 +32,7 @@ from lowland.tasks.preprocessing import Classes
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.task import NOMINAL
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 from scripts import simulate_jets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,9 +118,7 @@ def fitted_probabilities(
     key = ("jets card", seed)
     fitted = train(
         initialised_network(spec, key=key),
-        rows,
-        rows,
-        loss=torch.nn.functional.cross_entropy,
+        TrainingData(rows, rows, torch.nn.functional.cross_entropy),
         recipe=Recipe.model_validate({"kind": "plain"}).root,
         options=OPTIONS,
         key=key,

@@ -22,7 +22,7 @@ from lowland.tasks import Rows, TaskOptions, build_task
 from lowland.tasks.table import build_table
 from lowland.tasks.table.source import class_names, read_table
 from lowland.tasks.table.task import LATER, Table
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 from scripts.write_params import resolved
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,9 +46,7 @@ def mode_figures(task: str, parameters: dict[str, Any], training: TrainingOption
     for seed in parameters["seeds"].values():
         fitted = train(
             initialised_network(problem.network_spec_for(splits["train"]), key=(task, seed)),
-            splits["train"],
-            splits["validation"],
-            loss=problem.loss,
+            TrainingData(splits["train"], splits["validation"], problem.loss),
             recipe=Recipe.model_validate({"kind": "plain"}).root,
             options=training,
             key=(task, seed),

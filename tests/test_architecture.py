@@ -207,3 +207,76 @@ def test_an_unread_parameter_is_noticed():
     assert unread_fields({"Options": ["epochs", "colour"]}, ["for _ in range(options.epochs): pass"]) == [
         "Options.colour"
     ]
+
+
+MOST_PARAMETERS = 6
+MODULES = {"nn.Module", "Module", "Step", "Quantize"}  # bases of classes whose constructors are torch's kind
+TOO_MANY: dict[str, int] = {
+    "landscape.connectivity.mode_connectivity": 10,
+    "landscape.curvature._captured": 8,
+    "landscape.curve.trained_bend": 8,
+    "landscape.eigenvalues.hessian_eigenvalues": 8,
+    "landscape.lanczos_quadrature.spectral_density": 7,
+    "landscape.matched.flip_curvature": 7,
+    "landscape.measure._code_measures": 7,
+    "landscape.measure.compare_networks": 7,
+    "landscape.surface.loss_surface": 10,
+    "landscape.trace._found": 7,
+    "landscape.trace.weighted_trace": 7,
+    "summary.correlation._Study._table": 7,
+    "summary.report._task": 12,
+    "summary.report.render_report": 12,
+}
+"""Functions with more parameters and how many they may have: the list gets shorter, never longer."""
+
+
+def node_names():
+    return {template.function.removeprefix("lowland.") for stage in all_stages() for template in stage.nodes}
+
+
+def too_many_parameters(module, source, nodes=frozenset()):
+    """Functions of a module with more parameters than a reader keeps apart, by name, and how many they have.
+
+    Two kinds are left out. Kedro hands a node function its catalog entries one by one, each a parameter. The
+    constructor of a ``torch.nn.Module`` takes its buffers and settings by name, as torch's own layers do.
+    """
+    found = {}
+
+    def visit(node, names, is_module):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                visit(child, [*names, child.name], any(ast.unparse(base) in MODULES for base in child.bases))
+            elif isinstance(child, ast.FunctionDef):
+                name = ".".join([module, *names, child.name])
+                given = child.args
+                parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+                count = sum(p is not None and p.arg not in ("self", "cls") for p in parameters)
+                if count > MOST_PARAMETERS and name not in nodes and not (is_module and child.name == "__init__"):
+                    found[name] = count
+                visit(child, [*names, child.name], False)
+            else:
+                visit(child, names, is_module)
+
+    visit(ast.parse(source), [], False)
+    return found
+
+
+def test_no_function_has_more_parameters_than_a_reader_keeps_apart():
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        found |= too_many_parameters(module, path.read_text(), node_names())
+    longer = {name: count for name, count in found.items() if count > TOO_MANY.get(name, MOST_PARAMETERS)}
+    assert not longer, "expected an object in place of some parameters"
+    assert not {name for name, count in TOO_MANY.items() if found.get(name, 0) < count}, "take them off the list"
+
+
+def test_a_parameter_too_many_is_noticed():
+    seven = "a, b, c, *, d, e, f, g"
+    assert too_many_parameters("m", f"def f({seven}): pass") == {"m.f": 7}
+    assert too_many_parameters("m", f"class A:\n def f(self, {seven}): pass") == {"m.A.f": 7}
+    assert too_many_parameters("m", "def f(a, b, c, d, e, *rest, **more): pass") == {"m.f": 7}
+    assert not too_many_parameters("m", "def f(a, b, c, d, e, f): pass")
+    assert not too_many_parameters("m", f"def f({seven}): pass", nodes={"m.f"})
+    assert not too_many_parameters("m", f"class A(nn.Module):\n def __init__(self, {seven}): pass")
+    assert too_many_parameters("m", f"class A(nn.Module):\n def forward(self, {seven}): pass") == {"m.A.forward": 7}

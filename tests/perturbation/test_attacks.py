@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.perturbation import ATTACKS, AttackOptions, Ball, fgsm, pgd
+from lowland.perturbation import ATTACKS, AttackOptions, Ball, Effort, fgsm, pgd
 from tests.cases import CASES, FakeIntegerNetwork
 from tests.quantization.networks import integer_network, rows
 
@@ -60,7 +60,7 @@ def test_no_attack_leaves_its_ball(norm, kind, eps, scaled, limited):
 @pytest.mark.parametrize("norm", NORMS)
 def test_one_step_of_pgd_is_fgsm(norm):
     ball = Ball(norm, 0.3, SCALE)
-    one = pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=ball, num_steps=1, random_start=False)
+    one = pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=ball, effort=Effort(num_steps=1, random_start=False))
     assert torch.equal(fgsm(NETWORK, row_losses, INPUTS, TARGETS, ball=ball).inputs, one.inputs)
 
 
@@ -87,7 +87,8 @@ def test_on_a_linear_model_one_step_is_the_worst_there_is():
 def test_more_steps_and_restarts_are_never_weaker_on_average(norm, eps):
     def strength(**options):
         source = torch.Generator().manual_seed(3)
-        found = pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=Ball(norm, eps), generator=source, **options)
+        effort = Effort(generator=source, **options)
+        found = pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=Ball(norm, eps), effort=effort)
         return float(found.losses.mean())
 
     by_steps = [strength(num_steps=steps) for steps in (1, 2, 5, 10, 40)]
@@ -99,7 +100,8 @@ def test_more_steps_and_restarts_are_never_weaker_on_average(norm, eps):
 
 def test_restarts_keep_the_worst_of_every_row():
     found = [
-        pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=Ball("l2", 1.0), num_steps=2, num_restarts=n) for n in (1, 3)
+        pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=Ball("l2", 1.0), effort=Effort(num_steps=2, num_restarts=n))
+        for n in (1, 3)
     ]
     assert (found[1].losses >= found[0].losses).all()
 
@@ -113,8 +115,8 @@ def test_a_ball_without_size_leaves_the_inputs_alone(norm, kind):
 
 def test_equal_seeds_give_equal_attacks_whose_starts_scale_with_the_radius():
     def start(eps, seed):
-        source = torch.Generator().manual_seed(seed)
-        flat = pgd(lambda x: 0 * x, lambda z, t: z.sum(1), INPUTS, TARGETS, ball=Ball("l2", eps), generator=source)
+        effort = Effort(generator=torch.Generator().manual_seed(seed))
+        flat = pgd(lambda x: 0 * x, lambda z, t: z.sum(1), INPUTS, TARGETS, ball=Ball("l2", eps), effort=effort)
         return flat.inputs.double() - INPUTS.double()
 
     assert torch.equal(start(1.0, 0), start(1.0, 0))
@@ -126,7 +128,7 @@ def test_random_starts_fill_the_ball_evenly():
     inputs = torch.zeros(4000, 3)
     for norm in NORMS:
         ball = Ball(norm, 2.0)
-        found = pgd(lambda x: 0 * x, lambda z, t: z.sum(1), inputs, inputs, ball=ball, num_steps=1)
+        found = pgd(lambda x: 0 * x, lambda z, t: z.sum(1), inputs, inputs, ball=ball, effort=Effort(num_steps=1))
         share = float((ball.size(inputs, found.inputs) <= 1.0).double().mean())
         assert share == pytest.approx(1 / 8, abs=0.02)  # half the radius, an eighth of the volume
         assert found.blind.all()
@@ -158,7 +160,7 @@ def test_roundings_pass_gradients_straight_through(name):
 
     with torch.no_grad():
         clean = losses(model(inputs), targets)
-    found = pgd(model, losses, inputs, targets, ball=Ball("l2", 1.0), num_steps=5)
+    found = pgd(model, losses, inputs, targets, ball=Ball("l2", 1.0), effort=Effort(num_steps=5))
     assert found.losses.mean() > 1.01 * clean.mean()
     assert not found.blind.all()
 
@@ -176,7 +178,7 @@ def test_deployed_networks_are_attacked_through_their_twins():
 
 def test_what_the_twin_falls_for_the_deployed_network_falls_for():
     network, (inputs, targets) = integer_network(4), rows(100)
-    found = pgd(network, row_losses, inputs, targets, ball=Ball("linf", 0.3), num_steps=5)
+    found = pgd(network, row_losses, inputs, targets, ball=Ball("linf", 0.3), effort=Effort(num_steps=5))
     with torch.no_grad():
         clean, attacked = (row_losses(network(x), targets).double() for x in (inputs, found.inputs))
     assert float(attacked.mean()) == pytest.approx(float(found.losses.mean()), rel=1e-3)
@@ -207,11 +209,8 @@ def test_outputs_that_break_are_the_worst():
             lambda b: fgsm(lambda x: NETWORK(x).detach(), row_losses, INPUTS, TARGETS, ball=b),
             "does not depend differentiably on the inputs",
         ),
-        (lambda b: pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=b, num_steps=0), "num_steps is 0"),
-        (
-            lambda b: pgd(NETWORK, row_losses, INPUTS, TARGETS, ball=b, num_restarts=2, random_start=False),
-            "num_restarts is 2 without random_start",
-        ),
+        (lambda b: Effort(num_steps=0), "num_steps is 0"),
+        (lambda b: Effort(num_restarts=2, random_start=False), "num_restarts is 2 without random_start"),
     ],
 )
 def test_what_cannot_be_attacked_is_refused(call, message):

@@ -176,13 +176,11 @@ class TablePreprocessing(Preprocessing):
 
     def _numbers(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """The features of a table, NaN where they are missing."""
-        from lowland.tasks.table.features import feature_columns  # of a task, which imports this file
+        from lowland.tasks.table.features import CellFormat, feature_columns  # of a task, which imports this file
 
-        names = tuple(feature.name for feature in self.features)
-        found = feature_columns(
-            table, names, drop=(), reserved=(), codes=self.missing_codes, path=Path("table"), decimal=self.decimal
-        )
-        return found.values.to_numpy(np.float64)
+        names, written = tuple(feature.name for feature in self.features), CellFormat(self.missing_codes, self.decimal)
+        features = feature_columns(table, names, drop=(), reserved=(), written=written, path=Path("table"))
+        return features.values.to_numpy(np.float64)
 
     def _array(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Numbers in the features' order, NaN where they are missing."""

@@ -29,7 +29,7 @@ from lowland.quantization import (
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import answer, by_half, gain, guessed, judged, performance, shift_response
-from lowland.training import Recipe, TrainingPlan, train
+from lowland.training import Recipe, TrainingData, TrainingPlan, train
 from lowland.vocabulary.conditions import condition_named
 
 FLOAT_BITS = 32
@@ -86,13 +86,15 @@ def fine_tune_quantized(
     target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
     result = train(
         _calibrated(trained.network, precision, options, splits, problem.float_from).to(target),
-        splits["train"].to(target),
-        splits["validation"].to(target),
-        loss=problem.loss,
+        TrainingData(
+            splits["train"].to(target),
+            splits["validation"].to(target),
+            problem.loss,
+            ranges=sensor_ranges(problem, splits),
+        ),
         recipe=recipe.root,
         options=fine_tuning.of(run.task),
         key=(run.task, run.number, "fine-tuning"),
-        ranges=sensor_ranges(problem, splits),
     )
     curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
     if result.status != "ok":

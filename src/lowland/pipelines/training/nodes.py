@@ -10,7 +10,7 @@ from lowland.devices import resolve_device
 from lowland.grid import Run
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.tasks import Splits, TaskOptions, build_task
-from lowland.training import Recipe, TrainingPlan, train
+from lowland.training import Recipe, TrainingData, TrainingPlan, train
 
 
 def train_float(
@@ -21,14 +21,16 @@ def train_float(
     network = initialised_network(problem.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
     result = train(
         network,
-        splits["train"].to(target),
-        splits["validation"].to(target),
-        loss=problem.loss,
+        TrainingData(
+            splits["train"].to(target),
+            splits["validation"].to(target),
+            problem.loss,
+            ranges=sensor_ranges(problem, splits),
+            float_from=problem.float_from,
+        ),
         recipe=recipe.root,
         options=options.of(run.task),
         key=(run.task, run.number),
-        ranges=sensor_ranges(problem, splits),
-        float_from=problem.float_from,
     )
     curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")
     return StoredModel(result.network.cpu(), result.status), curves

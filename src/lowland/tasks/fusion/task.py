@@ -145,8 +145,7 @@ class Fusion(Task):
             made = simulate(
                 here,
                 discharges=-(-rows // here.discharges.frames) + spare,
-                poloidal_mode=options.poloidal_mode,
-                toroidal_mode=options.toroidal_mode,
+                mode=(options.poloidal_mode, options.toroidal_mode),
                 side=SIDE,
                 largest_amplitude=options.largest_amplitude,
                 key=(options.kind, name),

@@ -24,7 +24,7 @@ from lowland.tasks.splits import Rows, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table.cells import YAML_WORDS, Value, cells_of, equals
-from lowland.tasks.table.features import Features, feature_columns, wrong_cell
+from lowland.tasks.table.features import CellFormat, Features, feature_columns, wrong_cell
 from lowland.tasks.table.listing import lines_of
 from lowland.tasks.table.options import TableOptions
 from lowland.tasks.table.source import (
@@ -145,6 +145,10 @@ class Table(Task):
             )
         return column
 
+    @property
+    def _written(self) -> CellFormat:
+        return CellFormat(self.options.missing_codes, self.options.decimal)
+
     def features_of(self, frame: pd.DataFrame) -> Features:
         """The feature columns of the user's table as numbers, and what was left out.
 
@@ -157,9 +161,8 @@ class Table(Task):
             options.features,
             drop=options.drop,
             reserved=options.reserved,
-            codes=options.missing_codes,
+            written=self._written,
             path=options.path,
-            decimal=options.decimal,
         )
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:
@@ -317,7 +320,7 @@ class TableRegression(Table):
         if numbers is None:
             raise LowlandError(
                 f"{self.options.path}: target {name!r} holds text or dates: "
-                f"{wrong_cell(frame[name], self.options.missing_codes, self.options.decimal)}; or name classes"
+                f"{wrong_cell(frame[name], self._written)}; or name classes"
             )
         numbers = numbers.where(np.isfinite(numbers))
         if self.options.missing == "refuse" and numbers.isna().any():
