@@ -109,7 +109,7 @@ def sklearn_score(task: Task, splits: Splits, seed: int) -> float:
     targets = torch.cat([splits["train"].targets, splits["validation"].targets]).numpy()
     with catch_warnings():
         simplefilter("ignore", ConvergenceWarning)
-        if task.decides:
+        if task.is_classifier:
             model = MLPClassifier(early_stopping=True, random_state=seed).fit(inputs, targets)
             return score(task, torch.from_numpy(model.predict_proba(splits.held_out.rows.inputs.numpy())), splits)
         model = MLPRegressor(early_stopping=True, random_state=seed).fit(inputs, targets[:, 0])

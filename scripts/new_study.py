@@ -270,7 +270,7 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     loader = StudyConfigLoader(root / "conf", env, base_env="base", default_run_env="base")
     study = validate(loader["parameters"], origins=loader.origins)
     for name, options in study.tasks.items():
-        task = build_task(options.settled(root))
+        task = build_task(options.resolved(root))
         try:
             raw = task.fetch()
             task.check(raw, f"tasks.{name}")

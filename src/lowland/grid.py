@@ -206,7 +206,7 @@ def set_parameters(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) 
     """
     global _current
     asked = validate(raw, origins=origins)
-    tasks = {name: options.settled(ROOT) for name, options in asked.tasks.items()}
+    tasks = {name: options.resolved(ROOT) for name, options in asked.tasks.items()}
     absent = {}
     for name, options in tasks.items():
         wanted, used = (getattr(each.root, "path", None) for each in (asked.tasks[name], options))

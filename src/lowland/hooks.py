@@ -274,8 +274,8 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
     for path in problem.sources:
         if not path.is_file():
             raise LowlandError(
-                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence}): give tasks.{task}.path, or "
-                f"name the folder that the path starts from in {DATA_FOLDER}"
+                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.obtained_from}): give "
+                f"tasks.{task}.path, or name the folder that the path starts from in {DATA_FOLDER}"
             )
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()

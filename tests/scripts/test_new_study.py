@@ -92,7 +92,7 @@ def test_decimal_commas_are_told_from_thousands(root):
     path = root / "t.csv"
     frame = turbines().drop(columns="note")
     folder = write("turbines", saved(frame, path, index=False, sep=";", decimal=","), "wear", root=root)
-    task = build_task(study_of(folder)[0].tasks["turbines"].root.settled(root))
+    task = build_task(study_of(folder)[0].tasks["turbines"].root.resolved(root))
     assert np.allclose(task.fetch()["wind"], frame["wind"])
     frame["wind"] = [f"{value},000" for value in range(1, ROWS + 1)]
     assert inspect(frame, "wear", origin="t.csv").decimal == "."

@@ -11,7 +11,7 @@ from lowland.perturbation import FeatureRanges
 from lowland.randomness import Key
 from lowland.robustness.half_life import HalfLifeOptions
 from lowland.tasks import Rows, Splits, Task
-from lowland.tasks.evaluation import Answer, answer
+from lowland.tasks.evaluation import Evaluation, evaluate
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Subject:
         return self.splits.held_out.rows
 
     @cached_property
-    def clean(self) -> Answer:
-        """How it answers undisturbed."""
-        return answer(self.task, self.network, self.samples)
+    def clean(self) -> Evaluation:
+        """The network undisturbed."""
+        return evaluate(self.task, self.network, self.samples)
 
-    def floor(self, clean: Answer, targets: Tensor) -> float:
+    def floor(self, clean: Evaluation, targets: Tensor) -> float:
         """The score that must be left of a clean evaluation of samples with these targets [n, ...]."""
         return self.half_life.of(float(clean.scores.mean()), self.task.guess_score(targets))

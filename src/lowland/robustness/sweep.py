@@ -10,7 +10,7 @@ from lowland.measurements import Measurement, Where
 from lowland.robustness.half_life import half_life_of_scores
 from lowland.robustness.scenario import Scenario
 from lowland.robustness.subject import Subject
-from lowland.tasks.evaluation import Answer, answer, disturbance_response
+from lowland.tasks.evaluation import Evaluation, disturbance_response, evaluate
 
 
 def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
@@ -29,14 +29,14 @@ def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
     """
     clean = subject.clean
     if scenario.undisturbed is not None:
-        clean = answer(subject.task, scenario.undisturbed, subject.samples)
-    evaluations: dict[float, list[Answer]] = {}
+        clean = evaluate(subject.task, scenario.undisturbed, subject.samples)
+    evaluations: dict[float, list[Evaluation]] = {}
     also: dict[float, dict[str, list[Tensor]]] = {}
     for level in sorted(scenario.levels, reverse=scenario.condition.falls):
         evaluations[level], also[level] = [], {}
         for number in range(scenario.draws):
             disturbed = scenario.at(level, number)
-            evaluations[level].append(answer(subject.task, disturbed.model, disturbed.samples))
+            evaluations[level].append(evaluate(subject.task, disturbed.model, disturbed.samples))
             for measure, values in disturbed.also.items():
                 also[level].setdefault(measure, []).append(values.double())
     rows: list[Measurement] = []
@@ -54,7 +54,12 @@ def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
 
 
 def _half_life(
-    subject: Subject, scenario: Scenario, clean: Answer, evaluations: dict[float, list[Answer]], *, targets: Tensor
+    subject: Subject,
+    scenario: Scenario,
+    clean: Evaluation,
+    evaluations: dict[float, list[Evaluation]],
+    *,
+    targets: Tensor,
 ) -> Estimate | None:
     """The level at which half is lost, on some samples; None where levels are too few."""
     condition = scenario.condition

@@ -28,9 +28,9 @@ class TaskOptions(
 
     model_config = ConfigDict(frozen=True)
 
-    def settled(self, root: Path) -> TaskOptions:
+    def resolved(self, root: Path) -> TaskOptions:
         """The same with everything decided that depends on which files are there, seen from the project's folder."""
-        return TaskOptions(self.root.settled(root))
+        return TaskOptions(self.root.resolved(root))
 
 
 TASKS: dict[str, Callable[[Any], Task]] = {"jets": Jets, "econ": Econ, "fusion": Fusion, "table": build_table}

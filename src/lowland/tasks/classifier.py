@@ -12,7 +12,7 @@ class Classifier(Task):
     """A task with outputs [rows, classes] and targets [rows]: cross-entropy and accuracy."""
 
     score_name = "accuracy"
-    decides = True
+    is_classifier = True
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""

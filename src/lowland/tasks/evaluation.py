@@ -18,7 +18,7 @@ from lowland.tasks.task import Task
 from lowland.vocabulary.conditions import Condition
 
 
-class Answer(NamedTuple):
+class Evaluation(NamedTuple):
     """What a model made of some rows: loss, score, decision and non-finite outputs, per row [n]."""
 
     losses: Tensor
@@ -26,20 +26,20 @@ class Answer(NamedTuple):
     decisions: Tensor
     non_finite: Tensor
 
-    def at(self, mask: Tensor) -> Answer:
+    def at(self, mask: Tensor) -> Evaluation:
         """The same of the rows that a mask [n] marks."""
-        return Answer(*(values[mask] for values in self))
+        return Evaluation(*(values[mask] for values in self))
 
 
-def answer(task: Task, model: Callable[[Tensor], Tensor], rows: Rows) -> Answer:
+def evaluate(task: Task, model: Callable[[Tensor], Tensor], rows: Rows) -> Evaluation:
     """A model's answer to all rows at once, without gradients."""
     with torch.no_grad():
-        return judged(task, model(rows.inputs), rows.targets)
+        return evaluate_outputs(task, model(rows.inputs), rows.targets)
 
 
-def judged(task: Task, outputs: Tensor, targets: Tensor) -> Answer:
+def evaluate_outputs(task: Task, outputs: Tensor, targets: Tensor) -> Evaluation:
     """What outputs that are there already amount to."""
-    return Answer(
+    return Evaluation(
         task.row_losses(outputs, targets),
         task.row_scores(outputs, targets),
         task.decisions(outputs),
@@ -48,7 +48,7 @@ def judged(task: Task, outputs: Tensor, targets: Tensor) -> Answer:
 
 
 def by_half(
-    halves: Mapping[Half, Tensor], measure: Callable[..., Iterable[Measurement]], *evaluations: Answer
+    halves: Mapping[Half, Tensor], measure: Callable[..., Iterable[Measurement]], *evaluations: Evaluation
 ) -> list[Measurement]:
     """What is measured on each half of held-out rows, from evaluations of all of them.
 
@@ -64,7 +64,7 @@ def by_half(
     ]
 
 
-def performance(task: Task, clean: Answer) -> list[Measurement]:
+def performance(task: Task, clean: Evaluation) -> list[Measurement]:
     """Score and loss of undisturbed rows, with standard errors over rows."""
     return [
         Measurement("performance", task.score_name, Estimate.from_samples(clean.scores)),
@@ -72,7 +72,7 @@ def performance(task: Task, clean: Answer) -> list[Measurement]:
     ]
 
 
-def gain(task: Task, clean: Answer, guess: Answer) -> Measurement:
+def gain(task: Task, clean: Evaluation, guess: Evaluation) -> Measurement:
     """How much better than the guess a model scores, row by row; above 0 it is, whichever way the score goes.
 
     Args:
@@ -85,12 +85,12 @@ def gain(task: Task, clean: Answer, guess: Answer) -> Measurement:
     return Measurement("performance", "gain_over_guess", Estimate.from_samples(better))
 
 
-def guessed(task: Task, training: Rows, rows: Rows) -> Answer:
+def evaluate_guess(task: Task, training: Rows, rows: Rows) -> Evaluation:
     """The guess that training rows lead to, as an answer to other rows."""
-    return judged(task, task.guess_outputs(training.targets, len(rows.targets)), rows.targets)
+    return evaluate_outputs(task, task.guess_outputs(training.targets, len(rows.targets)), rows.targets)
 
 
-def shift_response(task: Task, clean: Answer, shifted: Answer, condition: Condition) -> list[Measurement]:
+def shift_response(task: Task, clean: Evaluation, shifted: Evaluation, condition: Condition) -> list[Measurement]:
     """Score on a shifted set, and what was lost against the nominal test set.
 
     The two sets hold different rows, so the errors of the differences add in quadrature.
@@ -113,7 +113,7 @@ def _difference(first: Estimate, second: Estimate, *, direction: int = 1) -> Est
     )
 
 
-def disturbance_response(task: Task, clean: Answer, draws: Sequence[Answer], at: Where) -> list[Measurement]:
+def disturbance_response(task: Task, clean: Evaluation, draws: Sequence[Evaluation], at: Where) -> list[Measurement]:
     """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
 
     A single draw is a disturbance that is the same every time: its standard errors are those over rows. A loss that is

@@ -1,4 +1,4 @@
-"""What stands between raw readings and the inputs of a network, and between its outputs and an answer."""
+"""What stands between raw readings and the inputs of a network, and between its outputs and a prediction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lowland.errors import LowlandError
 from lowland.tasks.splits import Rows
 
 DIMENSIONLESS = "1"
-"""The unit of counts, ratios and shares; None is a unit that nobody told."""
+"""The unit of counts, ratios and shares; None is a unit that is not known."""
 
 
 class Preprocessing(BaseModel, ABC):
@@ -28,7 +28,14 @@ class Preprocessing(BaseModel, ABC):
         kind: Key of ``lowland.tasks.PREPROCESSINGS``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        serialize_by_alias=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
 
     kind: str
 
@@ -37,7 +44,7 @@ class Preprocessing(BaseModel, ABC):
         """The network's inputs [n, ...] in float32 of raw readings, the same to the last bit as in training."""
 
     @abstractmethod
-    def answers(self, outputs: Tensor) -> NDArray[Any]:
+    def predictions(self, outputs: Tensor) -> NDArray[Any]:
         """What the network's outputs [n, ...], in floats, say in the words and units of the task [n, ...]."""
 
 
@@ -101,25 +108,25 @@ class Number(Part):
     scale: PositiveFloat
 
 
-Answer = Annotated[Classes | Number, Field(discriminator="kind")]
+Target = Annotated[Classes | Number, Field(discriminator="kind")]
 
 
 class TablePreprocessing(Preprocessing):
-    """Numeric columns, and a class or a number as the answer.
+    """Numeric columns, and a class or a number as the target.
 
     Attributes:
         kind: ``table``.
         features: In the order of the network's inputs.
         missing_codes: Values that stand for a missing one, as do those that are no finite numbers.
         decimal: Mark of fractions where a table holds numbers as text.
-        answer: What the outputs mean.
+        target: What the outputs mean; ``answer`` in the record.
     """
 
     kind: Literal["table"] = "table"
     features: tuple[Feature, ...]
     missing_codes: tuple[bool | int | float | str, ...] = ()
     decimal: Literal[".", ","] = "."
-    answer: Answer
+    target: Target = Field(alias="answer")  # the name in files that are there already
 
     def apply(self, raw: pd.DataFrame | NDArray[np.floating]) -> Tensor:
         """Inputs [n, features] in float32.
@@ -151,11 +158,11 @@ class TablePreprocessing(Preprocessing):
         """The inputs, and the targets as they are."""
         return Rows(self.apply(raw), torch.from_numpy(targets.copy()))
 
-    def answers(self, outputs: Tensor) -> NDArray[Any]:
+    def predictions(self, outputs: Tensor) -> NDArray[Any]:
         """Names of classes [n], or numbers [n] in the unit of the target."""
-        if isinstance(self.answer, Classes):
-            return np.array(self.answer.names)[outputs.argmax(dim=1).numpy()]
-        return outputs[:, 0].double().numpy() * self.answer.scale + self.answer.mean
+        if isinstance(self.target, Classes):
+            return np.array(self.target.names)[outputs.argmax(dim=1).numpy()]
+        return outputs[:, 0].double().numpy() * self.target.scale + self.target.mean
 
     @property
     def zero(self) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.tasks.evaluation import guessed
+from lowland.tasks.evaluation import evaluate_guess
 from lowland.tasks.splits import Rows, Splits
 from lowland.tasks.task import Task
 
@@ -38,7 +38,7 @@ def references(task: Task, splits: Splits) -> pd.DataFrame:
     Returns:
         Columns ``name``, ``label``, ``score``, ``standard_error`` (over rows) and ``num_samples``.
     """
-    scores = {"guess": guessed(task, splits["train"], splits["test"]).scores}
+    scores = {"guess": evaluate_guess(task, splits["train"], splits["test"]).scores}
     rows = splits["train"].head(MOST_ROWS)
     known = task.plain_targets(rows.targets) if rows.inputs.ndim == 2 else None
     if known is not None:

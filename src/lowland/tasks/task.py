@@ -28,17 +28,17 @@ class Task(ABC):
         score_name: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
         shifted_sets: The naturally shifted sets that its data hold.
-        decides: Whether outputs are [rows, classes] and the highest one is what counts.
+        is_classifier: Whether outputs are [rows, classes] and the highest one is what counts.
         readings: What its sensors deliver.
         input_kind: What its inputs are; an ``image`` can be blurred and rotated.
         sensor_dims: Dimensions of the inputs that tell sensors apart.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
         detail_measures: What ``details`` tells of its rows.
-        whence: Where to get the sources, for those who lack them.
+        obtained_from: Where to get the sources, for those who lack them.
     """
 
     score_name: str
-    decides: bool
+    is_classifier: bool
     description: str
     shifted_sets: tuple[ShiftedSet, ...]
     readings: Readings = Readings()
@@ -46,7 +46,7 @@ class Task(ABC):
     sensor_dims: tuple[int, ...] = (1,)
     float_from: str | None = None
     detail_measures: tuple[str, ...] = ()
-    whence: str = "see docs/data"
+    obtained_from: str = "see docs/data"
 
     @property
     def higher_is_better(self) -> bool:
@@ -68,7 +68,7 @@ class Task(ABC):
     def planned(self) -> Iterator[Planned]:
         """What is measured of every cell without disturbing it, and on every shifted set."""
         always = ("loss", "gain_over_guess", "deployment_mismatch", "integer_mismatch_rate")
-        decided = ("integer_decision_rate",) if self.decides else ()
+        decided = ("integer_decision_rate",) if self.is_classifier else ()
         clean = (self.score_name, *always, *decided, *self.detail_measures)
         yield Planned(family="performance", measures=clean)
         yield Planned(family="cost", measures=("size", "parameters"))
@@ -162,13 +162,13 @@ class Task(ABC):
         """
         return None
 
-    def answers(self, outputs: Tensor) -> Tensor:
-        """The outputs [n, ...] that loss, score and decisions see; of the others nobody asks anything."""
+    def scored_outputs(self, outputs: Tensor) -> Tensor:
+        """The outputs [n, ...] that loss, score and decisions use; the others have no meaning."""
         return outputs
 
     @abstractmethod
     def decisions(self, outputs: Tensor) -> Tensor:
-        """What a deployed system acts on, per row [n]: equal decisions count as the same answer."""
+        """What a deployed system acts on, per row [n]: what is decided alike is equal here."""
 
 
 def majority_share(targets: Tensor) -> float:

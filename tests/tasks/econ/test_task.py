@@ -71,12 +71,12 @@ def test_files_that_may_be_absent_are_read_where_they_are(files, tmp_path):
 
 def test_what_auto_means_is_decided_once_and_from_the_project(files, tmp_path, monkeypatch):
     asked = OPTIONS.model_copy(update={"source": "auto", "path": Path("nominal.csv")})
-    there = asked.settled(tmp_path)
+    there = asked.resolved(tmp_path)
     assert (there.source, there.path) == ("file", tmp_path / "nominal.csv")
-    absent = asked.model_copy(update={"path": Path("nowhere.csv"), "shifted": {"x": Path("x.csv")}}).settled(tmp_path)
+    absent = asked.model_copy(update={"path": Path("nowhere.csv"), "shifted": {"x": Path("x.csv")}}).resolved(tmp_path)
     assert absent == OPTIONS and EconOptions.model_validate(absent.model_dump(mode="json")) == OPTIONS
     monkeypatch.chdir(tmp_path)
-    assert asked.settled(tmp_path).path == Path("nominal.csv") and OPTIONS.settled(tmp_path) == OPTIONS
+    assert asked.resolved(tmp_path).path == Path("nominal.csv") and OPTIONS.resolved(tmp_path) == OPTIONS
 
 
 def test_files_are_read_and_named_as_sources(files, tmp_path):
@@ -157,7 +157,7 @@ def test_loss_is_the_mean_of_the_rows_and_nothing_for_the_truth():
 def test_answers_are_what_the_loss_sees():
     task, outputs = build_task(OPTIONS), torch.rand(3, 64, requires_grad=True)
     (seen,) = torch.autograd.grad(task.loss(outputs, torch.rand(3, 48)), outputs)
-    (answered,) = torch.autograd.grad(task.answers(outputs).sum(), outputs)
+    (answered,) = torch.autograd.grad(task.scored_outputs(outputs).sum(), outputs)
     assert torch.equal(seen != 0, answered != 0) and answered.sum() == 3 * 48
 
 

@@ -101,7 +101,7 @@ def test_losses_are_squared_errors_in_amplitude_units_and_scores_lengths_in_gaus
     assert task.row_scores(outputs, targets).tolist() == [0.0, 10.0]
     assert task.guess_score(targets) == pytest.approx(math.hypot(15, 15))
     assert task.decisions(torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, math.nan]])).tolist() == [0, 9, -1]
-    assert not task.higher_is_better and not task.decides
+    assert not task.higher_is_better and not task.is_classifier
 
 
 def test_outputs_that_are_no_numbers_score_worst():

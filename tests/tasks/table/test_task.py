@@ -186,7 +186,7 @@ def test_a_number_is_learned_standardised_and_scored_in_its_own_units(tmp_path):
     assert torch.equal(made.row_losses(outputs, targets).mean(), made.loss(outputs, targets))
     test, targets = raw["power"][made._sets(raw)["test"]], splits.held_out.rows.targets
     assert made.guess_score(targets) == pytest.approx((test - test.median()).abs().mean(), rel=0.02)
-    assert not made.higher_is_better and not made.decides
+    assert not made.higher_is_better and not made.is_classifier
 
 
 def test_an_answer_that_is_no_number_scores_worst_and_decides_otherwise(tmp_path):
@@ -419,9 +419,9 @@ def test_a_list_of_classes_is_each_value_on_its_own():
 
 
 def test_who_lacks_the_file_is_told_where_it_comes_from(tmp_path):
-    assert build_task(TaskOptions.model_validate(CLASSES | {"path": "x.csv"})).whence == "see docs/data"
+    assert build_task(TaskOptions.model_validate(CLASSES | {"path": "x.csv"})).obtained_from == "see docs/data"
     told = TaskOptions.model_validate(CLASSES | {"path": "x.csv", "obtained_from": "the wind farm"})
-    assert build_task(told).whence == "the wind farm"
+    assert build_task(told).obtained_from == "the wind farm"
 
 
 def test_how_many_columns_all_are_is_asked_of_the_rows(tmp_path):

@@ -44,7 +44,7 @@ def measure_cell(
         [splits["landscape"]],
         options=options,
         input_covariance=sensor_ranges(problem, splits).deviation.square(),
-        decides=problem.decides,
+        decides=problem.is_classifier,
     )
     return table(cell, _on_landscape_rows(rows))
 
@@ -64,8 +64,8 @@ def compare_seeds(
                     b,
                     inputs,
                     options=options,
-                    answers=problem.answers,
-                    decides=problem.decides,
+                    answers=problem.scored_outputs,
+                    decides=problem.is_classifier,
                     reference=second.id,
                 )
             ),

@@ -28,7 +28,15 @@ from lowland.quantization import (
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
-from lowland.tasks.evaluation import answer, by_half, gain, guessed, judged, performance, shift_response
+from lowland.tasks.evaluation import (
+    by_half,
+    evaluate,
+    evaluate_guess,
+    evaluate_outputs,
+    gain,
+    performance,
+    shift_response,
+)
 from lowland.training import Recipe, TrainingData, TrainingPlan, train
 from lowland.vocabulary.conditions import condition_named
 
@@ -127,7 +135,7 @@ def _deployed(
 ) -> tuple[StoredModel, pd.DataFrame]:
     network, splits = freeze(quantized), Splits.from_tensors(data.tensors, data.facts)
     inputs = splits.held_out.rows.inputs
-    check = deployment_check(quantized, network, inputs, classifier=task.decides)
+    check = deployment_check(quantized, network, inputs, classifier=task.is_classifier)
     count = len(inputs)
     checks = [
         Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count)),
@@ -163,17 +171,17 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
     held_out = splits.held_out
     with torch.no_grad():
         outputs = model(held_out.rows.inputs)
-    clean = judged(task, outputs, held_out.rows.targets)
-    guess = guessed(task, splits["train"], held_out.rows)
+    clean = evaluate_outputs(task, outputs, held_out.rows.targets)
+    guess = evaluate_guess(task, splits["train"], held_out.rows)
     rows = by_half(held_out.halves, partial(performance, task), clean)
     rows += by_half(held_out.halves, lambda model, guess: [gain(task, model, guess)], clean, guess)
-    validation = answer(task, model, splits["validation"])
+    validation = evaluate(task, model, splits["validation"])
     rows += [replace(row, split="validation") for row in performance(task, validation)]
     for split, mask in held_out.halves.items():
         details = task.details(outputs[mask], held_out.rows.targets[mask])
         rows += [Measurement("performance", measure, found, split=split) for measure, found in details.items()]
     for name, shifted in splits.shifted.items():
-        there = answer(task, model, shifted.rows)
+        there = evaluate(task, model, shifted.rows)
         for split, mask in shifted.halves.items():
             here = clean.at(held_out.halves[split])
             response = shift_response(task, here, there.at(mask), condition_named(name))

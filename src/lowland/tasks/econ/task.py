@@ -40,7 +40,7 @@ class EconOptions(SplitSizes):
 
     Attributes:
         source: ``file`` of charges or ASIC words; ``simulated`` by the project; ``auto``: files where ``path`` is
-            there, else simulated. A run decides that once, before anything else (``settled``); it warns of a
+            there, else simulated. A run decides that once, before anything else (``resolved``); it warns of a
             simulation, and the report says which it was.
         path: Of the nominal wafers: a CSV file, or a directory all of whose CSV files are one set of wafers; not with
             ``simulated``.
@@ -76,7 +76,7 @@ class EconOptions(SplitSizes):
             raise ValueError(f"shifted names a set {NOMINAL!r}; expected another name: that is the training data's")
         return self
 
-    def settled(self, root: Path) -> Self:
+    def resolved(self, root: Path) -> Self:
         """Files where they are, found from the project's folder wherever the program was started; else simulated."""
         if self.path is None:
             return self
@@ -98,7 +98,7 @@ class Econ(Task):
     """Compression of wafers with the telescope loss and the earth mover's distance."""
 
     score_name = "emd"
-    decides = False
+    is_classifier = False
     readings = Readings(unit=1.0, extremes=(0.0, 1.0), limits=(0.0, float("inf")))
     sensor_dims = (1, 2, 3)
     float_from = "decoder"
@@ -223,7 +223,7 @@ class Econ(Task):
         outputs[torch.as_tensor(PIXEL_OF_CELL, device=mean.device)] = mean
         return outputs.expand(count, -1)
 
-    def answers(self, outputs: Tensor) -> Tensor:
+    def scored_outputs(self, outputs: Tensor) -> Tensor:
         """The pixels that show cells; the other 16 of 64 are duplicates, which no loss pulls anywhere."""
         return _cells(outputs)
 

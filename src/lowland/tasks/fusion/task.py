@@ -93,7 +93,7 @@ class FusionOptions(SplitSizes):
             )
         return self
 
-    def settled(self, root: Path) -> Self:
+    def resolved(self, root: Path) -> Self:
         """The file found from the project's folder."""
         return self if self.path is None else self.model_copy(update={"path": seen_from(root, self.path)})
 
@@ -102,7 +102,7 @@ class Fusion(Task):
     """A mode's amplitude and phase from camera frames, with the squared error and the length of the error vector."""
 
     score_name = "vector_error"
-    decides = False
+    is_classifier = False
     readings = Readings(extremes=(0.0, 1.0), limits=(0.0, 1.0))
     input_kind = "image"
     sensor_dims = (1, 2, 3)

@@ -132,7 +132,7 @@ class TableOptions(SplitSizes):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
     decision_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
 
-    def settled(self, root: Path) -> Self:
+    def resolved(self, root: Path) -> Self:
         """The file found from the project's folder."""
         return self.model_copy(update={"path": seen_from(root, self.path)})
 

@@ -18,7 +18,7 @@ from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import ShiftedSet
 from lowland.tasks.groups import latest_rows, tied_rows
-from lowland.tasks.preprocessing import Answer, Classes, Number
+from lowland.tasks.preprocessing import Classes, Number, Target
 from lowland.tasks.scale import mean_and_spread
 from lowland.tasks.splits import Rows, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
@@ -49,7 +49,7 @@ class Table(Task):
         self.options = options
         self._listed = False
         self.shifted_sets = (ShiftedSet.named(LATER),) if options.shift else ()
-        self.whence = options.obtained_from or Task.whence
+        self.obtained_from = options.obtained_from or Task.obtained_from
         widths = "-".join(map(str, options.hidden))
         columns = "the numeric columns" if options.features == "all" else f"{len(options.features)} columns"
         sentences = [f"The task: {self._asked} from {columns} of {options.path.name}"]
@@ -81,7 +81,7 @@ class Table(Task):
         """What the network is trained on, a row of the table each."""
 
     @abstractmethod
-    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Answer:
+    def _target_record(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Target:
         """What the network's outputs mean."""
 
     @property
@@ -195,7 +195,7 @@ class Table(Task):
         preprocessing = standardisation(
             features[sets["train"]],
             dict.fromkeys(map(str, columns)),
-            self._answer(raw, sets["train"]),
+            self._target_record(raw, sets["train"]),
             clip_quantile=options.clip_quantile,
             fill_gaps=options.missing == "mean",
             missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
@@ -282,7 +282,7 @@ class TableClassifier(Table, Classifier):
     def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.int64]:
         return self._labels(raw)
 
-    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Classes:
+    def _target_record(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Classes:
         return Classes(names=tuple(self._classes))
 
     @property
@@ -304,11 +304,11 @@ class TableRegression(Table):
     Targets are [rows, 3]: the standardised value, the standard deviation and the range of the training rows in the
     target's units; so rows of any set are scored without knowing the training set. They are float64: float32 would make
     errors of 1e-47 zero and those of 1e39 infinite, whatever the unit means. No error counts more than the
-    range: an answer that is no number counts as that.
+    range: an output that is no number counts as that.
     """
 
     score_name = "absolute_error"
-    decides = False
+    is_classifier = False
 
     @property
     def _asked(self) -> str:
@@ -340,11 +340,11 @@ class TableRegression(Table):
         return np.zeros(len(raw), np.int64)
 
     def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float64]:
-        values, answer = raw[self.options.target].to_numpy(np.float64), self._answer(raw, train)
-        constants = np.broadcast_to([answer.scale, np.ptp(values[train])], (len(values), 2))
-        return np.hstack([((values - answer.mean) / answer.scale)[:, None], constants])
+        values, target = raw[self.options.target].to_numpy(np.float64), self._target_record(raw, train)
+        constants = np.broadcast_to([target.scale, np.ptp(values[train])], (len(values), 2))
+        return np.hstack([((values - target.mean) / target.scale)[:, None], constants])
 
-    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Number:
+    def _target_record(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Number:
         mean, spread = mean_and_spread(raw[self.options.target].to_numpy(np.float64)[train])
         return Number(name=self.options.target, mean=float(mean), scale=float(spread) or 1.0)
 
@@ -368,7 +368,7 @@ class TableRegression(Table):
         return error.nan_to_num(nan=torch.inf).minimum(targets[:, 2])
 
     def guess_score(self, targets: Tensor) -> float:
-        """Mean absolute error of always answering the median."""
+        """Mean absolute error of always predicting the median."""
         return float(self.row_scores(targets[:, :1].median().expand(len(targets), 1), targets).mean())
 
     def guess_outputs(self, training: Tensor, count: int) -> Tensor:
