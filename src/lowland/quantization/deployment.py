@@ -1,4 +1,4 @@
-"""The check that nothing changed on the way from the Brevitas twin to the integer network."""
+"""The check that nothing changed on the way from the fake-quantized model to the integer network."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _ROWS = 256  # at a time: all values between layers are held, of frames some hun
 
 
 class DeploymentCheck(NamedTuple):
-    """How a frozen network differs from its twin and from its own integer arithmetic.
+    """How a frozen network differs from its fake-quantized model and from its own integer arithmetic.
 
     Floats are float32 except where codes are compared: sums of float32 err by as much as one in some thousand steps of
     a 12-bit code, which is no fault of the integers. There the frozen network is replayed in float64.
 
     Attributes:
-        largest_difference: Largest |output of the twin - output of the frozen network|.
-        decisions_changed: Rows with another arg-max although the twin's two highest outputs differ by more than
-            ``largest_difference``; ``None`` for networks that decide nothing.
+        largest_difference: Largest |output of the fake-quantized model - output of the frozen network|.
+        decisions_changed: Rows with another arg-max although the two highest outputs of the fake-quantized model differ
+            by more than ``largest_difference``; ``None`` for networks that decide nothing.
         integer_rows: Share of rows where an activation code in integer arithmetic is not the one of float64.
         integer_codes: Largest difference of such codes.
         integer_share: Share of the activation codes that differ.
@@ -52,10 +52,10 @@ class DeploymentCheck(NamedTuple):
 def deployment_check(
     quantized: QuantizedNetwork, integer: IntegerNetwork, inputs: Tensor, *, classifier: bool | None = None
 ) -> DeploymentCheck:
-    """Compares twin (by Brevitas' own forward), frozen network and integer arithmetic row by row.
+    """Compare fake-quantized model (by Brevitas' own forward), frozen network and integer arithmetic row by row.
 
     Args:
-        quantized: The twin; left as it came.
+        quantized: The fake-quantized model; left as it came.
         integer: What ``freeze`` made of it.
         inputs: Rows [rows, ...].
         classifier: Whether the highest output is a decision; by default of networks with outputs [rows, 2 or more].

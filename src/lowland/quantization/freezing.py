@@ -1,4 +1,4 @@
-"""From the Brevitas twin to the integer network."""
+"""From the fake-quantized model to the integer network."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Flow(NamedTuple):
 
 
 def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
-    """The integer network that a twin stands for; the twin is left as it came.
+    """The integer network that a fake-quantized model stands for; the model is left as it came.
 
     Args:
         quantized: Calibrated, trained or not.
@@ -84,7 +84,7 @@ def _check_width(name: str, bits: int, most: int) -> None:
 
 
 def _step(quantized: QuantizedNetwork, name: str, layer: nn.Module, flow: _Flow) -> tuple[Step, _Flow]:
-    """The step of one layer of a twin, and what it hands on."""
+    """The step of one layer of a fake-quantized model, and what it hands on."""
     step: Step
     if name not in quantized.bits:
         step, reach = _passing(name, layer, flow)

@@ -1,4 +1,4 @@
-"""Static calibration: every scale of a twin from data, layer by layer."""
+"""Static calibration: every scale of a fake-quantized model from data, layer by layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lowland.quantization.qat import INPUT, QuantizedNetwork
 
 
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
-    """Sets every scale of a twin, layer by layer, as its precision asks for, and corrects biases where it does.
+    """Set every scale of a fake-quantized model, layer by layer, and correct its biases, as its precision asks for.
 
     Each layer is fed what the layers before it deliver, quantized and corrected. With bias correction (Nagel et al.
     2019, arXiv:1906.04721, section 4.2 and appendix D) a bias becomes what makes the mean over rows and positions of
@@ -28,10 +28,10 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
         inputs: Training rows [rows, ...], finite.
 
     Returns:
-        The twin itself.
+        The model itself.
 
     Raises:
-        LowlandError: No rows, values that are not finite, or negative ones where the twin has unsigned inputs.
+        LowlandError: No rows, values that are not finite, or negative ones where the model has unsigned inputs.
     """
     _check(quantized, inputs)
     calibration = CALIBRATIONS[quantized.precision.calibration](quantized.precision)
@@ -65,7 +65,7 @@ def _check(quantized: QuantizedNetwork, inputs: Tensor) -> None:
         raise LowlandError("calibration inputs hold NaN or infinite values; expected finite rows: clean the data first")
     if quantized.grid(INPUT).lowest == 0 and bool((inputs < 0).any()):
         raise LowlandError(
-            f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the twin with "
+            f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the model with "
             "input_signed=True"
         )
 

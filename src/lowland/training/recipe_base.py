@@ -95,7 +95,7 @@ class RecipeBase(BaseModel):
             network: Its parameters are left as they are, and its running statistics as one pass leaves them.
             objective: Of any model on the batch.
             generator: For whatever is drawn anew in every batch.
-            float_from: See ``train``.
+            float_from: See ``TrainingData``.
 
         Returns:
             What is minimised.
@@ -109,5 +109,5 @@ class RecipeBase(BaseModel):
 
         Args:
             network: Changed in place.
-            float_from: See ``train``.
+            float_from: See ``TrainingData``.
         """

@@ -100,7 +100,7 @@ def clip_weights(model: nn.Module, limit: float, *, float_from: str | None = Non
     """Clips the weights (not biases) that are deployed in codes to ±``limit``, in place; frozen ones are left alone.
 
     Args:
-        model: A float network, or a twin, which knows itself what stays float.
+        model: A float network, or a fake-quantized model, which knows itself what stays float.
         limit: Above 0.
         float_from: Name of the layer from which on a float network stays float; by default nothing does.
 

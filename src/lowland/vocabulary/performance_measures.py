@@ -88,7 +88,7 @@ PERFORMANCE: dict[str, Measure] = {
         "deployment mismatch",
         "1",
         False,
-        "Largest difference between the frozen network and its training-time twin.",
+        "Largest difference between the frozen network and its fake-quantized model.",
         families=("performance",),
     ),
     "integer_mismatch_rate": Measure(
