@@ -100,7 +100,7 @@ def tasks(folder: Path) -> Iterator[tuple[str, Task]]:
 
 def score(task: Task, outputs: torch.Tensor, splits: Splits) -> float:
     """The headline score on test rows."""
-    return float(task.row_scores(outputs, splits.held_out.rows.targets).double().mean())
+    return float(task.sample_scores(outputs, splits.held_out.samples.targets).double().mean())
 
 
 def sklearn_score(task: Task, splits: Splits, seed: int) -> float:
@@ -111,9 +111,9 @@ def sklearn_score(task: Task, splits: Splits, seed: int) -> float:
         simplefilter("ignore", ConvergenceWarning)
         if task.is_classifier:
             model = MLPClassifier(early_stopping=True, random_state=seed).fit(inputs, targets)
-            return score(task, torch.from_numpy(model.predict_proba(splits.held_out.rows.inputs.numpy())), splits)
+            return score(task, torch.from_numpy(model.predict_proba(splits.held_out.samples.inputs.numpy())), splits)
         model = MLPRegressor(early_stopping=True, random_state=seed).fit(inputs, targets[:, 0])
-        return score(task, torch.from_numpy(model.predict(splits.held_out.rows.inputs.numpy()))[:, None], splits)
+        return score(task, torch.from_numpy(model.predict(splits.held_out.samples.inputs.numpy()))[:, None], splits)
 
 
 def own_scores(
@@ -126,7 +126,7 @@ def own_scores(
     began = time.perf_counter()
     result = train(network, data, recipe=recipe, options=training, key=key)
     found = {
-        "float": score(task, result.network(splits.held_out.rows.inputs).detach(), splits),
+        "float": score(task, result.network(splits.held_out.samples.inputs).detach(), splits),
         "passes": float(len(result.curves)),
         "seconds": time.perf_counter() - began,
     }
@@ -137,7 +137,7 @@ def own_scores(
         if name == "qat8":
             quantized = train(quantized, data, recipe=recipe, options=tuning, key=(*key, "fine-tuning")).network
         with torch.no_grad():
-            found[name] = score(task, freeze(quantized).deployed_outputs(splits.held_out.rows.inputs), splits)
+            found[name] = score(task, freeze(quantized).deployed_outputs(splits.held_out.samples.inputs), splits)
     return found
 
 
@@ -168,7 +168,9 @@ def main() -> None:
             seeds = range(1 if arguments.quick else arguments.seeds)
             peer = float(np.mean([sklearn_score(task, splits, seed) for seed in seeds]))
             own = pd.DataFrame([own_scores(task, splits, training, tuning, seed) for seed in seeds]).mean()
-            guess = score(task, task.guess_outputs(splits["train"].targets, len(splits.held_out.rows.targets)), splits)
+            guess = score(
+                task, task.guess_outputs(splits["train"].targets, len(splits.held_out.samples.targets)), splits
+            )
             length = training.resolve(len(splits["train"].targets))
             line = {"task": name, "rows": len(splits["train"].targets), "batch": length.batch_size, "guess": guess}
             line |= {"sklearn MLP": peer, **own[["float", "qat8", "ptq8"]]}

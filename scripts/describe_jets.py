@@ -113,7 +113,7 @@ def fitted_probabilities(
     """
     features, labels = inputs_and_labels(training)
     preprocessing = standardisation(features, UNITS, Classes(names=CLASSES))
-    rows = preprocessing.rows(features, labels)
+    rows = preprocessing.samples(features, labels)
     spec = {"kind": "mlp", "inputs": len(FEATURES), "hidden": list(HIDDEN), "outputs": len(CLASSES)}
     key = ("jets card", seed)
     fitted = train(
@@ -127,7 +127,7 @@ def fitted_probabilities(
         raise SystemExit(f"describe_jets: training with seed {seed} diverged; no card was written")
     with torch.no_grad():
         return {
-            name: fitted.network(preprocessing.rows(*inputs_and_labels(part)).inputs).softmax(dim=1).double().numpy()
+            name: fitted.network(preprocessing.samples(*inputs_and_labels(part)).inputs).softmax(dim=1).double().numpy()
             for name, part in others.items()
         }
 

@@ -79,7 +79,7 @@ def whoever_must_know_it_does():
     from lowland.robustness import HalfLifeOptions, Subject
     from lowland.robustness.measure import robustness
     from lowland.summary.conditions import disturbances, level_title
-    from lowland.tasks import HeldOut, Rows, build_task
+    from lowland.tasks import HeldOut, Samples, build_task
     from tests.made_splits import splits_of
 
     raw = grid.default_parameters()
@@ -87,7 +87,7 @@ def whoever_must_know_it_does():
     study = grid.validate(raw | {"input_noise": noise, "requirements": "none"})
 
     inputs, targets = torch.eye(5).repeat(40, 1) * 3, torch.arange(5).repeat(40)
-    rows = Rows(inputs, targets)
+    rows = Samples(inputs, targets)
     splits = splits_of(rows, rows, rows, HeldOut(rows, torch.arange(200) >= 100), torch.zeros(5))
     task = build_task(study.tasks["jets"])
     subject = Subject(task, nn.Identity(), splits, FeatureRanges.of(inputs), ("toy",), HalfLifeOptions(floor="halfway"))

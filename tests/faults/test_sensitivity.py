@@ -88,9 +88,9 @@ def test_other_encodings(encoding):
 
 def test_mistakes_are_told():
     network, batch = perceptron(2), rows(5)
-    with pytest.raises(LowlandError, match="batches: got no rows"):
+    with pytest.raises(LowlandError, match="batches: got no samples"):
         flip_sensitivity(network, scores, [])
-    with pytest.raises(LowlandError, match=r"metric: gave shape \(\) for 5 rows; expected one value a row"):
+    with pytest.raises(LowlandError, match=r"metric: gave shape \(\) for 5 samples; expected one value a sample"):
         flip_sensitivity(network, functional.cross_entropy, [batch])
     with pytest.raises(LowlandError, match=r"targets are \['scales'\]; none of the tensors"):
         flip_sensitivity(network, scores, [batch], targets=("scales",))
@@ -136,4 +136,4 @@ def test_what_all_flips_do_to_a_row_is_the_sum_of_the_map_over_that_row(name):
         drops = sum(
             (clean - values).flatten(0, -2).sum(0) for values in flip_sensitivity(network, scores, alone).values()
         )
-        torch.testing.assert_close(found.row_drops[row], drops)
+        torch.testing.assert_close(found.sample_drops[row], drops)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lowland.measurements import Where
-from lowland.tasks import Rows, build_task
+from lowland.tasks import Samples, build_task
 from lowland.tasks.evaluation import (
     Evaluation,
     disturbance_response,
@@ -34,7 +34,7 @@ def made(scores, losses=None, decisions=None, non_finite=None):
 
 def test_an_evaluation_matches_the_task():
     outputs = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
-    result = evaluate(TASK, torch.nn.Identity(), Rows(outputs, torch.tensor([0, 0])))
+    result = evaluate(TASK, torch.nn.Identity(), Samples(outputs, torch.tensor([0, 0])))
     assert result.scores.tolist() == [1.0, 0.0] and result.decisions.tolist() == [0, 1]
     assert result.losses[1] - result.losses[0] == pytest.approx(2.0)
 
@@ -98,6 +98,6 @@ def test_the_gain_over_the_guess_is_paired_and_positive_where_the_model_is_bette
 
 
 def test_the_guess_is_what_training_targets_say():
-    rows = Rows(torch.zeros(4, 16), torch.tensor([2, 2, 1, 0]))
-    found = evaluate_guess(TASK, Rows(torch.zeros(3, 16), torch.tensor([1, 1, 2])), rows)
+    rows = Samples(torch.zeros(4, 16), torch.tensor([2, 2, 1, 0]))
+    found = evaluate_guess(TASK, Samples(torch.zeros(3, 16), torch.tensor([1, 1, 2])), rows)
     assert found.decisions.tolist() == [1, 1, 1, 1] and found.scores.tolist() == [0.0, 0.0, 1.0, 0.0]

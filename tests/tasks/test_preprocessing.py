@@ -85,7 +85,7 @@ def test_dates_and_decimal_commas_are_read_as_the_task_reads_them(tmp_path, as_t
     task = build_task(TaskOptions.model_validate(CLASS | options))
     splits = task.prepare(task.fetch())
     read = pd.read_csv(path, sep=";", **({"dtype": str, "keep_default_na": False} if as_text else {"decimal": ","}))
-    assert among(recorded(splits).apply(read), splits.held_out.rows.inputs)
+    assert among(recorded(splits).apply(read), splits.held_out.samples.inputs)
 
 
 @pytest.mark.parametrize("missing", ["mean", "drop"])

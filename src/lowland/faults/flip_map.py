@@ -40,10 +40,10 @@ class ScoredTask(Protocol):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean over samples; what rankings and the search go by."""
 
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Loss of every sample [samples]."""
 
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Score of every sample [samples]."""
 
 
@@ -85,13 +85,13 @@ def measure_vulnerability(
     """
 
     def both(outputs: Tensor, targets: Tensor) -> Tensor:
-        return torch.stack([merits(outputs, targets), task.row_losses(outputs, targets).double()], 1)
+        return torch.stack([merits(outputs, targets), task.sample_losses(outputs, targets).double()], 1)
 
     def merits(outputs: Tensor, targets: Tensor) -> Tensor:
-        return sign(task.score_name) * task.row_scores(outputs, targets).double()
+        return sign(task.score_name) * task.sample_scores(outputs, targets).double()
 
     parts = [single_flips(network, both, [batch], encoding=encoding) for batch in samples.measured]
-    sensitivity = _mean([part.metric for part in parts], [len(part.row_drops) for part in parts])
+    sensitivity = _mean([part.metric for part in parts], [len(part.sample_drops) for part in parts])
     clean = clean_metric(network, both, samples.measured)
     merit = float(clean[MERIT])
     merit_map, loss_map = ({name: both[..., place] for name, both in sensitivity.items()} for place in (MERIT, LOSS))
@@ -121,8 +121,8 @@ def measure_vulnerability(
         task.score_name,
         clean,
         sensitivity,
-        Estimate.from_samples(torch.cat([part.row_drops[:, MERIT] for part in parts])),
-        sum(len(part.row_drops) for part in parts),
+        Estimate.from_samples(torch.cat([part.sample_drops[:, MERIT] for part in parts])),
+        sum(len(part.sample_drops) for part in parts),
         _recalls(network, task.loss, samples.known, sensitivity, options.recall_counts, bits)
         | _ceilings([part.metric for part in parts], options.recall_counts),
         plan,
@@ -197,7 +197,7 @@ def _searched(
     search = progressive_search(network, task.loss, samples.known, count=count, bits=bits)
     flipped = partial(apply_flips, network, encoding=bits.encoding)
     return {
-        number: Estimate.from_samples(_outcomes(flipped(search.first(number)), task.row_scores, samples.measured))
+        number: Estimate.from_samples(_outcomes(flipped(search.first(number)), task.sample_scores, samples.measured))
         for number in range(count + 1)
     }
 

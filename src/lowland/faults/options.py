@@ -31,7 +31,7 @@ Ranking = Literal[
     "most_significant",
 ]
 RANKINGS: tuple[str, ...] = get_args(Ranking)
-ELSEWHERE = "truth_elsewhere"  # beside the rankings: the map itself, of other rows
+ELSEWHERE = "truth_elsewhere"  # beside the rankings: the map itself, of other samples
 
 Fault = Literal["codes", "weights", "biases", "ranked", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
 Counts = tuple[Annotated[int, Field(ge=1)], ...]
@@ -72,7 +72,7 @@ class FlipMapOptions(Selection):
         precisions: Names from the axis of precisions, of networks with codes; or how many of those, from the first; or
             ``all`` of those. ``none`` switches maps off.
         seeds: How many seeds, from the first; or ``all``.
-        rows: Test rows that every flip is measured on, and landscape rows that rankings see; or ``all``.
+        rows: Test samples that every flip is measured on, and landscape samples that rankings see; or ``all``.
         recall_counts: How many of the worst flips a ranking is asked for.
         bit_error_rate: That the protection plan is made for.
         tolerated_drop: What a plan may lose, from the clean score to the floor that it holds: of a share (accuracy) in

@@ -77,9 +77,9 @@ def protection_plan(
 
     To first order in the rate p the expected metric is :math:`m_0 - p \sum_i (m_0 - m_i)` with the metric :math:`m_i`
     after the flip of bit i alone; a triplicated bit has :math:`3p^2 - 2p^3` in place of p. The best order, to first
-    order, is that of :math:`m_0 - m_i`. Where the metric is a share of few rows that order follows chance for all but
-    the worst bits, and a smoother ``harm`` protects better on other rows. First order is good where p times the number
-    of bits is small.
+    order, is that of :math:`m_0 - m_i`. Where the metric is a share of few samples that order follows chance for all
+    but the worst bits, and a smoother ``harm`` protects better on other samples. First order is good where p times the
+    number of bits is small.
 
     Args:
         sensitivity: From ``flip_sensitivity``, [*codes.shape, bits] by tensor name; higher is better (of an error,
@@ -183,7 +183,7 @@ def protection_simulator(
         if not 0 <= protected <= len(plan):
             raise LowlandError(f"protected is {protected}; expected 0 to {len(plan)}, the bits of the plan")
         left = [places[(places >= protected) | both] for places, both in hits]
-        changes = torch.stack([change(tuple(places.tolist())) for places in left])  # [draws, rows]
+        changes = torch.stack([change(tuple(places.tolist())) for places in left])  # [draws, samples]
         over_draws, over_rows = (Estimate.from_samples(changes.mean(dim)) for dim in (1, 0))
         error = math.hypot(over_draws.standard_error, over_rows.standard_error)
         return Estimate(float(clean.mean()) + over_draws.value, error, draws)

@@ -46,7 +46,7 @@ def flip_scores(
 
     Args:
         network: Deployed network.
-        loss: ``loss(outputs, targets)``, mean over rows.
+        loss: ``loss(outputs, targets)``, mean over samples.
         batches: Sequence of (inputs, targets).
         rankings: Of ``RANKINGS``.
         bits: Which bits, and how codes are written in them.

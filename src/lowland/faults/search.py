@@ -78,7 +78,7 @@ def progressive_search(
 
     Args:
         network: Left as it came.
-        loss: ``loss(outputs, targets)``, mean over rows.
+        loss: ``loss(outputs, targets)``, mean over samples.
         batches: Sequence of (inputs, targets): what the adversary knows.
         count: Number of flips, 1 to the number of bits.
         candidates: Of each layer in each step, at least 1; all bits of the layers make the search greedy without any
@@ -122,16 +122,16 @@ def progressive_search(
 
 
 def deployed_loss(network: IntegerNetwork, loss: Loss, batches: Sequence[Batch]) -> float:
-    """Mean loss over all rows in the deployed arithmetic; infinite where it is no number.
+    """Mean loss over all samples in the deployed arithmetic; infinite where it is no number.
 
     Args:
         network: Deployed network.
-        loss: ``loss(outputs, targets)``, mean over rows.
+        loss: ``loss(outputs, targets)``, mean over samples.
         batches: At least one pair (inputs, targets).
     """
-    rows = sum(len(inputs) for inputs, _ in batches)
+    samples = sum(len(inputs) for inputs, _ in batches)
     with torch.no_grad():
-        mean = sum(float(loss(network.deployed_outputs(x), y)) * len(x) for x, y in batches) / rows
+        mean = sum(float(loss(network.deployed_outputs(x), y)) * len(x) for x, y in batches) / samples
     return math.inf if math.isnan(mean) else mean
 
 

@@ -105,8 +105,8 @@ def ranked_faults(network: IntegerNetwork, options: MemoryFaultOptions, loss: Lo
     Args:
         network: Deployed network.
         options: Encoding of the codes.
-        loss: ``loss(outputs, targets)``, mean over rows.
-        batches: What the ranking sees; other rows than flips are measured on.
+        loss: ``loss(outputs, targets)``, mean over samples.
+        batches: What the ranking sees; other samples than flips are measured on.
     """
     weights = CodeBits(targets=("weights",), encoding=options.encoding)
     ranking = flip_scores(network, loss, batches, rankings=(RANKING,), bits=weights)[RANKING]
@@ -179,8 +179,8 @@ def fault_series(
         network: Integer networks flip their codes; float ones their IEEE-754 words, a target of its own.
         options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
-        loss: ``loss(outputs, targets)``, mean over rows; the fault ``ranked`` needs it, and
-        known_batches: other rows than those that the flips are measured on.
+        loss: ``loss(outputs, targets)``, mean over samples; the fault ``ranked`` needs it, and
+        known_batches: other samples than those that the flips are measured on.
         float_from: Layer of a float network from which on nothing is deployed, as in ``build_quantized``: its words
             are not hit.
 
@@ -190,7 +190,7 @@ def fault_series(
         activations' flips and rates of ranked ones.
 
     Raises:
-        LowlandError: Ranked flips without a loss and rows to rank by, or an unknown ``float_from``.
+        LowlandError: Ranked flips without a loss and samples to rank by, or an unknown ``float_from``.
     """
     deployed = isinstance(network, IntegerNetwork)
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)

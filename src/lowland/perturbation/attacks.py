@@ -19,7 +19,7 @@ from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
 from lowland.vocabulary.planned import Planned
 
 Model = Callable[[Tensor], Tensor]
-RowLosses = Callable[[Tensor, Tensor], Tensor]
+SampleLosses = Callable[[Tensor, Tensor], Tensor]
 
 
 class AttackOptions(BaseModel):
@@ -103,8 +103,8 @@ class Attacked(NamedTuple):
     Attributes:
         inputs: x' [n, ...], inside the ball, in the format of the inputs.
         losses: Loss of every x' [n]; infinite where the outputs are no numbers.
-        blind: Rows [n] whose gradient was zero or no number wherever the attack looked: the attack could not see, which
-            is not the same as the row being safe.
+        blind: Samples [n] whose gradient was zero or no number wherever the attack looked: the attack could not see,
+            which is not the same as the sample being safe.
     """
 
     inputs: Tensor
@@ -112,37 +112,37 @@ class Attacked(NamedTuple):
     blind: Tensor
 
 
-def fgsm(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor, *, ball: Ball) -> Attacked:
+def fgsm(model: Model, sample_losses: SampleLosses, inputs: Tensor, targets: Tensor, *, ball: Ball) -> Attacked:
     """One full step along the gradient: x' = x + ε·s·sign(∂L/∂x) in L∞, ε along the scaled gradient in L2.
 
     Args:
         model: In evaluation mode. Of a deployed network its ``dequantized()`` copy is attacked: the gradients of its
             roundings pass straight through.
-        row_losses: (outputs, targets) -> the loss of every row [n], which the attack raises.
+        sample_losses: (outputs, targets) -> the loss of every sample [n], which the attack raises.
         inputs: [n, ...], floating point.
         targets: [n, ...].
         ball: What the attack must not leave.
 
     Raises:
         LowlandError: A model in training mode, inputs that are no floating-point numbers, losses that are not one a
-            row, or a model whose outputs do not depend on its inputs differentiably.
+            sample, or a model whose outputs do not depend on its inputs differentiably.
 
     Source:
         Goodfellow, Shlens & Szegedy 2015, arXiv 1412.6572; the L2 form after Miyato et al. 2016, arXiv 1605.07725.
     """
-    return pgd(model, row_losses, inputs, targets, ball=ball, effort=Effort(num_steps=1, random_start=False))
+    return pgd(model, sample_losses, inputs, targets, ball=ball, effort=Effort(num_steps=1, random_start=False))
 
 
 def pgd(
     model: Model,
-    row_losses: RowLosses,
+    sample_losses: SampleLosses,
     inputs: Tensor,
     targets: Tensor,
     *,
     ball: Ball,
     effort: Effort = EFFORT,
 ) -> Attacked:
-    """Projected gradient ascent on the loss; of every row the worst x' that any step of any restart came by.
+    """Projected gradient ascent on the loss; of every sample the worst x' that any step of any restart came by.
 
     Step k of K is 2ε·(1 − k/K) long, k from 0, in units of the ball's scale: first across the whole ball, then ever
     finer, which settles on maxima that steps of equal length circle around. It goes along sign(s·∂L/∂x) in L∞ and
@@ -150,7 +150,7 @@ def pgd(
 
     Args:
         model: As in ``fgsm``.
-        row_losses: As in ``fgsm``.
+        sample_losses: As in ``fgsm``.
         inputs: [n, ...], floating point.
         targets: [n, ...].
         ball: What the attack must not leave.
@@ -182,7 +182,7 @@ def pgd(
             start = _uniform_in_ball(inputs, ball, source)
         attacked = ball.project(inputs, start)
         for done in range(effort.num_steps):
-            losses, gradient = _slopes(differentiable, row_losses, attacked, targets)
+            losses, gradient = _slopes(differentiable, sample_losses, attacked, targets)
             if done:  # a start is no step
                 remember(attacked, losses)
             direction = _steepest(gradient * unit, ball.norm)
@@ -190,7 +190,7 @@ def pgd(
             step = 2 * ball.eps * (1 - done / effort.num_steps)
             attacked = ball.project(inputs, attacked.double() - inputs.double() + step * direction * unit)
         with torch.no_grad():
-            remember(attacked, _comparable(_checked(row_losses(differentiable(attacked), targets), inputs)))
+            remember(attacked, _comparable(_checked(sample_losses(differentiable(attacked), targets), inputs)))
     return Attacked(worst, highest, blind)
 
 
@@ -208,11 +208,11 @@ def _differentiable(model: Model) -> Model:
     return model
 
 
-def _slopes(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """L_r [n] and ∂L_r/∂x_r [n, ...] of every row in float64; rows do not see each other in evaluation mode."""
+def _slopes(model: Model, sample_losses: SampleLosses, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """L_r [n] and ∂L_r/∂x_r [n, ...] of every sample in float64; samples do not see each other in evaluation mode."""
     with torch.enable_grad():
         variable = inputs.detach().requires_grad_()
-        losses = _checked(row_losses(model(variable), targets), inputs)
+        losses = _checked(sample_losses(model(variable), targets), inputs)
         if not losses.requires_grad:
             raise LowlandError(
                 "model: the loss does not depend differentiably on the inputs; expected a model that is evaluated with "
@@ -230,7 +230,7 @@ def _comparable(losses: Tensor) -> Tensor:
 def _checked(losses: Tensor, inputs: Tensor) -> Tensor:
     if losses.shape != (len(inputs),):
         raise LowlandError(
-            f"row_losses gave shape {list(losses.shape)} for {len(inputs)} rows; expected one loss a row: use "
+            f"sample_losses gave shape {list(losses.shape)} for {len(inputs)} samples; expected one loss a sample: use "
             "reduction='none'"
         )
     return losses

@@ -17,14 +17,14 @@ NORMS: tuple[Norm, ...] = ("linf", "l2")
 
 @dataclass(frozen=True, eq=False)
 class Ball:
-    """All inputs within ‖(x' − x)/s‖ ≤ ε of a row x, and within the range of inputs.
+    """All inputs within ‖(x' − x)/s‖ ≤ ε of a sample x, and within the range of inputs.
 
     Attributes:
-        norm: ``linf`` (largest entry) or ``l2`` (Euclidean), over all entries of a row.
+        norm: ``linf`` (largest entry) or ``l2`` (Euclidean), over all entries of a sample.
         eps: Radius ε, at least 0, in units of ``scale``.
         scale: s, what one unit of ``eps`` is in every feature [features ...], such as the training standard deviations;
             None for the inputs' own units. A feature of scale 0 cannot be moved.
-        value_range: Lowest and highest input there is (numbers or [features ...]); None for no limit. A row that is
+        value_range: Lowest and highest input there is (numbers or [features ...]); None for no limit. A sample that is
             itself outside may stay where it is, but is not pushed further out.
     """
 
@@ -52,7 +52,7 @@ class Ball:
         return self.scale.to(device=inputs.device, dtype=torch.float64)
 
     def size(self, inputs: Tensor, moved: Tensor) -> Tensor:
-        """‖(x' − x)/s‖ of every row [n] in float64; infinite where a feature of scale 0 has moved."""
+        """‖(x' − x)/s‖ of every sample [n] in float64; infinite where a feature of scale 0 has moved."""
         return self._lengths(self._in_units(inputs, moved.double() - inputs.double()))
 
     def project(self, inputs: Tensor, change: Tensor) -> Tensor:
@@ -88,7 +88,8 @@ class Ball:
         if self.value_range is None:
             return moved
         low, high = (torch.as_tensor(end).to(inputs) for end in self.value_range)
-        # Clamping moves an entry towards its row as long as the row is inside; hence the wider range for those outside.
+        # Clamping moves an entry towards its sample as long as the sample is inside; hence the wider range for those
+        # outside.
         return moved.maximum(low.minimum(inputs)).minimum(high.maximum(inputs))
 
 

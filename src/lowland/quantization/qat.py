@@ -128,7 +128,7 @@ class QuantizedNetwork(nn.Module):
         return layer(values), scale
 
     def forward(self, inputs: Tensor, read: Read | None = None) -> Tensor:
-        """Outputs [rows, ...] of inputs [rows, ...], differentiable straight through the roundings.
+        """Outputs [samples, ...] of inputs [samples, ...], differentiable straight through the roundings.
 
         Args:
             inputs: Floats.

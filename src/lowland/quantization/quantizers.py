@@ -124,7 +124,7 @@ class AveragePool(nn.AvgPool2d):
         return prod(pair(self.kernel_size))
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor | QuantTensor:
-        """Means of values [rows, channels, height, width]."""
+        """Means of values [samples, channels, height, width]."""
         if not isinstance(input, IntQuantTensor):
             return super().forward(input)
         return input.set(

@@ -203,13 +203,13 @@ def half_life_of_scores(
     higher_is_better: bool = True,
     scale: Scale = "auto",
 ) -> HalfLife:
-    """``half_life_of_draws`` from the scores of all rows [levels][draws][rows].
+    """``half_life_of_draws`` from the scores of all samples [levels][draws][samples].
 
-    The draws are the sample. A disturbance with a single draw is the same every time: then the rows are.
+    The draws are what is averaged over. A disturbance with a single draw is the same every time: then the samples are.
 
     Args:
         levels: As in ``ResponseCurve``.
-        scores: Of the same rows at every level and in every draw.
+        scores: Of the same samples at every level and in every draw.
         floor: As in ``half_life``.
         higher_is_better: As in ``half_life``.
         scale: As in ``half_life``.
@@ -217,7 +217,7 @@ def half_life_of_scores(
     if all(len(draws) == 1 for draws in scores):
         sample = torch.stack([draws[0].double() for draws in scores], 1)
     else:
-        sample = torch.stack([torch.stack([rows.double().mean() for rows in draws]) for draws in scores], 1)
+        sample = torch.stack([torch.stack([samples.double().mean() for samples in draws]) for draws in scores], 1)
     return half_life_of_draws(levels, sample.numpy(), floor=floor, higher_is_better=higher_is_better, scale=scale)
 
 

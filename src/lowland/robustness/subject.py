@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lowland.perturbation import FeatureRanges
 from lowland.randomness import Key
 from lowland.robustness.half_life import HalfLifeOptions
-from lowland.tasks import Rows, Splits, Task
+from lowland.tasks import Samples, Splits, Task
 from lowland.tasks.evaluation import Evaluation, evaluate
 
 
@@ -35,9 +35,9 @@ class Subject:
     half_life: HalfLifeOptions
 
     @property
-    def samples(self) -> Rows:
+    def samples(self) -> Samples:
         """What it is evaluated on."""
-        return self.splits.held_out.rows
+        return self.splits.held_out.samples
 
     @cached_property
     def clean(self) -> Evaluation:

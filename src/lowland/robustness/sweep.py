@@ -23,7 +23,7 @@ def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
         scenario: How.
 
     Returns:
-        Rows of the long table for each half: per level score, what is lost of it, loss rise, changed decisions,
+        Measurements of the long table for each half: per level score, what is lost of it, loss rise, changed decisions,
         non-finite outputs and what the disturbance itself reports; then the half-life where there are two levels, no
         disturbance at all counting as one (except where less is worse: an ADC has no mildest number of bits).
     """
@@ -39,18 +39,22 @@ def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
             evaluations[level].append(evaluate(subject.task, disturbed.model, disturbed.samples))
             for measure, values in disturbed.also.items():
                 also[level].setdefault(measure, []).append(values.double())
-    rows: list[Measurement] = []
+    measurements: list[Measurement] = []
     for split, mask in subject.splits.held_out.halves.items():
         half = {level: [drawn.at(mask) for drawn in draws] for level, draws in evaluations.items()}
         for level, draws in half.items():
             at = Where(scenario.condition, scenario.target, level, split)
             for measure, each in also[level].items():
-                rows.append(at.measured(measure, Estimate.from_samples(torch.cat([values[mask] for values in each]))))
-            rows += disturbance_response(subject.task, clean.at(mask), draws, at)
-        lived = _half_life(subject, scenario, clean.at(mask), half, targets=subject.samples.targets[mask])
-        if lived is not None:
-            rows.append(Where(scenario.condition, scenario.target, split=split).measured("half_life", lived))
-    return rows
+                measurements.append(
+                    at.measured(measure, Estimate.from_samples(torch.cat([values[mask] for values in each])))
+                )
+            measurements += disturbance_response(subject.task, clean.at(mask), draws, at)
+        half_life = _half_life(subject, scenario, clean.at(mask), half, targets=subject.samples.targets[mask])
+        if half_life is not None:
+            measurements.append(
+                Where(scenario.condition, scenario.target, split=split).measured("half_life", half_life)
+            )
+    return measurements
 
 
 def _half_life(

@@ -16,7 +16,7 @@ from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
-from lowland.tasks.splits import HeldOut, Rows, Splits, halved
+from lowland.tasks.splits import HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
 
@@ -66,7 +66,7 @@ __all__ = [
     "HeldOut",
     "Preprocessing",
     "Readings",
-    "Rows",
+    "Samples",
     "ShiftedSet",
     "Splits",
     "Task",

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat
 from torch import Tensor
 
 from lowland.errors import LowlandError
-from lowland.tasks.splits import Rows
+from lowland.tasks.splits import Samples
 
 DIMENSIONLESS = "1"
 """The unit of counts, ratios and shares; None is a unit that is not known."""
@@ -154,9 +154,9 @@ class TablePreprocessing(Preprocessing):
         inputs = ((filled - self._column("mean")) / self._column("scale")).astype(np.float32)
         return torch.from_numpy(np.where(self._constant, np.float32(0), inputs))
 
-    def rows(self, raw: pd.DataFrame | NDArray[np.floating], targets: NDArray[Any]) -> Rows:
+    def samples(self, raw: pd.DataFrame | NDArray[np.floating], targets: NDArray[Any]) -> Samples:
         """The inputs, and the targets as they are."""
-        return Rows(self.apply(raw), torch.from_numpy(targets.copy()))
+        return Samples(self.apply(raw), torch.from_numpy(targets.copy()))
 
     def predictions(self, outputs: Tensor) -> NDArray[Any]:
         """Names of classes [n], or numbers [n] in the unit of the target."""

@@ -74,8 +74,8 @@ def train(
             batches. Torch's global generators are left as they were.
 
     Raises:
-        LowlandError: Nothing to train, batches of one row with batch normalisation, noise on inputs that are no floats
-            or a penalty on their derivatives, or an unknown ``float_from``. Never for numbers: a divergence ends
+        LowlandError: Nothing to train, batches of one sample with batch normalisation, noise on inputs that are no
+            floats or a penalty on their derivatives, or an unknown ``float_from``. Never for numbers: a divergence ends
             training with status ``non_finite``.
     """
     (inputs, targets), validation, ranges = data.training, data.validation, data.ranges
@@ -129,7 +129,7 @@ def train(
                 break
             if validation_loss < best_loss:
                 best_loss, best_state = validation_loss, copy.deepcopy(network.state_dict())
-            if options.exhausted([row["validation_loss"] for row in curves]):
+            if options.exhausted([epoch["validation_loss"] for epoch in curves]):
                 break
     finite = math.isfinite(curves[-1]["training_loss"]) and math.isfinite(curves[-1]["validation_loss"])
     network.load_state_dict(best_state)
@@ -151,10 +151,10 @@ def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: i
             "use another recipe"
         )
     if normalises_batches(network) and min(batch_size, len(inputs)) == 1:
-        where = "batch_size is 1" if len(inputs) > 1 else "there is 1 training row"
+        where = "batch_size is 1" if len(inputs) > 1 else "there is 1 training sample"
         raise LowlandError(
             f"{where}; expected at least 2: {type(network).__name__} has batch normalisation, which takes statistics "
-            "over the rows of a batch"
+            "over the samples of a batch"
         )
 
 

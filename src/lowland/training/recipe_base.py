@@ -23,7 +23,7 @@ class Value(NamedTuple):
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Outputs [n, ...] and targets [n, ...] to their mean loss over the rows."""
+"""Outputs [n, ...] and targets [n, ...] to their mean loss over the samples."""
 
 
 class Batch(NamedTuple):
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     Attributes:
         inputs: [n, ...].
         targets: [n, ...].
-        loss: Of outputs and these targets; a recipe that mixes rows puts another one here.
+        loss: Of outputs and these targets; a recipe that mixes samples puts another one here.
     """
 
     inputs: Tensor

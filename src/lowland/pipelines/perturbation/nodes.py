@@ -116,7 +116,7 @@ def map_flips(
         missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    held_out = splits.held_out.rows
+    held_out = splits.held_out.samples
     rows = held_out if options.rows == "all" else held_out.head(options.rows)
     found = measure_vulnerability(
         model.network,
@@ -126,4 +126,8 @@ def map_flips(
         encoding=encoding,
         key=(cell.task, "protection"),
     )
-    return table(cell, found.rows()), cell_frame(cell, **found.bit_columns()), cell_frame(cell, **found.plan_columns())
+    return (
+        table(cell, found.measurements()),
+        cell_frame(cell, **found.bit_columns()),
+        cell_frame(cell, **found.plan_columns()),
+    )

@@ -134,12 +134,12 @@ def _deployed(
     cell: Cell, task: Task, data: StoredTensors, quantized: QuantizedNetwork
 ) -> tuple[StoredModel, pd.DataFrame]:
     network, splits = freeze(quantized), Splits.from_tensors(data.tensors, data.facts)
-    inputs = splits.held_out.rows.inputs
+    inputs = splits.held_out.samples.inputs
     check = deployment_check(quantized, network, inputs, classifier=task.is_classifier)
     count = len(inputs)
     checks = [
         Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count)),
-        Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count)),
+        Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_samples, 0.0, count)),
     ]
     if check.integer_decisions is not None:
         decided = Estimate(check.integer_decisions, 0.0, count)
@@ -170,18 +170,18 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
     """Scores and losses on either half of the held-out rows, of shifted sets, and on the validation rows."""
     held_out = splits.held_out
     with torch.no_grad():
-        outputs = model(held_out.rows.inputs)
-    clean = evaluate_outputs(task, outputs, held_out.rows.targets)
-    guess = evaluate_guess(task, splits["train"], held_out.rows)
+        outputs = model(held_out.samples.inputs)
+    clean = evaluate_outputs(task, outputs, held_out.samples.targets)
+    guess = evaluate_guess(task, splits["train"], held_out.samples)
     rows = by_half(held_out.halves, partial(performance, task), clean)
     rows += by_half(held_out.halves, lambda model, guess: [gain(task, model, guess)], clean, guess)
     validation = evaluate(task, model, splits["validation"])
     rows += [replace(row, split="validation") for row in performance(task, validation)]
     for split, mask in held_out.halves.items():
-        details = task.details(outputs[mask], held_out.rows.targets[mask])
+        details = task.details(outputs[mask], held_out.samples.targets[mask])
         rows += [Measurement("performance", measure, found, split=split) for measure, found in details.items()]
     for name, shifted in splits.shifted.items():
-        there = evaluate(task, model, shifted.rows)
+        there = evaluate(task, model, shifted.samples)
         for split, mask in shifted.halves.items():
             here = clean.at(held_out.halves[split])
             response = shift_response(task, here, there.at(mask), condition_named(name))

@@ -28,7 +28,7 @@ from lowland.tasks.econ.telescope import telescope_losses
 from lowland.tasks.econ.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, least_rows, seen_from
-from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
+from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.task import NOMINAL, Task
 
@@ -45,7 +45,7 @@ class EconOptions(SplitSizes):
         path: Of the nominal wafers: a CSV file, or a directory all of whose CSV files are one set of wafers; not with
             ``simulated``.
         shifted: Paths of shifted sets by name; not with ``simulated``, which has sets of its own.
-        shifted_rows: Rows at most of each shifted set.
+        shifted_rows: Samples at most of each shifted set.
         filters: Filters of the encoder's convolution; the published network has 8.
         latent: Numbers that the encoder makes of a wafer; 16.
         initial_output: What every pixel shows before training. None leaves it at about a half, as published: the first
@@ -168,7 +168,7 @@ class Econ(Task):
         chosen = self._split(nominal)
         last = nominal[chosen.pop("test")]
         return Splits(
-            {name: _rows(nominal[rows]) for name, rows in chosen.items()},
+            {name: _samples(nominal[rows]) for name, rows in chosen.items()},
             self._held_out(last, "test"),
             zero=torch.zeros(1, SIDE, SIDE),
             shifted={s.name: self._drawn(_charges(raw, s.name), s.name) for s in self.shifted_sets},
@@ -180,7 +180,7 @@ class Econ(Task):
         return self._held_out(charges[order[: self.options.shifted_rows]], name)
 
     def _held_out(self, charges: NDArray[np.int64], name: str) -> HeldOut:
-        return halved(_rows(charges), key=(self.options.kind, name), tied=tied_rows(normalised(charges)))
+        return halved(_samples(charges), key=(self.options.kind, name), tied=tied_rows(normalised(charges)))
 
     def network_spec(self) -> dict[str, Any]:
         """The published autoencoder, with as many filters and latent numbers as the options say."""
@@ -195,13 +195,13 @@ class Econ(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Telescope loss."""
-        return self.row_losses(outputs, targets).mean()
+        return self.sample_losses(outputs, targets).mean()
 
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Telescope loss of every wafer."""
         return telescope_losses(_cells(outputs), targets)
 
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Earth mover's distance of every wafer; one decoded to nothing or to no numbers gets the largest there is."""
         true, decoded = (values.detach().cpu().double().numpy() for values in (targets, _cells(outputs)))
         return torch.from_numpy(earth_movers_distances(true, decoded, self._distances)).float().to(outputs.device)
@@ -243,5 +243,5 @@ def _charges(raw: pd.DataFrame, name: str) -> NDArray[np.int64]:
     return charges[charges.any(1)]
 
 
-def _rows(charges: NDArray[np.int64]) -> Rows:
-    return Rows(WaferPreprocessing().apply(charges), torch.from_numpy(normalised(charges)))
+def _samples(charges: NDArray[np.int64]) -> Samples:
+    return Samples(WaferPreprocessing().apply(charges), torch.from_numpy(normalised(charges)))

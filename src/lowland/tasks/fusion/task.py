@@ -27,7 +27,7 @@ from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world, simulate
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import Count, SplitSizes, least_rows, seen_from
-from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
+from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
 from lowland.tasks.splitting import grouped_split
 from lowland.tasks.task import NOMINAL, Task
 from lowland.vocabulary.conditions import declare
@@ -199,11 +199,11 @@ class Fusion(Task):
         )
 
         def held_out(name: str, frames: pd.DataFrame) -> HeldOut:
-            return halved(_rows(frames, preprocessing), key=(self.options.kind, name), tied=_tied(frames))
+            return halved(_samples(frames, preprocessing), key=(self.options.kind, name), tied=_tied(frames))
 
         last = nominal.iloc[chosen.pop("test")]
         return Splits(
-            {name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
+            {name: _samples(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
             held_out("test", last),
             zero=torch.zeros(1, SIDE, SIDE),
             shifted={s.name: held_out(s.name, raw[raw["set"] == s.name]) for s in self.shifted_sets},
@@ -230,11 +230,11 @@ class Fusion(Task):
         """Mean squared error over rows and outputs, in squares of the amplitude's unit (``amplitude_unit``)."""
         return torch.nn.functional.mse_loss(outputs, targets / self.options.amplitude_unit)
 
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error of every row."""
         return (outputs - targets / self.options.amplitude_unit).square().mean(dim=1)
 
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Length of the error vector, in the unit of the labels."""
         return vector_errors(self._modes(outputs), targets, largest=self.options.largest_amplitude)
 
@@ -270,8 +270,8 @@ def _tied(table: pd.DataFrame) -> NDArray[np.int64]:
     return tied_rows(frames, table["shot"].to_numpy(), blank=np.ptp(frames, axis=1) == 0)
 
 
-def _rows(table: pd.DataFrame, preprocessing: FramePreprocessing) -> Rows:
+def _samples(table: pd.DataFrame, preprocessing: FramePreprocessing) -> Samples:
     """Frames [n, 1, 32, 32] within [0, 1] and mode vectors [n, 2]."""
     amplitude, phase = table["amplitude"].to_numpy(np.float64), table["phase"].to_numpy(np.float64)
     modes = np.stack([amplitude * np.sin(phase), amplitude * np.cos(phase)], axis=1)
-    return Rows(preprocessing.apply(table), torch.from_numpy(modes.astype(np.float32)))
+    return Samples(preprocessing.apply(table), torch.from_numpy(modes.astype(np.float32)))

@@ -20,7 +20,7 @@ from lowland.tasks.description import ShiftedSet
 from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Classes, Number, Target
 from lowland.tasks.scale import mean_and_spread
-from lowland.tasks.splits import Rows, Splits, halved
+from lowland.tasks.splits import Samples, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.table.cells import YAML_WORDS, Value, cells_of, equals
@@ -202,7 +202,7 @@ class Table(Task):
         )
         # codes became gaps in ``fetch``, which knows the columns' types: a duration of 0 is no code
         decoded = preprocessing.model_copy(update={"missing_codes": ()})
-        rows = {name: decoded.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
+        rows = {name: decoded.samples(features[chosen], targets[chosen]) for name, chosen in sets.items()}
         tied, labels = self._tied(raw), self._labels(raw)
         held_out = {
             name: halved(
@@ -240,7 +240,7 @@ class Table(Task):
             raise LowlandError("features: all says not how many there are; ask network_spec_for the prepared rows")
         return self._spec(len(self.options.features))
 
-    def network_spec_for(self, rows: Rows) -> dict[str, Any]:
+    def network_spec_for(self, rows: Samples) -> dict[str, Any]:
         """A multilayer perceptron as wide as the rows."""
         return self._spec(rows.inputs.shape[1])
 
@@ -355,21 +355,21 @@ class TableRegression(Table):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error in training variances."""
-        return self.row_losses(outputs, targets).mean()
+        return self.sample_losses(outputs, targets).mean()
 
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Squared error of every row in training variances."""
         kind = torch.promote_types(outputs.dtype, torch.float32)  # float64 is for scores: training stays in float32
         return (outputs[:, 0] - targets[:, 0].to(kind)).square()
 
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Absolute error in the target's units, at most the range of the training rows."""
         error = (outputs[:, 0].double() - targets[:, 0].double()).abs() * targets[:, 1]
         return error.nan_to_num(nan=torch.inf).minimum(targets[:, 2])
 
     def guess_score(self, targets: Tensor) -> float:
         """Mean absolute error of always predicting the median."""
-        return float(self.row_scores(targets[:, :1].median().expand(len(targets), 1), targets).mean())
+        return float(self.sample_scores(targets[:, :1].median().expand(len(targets), 1), targets).mean())
 
     def guess_outputs(self, training: Tensor, count: int) -> Tensor:
         """The median."""
