@@ -7,6 +7,7 @@ A real one also has its test (in ``tests/perturbation``), and ``python -m script
 import pytest
 
 from tests.changed_copy import ChangedCopy
+from tests.studies import default_parameters
 
 EDITS = (
     (
@@ -82,7 +83,7 @@ def whoever_must_know_it_does():
     from lowland.tasks import HeldOut, Samples, build_task
     from tests.made_splits import splits_of
 
-    raw = grid.default_parameters()
+    raw = default_parameters()
     noise = raw["input_noise"] | {"kinds": ["lost_readings"], "levels": [20, 80]}
     study = grid.validate(raw | {"input_noise": noise, "requirements": "none"})
 

@@ -30,6 +30,7 @@ from lowland.measurements import Cell, Measurement, cell_frame, table
 from lowland.placing import build
 from lowland.stages import Expectation, NodeTemplate, Stage, all_stages, in_order, picture, rows
 from scripts.write_stages import catalog
+from tests.studies import default_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 TOUCHED = (
@@ -71,7 +72,7 @@ def shake(cell: Cell, options: dict, measured: pd.DataFrame) -> tuple[pd.DataFra
 
 @pytest.fixture
 def study():
-    raw = grid.default_parameters()
+    raw = default_parameters()
     chosen = {
         "recipes": {"plain": raw["recipes"]["plain"]},
         "seeds": {"s0": 0, "s1": 1},

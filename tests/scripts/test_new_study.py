@@ -14,6 +14,7 @@ from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
 from lowland.tasks import build_task
 from scripts.new_study import inspect, main, write
+from tests.studies import selected_cells
 
 ROWS = 300
 
@@ -60,7 +61,7 @@ def test_well_known_tables_become_studies_that_prepare(root, load, classes, feat
     assert (set(options.classes) if classes else options.classes) == classes
     task = build_task(options)
     assert task.prepare(task.fetch())["train"].inputs.shape[1] == features
-    assert all(grid.Grid(study).selected_cells(name) for name in ("flip_map", "landscape_detail"))
+    assert all(selected_cells(grid.Grid(study), name) for name in ("flip_map", "landscape_detail"))
 
 
 def test_text_classes_gaps_copies_and_row_numbers_are_told(root):

@@ -2,20 +2,20 @@
 
 import pytest
 
-from lowland import grid
 from lowland.config import validate
 from lowland.measurable import measurable
 from lowland.summary.requirement_checks import unmeasurable
 from lowland.summary.requirements import Requirements
 from lowland.summary.score import Score
 from lowland.tasks import build_task
+from tests.studies import default_parameters
 
 ACCURACY = Score.named("accuracy")
 
 
 @pytest.fixture(scope="module")
 def planned():
-    study = validate(grid.default_parameters())
+    study = validate(default_parameters())
     return measurable(study, build_task(study.tasks["jets"]))
 
 
