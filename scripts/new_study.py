@@ -76,7 +76,7 @@ def inspect(frame: pd.DataFrame, target: str, *, origin: str) -> Inspected:
 
     Args:
         frame: The table as a task reads it.
-        target: Column to be told.
+        target: Column to be predicted.
         origin: The file, for messages.
 
     Raises:
@@ -242,7 +242,7 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     Args:
         env: Name of the environment: a folder of ``conf``.
         table: The user's file.
-        target: Column to be told.
+        target: Column to be predicted.
         root: The project's folder.
 
     Returns:

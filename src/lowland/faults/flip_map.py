@@ -31,7 +31,7 @@ PER_DECADE = 4  # points of the protection curve
 
 
 class ScoredTask(Protocol):
-    """What flips are judged by; a ``lowland.tasks.Task`` is one."""
+    """What flips are measured by; a ``lowland.tasks.Task`` is one."""
 
     @property
     def score_name(self) -> str:

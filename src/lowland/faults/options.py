@@ -89,7 +89,7 @@ class FlipMapOptions(Selection):
     search_flips: Annotated[int, Field(ge=0)]
 
     def planned(self) -> Iterator[Planned]:
-        """What the map tells of a cell, where there is one."""
+        """What the map measures of a cell, where there is one."""
         if not (self.precisions and self.seeds):
             return
         rate = (self.bit_error_rate,)

@@ -20,7 +20,7 @@ Metric = Callable[[Tensor, Tensor], Tensor]
 BLOCK_SAMPLES = 2048
 ACCUMULATORS = 2**21  # of one channel under many flips that are held at once
 ITEMS = 2**14  # changed samples that go through the rest of the network at once: what the cache holds
-TABLE_CODES = 2**12  # more codes than this are not told apart in a table
+TABLE_CODES = 2**12  # more codes than this are not looked up in a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +194,8 @@ def _channel(
     size = max(1, ACCUMULATORS // own.numel())
     shown = []
     for part in torch.arange(changes.numel()).split(size):
-        moved = sources[part // bits] * changes.flatten()[part].to(own.dtype)[:, None, None] + own
-        shown.append(walk.shown(moved.reshape(-1, 1, *shape)))
+        changed = sources[part // bits] * changes.flatten()[part].to(own.dtype)[:, None, None] + own
+        shown.append(walk.shown(changed.reshape(-1, 1, *shape)))
     sights = torch.cat(shown).reshape(changes.numel(), len(own), *walk.unchanged.shape[1:])
     codes = walk.codes
     known = codes is not None and codes[1] <= TABLE_CODES

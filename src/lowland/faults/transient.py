@@ -41,7 +41,7 @@ class TransientFlips(nn.Module):
 
     Raises:
         LowlandError: Neither or both of count and rate, one out of range (a count larger than the bits of one inference
-            is told at the first call: it depends on the inputs' shape), an unknown layer or one without such codes.
+            is noticed at the first call: it depends on the inputs' shape), an unknown layer or one without such codes.
     """
 
     def __init__(

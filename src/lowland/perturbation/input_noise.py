@@ -75,7 +75,7 @@ class FeatureRanges(NamedTuple):
 
         Args:
             inputs: [n, features ...].
-            sensor_dims: Dimensions that tell features apart, not 0 (the samples); the others are pooled, such as the
+            sensor_dims: Dimensions that distinguish features, not 0 (the samples); the others are pooled, such as the
                 times of a series or the pixels of a channel. None: every entry of a sample is a feature of its own.
             unit: Stands for every standard deviation, in the inputs' units: what 100 % of noise are.
             extremes: What broken sensors show; None: minimum and maximum.

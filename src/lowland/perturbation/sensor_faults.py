@@ -88,7 +88,7 @@ def draw_sensors(shape: torch.Size, *, key: tuple[Key, ...], sensor_dims: Sequen
     Args:
         shape: Of the inputs [n, ...].
         key: Names the disturbance.
-        sensor_dims: Dimensions of the inputs that tell sensors apart, not 0 (the samples): (1,) for tables and for
+        sensor_dims: Dimensions of the inputs that distinguish sensors, not 0 (the samples): (1,) for tables and for
             [n, channels, time], (2,) for [n, time, channels], (1, 2, 3) where every pixel is a sensor of its own.
 
     Raises:

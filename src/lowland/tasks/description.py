@@ -1,4 +1,4 @@
-"""What a task tells the rest of the study about itself."""
+"""What the rest of the study knows of a task."""
 
 from __future__ import annotations
 

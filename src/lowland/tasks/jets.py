@@ -1,4 +1,4 @@
-"""LHC jet tagging: five kinds of jets told apart by sixteen substructure features.
+"""LHC jet tagging: five kinds of jets classified by sixteen substructure features.
 
 The task of the hls4ml studies (Duarte et al. 2018, arXiv 1804.06913). The default source is the project's own
 simulation (``docs/data/jets.md``); ``source: openml`` reads the published set.

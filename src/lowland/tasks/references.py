@@ -26,7 +26,7 @@ LABELS = {
 
 
 def references(task: Task, splits: Splits) -> pd.DataFrame:
-    """Scores on the test samples of answers that take no network, as a table.
+    """Scores on the test samples of what takes no network, as a table.
 
     Boosting has scikit-learn's defaults. Of numbers it minimises the absolute error, which is their score, and the
     linear model is ridge regression, which minimises the squared one; of classes both minimise the cross-entropy.
@@ -58,7 +58,7 @@ def references(task: Task, splits: Splits) -> pd.DataFrame:
 
 
 def _outputs(fit: Callable[[Samples, bool], Any], samples: Samples, inputs: Tensor, task: Task) -> Tensor:
-    """What a network that answers like a fitted model would put out."""
+    """Outputs of a network that predicts like a fitted model."""
     from threadpoolctl import threadpool_limits
 
     classes = not samples.targets.is_floating_point()

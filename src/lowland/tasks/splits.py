@@ -1,4 +1,4 @@
-"""The disjoint sets of a task, by name; what is held out lies in two halves, one that chooses and one that is told."""
+"""The disjoint sets of a task, by name; what is held out lies in two halves: one chooses, the other is reported."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NOMINAL = "nominal"
 
 
 class Task(ABC):
-    """A problem to deploy for: its data, network, loss and headline score.
+    """What networks are trained and deployed for: data, network, loss and headline score.
 
     Attributes:
         score_name: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
@@ -31,10 +31,10 @@ class Task(ABC):
         is_classifier: Whether outputs are [samples, classes] and the highest one is what counts.
         readings: What its sensors deliver.
         input_kind: What its inputs are; an ``image`` can be blurred and rotated.
-        sensor_dims: Dimensions of the inputs that tell sensors apart.
+        sensor_dims: Dimensions of the inputs that distinguish sensors.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
-        detail_measures: What ``details`` tells of its samples.
-        obtained_from: Where to get the sources, for those who lack them.
+        detail_measures: What ``details`` measures of its samples.
+        obtained_from: Where to get the sources where they are missing.
     """
 
     score_name: str
@@ -141,15 +141,15 @@ class Task(ABC):
 
     @abstractmethod
     def guess_score(self, targets: Tensor) -> float:
-        """The metric on these samples of the best answer that does not look at the inputs."""
+        """The metric on these samples of the best constant prediction."""
 
     @abstractmethod
     def guess_outputs(self, training: Tensor, count: int) -> Tensor:
-        """What a network would put out that always guesses: the best answer that does not look at the inputs.
+        """What a network would put out that always guesses: the best constant prediction.
 
         Args:
             training: Targets of the training samples [n, ...], from which the guess is made.
-            count: Samples to answer, with targets like these.
+            count: Number of samples, with targets like these.
 
         Returns:
             The same outputs in every sample [count, outputs].

@@ -54,12 +54,12 @@ class TrainingOptions(BaseModel):
 
     @field_validator("steps", "patience")
     @classmethod
-    def _only_auto_looks_at_them(cls, value: int | None, told: ValidationInfo) -> int | None:
+    def _only_auto_looks_at_them(cls, value: int | None, info: ValidationInfo) -> int | None:
         """An environment that says a number of epochs need not take back what another says of ``auto``."""
-        return value if told.data.get("epochs", "auto") == "auto" else None
+        return value if info.data.get("epochs", "auto") == "auto" else None
 
     @model_validator(mode="after")
-    def _steps_are_told_where_there_are_steps(self) -> Self:
+    def _steps_are_given_where_there_are_steps(self) -> Self:
         for name in ("every", "factor"):
             value = getattr(self, name)
             if self.schedule == "step" and value is None:

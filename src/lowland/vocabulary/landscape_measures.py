@@ -8,7 +8,7 @@ LANDSCAPE: dict[str, Measure] = {
     "gradient_norm": Measure("gradient norm", "nat", False, "Steepness of the loss where training stopped."),
     "hessian_trace": Measure("Hessian trace", "nat", False, "Sum of all curvatures of the loss over the weights."),
     "sample_gradient_norm": Measure(
-        "row gradient norm", "nat", False, "Steepness of the loss of single rows; the level says which quantile."
+        "sample gradient norm", "nat", False, "Steepness of the loss of single samples; the level says which quantile."
     ),
     "smallest_eigenvalue": Measure(
         "smallest eigenvalue", "nat", None, "Curvature in the most downward-bent direction, usually negative."
@@ -49,7 +49,7 @@ LANDSCAPE: dict[str, Measure] = {
     "weight_norm": Measure("weight norm", "1", False, "Euclidean norm of all weights."),
     "output_entropy": Measure("output entropy", "nat", None, "How undecided the outputs are on average."),
     "disagreement_rate": Measure(
-        "disagreement of seeds", "1", False, "Share of rows that two seeds decide differently.", of_pairs=True
+        "disagreement of seeds", "1", False, "Share of samples that two seeds decide differently.", of_pairs=True
     ),
     "negative_spectral_mass": Measure(
         "negative curvature", "1", False, "Share of all curvature that is negative: ways downhill.", True

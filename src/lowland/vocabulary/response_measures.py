@@ -7,16 +7,21 @@ from lowland.vocabulary.measure import Measure
 
 RESPONSES: dict[str, Measure] = {
     "accuracy_drop": Measure(
-        "accuracy drop", "1", False, "Accuracy lost to the disturbance, same rows.", families=DISTURBANCES, of_task=True
+        "accuracy drop",
+        "1",
+        False,
+        "Accuracy lost to the disturbance, same samples.",
+        families=DISTURBANCES,
+        of_task=True,
     ),
     "emd_rise": Measure(
-        "EMD rise", "cell", False, "EMD added by the disturbance, same rows.", families=DISTURBANCES, of_task=True
+        "EMD rise", "cell", False, "EMD added by the disturbance, same samples.", families=DISTURBANCES, of_task=True
     ),
     "vector_error_rise": Measure(
         "mode error rise",
         "1",
         False,
-        "Mode error added by the disturbance, same rows.",
+        "Mode error added by the disturbance, same samples.",
         families=DISTURBANCES,
         of_task=True,
     ),
@@ -24,16 +29,18 @@ RESPONSES: dict[str, Measure] = {
         "error rise",
         "1",
         False,
-        "Absolute error added by the disturbance, same rows.",
+        "Absolute error added by the disturbance, same samples.",
         families=DISTURBANCES,
         of_task=True,
     ),
-    "loss_rise": Measure("loss rise", "nat", False, "Loss added by the disturbance, same rows.", families=DISTURBANCES),
+    "loss_rise": Measure(
+        "loss rise", "nat", False, "Loss added by the disturbance, same samples.", families=DISTURBANCES
+    ),
     "mismatch_rate": Measure(
         "changed decisions",
         "1",
         False,
-        "Share of rows that the disturbance decides otherwise.",
+        "Share of samples whose decision the disturbance changes.",
         families=SWEPT,
         is_rate=True,
     ),
@@ -49,7 +56,7 @@ RESPONSES: dict[str, Measure] = {
         "blind attacks",
         "1",
         None,
-        "Share of rows whose gradient vanished, so that the attack could not see.",
+        "Share of samples whose gradient vanished, so that the attack could not see.",
         families=("adversarial",),
         is_rate=True,
     ),

@@ -1,6 +1,6 @@
 """The tokamak mode controller: amplitude and phase of a rotating plasma mode, read from camera frames.
 
-The task of Wei et al. 2024 (arXiv 2312.00128): a small convolutional network inside the camera's FPGA tells a
+The task of Wei et al. 2024 (arXiv 2312.00128): a small convolutional network inside the camera's FPGA gives a
 controller how strong an instability is and where it stands. The frames are simulated (``docs/data/fusion.md``) or read
 from an HDF5 file.
 """
@@ -32,7 +32,7 @@ from lowland.tasks.splitting import grouped_split
 from lowland.tasks.task import NOMINAL, Task
 from lowland.vocabulary.conditions import declare
 
-SECTOR = 10.0  # degrees: what a phase-locked controller tells apart
+SECTOR = 10.0  # degrees: what a phase-locked controller resolves
 LABELLED = {
     "later_campaign": ShiftedSet(
         name="later_campaign", label="a later campaign", explanation="Another plasma and a camera that has aged."
@@ -57,7 +57,7 @@ class FusionOptions(SplitSizes):
         white: Brightness of a white pixel of a file; None: the brightest pixel of the training frames.
         amplitude_unit: Amplitude that an output of 1 stands for, in the unit of the labels (gauss); for labels whose
             numbers are far from one. Scores and errors are in the unit of the labels whatever it is.
-        largest_amplitude: What the controller can be told, in the unit of the labels; none is larger.
+        largest_amplitude: The largest that the controller can be given, in the unit of the labels; none is larger.
         phase_limits: Smallest and largest amplitude of the rows over which amplitude and phase errors are taken.
         channels: Of the convolutions.
         hidden: Widths of the dense layers behind them.

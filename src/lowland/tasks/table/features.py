@@ -46,7 +46,7 @@ class Features(NamedTuple):
         values: In float64, NaN where missing.
         left_out: Columns that are not used though nothing else needs them, and why.
         unseen_codes: Codes for missing values that no feature holds.
-        rounded: Features with whole numbers that float64 cannot tell apart.
+        rounded: Features with whole numbers that float64 cannot distinguish.
     """
 
     values: pd.DataFrame

@@ -1,4 +1,4 @@
-"""A task on a table of the user's own: a class or a number from numeric columns, told by parameters alone."""
+"""A task on a table of the user's own: a class or a number from numeric columns, described by parameters alone."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Table(Task):
     @property
     @abstractmethod
     def _asked(self) -> str:
-        """What is told from the features."""
+        """What is predicted from the features."""
 
     @abstractmethod
     def _target(self, frame: pd.DataFrame) -> pd.Series:
@@ -387,5 +387,5 @@ class TableRegression(Table):
 
 
 def build_table(options: TableOptions) -> Table:
-    """A task that tells a class or a number."""
+    """A task that predicts a class or a number."""
     return TableRegression(options) if options.classes is None else TableClassifier(options)
