@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from lowland.architectures import build_network
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.errors import LowlandError, MistakesError
-from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
+from lowland.faults.flip_map_options import FlipMapOptions
+from lowland.faults.options import MemoryFaultOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
 from lowland.perturbation import (

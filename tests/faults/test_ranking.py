@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
-from lowland.faults.options import RANKINGS
+from lowland.faults.flip_map_options import RANKINGS
 from lowland.faults.ranking import flip_scores, recall_at, worst_flips
 from lowland.faults.sensitivity import clean_metric, flip_sensitivity
 from lowland.faults.targets import CodeBits

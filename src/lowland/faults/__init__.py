@@ -7,9 +7,10 @@ from lowland.lazy import lazy_names
 if TYPE_CHECKING:
     from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
     from lowland.faults.flip_map import MapSamples, ScoredTask, measure_vulnerability
+    from lowland.faults.flip_map_options import RANKINGS, FlipMapOptions
     from lowland.faults.flip_sets import FlipDraw, Flips
     from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
-    from lowland.faults.options import RANKINGS, FlipMapOptions, MemoryFaultOptions
+    from lowland.faults.options import MemoryFaultOptions
     from lowland.faults.protection import (
         ProtectionPlan,
         needed_by_simulation,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.faults.bit_flips import apply_flips
-from lowland.faults.options import ELSEWHERE, RANKINGS, FlipMapOptions
+from lowland.faults.flip_map_options import ELSEWHERE, RANKINGS, FlipMapOptions
 from lowland.faults.protection import needed_by_simulation, protection_plan, protection_simulator
 from lowland.faults.ranking import CURVED, flip_scores, recall_at
 from lowland.faults.search import progressive_search

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import Flips
-from lowland.faults.options import RANKINGS
+from lowland.faults.flip_map_options import RANKINGS
 from lowland.faults.targets import CODE_BITS, CodeBits, within
 from lowland.landscape.curvature import capture_curvature
 from lowland.landscape.eigenvalues import hessian_eigenvalues

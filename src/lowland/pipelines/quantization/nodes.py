@@ -45,25 +45,25 @@ FAMILIES: tuple[Family, ...] = ("performance", "cost", "shift")
 
 
 def deploy_float(
-    cell: Cell, task: TaskOptions, data: StoredTensors, trained: StoredModel
+    cell: Cell, task_options: TaskOptions, data: StoredTensors, trained: StoredModel
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The float network as it is: the reference cell."""
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
-    problem = build_task(task)
+    task = build_task(task_options)
     folded = fold_batch_norm(trained.network)  # as it is deployed: folding can give a layer its bias
-    parameters = sum(tensor.numel() for tensor in coded_parameters(folded, problem.float_from).values())
+    parameters = sum(tensor.numel() for tensor in coded_parameters(folded, task.float_from).values())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
     splits = Splits.from_tensors(data.tensors, data.facts)
-    rows = _performance(problem, trained.network, splits)
-    return _stored(cell, problem, splits, trained.network, rows), table(cell, [*rows, *costs])
+    rows = _performance(task, trained.network, splits)
+    return _stored(cell, task, splits, trained.network, rows), table(cell, [*rows, *costs])
 
 
 def quantize_after_training(
     cell: Cell,
     precision: Precision,
     options: QuantizationOptions,
-    task: TaskOptions,
+    task_options: TaskOptions,
     data: StoredTensors,
     trained: StoredModel,
 ) -> tuple[StoredModel, pd.DataFrame]:
@@ -71,9 +71,9 @@ def quantize_after_training(
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
     splits = Splits.from_tensors(data.tensors)
-    problem = build_task(task)
-    quantized = _calibrated(trained.network, precision, options, splits, problem.float_from)
-    return _deployed(cell, problem, data, quantized)
+    task = build_task(task_options)
+    quantized = _calibrated(trained.network, precision, options, splits, task.float_from)
+    return _deployed(cell, task, data, quantized)
 
 
 def fine_tune_quantized(
@@ -84,21 +84,21 @@ def fine_tune_quantized(
     options: QuantizationOptions,
     fine_tuning: TrainingPlan,
     device: str,
-    task: TaskOptions,
+    task_options: TaskOptions,
     data: StoredTensors,
     trained: StoredModel,
 ) -> tuple[StoredModel, pd.DataFrame, pd.DataFrame]:
     """Quantization-aware fine-tuning with the run's own recipe, then frozen."""
     if trained.status != "ok":
         return trained, pd.DataFrame(), _unavailable(cell, trained.status)
-    target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
+    target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
     result = train(
-        _calibrated(trained.network, precision, options, splits, problem.float_from).to(target),
+        _calibrated(trained.network, precision, options, splits, task.float_from).to(target),
         TrainingData(
             splits["train"].to(target),
             splits["validation"].to(target),
-            problem.loss,
-            ranges=sensor_ranges(problem, splits),
+            task.loss,
+            ranges=sensor_ranges(task, splits),
         ),
         recipe=recipe.root,
         options=fine_tuning.of(run.task),
@@ -108,7 +108,7 @@ def fine_tune_quantized(
     if result.status != "ok":
         diverged = StoredModel(trained.network, result.status)
         return diverged, curves, _unavailable(cell, result.status)
-    model, rows = _deployed(cell, problem, data, result.network.cpu())
+    model, rows = _deployed(cell, task, data, result.network.cpu())
     return model, curves, rows
 
 

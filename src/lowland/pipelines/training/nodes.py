@@ -14,19 +14,19 @@ from lowland.training import Recipe, TrainingData, TrainingPlan, train
 
 
 def train_float(
-    run: Run, task: TaskOptions, recipe: Recipe, options: TrainingPlan, device: str, data: StoredTensors
+    run: Run, task_options: TaskOptions, recipe: Recipe, options: TrainingPlan, device: str, data: StoredTensors
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The run's float network and its learning curves."""
-    target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
-    network = initialised_network(problem.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
+    target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
+    network = initialised_network(task.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
     result = train(
         network,
         TrainingData(
             splits["train"].to(target),
             splits["validation"].to(target),
-            problem.loss,
-            ranges=sensor_ranges(problem, splits),
-            float_from=problem.float_from,
+            task.loss,
+            ranges=sensor_ranges(task, splits),
+            float_from=task.float_from,
         ),
         recipe=recipe.root,
         options=options.of(run.task),
