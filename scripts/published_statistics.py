@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from lowland.analysis import recipe_means
+from lowland.analysis.rank_correlation import coefficient, interval, resampled_clusters, spearman_moments
 from lowland.randomness import seed_of
-from lowland.summary import recipe_means
-from lowland.summary.rank_correlation import coefficient, interval, resampled_clusters, spearman_moments
 
 HELD, NOT_HELD, UNCLEAR, MISSING = "held", "not held", "cannot tell", "not measured"
 CELL = ["recipe", "seed", "precision"]
@@ -210,8 +210,8 @@ def relation(
     """Spearman's coefficients within precisions of predictors with the loss rise under one disturbance.
 
     Args:
-        predicting: From ``lowland.summary.predictors`` for one task.
-        rises: From ``lowland.summary.responses``.
+        predicting: From ``lowland.analysis.predictors`` for one task.
+        rises: From ``lowland.analysis.responses``.
         names: Predictors; those that were not measured are left out.
         family: Of the disturbance.
         condition: Of the disturbance.

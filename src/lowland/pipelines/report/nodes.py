@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from lowland.analysis.splits import on_split
 from lowland.pipelines.frames import gather_frames, pictures_of
-from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
-from lowland.summary.report import render_report
-from lowland.summary.splits import on_split
-from lowland.summary.style import Style
+from lowland.report.figures import correlation_heatmap, pareto_figure, score_curves
+from lowland.report.report import render_report
+from lowland.report.style import Style
 from lowland.tasks.description import TaskDescriptions
 from lowland.vocabulary.conditions import declare_written
 

@@ -1,0 +1,39 @@
+"""Networks that were to be made and gave no result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from lowland.analysis.criteria import CELL, cells
+
+
+def lost_cells(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Cells without a single row that is ``ok``, with the ``status`` that their rows give.
+
+    Args:
+        measurements: The long table.
+    """
+    everyone = cells(measurements)
+    alive = measurements.loc[measurements.status == "ok", CELL].drop_duplicates()
+    marked = everyone.merge(alive, how="left", on=CELL, indicator=True)
+    lost = marked[marked["_merge"] == "left_only"].drop(columns="_merge")
+    told = measurements[measurements.status != "ok"]
+    told = told.sort_values("status", key=lambda s: s == "failed", kind="stable")  # why says more than that
+    why = told.drop_duplicates(CELL)[[*CELL, "status"]]
+    return lost.merge(why, how="left", on=CELL).fillna({"status": "failed"}).reset_index(drop=True)
+
+
+def lost_networks(measurements: pd.DataFrame) -> list[dict[str, Any]]:
+    """The same by recipe and status, ready for JSON: ``recipe``, ``status``, ``num_lost``, ``num_networks``.
+
+    Args:
+        measurements: The long table of one task.
+    """
+    lost = lost_cells(measurements)
+    total = cells(measurements).groupby("recipe", sort=False).size()
+    return [
+        {"recipe": str(recipe), "status": str(status), "num_lost": len(group), "num_networks": int(total[recipe])}
+        for (recipe, status), group in lost.groupby(["recipe", "status"], sort=False)
+    ]
