@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from lowland.analysis import recipe_means
+from lowland.analysis import intervals
 from lowland.analysis.rank_correlation import coefficient, interval, resampled_clusters, spearman_moments
 from lowland.randomness import seed_of
 
@@ -43,7 +43,7 @@ NOTHING = Interval(np.nan, np.nan, np.nan, 0)
 
 def t_interval(values: Sequence[float] | Array) -> Interval:
     """mean ± t(n - 1)·s/√n of independent values, those of seeds; numbers that are none are left out."""
-    return Interval(*recipe_means.t_interval(values), int(np.isfinite(np.asarray(values, dtype=float)).sum()))
+    return Interval(*intervals.t_interval(values), int(np.isfinite(np.asarray(values, dtype=float)).sum()))
 
 
 def jackknife(pairs: dict[frozenset[str], float]) -> Interval:

@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from lowland.analysis.correlation import COLUMNS, correlations
-from lowland.analysis.findings import beyond_chance, extremes, not_ok_counts
+from lowland.analysis.correlation_summary import beyond_chance, extremes
+from lowland.analysis.statuses import not_ok_counts
 from tests.made_study.study import Planted, study
 
 

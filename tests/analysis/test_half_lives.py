@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lowland.analysis.half_lives import half_life_table, half_lives
+from lowland.analysis.half_lives import compare_half_lives, half_lives
 from lowland.measurements import COLUMNS
 
 
@@ -71,11 +71,11 @@ def test_a_single_seed_has_the_interval_of_its_draws():
     assert np.isnan(one([(10.0, "ok")], error=np.nan).low)
 
 
-def test_a_median_of_values_and_bounds_shows_its_seeds():
+def test_a_median_of_values_and_bounds_has_its_least_and_greatest_seed():
     frame = rows([(2.0, "not_converged"), (2.2, "ok"), (2.3, "ok")], condition="requantization", family="sensor_fault")
-    (row,) = half_life_table(half_lives(frame), recipe="plain", precisions=("qat4",))
-    (entry,) = row["entries"]
-    assert (entry["shown"], entry["interval"]) == ("2.2", "seeds up to 2.3")
+    (row,) = compare_half_lives(half_lives(frame), recipe="plain", precisions=("qat4",))
+    (life,) = row.half_lives
+    assert (life.value, life.kind, life.low, life.high, life.num_bounds) == (2.2, "median", 0, 2.3, 1)
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,15 @@ def test_seeds_on_both_sides_and_failures_give_no_number():
 def test_of_an_adc_fewer_bits_are_harder():
     found = one([(2.0, "not_converged")] * 2 + [(3.0, "ok")], condition="requantization", family="sensor_fault")
     assert (found.value, found.kind, found.low, found.high) == (2, "beyond", 0, 3)
-    table = half_life_table(
+    table = compare_half_lives(
         half_lives(rows([(2.0, "not_converged")], condition="requantization", family="sensor_fault")),
         recipe="plain",
         precisions=("qat4",),
     )
-    assert table[0]["entries"][0]["shown"] == "< 2"
-    assert table[0]["unbroken"]
+    assert table[0].half_lives[0].kind == "beyond" and table[0].unbroken
 
 
-def test_the_toughest_is_bold_with_whatever_overlaps():
+def test_the_toughest_are_the_hardest_and_whatever_overlaps():
     frame = pd.concat(
         [
             rows([(1.0e-3, "ok"), (1.1e-3, "ok"), (1.2e-3, "ok")], precision="qat8"),
@@ -122,18 +121,17 @@ def test_the_toughest_is_bold_with_whatever_overlaps():
             rows([(1.0e-5, "ok"), (1.1e-5, "ok")], precision="fp32", condition="bit_error_rate", target="float32"),
         ]
     )
-    (row,) = half_life_table(half_lives(frame), recipe="plain", precisions=("fp32", "qat8", "qat4", "qat2", "ptq8"))
-    assert [entry["best"] for entry in row["entries"]] == [False, True, True, False, False]
-    assert row["entries"][3]["shown"] == "1.1·10⁻⁵"
-    assert (row["entries"][4]["shown"], row["unbroken"]) == ("\N{EN DASH}", False)
+    (row,) = compare_half_lives(half_lives(frame), recipe="plain", precisions=("fp32", "qat8", "qat4", "qat2", "ptq8"))
+    assert row.toughest == (False, True, True, False, False)
+    assert (row.half_lives[4], row.unbroken, row.target) == (None, False, "")
 
 
-def test_where_nothing_can_be_told_apart_nothing_is_bold():
+def test_where_nothing_can_be_told_apart_nobody_is_toughest():
     frame = pd.concat([rows([(1e-3, "ok")], precision=p) for p in ("qat8", "qat4")])
-    (row,) = half_life_table(half_lives(frame), recipe="plain", precisions=("qat8", "qat4"))
-    assert not any(entry["best"] for entry in row["entries"])
+    (row,) = compare_half_lives(half_lives(frame), recipe="plain", precisions=("qat8", "qat4"))
+    assert not any(row.toughest)
 
 
 def test_an_older_study_has_none(small):
     assert half_lives(small).empty
-    assert half_life_table(half_lives(small), recipe="plain", precisions=("qat4",)) == []
+    assert compare_half_lives(half_lives(small), recipe="plain", precisions=("qat4",)) == []

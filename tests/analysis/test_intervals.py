@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lowland.analysis.intervals import bounded_interval, normal_quantile
+from lowland.analysis.intervals import bounded_interval, normal_quantile, t_interval, t_quantile
 from lowland.analysis.over_seeds import over_seeds
-from lowland.analysis.recipe_means import t_interval
 
 Z = normal_quantile(0.95)
 
@@ -80,3 +79,8 @@ def test_intervals_of_errors_cover_the_truth(num_seeds):
     half = pd.Series(stats.t.ppf(0.975, num_seeds - 1) * errors.std(1, ddof=1) / np.sqrt(num_seeds))
     low, high = bounded_interval(pd.Series(errors.mean(1)), half, ends="zero")
     assert ((low <= 1) & (high >= 1)).mean() == pytest.approx(0.95, abs=0.015)
+
+
+def test_students_t_is_the_textbooks_and_unknown_without_freedom():
+    assert t_quantile(0.95, [1, 2, 10]) == pytest.approx([12.706, 4.303, 2.228], abs=1e-3)
+    assert np.isnan(t_quantile(0.95, 0)) and np.isnan(t_quantile(0.95, np.nan))

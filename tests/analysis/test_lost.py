@@ -1,24 +1,11 @@
-"""Networks without a result are counted by recipe, with the reason."""
+"""Networks without a result, each with the reason."""
 
-from lowland.analysis.findings import grid_size
-from lowland.analysis.lost import lost_networks
+from lowland.analysis.lost import lost_cells
 from tests.made_study.first_day import lost
 
 
-def test_nothing_is_lost_where_all_is_well(small):
-    assert lost_networks(small) == []
-    assert grid_size(small)["alive"] == grid_size(small)["cells"] == 12
-
-
-def test_what_is_lost_is_counted(small):
-    table = lost(small, (small.recipe == "plain") & (small.seed == "s1"))
-    assert lost_networks(table) == [{"recipe": "plain", "status": "non_finite", "num_lost": 3, "num_networks": 6}]
-    assert (grid_size(table)["alive"], grid_size(table)["cells"]) == (9, 12)
-
-
-def test_the_reason_says_more_than_that_it_failed(small):
-    table = lost(small, small.precision == "qat4")
-    gone = table.index[(table.status == "non_finite") & (table.family == "noise")]
-    table.loc[gone, "status"] = "failed"
-    assert {entry["status"] for entry in lost_networks(table)} == {"non_finite"}
-    assert {e["status"] for e in lost_networks(lost(small, small.precision == "qat4", "failed"))} == {"failed"}
+def test_cells_without_a_row_that_is_ok(small):
+    assert lost_cells(small).empty
+    found = lost_cells(lost(small, (small.recipe == "plain") & (small.seed == "s1")))
+    assert set(zip(found.recipe, found.seed, found.status, strict=True)) == {("plain", "s1", "non_finite")}
+    assert len(found) == 3

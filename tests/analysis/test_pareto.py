@@ -5,6 +5,7 @@ import numpy as np
 from lowland.analysis.criteria import Criterion, robustness_criteria
 from lowland.analysis.pareto import SIZE_TOLERANCE, pareto
 from lowland.analysis.score import Score
+from tests.made_study.first_day import lost
 
 
 def test_the_front_is_what_nothing_beats(tables):
@@ -78,3 +79,14 @@ def test_one_seed_leaves_nothing_beyond_doubt_but_the_size(small):
         smaller = found[(found.robustness == row.robustness) & (found["size"] < row.size * (1 - SIZE_TOLERANCE))]
         assert ((smaller.score >= row.score) & (smaller.robust >= row.robust)).any()
     assert found.score.notna().all()
+
+
+def test_a_survivor_stands_on_no_front(tiny):
+    front = pareto(tiny)
+    names = front[front.standing == "front"].iloc[0]
+    at = (tiny.recipe == names.recipe) & (tiny.precision == names.precision) & (tiny.seed == "s1")
+    found = pareto(lost(tiny, at))
+    ours = (found.recipe == names.recipe) & (found.precision == names.precision)
+    assert set(found.standing[ours]) <= {"incomplete", "dominated"} and "incomplete" in set(found.standing[ours])
+    assert not found.dominated_by[~ours].eq(f"{names.recipe} {names.precision}").any()
+    assert (found.standing[~ours] == "front").any()

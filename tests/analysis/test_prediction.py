@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lowland.analysis.findings import prediction_verdicts
 from lowland.analysis.prediction import EVERY, WITHIN, prediction_fits
 from lowland.analysis.prediction_points import prediction_points
+from lowland.analysis.prediction_verdicts import prediction_verdicts
 from tests.made_study.study import Planted, study
 
 

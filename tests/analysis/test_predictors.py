@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lowland.analysis.predictors import predictor_label, predictors
+from lowland.analysis.predictors import predictors
 
 
 def test_pairs_are_averaged_and_given_to_every_seed(tables):
@@ -60,9 +60,3 @@ def test_two_levels_are_two_predictors(small):
     twice = small[small.measure == "input_curvature"].assign(level=20.0)
     names = set(predictors(pd.concat([small, twice], ignore_index=True)).predictor)
     assert {"input_curvature (gaussian 10)", "input_curvature (gaussian 20)"} <= names
-
-
-def test_labels():
-    assert predictor_label("flip_curvature") == "flip curvature"
-    assert predictor_label("weight_bits") == "bit width"
-    assert predictor_label("input_curvature (gaussian 10)") == "input curvature (gaussian 10)"

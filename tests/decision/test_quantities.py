@@ -1,10 +1,8 @@
-import math
-
 import pytest
 
 from lowland.analysis.criteria import SIZE, clean_criterion
 from lowland.analysis.score import UNKNOWN, Score
-from lowland.decision.quantities import better_end, criterion_of, display
+from lowland.decision.quantities import better_end, criterion_of
 
 ACCURACY, EMD = Score.named("accuracy"), Score.named("emd")
 
@@ -70,24 +68,3 @@ def test_a_limit_against_the_usual_direction_is_a_criterion_of_its_own():
     plain = criterion_of(Score.named("vector_error"), "phase_error")
     least, most = plain.towards("high"), plain.towards("low")
     assert least.name == plain.name != most.name and least.higher_is_better and not most.higher_is_better
-
-
-@pytest.mark.parametrize(
-    "value, measure, score, condition, text",
-    [
-        (19536.0, "size", ACCURACY, "", "19,536 bits"),
-        (4389.0, "parameters", ACCURACY, "", "4,389"),
-        (0.7503, "accuracy", ACCURACY, "", "75.0 %"),
-        (1.3, "emd", EMD, "gaussian", "1.30 cells"),
-        (0.02, "accuracy_drop", ACCURACY, "gaussian", "2 points"),
-        (0.123, "mismatch_rate", ACCURACY, "gaussian", "12 %"),
-        (20.0, "half_life", ACCURACY, "gain_drift", "20 %"),
-        (2e-3, "half_life", ACCURACY, "bit_error_rate", "rate 2·10⁻³"),
-        (-3.2, "phase_error", Score.named("vector_error"), "", "−3.2°"),
-        (0.31, "loss_rise", ACCURACY, "gaussian", "0.31 nats"),
-        (None, "accuracy", ACCURACY, "", "no number"),
-        (math.nan, "size", ACCURACY, "", "no number"),
-    ],
-)
-def test_numbers_for_people(value, measure, score, condition, text):
-    assert display(value, measure, score, condition=condition) == text

@@ -9,7 +9,7 @@ import pytest
 from lowland.analysis.criteria import Criterion
 from lowland.analysis.over_seeds import configurations, with_test_rows
 from lowland.analysis.score import Score
-from lowland.decision.endurance import endurance
+from lowland.decision.breaking_levels import breaking_levels
 from lowland.decision.outcomes import NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.decision.recommendation import recommend
 from lowland.decision.requirements import Requirements, TaskRequirements
@@ -76,21 +76,21 @@ def test_nothing_meets_is_a_result_that_names_the_nearest(tables):
     assert answer["outcome"] == NOTHING == "no configuration meets the requirements"
     assert answer["chosen"] is None
     assert answer["tied"] == []
-    assert "clean accuracy ≥ 90.0 %" in answer["why"][0]
+    assert answer["blocked_by"] == {"reason": "unmet", "requirements": ["needs[0]"]}
     missed = {r["parameter"]: r for r in answer["requirements"]}
     assert missed["needs[0]"]["num_meeting_on_the_mean"] == 0
     assert missed["needs[0]"]["shortfall"] == pytest.approx(0.9 - missed["needs[0]"]["nearest_value"])
     assert missed["needs[0]"]["nearest_meets_the_others"]
     assert missed["needs[2]"]["num_meeting_surely"] > 0
     assert answer["nearest"]["numbers"]["score"]["met"] == "no"
-    assert answer["endurance"]
+    assert answer["breaking_levels"]
 
 
 def test_each_alone_but_not_together(tables):
     smallest = _answer(tables.measurements, prefer=("size",))["chosen"]["numbers"]["size"]["mean"]
     answer = _answer(tables.measurements, {"measure": "size", "at_most": smallest * 1.001}, {"at_least": 0.73})
     assert answer["outcome"] == NOTHING
-    assert answer["why"] == ["Each requirement is met by some configuration, but no configuration meets all of them."]
+    assert answer["blocked_by"] == {"reason": "not_together", "requirements": []}
     missed = {r["parameter"]: r for r in answer["requirements"]}
     assert missed["needs[0]"]["shortfall"] > 0
     assert missed["needs[1]"]["shortfall"] > 0
@@ -117,7 +117,8 @@ def test_one_seed_is_never_sure_and_ties_with_all(small):
 def test_no_requirements_compete_freely(small):
     answer = _answer(small)
     assert answer["outcome"] == RECOMMENDED
-    assert answer["why"][0].startswith("Nothing is required")
+    assert answer["chosen_by"]["num_competing"] == answer["num_configurations"]
+    assert answer["requirements"] == [] and answer["blocked_by"] is None
     assert answer["tightest"] is None
 
 
@@ -125,7 +126,7 @@ def test_the_tightest_requirement_and_what_gives_way(tables):
     answer = tables.recommendation["tasks"]["jets"]
     spare = answer["tightest"]["to_spare"]
     assert 0 <= spare < 1
-    by = {e["condition"]: e for e in answer["endurance"]}
+    by = {e["condition"]: e for e in answer["breaking_levels"]}
     assert list(by)[:2] == ["gaussian", "salt_and_pepper"]
     rate = by["bit_error_rate"]
     assert rate["floor"] == 0.6
@@ -147,7 +148,7 @@ def test_the_tightest_requirement_and_what_gives_way(tables):
 def test_what_has_no_number_is_met_by_nobody(small, demand):
     answer = _answer(small, demand)
     assert answer["outcome"] == NOTHING
-    assert answer["nearest"] is None and "has a number for" in answer["why"][0]
+    assert answer["nearest"] is None and answer["blocked_by"]["reason"] == "requirement_without_number"
     assert answer["num_meeting_on_the_mean"] == 0
 
 
@@ -177,13 +178,13 @@ def test_a_nearest_configuration_without_accuracy_is_still_a_result(small):
     answer = _answer(small[small.family != "performance"], {"measure": "size", "at_most": 1})
     assert answer["outcome"] == NOTHING
     assert answer["nearest"] is not None
-    assert answer["endurance"] == []
+    assert answer["breaking_levels"] == []
 
 
 def test_a_missing_number_for_what_is_preferred_is_said(small):
     answer = _answer(small[small.family != "performance"], {"measure": "size", "at_most": 1e6})
     assert answer["outcome"] == NOTHING
-    assert "a number is missing" in answer["why"][0]
+    assert answer["blocked_by"]["reason"] == "preference_without_number"
 
 
 def test_few_test_rows_make_a_threshold_unsure_and_leave_the_ties(tables):
@@ -206,9 +207,9 @@ def test_a_level_at_which_a_seed_gave_no_number_is_not_held(small):
     )
     at &= small.level == 10
     overflowed = small.assign(value=small.value.mask(at), status=small.status.mask(at, "non_finite"))
-    assert {e["condition"]: e["first_lost"] for e in endurance(small, subject, floor=0.1)}["gaussian"] is None
+    assert {e["condition"]: e["first_lost"] for e in breaking_levels(small, subject, floor=0.1)}["gaussian"] is None
     for broken in (overflowed, small[~at]):
-        gaussian = next(e for e in endurance(broken, subject, floor=0.1) if e["condition"] == "gaussian")
+        gaussian = next(e for e in breaking_levels(broken, subject, floor=0.1) if e["condition"] == "gaussian")
         assert (gaussian["last_held"], gaussian["first_lost"]) == (5, 10)
         assert gaussian["scores"][1] is None
 
@@ -216,7 +217,7 @@ def test_a_level_at_which_a_seed_gave_no_number_is_not_held(small):
 def test_a_family_that_failed_everywhere_is_a_result(small):
     answer = _answer(small[small.family != "bit_flip"], FLIPPED | {"at_least": 0.6})
     assert answer["outcome"] == NOTHING
-    assert answer["nearest"] is None and "has a number for" in answer["why"][0]
+    assert answer["nearest"] is None and answer["blocked_by"]["reason"] == "requirement_without_number"
     assert answer["requirements"][0]["nearest"] is None
 
 
@@ -224,12 +225,12 @@ def test_an_adc_is_held_down_to_some_bits(faulty):
     subject = ("jets", "plain", "qat4", "qat", 4)
     clean = faulty[(faulty.family == "performance") & (faulty.measure == "accuracy")]
     start = clean[(clean.recipe == "plain") & (clean.precision == "qat4")].value.mean()
-    entries = endurance(faulty, subject, floor=start - 0.045)
+    entries = breaking_levels(faulty, subject, floor=start - 0.045)
     by = {e["condition"]: e for e in entries if not e["target"]}
     adc = by["requantization"]
     assert adc["levels"] == [8, 4, 2]
-    assert (adc["last_held_shown"], adc["first_lost_shown"]) == ("4 bits", "2 bits")
-    assert by["pgd_linf"]["last_held_shown"] == "0.2 σ" and by["pgd_linf"]["holds_all"]
+    assert (adc["last_held"], adc["first_lost"]) == (4, 2)
+    assert by["pgd_linf"]["last_held"] == 0.2 and by["pgd_linf"]["holds_all"]
     assert all(e["part"] for e in entries if e["target"] == "scales") and not by["flips"]["part"]
     groups = [e["group"] for e in by.values()]
     assert groups == sorted(groups, key=["noise", "sensors", "attacks", "memory", "faults", "shift"].index)

@@ -1,10 +1,24 @@
 """What a first study brings besides scores: gains over the guess, references, validation, networks that were lost."""
 
+import json
+
 import numpy as np
 import pandas as pd
 
+from lowland.decision.recommendation import recommend
+from lowland.decision.requirements import Requirements, TaskRequirements
 from lowland.measurements import Cell, stack, unavailable
 
+LISTING = {
+    "file": "wine.csv",
+    "rows": 1780,
+    "rows_used": 1700,
+    "rows_without_target": 50,
+    "rows_dropped_for_gaps": 30,
+    "missing": "drop",
+    "features": [{"name": "alcohol", "gaps": 0}, {"name": "hue", "gaps": 12}],
+    "left_out": [{"name": "id", "why": "different in every row"}],
+}
 LOST = ("performance", "cost", "landscape", "noise", "bit_flip", "shift")
 
 
@@ -47,3 +61,21 @@ def curves(recipe, losses, *, seeds=("s0", "s1"), task="jets", precision="float"
     losses = np.asarray(losses, dtype=float)
     own = {"task": task, "recipe": recipe, "precision": precision, "epoch": np.arange(1, len(losses) + 1)}
     return pd.concat([pd.DataFrame(own | {"seed": seed, "validation_loss": losses}) for seed in seeds])
+
+
+def recommendation(table, references=None, learning=None, **asked):
+    """What is recommended of a table, and that JSON knows all of it."""
+    found = recommend(
+        table,
+        TaskRequirements({"jets": Requirements(**asked)}),
+        references=references,
+        learning_curves=learning,
+        folder="data/own",
+    )
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def answer_of(table, **options):
+    """The same of jets."""
+    return recommendation(table, **options)["tasks"]["jets"]

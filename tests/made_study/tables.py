@@ -16,7 +16,9 @@ from lowland.analysis.prediction import prediction_fits
 from lowland.analysis.prediction_points import prediction_points
 from lowland.decision.recommendation import recommend
 from lowland.decision.requirements import Requirements, TaskRequirements
-from lowland.report.report import render_report
+from lowland.report.inputs import ReportInputs
+from lowland.report.inputs import Tables as ReportTables
+from lowland.report.page import render_page
 from tests.made_study.faults import with_faults
 from tests.made_study.study import study
 
@@ -54,16 +56,32 @@ class Tables:
             recommend(measurements, TaskRequirements(dict.fromkeys(measurements.task.unique(), requirements))),
         )
 
-    def report(self, **options: Any) -> str:
-        return render_report(
-            self.measurements,
-            correlations=self.correlations,
-            predictions=self.points,
-            prediction_fits=self.fits,
-            pareto=self.pareto,
+    @classmethod
+    def of_recommendation(cls, measurements: pd.DataFrame, recommendation: dict[str, Any]) -> ReportInputs:
+        """What a page is made of where nothing but the recommendation matters."""
+        none = pd.DataFrame()
+        return cls(measurements, none, none, none, none, recommendation).inputs()
+
+    def inputs(self, *, pictures=None, learning_curves=None, facts=None, commands=("make run",)) -> ReportInputs:
+        """What a page of this study is made of."""
+        return ReportInputs(
+            measurements=self.measurements,
+            tables=ReportTables(
+                correlations=self.correlations,
+                predictions=self.points,
+                prediction_fits=self.fits,
+                pareto=self.pareto,
+                learning_curves=pd.DataFrame() if learning_curves is None else learning_curves,
+                pictures=pictures or {},
+            ),
             recommendation=self.recommendation,
-            **options,
+            facts=facts or {},
+            commands=commands,
         )
+
+    def report(self, **options: Any) -> str:
+        """The page; options as in ``inputs``."""
+        return render_page(self.inputs(**options))
 
 
 @cache
@@ -77,16 +95,27 @@ def tables() -> Tables:
     return _whole()
 
 
-@pytest.fixture(scope="session")
-def tiny(small) -> pd.DataFrame:
+def small_study() -> pd.DataFrame:
+    """Two recipes, two seeds, three precisions: as small as a smoke study."""
+    return study(recipes=("plain", "clipping"), seeds=("s0", "s1"), precisions=("fp32", "qat4", "ptq8"))
+
+
+def tiny_study() -> pd.DataFrame:
     """The small study at the first and the last level of everything."""
+    small = small_study()
     return small[small.level.isna() | small.level.isin([5, 10, 50, 1, 100, 1e-4, 1e-2])].reset_index(drop=True)
 
 
 @pytest.fixture(scope="session")
+def tiny() -> pd.DataFrame:
+    """The small study at the first and the last level of everything."""
+    return tiny_study()
+
+
+@pytest.fixture(scope="session")
 def small() -> pd.DataFrame:
-    """Two recipes, two seeds, three precisions: as small as a smoke study."""
-    return study(recipes=("plain", "clipping"), seeds=("s0", "s1"), precisions=("fp32", "qat4", "ptq8"))
+    """As small as a smoke study."""
+    return small_study()
 
 
 @pytest.fixture(scope="session")

@@ -9,26 +9,30 @@ import pytest
 
 from lowland.analysis.conditions import disturbances
 from lowland.analysis.criteria import clean_criterion
-from lowland.analysis.exposure import LOST, equal_exposure, exposure_sentence, exposure_verdict
-from lowland.analysis.findings import failed, meaningless_measures, not_ok_counts
+from lowland.analysis.flip_comparison import LOST, compare_precisions, flip_verdicts
 from lowland.analysis.over_seeds import configurations, with_test_rows
 from lowland.analysis.pareto import pareto
 from lowland.analysis.predictors import predictors
 from lowland.analysis.responses import responses
-from lowland.analysis.score import Score
-from lowland.decision.endurance import endurance
+from lowland.analysis.single_bits import single_bits
+from lowland.analysis.statuses import failed, meaningless_measures, not_ok_counts
+from lowland.decision.breaking_levels import breaking_levels
 from lowland.decision.outcomes import ON_THE_MEAN, RECOMMENDED
 from lowland.decision.recommendation import recommend
 from lowland.decision.requirements import Requirements, TaskRequirements
-from lowland.report.bit_findings import bit_findings
 from lowland.report.figures import correlation_heatmap, recall_figure, score_curves
 from lowland.report.figures.protection import protection_figure
+from lowland.report.inputs import Facts
+from lowland.report.score_text import ScoreText
+from lowland.report.sentences.choice import blocked_sentence, choice_sentences
+from lowland.report.sentences.flip_comparison import flip_sentences
+from lowland.report.sentences.single_bits import bit_sentences
 from lowland.report.style import Style
 from tests.made_study.lower_is_better import CELLS, emd_of, pictures_with_emd, with_emd
 from tests.made_study.pictures import TABLES
 from tests.made_study.tables import Tables
 
-EMD = Score.named("emd")
+EMD = ScoreText.named("emd")
 SUBJECT = ("jets", "plain", "qat4", "qat", 4)
 
 
@@ -69,11 +73,13 @@ def test_the_choice_is_the_same(small, prefer):
     assert [r["num_meeting_on_the_mean"] for r in mirrored["requirements"]] == [
         r["num_meeting_on_the_mean"] for r in demanded["requirements"]
     ]
-    assert [(e["condition"], e["first_lost"]) for e in mirrored["endurance"]] == [
-        (e["condition"], e["first_lost"]) for e in demanded["endurance"]
+    assert [(e["condition"], e["first_lost"]) for e in mirrored["breaking_levels"]] == [
+        (e["condition"], e["first_lost"]) for e in demanded["breaking_levels"]
     ]
     assert mirrored["tightest"]["to_spare"] > 0
-    assert "lowest" in " ".join(mirrored["why"]) or prefer[0] == "size"
+    assert mirrored["chosen_by"]["num_competing"] == demanded["chosen_by"]["num_competing"]
+    assert not mirrored["chosen_by"]["steps"][0]["higher_is_better"]
+    assert "lowest" in " ".join(choice_sentences(mirrored, EMD)) or prefer[0] == "size"
 
 
 def test_a_lower_error_is_asked_for_and_missed_from_above(small):
@@ -85,28 +91,28 @@ def test_a_lower_error_is_asked_for_and_missed_from_above(small):
         ]
         assert (answer["outcome"] == ON_THE_MEAN) == (outcome == ON_THE_MEAN)
     assert answer["requirements"][0]["shortfall"] == pytest.approx(0.01)
-    assert "clean EMD ≤ " in answer["why"][0]
+    assert "clean EMD ≤ " in blocked_sentence(answer, EMD)
 
 
 def test_a_task_without_requirements_is_asked_nothing(small):
     both = pd.concat([small, with_emd(small)], ignore_index=True)
     found = recommend(both, TaskRequirements({"jets": Requirements(needs=[{"at_least": 0.99}])}))["tasks"]
     assert found["jets"]["chosen"] is None and found["jets"]["score"] == "accuracy"
-    assert found["econ"]["why"][0].startswith("Nothing is required") and found["econ"]["score"] == "emd"
+    assert found["econ"]["requirements"] == [] and found["econ"]["chosen"] and found["econ"]["score"] == "emd"
 
 
 def test_what_gives_way_is_what_rises_above_the_limit(faulty, emd):
     for floor in (0.5, 0.7):
-        ours = endurance(faulty, SUBJECT, floor=floor)
-        theirs = endurance(emd, SUBJECT, floor=emd_of(floor))
-        assert [e["first_lost_shown"] for e in theirs] == [e["first_lost_shown"] for e in ours]
+        ours = breaking_levels(faulty, SUBJECT, floor=floor)
+        theirs = breaking_levels(emd, SUBJECT, floor=emd_of(floor))
+        assert [e["first_lost"] for e in theirs] == [e["first_lost"] for e in ours]
 
 
-def test_the_toughest_at_equal_exposure_is_the_same(faulty, emd):
+def test_the_toughest_under_flips_is_the_same(faulty, emd):
     for of in ("left", LOST):
-        one, other = equal_exposure(faulty, of=of), equal_exposure(emd, of=of)
+        one, other = compare_precisions(faulty, of=of), compare_precisions(emd, of=of)
         assert list(other.toughest) == list(one.toughest) and list(other.tied) == list(one.tied)
-    sentence = exposure_sentence(exposure_verdict(equal_exposure(emd), equal_exposure(emd, of=LOST)), EMD)
+    sentence = flip_sentences(flip_verdicts(compare_precisions(emd), compare_precisions(emd, of=LOST)), EMD)
     assert "EMD stays lowest with" in sentence and "The EMD rises least, which flatters" in sentence
     assert "cells on average" in sentence and "%" not in sentence
 
@@ -147,7 +153,7 @@ def test_the_error_of_the_test_rows_is_in_proportion_to_the_score(small):
 
 def test_decisions_that_nobody_makes_are_no_failures(emd):
     assert (emd.status == "undefined").any() and not failed(emd).any() and not_ok_counts(emd).empty
-    assert meaningless_measures(emd) == ["flip mismatch", "output entropy"]
+    assert set(meaningless_measures(emd)) == {"flip_mismatch_curvature", "output_entropy"}
     some = emd.copy()
     at = some.index[(some.measure == "output_entropy") & (some.precision == "qat4")]
     some.loc[at, ["status", "value"]] = ["ok", 1.0]
@@ -169,8 +175,9 @@ def test_figures_are_labelled_in_cells(emd):
 
 def test_single_bits_in_cells(emd):
     pictures = pictures_with_emd({name: TABLES[name]() for name in ("flip_map", "protection")})
-    found = bit_findings(emd, pictures=pictures, style=Style.of(emd), recipe="plain")["precisions"]
-    words = " ".join(sentence for entry in found for sentence in entry["sentences"])
+    style = Style.of(emd)
+    found = single_bits(emd, pictures, recipes=style.recipes, precisions=style.precisions, preferred="plain")
+    words = " ".join(sentence for network in found.networks for sentence in bit_sentences(network, EMD))
     assert "The worst single flip costs 1.0 cells of EMD" in words
     assert "holds the limit of 1.21 cells" in words and "EMD is 1.38 ± 0.01 cells without protection" in words
     assert "brings EMD from 1.36 cells to 2.00 cells with 1 and 3.20 cells with 10 flips." in words
@@ -186,7 +193,7 @@ def page(tiny, faulty):
     few = faulty[(faulty.family != "landscape") | faulty.measure.isin(["flip_curvature", "weight_norm"])]
     tables = Tables.of(pd.concat([jets, with_emd(few)], ignore_index=True), Requirements(), 2)
     pictures = pictures_with_emd({name: TABLES[name]() for name in ("flip_map", "protection")})
-    return tables, tables.report(pictures=pictures, readings={"econ": READINGS})
+    return tables, tables.report(pictures=pictures, facts={"econ": Facts(readings=READINGS)})
 
 
 def test_two_tasks_are_told_each_in_its_own_words(page):

@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lowland.analysis.conditions import KEYS, codes_targets, condition_label
+from lowland.analysis.conditions import KEYS, codes_targets
 from lowland.analysis.score import Score
 from lowland.measurements import HALVES
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.families import DISTURBANCES
+from lowland.vocabulary.labels import condition_label
 
 CELL = ["task", "recipe", "seed", "precision", "method", "weight_bits"]
 CONFIGURATION = ["task", "recipe", "precision", "method", "weight_bits"]

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from lowland.analysis.conditions import (
-    KEYS,
-    bare_level_text,
-    beside_codes,
-    condition_label,
-    group_of,
-    harder_is_lower,
-    is_logarithmic,
-    level_unit,
-)
+from lowland.analysis.conditions import KEYS, beside_codes, group_of, harder_is_lower, is_logarithmic
+from lowland.analysis.intervals import normal_quantile, t_quantile
 from lowland.vocabulary.conditions import GROUPS
 
 _KEYS = ["task", "recipe", "precision", *KEYS]
-DASH = "\N{EN DASH}"
 _SIDES = {"undefined": -1, "ok": 0, "not_converged": 1}
-COLUMNS = (*_KEYS, "value", "low", "high", "kind", "num_seeds", "num_bounds", "num_not_ok")
+_VALUES = ("value", "low", "high", "kind", "num_seeds", "num_bounds", "num_not_ok")
+COLUMNS = (*_KEYS, *_VALUES)
 
 
 def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -61,43 +54,73 @@ def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
     return pd.DataFrame.from_records(found, columns=list(COLUMNS))
 
 
-def half_life_table(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, ...]) -> list[dict[str, Any]]:
-    """One recipe's half-lives, disturbances by precisions, the toughest precision of each marked.
+@dataclass(frozen=True, slots=True)
+class HalfLife:
+    """One configuration's half-life over its seeds, as in a row of ``half_lives``.
 
-    Float networks stand beside the codes with flips in their float32 words. What overlaps with the best ties with it;
-    where everything ties nothing is marked.
+    Attributes:
+        value: In the units of the level.
+        low: Lower end.
+        high: Upper end.
+        kind: See ``half_lives``.
+        num_seeds: Seeds with a number or a bound.
+        num_bounds: Bounds among them.
+        num_not_ok: Seeds without either.
+    """
+
+    value: float
+    low: float
+    high: float
+    kind: str
+    num_seeds: int
+    num_bounds: int
+    num_not_ok: int
+
+
+@dataclass(frozen=True, slots=True)
+class HalfLifeComparison:
+    """The half-lives of all precisions under one disturbance.
+
+    Attributes:
+        family: Of the disturbance.
+        condition: The disturbance.
+        target: What it hits.
+        half_lives: One per precision; None where nothing was measured.
+        toughest: Whether each takes most: the hardest half-life and whatever overlaps with it. Where everything
+            overlaps, none does.
+    """
+
+    family: str
+    condition: str
+    target: str
+    half_lives: tuple[HalfLife | None, ...]
+    toughest: tuple[bool, ...]
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether no precision lost half within the levels."""
+        return all(life is None or life.kind in ("beyond", "missing") for life in self.half_lives)
+
+
+def compare_half_lives(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, ...]) -> list[HalfLifeComparison]:
+    """One recipe's half-lives, precision beside precision, by disturbance in the order of ``GROUPS``.
+
+    Float networks stand beside the codes with flips in their float32 words.
 
     Args:
         lives: From ``half_lives``, one task.
         recipe: Which recipe.
-        precisions: The columns.
-
-    Returns:
-        Per condition, in the order of ``GROUPS``: family, condition, target, label, unit, ``group`` and ``entries``,
-        one per precision: ``shown`` (a dash where there is none), ``interval``, ``best``, ``title``; ``unbroken`` where
-        no precision lost half within the levels.
+        precisions: What is compared.
     """
     ours = lives[lives.recipe == recipe]
-    table = []
+    found = []
     for (family, condition, target), group in beside_codes(ours).groupby(KEYS, sort=False):
-        by_precision = {row.precision: row for row in group.itertuples()}
-        rows = [by_precision.get(precision) for precision in precisions]
-        if all(row is None or row.kind == "missing" for row in rows):
-            continue
-        best = _best(rows, str(condition))
-        table.append(
-            {
-                "family": str(family),
-                "condition": str(condition),
-                "target": str(target),
-                "label": condition_label(str(condition), str(target)),
-                "unit": level_unit(str(condition)),
-                "group": group_of(str(condition)),
-                "unbroken": all(row is None or row.kind in ("beyond", "missing") for row in rows),
-                "entries": [_shown(row, b, str(condition)) for row, b in zip(rows, best, strict=True)],
-            }
-        )
-    return sorted(table, key=lambda entry: list(GROUPS).index(entry["group"]))
+        known = {str(row["precision"]): HalfLife(*(row[name] for name in _VALUES)) for _, row in group.iterrows()}
+        each = tuple(known.get(precision) for precision in precisions)
+        if any(life is not None and life.kind != "missing" for life in each):
+            best = _toughest(each, falls=harder_is_lower(str(condition)))
+            found.append(HalfLifeComparison(str(family), str(condition), str(target), each, best))
+    return sorted(found, key=lambda entry: list(GROUPS).index(group_of(entry.condition)))
 
 
 def _entry(
@@ -138,47 +161,21 @@ def _interval(values: np.ndarray, errors: np.ndarray, confidence: float) -> tupl
     """Mean and interval over the seeds and over what they share; no ends where an error is unknown."""
     mean, count = float(values.mean()), len(values)
     spread = float(values.var(ddof=1)) / count if count > 1 else 0.0
-    tail = 0.5 + confidence / 2
-    factor = stats.t.ppf(tail, count - 1) if count > 1 else stats.norm.ppf(tail)
+    factor = t_quantile(confidence, count - 1) if count > 1 else normal_quantile(confidence)
     half = float(factor * np.sqrt(spread + (errors**2).mean()))
     return mean, mean - half, mean + half
 
 
-def _best(rows: list[Any], condition: str) -> list[bool]:
-    """Who takes most: the hardest half-life and whatever overlaps with it."""
-    sign = -1 if harder_is_lower(condition) else 1
-    reach = [None if row is None or row.kind == "missing" else _reach(row, sign) for row in rows]
+def _toughest(lives: Sequence[HalfLife | None], *, falls: bool) -> tuple[bool, ...]:
+    sign = -1 if falls else 1
+    reach = [None if life is None or life.kind == "missing" else _reach(life, sign) for life in lives]
     known = [r for r in reach if r is not None]
     top = max(known)
-    best = [r is not None and r[2] >= top[1] for r in reach]
-    return [False] * len(rows) if sum(best) == len(known) else best
+    best = tuple(r is not None and r[2] >= top[1] for r in reach)
+    return (False,) * len(lives) if sum(best) == len(known) else best
 
 
-def _reach(row: Any, sign: int) -> tuple[float, float, float]:
+def _reach(life: HalfLife, sign: int) -> tuple[float, float, float]:
     """(value, lower, upper) in order of hardship; ends that nobody knows are open."""
-    low, high = sorted((sign * row.low, sign * row.high)) if row.low == row.low else (-np.inf, np.inf)
-    return sign * row.value, low, high
-
-
-def _shown(row: Any, best: bool, condition: str) -> dict[str, Any]:
-    if row is None or row.kind == "missing":
-        return {"shown": DASH, "interval": "", "best": False, "title": "no number" if row is not None else ""}
-    text, interval = bare_level_text(condition, row.value), ""
-    title = f"{row.num_seeds} seed{'' if row.num_seeds == 1 else 's'}"
-    if row.kind in ("beyond", "before"):
-        text = f"{'<' if (row.kind == 'beyond') == harder_is_lower(condition) else '>'} {text}"
-    elif row.kind == "mean" and row.low == row.low:
-        interval = " to ".join(bare_level_text(condition, max(end, 0.0)) for end in (row.low, row.high))
-    elif row.kind == "median":
-        interval = f"seeds {_range(row, condition)}"
-    if row.num_bounds:
-        title += f", median; {row.num_bounds} outside the levels"
-    if row.num_not_ok:
-        title += f", {row.num_not_ok} without a number"
-    return {"shown": text, "interval": interval, "best": best, "title": title}
-
-
-def _range(row: Any, condition: str) -> str:
-    """Least and greatest of seeds some of which are bounds, an end that nobody reached left open."""
-    low, high = (bare_level_text(condition, end) if 0 < end < np.inf else "" for end in (row.low, row.high))
-    return f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}"
+    low, high = sorted((sign * life.low, sign * life.high)) if life.low == life.low else (-np.inf, np.inf)
+    return sign * life.value, low, high

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 Ends = Literal["none", "zero", "zero and one"]
 """Where a quantity ends: nowhere, an error at 0, a share at 0 and at 1."""
@@ -49,3 +51,39 @@ def normal_quantile(confidence: float) -> float:
     from scipy import stats  # takes a second: only where an interval is computed
 
     return float(stats.norm.ppf(0.5 + confidence / 2))
+
+
+def t_quantile(confidence: float, freedom: ArrayLike) -> NDArray[np.float64]:
+    """Student's t of a two-sided interval.
+
+    Args:
+        confidence: Between 0 and 1.
+        freedom: Degrees of freedom, one or many.
+
+    Returns:
+        As many; NaN for less than one degree of freedom.
+    """
+    from scipy import stats  # takes a second: only where an interval is computed
+
+    known = np.asarray(freedom, dtype=float)
+    return np.asarray(stats.t.ppf(0.5 + confidence / 2, np.where(known >= 1, known, np.nan)))
+
+
+def t_interval(values: Sequence[float], *, confidence: float = 0.95, ends: Ends = "none") -> tuple[float, float, float]:
+    """Mean, lower and upper end over independent values; without ends (NaN) for fewer than two.
+
+    Args:
+        values: Independent of each other; those that are no numbers are passed over.
+        confidence: Between 0 and 1.
+        ends: Where the values end; the interval is bent so that it ends there, too.
+    """
+    numbers = np.asarray(values, dtype=float)
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
+        return (float("nan"),) * 3
+    mean = float(numbers.mean())
+    if len(numbers) < 2:
+        return mean, float("nan"), float("nan")
+    half = float(t_quantile(confidence, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(len(numbers)))
+    low, high = bounded_interval(pd.Series([mean]), pd.Series([half]), ends=ends)
+    return mean, float(low.iloc[0]), float(high.iloc[0])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from lowland.analysis.criteria import CELL, cells
@@ -23,17 +21,3 @@ def lost_cells(measurements: pd.DataFrame) -> pd.DataFrame:
     told = told.sort_values("status", key=lambda s: s == "failed", kind="stable")  # why says more than that
     why = told.drop_duplicates(CELL)[[*CELL, "status"]]
     return lost.merge(why, how="left", on=CELL).fillna({"status": "failed"}).reset_index(drop=True)
-
-
-def lost_networks(measurements: pd.DataFrame) -> list[dict[str, Any]]:
-    """The same by recipe and status, ready for JSON: ``recipe``, ``status``, ``num_lost``, ``num_networks``.
-
-    Args:
-        measurements: The long table of one task.
-    """
-    lost = lost_cells(measurements)
-    total = cells(measurements).groupby("recipe", sort=False).size()
-    return [
-        {"recipe": str(recipe), "status": str(status), "num_lost": len(group), "num_networks": int(total[recipe])}
-        for (recipe, status), group in lost.groupby(["recipe", "status"], sort=False)
-    ]

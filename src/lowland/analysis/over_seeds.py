@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lowland.analysis.conditions import codes_targets, is_logarithmic
 from lowland.analysis.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
-from lowland.analysis.intervals import Ends, bounded_interval, normal_quantile
+from lowland.analysis.intervals import Ends, bounded_interval, normal_quantile, t_quantile
 from lowland.analysis.score import Score, score_of
 from lowland.measures import MEASURES, SCORES
 
@@ -43,7 +42,7 @@ def over_seeds(
     )
     count = frame.num_seeds.to_numpy(dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        half = stats.t.ppf(0.5 + confidence / 2, np.where(count > 1, count - 1, np.nan)) * frame.spread / np.sqrt(count)
+        half = t_quantile(confidence, count - 1) * frame.spread / np.sqrt(count)
     low, high = bounded_interval(frame["mean"], half, ends=ends)
     return frame.assign(low=low, high=high, half=half, num_not_ok=frame.total - frame.num_seeds)[
         [*by, "mean", "low", "high", "half", "num_seeds", "num_not_ok"]

@@ -6,23 +6,11 @@ import pandas as pd
 
 from lowland.analysis.criteria import CELL, Criterion, cells, clean_criterion, criterion_values
 from lowland.analysis.score import score_of
-from lowland.measures import MEASURES, SCORES, SELECTED
+from lowland.measures import SCORES, SELECTED
 
-CLEAN_SCORES = {f"clean_{name}": f"clean {MEASURES[name].label}" for name in SCORES}  # of each task its own
+CLEAN_SCORES = {f"clean_{name}": name for name in SCORES}  # of each task its own
 BASELINES = ("weight_bits", "mean_squared_flip", "weight_norm", *CLEAN_SCORES, "clean_loss")
-_LABELS = CLEAN_SCORES | {
-    "weight_bits": "bit width",
-    "clean_loss": "clean loss",
-    "loss": "loss (other rows)",
-}
 CLEAN_LOSS = Criterion("loss", "clean loss", "performance", "loss", "", higher_is_better=False)
-
-
-def predictor_label(name: str) -> str:
-    """A predictor in words."""
-    base, _, rest = name.partition(" (")
-    label = _LABELS.get(base) or (MEASURES[base].label if base in MEASURES else base.replace("_", " "))
-    return f"{label} ({rest}" if rest else label
 
 
 def predictors(measurements: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from lowland.analysis.intervals import t_quantile
 
 Array = NDArray[np.float64]
 
@@ -113,7 +114,7 @@ def interval(coefficients: Array, *, num_clusters: int, confidence: float = 0.95
     centred = np.where(defined, z[1:], 0.0)
     mean = centred.sum(0) / np.maximum(count, 1)
     spread = np.sqrt(np.where(defined, (z[1:] - mean) ** 2, 0.0).sum(0) / np.maximum(count - 1, 1))
-    half = np.where(count > 1, stats.t.ppf(0.5 + confidence / 2, num_clusters - 1) * spread, np.nan)
+    half = np.where(count > 1, t_quantile(confidence, num_clusters - 1) * spread, np.nan)
     return np.tanh(z[0] - half), np.tanh(z[0] + half)
 
 

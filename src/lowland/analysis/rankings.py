@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from lowland.analysis.conditions import listed
-from lowland.analysis.recipe_means import by_recipe, not_told_apart, t_interval
+from lowland.analysis.intervals import t_interval
+from lowland.analysis.recipe_means import by_recipe, not_told_apart
 
 CEILING = "truth_elsewhere"  # the map of one half of the rows as a ranking for the other half: what noise leaves
-_RANKINGS = {
-    "matched": "matched curvature",
-    "second_order": "second-order Taylor",
-    "first_order": "first-order Taylor",
-    "fkeras": "FKeras",
-    "fkeras_pylandscape": "FKeras, as in PyLandscape",
-    "magnitude": "weight magnitude",
-    "squared_change": "squared weight change",
-    "most_significant": "most significant bit first",
-    CEILING: "the map itself, on other rows",
-}
 
 
-def ranking_label(ranking: str) -> str:
-    """A ranking of flips in words."""
-    return _RANKINGS.get(ranking, ranking.replace("_", " "))
-
-
-def ranking_verdict(measurements: pd.DataFrame, *, measure: str = "ranking_recall") -> list[dict[str, Any]]:
+def ranking_verdicts(measurements: pd.DataFrame, *, measure: str = "ranking_recall") -> list[dict[str, Any]]:
     """Which ranking finds the harmful bits best.
 
     Rankings see the same networks, so they are compared recipe by recipe: one is tied with the best where the 95 %
@@ -42,7 +25,7 @@ def ranking_verdict(measurements: pd.DataFrame, *, measure: str = "ranking_recal
 
     Returns:
         Per task and k (rising): task, ``k``, ``num_recipes``, ``num_cells``, ``rankings``, best first, each with
-        ranking, label, ``mean`` recall and its 95 % t-interval ``low``, ``high`` (None for fewer than two recipes) over
+        ranking, ``mean`` recall and its 95 % t-interval ``low``, ``high`` (None for fewer than two recipes) over
         the recipes (precisions and seeds are averaged inside a recipe first) and ``tied`` (with the best; true for
         itself), and ``ceiling``, a like entry without ``tied`` for the map itself on other rows, which is no ranking
         (None where it was not measured). Rows that are not ``ok`` are left out.
@@ -73,20 +56,9 @@ def ranking_verdict(measurements: pd.DataFrame, *, measure: str = "ranking_recal
     return sorted(found, key=lambda verdict: (tasks.index(verdict["task"]), verdict["k"]))
 
 
-def ranking_sentence(verdict: Mapping[str, Any]) -> str:
-    """One k of ``ranking_verdict`` in words: the best, all that cannot be told from it, and the ceiling."""
-    best, *others = verdict["rankings"]
-    tied = [f"{entry['label']} ({100 * entry['mean']:.0f} %)" for entry in others if entry["tied"]]
-    same = f"; {listed(tied)} cannot be told from it" if tied else ""
-    ceiling = ""
-    if verdict["ceiling"] is not None:
-        ceiling = f" (the map itself, made on other rows: {100 * verdict['ceiling']['mean']:.0f} %)"
-    return f"Of the {verdict['k']:g} worst flips, {best['label']} finds {100 * best['mean']:.0f} %{ceiling}{same}."
-
-
 def _entry(ranking: str, recalls: pd.Series) -> dict[str, Any]:
     """One ranking's mean recall over the recipes."""
     mean, low, high = (
         None if number != number else number for number in t_interval(list(recalls), ends="zero and one")
     )
-    return {"ranking": ranking, "label": ranking_label(ranking), "mean": mean, "low": low, "high": high}
+    return {"ranking": ranking, "mean": mean, "low": low, "high": high}

@@ -1,34 +1,12 @@
-"""Means over recipes, each of which speaks once, with t-intervals."""
+"""Means over recipes, each of which counts once, and whether two differ."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
-from lowland.analysis.intervals import Ends, bounded_interval
-
-
-def t_interval(values: Sequence[float], *, confidence: float = 0.95, ends: Ends = "none") -> tuple[float, float, float]:
-    """Mean, lower and upper end over independent values; without ends (NaN) for fewer than two.
-
-    Args:
-        values: One per recipe; those that are no numbers are passed over.
-        confidence: Between 0 and 1.
-        ends: Where the values end; the interval is bent so that it ends there, too.
-    """
-    numbers = np.asarray(values, dtype=float)
-    numbers = numbers[np.isfinite(numbers)]
-    if not len(numbers):
-        return (float("nan"),) * 3
-    mean = float(numbers.mean())
-    if len(numbers) < 2:
-        return mean, float("nan"), float("nan")
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(len(numbers)))
-    low, high = bounded_interval(pd.Series([mean]), pd.Series([half]), ends=ends)
-    return mean, float(low.iloc[0]), float(high.iloc[0])
+from lowland.analysis.intervals import t_interval
 
 
 def not_told_apart(differences: Sequence[float]) -> bool:

@@ -11,11 +11,10 @@ from lowland.analysis.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, cel
 from lowland.analysis.over_seeds import configurations, with_test_rows
 from lowland.analysis.pareto import SIZE_TOLERANCE
 from lowland.analysis.score import score_of
+from lowland.decision.breaking_levels import breaking_levels
 from lowland.decision.deployment import to_deploy
-from lowland.decision.endurance import endurance
 from lowland.decision.gain import gains
 from lowland.decision.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
-from lowland.decision.quantities import display
 from lowland.decision.requirements import Requirements
 from lowland.measures import SELECTED
 
@@ -41,13 +40,13 @@ class Choice:
         demands, preferences = requirements.demands(self.score), requirements.preferences(self.score)
         asked = (clean_criterion(self.score), SIZE, *(c for _, c, _ in demands), *preferences)
         criteria = list({c.name: c for c in asked}.values())
-        self.numbers, self.told = (_by_criterion(table, criteria) for table in (measurements, reported))
+        self.numbers, self.reported_numbers = (_by_criterion(table, criteria) for table in (measurements, reported))
         self.index = next(iter(self.numbers.values())).index
         self.criteria, self.demands, self.preferences = criteria, demands, preferences
         on_the_mean = {p: self._spare(c, t, "mean") >= 0 for p, c, t in demands}
         surely = {p: (self._spare(c, t, "worst") >= 0) & (self.numbers[c.name].num_not_ok == 0) for p, c, t in demands}
         self.on_the_mean, self.surely = (pd.DataFrame(g, index=self.index) for g in (on_the_mean, surely))
-        self.gains, self.told_gains = (gains(table).reindex(self.index) for table in (measurements, reported))
+        self.gains, self.reported_gains = (gains(table).reindex(self.index) for table in (measurements, reported))
         # What was not measured is not held against anybody.
         self.learned = pd.Series([beats is None or bool(beats) for beats in self.gains.beats], index=self.index)
         self.needed = {CLEAN, *(c.name for c in (*preferences, *(c for _, c, _ in demands)))}
@@ -60,7 +59,7 @@ class Choice:
         rows = self.measurements[self.measurements.measure == criterion.measure]
         return rows["seed"].nunique() if criterion.measure in SELECTED else self.planned
 
-    def answer(self) -> dict[str, Any]:
+    def recommendation(self) -> dict[str, Any]:
         """What ``recommend`` says of the task, less what stands beside its networks."""
         surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
         preferred = {CLEAN, *(c.name for c in self.preferences)}
@@ -89,7 +88,8 @@ class Choice:
             "num_meeting_on_the_mean": int(on_the_mean.sum()),
             "num_beating_guess": sum(known) if known else None,
             "chosen": None,
-            "why": [],
+            "chosen_by": None,
+            "blocked_by": None,
             "tied": [],
             "runner_up": None,
             "tightest": None,
@@ -101,61 +101,52 @@ class Choice:
         if outcome == NOTHING:
             subject = self._nearest()
             report["nearest"] = self._describe(subject) if subject is not None else None
-            report["why"] = [self._blocked(on_the_mean & measured)]
+            report["blocked_by"] = self._blocked(on_the_mean & measured)
         elif outcome == GUESSING:
             best = self._by_score(self.index[scored])[0]
             report["best"] = self._describe(best)
         elif outcome != FAILED:
             candidates = self.index[pools[outcome] & eligible]
-            tied, why = self._narrow(candidates)
+            tied, chosen_by = self._narrow(candidates)
             subject, *others = tied
-            report |= {"chosen": self._describe(subject), "tied": [self._describe(o) for o in others], "why": why}
+            report |= {"chosen": self._describe(subject), "tied": [self._describe(o) for o in others]}
+            report["chosen_by"] = chosen_by
             if others:
                 report["runner_up"] = report["tied"][0]
             elif len(candidates) > 1:
                 report["runner_up"] = self._describe(self._narrow(candidates.drop(subject))[0][0])
             report["tightest"] = self._tightest(subject)
-        report["endurance"] = [] if subject is None else self._endurance(subject)
+        report["breaking_levels"] = [] if subject is None else self._breaking_levels(subject)
         return report
 
-    def _spare(self, criterion: Criterion, threshold: float, end: str, *, told: bool = False) -> pd.Series:
+    def _spare(self, criterion: Criterion, threshold: float, end: str, *, reported: bool = False) -> pd.Series:
         """How much better than the threshold, at the mean or at the worst end of the wide interval; NaN: unknown."""
         column = end if end == "mean" else ("low" if criterion.higher_is_better else "high")
-        values = (self.told if told else self.numbers)[criterion.name][column]
+        values = (self.reported_numbers if reported else self.numbers)[criterion.name][column]
         return values - threshold if criterion.higher_is_better else threshold - values
 
-    def _narrow(self, candidates: pd.Index) -> tuple[list[tuple[Any, ...]], list[str]]:
+    def _narrow(self, candidates: pd.Index) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
         """The configurations that no preference can tell apart, the choice first, and how it came to that."""
-        count, every = len(candidates), len(self.index)
-        gate = f"{count} of {every} configurations meet every requirement"
-        compete = f"all {count}" if count == every else f"{count} of {every}"
-        why = [f"{gate}." if self.demands else f"Nothing is required; {compete} configurations compete."]
         idle, lost = self.gains.beats.eq(False), self.numbers[CLEAN].num_seeds < self.planned
-        if idle.any():
-            why.append(f"{idle.sum()} did not beat the guess.")
-        if (lost & ~idle).any():
-            why.append(
-                f"{(lost & ~idle).sum()} lost a seed and {'ranks' if (lost & ~idle).sum() == 1 else 'rank'} behind."
-            )
+        steps, num_competing = [], len(candidates)
         for criterion in self.preferences:
             rows = self.numbers[criterion.name].loc[candidates]
             best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
             kept = candidates[[self._ties(criterion, rows.loc[best], row) for _, row in rows.iterrows()]]
-            extreme = self._shown(criterion, float(self.told[criterion.name].loc[best, "mean"]))
-            better = "smallest" if criterion.name == SIZE.name else _best(criterion)
             if len(candidates) > 1:
-                left = "one" if len(kept) == 1 else f"{len(kept)} that it cannot tell apart"
-                why.append(f"Of these {len(candidates)}, the {better} {criterion.label} ({extreme}) leaves {left}.")
+                extreme = _plain(self.reported_numbers[criterion.name].loc[best, "mean"])
+                counts = {"num_before": len(candidates), "num_left": len(kept)}
+                steps.append({"name": criterion.name, **_about(criterion), "best": extreme, **counts})
             candidates = kept
         order = self._by_score(candidates)
-        if len(order) > 1:
-            last = self._deciding()
-            why.append(f"These {len(order)} are tied; the one with the {_best(last)} mean {last.label} is named.")
-        return order, why
-
-    def _shown(self, criterion: Criterion, value: float | None) -> str:
-        """A value of a criterion as people read it."""
-        return display(value, criterion.measure, self.score, condition=criterion.condition)
+        deciding = self._deciding()
+        return order, {
+            "num_competing": num_competing,
+            "num_not_beating_guess": int(idle.sum()),
+            "num_behind": int((lost & ~idle).sum()),
+            "steps": steps,
+            "tie_break": {"name": deciding.name, **_about(deciding)} if len(order) > 1 else None,
+        }
 
     def _deciding(self) -> Criterion:
         """What names one of those that are tied."""
@@ -181,7 +172,7 @@ class Choice:
         among_others = spare[others].dropna()
         pool = among_others if len(among_others) else spare.dropna()
         best = pool.idxmax() if len(pool) else None
-        told_spare = self._spare(criterion, threshold, "mean", told=True)
+        reported_spare = self._spare(criterion, threshold, "mean", reported=True)
         return {
             "parameter": parameter,
             "name": criterion.name,
@@ -191,8 +182,8 @@ class Choice:
             "num_meeting_on_the_mean": int(self.on_the_mean[parameter].sum()),
             "nearest": None if best is None else {"recipe": best[1], "precision": best[2]},
             "nearest_meets_the_others": bool(len(among_others)),
-            "nearest_value": None if best is None else _plain(self.told[criterion.name].loc[best, "mean"]),
-            "shortfall": None if best is None else _plain(max(0.0, -float(told_spare.loc[best]))),
+            "nearest_value": None if best is None else _plain(self.reported_numbers[criterion.name].loc[best, "mean"]),
+            "shortfall": None if best is None else _plain(max(0.0, -float(reported_spare.loc[best]))),
         }
 
     def _nearest(self) -> tuple[Any, ...] | None:
@@ -203,25 +194,17 @@ class Choice:
         complete = relative[self.learned].dropna()
         return complete.clip(lower=0).max(axis=1).idxmin() if self.demands and len(complete) else None
 
-    def _blocked(self, meeting: pd.Series) -> str:
+    def _blocked(self, meeting: pd.Series) -> dict[str, Any]:
+        """Why nothing may be chosen, and because of which requirements."""
         if (meeting & ~self.learned).any():
-            return "What meets the requirements learned no more than guessing."
+            return {"reason": "guessing", "requirements": []}
         if self.on_the_mean.all(axis=1).any():
-            missing = f"the {self.score.label} or for what is preferred"
-            return f"Where the requirements are met, a number is missing for {missing}."
-        unknown = [c.label for _, c, _ in self.demands if not self.numbers[c.name]["mean"].notna().any()]
+            return {"reason": "preference_without_number", "requirements": []}
+        unknown = [p for p, c, _ in self.demands if not self.numbers[c.name]["mean"].notna().any()]
         if unknown:
-            which = " or ".join(unknown)
-            return f"No configuration has a number for {which}: that part of the study was not run, or it failed."
-        alone = [self._asked(c, t) for p, c, t in self.demands if not self.on_the_mean[p].any()]
-        if alone:
-            return f"No configuration meets {' or '.join(alone)} even on its own."
-        return "Each requirement is met by some configuration, but no configuration meets all of them."
-
-    def _asked(self, criterion: Criterion, threshold: float) -> str:
-        """A requirement in words."""
-        sign = "\N{GREATER-THAN OR EQUAL TO}" if criterion.higher_is_better else "\N{LESS-THAN OR EQUAL TO}"
-        return f"{criterion.label} {sign} {self._shown(criterion, threshold)}"
+            return {"reason": "requirement_without_number", "requirements": unknown}
+        alone = [p for p, _, _ in self.demands if not self.on_the_mean[p].any()]
+        return {"reason": "unmet" if alone else "not_together", "requirements": alone}
 
     def _tightest(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
         spares = {p: (c, t, float(self._spare(c, t, "worst").loc[subject])) for p, c, t in self.demands}
@@ -230,7 +213,7 @@ class Choice:
             return None
         parameter = min(known, key=lambda p: known[p][2] / (abs(known[p][1]) or 1.0))
         criterion, threshold, _ = known[parameter]
-        spare = self._spare(criterion, threshold, "worst", told=True).loc[subject]
+        spare = self._spare(criterion, threshold, "worst", reported=True).loc[subject]
         return {
             "parameter": parameter,
             "name": criterion.name,
@@ -239,19 +222,19 @@ class Choice:
             "to_spare": _plain(spare),
         }
 
-    def _endurance(self, subject: tuple[Any, ...]) -> list[dict[str, Any]]:
+    def _breaking_levels(self, subject: tuple[Any, ...]) -> list[dict[str, Any]]:
         """Too much is what leaves a worse score than the worst asked for, else a tenth worse than the clean one."""
         sign = self.score.sign
         asked = [t for _, c, t in self.demands if c.measure == self.score.name]
-        clean = float(self.told[CLEAN].loc[subject, "mean"])
+        clean = float(self.reported_numbers[CLEAN].loc[subject, "mean"])
         floor = _plain(sign * min(sign * t for t in asked) if asked else (1 - sign * TOLERATED) * clean)
-        return [] if floor is None else endurance(self.reported, subject, floor=floor)
+        return [] if floor is None else breaking_levels(self.reported, subject, floor=floor)
 
     def _describe(self, subject: tuple[Any, ...]) -> dict[str, Any]:
         thresholds = {c.name: (p, t) for p, c, t in self.demands}
         numbers = {}
         for criterion in self.criteria:
-            row = self.told[criterion.name].loc[subject]
+            row = self.reported_numbers[criterion.name].loc[subject]
             entry: dict[str, Any] = {**_about(criterion), **{k: _plain(row[k]) for k in ("mean", *_ENDS)}}
             entry |= {"num_seeds": int(row["num_seeds"]), "num_not_ok": int(row["num_not_ok"])}
             if criterion.name in thresholds:
@@ -274,10 +257,10 @@ class Choice:
 
     def _gain(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
         """What it does better than the guess; None where that was not measured."""
-        row, told = self.gains.loc[subject], self.told_gains.loc[subject]
+        row, reported = self.gains.loc[subject], self.reported_gains.loc[subject]
         if row["beats"] is None:
             return None
-        return {name: _plain(told[name]) for name in ("mean", "low", "high")} | {
+        return {name: _plain(reported[name]) for name in ("mean", "low", "high")} | {
             "beats": bool(row["beats"]),
             "idle_seeds": row["idle"],
         }
@@ -290,11 +273,6 @@ def _by_criterion(measurements: pd.DataFrame, criteria: Sequence[Criterion]) -> 
         str(name): rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
         for name, rows in numbers.groupby("criterion", sort=False)
     }
-
-
-def _best(criterion: Criterion) -> str:
-    """The good end of its values."""
-    return "highest" if criterion.higher_is_better else "lowest"
 
 
 def _about(criterion: Criterion) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from lowland.analysis.criteria import CELL, CONFIGURATION, cells
+from lowland.analysis.intervals import t_quantile
 
 GAIN = "gain_over_guess"
 CONFIDENCE = 0.95
@@ -41,7 +42,7 @@ def gains(measurements: pd.DataFrame) -> pd.DataFrame:
         unknown = {"mean": np.nan, "low": np.nan, "high": np.nan}
         return pd.DataFrame(unknown, index=index).assign(beats=None, idle=[[] for _ in index])
     rows = rows[[*CELL, "value", "standard_error", "num_samples"]]
-    factor = stats.t.ppf(0.5 + CONFIDENCE / 2, (rows.num_samples - 1).clip(lower=1))
+    factor = t_quantile(CONFIDENCE, (rows.num_samples - 1).clip(lower=1))
     rows = rows.assign(idle=~(rows.value - factor * rows.standard_error > 0))
     idle = rows[rows.idle].groupby(CONFIGURATION, sort=False)["seed"].agg(list)
     found = (
@@ -50,7 +51,7 @@ def gains(measurements: pd.DataFrame) -> pd.DataFrame:
         .reindex(index)
     )
     freedom = (found.rows - 1).clip(lower=1)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * found.error
+    half = t_quantile(CONFIDENCE, freedom) * found.error
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(found.error > 0, found["mean"] / found.error, np.inf * np.sign(found["mean"]))
         chance = np.where(found["mean"] == 0, 1.0, stats.t.sf(ratio, freedom))

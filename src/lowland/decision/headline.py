@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lowland.analysis.findings import failed
+from lowland.analysis.statuses import failed
 
 
 def headline(recommendation: Mapping[str, Any], measurements: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -1,19 +1,18 @@
-"""Any measure under any condition as a criterion: its name, its direction, and how people read it."""
+"""Any measure under any condition as a criterion: its name, its label and its direction."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from lowland.analysis.conditions import condition_label, level_text, number_text
 from lowland.analysis.criteria import CLEAN, Criterion
-from lowland.analysis.score import NO_NUMBER, Score
-from lowland.measures import MEASURES, SCORED, SCORES, deterioration
+from lowland.analysis.score import Score
+from lowland.measures import MEASURES, SCORED
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.families import Family
+from lowland.vocabulary.labels import condition_label, level_text, number_text
 from lowland.vocabulary.levels import NO_LEVEL, PER_CENT
 
 End = Literal["high", "low"]
-_UNITS = {"1": "", "bit": " bits", "nat": " nats", "degree": "°"}
 
 
 def criterion_of(
@@ -55,32 +54,6 @@ def better_end(score: Score, measure: str, condition: str = "") -> End | None:
         return "low" if condition_named(condition).falls else "high"
     higher = MEASURES[measure].higher_is_better
     return None if higher is None else "high" if higher else "low"
-
-
-def display(value: float | None, measure: str, score: Score, *, condition: str = "") -> str:
-    """A value as people read it: bits with separators, half-lives in the unit of their levels, scores in their own way.
-
-    Args:
-        value: None or NaN where there is none.
-        measure: A key of ``MEASURES``, or the score.
-        score: Of the task.
-        condition: Under which it was taken.
-    """
-    if value is None or value != value:
-        return NO_NUMBER
-    if measure in (score.name, "score_after_search"):
-        return score.text(value)
-    if measure == "half_life":
-        return level_text(condition, value)
-    if measure in (deterioration(score.name) if score.name in SCORES else "", "gain_over_guess"):
-        return score.change(value)
-    if MEASURES[measure].is_rate:
-        return f"{100 * value:.2g} %"
-    if MEASURES[measure].families == ("cost",) or MEASURES[measure].unit == "bit":
-        return f"{value:,.0f}{_UNITS[MEASURES[measure].unit]}"
-    number = number_text(abs(value))
-    sign = "\N{MINUS SIGN}" if value < 0 else ""
-    return f"{sign}{number}{_UNITS.get(MEASURES[measure].unit, '')}"
 
 
 def _family(score: Score, measure: str, condition: str) -> Family:

@@ -1,4 +1,4 @@
-"""Which configuration to deploy: the answer, why, what ties with it, what fails first, or how far off everything is."""
+"""Which configuration to deploy: how it was chosen, what ties with it, what fails first, or how far off all are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from lowland.analysis.criteria import CLEAN
-from lowland.analysis.lost import lost_networks
 from lowland.analysis.score import score_of
 from lowland.analysis.still_falling import still_falling
 from lowland.decision.choice import Choice
+from lowland.decision.lost import lost_networks
 from lowland.decision.references import far_behind, references_of
 from lowland.decision.requirements import TaskRequirements
 
@@ -48,31 +48,35 @@ def recommend(
         folder: Of the study's data, relative to the project.
 
     Returns:
-        ``{"requirements": {task: ...}, "tasks": {task: {...}}, "report": its path}`` with, per task: ``score`` (its
-        measure), ``outcome`` (``recommended``, ``met on the mean only``, ``incomplete``, ``no configuration meets the
-        requirements``, ``nothing learned more than guessing``, ``no network gave a result``), ``chosen``
-        (configuration, numbers with ``low`` and ``high`` over seeds, test rows and draws, ``seeds_low`` and
-        ``seeds_high`` over seeds alone, ``num_seeds`` of ``num_planned``, ``gain_over_guess``, ``deploy`` (file, seed,
-        validation); None where nothing meets), ``why`` (sentences), ``tied`` (list like chosen), ``runner_up`` (the
-        first of the tied, else the best of the others that may be recommended), ``references``, ``reference_ahead``
-        (one that the choice is far behind), ``still_falling`` (recipes and precisions), ``lost`` (networks that gave no
-        result), ``num_beating_guess`` (None where not measured), ``best`` (where nothing beats the guess),
-        ``tightest`` (the requirement with the least to spare), ``endurance`` (per disturbance, where the chosen or
-        nearest configuration gives way), ``requirements`` (per requirement: how many meet it, who comes nearest, by how
-        much it is missed) and ``nearest`` (the configuration with the smallest worst shortfall; None where something
-        meets).
+        ``{"requirements": {task: ...}, "tasks": {task: {...}}, "report": its path}`` with, per task:
+
+        - ``score`` (its measure), ``outcome`` (see ``lowland.decision.outcomes``), ``lost`` (networks that gave no
+          result), ``still_falling`` (recipes and precisions whose training ended too early);
+        - ``chosen`` (configuration, numbers with ``low`` and ``high`` over seeds, test rows and draws, ``seeds_low``
+          and ``seeds_high`` over seeds alone, ``num_seeds`` of ``num_planned``, ``gain_over_guess``, ``deploy`` (file,
+          seed, validation); None where nothing meets), ``tied`` (list like chosen), ``runner_up`` (the first of the
+          tied, else the best of the others that may be recommended);
+        - ``chosen_by`` (how many competed, did not beat the guess or rank behind; ``steps``, what each preference left;
+          ``tie_break``, what names one of those that are tied; None where nothing is chosen);
+        - ``blocked_by`` (why nothing is: ``reason`` and the ``requirements`` to blame; None where something is),
+          ``nearest`` (the configuration with the smallest worst shortfall), ``best`` (where nothing beats the guess);
+        - ``requirements`` (per requirement: how many meet it, who comes nearest, by how much it is missed),
+          ``tightest`` (the requirement with the least to spare), ``breaking_levels`` (of the chosen or nearest
+          configuration);
+        - ``references``, ``reference_ahead`` (one that the choice is far behind) and ``num_beating_guess`` (None where
+          not measured).
     """
     tasks = {}
     for task, rows in measurements.groupby("task", sort=False):
-        found = references_of(references, str(task))
+        beside = references_of(references, str(task))
         told = rows if reported is None else reported[reported.task == task]
-        answer = Choice(rows, requirements.of(str(task)), folder, told).answer()
-        subject = answer["chosen"] or answer["nearest"] or answer["best"]
+        found = Choice(rows, requirements.of(str(task)), folder, told).recommendation()
+        subject = found["chosen"] or found["nearest"] or found["best"]
         reached = subject["numbers"][CLEAN]["mean"] if subject else None
         curves = None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task")
-        tasks[str(task)] = answer | {
-            "references": found,
-            "reference_ahead": far_behind(reached, found, score_of(rows)),
+        tasks[str(task)] = found | {
+            "references": beside,
+            "reference_ahead": far_behind(reached, beside, score_of(rows)),
             "still_falling": still_falling(curves),
             "lost": lost_networks(rows),
         }

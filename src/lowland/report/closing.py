@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lowland.analysis.score import Score
 from lowland.decision.outcomes import FAILED, GUESSING, INCOMPLETE, ON_THE_MEAN, RECOMMENDED
-from lowland.report.cautions import lost_words, references_words
+from lowland.report.score_text import ScoreText
+from lowland.report.sentences.cautions import lost_words, references_words
 
 
 def closing_lines(recommendation: Mapping[str, Any]) -> list[str]:
@@ -20,24 +20,24 @@ def closing_lines(recommendation: Mapping[str, Any]) -> list[str]:
     """
     tasks = recommendation["tasks"]
     lines = []
-    for task, answer in tasks.items():
+    for task, found in tasks.items():
         head = f"{task}: " if len(tasks) > 1 else ""
-        lines.append(f"Answer: {head}{_answer(answer)}")
-        if answer["chosen"] and (deploy := answer["chosen"]["deploy"]):
+        lines.append(f"Answer: {head}{_answer(found)}")
+        if found["chosen"] and (deploy := found["chosen"]["deploy"]):
             why = "best on validation" if deploy["validation"] else "the first; validation was not measured"
             lines.append(f"Deploy: {deploy['file']} (seed {deploy['seed']}, {why})")
-        lines += [f"Note:   {head}{sentence}" for sentence in lost_words(answer["lost"])]
+        lines += [f"Note:   {head}{sentence}" for sentence in lost_words(found["lost"])]
     return [*lines, f"Report: {recommendation['report']}"]
 
 
-def _answer(answer: Mapping[str, Any]) -> str:
+def _answer(found: Mapping[str, Any]) -> str:
     """One task's answer in a line."""
-    score, outcome, chosen = Score.named(answer["score"]), answer["outcome"], answer["chosen"]
-    beside = references_words(answer["references"], score)
+    score, outcome, chosen = ScoreText.named(found["score"]), found["outcome"], found["chosen"]
+    beside = references_words(found["references"], score)
     if outcome == FAILED:
         return "no network gave a result; see the report for why."
     if outcome == GUESSING:
-        reached = score.text(answer["best"]["numbers"]["score"]["mean"])
+        reached = score.text(found["best"]["numbers"]["score"]["mean"])
         return f"nothing here learned more than guessing; the best {score.label} is {reached}{_aside(beside)}."
     if chosen is None:
         return "no configuration meets the requirements; the report says what comes nearest."

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.analysis.score import Score, score_of
+from lowland.analysis.score import score_of
+from lowland.report.score_text import ScoreText
 
 INK, MUTED, FAINT, RULE, PAPER = "#1d2433", "#5b6474", "#9aa2b1", "#e4e7ec", "#ffffff"
 ACCENT = "#b3261e"
@@ -96,7 +97,7 @@ class Style:
     dashes: dict[str, str]
     recipes: tuple[str, ...]
     markers: dict[str, str]
-    score: Score
+    score: ScoreText
 
     @classmethod
     def of(cls, measurements: pd.DataFrame) -> Style:
@@ -118,7 +119,7 @@ class Style:
             dashes={r.precision: _DASHES[r.method] for r in rows},
             recipes=recipes,
             markers={recipe: _MARKERS[i % len(_MARKERS)] for i, recipe in enumerate(recipes)},
-            score=score_of(measurements),
+            score=ScoreText.of(score_of(measurements)),
         )
 
 
@@ -195,7 +196,7 @@ def share_axis(low: float, high: float, **own: Any) -> dict[str, Any]:
     return {"tickformat": ".0%" if high - low > 0.08 else ".1%", "range": [low, high], **own}
 
 
-def score_axis(score: Score, low: float, high: float, **own: Any) -> dict[str, Any]:
+def score_axis(score: ScoreText, low: float, high: float, **own: Any) -> dict[str, Any]:
     """An axis of a score: in per cent for shares, in its own units else."""
     axis = share_axis(low, high, **own) if score.is_share else {"range": [low, high], **own}
     return {"title": score.title, **axis}

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.analysis.conditions import condition_label, short_label
 from lowland.analysis.correlation import SCOPES
-from lowland.analysis.predictors import predictor_label
 from lowland.measures import MEASURES
+from lowland.report.labels import predictor_label
 from lowland.report.style import DIVERGING, INK, LABELS, MINUS, NO_RESULT, blank, figure, menu
+from lowland.vocabulary.labels import condition_label, short_label
 
 MATCHED = ("flip_curvature", "input_curvature", "rounding_curvature")
 

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.analysis.conditions import codes_targets, condition_label, harder_is_lower, is_logarithmic, level_title
+from lowland.analysis.conditions import codes_targets, harder_is_lower, is_logarithmic
 from lowland.analysis.criteria import CONFIGURATION
 from lowland.analysis.over_seeds import over_seeds
-from lowland.analysis.score import Score
+from lowland.report.score_text import ScoreText
 from lowland.report.style import NO_RESULT, Style, blank, figure, menu, score_axis, spread, transparent
 from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.labels import condition_label, level_title
 from lowland.vocabulary.targets import codes_target
 
 LONG_SPAN = 20  # of levels, from which on they are drawn by their logarithm
@@ -192,7 +193,7 @@ def _curves(
     )
 
 
-def _framed(table: pd.DataFrame, score: Score) -> pd.Series:
+def _framed(table: pd.DataFrame, score: ScoreText) -> pd.Series:
     """The means that the frame must hold: a float network that collapses may leave it (its label says where to)."""
     merit = score.sign * table["mean"]
     codes, floats = merit[table.method != "float"], merit[table.method == "float"]
@@ -200,7 +201,7 @@ def _framed(table: pd.DataFrame, score: Score) -> pd.Series:
     return table.loc[codes.index if collapsed else table.index, "mean"]
 
 
-def _outside(end: float, lowest: float, highest: float, score: Score) -> str:
+def _outside(end: float, lowest: float, highest: float, score: ScoreText) -> str:
     """Where a line ends that has left the frame."""
     where = f"{end:.0%}" if score.is_share else score.bare(end)
     return f" ↓{where}" if end < lowest else f" ↑{where}" if end > highest else ""

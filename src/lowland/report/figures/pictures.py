@@ -196,3 +196,5 @@ PICTURES: dict[str, Callable[..., go.Figure]] = {
     "flip_map": flip_map_figure,
     "protection": protection_figure,
 }
+OF_BITS = ("flip_map", "protection")
+"""Those that show single bits, the others the landscape."""

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from lowland.analysis.prediction import EVERY, WITHIN
-from lowland.analysis.predictors import predictor_label
+from lowland.report.labels import predictor_label
 from lowland.report.style import DIVERGING, FAINT, INK, LABELS, MUTED, TIMES, Style, figure, legend
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.analysis.conditions import power_text
-from lowland.analysis.score import Score
 from lowland.report.figures.choice import first_seed, short, with_choice
+from lowland.report.score_text import ScoreText
 from lowland.report.style import PAPER, Style, legend, score_axis, transparent
+from lowland.vocabulary.labels import power_text
 
 _TICKS = (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
@@ -129,7 +129,7 @@ def shown_rate(protection: pd.DataFrame) -> float:
     return float(protection.bit_error_rate.max())
 
 
-def _frame(shown: pd.DataFrame, score: Score) -> list[float]:
+def _frame(shown: pd.DataFrame, score: ScoreText) -> list[float]:
     """From no score at the least; of errors to twice those simulated: to first order many flips cost too much."""
     far = None if score.higher_is_better else 2 * float(pd.concat([shown.simulated, shown.floor]).max())
     values = pd.concat([shown.expected, shown.simulated, shown.floor]).dropna().clip(lower=0, upper=far)
@@ -137,7 +137,7 @@ def _frame(shown: pd.DataFrame, score: Score) -> list[float]:
     return [score.drawn(float(values.min()) - margin), score.drawn(float(values.max()) + margin)]
 
 
-def _gain(gain: float, score: Score) -> str:
+def _gain(gain: float, score: ScoreText) -> str:
     """What the last protected bit brings, for the hover."""
     return f"<br>the last of them brings {score.change(gain)}" if gain == gain and gain != 0 else ""
 

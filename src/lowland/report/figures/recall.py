@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.analysis.rankings import CEILING, ranking_label, ranking_verdict
+from lowland.analysis.rankings import CEILING, ranking_verdicts
+from lowland.report.labels import ranking_label
 from lowland.report.style import INK, LABELS, MUTED, PAPER, Style, axis, figure, legend, menu
 
 MEASURED = ("ranking_recall", "ranking_recall_score")
@@ -33,12 +34,12 @@ def recall_figure(measurements: pd.DataFrame, *, style: Style) -> go.Figure:
     heights = {name: -float(i) for i, name in enumerate(rankings)}
     if (rows.condition == CEILING).any():
         heights[CEILING] = 1.0
-    counts = [verdict["k"] for verdict in ranking_verdict(rows, measure=measures[0])]
+    counts = [verdict["k"] for verdict in ranking_verdicts(rows, measure=measures[0])]
     traces: list[dict[str, Any]] = []
     owners: list[str] = []
     for measure in measures:
         each = rows[rows.measure == measure].groupby(["precision", "condition", "level"])["value"].mean()
-        for verdict in ranking_verdict(rows, measure=measure):
+        for verdict in ranking_verdicts(rows, measure=measure):
             if verdict["k"] in counts:
                 panel = _panel(verdict, counts.index(verdict["k"]), each, heights, style)
                 traces += [trace | {"visible": measure == measures[0]} for trace in panel]
@@ -95,7 +96,7 @@ def _panel(
     ranked = [entry for entry in verdict["rankings"] if entry["ranking"] in heights]
     traces.append(place | _means(ranked, heights) | {"name": "all", "showlegend": position == 0})
     if ceiling:
-        mark = _means([ceiling], heights) | {"name": ceiling["label"], "showlegend": False}
+        mark = _means([ceiling], heights) | {"name": ranking_label(CEILING), "showlegend": False}
         traces.append(place | mark | {"marker": {"size": 10, "color": INK, "symbol": "diamond"}})
     return traces
 
@@ -115,7 +116,7 @@ def _means(entries: list[dict[str, Any]], heights: Mapping[str, float]) -> dict[
             "width": 0,
             "color": INK,
         },
-        "text": [e["label"] for e in entries],
+        "text": [ranking_label(e["ranking"]) for e in entries],
         "marker": {"size": 8, "color": INK},
         "hovertemplate": "<b>%{text}</b>: %{x:.0%} on average<extra></extra>",
     }
