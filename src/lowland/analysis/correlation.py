@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -91,6 +93,14 @@ def correlations(
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
+class _Variables(NamedTuple):
+    """Variables of the cells: names, values [names, cells] with NaN where not ok, and where one was expected."""
+
+    names: list[tuple[str, ...]]
+    values: Array
+    expected: NDArray[np.bool_]
+
+
 class _Study:
     """The cells of one task, their strata and clusters, and the resamples of its recipes."""
 
@@ -107,16 +117,11 @@ class _Study:
         ys = self._matrix(response_rows, [*KEYS, "response"])
         parts = []
         # Pairs with the same missing cells share one pass through the resamples.
-        for x_names, x, x_expected in _by_missing(*xs):
-            for y_names, y, y_expected in _by_missing(*ys):
-                if not (x_expected & y_expected).any():
-                    continue
-                used = np.isfinite(x[0]) & np.isfinite(y[0])
-                left_out = (x_expected & y_expected & ~used).sum(-1)
-                parts += [
-                    self._table(x_names, y_names, x[:, used], y[:, used], used, scope, left_out) for scope in SCOPES
-                ]
-        order = {name: i for i, name in enumerate([*ys[0], *xs[0]])}
+        for some_xs in _by_missing(xs):
+            for some_ys in _by_missing(ys):
+                if (some_xs.expected[0] & some_ys.expected[0]).any():
+                    parts += [self._table(some_xs, some_ys, scope) for scope in SCOPES]
+        order = {name: i for i, name in enumerate([*ys.names, *xs.names])}
         frame = pd.concat(parts, ignore_index=True)
         rank = [
             (order[(r.family, r.condition, r.target, r.response)], order[(r.predictor, r.kind)], i)
@@ -124,8 +129,8 @@ class _Study:
         ]
         return frame.iloc[[i for *_, i in sorted(rank)]].reset_index(drop=True)[list(COLUMNS)]
 
-    def _matrix(self, rows: pd.DataFrame, names: list[str]) -> tuple[list[tuple[str, ...]], Array, NDArray[np.bool_]]:
-        """Names, values [names, cells] with NaN where not ok, and whether a number was expected [names, cells]."""
+    def _matrix(self, rows: pd.DataFrame, names: list[str]) -> _Variables:
+        """Every variable of every cell, named by these columns."""
         keys, values, expected = [], [], []
         for key, group in rows.groupby(names, sort=False):
             at = self.keys.get_indexer(pd.MultiIndex.from_frame(group[["recipe", "seed", "precision"]]))
@@ -134,18 +139,13 @@ class _Study:
             keys.append(tuple(map(str, key)))
             values.append(value)
             expected.append(there)
-        return keys, np.array(values), np.array(expected)
+        return _Variables(keys, np.array(values), np.array(expected))
 
-    def _table(
-        self,
-        x_names: list[tuple[str, ...]],
-        y_names: list[tuple[str, ...]],
-        x: Array,
-        y: Array,
-        used: NDArray[np.bool_],
-        scope: str,
-        left_out: int,
-    ) -> pd.DataFrame:
+    def _table(self, xs: _Variables, ys: _Variables, scope: str) -> pd.DataFrame:
+        """All pairs of variables that lack the same cells each."""
+        used = np.isfinite(xs.values[0]) & np.isfinite(ys.values[0])
+        left_out = int((xs.expected[0] & ys.expected[0] & ~used).sum())
+        x_names, y_names, x, y = xs.names, ys.names, xs.values[:, used], ys.values[:, used]
         stratum = self.precision[used] if scope == "within precision" else np.zeros(int(used.sum()), dtype=np.intp)
         strata = np.unique(stratum)
         recipes, cluster = np.unique(self.recipe[used], return_inverse=True)
@@ -203,11 +203,12 @@ class _Study:
         return pd.concat(parts, ignore_index=True)
 
 
-def _by_missing(
-    names: list[tuple[str, ...]], values: Array, expected: NDArray[np.bool_]
-) -> list[tuple[list[tuple[str, ...]], Array, NDArray[np.bool_]]]:
-    """The rows grouped by which cells they have a number for, and by which they should have."""
+def _by_missing(variables: _Variables) -> list[_Variables]:
+    """The variables grouped by which cells they have a number for, and by which they should have."""
     groups: dict[bytes, list[int]] = {}
-    for i, (value, there) in enumerate(zip(values, expected, strict=True)):
+    for i, (value, there) in enumerate(zip(variables.values, variables.expected, strict=True)):
         groups.setdefault(np.isfinite(value).tobytes() + there.tobytes(), []).append(i)
-    return [([names[i] for i in members], values[members], expected[members[0]]) for members in groups.values()]
+    return [
+        _Variables([variables.names[i] for i in members], variables.values[members], variables.expected[members])
+        for members in groups.values()
+    ]
