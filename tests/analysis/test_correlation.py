@@ -137,7 +137,7 @@ def test_extremes_and_chance(tables):
     assert strongest.loc["noise", "predictor"] == "input_curvature"
     assert len(found) == 6
     counts = beyond_chance(tables.correlations)
-    assert 3 <= counts["excluding_zero"] < counts["intervals"] / 4
+    assert 3 <= counts.excluding_zero < counts.intervals / 4 and counts.by_chance == round(counts.intervals / 20)
 
 
 def test_tasks_are_kept_apart():
