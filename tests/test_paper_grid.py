@@ -3,7 +3,7 @@
 import pytest
 
 from lowland import grid
-from lowland.summary.style import _MARKERS
+from lowland.report.style import _MARKERS
 from lowland.tasks import build_task
 from lowland.vocabulary.measures import SCORES
 from scripts.write_params import resolved

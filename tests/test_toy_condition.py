@@ -75,12 +75,13 @@ def whoever_must_know_it_does():
     from torch import nn
 
     from lowland import grid
+    from lowland.analysis.conditions import disturbances
     from lowland.measurements import Cell, checked, table
     from lowland.perturbation import FeatureRanges
     from lowland.robustness import HalfLifeOptions, Subject
     from lowland.robustness.measure import robustness
-    from lowland.summary.conditions import disturbances, level_title
     from lowland.tasks import HeldOut, Samples, build_task
+    from lowland.vocabulary.labels import level_title
     from tests.made_splits import splits_of
 
     raw = default_parameters()

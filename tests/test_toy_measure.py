@@ -72,10 +72,11 @@ def whoever_must_know_it_does():
     import torch
     from torch.nn import functional
 
+    from lowland.analysis.predictors import predictors
     from lowland.estimate import Estimate
     from lowland.landscape import LandscapeOptions, measure_landscape
     from lowland.measurements import Cell, Measurement, checked, table
-    from lowland.summary.predictors import predictor_label, predictors
+    from lowland.report.labels import predictor_label
     from tests.base_options import base
     from tests.cases import CASES
 

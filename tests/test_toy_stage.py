@@ -7,7 +7,7 @@ their tests):
 1. ``src/lowland/vocabulary/families.py``: the name of its family;
 2. ``src/lowland/vocabulary/measures.py``: the records of its measures;
 3. ``src/lowland/config.py``: its options;
-4. ``src/lowland/summary/figures/pictures.py``: what draws its artifact;
+4. ``src/lowland/report/figures/pictures.py``: what draws its artifact;
 5. ``tests/test_architecture.py``: on which floor its room lies;
 6. ``conf/base/catalog.yml`` and 7. ``dvc.yaml``, written by ``make stages``;
 8. ``params.yaml``, written by ``make params``.
@@ -37,7 +37,7 @@ TOUCHED = (
     "src/lowland/vocabulary/families.py",
     "src/lowland/vocabulary/measures.py",
     "src/lowland/config.py",
-    "src/lowland/summary/figures/pictures.py",
+    "src/lowland/report/figures/pictures.py",
     "tests/test_architecture.py",
     "conf/base/catalog.yml",
     "dvc.yaml",
