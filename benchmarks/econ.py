@@ -22,9 +22,9 @@ from torch import nn
 
 from lowland.architectures import initialised_network
 from lowland.randomness import generator
-from lowland.tasks import Rows, build_task
+from lowland.tasks import Samples, build_task
 from lowland.tasks.econ import Econ, EconOptions
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 
 KEY = ("econ benchmark",)
 OPTIONS = TrainingOptions(epochs=1, batch_size=1024, learning_rate=0.0015625, schedule="constant")
@@ -50,19 +50,19 @@ def task_of(wafers: Path | None) -> Econ:
     return task
 
 
-def repeated(rows: Rows, count: int) -> Rows:
+def repeated(rows: Samples, count: int) -> Samples:
     """So many rows, over and over where there are fewer."""
     index = torch.arange(count) % len(rows.inputs)
-    return Rows(rows.inputs[index], rows.targets[index])
+    return Samples(rows.inputs[index], rows.targets[index])
 
 
-def library_epoch(task: Econ, network: nn.Module, training: Rows, validation: Rows) -> None:
+def library_epoch(task: Econ, network: nn.Module, training: Samples, validation: Samples) -> None:
     """One epoch of the project's loop."""
     recipe = Recipe.model_validate({"kind": "plain"}).root
-    train(network, training, validation, loss=task.loss, recipe=recipe, options=OPTIONS, key=KEY)
+    train(network, TrainingData(training, validation, task.loss), recipe=recipe, options=OPTIONS, key=KEY)
 
 
-def plain_epoch(task: Econ, network: nn.Module, training: Rows, validation: Rows) -> None:
+def plain_epoch(task: Econ, network: nn.Module, training: Samples, validation: Samples) -> None:
     """One epoch as one would write it by hand."""
     optimizer = torch.optim.Adam(network.parameters(), lr=OPTIONS.learning_rate, fused=True)
     network.train()
@@ -94,7 +94,7 @@ def main() -> None:
     raw = task.fetch()
     simulation = time.perf_counter() - simulation
     splits = task.prepare(raw)
-    training, test = repeated(splits["train"], TRAINING_WAFERS), repeated(splits.held_out.rows, SCORED_WAFERS)
+    training, test = repeated(splits["train"], TRAINING_WAFERS), repeated(splits.held_out.samples, SCORED_WAFERS)
     network = initialised_network(task.network_spec(), key=KEY)
     loops: dict[str, list[float]] = {"lowland": [], "plain": []}
     for _ in range(arguments.repeats + 1):
@@ -108,7 +108,9 @@ def main() -> None:
     with torch.no_grad():
         outputs = network(test.inputs)
     noise = torch.from_numpy(np.random.default_rng(0).random(outputs.shape, dtype=np.float32))
-    scores = [seconds(lambda: task.row_scores(outputs * noise, test.targets)) for _ in range(arguments.repeats + 1)][1:]
+    scores = [seconds(lambda: task.sample_scores(outputs * noise, test.targets)) for _ in range(arguments.repeats + 1)][
+        1:
+    ]
     print(f"{'what':<46}{'median':>10}{'asked':>10}")
     print(f"{f'wafers read or simulated ({len(raw):,})':<46}{simulation:>8.2f} s{'':>10}")
     print(f"{'float epoch, 20,000 wafers, lowland':<46}{times['lowland']:>8.2f} s{'':>10}")

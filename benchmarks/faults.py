@@ -117,9 +117,9 @@ def main() -> None:
     inputs, targets = jets(rows + 20_000)
     network = trained(inputs[rows:], targets[rows:], 1 if arguments.quick else 5)
     test = inputs[:rows], targets[:rows]
-    twin = build_quantized(network, Precision(method="ptq", weight_bits=8, activation_bits=8), input_bits=8)
-    calibrate(twin, inputs[rows : rows + 5000])
-    deployed = freeze(twin)
+    quantized = build_quantized(network, Precision(method="ptq", weight_bits=8, activation_bits=8), input_bits=8)
+    calibrate(quantized, inputs[rows : rows + 5000])
+    deployed = freeze(quantized)
     brevitas = stock(network)
     with torch.no_grad():
         brevitas.train()(inputs[rows : rows + 5000])  # collects its ranges

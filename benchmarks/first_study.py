@@ -35,7 +35,7 @@ from lowland.architectures import initialised_network
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.tasks import Splits, Task
 from lowland.tasks.table import TableOptions, build_table
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 
 CONF = Path(__file__).parents[1] / "conf/base"
 SIZES = {"train_rows": 600, "validation_rows": 100, "landscape_rows": 100, "test_rows": 200, "hidden": [16, 8]}
@@ -100,7 +100,7 @@ def tasks(folder: Path) -> Iterator[tuple[str, Task]]:
 
 def score(task: Task, outputs: torch.Tensor, splits: Splits) -> float:
     """The headline score on test rows."""
-    return float(task.row_scores(outputs, splits.held_out.rows.targets).double().mean())
+    return float(task.sample_scores(outputs, splits.held_out.samples.targets).double().mean())
 
 
 def sklearn_score(task: Task, splits: Splits, seed: int) -> float:
@@ -109,11 +109,11 @@ def sklearn_score(task: Task, splits: Splits, seed: int) -> float:
     targets = torch.cat([splits["train"].targets, splits["validation"].targets]).numpy()
     with catch_warnings():
         simplefilter("ignore", ConvergenceWarning)
-        if task.decides:
+        if task.is_classifier:
             model = MLPClassifier(early_stopping=True, random_state=seed).fit(inputs, targets)
-            return score(task, torch.from_numpy(model.predict_proba(splits.held_out.rows.inputs.numpy())), splits)
+            return score(task, torch.from_numpy(model.predict_proba(splits.held_out.samples.inputs.numpy())), splits)
         model = MLPRegressor(early_stopping=True, random_state=seed).fit(inputs, targets[:, 0])
-        return score(task, torch.from_numpy(model.predict(splits.held_out.rows.inputs.numpy()))[:, None], splits)
+        return score(task, torch.from_numpy(model.predict(splits.held_out.samples.inputs.numpy()))[:, None], splits)
 
 
 def own_scores(
@@ -122,25 +122,22 @@ def own_scores(
     """What the defaults of a study reach in float, fine-tuned to 8 bits, and rounded to 8 bits after training."""
     recipe, key = Recipe.model_validate({"kind": "plain"}).root, ("first study", seed)
     network = initialised_network(task.network_spec_for(splits["train"]), key=key)
-    rows = {"loss": task.loss, "recipe": recipe}
+    data = TrainingData(splits["train"], splits["validation"], task.loss)
     began = time.perf_counter()
-    result = train(network, splits["train"], splits["validation"], options=training, key=key, **rows)
+    result = train(network, data, recipe=recipe, options=training, key=key)
     found = {
-        "float": score(task, result.network(splits.held_out.rows.inputs).detach(), splits),
+        "float": score(task, result.network(splits.held_out.samples.inputs).detach(), splits),
         "passes": float(len(result.curves)),
         "seconds": time.perf_counter() - began,
     }
     for name, precision in (("qat8", Precision(method="qat", **EIGHT)), ("ptq8", Precision(method="ptq", **EIGHT))):
         inputs = splits["train"].inputs
-        twin = build_quantized(network, precision, input_bits=INPUT_BITS, input_signed=bool((inputs < 0).any()))
-        twin = calibrate(twin, inputs)
+        signed = bool((inputs < 0).any())
+        quantized = calibrate(build_quantized(network, precision, input_bits=INPUT_BITS, input_signed=signed), inputs)
         if name == "qat8":
-            tuned = train(
-                twin, splits["train"], splits["validation"], options=tuning, key=(*key, "fine-tuning"), **rows
-            )
-            twin = tuned.network
+            quantized = train(quantized, data, recipe=recipe, options=tuning, key=(*key, "fine-tuning")).network
         with torch.no_grad():
-            found[name] = score(task, freeze(twin).deployed_outputs(splits.held_out.rows.inputs), splits)
+            found[name] = score(task, freeze(quantized).deployed_outputs(splits.held_out.samples.inputs), splits)
     return found
 
 
@@ -171,7 +168,9 @@ def main() -> None:
             seeds = range(1 if arguments.quick else arguments.seeds)
             peer = float(np.mean([sklearn_score(task, splits, seed) for seed in seeds]))
             own = pd.DataFrame([own_scores(task, splits, training, tuning, seed) for seed in seeds]).mean()
-            guess = score(task, task.guess_outputs(splits["train"].targets, len(splits.held_out.rows.targets)), splits)
+            guess = score(
+                task, task.guess_outputs(splits["train"].targets, len(splits.held_out.samples.targets)), splits
+            )
             length = training.resolve(len(splits["train"].targets))
             line = {"task": name, "rows": len(splits["train"].targets), "batch": length.batch_size, "guess": guess}
             line |= {"sklearn MLP": peer, **own[["float", "qat8", "ptq8"]]}

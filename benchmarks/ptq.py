@@ -59,18 +59,18 @@ def deployed(
 ) -> nn.Module:
     """Calibrated, fine-tuned with a cosine schedule where the precision is ``qat``, and frozen."""
     inputs, targets = rows
-    twin = calibrate(build_quantized(network, precision, input_bits=8), inputs[:CALIBRATION_ROWS])
+    quantized = calibrate(build_quantized(network, precision, input_bits=8), inputs[:CALIBRATION_ROWS])
     if precision.method == "qat":
-        optimizer = torch.optim.Adam([p for p in twin.parameters() if p.requires_grad], LEARNING_RATE)
+        optimizer = torch.optim.Adam([p for p in quantized.parameters() if p.requires_grad], LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-len(inputs) // BATCH))
         draws = torch.Generator().manual_seed(seed)
         for _ in range(epochs):
             for batch in torch.randperm(len(inputs), generator=draws).split(BATCH):
                 optimizer.zero_grad()
-                functional.cross_entropy(twin(inputs[batch]), targets[batch]).backward()
+                functional.cross_entropy(quantized(inputs[batch]), targets[batch]).backward()
                 optimizer.step()
                 schedule.step()
-    return freeze(twin.eval())
+    return freeze(quantized.eval())
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import jinja2
 import pandas as pd
 import yaml
 
-from lowland.summary.splits import on_split
+from lowland.analysis.splits import on_split
 from scripts.published_claims import claims
 from scripts.published_comparison import DIFFERS, TaskComparison
 from scripts.published_scope import told

@@ -31,9 +31,9 @@ from lowland.tasks.fusion.frames import PIXELS, SIDE
 from lowland.tasks.fusion.mode_errors import Limits, mode_errors, vector_errors
 from lowland.tasks.fusion.plasma_view import rendered
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world
-from lowland.tasks.splits import Rows
+from lowland.tasks.splits import Samples
 from lowland.tasks.task import NOMINAL
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("fusion_card.md.j2")
@@ -63,14 +63,12 @@ def tiled(rows: Sequence[Sequence[Grey]]) -> Grey:
     return np.concatenate([np.concatenate(row, axis=1) for row in framed])
 
 
-def fitted(task: Fusion, training: Rows, validation: Rows, options: TrainingOptions) -> torch.nn.Module:
+def fitted(task: Fusion, training: Samples, validation: Samples, options: TrainingOptions) -> torch.nn.Module:
     """A float network trained without any penalty."""
     key = ("fusion card", 0)
     found = train(
         initialised_network(task.network_spec(), key=key),
-        training,
-        validation,
-        loss=task.loss,
+        TrainingData(training, validation, task.loss),
         recipe=Recipe.model_validate({"kind": "plain"}).root,
         options=options,
         key=key,
@@ -80,7 +78,7 @@ def fitted(task: Fusion, training: Rows, validation: Rows, options: TrainingOpti
     return found.network
 
 
-def linear_fit(training: Rows) -> Any:
+def linear_fit(training: Samples) -> Any:
     """Least squares from pixels to modes with a small penalty: what the camera tells without any learning of shapes."""
     mean = training.inputs.flatten(1).double().mean(dim=0)
     pixels = training.inputs.flatten(1).double() - mean
@@ -125,7 +123,7 @@ def described(options: FusionOptions, training: TrainingOptions, command: str) -
     task.check(raw, "simulation")
     splits = task.prepare(raw)
     network, linear = fitted(task, splits["train"], splits["validation"], training), linear_fit(splits["train"])
-    sets = {NOMINAL: splits.held_out.rows, **{name: held.rows for name, held in splits.shifted.items()}}
+    sets = {NOMINAL: splits.held_out.samples, **{name: held.samples for name, held in splits.shifted.items()}}
     with torch.no_grad():
         measured = {
             name: {

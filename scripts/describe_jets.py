@@ -32,7 +32,7 @@ from lowland.tasks.preprocessing import Classes
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
 from lowland.tasks.task import NOMINAL
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 from scripts import simulate_jets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,14 +113,12 @@ def fitted_probabilities(
     """
     features, labels = inputs_and_labels(training)
     preprocessing = standardisation(features, UNITS, Classes(names=CLASSES))
-    rows = preprocessing.rows(features, labels)
+    rows = preprocessing.samples(features, labels)
     spec = {"kind": "mlp", "inputs": len(FEATURES), "hidden": list(HIDDEN), "outputs": len(CLASSES)}
     key = ("jets card", seed)
     fitted = train(
         initialised_network(spec, key=key),
-        rows,
-        rows,
-        loss=torch.nn.functional.cross_entropy,
+        TrainingData(rows, rows, torch.nn.functional.cross_entropy),
         recipe=Recipe.model_validate({"kind": "plain"}).root,
         options=OPTIONS,
         key=key,
@@ -129,7 +127,7 @@ def fitted_probabilities(
         raise SystemExit(f"describe_jets: training with seed {seed} diverged; no card was written")
     with torch.no_grad():
         return {
-            name: fitted.network(preprocessing.rows(*inputs_and_labels(part)).inputs).softmax(dim=1).double().numpy()
+            name: fitted.network(preprocessing.samples(*inputs_and_labels(part)).inputs).softmax(dim=1).double().numpy()
             for name, part in others.items()
         }
 

@@ -18,11 +18,11 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lowland.architectures import initialised_network
-from lowland.tasks import Rows, TaskOptions, build_task
+from lowland.tasks import Samples, TaskOptions, build_task
 from lowland.tasks.table import build_table
 from lowland.tasks.table.source import class_names, read_table
 from lowland.tasks.table.task import LATER, Table
-from lowland.training import Recipe, TrainingOptions, train
+from lowland.training import Recipe, TrainingData, TrainingOptions, train
 from scripts.write_params import resolved
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,19 +36,17 @@ def accuracy(predicted: torch.Tensor, targets: torch.Tensor) -> float:
 
 
 def mode_figures(task: str, parameters: dict[str, Any], training: TrainingOptions) -> dict[str, Any]:
-    """Rows, accuracies of network and trees and the guess, of one mode on its test rows and on the later discharges."""
+    """Samples, accuracies of network, trees and guess, of one mode on its test samples and on the later discharges."""
     problem = build_task(TaskOptions.model_validate(parameters["tasks"][task]))
     raw = problem.fetch()
     problem.check(raw, task)
     splits = problem.prepare(raw)
-    parts: dict[str, Rows] = {"test": splits.held_out.rows, LATER: splits.shifted[LATER].rows}
+    parts: dict[str, Samples] = {"test": splits.held_out.samples, LATER: splits.shifted[LATER].samples}
     networks: dict[str, list[float]] = {name: [] for name in parts}
     for seed in parameters["seeds"].values():
         fitted = train(
             initialised_network(problem.network_spec_for(splits["train"]), key=(task, seed)),
-            splits["train"],
-            splits["validation"],
-            loss=problem.loss,
+            TrainingData(splits["train"], splits["validation"], problem.loss),
             recipe=Recipe.model_validate({"kind": "plain"}).root,
             options=training,
             key=(task, seed),
@@ -77,7 +75,7 @@ def shares(targets: torch.Tensor, count: int) -> list[float]:
 
 
 def table_figures(options: Any) -> dict[str, Any]:
-    """Rows, discharges, labels and gaps of the file as it is."""
+    """Samples, discharges, labels and gaps of the file as it is."""
     frame = read_table(options.path)
     features = build_table(options).features_of(frame).values
     gaps = features.isna()

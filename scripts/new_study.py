@@ -76,7 +76,7 @@ def inspect(frame: pd.DataFrame, target: str, *, origin: str) -> Inspected:
 
     Args:
         frame: The table as a task reads it.
-        target: Column to be told.
+        target: Column to be predicted.
         origin: The file, for messages.
 
     Raises:
@@ -242,7 +242,7 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     Args:
         env: Name of the environment: a folder of ``conf``.
         table: The user's file.
-        target: Column to be told.
+        target: Column to be predicted.
         root: The project's folder.
 
     Returns:
@@ -270,7 +270,7 @@ def write(env: str, table: Path, target: str, *, root: Path = ROOT) -> Path:
     loader = StudyConfigLoader(root / "conf", env, base_env="base", default_run_env="base")
     study = validate(loader["parameters"], origins=loader.origins)
     for name, options in study.tasks.items():
-        task = build_task(options.settled(root))
+        task = build_task(options.resolved(root))
         try:
             raw = task.fetch()
             task.check(raw, f"tasks.{name}")

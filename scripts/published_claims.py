@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lowland.measures import MEASURES
-from lowland.summary.predictors import predictors
-from lowland.summary.responses import responses
+from lowland.analysis.predictors import predictors
+from lowland.analysis.responses import responses
+from lowland.vocabulary.measures import MEASURES
 from scripts.published_comparison import CURVATURE, NOISE, NOISE_LEVEL, WORDS, TaskComparison, best_bits, shown
 from scripts.published_statistics import (
     ENOUGH_RECIPES,

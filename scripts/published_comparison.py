@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lowland.measures import MEASURES, SCORES, sign
+from lowland.scores import sign
+from lowland.vocabulary.measures import MEASURES, SCORES
 from scripts.published_statistics import (
     MISSING,
     NOTHING,

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from lowland.analysis import intervals
+from lowland.analysis.rank_correlation import coefficient, interval, resampled_clusters, spearman_moments
 from lowland.randomness import seed_of
-from lowland.summary import recipe_means
-from lowland.summary.rank_correlation import coefficient, interval, resampled_clusters, spearman_moments
 
 HELD, NOT_HELD, UNCLEAR, MISSING = "held", "not held", "cannot tell", "not measured"
 CELL = ["recipe", "seed", "precision"]
@@ -43,7 +43,7 @@ NOTHING = Interval(np.nan, np.nan, np.nan, 0)
 
 def t_interval(values: Sequence[float] | Array) -> Interval:
     """mean ± t(n - 1)·s/√n of independent values, those of seeds; numbers that are none are left out."""
-    return Interval(*recipe_means.t_interval(values), int(np.isfinite(np.asarray(values, dtype=float)).sum()))
+    return Interval(*intervals.t_interval(values), int(np.isfinite(np.asarray(values, dtype=float)).sum()))
 
 
 def jackknife(pairs: dict[frozenset[str], float]) -> Interval:
@@ -210,8 +210,8 @@ def relation(
     """Spearman's coefficients within precisions of predictors with the loss rise under one disturbance.
 
     Args:
-        predicting: From ``lowland.summary.predictors`` for one task.
-        rises: From ``lowland.summary.responses``.
+        predicting: From ``lowland.analysis.predictors`` for one task.
+        rises: From ``lowland.analysis.responses``.
         names: Predictors; those that were not measured are left out.
         family: Of the disturbance.
         condition: Of the disturbance.

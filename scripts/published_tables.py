@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lowland.measures import MEASURES
+from lowland.vocabulary.measures import MEASURES
 from scripts.published_claims import RANKED
 from scripts.published_comparison import CURVATURE, NO_VERDICT, NOISE, NOISE_LEVEL, TaskComparison
 from scripts.published_statistics import Interval, jackknife, pairs_of, t_interval

@@ -7,11 +7,12 @@ from lowland.config import validate
 from lowland.errors import LowlandError
 from lowland.pipelines.perturbation.stage import WITH_CODES
 from lowland.selection import Selection
+from tests.studies import default_parameters, selected_cells
 
 
 @pytest.fixture(scope="module")
 def good():
-    return grid.default_parameters()
+    return default_parameters()
 
 
 def changed(good, path, value):
@@ -248,12 +249,12 @@ def test_a_study_of_one_seed_needs_no_pair(good):
 
 def test_base_pictures_and_maps_the_precisions_it_always_did(good):
     study = grid.Grid(validate(good))
-    detailed, mapped = study.selected_cells("landscape_detail"), study.selected_cells("flip_map", methods=WITH_CODES)
+    detailed, mapped = selected_cells(study, "landscape_detail"), selected_cells(study, "flip_map", methods=WITH_CODES)
     assert {cell.precision for cell in detailed} == {"fp32", "qat8", "qat4", "qat2"}
     assert {cell.precision for cell in mapped} == {"qat8", "qat4"}
     assert {
         cell.seed
-        for cell in study.selected_cells("landscape_detail") + study.selected_cells("flip_map", methods=WITH_CODES)
+        for cell in selected_cells(study, "landscape_detail") + selected_cells(study, "flip_map", methods=WITH_CODES)
     } == {"s0"}
 
 

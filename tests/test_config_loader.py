@@ -13,6 +13,7 @@ from lowland.config import validate
 from lowland.config_layers import REPLACED
 from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
+from tests.studies import selected_cells
 
 CONF = grid.ROOT / "conf"
 ENVIRONMENTS = sorted(folder.name for folder in CONF.iterdir() if (folder / "globals.yml").is_file())
@@ -266,9 +267,9 @@ def test_what_base_asks_of_its_own_task_is_not_asked_of_others(study_of):
     study = study_of({"parameters.yml": f"tasks: {{mine: {TASK}}}\nseeds: {{s0: 0}}\n" + ONE_FLOAT})
     assert study.requirements.root == {} and study.flip_map.precisions == 2
     found = grid.Grid(study)
-    detailed = found.selected_cells("landscape_detail")
+    detailed = selected_cells(found, "landscape_detail")
     assert {cell.id for cell in detailed} == {f"mine.{recipe}.s0.only" for recipe in study.recipes}
-    assert found.selected_cells("flip_map", methods=("qat", "ptq")) == []
+    assert selected_cells(found, "flip_map", methods=("qat", "ptq")) == []
 
 
 def test_names_in_base_of_base_alone_do_not_count_elsewhere(conf, study_of):

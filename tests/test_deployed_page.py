@@ -179,7 +179,7 @@ def deployed(options, raw, folder):
     "target", [{"target": "bearing", "classes": {"good": 0, "worn": [1, 2]}}, {"target": "power"}], ids=str
 )
 @pytest.mark.parametrize("missing", ["mean", "drop"])
-def test_rows_of_a_file_become_answers(reader, tmp_path, target, missing):
+def test_rows_of_a_file_become_predictions(reader, tmp_path, target, missing):
     frame = turbines().assign(site=3.0)
     frame["speed"] = frame["speed"].map("{:.3f}".format).mask(frame.index % 40 == 0, "n/a")
     frame.to_csv(tmp_path / "turbines.csv", index=False)
@@ -214,18 +214,18 @@ def test_rows_of_a_file_become_answers(reader, tmp_path, target, missing):
     assert {row.tobytes() for row in data.tensors["held_out/inputs"].numpy()} <= {row.tobytes() for row in inputs}
     integers, scale = reader["run"](path, inputs)
     assert np.array_equal(integers, model.network.forward_integer(expected).numpy())
-    found = reader["table_answers"](header["preprocessing"], integers * scale)
+    found = reader["table_predictions"](header["preprocessing"], integers * scale)
     outputs = model.network.scaled(model.network.forward_integer(expected))
-    answers = preprocessing.answers(outputs)
+    predictions = preprocessing.predictions(outputs)
     if "classes" in target:
-        assert set(found) == {"good", "worn"} and list(found) == list(answers)
+        assert set(found) == {"good", "worn"} and list(found) == list(predictions)
     else:
-        assert np.allclose(found, answers, rtol=1e-6) and np.ptp(found) > 0
+        assert np.allclose(found, predictions, rtol=1e-6) and np.ptp(found) > 0
     names = {"table": pd.DataFrame(lines)}
     use = USE.replace("data/06_models/deployed/jets/plain/s0/qat6.safetensors", str(path))
     assert str(path) in use
     exec(use, names)
-    assert list(names["answers"]) == list(answers)
+    assert list(names["predictions"]) == list(predictions)
 
 
 def test_raw_jets_become_names_of_classes_with_the_score_that_the_file_tells(reader, tmp_path):
@@ -239,7 +239,7 @@ def test_raw_jets_become_names_of_classes_with_the_score_that_the_file_tells(rea
     test, targets = Splits.from_tensors(data.tensors)["test"]
     integers, scale = reader["run"](path, test.numpy())
     assert np.array_equal(integers, model.network.forward_integer(test).numpy())
-    names = reader["table_answers"](header["preprocessing"], integers * scale)
+    names = reader["table_predictions"](header["preprocessing"], integers * scale)
     classes = np.array(header["preprocessing"]["answer"]["names"])[targets.numpy()]
     told = header["score"]
     assert told["measure"] == "accuracy" and told["rows"] == len(classes)
@@ -269,7 +269,7 @@ def test_pictures_are_reproduced_from_the_inputs_of_the_task(reader, tmp_path, o
     if options.root.kind == "fusion":
         modes = integers * scale * header["preprocessing"]["output_scale"]
         outputs = model.network.scaled(model.network.forward_integer(inputs))
-        assert np.allclose(modes, preprocessing_from(header["preprocessing"]).answers(outputs), rtol=1e-6)
+        assert np.allclose(modes, preprocessing_from(header["preprocessing"]).predictions(outputs), rtol=1e-6)
 
 
 def test_the_float_cell_tells_the_same(tmp_path):

@@ -140,7 +140,7 @@ def test_code_is_followed_through_datasets_and_functions(code):
     for kind in ("landscape", "perturbation"):  # integer networks, which only the dataset names
         assert {"quantization/integer.py", "quantization/quantizers.py"} <= found[kind]
     assert "randomness.py" in found["preparation"]  # through tasks/splitting.py
-    assert not any(file.startswith(("landscape/", "summary/")) for file in found["training"])
+    assert not any(file.startswith(("landscape/", "analysis/", "decision/", "report/")) for file in found["training"])
 
 
 def test_no_two_datasets_share_a_file(project):

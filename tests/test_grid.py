@@ -7,10 +7,11 @@ from lowland import grid
 from lowland.pipelines.perturbation.stage import WITH_CODES
 from lowland.placing import build
 from lowland.stages import all_stages
+from tests.studies import default_parameters, selected_cells
 
 
 def test_cells_are_the_cross_product_in_a_stable_order():
-    study = grid.Grid(grid.validate(grid.default_parameters()))
+    study = grid.Grid(grid.validate(default_parameters()))
     ids = [cell.id for cell in study.cells]
     assert len(ids) == len(set(ids)) == len(study.tasks) * len(study.recipes) * len(study.seeds) * len(study.precisions)
     assert ids[0] == "jets.plain.s0.fp32" and ids[1] == "jets.plain.s0.qat8"
@@ -18,12 +19,12 @@ def test_cells_are_the_cross_product_in_a_stable_order():
 
 def test_cells_are_made_once():
     """Every gather asks for them: making them anew each time would make large grids quadratic."""
-    study = grid.Grid(grid.validate(grid.default_parameters()))
+    study = grid.Grid(grid.validate(default_parameters()))
     assert study.cells is study.cells and study.groups is study.groups
 
 
 def test_every_node_can_learn_its_cell_from_the_added_parameters():
-    study = grid.Grid(grid.validate(grid.default_parameters()))
+    study = grid.Grid(grid.validate(default_parameters()))
     added = study.added_parameters()
     for cell in study.cells:
         here = added["cells"][cell.task][cell.recipe][cell.seed][cell.precision]
@@ -34,7 +35,7 @@ def test_every_node_can_learn_its_cell_from_the_added_parameters():
 
 
 def test_what_sensors_deliver_can_be_written_as_json():
-    raw = grid.default_parameters()
+    raw = default_parameters()
     frames = {"kind": "fusion", "source": "simulated"} | dict.fromkeys(
         ("train_rows", "validation_rows", "landscape_rows", "test_rows"), 9
     )
@@ -48,10 +49,10 @@ def test_what_sensors_deliver_can_be_written_as_json():
 
 
 def test_maps_of_flips_are_of_the_selected_cells_that_have_codes():
-    raw = grid.default_parameters()
+    raw = default_parameters()
     selection = raw["flip_map"] | {"precisions": "all", "seeds": 2}
     study = grid.Grid(grid.validate(raw | {"flip_map": selection}))
-    cells = study.selected_cells("flip_map", methods=WITH_CODES)
+    cells = selected_cells(study, "flip_map", methods=WITH_CODES)
     assert {cell.seed for cell in cells} == {"s0", "s1"}
     assert {cell.precision for cell in cells} == set(study.precisions) - {"fp32"}
     rows = study.added_parameters()["everything"]["rows"]
@@ -62,7 +63,7 @@ def test_maps_of_flips_are_of_the_selected_cells_that_have_codes():
 @pytest.fixture
 def plain_alone_tuned():
     """The default study with QAT for one recipe only, as the grid that pipelines are built from."""
-    raw = grid.default_parameters()
+    raw = default_parameters()
     yield grid.set_parameters(raw | {"qat_recipes": ["plain"]})
     grid.set_parameters(raw)
 
@@ -90,7 +91,7 @@ def test_without_qat_of_some_recipes_every_node_finds_what_it_reads(plain_alone_
 
 
 def test_cells_tell_widths_and_not_how_scales_were_found() -> None:
-    raw = grid.default_parameters()
+    raw = default_parameters()
     variant = {"method": "ptq", "weight_bits": 4, "activation_bits": 4, "calibration": "max", "equalization": True}
     raw = raw | {"precisions": raw["precisions"] | {"ptq4_max": variant}}
     cells = [cell for cell in grid.Grid(grid.validate(raw)).cells if cell.precision == "ptq4_max"]

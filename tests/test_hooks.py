@@ -18,6 +18,7 @@ from lowland.errors import LowlandError
 from lowland.hooks import SELECTIONS, RunGuard, check_raw_tables
 from lowland.tasks import Task
 from lowland.tasks.jets import CLASSES, FEATURES
+from tests.studies import default_parameters
 
 
 def first(raw):
@@ -45,7 +46,7 @@ def project(tmp_path):
     catalog = DataCatalog({f"jets.{name}": TableDataset(filepath=str(file)) for name, file in files.items()})
     for name in files:
         catalog.save(f"jets.{name}", frame)
-    parameters = grid.default_parameters()
+    parameters = default_parameters()
     sizes = {"train_rows": 120, "validation_rows": 20, "landscape_rows": 20, "test_rows": 40}
     grid.set_parameters(parameters | {"tasks": {"jets": parameters["tasks"]["jets"] | sizes}})
     yield tmp_path, catalog, files
@@ -221,7 +222,7 @@ def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkey
 @pytest.fixture
 def wafers(tmp_path):
     """A study of wafers from a file that may be there, and its pipeline and catalog."""
-    before = grid.default_parameters()
+    before = default_parameters()
     options = {"kind": "econ", "source": "auto", "path": str(tmp_path / "wafers.csv"), "filters": 8, "latent": 16}
     sizes = {"train_rows": 8, "validation_rows": 4, "landscape_rows": 4, "test_rows": 4, "shifted_rows": 4}
     asked = before | {"tasks": {"econ": options | sizes}, "requirements": {}}

@@ -3,9 +3,9 @@
 import pytest
 
 from lowland import grid
-from lowland.measures import SCORES
-from lowland.summary.style import _MARKERS
+from lowland.report.style import _MARKERS
 from lowland.tasks import build_task
+from lowland.vocabulary.measures import SCORES
 from scripts.write_params import resolved
 
 

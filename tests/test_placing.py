@@ -5,11 +5,12 @@ import pytest
 from lowland import grid
 from lowland.placing import Placing, build, chosen_places, places_of
 from lowland.stages import Artifact, NodeTemplate, Stage, all_stages, rows
+from tests.studies import default_parameters, selected_cells
 
 
 @pytest.fixture(scope="module")
 def study():
-    raw = grid.default_parameters()
+    raw = default_parameters()
     recipes = {name: raw["recipes"][name] for name in list(raw["recipes"])[:2]}
     precisions = {name: raw["precisions"][name] for name in ("fp32", "qat4", "ptq4")}
     return grid.Grid(grid.validate(raw | {"recipes": recipes, "precisions": precisions}))
@@ -56,7 +57,7 @@ def test_methods_and_selections_choose_places(study):
     tuned = chosen_places(template(methods=("qat",)), study)
     assert {place.precision for place in tuned} == {"qat4"} and len(tuned) == seeds * recipes
     mapped = chosen_places(template(methods=("qat", "ptq"), selection="flip_map"), study)
-    wanted = study.selected_cells("flip_map", methods=("qat", "ptq"))
+    wanted = selected_cells(study, "flip_map", methods=("qat", "ptq"))
     assert [place.namespace for place in mapped] == [cell.id for cell in wanted] and wanted
     detailed = chosen_places(template(level="group", selection="landscape_detail"), study)
     assert {place.precision for place in detailed} == set(study.selected_precisions("landscape_detail"))

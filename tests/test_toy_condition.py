@@ -7,6 +7,7 @@ A real one also has its test (in ``tests/perturbation``), and ``python -m script
 import pytest
 
 from tests.changed_copy import ChangedCopy
+from tests.studies import default_parameters
 
 EDITS = (
     (
@@ -74,20 +75,21 @@ def whoever_must_know_it_does():
     from torch import nn
 
     from lowland import grid
+    from lowland.analysis.conditions import disturbances
     from lowland.measurements import Cell, checked, table
     from lowland.perturbation import FeatureRanges
     from lowland.robustness import HalfLifeOptions, Subject
     from lowland.robustness.measure import robustness
-    from lowland.summary.conditions import disturbances, level_title
-    from lowland.tasks import HeldOut, Rows, build_task
+    from lowland.tasks import HeldOut, Samples, build_task
+    from lowland.vocabulary.labels import level_title
     from tests.made_splits import splits_of
 
-    raw = grid.default_parameters()
+    raw = default_parameters()
     noise = raw["input_noise"] | {"kinds": ["lost_readings"], "levels": [20, 80]}
     study = grid.validate(raw | {"input_noise": noise, "requirements": "none"})
 
     inputs, targets = torch.eye(5).repeat(40, 1) * 3, torch.arange(5).repeat(40)
-    rows = Rows(inputs, targets)
+    rows = Samples(inputs, targets)
     splits = splits_of(rows, rows, rows, HeldOut(rows, torch.arange(200) >= 100), torch.zeros(5))
     task = build_task(study.tasks["jets"])
     subject = Subject(task, nn.Identity(), splits, FeatureRanges.of(inputs), ("toy",), HalfLifeOptions(floor="halfway"))

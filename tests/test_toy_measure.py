@@ -27,9 +27,9 @@ def largest_weight(problem: Problem) -> Estimate:
 ''',
     ),
     (
-        "src/lowland/measures.py",
-        "    # landscape\n",
-        """    # landscape
+        "src/lowland/vocabulary/landscape_measures.py",
+        "LANDSCAPE: dict[str, Measure] = {\n",
+        """LANDSCAPE: dict[str, Measure] = {
     "largest_weight": Measure("largest weight", "1", False, "Size of the largest weight."),
 """,
     ),
@@ -56,7 +56,10 @@ def project(tmp_path_factory):
 
 
 def test_two_existing_files_and_its_own_are_enough(project):
-    assert project.changed() == (["src/lowland/landscape/measures/measure.py", "src/lowland/measures.py"], [OWN])
+    assert project.changed() == (
+        ["src/lowland/landscape/measures/measure.py", "src/lowland/vocabulary/landscape_measures.py"],
+        [OWN],
+    )
 
 
 def test_it_is_measured_told_and_correlated(project):
@@ -68,10 +71,11 @@ def whoever_must_know_it_does():
     import torch
     from torch.nn import functional
 
+    from lowland.analysis.predictors import predictors
     from lowland.estimate import Estimate
     from lowland.landscape import LandscapeOptions, measure_landscape
     from lowland.measurements import Cell, Measurement, checked, table
-    from lowland.summary.predictors import predictor_label, predictors
+    from lowland.report.labels import predictor_label
     from tests.base_options import base
     from tests.cases import CASES
 
@@ -83,7 +87,7 @@ def whoever_must_know_it_does():
         [(inputs, targets)],
         options=LandscapeOptions(**small),
         input_covariance=torch.ones(inputs.shape[1:]),
-        decides=True,
+        is_classifier=True,
     )
     (own,) = [row for row in rows if row.measure == "largest_weight"]
     assert own.estimate.value == max(float(p.abs().max()) for p in model.parameters() if p.ndim > 1)

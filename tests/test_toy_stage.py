@@ -5,9 +5,9 @@ change, its documentation aside (it adds a package in ``pipelines``, a room in t
 their tests):
 
 1. ``src/lowland/vocabulary/families.py``: the name of its family;
-2. ``src/lowland/measures.py``: the records of its measures;
+2. ``src/lowland/vocabulary/measures.py``: the records of its measures;
 3. ``src/lowland/config.py``: its options;
-4. ``src/lowland/summary/figures/pictures.py``: what draws its artifact;
+4. ``src/lowland/report/figures/pictures.py``: what draws its artifact;
 5. ``tests/test_architecture.py``: on which floor its room lies;
 6. ``conf/base/catalog.yml`` and 7. ``dvc.yaml``, written by ``make stages``;
 8. ``params.yaml``, written by ``make params``.
@@ -30,13 +30,14 @@ from lowland.measurements import Cell, Measurement, cell_frame, table
 from lowland.placing import build
 from lowland.stages import Expectation, NodeTemplate, Stage, all_stages, in_order, picture, rows
 from scripts.write_stages import catalog
+from tests.studies import default_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 TOUCHED = (
     "src/lowland/vocabulary/families.py",
-    "src/lowland/measures.py",
+    "src/lowland/vocabulary/measures.py",
     "src/lowland/config.py",
-    "src/lowland/summary/figures/pictures.py",
+    "src/lowland/report/figures/pictures.py",
     "tests/test_architecture.py",
     "conf/base/catalog.yml",
     "dvc.yaml",
@@ -71,7 +72,7 @@ def shake(cell: Cell, options: dict, measured: pd.DataFrame) -> tuple[pd.DataFra
 
 @pytest.fixture
 def study():
-    raw = grid.default_parameters()
+    raw = default_parameters()
     chosen = {
         "recipes": {"plain": raw["recipes"]["plain"]},
         "seeds": {"s0": 0, "s1": 1},

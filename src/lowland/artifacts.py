@@ -18,8 +18,8 @@ class StoredModel:
     Attributes:
         network: Any network with a ``spec`` that rebuilds it (``spec["kind"]`` says which).
         status: ``ok``, or why the network must not be used as it stands (training diverged: ``non_finite``).
-        preprocessing: What stands between raw readings and the network's inputs, and between its outputs and an answer
-            (a record that ``lowland.tasks.preprocessing_from`` reads); empty where nobody told.
+        preprocessing: What stands between raw readings and the network's inputs, and between its outputs and a
+            prediction (a record that ``lowland.tasks.preprocessing_from`` reads); empty where it is not known.
         identity: Task, recipe, seed and precision that it was made from; empty for a network in training.
         score: On test rows: ``measure``, ``value``, ``standard_error``, ``rows``; empty where it was not measured.
     """

@@ -9,10 +9,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from lowland.analysis.score import Score
 from lowland.architectures import build_network
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
+from lowland.decision.requirement_checks import unmeasurable
+from lowland.decision.requirements import TaskRequirements
 from lowland.errors import LowlandError, MistakesError
-from lowland.faults.options import FlipMapOptions, MemoryFaultOptions
+from lowland.faults.flip_map_options import FlipMapOptions
+from lowland.faults.options import MemoryFaultOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
 from lowland.perturbation import (
@@ -25,9 +29,6 @@ from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
 from lowland.robustness import HalfLifeOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Problem, TaskFacts, unknown_names
-from lowland.summary.requirement_checks import unmeasurable
-from lowland.summary.requirements import TaskRequirements
-from lowland.summary.score import Score
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
 

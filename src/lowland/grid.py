@@ -137,16 +137,6 @@ class Grid:
         asked = getattr(self._selection(selection), "pairs", "all") if selection else "all"
         return list(combinations(self.seeds, 2))[: _count(asked)]
 
-    def selected_cells(self, selection: str, *, methods: Sequence[str] = ()) -> list[Cell]:
-        """The cells of which something is done.
-
-        Args:
-            selection: The parameter with a selection that says so.
-            methods: What the selection chooses from; precisions of any method without it.
-        """
-        precisions, seeds = self.selected_precisions(selection, methods=methods), self.selected_seeds(selection)
-        return [cell for cell in self.cells if cell.seed in seeds and cell.precision in precisions]
-
     def _selection(self, parameter: str) -> Selection:
         selection: Selection = getattr(self.study, parameter)
         return selection
@@ -206,7 +196,7 @@ def set_parameters(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) 
     """
     global _current
     asked = validate(raw, origins=origins)
-    tasks = {name: options.settled(ROOT) for name, options in asked.tasks.items()}
+    tasks = {name: options.resolved(ROOT) for name, options in asked.tasks.items()}
     absent = {}
     for name, options in tasks.items():
         wanted, used = (getattr(each.root, "path", None) for each in (asked.tasks[name], options))
@@ -220,16 +210,6 @@ def current() -> Grid:
     """The grid of this run; without a run (registry listing, tests) the grid of the default environment."""
     if _current is not None:
         return _current
-    loader = _loader()
-    raw = loader["parameters"]
-    return set_parameters(raw, origins=loader.origins)
-
-
-def default_parameters() -> dict[str, Any]:
-    """The parameters as Kedro reads them from the project's ``conf`` folder (and ``KEDRO_ENV``)."""
-    return dict(_loader()["parameters"])
-
-
-def _loader() -> StudyConfigLoader:
     conf = str(ROOT / settings.CONF_SOURCE)
-    return StudyConfigLoader(conf, env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
+    loader = StudyConfigLoader(conf, env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
+    return set_parameters(loader["parameters"], origins=loader.origins)

@@ -23,6 +23,7 @@ from lowland import grid, randomness, tasks
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.placing import places_of
+from lowland.report.closing import closing_lines
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import stage_of
 from lowland.runs.dvc import started_by_dvc
@@ -34,7 +35,6 @@ from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
 from lowland.stages import all_stages, closing_stages
-from lowland.summary.closing import closing_lines
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.tasks.split_sizes import DATA_FOLDER
 
@@ -274,8 +274,8 @@ def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
     for path in problem.sources:
         if not path.is_file():
             raise LowlandError(
-                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence}): give tasks.{task}.path, or "
-                f"name the folder that the path starts from in {DATA_FOLDER}"
+                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.obtained_from}): give "
+                f"tasks.{task}.path, or name the folder that the path starts from in {DATA_FOLDER}"
             )
         files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     code = hashlib.sha256()

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lowland.measures import MEASURES, deterioration
+from lowland.scores import deterioration
 from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.measures import MEASURES
 from lowland.vocabulary.planned import Planned, Plans
 
 if TYPE_CHECKING:

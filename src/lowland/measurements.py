@@ -11,9 +11,9 @@ import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict
 
 from lowland.estimate import STATUSES, Estimate, Status
-from lowland.measures import MEASURES, SELECTED
 from lowland.vocabulary.conditions import CONDITIONS, Condition, condition_named
 from lowland.vocabulary.families import DISTURBANCES, Family
+from lowland.vocabulary.measures import MEASURES, SELECTED
 from lowland.vocabulary.targets import TARGETS
 
 Method = Literal["float", "qat", "ptq", "weight_only", "dynamic", "imported"]

@@ -51,7 +51,7 @@ class Artifact:
         path: Below the data folder, with ``{task}``, ``{recipe}``, ``{seed}`` and ``{precision}``.
         layer: In kedro-viz.
         entry: Its name in the catalog, where several share an entry; the others' placeholder then stands in ``path``.
-        figure: What draws a picture, a key of ``lowland.summary.figures.PICTURES``.
+        figure: What draws a picture, a key of ``lowland.report.figures.PICTURES``.
         missing_ok: Whether whoever reads it goes on without it, as gathers do.
         gathered: The table beside the long one in which recipe and task collect it, if any: ``learning``, or
             ``pictures``, where each kind keeps a table of its own a recipe.
@@ -102,7 +102,7 @@ def picture(name: str, *, path: str) -> Artifact:
     """A table of a cell or of a group of cells that kedro-viz and the report show as the figure of the same name.
 
     Args:
-        name: A key of ``lowland.summary.figures.PICTURES``.
+        name: A key of ``lowland.report.figures.PICTURES``.
         path: Below the data folder.
     """
     return Artifact(

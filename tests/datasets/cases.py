@@ -21,7 +21,7 @@ from lowland.datasets import (
     TextDataset,
 )
 from lowland.datasets.atomic import FileDataset
-from tests.summary.pictures import density
+from tests.made_study.pictures import density
 
 SPEC = {"kind": "mlp", "inputs": 4, "hidden": [3, 2], "outputs": 2}
 

@@ -12,7 +12,7 @@ from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.faults import Flips, apply_flips, draw_flips
-from lowland.faults.protection import needed_by_simulation, protection_plan, simulated_metric, triplicated_rate
+from lowland.faults.protection import needed_by_simulation, protection_plan, protection_simulator, triplicated_rate
 from lowland.faults.sensitivity import clean_metric, flip_sensitivity
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from tests.quantization.networks import rows, twin
@@ -24,6 +24,11 @@ def losses(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def right(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs.argmax(1) == targets).double()
+
+
+def rightness(batches):
+    """The metric ``right`` of a network [samples]."""
+    return lambda network: torch.cat([right(network.deployed_outputs(x), y) for x, y in batches])
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +118,8 @@ def test_the_simulation_writes_bits_as_the_map_does(encoding):
     network = network.with_codes(codes)
     found = flip_sensitivity(network, right, batches, encoding=encoding)
     plan = protection_plan(found, clean=0.5, bit_error_rate=0.05, floor=0.1)
-    simulated = simulated_metric(
-        network, right, batches, plan, protected=0, draws=4, encoding=encoding, key=("encoded",)
-    )
+    simulate = protection_simulator(network, rightness(batches), plan, draws=4, encoding=encoding, key=("encoded",))
+    simulated = simulate(0)
     values = [
         float(clean_metric(apply_flips(network, drawn, encoding=encoding), right, batches))
         for drawn in (draw_flips(network, key=("encoded", number)).below(0.05) for number in range(4))
@@ -147,14 +151,14 @@ def test_the_error_of_a_simulation_is_that_of_the_change(subject):
     """Rows that no flip changes add nothing, however unlike they are."""
     network, batches, found, clean = subject
     plan = protection_plan(found, clean=clean, bit_error_rate=1e-9, floor=0.5)
-    nothing = simulated_metric(network, right, batches, plan, protected=0, draws=3)
+    nothing = protection_simulator(network, rightness(batches), plan, draws=3)(0)
     assert (nothing.value, nothing.standard_error) == (pytest.approx(clean), 0.0)
 
 
 def test_protection_helps_by_simulation(subject):
     network, batches, found, clean = subject
     plan = protection_plan(found, clean=clean, bit_error_rate=5e-3, floor=0.5)
-    values = [simulated_metric(network, right, batches, plan, protected=k, draws=150).value for k in (0, 60, len(plan))]
+    values = [protection_simulator(network, rightness(batches), plan, draws=150)(k).value for k in (0, 60, len(plan))]
     assert values[0] + 0.002 < min(values[1:])  # on rows that chose the bits, some may do better than all
 
 
@@ -163,11 +167,11 @@ def test_plans_are_compared_under_the_same_upsets(subject):
     network, batches, found, clean = subject
     reverse = {name: 1 - values for name, values in found.items()}
     plans = [protection_plan(f, clean=clean, bit_error_rate=3e-2, floor=0.5) for f in (found, reverse)]
-    first, second = (simulated_metric(network, right, batches, plan, protected=0, draws=5) for plan in plans)
+    first, second = (protection_simulator(network, rightness(batches), plan, draws=5)(0) for plan in plans)
     assert first == second
     some = {name: values for name, values in found.items() if name == "0.weight"}
     plan = protection_plan(some, clean=clean, bit_error_rate=3e-2, floor=0.5)
-    flipped = simulated_metric(network, right, batches, plan, protected=0, draws=5)
+    flipped = protection_simulator(network, rightness(batches), plan, draws=5)(0)
     assert flipped != first and flipped.value < clean
 
 
@@ -187,6 +191,6 @@ def test_mistakes_are_told(subject):
         protection_plan({}, clean=clean, bit_error_rate=0.1, floor=0.5)
     plan = protection_plan(found, clean=clean, bit_error_rate=1e-2, floor=0.5)
     with pytest.raises(LowlandError, match="protected is -1; expected 0 to"):
-        simulated_metric(network, right, batches, plan, protected=-1)
+        protection_simulator(network, rightness(batches), plan)(-1)
     with pytest.raises(LowlandError, match="draws is 1; expected at least 2"):
-        simulated_metric(network, right, batches, plan, protected=0, draws=1)
+        protection_simulator(network, rightness(batches), plan, draws=1)(0)

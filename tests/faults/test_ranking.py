@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
-from lowland.faults.options import RANKINGS
-from lowland.faults.ranking import flip_scores, ranked_flips, recall_at, worst_flips
+from lowland.faults.flip_map_options import RANKINGS
+from lowland.faults.ranking import flip_scores, recall_at, worst_flips
 from lowland.faults.sensitivity import clean_metric, flip_sensitivity
+from lowland.faults.targets import CodeBits
 from lowland.landscape import flip_curvature, hessian_diagonal, hessian_eigenvalues, mean_gradient
 from tests.quantization.networks import integer_network, rows
 
@@ -89,9 +90,17 @@ def test_worst_flips_are_the_highest_scores(scores):
     assert len(worst_flips(scores["matched"], 0)) == 0
 
 
-def test_ranked_flips_hurt_and_matched_curvature_finds_them(network, batches):
-    flips = ranked_flips(network, LOSS, batches, ranking="matched", count=20)
-    assert len(flips) == 20
+def test_bits_of_some_layers_have_the_scores_that_they_have_among_all(network, batches, scores):
+    some = flip_scores(
+        network, LOSS, batches, rankings=("matched",), bits=CodeBits(targets=("weights",), layers=("2",))
+    )
+    assert set(some["matched"]) == {"2.weight"}
+    torch.testing.assert_close(some["matched"]["2.weight"], scores["matched"]["2.weight"])
+    with pytest.raises(LowlandError, match=r"layers are \['9'\]"):
+        flip_scores(network, LOSS, batches, bits=CodeBits(layers=["9"]))
+
+
+def test_flips_hurt_and_matched_curvature_finds_them(network, batches):
     metric = partial(LOSS, reduction="none")
     truth = flip_sensitivity(network, metric, batches)
     clean = clean_metric(network, metric, batches)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
-from lowland.faults import Flips, apply_flips, random_flips
+from lowland.faults import CodeBits, Flips, apply_flips, random_flips
 from lowland.faults.search import SearchResult, deployed_loss, progressive_search
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from tests.quantization.convolutions import CASES
@@ -95,9 +95,9 @@ def test_losses_are_those_of_the_flipped_networks_and_sets_nest() -> None:
 @pytest.mark.parametrize("encoding", sorted(ENCODINGS))
 def test_words_are_searched_in_every_encoding_and_no_bit_twice(encoding: str) -> None:
     network = tiny()
-    layer = {"targets": ("weights",), "layers": ("2",), "encoding": encoding}
+    layer = CodeBits(targets=("weights",), layers=("2",), encoding=encoding)
     total = 12 * 3 if encoding == "twos_complement" else 14
-    found = progressive_search(network, functional.cross_entropy, BATCHES, count=total, candidates=1, **layer)
+    found = progressive_search(network, functional.cross_entropy, BATCHES, count=total, candidates=1, bits=layer)
     assert len(set(found.order)) == total == len(found.first(total))
     assert {name for name, _, _ in found.order} == {"2.weight"}
     for flips in (1, 5, 10, total):
@@ -135,11 +135,11 @@ def test_impossible_searches_are_refused() -> None:
     with pytest.raises(LowlandError, match="candidates is 0"):
         search(count=1, candidates=0)
     with pytest.raises(LowlandError, match="targets name scales"):
-        search(count=1, targets=("scales",))
+        search(count=1, bits=CodeBits(targets=("scales",)))
     with pytest.raises(LowlandError, match=r"layers are \['9'\]"):
-        search(count=1, layers=["9"])
+        search(count=1, bits=CodeBits(layers=["9"]))
     with pytest.raises(LowlandError, match="encoding: got 'gray'"):
-        search(count=1, encoding="gray")
+        search(count=1, bits=CodeBits(encoding="gray"))
     with pytest.raises(LowlandError, match="batches: got none"):
         progressive_search(network, functional.cross_entropy, [], count=1)
     found = search(count=1, candidates=1)

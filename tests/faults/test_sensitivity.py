@@ -86,17 +86,11 @@ def test_other_encodings(encoding):
             torch.testing.assert_close(chosen[name].flatten(0, -2)[place], expected, rtol=1e-6, atol=1e-6)
 
 
-def test_progress_is_told_channel_by_channel():
-    network, told = perceptron(2), []
-    flip_sensitivity(network, scores, [rows(5)], on_channel=lambda: told.append(1))
-    assert len(told) == sum(len(codes) for name, codes in network.codes.items() if name.endswith("weight"))
-
-
 def test_mistakes_are_told():
     network, batch = perceptron(2), rows(5)
-    with pytest.raises(LowlandError, match="batches: got no rows"):
+    with pytest.raises(LowlandError, match="batches: got no samples"):
         flip_sensitivity(network, scores, [])
-    with pytest.raises(LowlandError, match=r"metric: gave shape \(\) for 5 rows; expected one value a row"):
+    with pytest.raises(LowlandError, match=r"metric: gave shape \(\) for 5 samples; expected one value a sample"):
         flip_sensitivity(network, functional.cross_entropy, [batch])
     with pytest.raises(LowlandError, match=r"targets are \['scales'\]; none of the tensors"):
         flip_sensitivity(network, scores, [batch], targets=("scales",))
@@ -142,4 +136,4 @@ def test_what_all_flips_do_to_a_row_is_the_sum_of_the_map_over_that_row(name):
         drops = sum(
             (clean - values).flatten(0, -2).sum(0) for values in flip_sensitivity(network, scores, alone).values()
         )
-        torch.testing.assert_close(found.row_drops[row], drops)
+        torch.testing.assert_close(found.sample_drops[row], drops)

@@ -57,7 +57,7 @@ ON_MODELS = {  # each as a function of model and batches
     ),
     "mean_gradient": lambda m, b: landscape.mean_gradient(m, LOSS, b),
     "measure_landscape": lambda m, b: landscape.measure_landscape(
-        m, LOSS, b, options=CHEAP, input_covariance=_variances(m), decides=True
+        m, LOSS, b, options=CHEAP, input_covariance=_variances(m), is_classifier=True
     ),
     "mode_connectivity": lambda m, b: landscape.mode_connectivity(
         m, copy.deepcopy(m), LOSS, b, b, num_epochs=1, num_points=3
@@ -79,7 +79,7 @@ ON_CODES = {  # deployed networks only
 }
 WITHOUT_TARGETS = {  # of a model and inputs
     "compare_networks": lambda m, x: landscape.compare_networks(
-        m, copy.deepcopy(m), x, options=CHEAP, answers=lambda z: z, decides=True, reference="other"
+        m, copy.deepcopy(m), x, options=CHEAP, scored_outputs=lambda z: z, is_classifier=True
     ),
     "differentiable": lambda m, x: landscape.differentiable(m),
     "filter_normalised_directions": lambda m, x: landscape.filter_normalised_directions(m),

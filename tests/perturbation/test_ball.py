@@ -27,31 +27,31 @@ def pushes(draw):
 @given(pushes())
 def test_nothing_leaves_the_ball_or_the_range(push):
     ball, inputs, change = push
-    moved = ball.project(inputs, change)
-    assert moved.dtype == inputs.dtype
-    assert (ball.size(inputs, moved) <= ball.eps * (1 + 1e-9)).all()
+    attacked = ball.project(inputs, change)
+    assert attacked.dtype == inputs.dtype
+    assert (ball.size(inputs, attacked) <= ball.eps * (1 + 1e-9)).all()
     if ball.scale is not None:
-        assert torch.equal(moved[:, 0, 0], inputs[:, 0, 0])
+        assert torch.equal(attacked[:, 0, 0], inputs[:, 0, 0])
     if ball.value_range is not None:
         low, high = ball.value_range
-        assert (moved >= inputs.clamp(max=low)).all() and (moved <= inputs.clamp(min=high)).all()
+        assert (attacked >= inputs.clamp(max=low)).all() and (attacked <= inputs.clamp(min=high)).all()
 
 
 @settings(max_examples=50, deadline=None)
 @given(pushes())
 def test_what_is_inside_stays_and_projecting_twice_changes_nothing(push):
     ball, inputs, change = push
-    moved = ball.project(inputs, change)
-    again = ball.project(inputs, moved.double() - inputs.double())
-    assert torch.allclose(again, moved, rtol=1e-6, atol=1e-6 * ball.eps)
+    attacked = ball.project(inputs, change)
+    again = ball.project(inputs, attacked.double() - inputs.double())
+    assert torch.allclose(again, attacked, rtol=1e-6, atol=1e-6 * ball.eps)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_wanted_changes_that_are_no_numbers(norm):
     inputs = torch.zeros(2, 3)
     change = torch.tensor([[math.nan, 0.5, 0.0], [9.0, 0.0, 0.0]], dtype=torch.float64)
-    moved = Ball(norm, 1.0).project(inputs, change)
-    assert torch.allclose(moved, torch.tensor([[0.0, 0.5, 0.0], [1.0, 0.0, 0.0]]))
+    attacked = Ball(norm, 1.0).project(inputs, change)
+    assert torch.allclose(attacked, torch.tensor([[0.0, 0.5, 0.0], [1.0, 0.0, 0.0]]))
 
 
 def test_moving_what_has_no_scale_is_infinitely_far():

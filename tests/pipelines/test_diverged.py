@@ -20,7 +20,7 @@ from lowland.pipelines.perturbation.nodes import map_flips
 from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.robustness import HalfLifeOptions
-from lowland.tasks import Rows
+from lowland.tasks import Samples
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.training import Recipe, TrainingOptions
@@ -36,7 +36,7 @@ TASK = JetsOptions(
 FRAMES = FusionOptions(
     kind="fusion", source="simulated", train_rows=8, validation_rows=8, landscape_rows=8, test_rows=8
 )
-ROWS = Rows(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5)
+ROWS = Samples(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5)
 DATA = StoredTensors(all_in(ROWS, 3).to_tensors())
 DIVERGED = StoredModel(nn.Linear(16, 5), "non_finite")
 PRECISION = Precision(method="qat", weight_bits=8, activation_bits=8)

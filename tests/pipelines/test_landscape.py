@@ -11,7 +11,7 @@ from lowland.grid import CellGroup
 from lowland.landscape import LandscapeOptions
 from lowland.measurements import Cell
 from lowland.pipelines.landscape.nodes import compare_seeds
-from lowland.tasks import Rows
+from lowland.tasks import Samples
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.econ.hgcal import VALID_PIXEL
 from tests.base_options import base
@@ -26,7 +26,7 @@ CELL = Cell(
 
 def test_pixels_that_show_no_cell_do_not_make_wafers_unlike():
     torch.manual_seed(0)
-    rows = Rows(torch.rand(8, 1, 8, 8), torch.rand(8, 48))
+    rows = Samples(torch.rand(8, 1, 8, 8), torch.rand(8, 48))
     first = nn.Sequential(nn.Flatten(), nn.Linear(64, 64)).eval()
     second = copy.deepcopy(first)
     unseen = ~torch.as_tensor(VALID_PIXEL).flatten()

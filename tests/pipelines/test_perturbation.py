@@ -20,7 +20,7 @@ from lowland.pipelines.perturbation.nodes import map_flips
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
 from lowland.robustness import HalfLifeOptions, bit_flips
-from lowland.tasks import Rows, build_task
+from lowland.tasks import Samples, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import Jets, JetsOptions
 from tests.made_splits import splits_of
@@ -80,9 +80,9 @@ def subject():
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(inputs), targets).backward()
         optimizer.step()
-    rows = Rows(inputs, targets)
+    rows = Samples(inputs, targets)
     splits = splits_of(
-        rows, rows, Rows(inputs[200:], targets[200:]), Rows(inputs[:200], targets[:200]), torch.zeros(16)
+        rows, rows, Samples(inputs[200:], targets[200:]), Samples(inputs[:200], targets[:200]), torch.zeros(16)
     )
     twin = build_quantized(network, Precision(method="ptq", weight_bits=4, activation_bits=4), input_bits=8)
     calibrate(twin, inputs)
@@ -259,14 +259,14 @@ def test_pictures_are_spoiled_at_every_severity(pictured):
 
 def test_spoiled_pictures_are_those_of_the_library(pictured):
     problem, splits, network, rows = pictured
-    frames, modes = splits.held_out.rows
+    frames, modes = splits.held_out.samples
     mask = splits.held_out.halves["test"]
     draws = [
         corrupt(frames, "translation", severity=5, generator=generator("frames", "translation", number))
         for number in range(2)
     ]
     with torch.no_grad():
-        expected = [float(problem.row_scores(network(drawn), modes)[mask].mean()) for drawn in draws]
+        expected = [float(problem.sample_scores(network(drawn), modes)[mask].mean()) for drawn in draws]
     assert value(rows, "vector_error", "translation", 5).value == pytest.approx(sum(expected) / 2, rel=1e-6)
 
 

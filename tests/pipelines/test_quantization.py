@@ -10,7 +10,7 @@ from lowland.measurements import Cell
 from lowland.pipelines.quantization import nodes
 from lowland.pipelines.quantization.nodes import deploy_float, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions, build_quantized, calibrate, deployment_check, freeze
-from lowland.tasks import Rows, build_task
+from lowland.tasks import Samples, build_task
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
 from tests.made_splits import all_in, splits_of
@@ -29,7 +29,7 @@ def network() -> nn.Sequential:
 
 
 def deployed(precision: Precision, inputs: Tensor):
-    rows = Rows(inputs, torch.arange(len(inputs)) % 5)
+    rows = Samples(inputs, torch.arange(len(inputs)) % 5)
     data = StoredTensors(all_in(rows, 16).to_tensors())
     model, measured = quantize_after_training(CELL, precision, OPTIONS, TASK, data, StoredModel(network()))
     assert set(measured["status"]) == {"ok"}
@@ -75,7 +75,7 @@ def test_what_integers_decide_otherwise_is_measured(monkeypatch):
     monkeypatch.setattr(nodes, "deployment_check", noting)
     _, measured = deployed(Precision(method="ptq", weight_bits=4, activation_bits=4), inputs)
     assert measured["integer_decision_rate"] == 0.25
-    assert measured["integer_mismatch_rate"] == seen[0].integer_rows
+    assert measured["integer_mismatch_rate"] == seen[0].integer_samples
 
 
 def test_the_float_cell_counts_what_its_quantized_twin_stores():
@@ -83,7 +83,7 @@ def test_the_float_cell_counts_what_its_quantized_twin_stores():
     sizes = dict.fromkeys(("train_rows", "validation_rows", "landscape_rows", "test_rows", "shifted_rows"), 20)
     econ = EconOptions(kind="econ", source="simulated", filters=2, latent=4, **sizes)
     charges = torch.rand(20, 48, generator=torch.Generator().manual_seed(1)) + 0.1
-    rows = Rows(torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0)), charges)
+    rows = Samples(torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0)), charges)
     data = StoredTensors(all_in(rows, (1, 8, 8)).to_tensors())
     trained = StoredModel(initialised_network(build_task(econ).network_spec(), key=("econ", 0)).eval())
     _, measured = deploy_float(CELL, econ, data, trained)
@@ -99,7 +99,9 @@ def test_the_float_cell_counts_what_its_quantized_twin_stores():
 
 def test_every_cell_tells_its_gain_over_the_guess_and_its_validation_score():
     source = torch.Generator().manual_seed(2)
-    sets = [Rows(torch.randn(64, 16, generator=source), torch.randint(0, 5, (64,), generator=source)) for _ in range(3)]
+    sets = [
+        Samples(torch.randn(64, 16, generator=source), torch.randint(0, 5, (64,), generator=source)) for _ in range(3)
+    ]
     splits = splits_of(sets[0], sets[1], sets[2], sets[2], torch.zeros(16))
     data, task = StoredTensors(splits.to_tensors()), build_task(TASK)
     trained = StoredModel(initialised_network(task.network_spec(), key=("toy",)).eval())
@@ -112,7 +114,7 @@ def test_every_cell_tells_its_gain_over_the_guess_and_its_validation_score():
         scores = {}
         for name in ("selection", "test", "validation"):
             part = splits[name]
-            scores[name] = task.row_scores(model.network(part.inputs).detach(), part.targets).double()
+            scores[name] = task.sample_scores(model.network(part.inputs).detach(), part.targets).double()
             assert rows.value["accuracy", name] == pytest.approx(float(scores[name].mean()))
         loss = task.loss(model.network(splits["validation"].inputs).detach(), splits["validation"].targets)
         assert rows.value["loss", "validation"] == pytest.approx(float(loss), rel=1e-5)

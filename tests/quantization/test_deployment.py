@@ -27,12 +27,12 @@ def test_a_difference_is_found_wherever_it_is() -> None:
     expected = float((biases - biases.flip(0)).abs().max())
     assert abs(check.largest_difference - expected) < 1e-5
     assert check.integer_difference < 1e-5  # floats and integers of the flipped network agree
-    assert check.integer_rows == check.integer_share == 0
+    assert check.integer_samples == check.integer_share == 0
     other = freeze(quantized)
     other.steps["1"].multiplier.mul_(2)
     check = deployment_check(quantized, other, inputs)
     assert check.largest_difference == 0 and check.integer_codes > 1 and check.integer_difference > 0.01
-    assert 0 < check.integer_share < check.integer_rows <= 1
+    assert 0 < check.integer_share < check.integer_samples <= 1
     assert check.integer_decisions is not None and check.integer_decisions > 0
 
 

@@ -77,7 +77,7 @@ def test_integers_agree_with_floats_but_for_rounding_ties(bits: int) -> None:
     quantized = twin(bits, steps=10)
     inputs, _ = rows(5000, seed=4)
     check = deployment_check(quantized, freeze(quantized), inputs)
-    assert check.integer_rows <= 1e-3
+    assert check.integer_samples <= 1e-3
     assert check.integer_codes <= 1
     assert check.integer_decisions <= 1e-3
 

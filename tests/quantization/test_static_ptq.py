@@ -97,7 +97,7 @@ def test_codes_beyond_the_range_are_rare_and_the_accuracy_stays() -> None:
 def test_calibration_needs_finite_rows() -> None:
     precision = Precision(method="ptq", weight_bits=8, activation_bits=8)
     quantized = build_quantized(trained_float(), precision, input_bits=8)
-    with pytest.raises(LowlandError, match="calibration inputs have 0 rows"):
+    with pytest.raises(LowlandError, match="calibration inputs have 0 samples"):
         calibrate(quantized, rows(1)[0][:0])
     with pytest.raises(LowlandError, match="calibration inputs hold NaN or infinite values"):
         calibrate(quantized, torch.full((4, 6), torch.nan))

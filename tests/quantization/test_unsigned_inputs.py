@@ -46,7 +46,7 @@ def test_they_replay_brevitas_and_survive_their_spec(bits: int) -> None:
     integer = freeze(calibrate(quantized, inputs))
     fresh = charges(300, seed=1) - 0.1  # what lies below zero becomes zero
     check = deployment_check(quantized, integer, fresh)
-    assert check.largest_difference <= 1e-5 and check.integer_rows <= 1e-3
+    assert check.largest_difference <= 1e-5 and check.integer_samples <= 1e-3
     again = IntegerNetwork.from_spec(integer.spec)
     again.load_state_dict(integer.state_dict(), assign=True)
     assert torch.equal(again(fresh), integer(fresh))

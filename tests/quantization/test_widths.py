@@ -48,7 +48,7 @@ def test_integers_are_the_network_up_to_12_bits(name: str, bits: int) -> None:
     check = deployed(name, bits, plain=bits % 2 == 0)
     assert check.largest_difference <= 1e-5
     assert check.decisions_changed in (0, None)
-    assert check.integer_rows <= 1e-3
+    assert check.integer_samples <= 1e-3
     assert check.single_share <= 2e-3  # float32 holds sums of 12-bit codes no better
     assert check.integer_difference <= 2e-3
 

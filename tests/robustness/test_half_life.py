@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.robustness.half_life import HalfLifeOptions, half_life, half_life_of_draws, half_life_of_scores, halfway
+from lowland.robustness.response_curve import ResponseCurve
 
 LEVELS = (0, 5, 10, 20, 30, 50)
 MEANS = (0.9, 0.9, 0.8, 0.6, 0.4, 0.2)
@@ -17,7 +18,9 @@ ERRORS = (0.0, 0.01, 0.02, 0.02, 0.02, 0.02)
 
 
 def found(levels=LEVELS, means=MEANS, errors=ERRORS, **options):
-    return half_life(levels, means, errors, **({"floor": 0.7, "num_samples": 30} | options))
+    of_curve = {name: options.pop(name) for name in ("num_samples", "correlation") if name in options}
+    curve = ResponseCurve.of(levels, means, errors, **({"num_samples": 30} | of_curve))
+    return half_life(curve, **({"floor": 0.7} | options))
 
 
 def test_a_falling_curve_is_interpolated():
@@ -168,7 +171,8 @@ def test_draws_are_means_errors_and_correlations():
     by_draws = half_life_of_draws(CURVES[0][0], samples, floor=0.7)
     errors = samples.std(axis=0, ddof=1) / math.sqrt(6)
     between = [np.corrcoef(samples[:, i], samples[:, i + 1])[0, 1] for i in range(5)]
-    by_means = half_life(CURVES[0][0], samples.mean(axis=0), errors, floor=0.7, num_samples=6, correlation=between)
+    curve = ResponseCurve.of(CURVES[0][0], samples.mean(axis=0), errors, num_samples=6, correlation=between)
+    by_means = half_life(curve, floor=0.7)
     for name in ("value", "lower", "upper", "standard_error"):
         assert getattr(by_draws, name) == pytest.approx(getattr(by_means, name))
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from lowland.perturbation import FeatureRanges
 from lowland.robustness import Disturbed, HalfLifeOptions, Scenario, Subject, sweep
-from lowland.tasks import HeldOut, Rows, build_task
+from lowland.tasks import HeldOut, Samples, build_task
 from lowland.tasks.jets import JetsOptions
 from lowland.vocabulary.conditions import CONDITIONS
 from tests.made_splits import splits_of
@@ -21,7 +21,7 @@ def subject():
     """Outputs are the inputs; of the rows that are told the first half are right, of those that choose all are."""
     inputs = torch.eye(5).repeat(4, 1) * 3
     targets = torch.cat([torch.arange(5), torch.arange(5).roll(1), torch.arange(5), torch.arange(5)])
-    rows = Rows(inputs, targets)
+    rows = Samples(inputs, targets)
     splits = splits_of(rows, rows, rows, HeldOut(rows, torch.arange(20) >= 10), torch.zeros(5))
     return Subject(TASK, nn.Identity(), splits, FeatureRanges.of(inputs), ("toy",), HalfLifeOptions(floor="halfway"))
 
@@ -38,7 +38,7 @@ def rolled(subject, share):
         changed = inputs.clone()
         count = round(level * share) + number
         changed[:count] = inputs[:count].roll(2, dims=1)
-        return Disturbed(subject.network, Rows(changed, targets))
+        return Disturbed(subject.network, Samples(changed, targets))
 
     return at
 

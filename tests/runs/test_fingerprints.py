@@ -7,10 +7,11 @@ from lowland import grid
 from lowland.placing import build
 from lowland.runs.fingerprints import fingerprints
 from lowland.stages import all_stages, closing_stages
+from tests.studies import default_parameters
 
 
 def study_with(**options):
-    raw = grid.default_parameters()
+    raw = default_parameters()
     recipes = {name: raw["recipes"][name] for name in list(raw["recipes"])[:1]}
     asked = raw | {"recipes": recipes, "seeds": {"s0": 0}, "qat_recipes": "all", "requirements": {}}
     for part, changes in options.items():

@@ -3,7 +3,7 @@ import zlib
 import numpy as np
 import torch
 
-from lowland.tasks.splits import Rows
+from lowland.tasks.splits import Samples
 from scripts.describe_fusion import linear_fit, png, tiled
 
 
@@ -20,5 +20,5 @@ def test_the_linear_fit_finds_what_is_linear():
     source = torch.Generator().manual_seed(0)
     frames = torch.rand(4000, 1, 3, 3, generator=source)
     modes = frames.flatten(1) @ torch.randn(9, 2, generator=source) + 5.0
-    found = linear_fit(Rows(frames, modes - modes.mean(dim=0)))(frames)
+    found = linear_fit(Samples(frames, modes - modes.mean(dim=0)))(frames)
     assert (found - (modes - modes.mean(dim=0))).abs().max() < 0.05

@@ -14,6 +14,7 @@ from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
 from lowland.tasks import build_task
 from scripts.new_study import inspect, main, write
+from tests.studies import selected_cells
 
 ROWS = 300
 
@@ -60,7 +61,7 @@ def test_well_known_tables_become_studies_that_prepare(root, load, classes, feat
     assert (set(options.classes) if classes else options.classes) == classes
     task = build_task(options)
     assert task.prepare(task.fetch())["train"].inputs.shape[1] == features
-    assert all(grid.Grid(study).selected_cells(name) for name in ("flip_map", "landscape_detail"))
+    assert all(selected_cells(grid.Grid(study), name) for name in ("flip_map", "landscape_detail"))
 
 
 def test_text_classes_gaps_copies_and_row_numbers_are_told(root):
@@ -92,7 +93,7 @@ def test_decimal_commas_are_told_from_thousands(root):
     path = root / "t.csv"
     frame = turbines().drop(columns="note")
     folder = write("turbines", saved(frame, path, index=False, sep=";", decimal=","), "wear", root=root)
-    task = build_task(study_of(folder)[0].tasks["turbines"].root.settled(root))
+    task = build_task(study_of(folder)[0].tasks["turbines"].root.resolved(root))
     assert np.allclose(task.fetch()["wind"], frame["wind"])
     frame["wind"] = [f"{value},000" for value in range(1, ROWS + 1)]
     assert inspect(frame, "wear", origin="t.csv").decimal == "."

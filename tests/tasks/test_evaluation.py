@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from lowland.measurements import Where
-from lowland.tasks import Rows, build_task
+from lowland.tasks import Samples, build_task
 from lowland.tasks.evaluation import (
-    Answer,
-    answer,
+    Evaluation,
     disturbance_response,
+    evaluate,
+    evaluate_guess,
     gain,
-    guessed,
     performance,
     shift_response,
 )
@@ -24,7 +24,7 @@ TASK = build_task(
 
 def made(scores, losses=None, decisions=None, non_finite=None):
     n = len(scores)
-    return Answer(
+    return Evaluation(
         torch.tensor(losses or [1.0] * n),
         torch.tensor(scores),
         torch.tensor(decisions or [0] * n),
@@ -32,9 +32,9 @@ def made(scores, losses=None, decisions=None, non_finite=None):
     )
 
 
-def test_answer_matches_the_task():
+def test_an_evaluation_matches_the_task():
     outputs = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
-    result = answer(TASK, torch.nn.Identity(), Rows(outputs, torch.tensor([0, 0])))
+    result = evaluate(TASK, torch.nn.Identity(), Samples(outputs, torch.tensor([0, 0])))
     assert result.scores.tolist() == [1.0, 0.0] and result.decisions.tolist() == [0, 1]
     assert result.losses[1] - result.losses[0] == pytest.approx(2.0)
 
@@ -97,7 +97,7 @@ def test_the_gain_over_the_guess_is_paired_and_positive_where_the_model_is_bette
     assert row.estimate.standard_error == pytest.approx(float(differences.std()) / 2) and row.estimate.num_samples == 4
 
 
-def test_the_guess_answers_with_what_training_rows_say():
-    rows = Rows(torch.zeros(4, 16), torch.tensor([2, 2, 1, 0]))
-    found = guessed(TASK, Rows(torch.zeros(3, 16), torch.tensor([1, 1, 2])), rows)
+def test_the_guess_is_what_training_targets_say():
+    rows = Samples(torch.zeros(4, 16), torch.tensor([2, 2, 1, 0]))
+    found = evaluate_guess(TASK, Samples(torch.zeros(3, 16), torch.tensor([1, 1, 2])), rows)
     assert found.decisions.tolist() == [1, 1, 1, 1] and found.scores.tolist() == [0.0, 0.0, 1.0, 0.0]

@@ -41,7 +41,7 @@ def test_splits_survive_their_tensor_form(raw):
     splits = build_task(OPTIONS).prepare(raw)
     again = Splits.from_tensors(splits.to_tensors())
     assert torch.equal(again["test"].inputs, splits["test"].inputs)
-    assert torch.equal(again.shifted["pileup"].rows.targets, splits.shifted["pileup"].rows.targets)
+    assert torch.equal(again.shifted["pileup"].samples.targets, splits.shifted["pileup"].samples.targets)
     assert torch.equal(again.zero, splits.zero)
 
 
@@ -50,7 +50,7 @@ def test_zero_is_where_a_feature_of_nothing_lies(raw):
     shifted = empty["set"] == "pileup"
     empty.loc[shifted, list(FEATURES)] = 0.0
     splits = build_task(OPTIONS).prepare(empty)
-    torch.testing.assert_close(splits.shifted["pileup"].rows.inputs[0], splits.zero)
+    torch.testing.assert_close(splits.shifted["pileup"].samples.inputs[0], splits.zero)
 
 
 def test_guessing_names_the_most_frequent_class():
@@ -81,7 +81,7 @@ def test_damaged_tables_are_refused(raw, damage, message):
 def test_a_row_with_a_non_finite_output_is_wrong():
     task = build_task(OPTIONS)
     outputs = torch.tensor([[0.0, 1.0], [float("nan"), 1.0], [float("inf"), 0.0]])
-    assert task.row_scores(outputs, torch.tensor([1, 1, 0])).tolist() == [1.0, 0.0, 0.0]
+    assert task.sample_scores(outputs, torch.tensor([1, 1, 0])).tolist() == [1.0, 0.0, 0.0]
 
 
 def test_published_set_is_brought_into_the_raw_form(monkeypatch, raw):

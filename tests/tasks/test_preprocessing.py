@@ -85,7 +85,7 @@ def test_dates_and_decimal_commas_are_read_as_the_task_reads_them(tmp_path, as_t
     task = build_task(TaskOptions.model_validate(CLASS | options))
     splits = task.prepare(task.fetch())
     read = pd.read_csv(path, sep=";", **({"dtype": str, "keep_default_na": False} if as_text else {"decimal": ","}))
-    assert among(recorded(splits).apply(read), splits.held_out.rows.inputs)
+    assert among(recorded(splits).apply(read), splits.held_out.samples.inputs)
 
 
 @pytest.mark.parametrize("missing", ["mean", "drop"])
@@ -103,15 +103,15 @@ def test_codes_are_none_of_dates_and_durations(tmp_path, missing):
     assert len(splits["train"].inputs[:, 0].unique()) == 4
 
 
-def test_answers_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
+def test_predictions_are_classes_or_numbers_in_the_unit_of_the_target(tmp_path):
     turbines().to_csv(tmp_path / "turbines.csv", index=False)
     options = {"path": str(tmp_path / "turbines.csv"), "features": ["wind"]}
     task = build_task(TaskOptions.model_validate(CLASS | options))
-    assert recorded(task.prepare(task.fetch())).answers(torch.eye(2)).tolist() == ["good", "worn"]
+    assert recorded(task.prepare(task.fetch())).predictions(torch.eye(2)).tolist() == ["good", "worn"]
     task = build_task(TaskOptions.model_validate(NUMBER | options))
     splits = task.prepare(raw := task.fetch())
-    answers = recorded(splits).answers(splits["train"].targets[:, :1])
-    assert all(np.isclose(raw["power"].to_numpy(), answer, rtol=0, atol=1e-4).any() for answer in answers)
+    predictions = recorded(splits).predictions(splits["train"].targets[:, :1])
+    assert all(np.isclose(raw["power"].to_numpy(), prediction, rtol=0, atol=1e-4).any() for prediction in predictions)
 
 
 def record(**options):

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from lowland.tasks import HeldOut, Rows, build_task
+from lowland.tasks import HeldOut, Samples, build_task
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import JetsOptions
@@ -28,14 +28,14 @@ def splits(rows):
 def class_rows(count, seed):
     source = torch.Generator().manual_seed(seed)
     inputs = torch.randn(count, 16, generator=source)
-    return Rows(inputs, (inputs[:, 0] > 0.4).long() * 3)
+    return Samples(inputs, (inputs[:, 0] > 0.4).long() * 3)
 
 
 def number_rows(count, seed):
     source = torch.Generator().manual_seed(seed)
     inputs = torch.randn(count, 2, generator=source)
     targets = inputs[:, 0] + inputs[:, 1].square()
-    return Rows(inputs, torch.stack([targets, torch.full((count,), 5.0), torch.full((count,), 100.0)], 1))
+    return Samples(inputs, torch.stack([targets, torch.full((count,), 5.0), torch.full((count,), 100.0)], 1))
 
 
 def test_classes_have_the_guess_and_two_models():
@@ -60,7 +60,7 @@ def test_numbers_are_scored_in_their_own_unit():
 
 def test_a_class_that_no_fitted_row_has_is_never_named():
     train, test = class_rows(300, 0), class_rows(200, 1)
-    alike = Rows(train.inputs, torch.full_like(train.targets, 3))
+    alike = Samples(train.inputs, torch.full_like(train.targets, 3))
     made = splits_of(alike, test, test, HeldOut(test, torch.zeros(200, dtype=torch.bool)), torch.zeros(16))
     table = references(JETS, made).set_index("name")
     assert table.score.tolist() == pytest.approx([float((test.targets == 3).double().mean())] * 3)
@@ -72,7 +72,7 @@ def test_equal_data_give_equal_tables_whatever_the_global_generators():
 
 def test_the_guess_is_made_from_training_targets_alone():
     train, test = class_rows(300, 0), class_rows(200, 1)
-    flipped = Rows(train.inputs, 3 - train.targets)
+    flipped = Samples(train.inputs, 3 - train.targets)
     made = splits_of(flipped, test, test, test, torch.zeros(16))
     table = references(JETS, made).set_index("name")
     assert table.score["guess"] == pytest.approx(float((made["test"].targets == 3).double().mean()))
@@ -82,7 +82,7 @@ def test_wafers_and_frames_have_the_guess_alone():
     wafers = torch.rand(12, 48, generator=torch.Generator().manual_seed(0))
     modes = torch.randn(12, 2, generator=torch.Generator().manual_seed(0)) * 10
     for task, targets in ((WAFERS, wafers), (FRAMES, modes)):
-        rows = Rows(torch.zeros(12, 1, 8, 8), targets)
+        rows = Samples(torch.zeros(12, 1, 8, 8), targets)
         told = HeldOut(rows, torch.zeros(12, dtype=torch.bool))
         table = references(task, splits_of(rows, rows, rows, told, torch.zeros(1, 8, 8)))
         assert list(table.name) == ["guess"]

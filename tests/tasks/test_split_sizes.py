@@ -30,9 +30,9 @@ def test_enough_rows_pass_and_too_few_are_told():
 )
 def test_files_are_found_from_the_projects_folder_wherever_the_program_was_started(task, tmp_path, monkeypatch):
     asked = TaskOptions.model_validate(SIZES.model_dump() | task)
-    assert asked.settled(tmp_path).root.path == tmp_path / "mine.x"
+    assert asked.resolved(tmp_path).root.path == tmp_path / "mine.x"
     monkeypatch.chdir(tmp_path)
-    assert asked.settled(tmp_path) == asked and asked.root.path == Path("mine.x")
+    assert asked.resolved(tmp_path) == asked and asked.root.path == Path("mine.x")
 
 
 @pytest.mark.parametrize("folder", ["{root}/mine", "mine"], ids=["absolute", "of the project"])
@@ -48,4 +48,4 @@ def test_data_are_found_in_the_folder_that_the_variable_names(folder, tmp_path, 
         (tmp_path / "x.h5", tmp_path / "x.h5"),
     ):
         asked = TaskOptions.model_validate(SIZES.model_dump() | options | {"path": path})
-        assert asked.settled(root).root.path == expected
+        assert asked.resolved(root).root.path == expected

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from lowland.tasks import HeldOut, Rows, Splits, halved
+from lowland.tasks import HeldOut, Samples, Splits, halved
 
 
 def rows(count):
-    return Rows(torch.arange(count).float()[:, None], torch.arange(count))
+    return Samples(torch.arange(count).float()[:, None], torch.arange(count))
 
 
 def numbers(part):
@@ -53,7 +53,7 @@ def test_two_groups_of_any_size_lie_in_different_halves():
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_what_has_no_two_rows_is_not_halved(count):
-    with pytest.raises(ValueError, match=f"{count} rows cannot be halved; expected at least 2"):
+    with pytest.raises(ValueError, match=f"{count} samples cannot be halved; expected at least 2"):
         halved(rows(count), key=("toy",))
 
 

@@ -14,7 +14,7 @@ def fitted(training, **options):
 
 def test_training_rows_have_zero_mean_and_unit_spread_and_constant_features_are_zero():
     training = np.array([[1.0, 5.0], [3.0, 5.0]])
-    rows = fitted(training).rows(np.array([[1.0, 5.0], [5.0, 6.0]]), np.array([0, 1]))
+    rows = fitted(training).samples(np.array([[1.0, 5.0], [5.0, 6.0]]), np.array([0, 1]))
     assert rows.inputs.tolist() == [[-1.0, 0.0], [3.0, 0.0]]
     assert rows.targets.tolist() == [0, 1]
 
@@ -28,7 +28,7 @@ def test_features_are_cut_off_filled_and_standardised_as_the_training_rows_say()
     training = np.array([[0.0, 7.0, 0.0], [2.0, 7.0, np.nan], [4.0, 7.0, 2.0], [1000.0, 7.0, 4.0]])
     plain = fitted(training, fill_gaps=True)
     filled = np.where(np.isnan(training), 2.0, training)
-    assert np.allclose(plain.rows(training, LABELS).inputs, fitted(filled).rows(filled, LABELS).inputs)
+    assert np.allclose(plain.samples(training, LABELS).inputs, fitted(filled).samples(filled, LABELS).inputs)
     assert plain.apply(np.array([[0.0, 8.0, np.nan]]))[0, 1:].tolist() == [0.0, 0.0]
     assert plain.zero[1] == 0 and plain.zero[2] == plain.apply(training)[0, 2]
     cut = fitted(training, clip_quantile=0.25, fill_gaps=True)

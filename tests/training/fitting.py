@@ -1,11 +1,11 @@
-"""A toy problem and one short training of it, for the tests of recipes."""
+"""A toy task and one short training of it, for the tests of recipes."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from lowland.training.loop import train
+from lowland.training.loop import TrainingData, train
 from lowland.training.options import TrainingOptions
 from lowland.training.recipes import Recipe
 
@@ -45,13 +45,10 @@ def recipe(**options):
 def fit(model, *, options=OPTIONS, key=("toy", 0), training=None, validation=None, loss=LOSS, settings=None, **chosen):
     return train(
         model,
-        training or data(),
-        validation or data(seed=1),
-        loss=loss,
+        TrainingData(training or data(), validation or data(seed=1), loss, **(settings or {})),
         recipe=recipe(**(chosen or {"kind": "plain"})),
         options=options,
         key=key,
-        **(settings or {}),
     )
 
 

@@ -48,7 +48,7 @@ def test_a_schedule_counts_the_batches_that_there_are():
 
 @pytest.mark.parametrize(
     "size, rows, message",
-    [(1, 8, "batch_size is 1; expected at least 2"), (16, 1, "there is 1 training row; expected at least 2")],
+    [(1, 8, "batch_size is 1; expected at least 2"), (16, 1, "there is 1 training sample; expected at least 2")],
 )
 def test_batch_norm_needs_two_rows(size, rows, message):
     options = SHORT.model_copy(update={"batch_size": size})

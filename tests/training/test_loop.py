@@ -1,22 +1,23 @@
 import copy
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
 
+from lowland.training.loop import TrainingData, train
 from lowland.training.options import Length, TrainingOptions
+from lowland.training.recipe_base import RecipeBase
 from tests.training.fitting import LOSS, OPTIONS, data, equal_weights, fit, network
 
 
 def test_training_lowers_the_loss_and_reports_every_epoch():
-    seen = []
-    note = lambda epoch, row: seen.append((epoch, row["validation_loss"]))  # noqa: E731
-    result = fit(network(), settings={"on_epoch": note})
+    result = fit(network())
     assert result.status == "ok" and not result.network.training
     assert result.curves["validation_loss"].iloc[-1] < result.curves["validation_loss"].iloc[0]
-    assert seen == list(zip(range(1, 5), result.curves["validation_loss"], strict=True))
+    assert result.curves["epoch"].tolist() == [1, 2, 3, 4]
 
 
 def test_equal_keys_train_equal_networks_whatever_the_global_generator():
@@ -52,16 +53,17 @@ def test_best_epoch_on_validation_is_kept():
 
 def test_cosine_schedule_ends_at_rest():
     """With a vanishing final rate the last epoch moves the weights least."""
-    options = TrainingOptions(epochs=6, batch_size=16, learning_rate=0.05, schedule="cosine")
-    model, moves, before = network(), [], []
-    before.append(copy.deepcopy(model[0].weight.data))
+    options = TrainingOptions(epochs=6, batch_size=64, learning_rate=0.05, schedule="cosine")
+    model, rows = network(), data()
+    weights = [model[0].weight.data.clone()]
 
-    def note(epoch, row):
-        moves.append(float((model[0].weight.data - before[-1]).norm()))
-        before.append(model[0].weight.data.clone())
+    class Watching(RecipeBase):
+        def after_step(self, network, *, float_from=None):
+            weights.append(network[0].weight.data.clone())
 
-    fit(model, options=options, settings={"on_epoch": note})
-    assert moves[-1] < 0.2 * moves[0]
+    train(model, TrainingData(rows, rows, LOSS), recipe=Watching(), options=options, key=("toy",))
+    steps = [float((after - before).norm()) for before, after in pairwise(weights)]
+    assert len(steps) == 6 and steps[-1] < 0.2 * steps[0]
 
 
 def test_step_schedule_is_that_of_torch():

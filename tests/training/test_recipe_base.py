@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lowland.perturbation import FeatureRanges
-from lowland.training.loop import train
+from lowland.training.loop import TrainingData, train
 from lowland.training.recipe_base import Batch, RecipeBase
 from tests.training.fitting import LOSS, OPTIONS, data, network
 
@@ -43,7 +43,7 @@ class Mixed(RecipeBase):
 
 def trained(recipe):
     rows = data()
-    return train(network(), rows, rows, loss=LOSS, recipe=recipe, options=OPTIONS, key=("toy",)), rows
+    return train(network(), TrainingData(rows, rows, LOSS), recipe=recipe, options=OPTIONS, key=("toy",)), rows
 
 
 def fooled(model, rows):
@@ -69,7 +69,7 @@ def test_a_mixed_batch_brings_its_own_loss():
 @pytest.mark.parametrize("recipe", [Adversarial(), Mixed()])
 def test_the_rows_stay_as_they_are(recipe):
     rows, before = data(), data()
-    train(nn.Linear(3, 2), rows, rows, loss=LOSS, recipe=recipe, options=OPTIONS, key=("toy",))
+    train(nn.Linear(3, 2), TrainingData(rows, rows, LOSS), recipe=recipe, options=OPTIONS, key=("toy",))
     assert all(torch.equal(left, given) for left, given in zip(rows, before, strict=True))
 
 
@@ -79,5 +79,5 @@ def test_what_does_not_disturb_is_not_asked():
             raise AssertionError("asked")
 
     rows = data()
-    settings = {"recipe": Refusing(), "options": OPTIONS, "key": ("toy",), "ranges": FeatureRanges.of(rows[0])}
-    assert train(network(), rows, rows, loss=LOSS, **settings).status == "ok"
+    given = TrainingData(rows, rows, LOSS, FeatureRanges.of(rows[0]))
+    assert train(network(), given, recipe=Refusing(), options=OPTIONS, key=("toy",)).status == "ok"

@@ -6,7 +6,7 @@ from torch import nn
 
 from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
 from lowland.training.recipe_base import Value
-from lowland.training.sam import ascent, movable, moved
+from lowland.training.sam import ascent, displaced, movable
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import float_network, rows, twin
 from tests.training.fitting import LOSS, OPTIONS, data, equal_weights, fit, network, recipe
@@ -25,7 +25,7 @@ def gradients(model, objective, **chosen):
 
 
 def test_gradient_is_that_at_the_worst_point_nearby():
-    """Against weights that are moved by hand."""
+    """Against weights that are displaced by hand."""
     model, objective = network(), objective_on(*data())
     before = copy.deepcopy(model.state_dict())
     value, found = gradients(model, objective, rho=0.3)
@@ -103,8 +103,8 @@ def test_twins_are_moved_behind_the_rounding():
     last = {name: torch.zeros_like(change) for name, change in changes.items()}
     last["layers.4.bias"] = changes["layers.4.bias"]
     outputs = quantized(inputs)
-    assert torch.allclose(moved(quantized, last)(inputs), outputs + 1e-3, atol=1e-6)
-    assert not torch.equal(moved(quantized, changes)(inputs), outputs)
+    assert torch.allclose(displaced(quantized, last)(inputs), outputs + 1e-3, atol=1e-6)
+    assert not torch.equal(displaced(quantized, changes)(inputs), outputs)
     assert torch.equal(quantized(inputs), outputs)
 
 
@@ -114,9 +114,9 @@ def test_the_float_part_of_a_twin_is_moved_too():
     names = {name.split(".")[1] for name in movable(quantized)}
     assert names == {"encoder_0", "encoder_3", "decoder"}
     changes = {name: torch.zeros_like(p) for name, p in movable(quantized).items()}
-    assert torch.equal(moved(quantized, changes)(inputs), quantized(inputs))
+    assert torch.equal(displaced(quantized, changes)(inputs), quantized(inputs))
     changes["layers.decoder.5.bias"] += 0.5
-    assert not torch.equal(moved(quantized, changes)(inputs), quantized(inputs))
+    assert not torch.equal(displaced(quantized, changes)(inputs), quantized(inputs))
 
 
 def test_it_ends_where_the_loss_is_flatter():

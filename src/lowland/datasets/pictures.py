@@ -18,7 +18,7 @@ class PictureDataset(TableDataset):
 
     Args:
         filepath: Ends in ``.parquet`` or ``.csv``.
-        figure: What draws it, a key of ``lowland.summary.figures.PICTURES``.
+        figure: What draws it, a key of ``lowland.report.figures.PICTURES``.
         missing_ok: Load ``None`` where there is no file.
         metadata: For plugins.
     """
@@ -32,7 +32,7 @@ class PictureDataset(TableDataset):
     def preview(self) -> PlotlyPreview:  # type: ignore[override]  # kedro-viz goes by the name of the annotation
         """The figure for kedro-viz."""
         # Here and not above: every stage reads and writes datasets, and none but this needs the figures.
-        from lowland.summary.figures import PICTURES
+        from lowland.report.figures import PICTURES
 
         frame = self._read(self._filepath) if self._filepath.is_file() else pd.DataFrame()
         if frame.empty:

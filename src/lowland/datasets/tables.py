@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 
 
 class TableDataset(FileDataset[pd.DataFrame | None]):
-    """A data frame in a Parquet or CSV file, told by the name's ending; its index is not kept.
+    """A data frame in a Parquet or CSV file, which one the name's ending says; its index is not kept.
 
     Args:
         filepath: Ends in ``.parquet`` or ``.csv``.

@@ -27,7 +27,7 @@ HEADER = "lowland"
 FORMAT = 1
 """Of the header of a network's file, described in ``docs/deployed.md``."""
 
-TOLD = ("preprocessing", "identity", "score")
+FACTS = ("preprocessing", "identity", "score")
 """Fields of ``StoredModel`` that are kept beside the network."""
 
 
@@ -79,8 +79,8 @@ class ModelDataset(SafetensorsDataset[StoredModel]):
     """A network with its status (``StoredModel``), rebuilt from its ``spec`` and put into evaluation mode."""
 
     def _encode(self, data: StoredModel) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        told = {name: dict(getattr(data, name)) for name in TOLD}
-        header = {"format": FORMAT, "spec": data.network.spec, "status": data.status, **told}
+        facts = {name: dict(getattr(data, name)) for name in FACTS}
+        header = {"format": FORMAT, "spec": data.network.spec, "status": data.status, **facts}
         return data.network.state_dict(), jsonable(header)
 
     def _decode(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> StoredModel:
@@ -95,7 +95,7 @@ class ModelDataset(SafetensorsDataset[StoredModel]):
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn, then replaced
             network = BUILDERS.get(spec["kind"], _network)(spec)
         network.load_state_dict(tensors, assign=True)
-        return StoredModel(network.eval(), header["status"], **{name: header[name] for name in TOLD})
+        return StoredModel(network.eval(), header["status"], **{name: header[name] for name in FACTS})
 
 
 def _header(file: Any) -> dict[str, Any]:

@@ -6,36 +6,42 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
+    from lowland.faults.flip_map import MapSamples, ScoredTask, measure_vulnerability
+    from lowland.faults.flip_map_options import RANKINGS, FlipMapOptions
     from lowland.faults.flip_sets import FlipDraw, Flips
     from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
-    from lowland.faults.options import RANKINGS, FlipMapOptions, MemoryFaultOptions
+    from lowland.faults.options import MemoryFaultOptions
     from lowland.faults.protection import (
         ProtectionPlan,
         needed_by_simulation,
         protection_plan,
-        simulated_metric,
+        protection_simulator,
         triplicated_rate,
     )
-    from lowland.faults.ranking import flip_scores, ranked_flips, recall_at, worst_flips
+    from lowland.faults.ranking import flip_scores, recall_at, worst_flips
     from lowland.faults.search import SearchResult, progressive_search
     from lowland.faults.secded import SecdedRates, secded_rates, secded_residual_rate
     from lowland.faults.sensitivity import SingleFlips, clean_metric, flip_sensitivity, single_flips
     from lowland.faults.stuck_at import apply_stuck_bits
     from lowland.faults.sweep import FaultSeries, fault_series
+    from lowland.faults.targets import CodeBits
     from lowland.faults.transient import TransientFlips
     from lowland.faults.upsets import adjacent_flips, random_upsets
-    from lowland.faults.vulnerability import Vulnerability, measure_vulnerability
+    from lowland.faults.vulnerability import Vulnerability
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "RANKINGS",
+    "CodeBits",
     "FaultSeries",
     "FlipDraw",
     "FlipMapOptions",
     "Flips",
+    "MapSamples",
     "MemoryFaultOptions",
     "ProtectionPlan",
+    "ScoredTask",
     "SearchResult",
     "SecdedRates",
     "SingleFlips",
@@ -55,14 +61,13 @@ __all__ = [
     "needed_by_simulation",
     "progressive_search",
     "protection_plan",
+    "protection_simulator",
     "random_flips",
     "random_float_flips",
     "random_upsets",
-    "ranked_flips",
     "recall_at",
     "secded_rates",
     "secded_residual_rate",
-    "simulated_metric",
     "single_flips",
     "triplicated_rate",
     "worst_flips",

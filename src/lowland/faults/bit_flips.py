@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Unpack
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from lowland.coding.encodings import encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import FlipDraw, Flips, draw_bits, draw_key
 from lowland.faults.scale_words import scale_words, with_scale_words
-from lowland.faults.targets import targeted, within
+from lowland.faults.targets import DrawOptions, targeted, within
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
 
@@ -69,10 +70,7 @@ def random_flips(
     *,
     count: int | None = None,
     bit_error_rate: float | None = None,
-    targets: Sequence[str] = ("weights", "biases"),
-    layers: Sequence[str] | None = None,
-    generator: torch.Generator | None = None,
-    key: tuple[Key, ...] | None = None,
+    **draw: Unpack[DrawOptions],
 ) -> Flips:
     """Random flips of an integer network at one level, without replacement; ``draw_flips`` serves several levels.
 
@@ -80,17 +78,13 @@ def random_flips(
         network: Whose stored words are hit.
         count: Number of flips, 0 to the number of bits, or
         bit_error_rate: probability of each bit, 0 to 1: give one of the two.
-        targets: Of ``weights``, ``biases`` and ``scales``.
-        layers: Names of the steps that are hit; all without it.
-        generator: Names the draw by its next number (it moves on), or
-        key: names it; a fixed draw without either.
+        draw: ``targets``, ``layers`` and ``generator`` or ``key``, as in ``draw_flips``.
 
     Raises:
         LowlandError: Neither or both of count and rate, a level out of range, an unknown target or layer, or both key
             and generator.
     """
-    draw = draw_flips(network, targets=targets, layers=layers, generator=generator, key=key)
-    return draw.level(count, bit_error_rate)
+    return draw_flips(network, **draw).level(count, bit_error_rate)
 
 
 def apply_flips(network: IntegerNetwork, flips: Flips, *, encoding: str = "twos_complement") -> IntegerNetwork:

@@ -16,11 +16,11 @@ from lowland.quantization.weighted_step import Weighted
 
 @dataclass(frozen=True)
 class Prefix:
-    """A block of rows with the carried integers of the unchanged network after every step.
+    """A block of samples with the carried integers of the unchanged network after every step.
 
     Attributes:
-        inputs: Floats [rows, ...].
-        values: [rows, ...] by the steps' order.
+        inputs: Floats [samples, ...].
+        values: [samples, ...] by the steps' order.
     """
 
     inputs: Tensor
@@ -44,13 +44,13 @@ class ChannelWalk:
 
     Steps that work channel by channel (roundings, pooling, flattening) see the changed channel alone; the next layer
     with weights adds what the change is worth to its own accumulators; only from there on everything is computed, for
-    those rows alone where something changed.
+    those samples alone where something changed.
 
     Args:
         steps: The chain.
         index: The layer whose accumulators change.
         channel: Which of its output channels.
-        prefix: The unchanged network on these rows.
+        prefix: The unchanged network on these samples.
     """
 
     def __init__(self, steps: Sequence[Step], index: int, channel: int, prefix: Prefix) -> None:
@@ -73,7 +73,7 @@ class ChannelWalk:
 
     @property
     def codes(self) -> tuple[int, int] | None:
-        """Lowest code and number of codes that the channel can show, if it ends in one code a row."""
+        """Lowest code and number of codes that the channel can show, if it ends in one code a sample."""
         last = self._own[-1] if self._own else None
         if not isinstance(last, Requantize) or self.unchanged[0].numel() > 1:
             return None
@@ -92,11 +92,11 @@ class ChannelWalk:
             accumulators = step.carried(accumulators)
         return accumulators
 
-    def outputs(self, rows: Tensor, shown: Tensor) -> Tensor:
+    def outputs(self, samples: Tensor, shown: Tensor) -> Tensor:
         """Carried outputs for changed sights of the channel.
 
         Args:
-            rows: [items] which row each item belongs to.
+            samples: [items] which sample each item belongs to.
             shown: [items, block, ...] what the rest of the network sees there.
 
         Returns:
@@ -105,10 +105,10 @@ class ChannelWalk:
         rest = self._steps[self._next :]
         if rest and isinstance(rest[0], Weighted) and rest[0].sizes.get("groups", 1) == 1:
             layer, rest = rest[0], rest[1:]
-            values = self._prefix.values[self._next][rows]
-            values += layer.carried_change(shown - self.unchanged[rows], self._block).to(values.dtype)
+            values = self._prefix.values[self._next][samples]
+            values += layer.carried_change(shown - self.unchanged[samples], self._block).to(values.dtype)
         else:
-            values = self._prefix.values[self._next - 1][rows]
+            values = self._prefix.values[self._next - 1][samples]
             values[:, self._block] = shown.to(values.dtype)
         for step in rest:
             values = step.carried(values)

@@ -184,5 +184,5 @@ def check_rate(rate: float, *, name: str) -> None:
 def check_one_level(**levels: float | None) -> None:
     """Refuses two ways to say how many, or none."""
     if sum(level is not None for level in levels.values()) != 1:
-        told = " and ".join(f"{name} is {level}" for name, level in levels.items())
-        raise LowlandError(f"{told}; expected exactly one of them")
+        given = " and ".join(f"{name} is {level}" for name, level in levels.items())
+        raise LowlandError(f"{given}; expected exactly one of them")

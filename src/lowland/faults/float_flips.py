@@ -27,7 +27,8 @@ def draw_float_flips(
 ) -> FlipDraw:
     """One draw of the flips of a float network's IEEE-754 words, for any number of levels.
 
-    Only what its quantized twin stores in codes is hit, so that both lose the same tensors to upsets.
+    Only what a quantized network of the same layers stores in codes is hit, so that both lose the same tensors to
+    upsets.
 
     Args:
         network: Its parameters are float32.

@@ -13,7 +13,6 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.faults.bit_flips import Flips, apply_flips, draw_flips
-from lowland.faults.sensitivity import Metric
 from lowland.quantization.integer import IntegerNetwork
 from lowland.randomness import Key
 
@@ -78,9 +77,9 @@ def protection_plan(
 
     To first order in the rate p the expected metric is :math:`m_0 - p \sum_i (m_0 - m_i)` with the metric :math:`m_i`
     after the flip of bit i alone; a triplicated bit has :math:`3p^2 - 2p^3` in place of p. The best order, to first
-    order, is that of :math:`m_0 - m_i`. Where the metric is a share of few rows that order follows chance for all but
-    the worst bits, and a smoother ``harm`` protects better on other rows. First order is good where p times the number
-    of bits is small.
+    order, is that of :math:`m_0 - m_i`. Where the metric is a share of few samples that order follows chance for all
+    but the worst bits, and a smoother ``harm`` protects better on other samples. First order is good where p times the
+    number of bits is small.
 
     Args:
         sensitivity: From ``flip_sensitivity``, [*codes.shape, bits] by tensor name; higher is better (of an error,
@@ -132,53 +131,36 @@ def protection_plan(
     )
 
 
-def simulated_metric(
-    network: IntegerNetwork,
-    metric: Metric,
-    batches: Sequence[tuple[Tensor, Tensor]],
-    plan: ProtectionPlan,
-    *,
-    protected: int,
-    draws: int = 30,
-    encoding: str = "twos_complement",
-    key: tuple[Key, ...] = ("protection",),
-) -> Estimate:
-    """The metric under random flips with the first bits of a plan triplicated, simulated.
-
-    Every bit has its own random number in each draw, as in ``draw_flips``, whatever the plan: a bit that is hit
-    although it is protected is hit without protection too, and plans are compared under the same upsets. Rows other
-    than those of the map tell whether what the plan promises holds elsewhere.
-
-    Args:
-        network: Whose map the plan was made from.
-        metric: ``metric(outputs, targets) -> [rows]``.
-        batches: Sequence of (inputs, targets).
-        plan: Order and rate.
-        protected: How many bits are, 0 to all.
-        draws: Independent sets of flips, at least 2.
-        encoding: How codes are written in bits, a key of ``ENCODINGS``: that of the map.
-        key: Names the draws.
-
-    Returns:
-        The mean metric; its standard error is that of the change against no flips, over draws and over rows.
-
-    Raises:
-        LowlandError: A number of protected bits or draws out of range.
-    """
-    return protection_simulator(network, metric, batches, plan, draws=draws, encoding=encoding, key=key)(protected)
-
-
 def protection_simulator(
     network: IntegerNetwork,
-    metric: Metric,
-    batches: Sequence[tuple[Tensor, Tensor]],
+    evaluate: Callable[[IntegerNetwork], Tensor],
     plan: ProtectionPlan,
     *,
     draws: int = 30,
     encoding: str = "twos_complement",
     key: tuple[Key, ...] = ("protection",),
 ) -> Callable[[int], Estimate]:
-    """``simulated_metric`` as a function of the number of protected bits; no set of flips is run twice."""
+    """The metric under random flips with the first bits of a plan triplicated, by the number of protected bits.
+
+    Every bit has its own random number in each draw, as in ``draw_flips``, whatever the plan: a bit that is hit
+    although it is protected is hit without protection too, and plans are compared under the same upsets. Samples other
+    than those of the map show whether what the plan promises holds elsewhere. No set of flips is run twice.
+
+    Args:
+        network: Whose map the plan was made from.
+        evaluate: The metric of a flipped network, float64 [samples]: of the same samples at every call.
+        plan: Order and rate.
+        draws: Independent sets of flips, at least 2.
+        encoding: How codes are written in bits, a key of ``ENCODINGS``: that of the map.
+        key: Names the draws.
+
+    Returns:
+        Number of protected bits, 0 to all -> the mean metric; its standard error is that of the change against no
+        flips, over draws and over samples.
+
+    Raises:
+        LowlandError: Too few draws; when called, a number of protected bits out of range.
+    """
     if draws < 2:
         raise LowlandError(f"draws is {draws}; expected at least 2, or no standard error can be given")
     residual = triplicated_rate(plan.bit_error_rate)
@@ -192,25 +174,21 @@ def protection_simulator(
         planned = places >= 0  # a plan may be about some of the stored bits only
         hits.append((places[planned], (draw.uniforms[:count] < residual)[planned]))
 
-    def row_values(flipped: IntegerNetwork) -> Tensor:
-        with torch.no_grad():
-            return torch.cat([metric(flipped.deployed_outputs(x), y).double() for x, y in batches])
-
     @cache
     def change(places: tuple[int, ...]) -> Tensor:
         flips = _chosen(plan, torch.tensor(places, dtype=torch.int64))
-        return row_values(apply_flips(network, flips, encoding=encoding)) - clean
+        return evaluate(apply_flips(network, flips, encoding=encoding)) - clean
 
     def simulate(protected: int) -> Estimate:
         if not 0 <= protected <= len(plan):
             raise LowlandError(f"protected is {protected}; expected 0 to {len(plan)}, the bits of the plan")
         left = [places[(places >= protected) | both] for places, both in hits]
-        changes = torch.stack([change(tuple(places.tolist())) for places in left])  # [draws, rows]
+        changes = torch.stack([change(tuple(places.tolist())) for places in left])  # [draws, samples]
         over_draws, over_rows = (Estimate.from_samples(changes.mean(dim)) for dim in (1, 0))
         error = math.hypot(over_draws.standard_error, over_rows.standard_error)
         return Estimate(float(clean.mean()) + over_draws.value, error, draws)
 
-    clean = row_values(network)
+    clean = evaluate(network)
     return simulate
 
 
@@ -220,7 +198,7 @@ def needed_by_simulation(simulate: Callable[[int], Estimate], plan: ProtectionPl
     Surely: ``SURE`` standard errors below the simulated metric still hold it (95 %, one side).
 
     Args:
-        simulate: Number of protected bits -> metric, as ``simulated_metric`` with common draws gives it.
+        simulate: Number of protected bits -> metric, from ``protection_simulator``.
         plan: The plan.
 
     Returns:

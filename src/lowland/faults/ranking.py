@@ -1,4 +1,4 @@
-"""Which stored bits hurt most when they flip, told without flipping them: the literature's scores against the truth."""
+"""Which stored bits hurt most when they flip, predicted without flipping them: scores of the literature, and recall."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import Flips
-from lowland.faults.options import RANKINGS
+from lowland.faults.flip_map_options import RANKINGS
+from lowland.faults.targets import CODE_BITS, CodeBits, within
 from lowland.landscape.curvature.capture import capture_curvature
 from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
 from lowland.landscape.measures.matched import weight_changes
@@ -27,8 +28,7 @@ def flip_scores(
     batches: Batches,
     *,
     rankings: Sequence[str] = RANKINGS,
-    encoding: str = "twos_complement",
-    targets: Sequence[str] = ("weights", "biases"),
+    bits: CodeBits = CODE_BITS,
     num_eigenvectors: int = 1,
 ) -> dict[str, dict[str, Tensor]]:
     r"""How harmful each single bit flip is said to be, by several rankings at once.
@@ -47,19 +47,18 @@ def flip_scores(
 
     Args:
         network: Deployed network.
-        loss: ``loss(outputs, targets)``, mean over rows.
+        loss: ``loss(outputs, targets)``, mean over samples.
         batches: Sequence of (inputs, targets).
         rankings: Of ``RANKINGS``.
-        encoding: How codes are written in bits, a key of ``ENCODINGS``.
-        targets: Of ``weights`` and ``biases``.
+        bits: Which bits, and how codes are written in them.
         num_eigenvectors: For the two of FKeras, at least 1.
 
     Returns:
         By ranking and tensor name, float64 [*codes.shape, bits], bits from the least significant; higher is worse.
 
     Raises:
-        LowlandError: An unknown ranking, encoding or target; the network has no exact diagonal (for ``matched`` and
-            ``second_order``); unusable batches.
+        LowlandError: An unknown ranking, encoding, target or layer; the network has no exact diagonal (for ``matched``
+            and ``second_order``); unusable batches.
 
     Source:
         FKeras: Weng et al., ACM TRETS 17 (2024) 24; first and second order: LeCun et al., "Optimal brain damage", 1989.
@@ -67,7 +66,8 @@ def flip_scores(
     unknown = sorted(set(rankings) - set(RANKINGS))
     if unknown or not rankings:
         raise LowlandError(f"rankings: got {', '.join(unknown) or 'none'}; expected some of {', '.join(RANKINGS)}")
-    changes = dict(weight_changes(network, encoding, targets))
+    changes = dict(weight_changes(network, bits.encoding, bits.targets))
+    changes = within(changes, bits.layers, steps=network.steps.keys())
     parameters = {name: p.detach().double() for name, p in network.dequantized().named_parameters() if name in changes}
     curved = bool(CURVED & set(rankings))
     problem = Problem(network, loss, batches)
@@ -111,30 +111,6 @@ def worst_flips(scores: Mapping[str, Tensor], count: int) -> Flips:
             flips[name] = (own // values.shape[-1], own % values.shape[-1])
         start += values.numel()
     return Flips(flips)
-
-
-def ranked_flips(
-    network: IntegerNetwork,
-    loss: Loss,
-    batches: Batches,
-    *,
-    ranking: str,
-    count: int,
-    encoding: str = "twos_complement",
-    targets: Sequence[str] = ("weights", "biases"),
-    num_eigenvectors: int = 1,
-) -> Flips:
-    """The most harmful flips by one ranking; see ``flip_scores`` for the arguments and ``worst_flips`` for ties."""
-    scores = flip_scores(
-        network,
-        loss,
-        batches,
-        rankings=(ranking,),
-        encoding=encoding,
-        targets=targets,
-        num_eigenvectors=num_eigenvectors,
-    )
-    return worst_flips(scores[ranking], count)
 
 
 def recall_at(scores: Mapping[str, Tensor], truth: Mapping[str, Tensor], count: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from lowland.coding.encodings import Encoding, encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import stored_sizes
 from lowland.faults.flip_sets import Flips
+from lowland.faults.targets import CODE_BITS, CodeBits
 from lowland.landscape.curvature.capture import capture_curvature
 from lowland.landscape.measures.matched import step_sizes
 from lowland.landscape.problem.batches import checked_batches
@@ -67,10 +68,7 @@ def progressive_search(
     *,
     count: int,
     candidates: int = 4,
-    encoding: str = "twos_complement",
-    targets: Sequence[str] = ("weights", "biases"),
-    layers: Sequence[str] | None = None,
-    on_flip: Callable[[], None] | None = None,
+    bits: CodeBits = CODE_BITS,
 ) -> SearchResult:
     r"""Greedy bit-flip attack: in every step the flip that raises the loss most among the most promising ones.
 
@@ -81,16 +79,13 @@ def progressive_search(
 
     Args:
         network: Left as it came.
-        loss: ``loss(outputs, targets)``, mean over rows.
+        loss: ``loss(outputs, targets)``, mean over samples.
         batches: Sequence of (inputs, targets): what the adversary knows.
         count: Number of flips, 1 to the number of bits.
         candidates: Of each layer in each step, at least 1; all bits of the layers make the search greedy without any
             prediction.
-        encoding: How codes are written in bits, a key of ``ENCODINGS``. The search keeps words, so that a
-            negative zero of sign-magnitude stays what it is.
-        targets: Of ``weights`` and ``biases``.
-        layers: Names of the steps that are attacked; all without it.
-        on_flip: Called after each flip, for a progress display.
+        bits: Which bits are attacked, and how codes are written in them. The search keeps words, so that a negative
+            zero of sign-magnitude stays what it is.
 
     Returns:
         The flips with the loss after each of them.
@@ -101,45 +96,43 @@ def progressive_search(
     Source:
         Rakin, He and Fan, "Bit-flip attack: crushing neural network with progressive bit search", ICCV 2019, section 4.
     """
-    if "scales" in targets:
+    if "scales" in bits.targets:
         raise LowlandError("targets name scales; expected weights or biases: the slope of a scale's word says nothing")
-    sizes = stored_sizes(network, targets, layers)
-    total = sum(size * bits for size, bits in sizes.values())
+    sizes = stored_sizes(network, bits.targets, bits.layers)
+    total = sum(size * width for size, width in sizes.values())
     if not 1 <= count <= total:
         raise LowlandError(f"count is {count}; expected 1 to {total}, the bits that can flip")
     if candidates < 1:
         raise LowlandError(f"candidates is {candidates}; expected at least 1 of each layer")
-    twin = network.dequantized()
-    pairs = checked_batches(batches, twin)
-    curved = obstacle_to_exactness(twin, pairs) is None
-    memory = _Memory(network, tuple(sizes), encoding_of(encoding))
+    dequantized = network.dequantized()
+    pairs = checked_batches(batches, dequantized)
+    curved = obstacle_to_exactness(dequantized, pairs) is None
+    memory = _Memory(network, tuple(sizes), encoding_of(bits.encoding))
     losses, evaluations = [deployed_loss(network, loss, pairs)], 0
     for _ in range(count):
-        found: tuple[float, Site] | None = None
+        worst: tuple[float, Site] | None = None
         for site in memory.promising(loss, pairs, curved, candidates):
             damage = deployed_loss(memory.flipped(site), loss, pairs)
             evaluations += 1
-            if found is None or damage > found[0]:
-                found = damage, site
-        assert found is not None  # fewer flips than bits are asked for
-        losses.append(found[0])
-        memory.flip(found[1])
-        if on_flip:
-            on_flip()
+            if worst is None or damage > worst[0]:
+                worst = damage, site
+        assert worst is not None  # fewer flips than bits are asked for
+        losses.append(worst[0])
+        memory.flip(worst[1])
     return SearchResult(tuple(memory.order), torch.tensor(losses, dtype=torch.float64), evaluations, curved)
 
 
 def deployed_loss(network: IntegerNetwork, loss: Loss, batches: Sequence[Batch]) -> float:
-    """Mean loss over all rows in the deployed arithmetic; infinite where it is no number.
+    """Mean loss over all samples in the deployed arithmetic; infinite where it is no number.
 
     Args:
         network: Deployed network.
-        loss: ``loss(outputs, targets)``, mean over rows.
+        loss: ``loss(outputs, targets)``, mean over samples.
         batches: At least one pair (inputs, targets).
     """
-    rows = sum(len(inputs) for inputs, _ in batches)
+    samples = sum(len(inputs) for inputs, _ in batches)
     with torch.no_grad():
-        mean = sum(float(loss(network.deployed_outputs(x), y)) * len(x) for x, y in batches) / rows
+        mean = sum(float(loss(network.deployed_outputs(x), y)) * len(x) for x, y in batches) / samples
     return math.inf if math.isnan(mean) else mean
 
 

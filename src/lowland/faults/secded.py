@@ -19,7 +19,7 @@ class SecdedRates:
     """What is wrong after decoding words in which every bit flips independently.
 
     Attributes:
-        silent: Probability that a data bit is wrong and nothing tells: three flips and more, miscorrected or unseen.
+        silent: Probability that a data bit is wrong and nothing shows it: three flips and more, miscorrected or unseen.
         flagged_wrong: Probability that a data bit is wrong in a word whose error is detected and not corrected.
         flagged: Probability that a word's error is detected and not corrected: mostly two flips.
         check_bits: Bits that each word stores besides its data.

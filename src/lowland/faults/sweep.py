@@ -16,7 +16,7 @@ from lowland.faults.float_flips import apply_float_flips, draw_float_flips
 from lowland.faults.options import FAULT_CONDITIONS, Fault, MemoryFaultOptions
 from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
-from lowland.faults.targets import TARGETS
+from lowland.faults.targets import TARGETS, CodeBits
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
 from lowland.landscape.problem.model import Batches, Loss
@@ -105,17 +105,16 @@ def ranked_faults(network: IntegerNetwork, options: MemoryFaultOptions, loss: Lo
     Args:
         network: Deployed network.
         options: Encoding of the codes.
-        loss: ``loss(outputs, targets)``, mean over rows.
-        batches: What the ranking sees; other rows than flips are measured on.
+        loss: ``loss(outputs, targets)``, mean over samples.
+        batches: What the ranking sees; other samples than flips are measured on.
     """
-    found = flip_scores(network, loss, batches, rankings=(RANKING,), encoding=options.encoding, targets=("weights",))[
-        RANKING
-    ]
-    total = sum(scores.numel() for scores in found.values())
-    ranked = all(bool(scores.isfinite().all()) for scores in found.values())
+    weights = CodeBits(targets=("weights",), encoding=options.encoding)
+    ranking = flip_scores(network, loss, batches, rankings=(RANKING,), bits=weights)[RANKING]
+    total = sum(scores.numel() for scores in ranking.values())
+    ranked = all(bool(scores.isfinite().all()) for scores in ranking.values())
 
     def first(count: int) -> nn.Module:
-        return apply_flips(network, worst_flips(found, count), encoding=options.encoding)
+        return apply_flips(network, worst_flips(ranking, count), encoding=options.encoding)
 
     return FaultDraw(Series(total, first) if ranked else None)
 
@@ -180,8 +179,8 @@ def fault_series(
         network: Integer networks flip their codes; float ones their IEEE-754 words, a target of its own.
         options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
-        loss: ``loss(outputs, targets)``, mean over rows; the fault ``ranked`` needs it, and
-        known_batches: other rows than those that the flips are measured on.
+        loss: ``loss(outputs, targets)``, mean over samples; the fault ``ranked`` needs it, and
+        known_batches: other samples than those that the flips are measured on.
         float_from: Layer of a float network from which on nothing is deployed, as in ``build_quantized``: its words
             are not hit.
 
@@ -191,7 +190,7 @@ def fault_series(
         activations' flips and rates of ranked ones.
 
     Raises:
-        LowlandError: Ranked flips without a loss and rows to rank by, or an unknown ``float_from``.
+        LowlandError: Ranked flips without a loss and samples to rank by, or an unknown ``float_from``.
     """
     deployed = isinstance(network, IntegerNetwork)
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)

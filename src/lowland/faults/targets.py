@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import TypedDict, TypeVar
+
+import torch
 
 from lowland.errors import LowlandError
 from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.step import Step
+from lowland.randomness import Key
 
 TARGETS = {
     "weight": "weights",
@@ -24,13 +28,41 @@ KINDS = tuple(dict.fromkeys(TARGETS.values()))
 Stored = TypeVar("Stored")
 
 
+class DrawOptions(TypedDict, total=False):
+    """Which stored bits are drawn from, and what names the draw; ``draw_flips`` describes them."""
+
+    targets: Sequence[str]
+    layers: Sequence[str] | None
+    generator: torch.Generator | None
+    key: tuple[Key, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBits:
+    """Which bits of a network's codes are ranked or searched, and how codes are written in bits.
+
+    Attributes:
+        targets: Of ``weights`` and ``biases``.
+        layers: Names of steps; all without it.
+        encoding: A key of ``ENCODINGS``.
+    """
+
+    targets: Sequence[str] = ("weights", "biases")
+    layers: Sequence[str] | None = None
+    encoding: str = "twos_complement"
+
+
+CODE_BITS = CodeBits()
+"""All weights and biases in two's complement."""
+
+
 def named_steps(network: IntegerNetwork) -> dict[str, Step]:
     """The steps of a network by name, in their order."""
     return dict(network.steps.items())  # type: ignore[arg-type]  # ModuleDict forgets what it was filled with
 
 
 def targeted(tensors: Mapping[str, Stored], targets: Sequence[str]) -> dict[str, Stored]:
-    """The tensors of these kinds, told by the last part of their names.
+    """The tensors of these kinds, by the last part of their names.
 
     Args:
         tensors: By name.

@@ -16,18 +16,19 @@ from lowland.quantization.step import INPUTS
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
 
-DRAWN_BITS = 2**22  # numbers that are held at once: rows are computed in blocks
+DRAWN_BITS = 2**22  # numbers that are held at once: samples are computed in blocks
 
 
 class TransientFlips(nn.Module):
-    """A deployed network whose activation codes are hit by fresh flips in every inference (every row).
+    """A deployed network whose activation codes are hit by fresh flips in every inference (every sample).
 
     Hit are the codes that each quantizing step hands on, the converter's included: unsigned codes are plain binary,
     signed ones two's complement, so that every flipped word is a code. The arithmetic is the deployed one; outputs are
     those of ``network.deployed_outputs`` where nothing flips.
 
-    Every bit of every inference has a uniform number, keyed by step and position from the top, the rows in their order:
-    flips nest in rate and in count, are shared across precisions, and do not depend on how rows are cut into batches.
+    Every bit of every inference has a uniform number, keyed by step and position from the top, the samples in their
+    order: flips nest in rate and in count, are shared across precisions, and do not depend on how samples are cut into
+        batches.
     Inferences are counted over calls; ``restart`` begins again at the first.
 
     Args:
@@ -40,7 +41,7 @@ class TransientFlips(nn.Module):
 
     Raises:
         LowlandError: Neither or both of count and rate, one out of range (a count larger than the bits of one inference
-            is told at the first call: it depends on the inputs' shape), an unknown layer or one without such codes.
+            is noticed at the first call: it depends on the inputs' shape), an unknown layer or one without such codes.
     """
 
     def __init__(
@@ -81,10 +82,10 @@ class TransientFlips(nn.Module):
         """Outputs under fresh flips.
 
         Args:
-            inputs: Floats [rows, ...].
+            inputs: Floats [samples, ...].
 
         Returns:
-            Floats [rows, ...].
+            Floats [samples, ...].
 
         Raises:
             LowlandError: A count larger than the bits of one inference.
@@ -97,9 +98,9 @@ class TransientFlips(nn.Module):
         if self.count is not None and self.count > total:
             raise LowlandError(f"count is {self.count}; expected 0 to {total}, the bits of one inference's activations")
         outputs = []
-        for rows in inputs.split(max(1, DRAWN_BITS // total)):
-            masks = self._masks(len(rows), shapes)
-            outputs.append(self._computed(rows, masks).popitem()[1])
+        for samples in inputs.split(max(1, DRAWN_BITS // total)):
+            masks = self._masks(len(samples), shapes)
+            outputs.append(self._computed(samples, masks).popitem()[1])
         return self.network.scaled(torch.cat(outputs))
 
     def _computed(self, inputs: Tensor, masks: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -112,10 +113,10 @@ class TransientFlips(nn.Module):
             values[name] = result
         return values
 
-    def _masks(self, rows: int, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-        """Masks of flipped bits [rows, ...] by step (int64) for the next inferences."""
+    def _masks(self, samples: int, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
+        """Masks of flipped bits [samples, ...] by step (int64) for the next inferences."""
         numbers = {
-            name: [torch.rand(rows, *shapes[name], generator=g, dtype=torch.float64) for g in draws]
+            name: [torch.rand(samples, *shapes[name], generator=g, dtype=torch.float64) for g in draws]
             for name, draws in self._draws.items()
         }
         limit: float | Tensor
@@ -133,7 +134,7 @@ class TransientFlips(nn.Module):
         return masks
 
     def _limit(self, numbers: Sequence[Tensor]) -> Tensor:
-        """Each row's number below which ``count`` of all its numbers lie, [rows]."""
+        """Each sample's number below which ``count`` of all its numbers lie, [samples]."""
         every = torch.cat([drawn.flatten(1) for drawn in numbers], 1)
         if self.count is None or self.count == every.shape[1]:
             return every.new_ones(len(every))

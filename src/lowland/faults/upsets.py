@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import stored_sizes
 from lowland.faults.flip_sets import Flips, check_one_level, check_rate, draw_key
+from lowland.faults.targets import DrawOptions
 from lowland.quantization.integer import IntegerNetwork
-from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
 
 
@@ -42,10 +42,7 @@ def random_upsets(
     length: int,
     count: int | None = None,
     upset_rate: float | None = None,
-    targets: Sequence[str] = ("weights", "biases"),
-    layers: Sequence[str] | None = None,
-    generator: torch.Generator | None = None,
-    key: tuple[Key, ...] | None = None,
+    **draw: Unpack[DrawOptions],
 ) -> Flips:
     """Upsets of adjacent bits at random places, at most one a word: n of them flip n * length bits.
 
@@ -57,21 +54,18 @@ def random_upsets(
         length: Bits that each upset flips, 2 or more; words with fewer bits than that are not hit.
         count: Number of upsets, or
         upset_rate: probability of one in each word that is long enough: give one of the two.
-        targets: Of ``weights``, ``biases`` and ``scales``.
-        layers: Names of the steps that are hit; all without it.
-        generator: Names the draw by its next number, or
-        key: names it; a fixed draw without either.
+        draw: ``targets``, ``layers`` and ``generator`` or ``key``, as in ``draw_flips``.
 
     Raises:
         LowlandError: A length below 2 or longer than every word, a level out of range, an unknown target or layer.
     """
     check_one_level(count=count, upset_rate=upset_rate)
-    sizes = stored_sizes(network, targets, layers)
+    sizes = stored_sizes(network, draw.get("targets", ("weights", "biases")), draw.get("layers"))
     widest = max(bits for _, bits in sizes.values())
     if not 2 <= length <= widest:
         raise LowlandError(f"length is {length}; expected 2 to {widest}, the bits of the longest of these words")
     names = tuple(name for name, (_, bits) in sizes.items() if bits >= length)
-    key = draw_key(key, generator, default="random_upsets")
+    key = draw_key(draw.get("key"), draw.get("generator"), default="random_upsets")
     numbers, tensors, elements, lowest = [], [], [], []
     for index, name in enumerate(names):
         size, bits = sizes[name]

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lowland.measures import MEASURES
 from lowland.selection import ONE_MESSAGE, Axes, Problem, Selection
+from lowland.vocabulary.measures import MEASURES
 from lowland.vocabulary.planned import Planned
 
 

@@ -1,6 +1,6 @@
 """Disturbances of the inputs."""
 
-from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, fgsm, pgd
+from lowland.perturbation.attacks import ATTACKS, Attacked, AttackOptions, Effort, fgsm, pgd
 from lowland.perturbation.ball import Ball
 from lowland.perturbation.image_corruptions import IMAGE_CORRUPTIONS, ImageCorruptionOptions, corrupt
 from lowland.perturbation.input_noise import (
@@ -32,6 +32,7 @@ __all__ = [
     "AttackOptions",
     "Attacked",
     "Ball",
+    "Effort",
     "FeatureRanges",
     "ImageCorruptionOptions",
     "InputNoiseOptions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -18,7 +19,7 @@ from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
 from lowland.vocabulary.planned import Planned
 
 Model = Callable[[Tensor], Tensor]
-RowLosses = Callable[[Tensor, Tensor], Tensor]
+SampleLosses = Callable[[Tensor, Tensor], Tensor]
 
 
 class AttackOptions(BaseModel):
@@ -61,7 +62,39 @@ class AttackOptions(BaseModel):
         """What else an attack is called with; equal keys start at the same places of every ball."""
         if kind == "fgsm":
             return {}
-        return {"num_steps": self.num_steps, "num_restarts": self.num_restarts, "generator": keyed(*key)}
+        return {"effort": Effort(self.num_steps, self.num_restarts, generator=keyed(*key))}
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard projected gradient ascent looks for the worst.
+
+    Attributes:
+        num_steps: Gradients of every restart, at least 1.
+        num_restarts: Independent starts, at least 1.
+        random_start: Start uniformly in the ball rather than at x; more than one restart needs it.
+        generator: Draws the starts (on the CPU); equal seeds give equal starts in units of ε.
+    """
+
+    num_steps: int = 10
+    num_restarts: int = 1
+    random_start: bool = True
+    generator: torch.Generator | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what finds nothing, or the same several times.
+
+        Raises:
+            LowlandError: Fewer than one step or restart; several restarts without random starts.
+        """
+        steps, restarts = self.num_steps, self.num_restarts
+        if steps < 1 or restarts < 1:
+            raise LowlandError(f"num_steps is {steps} and num_restarts {restarts}; expected at least 1 of each")
+        if restarts > 1 and not self.random_start:
+            raise LowlandError(f"num_restarts is {restarts} without random_start: all would do the same; expected 1")
+
+
+EFFORT = Effort()
 
 
 class Attacked(NamedTuple):
@@ -70,8 +103,8 @@ class Attacked(NamedTuple):
     Attributes:
         inputs: x' [n, ...], inside the ball, in the format of the inputs.
         losses: Loss of every x' [n]; infinite where the outputs are no numbers.
-        blind: Rows [n] whose gradient was zero or no number wherever the attack looked: the attack could not see, which
-            is not the same as the row being safe.
+        blind: Samples [n] whose gradient was zero or no number wherever the attack looked: the attack could not see,
+            which is not the same as the sample being safe.
     """
 
     inputs: Tensor
@@ -79,40 +112,37 @@ class Attacked(NamedTuple):
     blind: Tensor
 
 
-def fgsm(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor, *, ball: Ball) -> Attacked:
+def fgsm(model: Model, sample_losses: SampleLosses, inputs: Tensor, targets: Tensor, *, ball: Ball) -> Attacked:
     """One full step along the gradient: x' = x + ε·s·sign(∂L/∂x) in L∞, ε along the scaled gradient in L2.
 
     Args:
-        model: In evaluation mode. Of a deployed network its ``dequantized()`` twin is attacked: the gradients of its
+        model: In evaluation mode. Of a deployed network its ``dequantized()`` copy is attacked: the gradients of its
             roundings pass straight through.
-        row_losses: (outputs, targets) -> the loss of every row [n], which the attack raises.
+        sample_losses: (outputs, targets) -> the loss of every sample [n], which the attack raises.
         inputs: [n, ...], floating point.
         targets: [n, ...].
         ball: What the attack must not leave.
 
     Raises:
         LowlandError: A model in training mode, inputs that are no floating-point numbers, losses that are not one a
-            row, or a model whose outputs do not depend on its inputs differentiably.
+            sample, or a model whose outputs do not depend on its inputs differentiably.
 
     Source:
         Goodfellow, Shlens & Szegedy 2015, arXiv 1412.6572; the L2 form after Miyato et al. 2016, arXiv 1605.07725.
     """
-    return pgd(model, row_losses, inputs, targets, ball=ball, num_steps=1, random_start=False)
+    return pgd(model, sample_losses, inputs, targets, ball=ball, effort=Effort(num_steps=1, random_start=False))
 
 
 def pgd(
     model: Model,
-    row_losses: RowLosses,
+    sample_losses: SampleLosses,
     inputs: Tensor,
     targets: Tensor,
     *,
     ball: Ball,
-    num_steps: int = 10,
-    num_restarts: int = 1,
-    random_start: bool = True,
-    generator: torch.Generator | None = None,
+    effort: Effort = EFFORT,
 ) -> Attacked:
-    """Projected gradient ascent on the loss; of every row the worst x' that any step of any restart came by.
+    """Projected gradient ascent on the loss; of every sample the worst x' that any step of any restart came by.
 
     Step k of K is 2ε·(1 − k/K) long, k from 0, in units of the ball's scale: first across the whole ball, then ever
     finer, which settles on maxima that steps of equal length circle around. It goes along sign(s·∂L/∂x) in L∞ and
@@ -120,57 +150,52 @@ def pgd(
 
     Args:
         model: As in ``fgsm``.
-        row_losses: As in ``fgsm``.
+        sample_losses: As in ``fgsm``.
         inputs: [n, ...], floating point.
         targets: [n, ...].
         ball: What the attack must not leave.
-        num_steps: Gradients of every restart, at least 1.
-        num_restarts: Independent starts, at least 1.
-        random_start: Start uniformly in the ball rather than at x; more than one restart needs it.
-        generator: Draws the starts (on the CPU); equal seeds give equal starts in units of ε.
+        effort: Steps, restarts and starts.
 
     Raises:
-        LowlandError: As in ``fgsm``; fewer than one step or restart; several restarts without random starts.
+        LowlandError: As in ``fgsm``.
 
     Source:
         Madry et al. 2018, arXiv 1706.06083; shrinking steps as in Croce & Hein 2020, arXiv 2003.01690.
     """
-    if num_steps < 1 or num_restarts < 1:
-        raise LowlandError(f"num_steps is {num_steps} and num_restarts {num_restarts}; expected at least 1 of each")
-    if num_restarts > 1 and not random_start:
-        raise LowlandError(f"num_restarts is {num_restarts} without random_start: all would do the same; expected 1")
-    looked_at = _differentiable(model)
+    differentiable = _differentiable(model)
     if not inputs.is_floating_point():
         raise LowlandError(f"inputs are {inputs.dtype}; expected floating-point numbers: attack embeddings, not tokens")
-    source = keyed("pgd") if generator is None else generator
+    source = keyed("pgd") if effort.generator is None else effort.generator
     unit = ball.units(inputs)
 
     worst = inputs.detach().clone()
     highest = torch.full((len(inputs),), -torch.inf, dtype=torch.float64, device=inputs.device)
     blind = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
 
-    def remember(moved: Tensor, losses: Tensor) -> None:
+    def remember(attacked: Tensor, losses: Tensor) -> None:
         better = losses > highest
-        worst[better], highest[better] = moved[better], losses[better]
+        worst[better], highest[better] = attacked[better], losses[better]
 
-    for _ in range(num_restarts):
-        start = _uniform_in_ball(inputs, ball, source) if random_start else torch.zeros_like(inputs, dtype=torch.double)
-        moved = ball.project(inputs, start)
-        for done in range(num_steps):
-            losses, gradient = _slopes(looked_at, row_losses, moved, targets)
+    for _ in range(effort.num_restarts):
+        start = torch.zeros_like(inputs, dtype=torch.double)
+        if effort.random_start:
+            start = _uniform_in_ball(inputs, ball, source)
+        attacked = ball.project(inputs, start)
+        for done in range(effort.num_steps):
+            losses, gradient = _slopes(differentiable, sample_losses, attacked, targets)
             if done:  # a start is no step
-                remember(moved, losses)
+                remember(attacked, losses)
             direction = _steepest(gradient * unit, ball.norm)
             blind &= (direction == 0).flatten(1).all(dim=1)
-            step = 2 * ball.eps * (1 - done / num_steps)
-            moved = ball.project(inputs, moved.double() - inputs.double() + step * direction * unit)
+            step = 2 * ball.eps * (1 - done / effort.num_steps)
+            attacked = ball.project(inputs, attacked.double() - inputs.double() + step * direction * unit)
         with torch.no_grad():
-            remember(moved, _comparable(_checked(row_losses(looked_at(moved), targets), inputs)))
+            remember(attacked, _comparable(_checked(sample_losses(differentiable(attacked), targets), inputs)))
     return Attacked(worst, highest, blind)
 
 
 def _differentiable(model: Model) -> Model:
-    """The twin of a deployed network, any other model itself, if it is fit to be attacked."""
+    """The dequantized copy of a deployed network, any other model itself, if it is fit to be attacked."""
     if hasattr(model, "dequantized"):
         return model.dequantized().eval()
     if isinstance(model, nn.Module):
@@ -183,15 +208,15 @@ def _differentiable(model: Model) -> Model:
     return model
 
 
-def _slopes(model: Model, row_losses: RowLosses, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """L_r [n] and ∂L_r/∂x_r [n, ...] of every row in float64; rows do not see each other in evaluation mode."""
+def _slopes(model: Model, sample_losses: SampleLosses, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """L_r [n] and ∂L_r/∂x_r [n, ...] of every sample in float64; samples do not see each other in evaluation mode."""
     with torch.enable_grad():
         variable = inputs.detach().requires_grad_()
-        losses = _checked(row_losses(model(variable), targets), inputs)
+        losses = _checked(sample_losses(model(variable), targets), inputs)
         if not losses.requires_grad:
             raise LowlandError(
                 "model: the loss does not depend differentiably on the inputs; expected a model that is evaluated with "
-                "gradients: attack the training-time twin or dequantized() of a deployed network"
+                "gradients: attack the fake-quantized model or dequantized() of a deployed network"
             )
         (gradient,) = torch.autograd.grad(losses.sum(), variable)
     return _comparable(losses.detach()), gradient.double()
@@ -205,7 +230,7 @@ def _comparable(losses: Tensor) -> Tensor:
 def _checked(losses: Tensor, inputs: Tensor) -> Tensor:
     if losses.shape != (len(inputs),):
         raise LowlandError(
-            f"row_losses gave shape {list(losses.shape)} for {len(inputs)} rows; expected one loss a row: use "
+            f"sample_losses gave shape {list(losses.shape)} for {len(inputs)} samples; expected one loss a sample: use "
             "reduction='none'"
         )
     return losses

@@ -17,14 +17,14 @@ NORMS: tuple[Norm, ...] = ("linf", "l2")
 
 @dataclass(frozen=True, eq=False)
 class Ball:
-    """All inputs within ‖(x' − x)/s‖ ≤ ε of a row x, and within the range of inputs.
+    """All inputs within ‖(x' − x)/s‖ ≤ ε of a sample x, and within the range of inputs.
 
     Attributes:
-        norm: ``linf`` (largest entry) or ``l2`` (Euclidean), over all entries of a row.
+        norm: ``linf`` (largest entry) or ``l2`` (Euclidean), over all entries of a sample.
         eps: Radius ε, at least 0, in units of ``scale``.
         scale: s, what one unit of ``eps`` is in every feature [features ...], such as the training standard deviations;
-            None for the inputs' own units. A feature of scale 0 cannot be moved.
-        value_range: Lowest and highest input there is (numbers or [features ...]); None for no limit. A row that is
+            None for the inputs' own units. A feature of scale 0 cannot change.
+        value_range: Lowest and highest input there is (numbers or [features ...]); None for no limit. A sample that is
             itself outside may stay where it is, but is not pushed further out.
     """
 
@@ -51,9 +51,9 @@ class Ball:
             return torch.ones((), dtype=torch.float64, device=inputs.device)
         return self.scale.to(device=inputs.device, dtype=torch.float64)
 
-    def size(self, inputs: Tensor, moved: Tensor) -> Tensor:
-        """‖(x' − x)/s‖ of every row [n] in float64; infinite where a feature of scale 0 has moved."""
-        return self._lengths(self._in_units(inputs, moved.double() - inputs.double()))
+    def size(self, inputs: Tensor, attacked: Tensor) -> Tensor:
+        """‖(x' − x)/s‖ of every sample [n] in float64; infinite where a feature of scale 0 has changed."""
+        return self._lengths(self._in_units(inputs, attacked.double() - inputs.double()))
 
     def project(self, inputs: Tensor, change: Tensor) -> Tensor:
         """The inputs x' that a wanted change leads to, brought back into the ball and the range.
@@ -84,19 +84,20 @@ class Ball:
         entries = scaled.flatten(1)
         return entries.abs().amax(dim=1) if self.norm == "linf" else torch.linalg.vector_norm(entries, dim=1)
 
-    def _into_range(self, inputs: Tensor, moved: Tensor) -> Tensor:
+    def _into_range(self, inputs: Tensor, attacked: Tensor) -> Tensor:
         if self.value_range is None:
-            return moved
+            return attacked
         low, high = (torch.as_tensor(end).to(inputs) for end in self.value_range)
-        # Clamping moves an entry towards its row as long as the row is inside; hence the wider range for those outside.
-        return moved.maximum(low.minimum(inputs)).minimum(high.maximum(inputs))
+        # Clamping moves an entry towards its sample as long as the sample is inside; hence the wider range for those
+        # outside.
+        return attacked.maximum(low.minimum(inputs)).minimum(high.maximum(inputs))
 
 
 def _added_towards(inputs: Tensor, change: Tensor) -> Tensor:
     """The changed inputs in the format of the inputs, never further from them than the change says."""
-    moved = (inputs.double() + change).to(inputs.dtype)
-    too_far = (moved.double() - inputs.double()).abs() > change.abs()
-    return torch.where(too_far, torch.nextafter(moved, inputs), moved)
+    attacked = (inputs.double() + change).to(inputs.dtype)
+    too_far = (attacked.double() - inputs.double()).abs() > change.abs()
+    return torch.where(too_far, torch.nextafter(attacked, inputs), attacked)
 
 
 def _per_row(values: Tensor, inputs: Tensor) -> Tensor:

@@ -150,8 +150,8 @@ def motion_blur(images: Tensor, *, severity: int, generator: torch.Generator) ->
 def fog(images: Tensor, *, severity: int, generator: torch.Generator) -> Tensor:
     """Clouds laid over the image, which then is darkened back to its brightest."""
     strength, decay = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))[severity - 1]
-    rows, _, height, width = images.shape
-    veil = strength * clouds((rows, height, width), decay=decay, generator=generator).to(images).unsqueeze(1)
+    samples, _, height, width = images.shape
+    veil = strength * clouds((samples, height, width), decay=decay, generator=generator).to(images).unsqueeze(1)
     brightest = images.amax(dim=(1, 2, 3), keepdim=True)
     return (images + veil) * brightest / (brightest + strength)
 

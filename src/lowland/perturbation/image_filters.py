@@ -11,7 +11,7 @@ from torch.nn import functional
 
 def filtered(images: Tensor, kernels: Tensor) -> Tensor:
     """Images [n, c, h, w] weighted by kernels [n or 1, k, k] with k odd; beyond its edges an image goes on as there."""
-    rows, channels, height, width = images.shape
+    samples, channels, height, width = images.shape
     reach = kernels.shape[-1] // 2
     padded = functional.pad(images, (reach,) * 4, mode="replicate")
     if len(kernels) == 1:
@@ -19,8 +19,8 @@ def filtered(images: Tensor, kernels: Tensor) -> Tensor:
         return functional.conv2d(padded, weights, groups=channels)
     weights = kernels.to(images).repeat_interleave(channels, dim=0).unsqueeze(1)
     # One group an image and channel: a batched convolution in which every image has its own kernel.
-    grouped = padded.reshape(1, rows * channels, *padded.shape[2:])
-    return functional.conv2d(grouped, weights, groups=rows * channels).reshape(rows, channels, height, width)
+    grouped = padded.reshape(1, samples * channels, *padded.shape[2:])
+    return functional.conv2d(grouped, weights, groups=samples * channels).reshape(samples, channels, height, width)
 
 
 def gaussian_kernel(deviation: float, *, reach: int | None = None) -> Tensor:
@@ -87,11 +87,11 @@ def _area_weights(old: int, new: int) -> Tensor:
 
 def clouds(shape: tuple[int, int, int], *, decay: float, generator: torch.Generator) -> Tensor:
     """Fractal clouds [n, h, w] from 0 to 1: octaves of uniform noise, each ``decay``² times weaker than the coarser."""
-    rows, height, width = shape
-    total = torch.zeros(rows, 1, height, width)
+    samples, height, width = shape
+    total = torch.zeros(samples, 1, height, width)
     for octave in range(1 + math.ceil(math.log2(max(height, width, 2)))):
         cells = 2**octave + 1
-        coarse = torch.rand(rows, 1, cells, cells, generator=generator) * decay ** (-2 * octave)
+        coarse = torch.rand(samples, 1, cells, cells, generator=generator) * decay ** (-2 * octave)
         total += functional.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=True)
     total -= total.amin(dim=(2, 3), keepdim=True)
     highest = total.amax(dim=(2, 3), keepdim=True)

@@ -47,9 +47,9 @@ class FeatureRanges(NamedTuple):
 
     Attributes:
         deviation: Standard deviation, or what stands for it.
-        minimum: Of the training rows.
-        maximum: Of the training rows.
-        mean: Of the training rows.
+        minimum: Of the training samples.
+        maximum: Of the training samples.
+        mean: Of the training samples.
         limits: What no reading can be below or above.
         extremes: Lowest and highest that a broken sensor shows; None: minimum and maximum.
     """
@@ -71,12 +71,12 @@ class FeatureRanges(NamedTuple):
         extremes: tuple[float, float] | None = None,
         limits: tuple[float, float] = (-math.inf, math.inf),
     ) -> FeatureRanges:
-        """Population standard deviation, minimum, maximum and mean over the rows of training inputs [n, features ...].
+        """Population standard deviation, minimum, maximum and mean over training inputs [n, features ...].
 
         Args:
             inputs: [n, features ...].
-            sensor_dims: Dimensions that tell features apart, not 0 (the rows); the others are pooled, such as the times
-                of a series or the pixels of a channel. None: every entry of a row is a feature of its own.
+            sensor_dims: Dimensions that distinguish features, not 0 (the samples); the others are pooled, such as the
+                times of a series or the pixels of a channel. None: every entry of a sample is a feature of its own.
             unit: Stands for every standard deviation, in the inputs' units: what 100 % of noise are.
             extremes: What broken sensors show; None: minimum and maximum.
             limits: What no reading can be below or above: noise is cut off there.

@@ -1,4 +1,4 @@
-"""What ageing, broken or saturated sensors do to the inputs, alike in all rows of a draw."""
+"""What ageing, broken or saturated sensors do to the inputs, alike in all samples of a draw."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SensorFaultOptions(BaseModel):
 
 
 class SensorDraw(NamedTuple):
-    """Random numbers of one draw, one a sensor and none a row, in a shape [1, ...] that broadcasts over the inputs.
+    """Random numbers of one draw, one a sensor and none a sample, in a shape [1, ...] that broadcasts over the inputs.
 
     They are shared by every level and every cell of a task.
     """
@@ -83,21 +83,21 @@ class SensorDraw(NamedTuple):
 
 
 def draw_sensors(shape: torch.Size, *, key: tuple[Key, ...], sensor_dims: Sequence[int] = (1,)) -> SensorDraw:
-    """The random numbers behind one draw of sensor faults; equal keys give equal faults, however many rows there are.
+    """The random numbers behind one draw of sensor faults; equal keys give equal faults for any number of samples.
 
     Args:
         shape: Of the inputs [n, ...].
         key: Names the disturbance.
-        sensor_dims: Dimensions of the inputs that tell sensors apart, not 0 (the rows): (1,) for tables and for
+        sensor_dims: Dimensions of the inputs that distinguish sensors, not 0 (the samples): (1,) for tables and for
             [n, channels, time], (2,) for [n, time, channels], (1, 2, 3) where every pixel is a sensor of its own.
 
     Raises:
-        LowlandError: ``sensor_dims`` names no dimension, the rows, or one that the inputs lack.
+        LowlandError: ``sensor_dims`` names no dimension, the samples, or one that the inputs lack.
     """
     if not sensor_dims or not all(1 <= dim < len(shape) for dim in sensor_dims):
         raise LowlandError(
             f"sensor_dims is {tuple(sensor_dims)} for inputs of shape {list(shape)}; expected dimensions from 1 (0 are "
-            f"the rows) to {len(shape) - 1}"
+            f"the samples) to {len(shape) - 1}"
         )
     source = generator(*key)
     sensors = [size if dim in sensor_dims else 1 for dim, size in enumerate(shape)]

@@ -6,18 +6,18 @@ from lowland.quantization.weighted_step import Weighted
 
 
 class Conv1d(Weighted):
-    """accumulator = W * codes + b over [rows, channels, length]."""
+    """accumulator = W * codes + b over [samples, channels, length]."""
 
     kind = "conv1d"
 
 
 class Conv2d(Weighted):
-    """accumulator = W * codes + b over [rows, channels, height, width]."""
+    """accumulator = W * codes + b over [samples, channels, height, width]."""
 
     kind = "conv2d"
 
 
 class ConvTranspose2d(Weighted):
-    """The transposed convolution over [rows, channels, height, width], each code spread by the weights."""
+    """The transposed convolution over [samples, channels, height, width], each code spread by the weights."""
 
     kind = "conv_transpose2d"

@@ -1,4 +1,4 @@
-"""The check that nothing changed on the way from the Brevitas twin to the integer network."""
+"""The check that nothing changed on the way from the fake-quantized model to the integer network."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from lowland.quantization.qat import QuantizedNetwork
 from lowland.quantization.step import INPUTS, Step
 from lowland.quantization.weighted_step import Weighted
 
-_ROWS = 256  # at a time: all values between layers are held, of frames some hundred thousand a row
+_ROWS = 256  # at a time: all values between layers are held, of frames some hundred thousand a sample
 
 
 class DeploymentCheck(NamedTuple):
-    """How a frozen network differs from its twin and from its own integer arithmetic.
+    """How a frozen network differs from its fake-quantized model and from its own integer arithmetic.
 
     Floats are float32 except where codes are compared: sums of float32 err by as much as one in some thousand steps of
     a 12-bit code, which is no fault of the integers. There the frozen network is replayed in float64.
 
     Attributes:
-        largest_difference: Largest |output of the twin - output of the frozen network|.
-        decisions_changed: Rows with another arg-max although the twin's two highest outputs differ by more than
-            ``largest_difference``; ``None`` for networks that decide nothing.
-        integer_rows: Share of rows where an activation code in integer arithmetic is not the one of float64.
+        largest_difference: Largest |output of the fake-quantized model - output of the frozen network|.
+        decisions_changed: Samples with another arg-max although the two highest outputs of the fake-quantized model
+            differ by more than ``largest_difference``; ``None`` for networks that decide nothing.
+        integer_samples: Share of samples where an activation code in integer arithmetic is not the one of float64.
         integer_codes: Largest difference of such codes.
         integer_share: Share of the activation codes that differ.
         single_share: Share of the activation codes that differ from those of float32.
-        integer_decisions: Share of rows that integer arithmetic decides differently from float32, rows with equal
+        integer_decisions: Share of samples that integer arithmetic decides differently from float32, samples with equal
             highest integer outputs left out (there rounding noise of the floats decides); ``None`` likewise.
-        tied: Share of rows with equal highest integer outputs; ``None`` likewise.
+        tied: Share of samples with equal highest integer outputs; ``None`` likewise.
         integer_difference: Largest |output of the frozen network - integer output * its step size|.
     """
 
     largest_difference: float
     decisions_changed: int | None
-    integer_rows: float
+    integer_samples: float
     integer_codes: int
     integer_share: float
     single_share: float
@@ -52,27 +52,27 @@ class DeploymentCheck(NamedTuple):
 def deployment_check(
     quantized: QuantizedNetwork, integer: IntegerNetwork, inputs: Tensor, *, classifier: bool | None = None
 ) -> DeploymentCheck:
-    """Compares twin (by Brevitas' own forward), frozen network and integer arithmetic row by row.
+    """Compare fake-quantized model (by Brevitas' own forward), frozen network and integer arithmetic sample by sample.
 
     Args:
-        quantized: The twin; left as it came.
+        quantized: The fake-quantized model; left as it came.
         integer: What ``freeze`` made of it.
-        inputs: Rows [rows, ...].
-        classifier: Whether the highest output is a decision; by default of networks with outputs [rows, 2 or more].
+        inputs: Samples [samples, ...].
+        classifier: Whether the highest output is a decision; by default of networks with outputs [samples, 2 or more].
     """
     training = quantized.training
     quantized.eval()
     double = _in_double(integer)
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]] = []
     try:
-        for rows in inputs.split(_ROWS):
-            floats, integers = integer.float_values(rows), integer.integer_values(rows)
-            exact = double.float_values(_as_converted(rows, integers, double))
+        for samples in inputs.split(_ROWS):
+            floats, integers = integer.float_values(samples), integer.integer_values(samples)
+            exact = double.float_values(_as_converted(samples, integers, double))
             *_, outputs = floats.values()
             *_, accumulators = integers.values()
             results = accumulators.double() * integer.output_scale.double()
             apart = _apart(double, exact, integers)
-            parts.append((quantized.reference(rows), outputs, results, apart, _apart(integer, floats, integers)))
+            parts.append((quantized.reference(samples), outputs, results, apart, _apart(integer, floats, integers)))
     finally:
         quantized.train(training)
     expected, outputs, results, apart, single = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
@@ -113,14 +113,14 @@ def _in_double(integer: IntegerNetwork) -> IntegerNetwork:
     return double
 
 
-def _as_converted(rows: Tensor, integers: dict[str, Tensor], double: IntegerNetwork) -> Tensor:
+def _as_converted(samples: Tensor, integers: dict[str, Tensor], double: IntegerNetwork) -> Tensor:
     """The inputs' codes times their step in float64: converting inputs is float32's own business."""
     name, codes = next(iter(integers.items()))
-    return codes * double.activation_scales[name] if name in double.activation_scales else rows.double()
+    return codes * double.activation_scales[name] if name in double.activation_scales else samples.double()
 
 
 def _apart(network: IntegerNetwork, floats: dict[str, Tensor], integers: dict[str, Tensor]) -> Tensor:
-    """How many activation codes of each row differ between floats and integers, how far, and of how many: [rows, 3]."""
+    """Number of activation codes of each sample that differ, how far, and number of all of them [samples, 3]."""
     distances = [
         ((floats[name] / scale).round().to(torch.int64) - integers[name]).abs().flatten(1)
         for name, scale in network.activation_scales.items()

@@ -111,7 +111,7 @@ def _channels(first: nn.Module, between: Sequence[nn.Module], second: nn.Module)
             channels, features = min(channels, layer.unflattened_size[0]), False
         elif isinstance(layer, nn.Flatten):
             if layer.start_dim != 1 or (features and not flattened and read != written):
-                return None  # features of rows of sequences lie otherwise
+                return None  # the features of a sequence lie in another order
             features, flattened = layer.end_dim == -1, True
         elif not isinstance(layer, nn.ReLU) and (features or flattened):
             return None  # windows over features

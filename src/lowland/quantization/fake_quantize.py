@@ -93,7 +93,7 @@ class _TransformableFakeQuantize(_FakeQuantize):
 def _rounded(
     values: Tensor, scale: Tensor, lowest: int, highest: int, rectifies: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Values on the grid, what tells whether they were inside its range, and their slope in the scale."""
+    """Values on the grid, a mask of whether they were inside its range, and their slope in the scale."""
     scaled = values / scale
     rounded = scaled.round()
     codes = rounded.clamp(lowest, highest)

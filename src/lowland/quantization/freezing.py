@@ -1,4 +1,4 @@
-"""From the Brevitas twin to the integer network."""
+"""From the fake-quantized model to the integer network."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Flow(NamedTuple):
 
 
 def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
-    """The integer network that a twin stands for; the twin is left as it came.
+    """The integer network that a fake-quantized model stands for; the model is left as it came.
 
     Args:
         quantized: Calibrated, trained or not.
@@ -84,35 +84,36 @@ def _check_width(name: str, bits: int, most: int) -> None:
 
 
 def _step(quantized: QuantizedNetwork, name: str, layer: nn.Module, flow: _Flow) -> tuple[Step, _Flow]:
-    """The step of one layer of a twin, and what it hands on."""
-    source = (flow.source,)
+    """The step of one layer of a fake-quantized model, and what it hands on."""
     step: Step
     if name not in quantized.bits:
-        step, reach = _passing(name, source, layer, flow)
+        step, reach = _passing(name, layer, flow)
         return step, _Flow(name, step.result_scale(flow.scale), step.result_scale(flow.exact), reach, flow.rounded)
     own, bits = quantized.grid(name), quantized.bits[name]
     own = own._replace(scale=own.scale.clone())
     if (kind := weighted_kind(layer)) is not None:
-        step, reach = _weighted(kind, name, source, layer, own, bits, flow)
+        step, reach = _weighted(kind, name, layer, own, bits, flow)
         scale = step.result_scale(flow.scale)
         exact = own.scale.double().flatten().reshape(scale.shape) * flow.exact
         return step, _Flow(name, scale, exact, reach, rounded=False)
     signed = own.lowest < 0
     if flow.rounded:
-        step = Quantize(name, source, bits=bits, signed=signed, scale=own.scale)
+        step = Quantize(name, (flow.source,), bits=bits, signed=signed, scale=own.scale)
     else:
         _check_width(flow.source, flow.bits, PRODUCT_BITS - bits - 1)  # the multiplier must be finer than the codes
         ratios = flow.exact / own.scale.double()
         multiplier, shift = fixed_points(ratios, accumulator_bits=flow.bits)
-        step = Requantize(name, source, bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift)
+        step = Requantize(
+            name, (flow.source,), bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift
+        )
     return step, _Flow(name, own.scale, own.scale.double(), max(-own.lowest, own.highest), rounded=True)
 
 
-def _passing(name: str, source: tuple[str, ...], layer: nn.Module, flow: _Flow) -> tuple[Step, int]:
+def _passing(name: str, layer: nn.Module, flow: _Flow) -> tuple[Step, int]:
     """The step of a layer that does not quantize, and its largest integer."""
     if isinstance(layer, nn.Sequential):
         network = nn.Sequential(OrderedDict(copy.deepcopy(layer)._modules))
-        return FloatIsland(name, source, network=network, input_scale=flow.scale.clone()), 0
+        return FloatIsland(name, (flow.source,), network=network, input_scale=flow.scale.clone()), 0
     kind = next(kind for kind in PASSING if isinstance(layer, LAYERS[kind][0]))
     if flow.scale.ndim and kind in ("flatten", "unflatten"):
         raise LowlandError(
@@ -121,12 +122,10 @@ def _passing(name: str, source: tuple[str, ...], layer: nn.Module, flow: _Flow) 
         )
     settings = layer_settings(layer, kind)
     window = prod(pair(settings["kernel_size"])) if kind == "avg_pool2d" else 1
-    return PASSING[kind].empty(name, source, **settings), flow.reach * window
+    return PASSING[kind].empty(name, (flow.source,), **settings), flow.reach * window
 
 
-def _weighted(
-    kind: str, name: str, source: tuple[str, ...], layer: Any, own: Grid, bits: int, flow: _Flow
-) -> tuple[Step, int]:
+def _weighted(kind: str, name: str, layer: Any, own: Grid, bits: int, flow: _Flow) -> tuple[Step, int]:
     """The step of a layer with weights, and its largest accumulator."""
     sizes = geometry(layer)
     accumulator = (own.scale.flatten() if own.scale.ndim else own.scale) * flow.scale
@@ -139,7 +138,7 @@ def _weighted(
         reach += 2 ** (bias_bits - 1)
     step = WEIGHTED[kind](
         name,
-        source,
+        (flow.source,),
         sizes=sizes,
         weight=codes_on(layer.weight, own).to(smallest_dtype(bits)),
         weight_bits=bits,

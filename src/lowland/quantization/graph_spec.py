@@ -1,4 +1,4 @@
-"""The structure of a deployed network as its file tells it to readers that know nothing of lowland."""
+"""The structure of a deployed network as its file describes it to readers that know nothing of lowland."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def check_graph(spec: Mapping[str, Any], steps: Iterable[Step]) -> None:
     for convention, known in CONVENTIONS.items():
         if spec.get(convention, known) != known:
             raise LowlandError(f"{convention} of the network is {spec[convention]!r}; expected {known!r}")
-    for told, step in zip(spec["steps"], steps, strict=True):
+    for entry, step in zip(spec["steps"], steps, strict=True):
         own = _tensors(step)
-        if told.get("tensors", own) != own:
-            raise LowlandError(f"step {step.name!r} reads the tensors {told['tensors']}; expected its own, {own}")
+        if entry.get("tensors", own) != own:
+            raise LowlandError(f"step {step.name!r} reads the tensors {entry['tensors']}; expected its own, {own}")
 
 
 def _tensors(step: Step) -> dict[str, str]:

@@ -105,10 +105,10 @@ class IntegerNetwork(nn.Module):
         """Outputs by Brevitas' own float operations on code * scale.
 
         Args:
-            inputs: Floats [rows, ...].
+            inputs: Floats [samples, ...].
 
         Returns:
-            Floats [rows, ...].
+            Floats [samples, ...].
         """
         *_, outputs = self.float_values(inputs).values()
         return outputs
@@ -117,10 +117,10 @@ class IntegerNetwork(nn.Module):
         """The floats after every step, by Brevitas' own operations.
 
         Args:
-            inputs: Floats [rows, ...].
+            inputs: Floats [samples, ...].
 
         Returns:
-            Floats [rows, ...] by step name.
+            Floats [samples, ...] by step name.
         """
         values = {INPUTS: inputs}
         for step in self._steps():
@@ -131,10 +131,10 @@ class IntegerNetwork(nn.Module):
         """The integers after every step, computed in integers only.
 
         Args:
-            inputs: Floats [rows, ...]; the first step turns them into codes.
+            inputs: Floats [samples, ...]; the first step turns them into codes.
 
         Returns:
-            int64 tensors [rows, ...] by step name: activation codes, accumulators after steps with weights;
+            int64 tensors [samples, ...] by step name: activation codes, accumulators after steps with weights;
             floats from a float island on.
         """
         values = {INPUTS: inputs}
@@ -148,10 +148,10 @@ class IntegerNetwork(nn.Module):
         It may differ from ``forward`` by one activation code where float rounding decides a tie.
 
         Args:
-            inputs: Floats [rows, ...]; the first step turns them into codes.
+            inputs: Floats [samples, ...]; the first step turns them into codes.
 
         Returns:
-            int64 [rows, ...], in units of ``output_scale``; floats behind a float island.
+            int64 [samples, ...], in units of ``output_scale``; floats behind a float island.
         """
         *_, outputs = self.integer_values(inputs).values()
         return outputs
@@ -175,10 +175,10 @@ class IntegerNetwork(nn.Module):
         """What the deployed arithmetic gives: ``forward_integer`` times ``output_scale``, at the speed of floats.
 
         Args:
-            inputs: Floats [rows, ...].
+            inputs: Floats [samples, ...].
 
         Returns:
-            Floats [rows, ...].
+            Floats [samples, ...].
         """
         values = {INPUTS: inputs}
         for step in self._steps():
@@ -248,7 +248,7 @@ class DequantizedNetwork(nn.Module):
             self._inputs[step.name] = step.inputs
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [rows, ...] of inputs [rows, ...]."""
+        """Outputs [samples, ...] of inputs [samples, ...]."""
         values = {INPUTS: inputs}
         for name, module in self.named_children():
             values[name] = result = module(*(values[key] for key in self._inputs[name]))

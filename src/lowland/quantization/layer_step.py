@@ -34,7 +34,7 @@ class LayerStep(Step):
         return cls(name, inputs, **settings)
 
     def forward(self, values: Tensor) -> Tensor:
-        """The layer on floats [rows, ...]."""
+        """The layer on floats [samples, ...]."""
         return self.layer(values)
 
     def dequantized(self) -> nn.Module:

@@ -19,7 +19,7 @@ ratio of scales a simple fraction too, and products would fall on rounding ties,
 
 _BINS = 2048
 _CANDIDATES = 200
-_PATCH_ELEMENTS = 2**24  # convolutions are fitted to as many rows as fill 64 MiB with what their outputs sum
+_PATCH_ELEMENTS = 2**24  # convolutions are fitted to as many samples as fill 64 MiB with what their outputs sum
 
 
 def least_output_error(layer: Any, shape: Grid, values: Tensor, exact: Tensor) -> Tensor:
@@ -31,8 +31,8 @@ def least_output_error(layer: Any, shape: Grid, values: Tensor, exact: Tensor) -
     Args:
         layer: With weights.
         shape: Lowest and highest code, and a scale in the shape that is looked for.
-        values: What the quantized network feeds the layer, [rows, ...].
-        exact: What the float network feeds it, [rows, ...].
+        values: What the quantized network feeds the layer, [samples, ...].
+        exact: What the float network feeds it, [samples, ...].
 
     Returns:
         In the shape of the scale: scale times the number of codes on a side, above 0.
@@ -40,8 +40,8 @@ def least_output_error(layer: Any, shape: Grid, values: Tensor, exact: Tensor) -
     kind, sizes = weighted_kind(layer), geometry(layer)
     assert kind is not None  # whoever calls has seen its weights
     matrices = weight_matrices(kind, sizes, layer.weight)
-    rows = max(1, _PATCH_ELEMENTS // patches(kind, sizes, values[:1]).numel())
-    pieces = [patches(kind, sizes, tensor[:rows]) for tensor in (values, exact)]
+    samples = max(1, _PATCH_ELEMENTS // patches(kind, sizes, values[:1]).numel())
+    pieces = [patches(kind, sizes, tensor[:samples]) for tensor in (values, exact)]
     if shape.scale.ndim:
         return best_channel_thresholds(matrices, shape, *pieces).reshape(shape.scale.shape)
     return values.new_tensor(best_weight_threshold(matrices, shape, *pieces))
@@ -74,14 +74,14 @@ def best_threshold(values: Tensor, shape: Grid) -> float:
 def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor) -> float:
     """The threshold for weights whose outputs on quantized inputs are nearest to the float network's.
 
-    The mean of |Q x' - W x|^2 over rows depends on Q = Q(threshold) through tr(Q A Q^T) - 2 tr(Q B W^T) with the
+    The mean of |Q x' - W x|^2 over samples depends on Q = Q(threshold) through tr(Q A Q^T) - 2 tr(Q B W^T) with the
     second moments A = mean x' x'^T and B = mean x' x^T.
 
     Args:
         weight: W, [..., outputs, inputs].
         shape: Lowest and highest code; the scale is what is looked for.
-        values: x', what the quantized network feeds the layer, [..., rows, inputs].
-        exact: x, what the float network feeds it, [..., rows, inputs].
+        values: x', what the quantized network feeds the layer, [..., samples, inputs].
+        exact: x, what the float network feeds it, [..., samples, inputs].
 
     Returns:
         Scale times the number of codes on a side, above 0.

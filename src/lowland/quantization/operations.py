@@ -90,10 +90,10 @@ def patches(kind: str, sizes: Mapping[str, Any], values: Tensor) -> Tensor:
     Args:
         kind: Key of ``OPERATIONS``.
         sizes: From ``geometry``.
-        values: Inputs of the layer, [rows, ...].
+        values: Inputs of the layer, [samples, ...].
 
     Returns:
-        [groups, rows * positions, fan_in], to be multiplied with ``weight_matrices``.
+        [groups, samples * positions, fan_in], to be multiplied with ``weight_matrices``.
     """
     if kind == "linear":
         return values.reshape(1, -1, values.shape[-1])

@@ -14,7 +14,7 @@ from lowland.quantization.layer_step import LayerStep
 
 
 class MaxPool1d(LayerStep):
-    """The largest code of each window over [rows, channels, length]."""
+    """The largest code of each window over [samples, channels, length]."""
 
     kind = "max_pool1d"
 
@@ -24,12 +24,12 @@ class MaxPool1d(LayerStep):
 
 
 class MaxPool2d(MaxPool1d):
-    """The largest code of each window over [rows, channels, height, width]."""
+    """The largest code of each window over [samples, channels, height, width]."""
 
     kind = "max_pool2d"
 
     def forward(self, values: Tensor) -> Tensor:
-        """The layer on floats [rows, ...]: first along columns, then along rows, ten times as fast as torch's own."""
+        """The layer on floats [samples, ...]: first along columns, then along rows, ten times as fast as torch."""
         arguments = self.arguments
         plain = pair(arguments["padding"]) == (0, 0) and pair(arguments["dilation"]) == (1, 1)
         if not plain or arguments["ceil_mode"]:
@@ -41,7 +41,7 @@ class MaxPool2d(MaxPool1d):
 
 
 class AvgPool2d(LayerStep):
-    """The mean of each window over [rows, channels, height, width]: the sum of its codes at a smaller scale."""
+    """The mean of each window over [samples, channels, height, width]: the sum of its codes at a smaller scale."""
 
     kind = "avg_pool2d"
 

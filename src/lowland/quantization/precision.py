@@ -91,7 +91,7 @@ class QuantizationOptions(BaseModel):
 
     Attributes:
         input_bits: Width of the input codes, 2 to 16: what the sensor delivers, whatever the network computes in.
-        calibration_rows: Training rows that set the activation scales, at least 1.
+        calibration_rows: Training samples that set the activation scales, at least 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,7 +106,7 @@ class QuantizationOptions(BaseModel):
 
     @field_validator("calibration_rows")
     @classmethod
-    def _some_rows(cls, rows: int) -> int:
-        if rows < 1:
-            raise LowlandError(f"calibration_rows is {rows}; expected at least 1")
-        return rows
+    def _some_rows(cls, samples: int) -> int:
+        if samples < 1:
+            raise LowlandError(f"calibration_rows is {samples}; expected at least 1")
+        return samples

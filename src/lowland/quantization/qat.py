@@ -1,4 +1,4 @@
-"""Brevitas twins of float networks: what fine-tuning trains and calibration fills in."""
+"""Fake-quantized models of float networks, in Brevitas: what fine-tuning trains and calibration fills in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lowland.quantization.pooling_steps import pair
 from lowland.quantization.precision import BIAS_BITS, Precision, check_bits
 
 INPUT = "input"
-"""The name of the twin's input quantizer."""
+"""The name of the input quantizer."""
 
 
 SMALLEST_THRESHOLD = 1e-10
@@ -51,7 +51,7 @@ Read = Callable[[Stored], Tensor]
 
 
 class QuantizedNetwork(nn.Module):
-    """The Brevitas twin of a float network: it trains like any module and is frozen into an integer network.
+    """A float network with fake quantizers: it trains like any module and is frozen into an integer network.
 
     ``layers`` are Brevitas' own modules and hold all state; ``reference`` runs them as Brevitas does. ``forward``
     computes the same values and derivatives with a fraction of the overhead.
@@ -128,7 +128,7 @@ class QuantizedNetwork(nn.Module):
         return layer(values), scale
 
     def forward(self, inputs: Tensor, read: Read | None = None) -> Tensor:
-        """Outputs [rows, ...] of inputs [rows, ...], differentiable straight through the roundings.
+        """Outputs [samples, ...] of inputs [samples, ...], differentiable straight through the roundings.
 
         Args:
             inputs: Floats.
@@ -173,7 +173,7 @@ def build_quantized(
     float_from: str | None = None,
     per_channel: bool = False,
 ) -> QuantizedNetwork:
-    """The Brevitas twin of a float network, carrying its weights; ``calibrate`` it before use.
+    """A float network with fake quantizers, carrying its weights; ``calibrate`` it before use.
 
     Batch-norm is folded first, then layers are equalized where the precision asks for it. Weights are signed and
     narrow-range, hidden activations unsigned, each tensor with one scale that is a parameter; the inputs' scale is
@@ -197,27 +197,27 @@ def build_quantized(
     from lowland.quantization import quantizers
 
     if precision.method == "float":
-        raise LowlandError("precision method is 'float'; expected 'qat' or 'ptq' (float networks have no twin)")
+        raise LowlandError("precision method is 'float'; expected 'qat' or 'ptq' (float networks are not quantized)")
     check_bits("input_bits", input_bits)
     parts = chain(network, float_from=float_from)
     layers = equalized(parts.layers) if precision.equalization else parts.layers
     first = quantizers.input_quantizer(input_bits, signed=input_signed)
-    twin: OrderedDict[str, nn.Module] = OrderedDict({INPUT: first})
+    modules: OrderedDict[str, nn.Module] = OrderedDict({INPUT: first})
     with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
         for name, layer in layers.items():
             if weighted_kind(layer) is not None:
                 if per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
                     raise LowlandError(f"layer {name} is transposed and has groups; expected per_channel=False for it")
-                twin[name] = quantizers.quantized_layer(
+                modules[name] = quantizers.quantized_layer(
                     layer, precision.weight_bits, per_channel=per_channel, biased=precision.bias_correction
                 )
             elif isinstance(layer, nn.ReLU):
-                twin[name] = quantizers.quantized_relu(precision.activation_bits)
+                modules[name] = quantizers.quantized_relu(precision.activation_bits)
             else:
-                twin[name] = quantizers.passing_layer(layer)
+                modules[name] = quantizers.passing_layer(layer)
     if parts.island is not None:
         name, island = parts.island
-        twin[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
-    quantized = QuantizedNetwork(nn.Sequential(twin), precision)
+        modules[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
+    quantized = QuantizedNetwork(nn.Sequential(modules), precision)
     quantized.threshold(INPUT).requires_grad_(False)
     return quantized

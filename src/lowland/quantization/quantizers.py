@@ -1,4 +1,4 @@
-"""The Brevitas quantizers and layers of a twin. Importing this file imports Brevitas, which takes two seconds."""
+"""The Brevitas quantizers and layers of a fake-quantized model; importing this file imports Brevitas: two seconds."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -
     kind = weighted_kind(layer)
     assert kind is not None  # the chain holds no others
     sizes = {name: tuple(size) if isinstance(size, list) else size for name, size in geometry(layer).items()}
-    twin: Any = WEIGHTED[kind](
+    quantized: Any = WEIGHTED[kind](
         **sizes,
         bias=layer.bias is not None or biased,
         weight_quant=LearnedChannelScale if per_channel else LearnedWeightScale,
@@ -99,11 +99,11 @@ def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -
         return_quant_tensor=False,
         dtype=layer.weight.dtype,
     )
-    # Not strict: the float layer knows no weight scale, which the twin keeps.
-    twin.load_state_dict(layer.state_dict(), strict=False)
+    # Not strict: the float layer knows no weight scale, which the quantized one keeps.
+    quantized.load_state_dict(layer.state_dict(), strict=False)
     if layer.bias is None and biased:
-        nn.init.zeros_(twin.bias)
-    return twin
+        nn.init.zeros_(quantized.bias)
+    return quantized
 
 
 def passing_layer(layer: nn.Module) -> nn.Module:
@@ -124,7 +124,7 @@ class AveragePool(nn.AvgPool2d):
         return prod(pair(self.kernel_size))
 
     def forward(self, input: Tensor | QuantTensor) -> Tensor | QuantTensor:
-        """Means of values [rows, channels, height, width]."""
+        """Means of values [samples, channels, height, width]."""
         if not isinstance(input, IntQuantTensor):
             return super().forward(input)
         return input.set(

@@ -1,4 +1,4 @@
-"""Static calibration: every scale of a twin from data, layer by layer."""
+"""Static calibration: every scale of a fake-quantized model from data, layer by layer."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from lowland.quantization.qat import INPUT, QuantizedNetwork
 
 
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
-    """Sets every scale of a twin, layer by layer, as its precision asks for, and corrects biases where it does.
+    """Set every scale of a fake-quantized model, layer by layer, and correct its biases, as its precision asks for.
 
     Each layer is fed what the layers before it deliver, quantized and corrected. With bias correction (Nagel et al.
-    2019, arXiv:1906.04721, section 4.2 and appendix D) a bias becomes what makes the mean over rows and positions of
+    2019, arXiv:1906.04721, section 4.2 and appendix D) a bias becomes what makes the mean over samples and positions of
     each output channel that of the float network, up to half a step of the accumulator:
     b = E[W x + b] - E[Q x'], x' what the quantized network feeds the layer.
 
     Args:
         quantized: From ``build_quantized``; changed in place.
-        inputs: Training rows [rows, ...], finite.
+        inputs: Training samples [samples, ...], finite.
 
     Returns:
-        The twin itself.
+        The model itself.
 
     Raises:
-        LowlandError: No rows, values that are not finite, or negative ones where the twin has unsigned inputs.
+        LowlandError: No samples, values that are not finite, or negative ones where the model has unsigned inputs.
     """
     _check(quantized, inputs)
     calibration = CALIBRATIONS[quantized.precision.calibration](quantized.precision)
@@ -58,19 +58,21 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
 
 
 def _check(quantized: QuantizedNetwork, inputs: Tensor) -> None:
-    """Refuse rows that no scale can come from."""
+    """Refuse samples that no scale can come from."""
     if len(inputs) == 0:
-        raise LowlandError("calibration inputs have 0 rows; expected at least 1")
+        raise LowlandError("calibration inputs have 0 samples; expected at least 1")
     if not inputs.isfinite().all():
-        raise LowlandError("calibration inputs hold NaN or infinite values; expected finite rows: clean the data first")
+        raise LowlandError(
+            "calibration inputs hold NaN or infinite values; expected finite samples: clean the data first"
+        )
     if quantized.grid(INPUT).lowest == 0 and bool((inputs < 0).any()):
         raise LowlandError(
-            f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the twin with "
+            f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the model with "
             "input_signed=True"
         )
 
 
 def _means(kind: str, outputs: Tensor) -> Tensor:
-    """The mean of each channel over rows and positions."""
+    """The mean of each channel over samples and positions."""
     channel = outputs.ndim - 1 if kind == "linear" else 1
     return outputs.double().mean([dim for dim in range(outputs.ndim) if dim != channel])

@@ -119,7 +119,7 @@ class Weighted(Step):
         """The layer in floats from the codes.
 
         Args:
-            values: Floats [rows, ...].
+            values: Floats [samples, ...].
         """
         return self.operation(values, *self.float_parameters())
 
@@ -142,7 +142,7 @@ class Weighted(Step):
         """What a change in some input channels adds to the accumulators, of layers without groups.
 
         Args:
-            change: [rows, block, ...] differences of whole numbers.
+            change: [samples, block, ...] differences of whole numbers.
             block: Which input channels.
         """
         weight = self.weight[block] if self.kind == "conv_transpose2d" else self.weight[:, block]

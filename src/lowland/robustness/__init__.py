@@ -1,4 +1,4 @@
-"""How a deployed network answers when it, its inputs or its memory are disturbed."""
+"""How a deployed network performs when it, its inputs or its memory are disturbed."""
 
 from lowland.robustness.half_life import (
     HalfLife,

@@ -9,7 +9,7 @@ from lowland.perturbation import ATTACKS, AttackOptions, Ball
 from lowland.perturbation.ball import Norm
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
-from lowland.tasks import Rows
+from lowland.tasks import Samples
 from lowland.vocabulary.conditions import CONDITIONS
 
 
@@ -21,12 +21,12 @@ def attack_scenarios(subject: Subject, options: AttackOptions) -> Iterator[Scena
         def at(level: float, number: int, kind: str = kind, norm: Norm = norm) -> Disturbed:
             found = ATTACKS[kind](
                 network,
-                task.row_losses,
+                task.sample_losses,
                 inputs,
                 targets,
                 ball=Ball(norm, level, ranges.deviation, ranges.limits),
                 **options.effort(kind, key=(*subject.key, kind, norm)),
             )
-            return Disturbed(network, Rows(found.inputs, targets), {"blind_rate": found.blind})
+            return Disturbed(network, Samples(found.inputs, targets), {"blind_rate": found.blind})
 
         yield Scenario(CONDITIONS[f"{kind}_{norm}"], options.levels, 1, at)

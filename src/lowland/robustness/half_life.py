@@ -15,6 +15,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate, Status
 from lowland.robustness.crossing import crossing, crossing_error, crossing_interval
 from lowland.robustness.level_axis import LevelAxis, Scale
+from lowland.robustness.response_curve import ResponseCurve
 from lowland.selection import Axes, Problem, or_word
 
 Crossing = Literal["within", "never", "already", "unknown"]
@@ -99,14 +100,10 @@ def halfway(clean: float, chance: float) -> float:
 
 
 def half_life(
-    levels: Sequence[float],
-    means: Sequence[float],
-    standard_errors: Sequence[float],
+    curve: ResponseCurve,
     *,
     floor: float,
-    num_samples: int,
     higher_is_better: bool = True,
-    correlation: float | Sequence[float] = 1.0,
     confidence: float = 0.95,
     scale: Scale = "auto",
 ) -> HalfLife:
@@ -124,29 +121,23 @@ def half_life(
     the curve between two of them.
 
     Args:
-        levels: From the mildest to the worst, at least two, strictly rising (noise) or strictly falling (bits); ≥ 0.
-        means: Metric at each level, over draws or seeds.
-        standard_errors: Of the means. NaN (one draw only) leaves the interval open.
+        curve: Mean of a metric over draws or seeds by level.
         floor: Taken as known; ``halfway`` for the middle between clean and chance.
-        num_samples: Draws or seeds behind every mean, at least 1.
         higher_is_better: False for a loss or an error rate, which *rise above* ``floor``.
-        correlation: Of the errors at neighbouring levels, -1 to 1; one number, or one for each pair of neighbours.
-            Draws common to all levels make it high. 1, the default, never understates s(x) between two levels: where
-            it is less, intervals are wider than need be. ``half_life_of_draws`` takes it from the draws.
         confidence: Nominal coverage, between 0 and 1.
         scale: ``linear`` or ``log``; ``auto`` chooses by the span of the levels.
 
     Raises:
-        LowlandError: Unequal lengths, fewer than two levels, levels out of order or negative, a parameter out of range.
+        LowlandError: A parameter out of range.
 
     Source:
         Fieller 1954, J. R. Stat. Soc. B 16, 175; isotonic regression: Barlow et al. 1972.
     """
     from scipy import optimize, special  # takes half a second: only where one is computed
 
-    x, y, errors = _checked(levels, means, standard_errors)
-    _check_parameters(floor=floor, num_samples=num_samples, confidence=confidence)
-    between = _checked_correlations(correlation, len(x) - 1)
+    x, y, errors, between = curve.levels, curve.means, curve.standard_errors, curve.correlations
+    num_samples = curve.num_samples
+    _check_parameters(floor=floor, confidence=confidence)
     axis = LevelAxis(x, scale)
 
     def result(value: float, interval: tuple[float, float], where: Crossing, error: float, status: Status) -> HalfLife:
@@ -185,7 +176,7 @@ def half_life_of_draws(
     they are correlated.
 
     Args:
-        levels: As in ``half_life``.
+        levels: As in ``ResponseCurve``.
         draws: Metric of every draw or seed at every level [draws][levels], independent from draw to draw.
         floor: As in ``half_life``.
         higher_is_better: As in ``half_life``.
@@ -193,25 +184,12 @@ def half_life_of_draws(
         scale: As in ``half_life``.
 
     Raises:
-        LowlandError: As in ``half_life``; draws that do not have one value a level.
+        LowlandError: As in ``half_life`` and ``ResponseCurve``; draws that do not have one value a level.
     """
-    values = np.asarray(draws, dtype=np.float64)
-    if values.ndim != 2 or not len(values):
-        raise LowlandError(f"draws have shape {values.shape}; expected [draws, levels] with at least one draw")
-    count, width = values.shape
-    deviations = values - values.mean(axis=0)
-    covariance = deviations.T @ deviations / max(count - 1, 1) / count
-    errors = np.sqrt(np.diag(covariance)) if count > 1 else np.full(width, math.nan)
-    products = errors[1:] * errors[:-1]
-    between = np.divide(np.diag(covariance, 1), products, out=np.zeros_like(products), where=products > 0).clip(-1, 1)
     return half_life(
-        levels,
-        values.mean(axis=0).tolist(),
-        errors.tolist(),
+        ResponseCurve.of_draws(levels, draws),
         floor=floor,
-        num_samples=count,
         higher_is_better=higher_is_better,
-        correlation=between.tolist(),
         confidence=confidence,
         scale=scale,
     )
@@ -225,13 +203,13 @@ def half_life_of_scores(
     higher_is_better: bool = True,
     scale: Scale = "auto",
 ) -> HalfLife:
-    """``half_life_of_draws`` from the scores of all rows [levels][draws][rows].
+    """``half_life_of_draws`` from the scores of all samples [levels][draws][samples].
 
-    The draws are the sample. A disturbance with a single draw is the same every time: then the rows are.
+    The draws are what is averaged over. A disturbance with a single draw is the same every time: then the samples are.
 
     Args:
-        levels: As in ``half_life``.
-        scores: Of the same rows at every level and in every draw.
+        levels: As in ``ResponseCurve``.
+        scores: Of the same samples at every level and in every draw.
         floor: As in ``half_life``.
         higher_is_better: As in ``half_life``.
         scale: As in ``half_life``.
@@ -239,36 +217,13 @@ def half_life_of_scores(
     if all(len(draws) == 1 for draws in scores):
         sample = torch.stack([draws[0].double() for draws in scores], 1)
     else:
-        sample = torch.stack([torch.stack([rows.double().mean() for rows in draws]) for draws in scores], 1)
+        sample = torch.stack([torch.stack([samples.double().mean() for samples in draws]) for draws in scores], 1)
     return half_life_of_draws(levels, sample.numpy(), floor=floor, higher_is_better=higher_is_better, scale=scale)
 
 
-def _checked(*columns: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, y, errors = (np.asarray(column, dtype=np.float64) for column in columns)
-    if not x.shape == y.shape == errors.shape or x.ndim != 1 or len(x) < 2:
-        raise LowlandError(
-            f"levels, means and standard_errors have shapes {x.shape}, {y.shape} and {errors.shape}; expected equal "
-            "lengths of at least 2"
-        )
-    steps = np.diff(x)
-    if not np.isfinite(x).all() or (x < 0).any() or not ((steps > 0).all() or (steps < 0).all()):
-        raise LowlandError(f"levels are {x.tolist()}; expected them at least 0, strictly from the mildest to the worst")
-    if (errors < 0).any():
-        raise LowlandError(f"standard_errors are {errors.tolist()}; expected none below 0")
-    return x, y, errors
-
-
-def _checked_correlations(correlation: float | Sequence[float], count: int) -> np.ndarray:
-    between = np.asarray(correlation, dtype=np.float64)
-    if between.shape not in ((), (count,)) or not (np.abs(between) <= 1).all():
-        raise LowlandError(f"correlation is {correlation}; expected -1 to 1, one number or {count} between the levels")
-    return np.broadcast_to(between, (count,))
-
-
-def _check_parameters(*, floor: float, num_samples: int, confidence: float) -> None:
+def _check_parameters(*, floor: float, confidence: float) -> None:
     for name, value, fine, expected in (
         ("floor", floor, math.isfinite(floor), "a finite value of the metric"),
-        ("num_samples", num_samples, num_samples >= 1, "at least 1"),
         ("confidence", confidence, 0 < confidence < 1, "between 0 and 1"),
     ):
         if not fine:

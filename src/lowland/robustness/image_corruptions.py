@@ -8,7 +8,7 @@ from lowland.perturbation import ImageCorruptionOptions, corrupt
 from lowland.randomness import generator
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
-from lowland.tasks import Rows
+from lowland.tasks import Samples
 from lowland.vocabulary.conditions import CONDITIONS
 
 
@@ -22,6 +22,6 @@ def image_corruption_scenarios(subject: Subject, options: ImageCorruptionOptions
             source = generator(*subject.key, kind, number)
             limits = subject.task.readings.limits
             spoiled = corrupt(images, kind, severity=int(level), generator=source, value_range=limits)
-            return Disturbed(subject.network, Rows(spoiled, targets))
+            return Disturbed(subject.network, Samples(spoiled, targets))
 
         yield Scenario(condition, options.severities, options.draws if condition.random else 1, at)

@@ -27,7 +27,7 @@ SCENARIOS: dict[Family, Callable[[Subject, Any], Iterator[Scenario]]] = {
 
 
 def robustness(family: Family, subject: Subject, options: Any) -> Iterator[Measurement]:
-    """Rows of the long table for every scenario of a family.
+    """Measurements of every scenario of a family.
 
     Args:
         family: A key of ``SCENARIOS``.

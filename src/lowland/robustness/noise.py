@@ -8,7 +8,7 @@ from lowland.perturbation import INPUT_NOISES, InputNoiseOptions, draw
 from lowland.perturbation.input_noise import Disturbance
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
-from lowland.tasks import Rows
+from lowland.tasks import Samples
 from lowland.vocabulary.conditions import CONDITIONS
 
 
@@ -20,6 +20,6 @@ def noise_scenarios(subject: Subject, options: InputNoiseOptions) -> Iterator[Sc
 
         def at(level: float, number: int, kind: str = kind, draws: list[Disturbance] = draws) -> Disturbed:
             noisy = INPUT_NOISES[kind](inputs, subject.ranges, draws[number], level=level)
-            return Disturbed(subject.network, Rows(noisy, targets))
+            return Disturbed(subject.network, Samples(noisy, targets))
 
         yield Scenario(CONDITIONS[kind], options.levels, len(draws), at)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from lowland.tasks import Rows
+from lowland.tasks import Samples
 from lowland.vocabulary.conditions import Condition
 
 Model = Callable[[Tensor], Tensor]
@@ -24,7 +24,7 @@ class Disturbed(NamedTuple):
     """
 
     model: Model
-    samples: Rows
+    samples: Samples
     also: Mapping[str, Tensor] = {}
 
 

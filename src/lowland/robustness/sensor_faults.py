@@ -10,7 +10,7 @@ from torch import Tensor
 from lowland.perturbation import SENSOR_FAULTS, SensorDraw, SensorFaultOptions, draw_sensors
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
-from lowland.tasks import Rows
+from lowland.tasks import Samples
 from lowland.vocabulary.conditions import CONDITIONS
 
 
@@ -27,6 +27,6 @@ def sensor_fault_scenarios(subject: Subject, options: SensorFaultOptions) -> Ite
         ]
 
         def at(level: float, number: int, fault: partial[Tensor] = fault, draws: list[SensorDraw] = draws) -> Disturbed:
-            return Disturbed(subject.network, Rows(fault(draws[number], level=level), targets))
+            return Disturbed(subject.network, Samples(fault(draws[number], level=level), targets))
 
         yield Scenario(condition, tuple(levels), len(draws), at)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from lowland.perturbation import FeatureRanges
 from lowland.randomness import Key
 from lowland.robustness.half_life import HalfLifeOptions
-from lowland.tasks import Rows, Splits, Task
-from lowland.tasks.evaluation import Answer, answer
+from lowland.tasks import Samples, Splits, Task
+from lowland.tasks.evaluation import Evaluation, evaluate
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Subject:
     half_life: HalfLifeOptions
 
     @property
-    def samples(self) -> Rows:
+    def samples(self) -> Samples:
         """What it is evaluated on."""
-        return self.splits.held_out.rows
+        return self.splits.held_out.samples
 
     @cached_property
-    def clean(self) -> Answer:
-        """How it answers undisturbed."""
-        return answer(self.task, self.network, self.samples)
+    def clean(self) -> Evaluation:
+        """The network undisturbed."""
+        return evaluate(self.task, self.network, self.samples)
 
-    def floor(self, clean: Answer, targets: Tensor) -> float:
+    def floor(self, clean: Evaluation, targets: Tensor) -> float:
         """The score that must be left of a clean evaluation of samples with these targets [n, ...]."""
         return self.half_life.of(float(clean.scores.mean()), self.task.guess_score(targets))

@@ -10,7 +10,7 @@ from lowland.measurements import Measurement, Where
 from lowland.robustness.half_life import half_life_of_scores
 from lowland.robustness.scenario import Scenario
 from lowland.robustness.subject import Subject
-from lowland.tasks.evaluation import Answer, answer, disturbance_response
+from lowland.tasks.evaluation import Evaluation, disturbance_response, evaluate
 
 
 def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
@@ -23,38 +23,47 @@ def sweep(subject: Subject, scenario: Scenario) -> list[Measurement]:
         scenario: How.
 
     Returns:
-        Rows of the long table for each half: per level score, what is lost of it, loss rise, changed decisions,
+        Measurements of the long table for each half: per level score, what is lost of it, loss rise, changed decisions,
         non-finite outputs and what the disturbance itself reports; then the half-life where there are two levels, no
         disturbance at all counting as one (except where less is worse: an ADC has no mildest number of bits).
     """
     clean = subject.clean
     if scenario.undisturbed is not None:
-        clean = answer(subject.task, scenario.undisturbed, subject.samples)
-    evaluations: dict[float, list[Answer]] = {}
+        clean = evaluate(subject.task, scenario.undisturbed, subject.samples)
+    evaluations: dict[float, list[Evaluation]] = {}
     also: dict[float, dict[str, list[Tensor]]] = {}
     for level in sorted(scenario.levels, reverse=scenario.condition.falls):
         evaluations[level], also[level] = [], {}
         for number in range(scenario.draws):
             disturbed = scenario.at(level, number)
-            evaluations[level].append(answer(subject.task, disturbed.model, disturbed.samples))
+            evaluations[level].append(evaluate(subject.task, disturbed.model, disturbed.samples))
             for measure, values in disturbed.also.items():
                 also[level].setdefault(measure, []).append(values.double())
-    rows: list[Measurement] = []
+    measurements: list[Measurement] = []
     for split, mask in subject.splits.held_out.halves.items():
         half = {level: [drawn.at(mask) for drawn in draws] for level, draws in evaluations.items()}
         for level, draws in half.items():
             at = Where(scenario.condition, scenario.target, level, split)
             for measure, each in also[level].items():
-                rows.append(at.measured(measure, Estimate.from_samples(torch.cat([values[mask] for values in each]))))
-            rows += disturbance_response(subject.task, clean.at(mask), draws, at)
-        lived = _half_life(subject, scenario, clean.at(mask), half, targets=subject.samples.targets[mask])
-        if lived is not None:
-            rows.append(Where(scenario.condition, scenario.target, split=split).measured("half_life", lived))
-    return rows
+                measurements.append(
+                    at.measured(measure, Estimate.from_samples(torch.cat([values[mask] for values in each])))
+                )
+            measurements += disturbance_response(subject.task, clean.at(mask), draws, at)
+        half_life = _half_life(subject, scenario, clean.at(mask), half, targets=subject.samples.targets[mask])
+        if half_life is not None:
+            measurements.append(
+                Where(scenario.condition, scenario.target, split=split).measured("half_life", half_life)
+            )
+    return measurements
 
 
 def _half_life(
-    subject: Subject, scenario: Scenario, clean: Answer, evaluations: dict[float, list[Answer]], *, targets: Tensor
+    subject: Subject,
+    scenario: Scenario,
+    clean: Evaluation,
+    evaluations: dict[float, list[Evaluation]],
+    *,
+    targets: Tensor,
 ) -> Estimate | None:
     """The level at which half is lost, on some samples; None where levels are too few."""
     condition = scenario.condition

@@ -16,7 +16,7 @@ from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
-from lowland.tasks.splits import HeldOut, Rows, Splits, halved
+from lowland.tasks.splits import HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
 
@@ -28,9 +28,9 @@ class TaskOptions(
 
     model_config = ConfigDict(frozen=True)
 
-    def settled(self, root: Path) -> TaskOptions:
+    def resolved(self, root: Path) -> TaskOptions:
         """The same with everything decided that depends on which files are there, seen from the project's folder."""
-        return TaskOptions(self.root.settled(root))
+        return TaskOptions(self.root.resolved(root))
 
 
 TASKS: dict[str, Callable[[Any], Task]] = {"jets": Jets, "econ": Econ, "fusion": Fusion, "table": build_table}
@@ -66,7 +66,7 @@ __all__ = [
     "HeldOut",
     "Preprocessing",
     "Readings",
-    "Rows",
+    "Samples",
     "ShiftedSet",
     "Splits",
     "Task",

@@ -9,20 +9,20 @@ from lowland.tasks.task import Task, classification_scores, majority_share
 
 
 class Classifier(Task):
-    """A task with outputs [rows, classes] and targets [rows]: cross-entropy and accuracy."""
+    """A task with outputs [samples, classes] and targets [samples]: cross-entropy and accuracy."""
 
     score_name = "accuracy"
-    decides = True
+    is_classifier = True
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""
         return torch.nn.functional.cross_entropy(outputs, targets)
 
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of every row."""
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of every sample."""
         return torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
 
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """1 for the right class, else 0."""
         return classification_scores(outputs, targets)
 

@@ -1,4 +1,4 @@
-"""What a task tells the rest of the study about itself."""
+"""What the rest of the study knows of a task."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TaskDescription(_Record):
 
     Attributes:
         text: A sentence on data and network for people who read the report.
-        score: The headline score, one of ``lowland.measures.SCORES``.
+        score: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
         input_kind: What its inputs are; conditions that need another kind do not apply.
         readings: What its sensors deliver.
         shifted_sets: Its natural shifts.

@@ -1,4 +1,4 @@
-"""How well a model answers, clean and disturbed, as rows of the long table."""
+"""How well a model does, clean and disturbed, as measurements of the long table."""
 
 from __future__ import annotations
 
@@ -12,88 +12,88 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Where
-from lowland.measures import deterioration, sign
-from lowland.tasks.splits import Half, Rows
+from lowland.scores import deterioration, sign
+from lowland.tasks.splits import Half, Samples
 from lowland.tasks.task import Task
 from lowland.vocabulary.conditions import Condition
 
 
-class Answer(NamedTuple):
-    """What a model made of some rows: loss, score, decision and non-finite outputs, per row [n]."""
+class Evaluation(NamedTuple):
+    """What a model made of some samples: loss, score, decision and whether outputs are non-finite, per sample [n]."""
 
     losses: Tensor
     scores: Tensor
     decisions: Tensor
     non_finite: Tensor
 
-    def at(self, mask: Tensor) -> Answer:
-        """The same of the rows that a mask [n] marks."""
-        return Answer(*(values[mask] for values in self))
+    def at(self, mask: Tensor) -> Evaluation:
+        """The same of the samples that a mask [n] marks."""
+        return Evaluation(*(values[mask] for values in self))
 
 
-def answer(task: Task, model: Callable[[Tensor], Tensor], rows: Rows) -> Answer:
-    """A model's answer to all rows at once, without gradients."""
+def evaluate(task: Task, model: Callable[[Tensor], Tensor], samples: Samples) -> Evaluation:
+    """Evaluate a model on all samples at once, without gradients."""
     with torch.no_grad():
-        return judged(task, model(rows.inputs), rows.targets)
+        return evaluate_outputs(task, model(samples.inputs), samples.targets)
 
 
-def judged(task: Task, outputs: Tensor, targets: Tensor) -> Answer:
-    """What outputs that are there already amount to."""
-    return Answer(
-        task.row_losses(outputs, targets),
-        task.row_scores(outputs, targets),
+def evaluate_outputs(task: Task, outputs: Tensor, targets: Tensor) -> Evaluation:
+    """Evaluate outputs that are there already."""
+    return Evaluation(
+        task.sample_losses(outputs, targets),
+        task.sample_scores(outputs, targets),
         task.decisions(outputs),
         ~outputs.isfinite().flatten(1).all(dim=1),
     )
 
 
 def by_half(
-    halves: Mapping[Half, Tensor], measure: Callable[..., Iterable[Measurement]], *evaluations: Answer
+    halves: Mapping[Half, Tensor], measure: Callable[..., Iterable[Measurement]], *evaluations: Evaluation
 ) -> list[Measurement]:
-    """What is measured on each half of held-out rows, from evaluations of all of them.
+    """What is measured on each half of held-out samples, from evaluations of all of them.
 
     Args:
-        halves: Mask [n] of the rows of each half by its name, see ``HeldOut``.
+        halves: Mask [n] of the samples of each half by its name, see ``HeldOut``.
         measure: Makes measurements of evaluations.
-        evaluations: Of the same n rows; ``measure`` sees them cut to one half.
+        evaluations: Of the same n samples; ``measure`` sees them cut to one half.
     """
     return [
-        replace(row, split=split)
+        replace(measurement, split=split)
         for split, mask in halves.items()
-        for row in measure(*(evaluation.at(mask) for evaluation in evaluations))
+        for measurement in measure(*(evaluation.at(mask) for evaluation in evaluations))
     ]
 
 
-def performance(task: Task, clean: Answer) -> list[Measurement]:
-    """Score and loss of undisturbed rows, with standard errors over rows."""
+def performance(task: Task, clean: Evaluation) -> list[Measurement]:
+    """Score and loss of undisturbed samples, with standard errors over samples."""
     return [
         Measurement("performance", task.score_name, Estimate.from_samples(clean.scores)),
         Measurement("performance", "loss", Estimate.from_samples(clean.losses)),
     ]
 
 
-def gain(task: Task, clean: Answer, guess: Answer) -> Measurement:
-    """How much better than the guess a model scores, row by row; above 0 it is, whichever way the score goes.
+def gain(task: Task, clean: Evaluation, guess: Evaluation) -> Measurement:
+    """How much better than the guess a model scores, sample by sample: positive is better, whatever the direction.
 
     Args:
         task: Says which way the score goes.
-        clean: The model's answer.
-        guess: To the same rows, see ``Task.guess_outputs``.
+        clean: The model's evaluation.
+        guess: That of the guess on the same samples, see ``Task.guess_outputs``.
     """
     direction = sign(task.score_name)
     better = direction * (clean.scores.double() - guess.scores.double())
     return Measurement("performance", "gain_over_guess", Estimate.from_samples(better))
 
 
-def guessed(task: Task, training: Rows, rows: Rows) -> Answer:
-    """The guess that training rows lead to, as an answer to other rows."""
-    return judged(task, task.guess_outputs(training.targets, len(rows.targets)), rows.targets)
+def evaluate_guess(task: Task, training: Samples, samples: Samples) -> Evaluation:
+    """Evaluate the guess that is made from training samples, on other samples."""
+    return evaluate_outputs(task, task.guess_outputs(training.targets, len(samples.targets)), samples.targets)
 
 
-def shift_response(task: Task, clean: Answer, shifted: Answer, condition: Condition) -> list[Measurement]:
+def shift_response(task: Task, clean: Evaluation, shifted: Evaluation, condition: Condition) -> list[Measurement]:
     """Score on a shifted set, and what was lost against the nominal test set.
 
-    The two sets hold different rows, so the errors of the differences add in quadrature.
+    The two sets hold different samples, so the errors of the differences add in quadrature.
     """
     scores, losses = Estimate.from_samples(shifted.scores), Estimate.from_samples(shifted.losses)
     before, loss_before = Estimate.from_samples(clean.scores), Estimate.from_samples(clean.losses)
@@ -113,23 +113,23 @@ def _difference(first: Estimate, second: Estimate, *, direction: int = 1) -> Est
     )
 
 
-def disturbance_response(task: Task, clean: Answer, draws: Sequence[Answer], at: Where) -> list[Measurement]:
-    """Mean and standard error over draws of a disturbance, each compared row by row with the clean answer.
+def disturbance_response(task: Task, clean: Evaluation, draws: Sequence[Evaluation], at: Where) -> list[Measurement]:
+    """Mean and standard error over draws of a disturbance, each compared sample by sample with the clean evaluation.
 
-    A single draw is a disturbance that is the same every time: its standard errors are those over rows. A loss that is
-    no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such rows as worst.
+    A single draw is a disturbance that is the same every time: its standard errors are those over samples. A loss that
+    is no number stays so in ``loss_rise`` (status ``non_finite``); the score counts such samples as worst.
     """
     direction = sign(task.score_name)
-    per_row = {
+    per_sample = {
         task.score_name: [d.scores for d in draws],
         deterioration(task.score_name): [direction * clean.scores - direction * d.scores for d in draws],
         "loss_rise": [d.losses.double() - clean.losses.double() for d in draws],
         "mismatch_rate": [((d.decisions != clean.decisions) | d.non_finite).float() for d in draws],
         "non_finite_rate": [d.non_finite.float() for d in draws],
     }
-    return [at.measured(measure, Estimate.from_samples(_samples(values))) for measure, values in per_row.items()]
+    return [at.measured(measure, Estimate.from_samples(_samples(values))) for measure, values in per_sample.items()]
 
 
-def _samples(per_row: Sequence[Tensor]) -> Tensor:
-    """Means of the draws; the rows where there is one draw only."""
-    return per_row[0] if len(per_row) == 1 else torch.stack([values.mean() for values in per_row])
+def _samples(per_sample: Sequence[Tensor]) -> Tensor:
+    """Means of the draws; the samples where there is one draw only."""
+    return per_sample[0] if len(per_sample) == 1 else torch.stack([values.mean() for values in per_sample])

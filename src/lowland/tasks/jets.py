@@ -1,4 +1,4 @@
-"""LHC jet tagging: five kinds of jets told apart by sixteen substructure features.
+"""LHC jet tagging: five kinds of jets classified by sixteen substructure features.
 
 The task of the hls4ml studies (Duarte et al. 2018, arXiv 1804.06913). The default source is the project's own
 simulation (``docs/data/jets.md``); ``source: openml`` reads the published set.
@@ -124,12 +124,12 @@ class Jets(Classifier):
 
         def held_out(name: str, values: NDArray[np.float64], classes: NDArray[np.int64]) -> HeldOut:
             alike = tied_rows(values.astype(np.float32))
-            rows = preprocessing.rows(values, classes)
+            rows = preprocessing.samples(values, classes)
             return halved(rows, key=(self.options.kind, name), tied=alike, labels=classes)
 
         last = chosen.pop("test")
         return Splits(
-            {part: preprocessing.rows(features[rows], labels[rows]) for part, rows in chosen.items()},
+            {part: preprocessing.samples(features[rows], labels[rows]) for part, rows in chosen.items()},
             held_out("test", features[last], labels[last]),
             zero=preprocessing.zero,
             shifted={part: held_out(part, *values) for part, values in sets.items()},

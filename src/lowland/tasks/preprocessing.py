@@ -1,4 +1,4 @@
-"""What stands between raw readings and the inputs of a network, and between its outputs and an answer."""
+"""What stands between raw readings and the inputs of a network, and between its outputs and a prediction."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat
 from torch import Tensor
 
 from lowland.errors import LowlandError
-from lowland.tasks.splits import Rows
+from lowland.tasks.splits import Samples
 
 DIMENSIONLESS = "1"
-"""The unit of counts, ratios and shares; None is a unit that nobody told."""
+"""The unit of counts, ratios and shares; None is a unit that is not known."""
 
 
 class Preprocessing(BaseModel, ABC):
@@ -28,7 +28,14 @@ class Preprocessing(BaseModel, ABC):
         kind: Key of ``lowland.tasks.PREPROCESSINGS``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        serialize_by_alias=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
 
     kind: str
 
@@ -37,7 +44,7 @@ class Preprocessing(BaseModel, ABC):
         """The network's inputs [n, ...] in float32 of raw readings, the same to the last bit as in training."""
 
     @abstractmethod
-    def answers(self, outputs: Tensor) -> NDArray[Any]:
+    def predictions(self, outputs: Tensor) -> NDArray[Any]:
         """What the network's outputs [n, ...], in floats, say in the words and units of the task [n, ...]."""
 
 
@@ -101,25 +108,25 @@ class Number(Part):
     scale: PositiveFloat
 
 
-Answer = Annotated[Classes | Number, Field(discriminator="kind")]
+Target = Annotated[Classes | Number, Field(discriminator="kind")]
 
 
 class TablePreprocessing(Preprocessing):
-    """Numeric columns, and a class or a number as the answer.
+    """Numeric columns, and a class or a number as the target.
 
     Attributes:
         kind: ``table``.
         features: In the order of the network's inputs.
         missing_codes: Values that stand for a missing one, as do those that are no finite numbers.
         decimal: Mark of fractions where a table holds numbers as text.
-        answer: What the outputs mean.
+        target: What the outputs mean; ``answer`` in the record.
     """
 
     kind: Literal["table"] = "table"
     features: tuple[Feature, ...]
     missing_codes: tuple[bool | int | float | str, ...] = ()
     decimal: Literal[".", ","] = "."
-    answer: Answer
+    target: Target = Field(alias="answer")  # the name in files that are there already
 
     def apply(self, raw: pd.DataFrame | NDArray[np.floating]) -> Tensor:
         """Inputs [n, features] in float32.
@@ -147,15 +154,15 @@ class TablePreprocessing(Preprocessing):
         inputs = ((filled - self._column("mean")) / self._column("scale")).astype(np.float32)
         return torch.from_numpy(np.where(self._constant, np.float32(0), inputs))
 
-    def rows(self, raw: pd.DataFrame | NDArray[np.floating], targets: NDArray[Any]) -> Rows:
+    def samples(self, raw: pd.DataFrame | NDArray[np.floating], targets: NDArray[Any]) -> Samples:
         """The inputs, and the targets as they are."""
-        return Rows(self.apply(raw), torch.from_numpy(targets.copy()))
+        return Samples(self.apply(raw), torch.from_numpy(targets.copy()))
 
-    def answers(self, outputs: Tensor) -> NDArray[Any]:
+    def predictions(self, outputs: Tensor) -> NDArray[Any]:
         """Names of classes [n], or numbers [n] in the unit of the target."""
-        if isinstance(self.answer, Classes):
-            return np.array(self.answer.names)[outputs.argmax(dim=1).numpy()]
-        return outputs[:, 0].double().numpy() * self.answer.scale + self.answer.mean
+        if isinstance(self.target, Classes):
+            return np.array(self.target.names)[outputs.argmax(dim=1).numpy()]
+        return outputs[:, 0].double().numpy() * self.target.scale + self.target.mean
 
     @property
     def zero(self) -> Tensor:
@@ -176,13 +183,11 @@ class TablePreprocessing(Preprocessing):
 
     def _numbers(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """The features of a table, NaN where they are missing."""
-        from lowland.tasks.table.features import feature_columns  # of a task, which imports this file
+        from lowland.tasks.table.features import CellFormat, feature_columns  # of a task, which imports this file
 
-        names = tuple(feature.name for feature in self.features)
-        found = feature_columns(
-            table, names, drop=(), reserved=(), codes=self.missing_codes, path=Path("table"), decimal=self.decimal
-        )
-        return found.values.to_numpy(np.float64)
+        names, written = tuple(feature.name for feature in self.features), CellFormat(self.missing_codes, self.decimal)
+        features = feature_columns(table, names, drop=(), reserved=(), written=written, path=Path("table"))
+        return features.values.to_numpy(np.float64)
 
     def _array(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Numbers in the features' order, NaN where they are missing."""

@@ -1,4 +1,4 @@
-"""What a network is compared with: the guess, and simple models of another library on the same rows."""
+"""What a network is compared with: the guess, and simple models of another library on the same samples."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.tasks.evaluation import guessed
-from lowland.tasks.splits import Rows, Splits
+from lowland.tasks.evaluation import evaluate_guess
+from lowland.tasks.splits import Samples, Splits
 from lowland.tasks.task import Task
 
 MOST_ROWS = 10_000
-"""Training rows that models are fitted to, the first ones: so many take seconds."""
+"""Training samples that models are fitted to, the first ones: so many take seconds."""
 MOST_STEPS = 1000
 
 LABELS = {
@@ -26,25 +26,25 @@ LABELS = {
 
 
 def references(task: Task, splits: Splits) -> pd.DataFrame:
-    """Scores on the test rows of answers that take no network, as a table.
+    """Scores on the test samples of what takes no network, as a table.
 
     Boosting has scikit-learn's defaults. Of numbers it minimises the absolute error, which is their score, and the
     linear model is ridge regression, which minimises the squared one; of classes both minimise the cross-entropy.
 
     Args:
         task: All have a guess; those with flat features and a class or a number as target have the models too.
-        splits: Models are fitted to (at most 10,000) training rows.
+        splits: Models are fitted to (at most 10,000) training samples.
 
     Returns:
-        Columns ``name``, ``label``, ``score``, ``standard_error`` (over rows) and ``num_samples``.
+        Columns ``name``, ``label``, ``score``, ``standard_error`` (over samples) and ``num_samples``.
     """
-    scores = {"guess": guessed(task, splits["train"], splits["test"]).scores}
-    rows = splits["train"].head(MOST_ROWS)
-    known = task.plain_targets(rows.targets) if rows.inputs.ndim == 2 else None
+    scores = {"guess": evaluate_guess(task, splits["train"], splits["test"]).scores}
+    samples = splits["train"].head(MOST_ROWS)
+    known = task.plain_targets(samples.targets) if samples.inputs.ndim == 2 else None
     if known is not None:
         for name, fit in (("boosting", _boosting), ("linear", _linear)):
-            outputs = _outputs(fit, Rows(rows.inputs, known), splits["test"].inputs, task)
-            scores[name] = task.row_scores(outputs, splits["test"].targets)
+            outputs = _outputs(fit, Samples(samples.inputs, known), splits["test"].inputs, task)
+            scores[name] = task.sample_scores(outputs, splits["test"].targets)
     found = {name: Estimate.from_samples(values) for name, values in scores.items()}
     return pd.DataFrame(
         {
@@ -57,34 +57,34 @@ def references(task: Task, splits: Splits) -> pd.DataFrame:
     )
 
 
-def _outputs(fit: Callable[[Rows, bool], Any], rows: Rows, inputs: Tensor, task: Task) -> Tensor:
-    """What a network that answers like a fitted model would put out."""
+def _outputs(fit: Callable[[Samples, bool], Any], samples: Samples, inputs: Tensor, task: Task) -> Tensor:
+    """Outputs of a network that predicts like a fitted model."""
     from threadpoolctl import threadpool_limits
 
-    classes = not rows.targets.is_floating_point()
-    if classes and len(seen := rows.targets.unique()) == 1:  # others are so rare that there is nothing to fit
+    classes = not samples.targets.is_floating_point()
+    if classes and len(seen := samples.targets.unique()) == 1:  # others are so rare that there is nothing to fit
         return torch.nn.functional.one_hot(seen, task.num_outputs).float().expand(len(inputs), -1)
     with threadpool_limits(1):  # equal bytes however many threads there are, and workers do not fight for cores
-        model = fit(rows, classes)
+        model = fit(samples, classes)
         if not classes:
             return torch.from_numpy(model.predict(inputs.numpy())).float()[:, None]
-        outputs = torch.zeros(len(inputs), task.num_outputs)  # a class that no training row has is never named
+        outputs = torch.zeros(len(inputs), task.num_outputs)  # a class that no training sample has is never named
         outputs[:, model.classes_] = torch.from_numpy(model.predict_proba(inputs.numpy())).float()
     return outputs
 
 
-def _boosting(rows: Rows, classes: bool) -> Any:
+def _boosting(samples: Samples, classes: bool) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor  # takes a second
 
     if classes:
         model = HistGradientBoostingClassifier(random_state=0)
     else:
         model = HistGradientBoostingRegressor(loss="absolute_error", random_state=0)
-    return model.fit(rows.inputs.numpy(), rows.targets.numpy())
+    return model.fit(samples.inputs.numpy(), samples.targets.numpy())
 
 
-def _linear(rows: Rows, classes: bool) -> Any:
+def _linear(samples: Samples, classes: bool) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     model = LogisticRegression(max_iter=MOST_STEPS) if classes else Ridge()
-    return model.fit(rows.inputs.numpy(), rows.targets.numpy())
+    return model.fit(samples.inputs.numpy(), samples.targets.numpy())

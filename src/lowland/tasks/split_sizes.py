@@ -55,7 +55,7 @@ class SplitSizes(BaseModel):
     landscape_rows: Count
     test_rows: Count
 
-    def settled(self, root: Path) -> Self:
+    def resolved(self, root: Path) -> Self:
         """The options with everything decided that depends on which files are there, and where they are.
 
         Args:

@@ -1,4 +1,4 @@
-"""The disjoint sets of a task, by name; what is held out lies in two halves, one that chooses and one that is told."""
+"""The disjoint sets of a task, by name; what is held out lies in two halves: one chooses, the other is reported."""
 
 from __future__ import annotations
 
@@ -14,83 +14,84 @@ from torch import Tensor
 from lowland.randomness import Key, generator
 
 Half = Literal["selection", "test"]
-"""Of held-out rows: what is chosen is chosen on the first and reported on the second; values of ``split``."""
+"""Of held-out samples: what is chosen is chosen on the first and reported on the second; values of ``split``."""
 
 LEAST_HELD_OUT = 4
-"""Rows that a set to be halved needs, so that the means of both halves have standard errors."""
+"""Samples that a set to be halved needs, so that the means of both halves have standard errors."""
 
 
-class Rows(NamedTuple):
+class Samples(NamedTuple):
     """Model inputs [n, ...] and their targets [n, ...]."""
 
     inputs: Tensor
     targets: Tensor
 
-    def head(self, count: int) -> Rows:
-        """The first ``count`` rows (all, where there are fewer)."""
-        return Rows(self.inputs[:count], self.targets[:count])
+    def head(self, count: int) -> Samples:
+        """The first ``count`` samples (all, where there are fewer)."""
+        return Samples(self.inputs[:count], self.targets[:count])
 
-    def at(self, mask: Tensor) -> Rows:
-        """The rows that a mask [n] marks, in their order."""
-        return Rows(self.inputs[mask], self.targets[mask])
+    def at(self, mask: Tensor) -> Samples:
+        """The samples that a mask [n] marks, in their order."""
+        return Samples(self.inputs[mask], self.targets[mask])
 
-    def to(self, device: str) -> Rows:
-        """The rows on another device."""
-        return Rows(self.inputs.to(device), self.targets.to(device))
+    def to(self, device: str) -> Samples:
+        """The samples on another device."""
+        return Samples(self.inputs.to(device), self.targets.to(device))
 
-    def batches(self, size: int) -> list[Rows]:
-        """The rows in their order, ``size`` at a time; the last batch may be smaller."""
-        return [Rows(*pair) for pair in zip(self.inputs.split(size), self.targets.split(size), strict=True)]
+    def batches(self, size: int) -> list[Samples]:
+        """The samples in their order, ``size`` at a time; the last batch may be smaller."""
+        return [Samples(*pair) for pair in zip(self.inputs.split(size), self.targets.split(size), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Rows that no training sees: one half of them chooses, on the other half the chosen is reported.
+    """Samples that no training sees: one half of them chooses, on the other half the chosen is reported.
 
-    A network is evaluated once, on all rows, and its evaluation is then cut by half.
+    A network is evaluated once, on all samples, and its evaluation is then cut by half.
 
     Attributes:
-        rows: All of them.
+        samples: All of them.
         selects: Which of them choose [n]; the others are reported.
     """
 
-    rows: Rows
+    samples: Samples
     selects: Tensor
 
     @property
     def halves(self) -> dict[Half, Tensor]:
-        """A mask [n] of the rows of each half, by its name in the long table."""
+        """A mask [n] of the samples of each half, by its name in the long table."""
         return {"selection": self.selects, "test": ~self.selects}
 
-    def half(self, name: Half) -> Rows:
-        """The rows of one half, in their order."""
-        return self.rows.at(self.halves[name])
+    def half(self, name: Half) -> Samples:
+        """The samples of one half, in their order."""
+        return self.samples.at(self.halves[name])
 
 
 def halved(
-    rows: Rows,
+    samples: Samples,
     *,
     key: tuple[Key, ...],
     tied: NDArray[np.int64] | None = None,
     labels: NDArray[np.int64] | None = None,
 ) -> HeldOut:
-    """Held-out rows in two halves of equal size and equal class shares, as far as groups allow; no group is divided.
+    """Held-out samples in two halves of equal size and equal class shares, as far as groups allow; no group is divided.
 
     The groups, the largest first and equal ones in an order that the key draws, each go to the half that has less of
-    their classes, or, where both have as much, fewer rows.
+    their classes, or, where both have as much, fewer samples.
 
     Args:
-        rows: At least two.
-        key: Names the set; equal keys halve equal rows in the same way.
-        tied: A number for each row's group [n]; None: every row is one. A single group is divided row by row.
+        samples: At least two.
+        key: Names the set; equal keys halve equal samples in the same way.
+        tied: A number for each sample's group [n]; None: every sample is one. A single group is divided sample by
+            sample.
         labels: Numbers of the classes from 0 [n]; None: there is one class.
 
     Raises:
-        ValueError: Fewer than two rows.
+        ValueError: Fewer than two samples.
     """
-    count = len(rows.inputs)
+    count = len(samples.inputs)
     if count < 2:
-        raise ValueError(f"{count} rows cannot be halved; expected at least 2")
+        raise ValueError(f"{count} samples cannot be halved; expected at least 2")
     groups = np.arange(count) if tied is None else np.unique(tied, return_inverse=True)[1].reshape(-1)
     if groups.max() == 0:
         groups = np.arange(count)
@@ -107,33 +108,34 @@ def halved(
         sign = 1 if selects[group] else -1
         lead += sign * sizes[group]
         rows_ahead += sign * sizes[group].sum()
-    return HeldOut(rows, torch.from_numpy(selects[groups]))
+    return HeldOut(samples, torch.from_numpy(selects[groups]))
 
 
 @dataclass(frozen=True, eq=False)
-class Splits(Mapping[str, Rows]):
+class Splits(Mapping[str, Samples]):
     """The disjoint sets of a task by name, standardised with the training set's statistics.
 
     ``train`` is what weights are fitted to, ``validation`` chooses the best epoch and the seed to deploy, on
     ``landscape`` the loss landscape is measured, ``selection`` chooses between configurations, and ``test`` is what is
-    reported. No row is in two of them.
+    reported. No sample is in two of them.
 
     Attributes:
-        sets: Rows by name, those of the held-out halves aside.
-        held_out: The rows of ``selection`` and ``test`` in one order, on which performance and robustness are measured.
+        sets: Samples by name, those of the held-out halves aside.
+        held_out: The samples of ``selection`` and ``test`` in one order, on which performance and robustness are
+            measured.
         zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
         shifted: Naturally shifted sets by name, in halves as what is held out.
         facts: What JSON can hold and people or deployed networks need to know: ``preprocessing``, a record of
             ``lowland.tasks.PREPROCESSINGS``.
     """
 
-    sets: dict[str, Rows]
+    sets: dict[str, Samples]
     held_out: HeldOut
     zero: Tensor
     shifted: dict[str, HeldOut] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> Rows:
+    def __getitem__(self, name: str) -> Samples:
         return self.held_out.half(name) if name in self.held_out.halves else self.sets[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -144,17 +146,22 @@ class Splits(Mapping[str, Rows]):
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Flat names and tensors, as a dataset stores them; undone by ``from_tensors``."""
-        halved_sets = {"held_out": self.held_out, **{f"shifted/{name}": rows for name, rows in self.shifted.items()}}
-        rows = self.sets | {name: held_out.rows for name, held_out in halved_sets.items()}
-        tensors = {f"{name}/{part}": getattr(known, part) for name, known in rows.items() for part in Rows._fields}
+        halved_sets = {
+            "held_out": self.held_out,
+            **{f"shifted/{name}": samples for name, samples in self.shifted.items()},
+        }
+        samples = self.sets | {name: held_out.samples for name, held_out in halved_sets.items()}
+        tensors = {
+            f"{name}/{part}": getattr(known, part) for name, known in samples.items() for part in Samples._fields
+        }
         return tensors | {f"{name}/selects": found.selects for name, found in halved_sets.items()} | {"zero": self.zero}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> Splits:
         """The inverse of ``to_tensors``, with the facts that were stored beside them."""
         names = dict.fromkeys(key.rpartition("/")[0] for key in tensors if key != "zero")
-        rows = {name: Rows(*(tensors[f"{name}/{part}"] for part in Rows._fields)) for name in names}
-        held = {n: HeldOut(rows.pop(n), tensors[f"{n}/selects"]) for n in names if f"{n}/selects" in tensors}
+        samples = {name: Samples(*(tensors[f"{name}/{part}"] for part in Samples._fields)) for name in names}
+        held = {n: HeldOut(samples.pop(n), tensors[f"{n}/selects"]) for n in names if f"{n}/selects" in tensors}
         held_out = held.pop("held_out")
         shifted = {name.removeprefix("shifted/"): found for name, found in held.items()}
-        return cls(rows, held_out, tensors["zero"], shifted, dict(facts or {}))
+        return cls(samples, held_out, tensors["zero"], shifted, dict(facts or {}))

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lowland.tasks.preprocessing import Answer, Feature, TablePreprocessing
+from lowland.tasks.preprocessing import Feature, TablePreprocessing, Target
 from lowland.tasks.scale import mean_and_spread
 
 
 def standardisation(
     training: NDArray[np.float64],
     units: Mapping[str, str | None],
-    answer: Answer,
+    target: Target,
     *,
     clip_quantile: float = 0.0,
     fill_gaps: bool = False,
@@ -28,7 +28,7 @@ def standardisation(
     Args:
         training: [n, features], NaN where missing; every feature has a value.
         units: Name and unit of every feature, in order.
-        answer: What the network's outputs mean.
+        target: What the network's outputs mean.
         clip_quantile: Where features are cut off, from both ends; 0: nowhere.
         fill_gaps: Whether a missing value counts as the training mean; else none may be missing.
         missing_codes: Values that stand for a missing one.
@@ -55,4 +55,4 @@ def standardisation(
         )
         for place, (name, unit) in enumerate(units.items())
     ]
-    return TablePreprocessing(features=tuple(features), missing_codes=tuple(missing_codes), answer=answer)
+    return TablePreprocessing(features=tuple(features), missing_codes=tuple(missing_codes), answer=target)

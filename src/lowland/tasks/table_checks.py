@@ -13,7 +13,7 @@ from lowland.tasks.scale import LARGEST, mean_and_spread
 from lowland.tasks.split_sizes import least_rows
 from lowland.tasks.splits import LEAST_HELD_OUT
 
-GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be told from the group
+GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be separated from the group
 ENOUGH_KNOWN = 20  # rows: a column that agrees with the classes in fewer, and is empty elsewhere, may do so by chance
 SAME = 1e-9  # closer than that to a correlation of ±1 no two measured columns come
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.measures import sign
+from lowland.scores import sign
 from lowland.tasks.description import InputKind, Provenance, Readings, ShiftedSet, TaskDescription
-from lowland.tasks.splits import Rows, Splits
+from lowland.tasks.splits import Samples, Splits
 from lowland.vocabulary.planned import Planned
 
 NOMINAL = "nominal"
@@ -22,23 +22,23 @@ NOMINAL = "nominal"
 
 
 class Task(ABC):
-    """A problem to deploy for: its data, network, loss and headline score.
+    """What networks are trained and deployed for: data, network, loss and headline score.
 
     Attributes:
-        score_name: The headline score, one of ``lowland.measures.SCORES``.
+        score_name: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
         shifted_sets: The naturally shifted sets that its data hold.
-        decides: Whether outputs are [rows, classes] and the highest one is what counts.
+        is_classifier: Whether outputs are [samples, classes] and the highest one is what counts.
         readings: What its sensors deliver.
         input_kind: What its inputs are; an ``image`` can be blurred and rotated.
-        sensor_dims: Dimensions of the inputs that tell sensors apart.
+        sensor_dims: Dimensions of the inputs that distinguish sensors.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
-        detail_measures: What ``details`` tells of its rows.
-        whence: Where to get the sources, for those who lack them.
+        detail_measures: What ``details`` measures of its samples.
+        obtained_from: Where to get the sources where they are missing.
     """
 
     score_name: str
-    decides: bool
+    is_classifier: bool
     description: str
     shifted_sets: tuple[ShiftedSet, ...]
     readings: Readings = Readings()
@@ -46,7 +46,7 @@ class Task(ABC):
     sensor_dims: tuple[int, ...] = (1,)
     float_from: str | None = None
     detail_measures: tuple[str, ...] = ()
-    whence: str = "see docs/data"
+    obtained_from: str = "see docs/data"
 
     @property
     def higher_is_better(self) -> bool:
@@ -68,7 +68,7 @@ class Task(ABC):
     def planned(self) -> Iterator[Planned]:
         """What is measured of every cell without disturbing it, and on every shifted set."""
         always = ("loss", "gain_over_guess", "deployment_mismatch", "integer_mismatch_rate")
-        decided = ("integer_decision_rate",) if self.decides else ()
+        decided = ("integer_decision_rate",) if self.is_classifier else ()
         clean = (self.score_name, *always, *decided, *self.detail_measures)
         yield Planned(family="performance", measures=clean)
         yield Planned(family="cost", measures=("size", "parameters"))
@@ -114,45 +114,45 @@ class Task(ABC):
     def network_spec(self) -> dict[str, Any]:
         """The recipe from which ``build_network`` makes the float network."""
 
-    def network_spec_for(self, rows: Rows) -> dict[str, Any]:
-        """The same, where it takes the prepared rows to know how wide they are."""
+    def network_spec_for(self, samples: Samples) -> dict[str, Any]:
+        """The same, where it takes the prepared samples to know how wide they are."""
         return self.network_spec()
 
     @property
     @abstractmethod
     def num_outputs(self) -> int:
-        """Outputs of the network a row."""
+        """Outputs of the network a sample."""
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss over the rows: a differentiable scalar."""
+        """Mean loss over the samples: a differentiable scalar."""
 
     @abstractmethod
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Loss of every row [n]; their mean is ``loss``."""
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Loss of every sample [n]; their mean is ``loss``."""
 
     @abstractmethod
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Headline score of every row [n] in float; their mean is the task's metric. Non-finite outputs score worst."""
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Headline score of every sample [n] in float; their mean is the metric. Non-finite outputs score worst."""
 
     def details(self, outputs: Tensor, targets: Tensor) -> dict[str, Estimate]:
-        """Further numbers about these rows, by measure of the long table."""
+        """Further numbers about these samples, by measure of the long table."""
         return {}
 
     @abstractmethod
     def guess_score(self, targets: Tensor) -> float:
-        """The metric on these rows of the best answer that does not look at the inputs."""
+        """The metric on these samples of the best constant prediction."""
 
     @abstractmethod
     def guess_outputs(self, training: Tensor, count: int) -> Tensor:
-        """What a network would put out that always guesses: the best answer that does not look at the inputs.
+        """What a network would put out that always guesses: the best constant prediction.
 
         Args:
-            training: Targets of the training rows [n, ...], from which the guess is made.
-            count: Rows to answer, with targets like these.
+            training: Targets of the training samples [n, ...], from which the guess is made.
+            count: Number of samples, with targets like these.
 
         Returns:
-            The same outputs in every row [count, outputs].
+            The same outputs in every sample [count, outputs].
         """
 
     def plain_targets(self, targets: Tensor) -> Tensor | None:
@@ -162,13 +162,13 @@ class Task(ABC):
         """
         return None
 
-    def answers(self, outputs: Tensor) -> Tensor:
-        """The outputs [n, ...] that loss, score and decisions see; of the others nobody asks anything."""
+    def scored_outputs(self, outputs: Tensor) -> Tensor:
+        """The outputs [n, ...] that loss, score and decisions use; the others have no meaning."""
         return outputs
 
     @abstractmethod
     def decisions(self, outputs: Tensor) -> Tensor:
-        """What a deployed system acts on, per row [n]: equal decisions count as the same answer."""
+        """What a deployed system acts on, per sample [n]: what is decided alike is equal here."""
 
 
 def majority_share(targets: Tensor) -> float:
@@ -177,6 +177,6 @@ def majority_share(targets: Tensor) -> float:
 
 
 def classification_scores(outputs: Tensor, targets: Tensor) -> Tensor:
-    """1 where the highest output is the target's, else 0; a row with a non-finite output counts as wrong."""
+    """1 where the highest output is the target's, else 0; a sample with a non-finite output counts as wrong."""
     right = (outputs.argmax(dim=1) == targets) & outputs.isfinite().all(dim=1)
     return right.to(torch.float32)

@@ -1,6 +1,6 @@
 """Training: one loop, the recipes and their penalties."""
 
-from lowland.training.loop import Training, train
+from lowland.training.loop import Training, TrainingData, train
 from lowland.training.options import TrainingOptions
 from lowland.training.plan import TrainingPlan
 from lowland.training.recipes import Recipe
@@ -9,6 +9,7 @@ from lowland.training.regularizers import jacobian_penalty, orthogonality_penalt
 __all__ = [
     "Recipe",
     "Training",
+    "TrainingData",
     "TrainingOptions",
     "TrainingPlan",
     "jacobian_penalty",

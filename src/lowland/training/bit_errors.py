@@ -67,7 +67,7 @@ class BitErrors(RecipeBase):
         Args:
             network: Left as it came.
             generator: Draws the flips.
-            float_from: See ``train``; twins know it themselves.
+            float_from: See ``TrainingData``; fake-quantized models know it themselves.
         """
         if isinstance(network, QuantizedNetwork):
             return lambda inputs: network(inputs, lambda tensor: self._read(tensor, generator))
@@ -80,7 +80,7 @@ class BitErrors(RecipeBase):
             clip_weights(network, self.limit, float_from=float_from)
 
     def _read(self, tensor: Stored, generator: torch.Generator) -> Tensor:
-        """What a layer of a twin reads: the value of the flipped code, to the last bit."""
+        """What a layer of a fake-quantized model reads: the value of the flipped code, to the last bit."""
         codes = codes_on(tensor.parameter, tensor.grid)
         flipped = with_bit_errors(codes, tensor.bits or signed_width(codes), rate=self.rate, generator=generator)
         changed = tensor.values + tensor.grid.scale * (flipped - codes)

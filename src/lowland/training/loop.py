@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -40,42 +39,46 @@ class Training(Generic[Network]):
     status: Status
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What a network is fitted to.
+
+    Attributes:
+        training: Inputs [n, ...] and targets [n, ...].
+        validation: The same, held out.
+        loss: Mean loss over samples of (outputs, targets).
+        ranges: In whose units noise on the inputs is; None: those of the training inputs.
+        float_from: Name of the layer from which on a float network will stay float when it is deployed, so that no bits
+            of it flip and its weights are not clipped; by default all of it is stored in codes. Fake-quantized models
+            know it themselves.
+    """
+
+    training: tuple[Tensor, Tensor]
+    validation: tuple[Tensor, Tensor]
+    loss: Loss
+    ranges: FeatureRanges | None = None
+    float_from: str | None = None
+
+
 def train(
-    network: Network,
-    training: tuple[Tensor, Tensor],
-    validation: tuple[Tensor, Tensor],
-    *,
-    loss: Loss,
-    recipe: RecipeBase,
-    options: TrainingOptions,
-    key: tuple[Key, ...],
-    ranges: FeatureRanges | None = None,
-    float_from: str | None = None,
-    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    network: Network, data: TrainingData, *, recipe: RecipeBase, options: TrainingOptions, key: tuple[Key, ...]
 ) -> Training[Network]:
     """Fit a network with Adam and keep the weights of its best epoch on validation data.
 
     Args:
         network: Trained in place (hand over a copy to keep the original).
-        training: Inputs [n, ...] and targets [n, ...].
-        validation: The same, held out.
-        loss: Mean loss over rows of (outputs, targets).
+        data: Samples and loss.
         recipe: What is done to inputs, loss, gradients and weights.
         options: Epochs, batch size, learning rate.
         key: Keys batch order, dropout, the penalty's projections and the recipe's disturbances; equal keys see equal
             batches. Torch's global generators are left as they were.
-        ranges: In whose units noise on the inputs is; None: those of the training rows.
-        float_from: Name of the layer from which on a float network will stay float when it is deployed, so that no bits
-            of it flip and its weights are not clipped; by default all of it is stored in codes. Twins know it
-            themselves.
-        on_epoch: Told the epoch (from 1) and the new row of ``curves`` after each epoch.
 
     Raises:
-        LowlandError: Nothing to train, batches of one row with batch normalisation, noise on inputs that are no floats
-            or a penalty on their derivatives, or an unknown ``float_from``. Never for numbers: a divergence ends
+        LowlandError: Nothing to train, batches of one sample with batch normalisation, noise on inputs that are no
+            floats or a penalty on their derivatives, or an unknown ``float_from``. Never for numbers: a divergence ends
             training with status ``non_finite``.
     """
-    inputs, targets = training
+    (inputs, targets), validation, ranges = data.training, data.validation, data.ranges
     length, whole = options.resolve(len(inputs)), normalises_batches(network)
     _check(network, recipe, inputs, length.batch_size)
     length = length._replace(batches=len(batches(torch.arange(len(inputs)), length.batch_size, no_single=whole)))
@@ -86,13 +89,13 @@ def train(
     if recipe.disturbs_inputs:
         ranges = _ranges(inputs, ranges)
     best_loss, best_state = math.inf, copy.deepcopy(network.state_dict())
-    rows: list[dict[str, float]] = []
+    curves: list[dict[str, float]] = []
     with keyed_globals(*key, "dropout", device=inputs.device):
         for epoch in range(1, length.epochs + 1):
             network.train()
             total = penalty_total = 0.0
             for index in batches(torch.randperm(len(inputs), generator=order), length.batch_size, no_single=whole):
-                batch = Batch(inputs[index], targets[index], loss)
+                batch = Batch(inputs[index], targets[index], data.loss)
                 if recipe.disturbs_inputs and ranges is not None:
                     batch = recipe.disturbed(batch, network, ranges, disturbances)
                 batch.inputs.requires_grad_(recipe.differentiates_inputs)
@@ -104,17 +107,17 @@ def train(
                     return Value(value if penalty is None else value + penalty, penalty)
 
                 optimizer.zero_grad(set_to_none=True)
-                value = recipe.gradients(network, objective, disturbances, float_from=float_from)
+                value = recipe.gradients(network, objective, disturbances, float_from=data.float_from)
                 optimizer.step()
                 scheduler.step()
-                recipe.after_step(network, float_from=float_from)
+                recipe.after_step(network, float_from=data.float_from)
                 total += float(value.total.detach()) * len(index)
                 if value.penalty is not None:
                     penalty_total += float(value.penalty.detach()) * len(index)
             network.eval()
             with torch.no_grad():
-                validation_loss = float(loss(network(validation[0]), validation[1]))
-            rows.append(
+                validation_loss = float(data.loss(network(validation[0]), validation[1]))
+            curves.append(
                 {
                     "epoch": epoch,
                     "training_loss": total / len(inputs),
@@ -122,19 +125,17 @@ def train(
                     "validation_loss": validation_loss,
                 }
             )
-            if on_epoch is not None:
-                on_epoch(epoch, rows[-1])
             if not (math.isfinite(total) and math.isfinite(validation_loss)):
                 break
             if validation_loss < best_loss:
                 best_loss, best_state = validation_loss, copy.deepcopy(network.state_dict())
-            if options.exhausted([row["validation_loss"] for row in rows]):
+            if options.exhausted([epoch["validation_loss"] for epoch in curves]):
                 break
-    finite = math.isfinite(rows[-1]["training_loss"]) and math.isfinite(rows[-1]["validation_loss"])
+    finite = math.isfinite(curves[-1]["training_loss"]) and math.isfinite(curves[-1]["validation_loss"])
     network.load_state_dict(best_state)
     network.eval()
     network.zero_grad(set_to_none=True)
-    return Training(network, pd.DataFrame(rows), "ok" if finite else "non_finite")
+    return Training(network, pd.DataFrame(curves), "ok" if finite else "non_finite")
 
 
 def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: int) -> None:
@@ -150,10 +151,10 @@ def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: i
             "use another recipe"
         )
     if normalises_batches(network) and min(batch_size, len(inputs)) == 1:
-        where = "batch_size is 1" if len(inputs) > 1 else "there is 1 training row"
+        where = "batch_size is 1" if len(inputs) > 1 else "there is 1 training sample"
         raise LowlandError(
             f"{where}; expected at least 2: {type(network).__name__} has batch normalisation, which takes statistics "
-            "over the rows of a batch"
+            "over the samples of a batch"
         )
 
 

@@ -17,7 +17,7 @@ CountOrAuto = Annotated[Count | Literal["auto"], or_word("auto")]
 
 
 class Length(NamedTuple):
-    """Passes over the training rows, rows of a batch, and batches of a pass."""
+    """Passes over the training samples, samples of a batch, and batches of a pass."""
 
     epochs: int
     batch_size: int
@@ -28,9 +28,9 @@ class TrainingOptions(BaseModel):
     """How long and how fast to train.
 
     Attributes:
-        epochs: Passes over the training rows; ``auto``: as many as ``steps`` take, and training ends early where the
+        epochs: Passes over the training samples; ``auto``: as many as ``steps`` take, and training ends early where the
             validation loss stays above its lowest for ``patience`` passes.
-        batch_size: Rows per step; a smaller last batch is used too. ``auto``: the most, 2 to 1,024, that leave 30
+        batch_size: Samples per step; a smaller last batch is used too. ``auto``: the most, 2 to 1,024, that leave 30
             batches a pass.
         steps: Optimizer steps with ``epochs: auto``, which alone looks at them.
         patience: Passes, likewise; None: training never ends early.
@@ -54,12 +54,12 @@ class TrainingOptions(BaseModel):
 
     @field_validator("steps", "patience")
     @classmethod
-    def _only_auto_looks_at_them(cls, value: int | None, told: ValidationInfo) -> int | None:
+    def _only_auto_looks_at_them(cls, value: int | None, info: ValidationInfo) -> int | None:
         """An environment that says a number of epochs need not take back what another says of ``auto``."""
-        return value if told.data.get("epochs", "auto") == "auto" else None
+        return value if info.data.get("epochs", "auto") == "auto" else None
 
     @model_validator(mode="after")
-    def _steps_are_told_where_there_are_steps(self) -> Self:
+    def _steps_are_given_where_there_are_steps(self) -> Self:
         for name in ("every", "factor"):
             value = getattr(self, name)
             if self.schedule == "step" and value is None:
@@ -72,16 +72,16 @@ class TrainingOptions(BaseModel):
             raise LowlandError("steps is missing with epochs auto; expected how many optimizer steps to train for")
         return self
 
-    def resolve(self, rows: int) -> Length:
-        """How long training on so many rows is.
+    def resolve(self, samples: int) -> Length:
+        """How long training on so many samples is.
 
         Args:
-            rows: Training rows, at least 1.
+            samples: Training samples, at least 1.
         """
-        fitting = math.ceil(rows / (BATCHES_A_PASS - 1)) - 1  # the largest size that leaves as many batches
+        fitting = math.ceil(samples / (BATCHES_A_PASS - 1)) - 1  # the largest size that leaves as many batches
         most = max(LEAST_ROWS_A_BATCH, min(MOST_ROWS_A_BATCH, fitting))
         size = most if self.batch_size == "auto" else self.batch_size
-        batches = math.ceil(rows / size)
+        batches = math.ceil(samples / size)
         epochs = math.ceil((self.steps or 0) / batches) if self.epochs == "auto" else self.epochs
         return Length(epochs, size, batches)
 

@@ -23,7 +23,7 @@ class Value(NamedTuple):
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Outputs [n, ...] and targets [n, ...] to their mean loss over the rows."""
+"""Outputs [n, ...] and targets [n, ...] to their mean loss over the samples."""
 
 
 class Batch(NamedTuple):
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     Attributes:
         inputs: [n, ...].
         targets: [n, ...].
-        loss: Of outputs and these targets; a recipe that mixes rows puts another one here.
+        loss: Of outputs and these targets; a recipe that mixes samples puts another one here.
     """
 
     inputs: Tensor
@@ -95,7 +95,7 @@ class RecipeBase(BaseModel):
             network: Its parameters are left as they are, and its running statistics as one pass leaves them.
             objective: Of any model on the batch.
             generator: For whatever is drawn anew in every batch.
-            float_from: See ``train``.
+            float_from: See ``TrainingData``.
 
         Returns:
             What is minimised.
@@ -109,5 +109,5 @@ class RecipeBase(BaseModel):
 
         Args:
             network: Changed in place.
-            float_from: See ``train``.
+            float_from: See ``TrainingData``.
         """

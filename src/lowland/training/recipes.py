@@ -1,4 +1,4 @@
-"""How a model is trained: the recipes, each a few numbers told apart by ``kind``."""
+"""How a model is trained: the recipes, each a few numbers, distinguished by ``kind``."""
 
 from __future__ import annotations
 

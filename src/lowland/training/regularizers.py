@@ -17,13 +17,13 @@ def jacobian_penalty(
 ) -> Tensor:
     """Half the mean squared Frobenius norm of the input-output Jacobian, ½·E‖∂z/∂x‖²_F.
 
-    Every row gets its own random *orthonormal* frame of n projection vectors, scaled by C/n: unbiased for any n and
+    Every sample gets its own random *orthonormal* frame of n projection vectors, scaled by C/n: unbiased for any n and
     exact for n = C, whatever the batch size.
 
     Args:
         outputs: Network outputs z [n, C], still attached to ``inputs``.
         inputs: Network inputs [n, ...] that require gradients.
-        num_projections: Vectors per row, 1 to C.
+        num_projections: Vectors per sample, 1 to C.
         generator: Draws the frames; the exact value needs none.
 
     Returns:
@@ -35,25 +35,25 @@ def jacobian_penalty(
     Source:
         Hoffman, Roberts, Yaida 2019, arXiv 1908.02729, algorithm 1.
     """
-    rows, width = outputs.shape
+    samples, width = outputs.shape
     if not 1 <= num_projections <= width:
         raise LowlandError(f"num_projections is {num_projections}; expected 1 to the number of outputs, {width}")
     if not inputs.requires_grad:
         raise LowlandError("inputs of jacobian_penalty do not require gradients; call inputs.requires_grad_() first")
     if num_projections == width:
-        frames = torch.eye(width, dtype=outputs.dtype, device=outputs.device).expand(rows, width, width)
+        frames = torch.eye(width, dtype=outputs.dtype, device=outputs.device).expand(samples, width, width)
     else:
-        normal = torch.randn(rows, width, num_projections, generator=generator, dtype=outputs.dtype)
+        normal = torch.randn(samples, width, num_projections, generator=generator, dtype=outputs.dtype)
         frames = _orthonormal_columns(normal).to(outputs.device)
     total = outputs.new_zeros(())
     for k in range(num_projections):
         (gradient,) = torch.autograd.grad(outputs, inputs, grad_outputs=frames[:, :, k], create_graph=True)
         total = total + gradient.square().sum()
-    return 0.5 * (width / num_projections) * total / rows
+    return 0.5 * (width / num_projections) * total / samples
 
 
 def _orthonormal_columns(matrices: Tensor) -> Tensor:
-    if matrices.shape[2] == 1:  # a decomposition per row would cost more than the training step
+    if matrices.shape[2] == 1:  # a decomposition per sample would cost more than the training step
         return matrices / matrices.norm(dim=1, keepdim=True)
     return torch.linalg.qr(matrices).Q
 
@@ -61,8 +61,8 @@ def _orthonormal_columns(matrices: Tensor) -> Tensor:
 def orthogonality_penalty(model: nn.Module) -> Tensor:
     """Distance of every weight matrix from orthonormality, Σ ‖WWᵀ − I‖²_F on its smaller side.
 
-    Weights of Linear and convolution layers only, as out × (in·kernel) matrices: zero for orthonormal rows (or columns
-    where the matrix is tall). Biases and batch-norm scales do not enter.
+    Weights of Linear and convolution layers only, as out × (in·kernel) matrices: zero for orthonormal rows (or
+    columns where the matrix is tall). Biases and batch-norm scales do not enter.
 
     Returns:
         A differentiable scalar.
@@ -100,7 +100,7 @@ def clip_weights(model: nn.Module, limit: float, *, float_from: str | None = Non
     """Clips the weights (not biases) that are deployed in codes to ±``limit``, in place; frozen ones are left alone.
 
     Args:
-        model: A float network, or a twin, which knows itself what stays float.
+        model: A float network, or a fake-quantized model, which knows itself what stays float.
         limit: Above 0.
         float_from: Name of the layer from which on a float network stays float; by default nothing does.
 

@@ -42,7 +42,7 @@ class Sam(RecipeBase):
         parameters = movable(network)
         slopes = torch.autograd.grad(objective(network).total, list(parameters.values()), materialize_grads=True)
         changes = ascent(parameters, dict(zip(parameters, slopes, strict=True)), rho=self.rho, adaptive=self.adaptive)
-        value = objective(moved(network, changes))
+        value = objective(displaced(network, changes))
         value.total.backward()
         return value
 
@@ -80,7 +80,7 @@ def ascent(
     return {name: step * metric[name].square() * slope for name, slope in slopes.items()}
 
 
-def moved(network: nn.Module, changes: Mapping[str, Tensor]) -> Model:
+def displaced(network: nn.Module, changes: Mapping[str, Tensor]) -> Model:
     """The network with changes added to its parameters, of quantized ones to what they are rounded to.
 
     Args:

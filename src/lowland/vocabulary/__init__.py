@@ -1,1 +1,1 @@
-"""What the study speaks of: conditions, targets, units of levels. Frozen records; nothing here computes."""
+"""What the study speaks of: measures, conditions, targets, units of levels. Frozen records; nothing here computes."""

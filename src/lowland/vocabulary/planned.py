@@ -1,4 +1,4 @@
-"""What a study will measure, told by its options before it runs."""
+"""What a study will measure, by its options, before it runs."""
 
 from __future__ import annotations
 

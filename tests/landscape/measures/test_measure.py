@@ -35,7 +35,7 @@ from lowland.landscape import (
     scaled_trace,
     weight_norm,
 )
-from lowland.measures import MEASURES
+from lowland.vocabulary.measures import MEASURES
 from tests.base_options import base
 from tests.cases import CASES, FakeIntegerNetwork
 
@@ -63,14 +63,14 @@ def all_of(outputs):
     return outputs
 
 
-def _rows(model, rows, loss=LOSS, decides=True, **options):
+def _rows(model, rows, loss=LOSS, is_classifier=True, **options):
     found = measure_landscape(
         model,
         loss,
         [rows],
         options=LandscapeOptions(**base("landscape") | SMALL | options),
         input_covariance=torch.full(rows[0].shape[1:], 4.0),
-        decides=decides,
+        is_classifier=is_classifier,
     )
     assert all(row.family == "landscape" and row.measure in MEASURES for row in found)
     keys = [(row.measure, row.condition, row.target, row.level) for row in found]
@@ -149,7 +149,7 @@ def test_float_networks_have_no_flips_of_codes():
 
 def test_outputs_that_decide_nothing_have_no_decisions():
     case = CASES["squared error"]
-    rows = _measured(case.model(), case.data(), loss=case.loss, decides=False)
+    rows = _measured(case.model(), case.data(), loss=case.loss, is_classifier=False)
     undefined = {name for name, row in rows.items() if row.estimate.status == "undefined"}
     assert undefined == CODES_ONLY | {"input_mismatch_curvature", "output_entropy", "normalised_sharpness"}
     pair = compare_networks(
@@ -157,9 +157,8 @@ def test_outputs_that_decide_nothing_have_no_decisions():
         case.model(),
         case.data()[0],
         options=FEW,
-        answers=all_of,
-        decides=False,
-        reference="x",
+        scored_outputs=all_of,
+        is_classifier=False,
     )
     assert {row.measure: row.estimate.status for row in pair} == {"cka": "ok", "disagreement_rate": "undefined"}
 
@@ -230,9 +229,8 @@ def test_rows_of_a_pair_are_those_of_the_public_functions():
         second,
         inputs,
         options=FEW,
-        answers=all_of,
-        decides=True,
-        reference="other",
+        scored_outputs=all_of,
+        is_classifier=True,
     )
     outputs = first(inputs).detach(), second.dequantized()(inputs).detach()
     whole = {row.measure: row.estimate for row in rows if not row.target}
@@ -240,7 +238,6 @@ def test_rows_of_a_pair_are_those_of_the_public_functions():
     layers = layer_cka(first, second, [(inputs[:6], torch.zeros(6))])
     found = {row.target: row.estimate for row in rows if row.target}
     assert found == {name: estimate for name, estimate in layers.items() if name != "output"}
-    assert all(row.reference == "other" for row in rows)
 
 
 def test_outputs_that_nobody_asks_for_do_not_make_networks_unlike():
@@ -255,9 +252,8 @@ def test_outputs_that_nobody_asks_for_do_not_make_networks_unlike():
             second,
             inputs,
             options=FEW,
-            answers=answers,
-            decides=False,
-            reference="other",
+            scored_outputs=answers,
+            is_classifier=False,
         )[0].estimate.value
         for name, answers in {"one": lambda outputs: outputs[:, :1], "all": all_of}.items()
     }

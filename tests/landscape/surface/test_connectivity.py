@@ -215,9 +215,9 @@ def test_other_networks(name):
 
 
 def test_rows_and_columns(found):
-    measurements = found.rows(reference="b")
+    measurements = found.rows()
     assert [m.measure for m in measurements] == ["mode_connectivity", "curve_barrier", "linear_barrier"]
-    assert {m.reference for m in measurements} == {"b"} and {m.family for m in measurements} == {"landscape"}
+    assert {m.family for m in measurements} == {"landscape"}
     columns = found.columns()
     assert {len(column) for column in columns.values()} == {9}
     assert columns["curve_loss"] == found.curve_losses.tolist()

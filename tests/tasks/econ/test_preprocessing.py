@@ -20,7 +20,7 @@ def test_the_record_alone_says_how_wafers_become_images_and_images_charges():
     expected = np.where(shown, (charges / divisor)[:, cells], 0).reshape(-1, *record["shape"]).astype(np.float32)
     images = preprocessing_from(record).apply(charges)
     assert torch.equal(images, torch.from_numpy(expected))
-    assert np.array_equal(preprocessing_from(record).answers(images.flatten(1)) * divisor, charges)
+    assert np.array_equal(preprocessing_from(record).predictions(images.flatten(1)) * divisor, charges)
 
 
 def test_wafers_are_found_by_the_names_of_their_charges():

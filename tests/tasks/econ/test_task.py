@@ -52,13 +52,13 @@ def test_simulated_wafers_become_images_and_charges(simulated):
     assert names(task) == ["electron", "ttbar", "jets", "high_occupancy"] == list(splits.shifted)
     assert splits["train"].inputs.shape == (120, 1, 8, 8) and splits["train"].targets.shape == (120, 48)
     assert torch.equal(splits.zero, torch.zeros(1, 8, 8))
-    for rows in (splits["train"], splits.shifted["electron"].rows):
+    for rows in (splits["train"], splits.shifted["electron"].samples):
         assert torch.equal(rows.inputs.flatten(1)[:, torch.tensor(PIXEL_OF_CELL)], rows.targets)
         assert not rows.inputs.flatten(1)[:, torch.tensor(~VALID_PIXEL)].any()
         assert ((rows.targets.sum(1) >= 1) & (rows.targets.sum(1) < 2)).all()
-    assert all(len(held.rows.inputs) == 30 for held in splits.shifted.values())
+    assert all(len(held.samples.inputs) == 30 for held in splits.shifted.values())
     again = Splits.from_tensors(splits.to_tensors())
-    assert torch.equal(again.shifted["jets"].rows.inputs, splits.shifted["jets"].rows.inputs)
+    assert torch.equal(again.shifted["jets"].samples.inputs, splits.shifted["jets"].samples.inputs)
 
 
 def test_files_that_may_be_absent_are_read_where_they_are(files, tmp_path):
@@ -71,12 +71,12 @@ def test_files_that_may_be_absent_are_read_where_they_are(files, tmp_path):
 
 def test_what_auto_means_is_decided_once_and_from_the_project(files, tmp_path, monkeypatch):
     asked = OPTIONS.model_copy(update={"source": "auto", "path": Path("nominal.csv")})
-    there = asked.settled(tmp_path)
+    there = asked.resolved(tmp_path)
     assert (there.source, there.path) == ("file", tmp_path / "nominal.csv")
-    absent = asked.model_copy(update={"path": Path("nowhere.csv"), "shifted": {"x": Path("x.csv")}}).settled(tmp_path)
+    absent = asked.model_copy(update={"path": Path("nowhere.csv"), "shifted": {"x": Path("x.csv")}}).resolved(tmp_path)
     assert absent == OPTIONS and EconOptions.model_validate(absent.model_dump(mode="json")) == OPTIONS
     monkeypatch.chdir(tmp_path)
-    assert asked.settled(tmp_path).path == Path("nominal.csv") and OPTIONS.settled(tmp_path) == OPTIONS
+    assert asked.resolved(tmp_path).path == Path("nominal.csv") and OPTIONS.resolved(tmp_path) == OPTIONS
 
 
 def test_files_are_read_and_named_as_sources(files, tmp_path):
@@ -148,16 +148,16 @@ def test_options_that_make_no_sense_are_refused(change, message):
 def test_loss_is_the_mean_of_the_rows_and_nothing_for_the_truth():
     task, source = build_task(OPTIONS), torch.Generator().manual_seed(0)
     outputs, targets = torch.rand(6, 64, generator=source), torch.rand(6, 48, generator=source)
-    torch.testing.assert_close(task.loss(outputs, targets), task.row_losses(outputs, targets).mean())
+    torch.testing.assert_close(task.loss(outputs, targets), task.sample_losses(outputs, targets).mean())
     outputs[:, torch.tensor(PIXEL_OF_CELL)] = targets
-    assert task.loss(outputs, targets) == 0 and task.row_scores(outputs, targets).max() < 1e-6
+    assert task.loss(outputs, targets) == 0 and task.sample_scores(outputs, targets).max() < 1e-6
     assert torch.equal(task.decisions(outputs), targets.argmax(1))
 
 
 def test_answers_are_what_the_loss_sees():
     task, outputs = build_task(OPTIONS), torch.rand(3, 64, requires_grad=True)
     (seen,) = torch.autograd.grad(task.loss(outputs, torch.rand(3, 48)), outputs)
-    (answered,) = torch.autograd.grad(task.answers(outputs).sum(), outputs)
+    (answered,) = torch.autograd.grad(task.scored_outputs(outputs).sum(), outputs)
     assert torch.equal(seen != 0, answered != 0) and answered.sum() == 3 * 48
 
 
@@ -167,7 +167,7 @@ def test_scores_go_down_and_rows_without_numbers_are_the_worst():
     targets[:, 7] = 1.0
     outputs = torch.full((3, 64), 0.1)
     outputs[1, 5], outputs[2] = float("nan"), 0.0
-    scores = task.row_scores(outputs, targets)
+    scores = task.sample_scores(outputs, targets)
     assert not task.higher_is_better and scores.dtype == torch.float32
     assert scores[1:].tolist() == pytest.approx([cell_distances()[7].max()] * 2) and scores[0] < scores[1]
 
@@ -211,6 +211,6 @@ def test_the_real_wafers_are_split(tmp_path):
     splits = task.prepare(raw)
     assert len(raw) == 6050 + 3564 and len(splits["train"].inputs) == 120
     hits = [
-        (rows.targets > 0).sum(1).float().mean() for rows in (splits["train"], splits.shifted["high_occupancy"].rows)
+        (rows.targets > 0).sum(1).float().mean() for rows in (splits["train"], splits.shifted["high_occupancy"].samples)
     ]
     assert 14 < hits[0] < 23 and hits[1] > 45

@@ -29,4 +29,4 @@ def test_frames_of_the_camera_are_averaged_over_areas():
 def test_outputs_become_mode_vectors_in_the_unit_of_the_labels():
     again = preprocessing_from(RECORD.model_dump(mode="json"))
     assert again == RECORD
-    assert again.answers(torch.tensor([[0.5, -1.0]])).tolist() == [[5.0, -10.0]]
+    assert again.predictions(torch.tensor([[0.5, -1.0]])).tolist() == [[5.0, -10.0]]

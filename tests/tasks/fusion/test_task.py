@@ -33,10 +33,10 @@ def test_splits_have_their_sizes_and_share_no_discharge(raw):
     task = build_task(OPTIONS)
     task.check(raw, "simulation")
     splits = task.prepare(raw)
-    assert len(splits["train"].inputs) == 120 and len(splits.held_out.rows.inputs) == 60
+    assert len(splits["train"].inputs) == 120 and len(splits.held_out.samples.inputs) == 60
     assert (
         list(splits.shifted) == [shifted.name for shifted in task.shifted_sets]
-        and len(splits.shifted["later_campaign"].rows.inputs) == 20
+        and len(splits.shifted["later_campaign"].samples.inputs) == 20
     )
     corners = raw[PIXELS[:64]].to_numpy(np.float32)
     shot_of = {corner.tobytes(): shot for corner, shot in zip(corners, raw["shot"], strict=True)}
@@ -47,14 +47,14 @@ def test_splits_have_their_sizes_and_share_no_discharge(raw):
 
 def test_frames_and_modes_are_what_the_network_reads(raw):
     splits = build_task(OPTIONS).prepare(raw)
-    frames, modes = splits.held_out.rows
+    frames, modes = splits.held_out.samples
     assert frames.shape == (60, 1, 32, 32) and modes.shape == (60, 2)
     assert frames.dtype == modes.dtype == torch.float32 and frames.min() >= 0 and frames.max() <= 1
     amplitude = raw["amplitude"].to_numpy()
     assert all(np.abs(amplitude - float(mode.norm())).min() < 1e-4 for mode in modes[:10])
     assert torch.equal(splits.zero, torch.zeros(1, 32, 32))
     again = Splits.from_tensors(splits.to_tensors())
-    assert torch.equal(again.held_out.rows.inputs, frames)
+    assert torch.equal(again.held_out.samples.inputs, frames)
 
 
 def test_copies_of_a_frame_stay_together(raw):
@@ -96,19 +96,19 @@ def test_losses_are_squared_errors_in_amplitude_units_and_scores_lengths_in_gaus
     task = build_task(OPTIONS)
     targets = torch.tensor([[30.0, 40.0], [0.0, 10.0]])
     outputs = torch.tensor([[3.0, 4.0], [1.0, 1.0]])
-    assert task.row_losses(outputs, targets).tolist() == [0.0, 0.5]
+    assert task.sample_losses(outputs, targets).tolist() == [0.0, 0.5]
     assert float(task.loss(outputs, targets)) == pytest.approx(0.25)
-    assert task.row_scores(outputs, targets).tolist() == [0.0, 10.0]
+    assert task.sample_scores(outputs, targets).tolist() == [0.0, 10.0]
     assert task.guess_score(targets) == pytest.approx(math.hypot(15, 15))
     assert task.decisions(torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, math.nan]])).tolist() == [0, 9, -1]
-    assert not task.higher_is_better and not task.decides
+    assert not task.higher_is_better and not task.is_classifier
 
 
 def test_outputs_that_are_no_numbers_score_worst():
     task = build_task(OPTIONS)
     targets = torch.tensor([[0.0, 10.0]]).repeat(3, 1)
     outputs = torch.tensor([[math.nan, 0.0], [0.0, math.inf], [0.0, -1e9]])
-    assert task.row_scores(outputs, targets).tolist() == [70.0, 70.0, 70.0]
+    assert task.sample_scores(outputs, targets).tolist() == [70.0, 70.0, 70.0]
     details = task.details(outputs, targets)
     assert details["phase_error"].value == 180.0 and details["amplitude_error"].value == 50.0
 
@@ -162,6 +162,6 @@ def test_a_users_file_becomes_splits_between_black_and_white(tmp_path):
     table = task.fetch()
     task.check(table, str(path))
     splits = task.prepare(table)
-    assert float(splits["train"].inputs.max()) == 1.0 and len(splits.shifted["later"].rows.inputs) == 10
+    assert float(splits["train"].inputs.max()) == 1.0 and len(splits.shifted["later"].samples.inputs) == 10
     white = build_task(options.model_copy(update={"white": 2000.0})).prepare(table)
     assert float(white["train"].inputs.max()) < 0.5

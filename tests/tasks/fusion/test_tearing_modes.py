@@ -18,7 +18,7 @@ def world(**camera):
 
 
 def frames(here, discharges=4, key=("toy",), **changes):
-    options = {"poloidal_mode": 3, "toroidal_mode": 1, "side": 16, "largest_amplitude": 60.0} | changes
+    options = {"mode": (3, 1), "side": 16, "largest_amplitude": 60.0} | changes
     return simulate(here, discharges=discharges, key=key, **options)
 
 

@@ -4,15 +4,16 @@ import pyarrow as pa
 import pytest
 
 from lowland.errors import LowlandError
-from lowland.tasks.table.features import feature_columns
+from lowland.tasks.table.features import CellFormat, feature_columns
 from lowland.tasks.table.source import read_table
 
 FRAME = pd.DataFrame({"id": [7, 8, 9], "a": [0.5, -99.0, 2.0], "b": [1, 0, 1], "text": ["x", "y", "z"]})
 
 
 def chosen(features="all", frame=FRAME, **wanted):
-    options = {"drop": (), "reserved": ("id",), "codes": ()} | wanted
-    return feature_columns(frame, features, path="t.csv", **options)
+    written = CellFormat(**{name: wanted.pop(name) for name in ("codes", "decimal") if name in wanted})
+    options = {"drop": (), "reserved": ("id",)} | wanted
+    return feature_columns(frame, features, path="t.csv", written=written, **options)
 
 
 def test_all_takes_numbers_that_have_no_other_part_and_says_what_it_left_out():

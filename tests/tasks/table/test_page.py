@@ -19,6 +19,7 @@ from lowland.pipelines.preparation.nodes import prepare
 from lowland.pipelines.training.nodes import train_float
 from lowland.placing import build
 from lowland.training import TrainingPlan
+from tests.studies import default_parameters
 from tests.tasks.table.tables import turbines
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,7 +36,7 @@ def study(tmp_path):
         (conf / "turbines" / name).write_text(text.replace("../measurements/turbines.csv", str(source)))
     loader = StudyConfigLoader(conf, env="turbines", **settings.CONFIG_LOADER_ARGS)
     yield grid.set_parameters(loader["parameters"]), source
-    grid.set_parameters(grid.default_parameters())
+    grid.set_parameters(default_parameters())
 
 
 def catalog_of(study, folder):

@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowland.tasks.table.features import feature_columns
+from lowland.tasks.table.features import CellFormat, feature_columns
 from lowland.tasks.table.source import class_names, order_of, read_table
 
 ROWS = 6
@@ -54,7 +54,7 @@ def read_back(frame, folder, name):
     known = frame["label"].dropna().unique()
     names = class_names(table["label"], {f"is {value}": (value,) for value in known} | {"true": (-7.5,)})
     wanted = tuple(name for name in frame if name != "label")
-    found = feature_columns(table, wanted, drop=(), reserved=("label",), codes=(1, -0.1), path=path)
+    found = feature_columns(table, wanted, drop=(), reserved=("label",), written=CellFormat((1, -0.1)), path=path)
     return found.values, names.where(names.notna(), None).tolist(), order_of(table["dates"])
 
 

@@ -57,7 +57,7 @@ def test_a_table_becomes_standardised_sets(tmp_path):
     assert [shifted.name for shifted in made.shifted_sets] == ["later"] and list(splits.shifted) == ["later"]
     assert splits["train"].inputs.mean(dim=0).abs().max() < 1e-5
     assert (splits["train"].inputs.std(dim=0, correction=0) - 1).abs().max() < 1e-5
-    assert len(splits.shifted["later"].rows.inputs) == pytest.approx(0.2 * len(raw), rel=0.2)
+    assert len(splits.shifted["later"].samples.inputs) == pytest.approx(0.2 * len(raw), rel=0.2)
     assert made.network_spec_for(splits["train"]) == {"kind": "mlp", "inputs": 4, "hidden": [6], "outputs": 2}
     shares = [splits[name].targets.float().mean() for name in SETS]
     assert max(shares) - min(shares) < 0.03
@@ -150,7 +150,7 @@ def test_gaps_stand_at_the_training_mean_or_their_rows_are_dropped(tmp_path):
     made, raw = accepted(turbines(), tmp_path)
     splits, place = made.prepare(raw), list(made._features(raw)).index("temperature")
     gaps = raw["temperature"].isna()[made._sets(raw)["test"]].to_numpy()
-    assert gaps.any() and splits.held_out.rows.inputs[torch.tensor(gaps), place].abs().max() < 1e-5
+    assert gaps.any() and splits.held_out.samples.inputs[torch.tensor(gaps), place].abs().max() < 1e-5
     _, dropped = accepted(turbines(), tmp_path, missing="drop")
     assert len(dropped) == raw["temperature"].notna().sum()
 
@@ -162,15 +162,15 @@ def test_tails_are_cut_off_where_training_rows_end(tmp_path):
         made.prepare(raw)
         for made, raw in (accepted(frame, tmp_path, clip_quantile=share, target="bearing") for share in (0.01, 0))
     )
-    assert cut.shifted["later"].rows.inputs.abs().max() < 6 < uncut.shifted["later"].rows.inputs.abs().max()
-    assert cut.shifted["later"].rows.inputs[:, 0].max() == cut["train"].inputs[:, 0].max()
+    assert cut.shifted["later"].samples.inputs.abs().max() < 6 < uncut.shifted["later"].samples.inputs.abs().max()
+    assert cut.shifted["later"].samples.inputs[:, 0].max() == cut["train"].inputs[:, 0].max()
 
 
 def test_a_column_that_is_constant_in_training_is_nothing_elsewhere(tmp_path):
     frame = turbines().assign(sensor=lambda f: np.where(f["year"] == f["year"].max(), 1e13, 7.0))
     made, raw = accepted(frame, tmp_path)
     splits, place = made.prepare(raw), list(made._features(raw)).index("sensor")
-    assert not splits.shifted["later"].rows.inputs[:, place].any() and splits.zero[place] == 0
+    assert not splits.shifted["later"].samples.inputs[:, place].any() and splits.zero[place] == 0
 
 
 def test_a_number_is_learned_standardised_and_scored_in_its_own_units(tmp_path):
@@ -181,19 +181,19 @@ def test_a_number_is_learned_standardised_and_scored_in_its_own_units(tmp_path):
     assert targets[:, 0].mean().abs() < 1e-5 and targets[0, 1:].tolist() == pytest.approx([spread, width])
     assert made.network_spec() == {"kind": "mlp", "inputs": 3, "hidden": [6], "outputs": 1}
     outputs = targets[:, :1] + 0.5
-    assert made.row_scores(outputs, targets).mean() == pytest.approx(0.5 * spread, rel=1e-4)
+    assert made.sample_scores(outputs, targets).mean() == pytest.approx(0.5 * spread, rel=1e-4)
     assert made.loss(outputs, targets) == pytest.approx(0.25, rel=1e-4)
-    assert torch.equal(made.row_losses(outputs, targets).mean(), made.loss(outputs, targets))
-    test, targets = raw["power"][made._sets(raw)["test"]], splits.held_out.rows.targets
+    assert torch.equal(made.sample_losses(outputs, targets).mean(), made.loss(outputs, targets))
+    test, targets = raw["power"][made._sets(raw)["test"]], splits.held_out.samples.targets
     assert made.guess_score(targets) == pytest.approx((test - test.median()).abs().mean(), rel=0.02)
-    assert not made.higher_is_better and not made.decides
+    assert not made.higher_is_better and not made.is_classifier
 
 
 def test_an_answer_that_is_no_number_scores_worst_and_decides_otherwise(tmp_path):
     made = task(turbines(), tmp_path, NUMBER)
     targets = torch.tensor([[0.0, 2.0, 9.0]]).expand(4, 3)
     outputs = torch.tensor([[float("nan")], [float("inf")], [-1e30], [0.5]])
-    assert made.row_scores(outputs, targets).tolist() == [9.0, 9.0, 9.0, 1.0]
+    assert made.sample_scores(outputs, targets).tolist() == [9.0, 9.0, 9.0, 1.0]
     assert made.decisions(torch.tensor([[0.52], [0.48], [0.61], [-0.04]])).tolist() == [5, 5, 6, 0]
     assert len(made.decisions(outputs).unique()) == 3
 
@@ -206,7 +206,7 @@ def test_a_number_is_scored_alike_in_every_unit(tmp_path, unit):
         made, raw = accepted(frame, tmp_path, NUMBER)
         rows = made.prepare(raw)["test"]
         outputs = torch.linspace(-1, 1, len(rows.inputs))[:, None]
-        scores = Estimate.from_samples(made.row_scores(outputs, rows.targets))
+        scores = Estimate.from_samples(made.sample_scores(outputs, rows.targets))
         means.append(np.array([scores.value, scores.standard_error, made.guess_score(rows.targets)]) / factor)
         assert made.loss(outputs, rows.targets).dtype == torch.float32
     assert means[0].min() > 0 and means[1] == pytest.approx(means[0], rel=1e-6)
@@ -419,9 +419,9 @@ def test_a_list_of_classes_is_each_value_on_its_own():
 
 
 def test_who_lacks_the_file_is_told_where_it_comes_from(tmp_path):
-    assert build_task(TaskOptions.model_validate(CLASSES | {"path": "x.csv"})).whence == "see docs/data"
+    assert build_task(TaskOptions.model_validate(CLASSES | {"path": "x.csv"})).obtained_from == "see docs/data"
     told = TaskOptions.model_validate(CLASSES | {"path": "x.csv", "obtained_from": "the wind farm"})
-    assert build_task(told).whence == "the wind farm"
+    assert build_task(told).obtained_from == "the wind farm"
 
 
 def test_how_many_columns_all_are_is_asked_of_the_rows(tmp_path):

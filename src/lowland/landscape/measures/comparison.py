@@ -22,9 +22,8 @@ def compare_networks(
     inputs: Tensor,
     *,
     options: LandscapeOptions,
-    answers: Callable[[Tensor], Tensor],
-    decides: bool,
-    reference: str,
+    scored_outputs: Callable[[Tensor], Tensor],
+    is_classifier: bool,
 ) -> list[Measurement]:
     """How alike two networks see the same rows: CKA of outputs and layers, and how often they decide differently.
 
@@ -33,27 +32,22 @@ def compare_networks(
         second: The same.
         inputs: Rows [rows, ...]; layers are compared on the first few of them.
         options: How many these are.
-        answers: What counts of the outputs [rows, ...]; their CKA is of this.
-        decides: Whether outputs are [rows, classes] and the highest one is what counts.
-        reference: Id of the second one's cell, for the table.
+        scored_outputs: What counts of the outputs [rows, ...]; their CKA is of this.
+        is_classifier: Whether outputs are [rows, classes] and the highest one is what counts.
 
     Returns:
         One row a measure; ``non_finite`` where a network is missing.
     """
     if first is None or second is None:
         names = ("cka", "disagreement_rate")
-        return [Measurement("landscape", name, Estimate.missing("non_finite"), reference=reference) for name in names]
+        return [Measurement("landscape", name, Estimate.missing("non_finite")) for name in names]
     few = inputs[: options.few_rows]
     with torch.no_grad():
         outputs = [module_of(network)(inputs) for network in (first, second)]
-    disagreement = disagreement_rate(*outputs) if decides else UNDEFINED
+    disagreement = disagreement_rate(*outputs) if is_classifier else UNDEFINED
     layers = layer_cka(first, second, [(few, few.new_zeros(len(few)))])
     return [
-        Measurement("landscape", "cka", linear_cka(*map(answers, outputs)), reference=reference),
-        Measurement("landscape", "disagreement_rate", disagreement, reference=reference),
-        *(
-            Measurement("landscape", "cka", value, target=layer, reference=reference)
-            for layer, value in layers.items()
-            if layer != "output"
-        ),
+        Measurement("landscape", "cka", linear_cka(*map(scored_outputs, outputs))),
+        Measurement("landscape", "disagreement_rate", disagreement),
+        *(Measurement("landscape", "cka", value, target=layer) for layer, value in layers.items() if layer != "output"),
     ]

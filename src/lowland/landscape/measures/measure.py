@@ -47,13 +47,13 @@ class MeasuredCell:
         problem: Model, loss and rows.
         options: Backend, accuracy, noise level, sizes of weight changes.
         input_covariance: Variance of each input feature in training (the inputs' shape without rows).
-        decides: Whether outputs are [rows, classes] and the highest one is what counts.
+        is_classifier: Whether outputs are [rows, classes] and the highest one is what counts.
     """
 
     problem: Problem
     options: LandscapeOptions
     input_covariance: Tensor
-    decides: bool
+    is_classifier: bool
 
     @cached_property
     def few(self) -> Problem:
@@ -82,7 +82,7 @@ def measure_landscape(
     *,
     options: LandscapeOptions,
     input_covariance: Tensor,
-    decides: bool,
+    is_classifier: bool,
 ) -> list[Measurement]:
     r"""The rows of the ``landscape`` family for one cell.
 
@@ -106,7 +106,7 @@ def measure_landscape(
         options: Backend, accuracy, noise level, sizes of weight changes.
         input_covariance: Variance of each input feature in training (the inputs' shape without rows), in squared input
             units; the noise at level p has :math:`(p / 100)^2` times this variance.
-        decides: Whether outputs are [rows, classes] and the highest one is what counts.
+        is_classifier: Whether outputs are [rows, classes] and the highest one is what counts.
 
     Returns:
         One row a measure, numerical failure as a status.
@@ -118,7 +118,7 @@ def measure_landscape(
         model = fold_batch_norm(module_of(model))
     problem = problem_of(model, loss, batches)
     curvature = exact_curvature_with_inputs(problem)  # shared by all that follow
-    cell = MeasuredCell(problem, options, input_covariance, decides)
+    cell = MeasuredCell(problem, options, input_covariance, is_classifier)
     measured = (row for measure in MEASURES for row in measure(cell))
     return [Measurement("landscape", "loss", curvature.loss), *measured]
 
@@ -140,7 +140,7 @@ def _under_noise(name: str, number: Number) -> Measure:
 
 def _of_decisions(number: Number) -> Number:
     """A number that is ``undefined`` where the highest output decides nothing."""
-    return lambda cell: number(cell) if cell.decides else UNDEFINED
+    return lambda cell: number(cell) if cell.is_classifier else UNDEFINED
 
 
 def _traces(cell: MeasuredCell) -> Iterable[Measurement]:

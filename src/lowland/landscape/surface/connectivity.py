@@ -56,18 +56,14 @@ class ModeConnectivity:
         none, missing = torch.zeros(0, dtype=torch.float64), Estimate.missing(status)
         return cls(none, none, none, none, none, missing, missing, missing, math.nan, none, status)
 
-    def rows(self, *, reference: str = "") -> list[Measurement]:
-        """Deviation and barriers as rows of the long table.
-
-        Args:
-            reference: Id of the second network's cell.
-        """
+    def rows(self) -> list[Measurement]:
+        """Deviation and barriers as rows of the long table."""
         values = {
             "mode_connectivity": self.deviation,
             "curve_barrier": self.curve_barrier,
             "linear_barrier": self.linear_barrier,
         }
-        return [Measurement("landscape", name, value, reference=reference) for name, value in values.items()]
+        return [Measurement("landscape", name, value) for name, value in values.items()]
 
     def columns(self) -> dict[str, list[float] | list[str]]:
         """The two paths as columns of a table, one row a position; rows and status are the same in all."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
-from lowland.summary.correlation import correlations
-from lowland.summary.pareto import pareto
-from lowland.summary.prediction import prediction_fits
-from lowland.summary.prediction_points import prediction_points
-from lowland.summary.splits import on_split
+from lowland.analysis.correlation import correlations
+from lowland.analysis.pareto import pareto
+from lowland.analysis.prediction import prediction_fits
+from lowland.analysis.prediction_points import prediction_points
+from lowland.analysis.splits import on_split
 
 
 def correlate(measurements: pd.DataFrame) -> pd.DataFrame:

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
+from lowland.analysis.splits import on_split
+from lowland.decision.headline import headline
+from lowland.decision.recommendation import recommend
+from lowland.decision.requirements import TaskRequirements
 from lowland.pipelines.frames import gather_frames
-from lowland.summary.headline import headline
-from lowland.summary.recommendation import recommend
-from lowland.summary.requirements import TaskRequirements
-from lowland.summary.splits import on_split
 
 
 def choose(

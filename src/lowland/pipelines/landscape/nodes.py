@@ -45,7 +45,7 @@ def measure_cell(
         [splits["landscape"]],
         options=options,
         input_covariance=sensor_ranges(problem, splits).deviation.square(),
-        decides=problem.decides,
+        is_classifier=problem.is_classifier,
     )
     return table(cell, _on_landscape_rows(rows))
 
@@ -65,10 +65,10 @@ def compare_seeds(
                     b,
                     inputs,
                     options=options,
-                    answers=problem.answers,
-                    decides=problem.decides,
-                    reference=second.id,
-                )
+                    scored_outputs=problem.scored_outputs,
+                    is_classifier=problem.is_classifier,
+                ),
+                reference=second.id,
             ),
         )
         for (first, a), (second, b) in combinations(zip(group.cells, networks, strict=True), 2)
@@ -139,14 +139,15 @@ def connect_seeds(
             if a.status == b.status == "ok"
             else ModeConnectivity.missing("non_finite")
         )
-        rows.append(table(first, _on_landscape_rows(found.rows(reference=second.id))))
+        rows.append(table(first, _on_landscape_rows(found.rows(), reference=second.id)))
         curves.append(cell_frame(first, reference=second.id, **found.columns()))
     return stack(rows), pd.concat(curves)
 
 
-def _on_landscape_rows(rows: Iterable[Measurement]) -> list[Measurement]:
-    """Where the whole family is measured, and what a cell is compared with."""
-    return [replace(row, split="landscape", reference_kind="seed" if row.reference else "") for row in rows]
+def _on_landscape_rows(rows: Iterable[Measurement], *, reference: str = "") -> list[Measurement]:
+    """Where the whole family is measured, and the other seed's cell that a cell is compared with."""
+    rows = [replace(row, split="landscape") for row in rows]
+    return [replace(row, reference=reference, reference_kind="seed") for row in rows] if reference else rows
 
 
 def _folded(model: StoredModel) -> nn.Module:

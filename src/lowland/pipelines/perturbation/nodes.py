@@ -8,7 +8,7 @@ import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
-from lowland.faults import FlipMapOptions, MemoryFaultOptions, measure_vulnerability
+from lowland.faults import FlipMapOptions, MapSamples, MemoryFaultOptions, measure_vulnerability
 from lowland.measurements import Cell, Measurement, cell_frame, table, unavailable
 from lowland.perturbation import AttackOptions, ImageCorruptionOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.pipelines.sensor_ranges import sensor_ranges
@@ -116,18 +116,18 @@ def map_flips(
         missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     problem, splits = build_task(task), Splits.from_tensors(data.tensors)
-    held_out = splits.held_out.rows
+    held_out = splits.held_out.samples
     rows = held_out if options.rows == "all" else held_out.head(options.rows)
     found = measure_vulnerability(
         model.network,
-        loss=problem.loss,
-        row_losses=problem.row_losses,
-        row_scores=problem.row_scores,
-        batches=rows.batches((len(rows.inputs) + 1) // 2),
-        known_batches=[splits["landscape"]],
+        problem,
+        MapSamples(rows.batches((len(rows.inputs) + 1) // 2), known=[splits["landscape"]]),
         options=options,
-        score=problem.score_name,
         encoding=encoding,
         key=(cell.task, "protection"),
     )
-    return table(cell, found.rows()), cell_frame(cell, **found.bit_columns()), cell_frame(cell, **found.plan_columns())
+    return (
+        table(cell, found.measurements()),
+        cell_frame(cell, **found.bit_columns()),
+        cell_frame(cell, **found.plan_columns()),
+    )

@@ -28,8 +28,16 @@ from lowland.quantization import (
     freeze,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
-from lowland.tasks.evaluation import answer, by_half, gain, guessed, judged, performance, shift_response
-from lowland.training import Recipe, TrainingPlan, train
+from lowland.tasks.evaluation import (
+    by_half,
+    evaluate,
+    evaluate_guess,
+    evaluate_outputs,
+    gain,
+    performance,
+    shift_response,
+)
+from lowland.training import Recipe, TrainingData, TrainingPlan, train
 from lowland.vocabulary.conditions import condition_named
 
 FLOAT_BITS = 32
@@ -37,25 +45,25 @@ FAMILIES: tuple[Family, ...] = ("performance", "cost", "shift")
 
 
 def deploy_float(
-    cell: Cell, task: TaskOptions, data: StoredTensors, trained: StoredModel
+    cell: Cell, task_options: TaskOptions, data: StoredTensors, trained: StoredModel
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The float network as it is: the reference cell."""
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
-    problem = build_task(task)
+    task = build_task(task_options)
     folded = fold_batch_norm(trained.network)  # as it is deployed: folding can give a layer its bias
-    parameters = sum(tensor.numel() for tensor in coded_parameters(folded, problem.float_from).values())
+    parameters = sum(tensor.numel() for tensor in coded_parameters(folded, task.float_from).values())
     costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
     splits = Splits.from_tensors(data.tensors, data.facts)
-    rows = _performance(problem, trained.network, splits)
-    return _stored(cell, problem, splits, trained.network, rows), table(cell, [*rows, *costs])
+    rows = _performance(task, trained.network, splits)
+    return _stored(cell, task, splits, trained.network, rows), table(cell, [*rows, *costs])
 
 
 def quantize_after_training(
     cell: Cell,
     precision: Precision,
     options: QuantizationOptions,
-    task: TaskOptions,
+    task_options: TaskOptions,
     data: StoredTensors,
     trained: StoredModel,
 ) -> tuple[StoredModel, pd.DataFrame]:
@@ -63,9 +71,9 @@ def quantize_after_training(
     if trained.status != "ok":
         return trained, _unavailable(cell, trained.status)
     splits = Splits.from_tensors(data.tensors)
-    problem = build_task(task)
-    quantized = _calibrated(trained.network, precision, options, splits, problem.float_from)
-    return _deployed(cell, problem, data, quantized)
+    task = build_task(task_options)
+    quantized = _calibrated(trained.network, precision, options, splits, task.float_from)
+    return _deployed(cell, task, data, quantized)
 
 
 def fine_tune_quantized(
@@ -76,29 +84,31 @@ def fine_tune_quantized(
     options: QuantizationOptions,
     fine_tuning: TrainingPlan,
     device: str,
-    task: TaskOptions,
+    task_options: TaskOptions,
     data: StoredTensors,
     trained: StoredModel,
 ) -> tuple[StoredModel, pd.DataFrame, pd.DataFrame]:
     """Quantization-aware fine-tuning with the run's own recipe, then frozen."""
     if trained.status != "ok":
         return trained, pd.DataFrame(), _unavailable(cell, trained.status)
-    target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
+    target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
     result = train(
-        _calibrated(trained.network, precision, options, splits, problem.float_from).to(target),
-        splits["train"].to(target),
-        splits["validation"].to(target),
-        loss=problem.loss,
+        _calibrated(trained.network, precision, options, splits, task.float_from).to(target),
+        TrainingData(
+            splits["train"].to(target),
+            splits["validation"].to(target),
+            task.loss,
+            ranges=sensor_ranges(task, splits),
+        ),
         recipe=recipe.root,
         options=fine_tuning.of(run.task),
         key=(run.task, run.number, "fine-tuning"),
-        ranges=sensor_ranges(problem, splits),
     )
     curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
     if result.status != "ok":
         diverged = StoredModel(trained.network, result.status)
         return diverged, curves, _unavailable(cell, result.status)
-    model, rows = _deployed(cell, problem, data, result.network.cpu())
+    model, rows = _deployed(cell, task, data, result.network.cpu())
     return model, curves, rows
 
 
@@ -124,12 +134,12 @@ def _deployed(
     cell: Cell, task: Task, data: StoredTensors, quantized: QuantizedNetwork
 ) -> tuple[StoredModel, pd.DataFrame]:
     network, splits = freeze(quantized), Splits.from_tensors(data.tensors, data.facts)
-    inputs = splits.held_out.rows.inputs
-    check = deployment_check(quantized, network, inputs, classifier=task.decides)
+    inputs = splits.held_out.samples.inputs
+    check = deployment_check(quantized, network, inputs, classifier=task.is_classifier)
     count = len(inputs)
     checks = [
         Measurement("performance", "deployment_mismatch", Estimate(check.largest_difference, 0.0, count)),
-        Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_rows, 0.0, count)),
+        Measurement("performance", "integer_mismatch_rate", Estimate(check.integer_samples, 0.0, count)),
     ]
     if check.integer_decisions is not None:
         decided = Estimate(check.integer_decisions, 0.0, count)
@@ -160,18 +170,18 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
     """Scores and losses on either half of the held-out rows, of shifted sets, and on the validation rows."""
     held_out = splits.held_out
     with torch.no_grad():
-        outputs = model(held_out.rows.inputs)
-    clean = judged(task, outputs, held_out.rows.targets)
-    guess = guessed(task, splits["train"], held_out.rows)
+        outputs = model(held_out.samples.inputs)
+    clean = evaluate_outputs(task, outputs, held_out.samples.targets)
+    guess = evaluate_guess(task, splits["train"], held_out.samples)
     rows = by_half(held_out.halves, partial(performance, task), clean)
     rows += by_half(held_out.halves, lambda model, guess: [gain(task, model, guess)], clean, guess)
-    validation = answer(task, model, splits["validation"])
+    validation = evaluate(task, model, splits["validation"])
     rows += [replace(row, split="validation") for row in performance(task, validation)]
     for split, mask in held_out.halves.items():
-        details = task.details(outputs[mask], held_out.rows.targets[mask])
+        details = task.details(outputs[mask], held_out.samples.targets[mask])
         rows += [Measurement("performance", measure, found, split=split) for measure, found in details.items()]
     for name, shifted in splits.shifted.items():
-        there = answer(task, model, shifted.rows)
+        there = evaluate(task, model, shifted.samples)
         for split, mask in shifted.halves.items():
             here = clean.at(held_out.halves[split])
             response = shift_response(task, here, there.at(mask), condition_named(name))

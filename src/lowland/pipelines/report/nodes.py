@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from lowland.analysis.splits import on_split
 from lowland.pipelines.frames import gather_frames, pictures_of
-from lowland.summary.figures import correlation_heatmap, pareto_figure, score_curves
-from lowland.summary.report import render_report
-from lowland.summary.splits import on_split
-from lowland.summary.style import Style
+from lowland.report.figures import correlation_heatmap, pareto_figure, score_curves
+from lowland.report.inputs import Facts, ReportInputs, Tables
+from lowland.report.page import render_page
+from lowland.report.style import Style
 from lowland.tasks.description import TaskDescriptions
 from lowland.vocabulary.conditions import declare_written
 
@@ -51,18 +52,24 @@ def report(
     """The page; ``frames`` are the learning curves of every task, and then the pictures of every task."""
     declare_written(vocabulary["conditions"])
     half = len(frames) // 2
-    learning, album = gather_frames(*frames[:half]), gather_frames(*frames[half:])
-    return render_report(
-        on_split(measurements, "test"),
+    tables = Tables(
         correlations=correlation_table,
         predictions=points,
         prediction_fits=fits,
         pareto=front,
-        recommendation=recommendation,
-        listings=inputs,
-        learning_curves=learning,
-        pictures=pictures_of(album),
-        task_descriptions={task: about.text for task, about in descriptions.root.items()},
-        readings={task: about.readings.model_dump(mode="json") for task, about in descriptions.root.items()},
-        commands=commands,
+        learning_curves=gather_frames(*frames[:half]),
+        pictures=pictures_of(gather_frames(*frames[half:])),
+    )
+    facts = {
+        task: Facts(description=about.text, readings=about.readings.model_dump(mode="json"), listing=inputs.get(task))
+        for task, about in descriptions.root.items()
+    }
+    return render_page(
+        ReportInputs(
+            measurements=on_split(measurements, "test"),
+            tables=tables,
+            recommendation=recommendation,
+            facts=facts,
+            commands=commands,
+        )
     )

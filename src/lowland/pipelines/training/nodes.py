@@ -10,25 +10,27 @@ from lowland.devices import resolve_device
 from lowland.grid import Run
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.tasks import Splits, TaskOptions, build_task
-from lowland.training import Recipe, TrainingPlan, train
+from lowland.training import Recipe, TrainingData, TrainingPlan, train
 
 
 def train_float(
-    run: Run, task: TaskOptions, recipe: Recipe, options: TrainingPlan, device: str, data: StoredTensors
+    run: Run, task_options: TaskOptions, recipe: Recipe, options: TrainingPlan, device: str, data: StoredTensors
 ) -> tuple[StoredModel, pd.DataFrame]:
     """The run's float network and its learning curves."""
-    target, problem, splits = resolve_device(device), build_task(task), Splits.from_tensors(data.tensors)
-    network = initialised_network(problem.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
+    target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
+    network = initialised_network(task.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
     result = train(
         network,
-        splits["train"].to(target),
-        splits["validation"].to(target),
-        loss=problem.loss,
+        TrainingData(
+            splits["train"].to(target),
+            splits["validation"].to(target),
+            task.loss,
+            ranges=sensor_ranges(task, splits),
+            float_from=task.float_from,
+        ),
         recipe=recipe.root,
         options=options.of(run.task),
         key=(run.task, run.number),
-        ranges=sensor_ranges(problem, splits),
-        float_from=problem.float_from,
     )
     curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")
     return StoredModel(result.network.cpu(), result.status), curves

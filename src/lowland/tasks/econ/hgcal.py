@@ -78,7 +78,7 @@ def supercells() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
     They are the windows of the image, the repeated quarter shown, that lie in a rhombus or across the seam of two: all
     that start in the upper half but for the middle one (it shows a cell twice), and those of the third rhombus. A cell
-    counts in a weight by a quarter of 1 / (number of squares it is in), so that cells at the rim are not told less
+    counts in a weight by a quarter of 1 / (number of squares it is in), so that cells at the rim are not underestimated
     about than those within; the published weights count the cells that are in three squares by 1/3 + 1/4.
     """
     shown = CELL_OF_PIXEL.reshape(SIDE, SIDE)

@@ -53,6 +53,6 @@ class WaferPreprocessing(Preprocessing):
             raw = raw[list(CHARGES)].to_numpy(np.int64)
         return torch.from_numpy(images(normalised(raw.astype(np.int64).reshape(-1, CELLS))))
 
-    def answers(self, outputs: Tensor) -> NDArray[Any]:
+    def predictions(self, outputs: Tensor) -> NDArray[Any]:
         """Decoded charges [n, 48], in units of what each wafer was divided by."""
         return outputs[:, list(self.pixel_of_cell)].numpy()

@@ -2,7 +2,7 @@
 
 Each wafer lies at a depth of the electromagnetic part, at a polar angle and in a pile-up of its own. Particles fall on
 it and around it. What they deposit in the layer is counted in minimum-ionising particles (MIPs), laid down in spots,
-summed over the pads of each trigger cell and told in counts of 1/35 transverse MIP.
+summed over the pads of each trigger cell and given in counts of 1/35 transverse MIP.
 
 Sources: longitudinal profile, hadronic showers' electromagnetic share: Particle Data Group, Review of Particle Physics
 (2022), sections 34.5 and 35.9; lateral profile: Grindhammer and Peters 1993, hep-ex/0001020, homogeneous media;

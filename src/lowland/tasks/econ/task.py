@@ -28,7 +28,7 @@ from lowland.tasks.econ.telescope import telescope_losses
 from lowland.tasks.econ.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, least_rows, seen_from
-from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
+from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.task import NOMINAL, Task
 
@@ -40,12 +40,12 @@ class EconOptions(SplitSizes):
 
     Attributes:
         source: ``file`` of charges or ASIC words; ``simulated`` by the project; ``auto``: files where ``path`` is
-            there, else simulated. A run decides that once, before anything else (``settled``); it warns of a
+            there, else simulated. A run decides that once, before anything else (``resolved``); it warns of a
             simulation, and the report says which it was.
         path: Of the nominal wafers: a CSV file, or a directory all of whose CSV files are one set of wafers; not with
             ``simulated``.
         shifted: Paths of shifted sets by name; not with ``simulated``, which has sets of its own.
-        shifted_rows: Rows at most of each shifted set.
+        shifted_rows: Samples at most of each shifted set.
         filters: Filters of the encoder's convolution; the published network has 8.
         latent: Numbers that the encoder makes of a wafer; 16.
         initial_output: What every pixel shows before training. None leaves it at about a half, as published: the first
@@ -76,7 +76,7 @@ class EconOptions(SplitSizes):
             raise ValueError(f"shifted names a set {NOMINAL!r}; expected another name: that is the training data's")
         return self
 
-    def settled(self, root: Path) -> Self:
+    def resolved(self, root: Path) -> Self:
         """Files where they are, found from the project's folder wherever the program was started; else simulated."""
         if self.path is None:
             return self
@@ -98,7 +98,7 @@ class Econ(Task):
     """Compression of wafers with the telescope loss and the earth mover's distance."""
 
     score_name = "emd"
-    decides = False
+    is_classifier = False
     readings = Readings(unit=1.0, extremes=(0.0, 1.0), limits=(0.0, float("inf")))
     sensor_dims = (1, 2, 3)
     float_from = "decoder"
@@ -168,7 +168,7 @@ class Econ(Task):
         chosen = self._split(nominal)
         last = nominal[chosen.pop("test")]
         return Splits(
-            {name: _rows(nominal[rows]) for name, rows in chosen.items()},
+            {name: _samples(nominal[rows]) for name, rows in chosen.items()},
             self._held_out(last, "test"),
             zero=torch.zeros(1, SIDE, SIDE),
             shifted={s.name: self._drawn(_charges(raw, s.name), s.name) for s in self.shifted_sets},
@@ -180,7 +180,7 @@ class Econ(Task):
         return self._held_out(charges[order[: self.options.shifted_rows]], name)
 
     def _held_out(self, charges: NDArray[np.int64], name: str) -> HeldOut:
-        return halved(_rows(charges), key=(self.options.kind, name), tied=tied_rows(normalised(charges)))
+        return halved(_samples(charges), key=(self.options.kind, name), tied=tied_rows(normalised(charges)))
 
     def network_spec(self) -> dict[str, Any]:
         """The published autoencoder, with as many filters and latent numbers as the options say."""
@@ -195,13 +195,13 @@ class Econ(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Telescope loss."""
-        return self.row_losses(outputs, targets).mean()
+        return self.sample_losses(outputs, targets).mean()
 
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Telescope loss of every wafer."""
         return telescope_losses(_cells(outputs), targets)
 
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Earth mover's distance of every wafer; one decoded to nothing or to no numbers gets the largest there is."""
         true, decoded = (values.detach().cpu().double().numpy() for values in (targets, _cells(outputs)))
         return torch.from_numpy(earth_movers_distances(true, decoded, self._distances)).float().to(outputs.device)
@@ -223,7 +223,7 @@ class Econ(Task):
         outputs[torch.as_tensor(PIXEL_OF_CELL, device=mean.device)] = mean
         return outputs.expand(count, -1)
 
-    def answers(self, outputs: Tensor) -> Tensor:
+    def scored_outputs(self, outputs: Tensor) -> Tensor:
         """The pixels that show cells; the other 16 of 64 are duplicates, which no loss pulls anywhere."""
         return _cells(outputs)
 
@@ -243,5 +243,5 @@ def _charges(raw: pd.DataFrame, name: str) -> NDArray[np.int64]:
     return charges[charges.any(1)]
 
 
-def _rows(charges: NDArray[np.int64]) -> Rows:
-    return Rows(WaferPreprocessing().apply(charges), torch.from_numpy(normalised(charges)))
+def _samples(charges: NDArray[np.int64]) -> Samples:
+    return Samples(WaferPreprocessing().apply(charges), torch.from_numpy(normalised(charges)))

@@ -39,7 +39,7 @@ def read_frames(path: Path, shifted: tuple[str, ...] = ()) -> pd.DataFrame:
     """A user's frames and labels from an HDF5 file, as a raw table.
 
     The file holds ``frames`` [n, height, width] of any number type, averaged over areas to 32 x 32 pixels, with either
-    ``amplitude`` [n] and ``phase`` [n] in radians, or ``target`` [n, 2] = (A sin φ, A cos φ); ``shot`` [n] tells which
+    ``amplitude`` [n] and ``phase`` [n] in radians, or ``target`` [n, 2] = (A sin φ, A cos φ); ``shot`` [n] says which
     frames belong to one discharge and stay in one split; without it a warning is logged. A group of the name of each
     shifted set holds the same, of other discharges.
 

@@ -94,7 +94,7 @@ class _Sight(NamedTuple):
 
 
 def _sight(plasma: Plasma, view: View) -> _Sight:
-    """The camera looks horizontally, along a tangent of a circle that is the plasma's axis where it has not moved."""
+    """The camera looks horizontally, along a tangent of a circle that is the undisplaced plasma's axis."""
     tangent = math.sqrt(view.radius**2 - view.tangency**2)
     ahead = np.array([-tangent, view.tangency]) / view.radius
     extent = view.field / tangent * np.linspace(-1, 1, view.rendered)
@@ -116,8 +116,8 @@ def rendered(plasma: Plasma, view: View, poloidal_mode: int, toroidal_mode: int)
     ring = (plasma.ring(sight.radius) * sight.seen).mean(axis=2)
     core = (plasma.core(sight.radius) * sight.seen).mean(axis=2)
     step = 1e-3 * plasma.minor_radius
-    moved = replace(plasma, major_radius=plasma.major_radius + step)
-    beside = _sight(moved, view)
+    displaced = replace(plasma, major_radius=plasma.major_radius + step)
+    beside = _sight(displaced, view)
     modes = []
     for order in (1, 2):
         wave = order * (poloidal_mode * sight.turned - toroidal_mode * sight.along)

@@ -50,6 +50,6 @@ class FramePreprocessing(Preprocessing):
         averaged = area_averaged(frames, SIDE).astype(np.float32).reshape(-1, *self.shape)
         return torch.from_numpy(averaged / np.float32(self.white)).clamp(0, 1)
 
-    def answers(self, outputs: Tensor) -> NDArray[Any]:
+    def predictions(self, outputs: Tensor) -> NDArray[Any]:
         """Mode vectors [n, 2] in the unit of the labels."""
         return outputs.double().numpy() * self.output_scale

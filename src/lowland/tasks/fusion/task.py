@@ -1,6 +1,6 @@
 """The tokamak mode controller: amplitude and phase of a rotating plasma mode, read from camera frames.
 
-The task of Wei et al. 2024 (arXiv 2312.00128): a small convolutional network inside the camera's FPGA tells a
+The task of Wei et al. 2024 (arXiv 2312.00128): a small convolutional network inside the camera's FPGA gives a
 controller how strong an instability is and where it stands. The frames are simulated (``docs/data/fusion.md``) or read
 from an HDF5 file.
 """
@@ -27,12 +27,12 @@ from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.fusion.tearing_modes import SHIFTS, nominal_world, simulate
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import Count, SplitSizes, least_rows, seen_from
-from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Rows, Splits, halved
+from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
 from lowland.tasks.splitting import grouped_split
 from lowland.tasks.task import NOMINAL, Task
 from lowland.vocabulary.conditions import declare
 
-SECTOR = 10.0  # degrees: what a phase-locked controller tells apart
+SECTOR = 10.0  # degrees: what a phase-locked controller resolves
 LABELLED = {
     "later_campaign": ShiftedSet(
         name="later_campaign", label="a later campaign", explanation="Another plasma and a camera that has aged."
@@ -57,7 +57,7 @@ class FusionOptions(SplitSizes):
         white: Brightness of a white pixel of a file; None: the brightest pixel of the training frames.
         amplitude_unit: Amplitude that an output of 1 stands for, in the unit of the labels (gauss); for labels whose
             numbers are far from one. Scores and errors are in the unit of the labels whatever it is.
-        largest_amplitude: What the controller can be told, in the unit of the labels; none is larger.
+        largest_amplitude: The largest that the controller can be given, in the unit of the labels; none is larger.
         phase_limits: Smallest and largest amplitude of the rows over which amplitude and phase errors are taken.
         channels: Of the convolutions.
         hidden: Widths of the dense layers behind them.
@@ -93,7 +93,7 @@ class FusionOptions(SplitSizes):
             )
         return self
 
-    def settled(self, root: Path) -> Self:
+    def resolved(self, root: Path) -> Self:
         """The file found from the project's folder."""
         return self if self.path is None else self.model_copy(update={"path": seen_from(root, self.path)})
 
@@ -102,7 +102,7 @@ class Fusion(Task):
     """A mode's amplitude and phase from camera frames, with the squared error and the length of the error vector."""
 
     score_name = "vector_error"
-    decides = False
+    is_classifier = False
     readings = Readings(extremes=(0.0, 1.0), limits=(0.0, 1.0))
     input_kind = "image"
     sensor_dims = (1, 2, 3)
@@ -145,8 +145,7 @@ class Fusion(Task):
             made = simulate(
                 here,
                 discharges=-(-rows // here.discharges.frames) + spare,
-                poloidal_mode=options.poloidal_mode,
-                toroidal_mode=options.toroidal_mode,
+                mode=(options.poloidal_mode, options.toroidal_mode),
                 side=SIDE,
                 largest_amplitude=options.largest_amplitude,
                 key=(options.kind, name),
@@ -200,11 +199,11 @@ class Fusion(Task):
         )
 
         def held_out(name: str, frames: pd.DataFrame) -> HeldOut:
-            return halved(_rows(frames, preprocessing), key=(self.options.kind, name), tied=_tied(frames))
+            return halved(_samples(frames, preprocessing), key=(self.options.kind, name), tied=_tied(frames))
 
         last = nominal.iloc[chosen.pop("test")]
         return Splits(
-            {name: _rows(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
+            {name: _samples(nominal.iloc[rows], preprocessing) for name, rows in chosen.items()},
             held_out("test", last),
             zero=torch.zeros(1, SIDE, SIDE),
             shifted={s.name: held_out(s.name, raw[raw["set"] == s.name]) for s in self.shifted_sets},
@@ -231,11 +230,11 @@ class Fusion(Task):
         """Mean squared error over rows and outputs, in squares of the amplitude's unit (``amplitude_unit``)."""
         return torch.nn.functional.mse_loss(outputs, targets / self.options.amplitude_unit)
 
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean squared error of every row."""
         return (outputs - targets / self.options.amplitude_unit).square().mean(dim=1)
 
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Length of the error vector, in the unit of the labels."""
         return vector_errors(self._modes(outputs), targets, largest=self.options.largest_amplitude)
 
@@ -271,8 +270,8 @@ def _tied(table: pd.DataFrame) -> NDArray[np.int64]:
     return tied_rows(frames, table["shot"].to_numpy(), blank=np.ptp(frames, axis=1) == 0)
 
 
-def _rows(table: pd.DataFrame, preprocessing: FramePreprocessing) -> Rows:
+def _samples(table: pd.DataFrame, preprocessing: FramePreprocessing) -> Samples:
     """Frames [n, 1, 32, 32] within [0, 1] and mode vectors [n, 2]."""
     amplitude, phase = table["amplitude"].to_numpy(np.float64), table["phase"].to_numpy(np.float64)
     modes = np.stack([amplitude * np.sin(phase), amplitude * np.cos(phase)], axis=1)
-    return Rows(preprocessing.apply(table), torch.from_numpy(modes.astype(np.float32)))
+    return Samples(preprocessing.apply(table), torch.from_numpy(modes.astype(np.float32)))

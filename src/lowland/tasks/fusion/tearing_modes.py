@@ -132,8 +132,7 @@ def simulate(
     world: World,
     *,
     discharges: int,
-    poloidal_mode: int,
-    toroidal_mode: int,
+    mode: tuple[int, int],
     side: int,
     largest_amplitude: float,
     key: tuple[Key, ...],
@@ -147,8 +146,7 @@ def simulate(
     Args:
         world: Plasma, camera and drifts.
         discharges: At least 1.
-        poloidal_mode: m: periods the short way round.
-        toroidal_mode: n: periods the long way round.
+        mode: m and n: its periods the short and the long way round.
         side: Pixels of a frame's side; divides the rendered ones.
         largest_amplitude: In gauss: what the mode cannot exceed.
         key: Names the set; equal keys give equal frames.
@@ -157,7 +155,7 @@ def simulate(
         View and purpose: Wei et al. 2024, arXiv 2312.00128 (HBT-EP). Profiles of tearing modes: Wesson, Tokamaks,
         chapter 6.
     """
-    images = _images(world, poloidal_mode=poloidal_mode, toroidal_mode=toroidal_mode, side=side)
+    images = _images(world, mode=mode, side=side)
     random = np.random.default_rng(seed_of(*key, "discharges"))
     drift, shape = world.discharges, (discharges, world.discharges.frames)
     brightness = np.exp(drift.brightness_spread * _drifts(random, shape, drift.memory))
@@ -216,10 +214,10 @@ def _phases(random: np.random.Generator, shape: tuple[int, int], drift: Discharg
     return start + np.cumsum(rate + drift.phase_jitter * random.standard_normal(shape), axis=1)
 
 
-def _images(world: World, *, poloidal_mode: int, toroidal_mode: int, side: int) -> Floats:
+def _images(world: World, *, mode: tuple[int, int], side: int) -> Floats:
     """What every weight of a frame is multiplied by [images, side, side]: the last one is the glow of hot pixels."""
     camera = world.camera
-    ring, core, *others = rendered(world.plasma, camera.view, poloidal_mode, toroidal_mode)
+    ring, core, *others = rendered(world.plasma, camera.view, *mode)
     reflected = np.full_like(ring, ring.max())
     pattern = np.random.default_rng(seed_of("camera", camera.campaign))
     gains = 1 + camera.gain_spread * pattern.standard_normal(ring.shape)

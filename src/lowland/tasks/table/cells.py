@@ -156,7 +156,7 @@ class Numbers(NamedTuple):
         values: [n] in float64, NaN in gaps.
         bad: [n], cells that are neither numbers nor gaps.
         codes: Which of the codes occurred.
-        rounded: Whether whole numbers lie beyond what float64 tells apart.
+        rounded: Whether whole numbers lie beyond what float64 holds exactly.
     """
 
     values: NDArray[np.float64]
@@ -179,7 +179,7 @@ def numbers(cells: pa.Array, codes: Sequence[Value] = (), *, decimal: str = ".")
         values, known = spelled_numbers(cells, decimal)
         for code in coded:
             number = spelled_number(code)
-            # beyond float64's exact range only the spelling tells numbers apart
+            # beyond float64's exact range only the spelling distinguishes numbers
             if number is not None and not isinstance(code, bool) and -EXACT <= number <= EXACT:
                 coded[code] = coded[code] | (values == float(number))
         gaps = mask_of(cells.is_null()) | mask_of(pc.is_in(cells, value_set=pa.array(GAPS, cells.type)))

@@ -18,7 +18,7 @@ from lowland.errors import LowlandError
 from lowland.tasks.table.cells import FALSE, TRUE, mask_of, spelled_numbers, tidied
 
 SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
-LOOKED_AT = 20  # lines below the header that tell what separates, where the header alone does not
+LOOKED_AT = 20  # lines below the header that show the separator, where the header alone does not
 AT_ONCE = 20_000  # lines, so that a large file is never a list of Python strings
 
 
@@ -26,7 +26,7 @@ class CsvFormat(NamedTuple):
     """How a CSV file is written.
 
     Attributes:
-        separator: One of ``SEPARATORS``; ``auto``: told from the first lines.
+        separator: One of ``SEPARATORS``; ``auto``: found from the first lines.
         decimal: Mark of fractions.
         encoding: Of the text; a byte-order mark decides by itself.
     """

@@ -24,6 +24,21 @@ UNNAMED = re.compile(r"Unnamed: \d+|__index_level_\d+__")
 LOOKS_LIKE_A_NUMBER = r"^[+-]?\d{1,3}([.,' ]\d{3})*([.,]\d+)?$|^[+-]?\d+,\d+$"
 
 
+class CellFormat(NamedTuple):
+    """How the cells of a table are written.
+
+    Attributes:
+        codes: Values that stand for a missing one.
+        decimal: Mark of fractions in text.
+    """
+
+    codes: Sequence[Value] = ()
+    decimal: str = "."
+
+
+AS_USUAL = CellFormat()
+
+
 class Features(NamedTuple):
     """The features of a table, and what became of the other columns.
 
@@ -31,7 +46,7 @@ class Features(NamedTuple):
         values: In float64, NaN where missing.
         left_out: Columns that are not used though nothing else needs them, and why.
         unseen_codes: Codes for missing values that no feature holds.
-        rounded: Features with whole numbers that float64 cannot tell apart.
+        rounded: Features with whole numbers that float64 cannot distinguish.
     """
 
     values: pd.DataFrame
@@ -46,9 +61,8 @@ def feature_columns(
     *,
     drop: Sequence[str],
     reserved: Sequence[str],
-    codes: Sequence[Value],
+    written: CellFormat = AS_USUAL,
     path: Path,
-    decimal: str = ".",
 ) -> Features:
     """The features as float64.
 
@@ -58,9 +72,8 @@ def feature_columns(
             dropped nor counts the rows.
         drop: Names, or patterns (``label_*``), of columns that ``all`` leaves out; a column's name is no pattern.
         reserved: Columns that are never features.
-        codes: Values that stand for a missing one.
+        written: How missing values and fractions are written.
         path: Named in messages.
-        decimal: Mark of fractions in text.
 
     Raises:
         LowlandError: A column is missing or holds no numbers, a pattern matches nothing, or nothing is left.
@@ -75,7 +88,7 @@ def feature_columns(
             if name in dropped:
                 left_out[name] = "drop"
             else:
-                read = _numeric_or_why(frame[name], codes, decimal, path)
+                read = _numeric_or_why(frame[name], written, path)
                 if isinstance(read, str):
                     left_out[name] = read
                 else:
@@ -84,12 +97,12 @@ def feature_columns(
             raise LowlandError(f"{path}: features: all leaves no numeric column; name fewer under drop")
     else:
         for name in features:
-            found[name] = _named(column_of(frame, name, parameter="features", path=path), codes, decimal, path)
+            found[name] = _named(column_of(frame, name, parameter="features", path=path), written, path)
     seen = [code for read in found.values() for code in read.codes]
     return Features(
         pd.DataFrame({name: read.values for name, read in found.items()}, index=frame.index),
         left_out,
-        [code for code in codes if not any(code is other or code == other for other in seen)],
+        [code for code in written.codes if not any(code is other or code == other for other in seen)],
         [name for name, read in found.items() if read.rounded],
     )
 
@@ -104,7 +117,7 @@ def _dropped(frame: pd.DataFrame, drop: Sequence[str], path: Path) -> set[str]:
     return dropped
 
 
-def _numeric_or_why(column: pd.Series, codes: Sequence[Value], decimal: str, path: Path) -> Numbers | str:
+def _numeric_or_why(column: pd.Series, written: CellFormat, path: Path) -> Numbers | str:
     """A column that ``all`` takes as numbers, or why it does not.
 
     Raises:
@@ -115,7 +128,7 @@ def _numeric_or_why(column: pd.Series, codes: Sequence[Value], decimal: str, pat
         return "no name"
     if _counts_rows(cells):
         return "row numbers"
-    read = cell.numbers(cells, codes, decimal=decimal)
+    read = cell.numbers(cells, written.codes, decimal=written.decimal)
     if read is None:
         return "dates" if is_timed(cells) else str(cells.type)
     if not read.bad.any():
@@ -127,7 +140,7 @@ def _numeric_or_why(column: pd.Series, codes: Sequence[Value], decimal: str, pat
     if 2 * int(np.isfinite(read.values).sum() + like.sum()) > filled:
         raise LowlandError(
             f"{path}: {_first_bad(column, cells, read)}, where most rows hold numbers: "
-            f"{_remedy(cells, read, decimal)}, or name the column under drop"
+            f"{_remedy(cells, read, written.decimal)}, or name the column under drop"
         )
     return "text"
 
@@ -140,10 +153,10 @@ def _counts_rows(cells: pa.Array) -> bool:
     return bool(numbers[0] in (0, 1) and (numbers == np.arange(len(numbers)) + int(numbers[0])).all())
 
 
-def _named(column: pd.Series, codes: Sequence[Value], decimal: str, path: Path) -> Numbers:
+def _named(column: pd.Series, written: CellFormat, path: Path) -> Numbers:
     """A column that ``features`` names: numbers, or dates as seconds since 1970."""
     cells = cell.cells_of(column)
-    read = cell.numbers(cells, codes, decimal=decimal)
+    read = cell.numbers(cells, written.codes, decimal=written.decimal)
     if read is not None and not read.bad.any():
         return read
     times = seconds(cells)
@@ -153,17 +166,17 @@ def _named(column: pd.Series, codes: Sequence[Value], decimal: str, path: Path) 
         raise LowlandError(f"{path}: column {column.name!r} holds {cells.type}; expected numbers or dates")
     raise LowlandError(
         f"{path}: {_first_bad(column, cells, read)}; expected numbers: leave it out of features, or "
-        f"{_remedy(cells, read, decimal)}"
+        f"{_remedy(cells, read, written.decimal)}"
     )
 
 
-def wrong_cell(column: pd.Series, codes: Sequence[Value], decimal: str) -> str:
+def wrong_cell(column: pd.Series, written: CellFormat) -> str:
     """Why a column that must be numbers is none, and what to do."""
     cells = cell.cells_of(column)
-    read = cell.numbers(cells, codes, decimal=decimal)
+    read = cell.numbers(cells, written.codes, decimal=written.decimal)
     if read is None:
         return f"column {column.name!r} holds {cells.type}; expected numbers"
-    return f"{_first_bad(column, cells, read)}; expected numbers: {_remedy(cells, read, decimal)}"
+    return f"{_first_bad(column, cells, read)}; expected numbers: {_remedy(cells, read, written.decimal)}"
 
 
 def _first_bad(column: pd.Series, cells: pa.Array, read: Numbers) -> str:

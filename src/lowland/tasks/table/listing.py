@@ -13,7 +13,7 @@ def lines_of(listing: dict[str, Any], *, target: str) -> list[str]:
 
     Args:
         listing: As ``Table.fetch`` attaches it to the raw table.
-        target: Tells tasks on the same file apart.
+        target: Distinguishes tasks on the same file.
     """
     features, gaps = listing["features"], sum(column["gaps"] for column in listing["features"])
     lost = [f"{listing['rows_without_target']} without a target in use"]

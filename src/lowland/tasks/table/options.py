@@ -94,14 +94,14 @@ class TableOptions(SplitSizes):
 
     Attributes:
         path: A CSV (.csv, .csv.gz) or Parquet file, relative to the project or absolute.
-        obtained_from: Where the file can be had; told to who lacks it.
-        separator: What divides the fields of a CSV file; ``auto``: told from its first lines.
+        obtained_from: Where to get the file; named where it is missing.
+        separator: What divides the fields of a CSV file; ``auto``: found from its first lines.
         decimal: Mark of fractions in text.
         encoding: Of a CSV file, as Python calls it; a byte-order mark decides by itself.
-        features: Columns to tell the target from, where named also dates, as seconds since 1970; ``all``: every numeric
+        features: Columns that predict the target, where named also dates, as seconds since 1970; ``all``: every numeric
             one that has no other part to play.
         drop: Names or patterns (``label_*``) of columns that ``all`` leaves out; a column's name is no pattern.
-        target: Column to be told.
+        target: Column to be predicted.
         classes: Its values that are classes, as a list or as ``{name: value or list of values}``; rows with other
             values are left out. None: the target is a number.
         group: Column whose values never cross sets.
@@ -110,7 +110,7 @@ class TableOptions(SplitSizes):
         missing_codes: Values that stand for a missing one in features.
         clip_quantile: Features are cut off at this quantile of the training rows and at that of one minus it; 0: never.
         hidden: Units of each hidden layer.
-        decision_step: Of a number: answers nearer to each other than that, in training standard deviations of the
+        decision_step: Of a number: outputs nearer to each other than that, in training standard deviations of the
             target, count as the same decision.
     """
 
@@ -132,7 +132,7 @@ class TableOptions(SplitSizes):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
     decision_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
 
-    def settled(self, root: Path) -> Self:
+    def resolved(self, root: Path) -> Self:
         """The file found from the project's folder."""
         return self.model_copy(update={"path": seen_from(root, self.path)})
 

@@ -1,4 +1,4 @@
-"""A task on a table of the user's own: a class or a number from numeric columns, told by parameters alone."""
+"""A task on a table of the user's own: a class or a number from numeric columns, described by parameters alone."""
 
 from __future__ import annotations
 
@@ -9,32 +9,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
-from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import ShiftedSet
 from lowland.tasks.groups import latest_rows, tied_rows
-from lowland.tasks.preprocessing import Answer, Classes, Number
-from lowland.tasks.scale import mean_and_spread
-from lowland.tasks.splits import Rows, Splits, halved
+from lowland.tasks.preprocessing import Target
+from lowland.tasks.splits import Samples, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
 from lowland.tasks.standardisation import standardisation
-from lowland.tasks.table.cells import YAML_WORDS, Value, cells_of, equals
-from lowland.tasks.table.features import Features, feature_columns, wrong_cell
+from lowland.tasks.table.cells import cells_of, equals
+from lowland.tasks.table.features import CellFormat, Features, feature_columns
 from lowland.tasks.table.listing import lines_of
 from lowland.tasks.table.options import TableOptions
 from lowland.tasks.table.source import (
-    class_names,
     column_of,
-    numbers_of,
     order_of,
     read_table,
     stored,
-    values_of,
 )
 from lowland.tasks.task import Task
 
@@ -49,7 +42,7 @@ class Table(Task):
         self.options = options
         self._listed = False
         self.shifted_sets = (ShiftedSet.named(LATER),) if options.shift else ()
-        self.whence = options.obtained_from or Task.whence
+        self.obtained_from = options.obtained_from or Task.obtained_from
         widths = "-".join(map(str, options.hidden))
         columns = "the numeric columns" if options.features == "all" else f"{len(options.features)} columns"
         sentences = [f"The task: {self._asked} from {columns} of {options.path.name}"]
@@ -62,7 +55,7 @@ class Table(Task):
     @property
     @abstractmethod
     def _asked(self) -> str:
-        """What is told from the features."""
+        """What is predicted from the features."""
 
     @abstractmethod
     def _target(self, frame: pd.DataFrame) -> pd.Series:
@@ -81,7 +74,7 @@ class Table(Task):
         """What the network is trained on, a row of the table each."""
 
     @abstractmethod
-    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Answer:
+    def _target_record(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Target:
         """What the network's outputs mean."""
 
     @property
@@ -145,6 +138,10 @@ class Table(Task):
             )
         return column
 
+    @property
+    def _written(self) -> CellFormat:
+        return CellFormat(self.options.missing_codes, self.options.decimal)
+
     def features_of(self, frame: pd.DataFrame) -> Features:
         """The feature columns of the user's table as numbers, and what was left out.
 
@@ -157,9 +154,8 @@ class Table(Task):
             options.features,
             drop=options.drop,
             reserved=options.reserved,
-            codes=options.missing_codes,
+            written=self._written,
             path=options.path,
-            decimal=options.decimal,
         )
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:
@@ -192,14 +188,14 @@ class Table(Task):
         preprocessing = standardisation(
             features[sets["train"]],
             dict.fromkeys(map(str, columns)),
-            self._answer(raw, sets["train"]),
+            self._target_record(raw, sets["train"]),
             clip_quantile=options.clip_quantile,
             fill_gaps=options.missing == "mean",
             missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
         )
         # codes became gaps in ``fetch``, which knows the columns' types: a duration of 0 is no code
         decoded = preprocessing.model_copy(update={"missing_codes": ()})
-        rows = {name: decoded.rows(features[chosen], targets[chosen]) for name, chosen in sets.items()}
+        rows = {name: decoded.samples(features[chosen], targets[chosen]) for name, chosen in sets.items()}
         tied, labels = self._tied(raw), self._labels(raw)
         held_out = {
             name: halved(
@@ -237,152 +233,9 @@ class Table(Task):
             raise LowlandError("features: all says not how many there are; ask network_spec_for the prepared rows")
         return self._spec(len(self.options.features))
 
-    def network_spec_for(self, rows: Rows) -> dict[str, Any]:
+    def network_spec_for(self, rows: Samples) -> dict[str, Any]:
         """A multilayer perceptron as wide as the rows."""
         return self._spec(rows.inputs.shape[1])
 
     def _spec(self, inputs: int) -> dict[str, Any]:
         return {"kind": "mlp", "inputs": inputs, "hidden": list(self.options.hidden), "outputs": self.num_outputs}
-
-
-class TableClassifier(Table, Classifier):
-    """A class from columns, with cross-entropy (rare classes weigh no more than others) and accuracy."""
-
-    @property
-    def _classes(self) -> dict[str, tuple[Value, ...]]:
-        return self.options.classes or {}
-
-    @property
-    def _asked(self) -> str:
-        return f"{self.options.target} ({', '.join(self._classes)})"
-
-    def _target(self, frame: pd.DataFrame) -> pd.Series:
-        column, path = frame[self.options.target], self.options.path
-        names = class_names(column, self._classes)
-        for name, values in self._classes.items():
-            if not (names == name).any():
-                raise LowlandError(
-                    f"{path}: class {name!r} never occurs: column {column.name!r} has no row with "
-                    f"{' or '.join(map(_written, values))}; it holds {values_of(column)}: correct classes"
-                )
-        return names
-
-    def _check_target(self, features: pd.DataFrame, target: pd.Series, origin: str) -> None:
-        checks.check_classes(target, self._classes, target=self.options.target, origin=origin)
-        checks.check_copies(
-            features, target, target_values=sum(len(values) for values in self._classes.values()), origin=origin
-        )
-
-    def _labels(self, raw: pd.DataFrame) -> NDArray[np.int64]:
-        return pd.Categorical(raw[self.options.target], categories=list(self._classes)).codes.astype(np.int64)
-
-    def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.int64]:
-        return self._labels(raw)
-
-    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Classes:
-        return Classes(names=tuple(self._classes))
-
-    @property
-    def num_outputs(self) -> int:
-        """One a class."""
-        return len(self._classes)
-
-
-def _written(value: Value) -> str:
-    """A value of a class as it was understood."""
-    if value is None or isinstance(value, bool):
-        return " or ".join(YAML_WORDS[value])
-    return repr(value)
-
-
-class TableRegression(Table):
-    """A number from columns, with squared error of the standardised target and absolute error in its own units.
-
-    Targets are [rows, 3]: the standardised value, the standard deviation and the range of the training rows in the
-    target's units; so rows of any set are scored without knowing the training set. They are float64: float32 would make
-    errors of 1e-47 zero and those of 1e39 infinite, whatever the unit means. No error counts more than the
-    range: an answer that is no number counts as that.
-    """
-
-    score_name = "absolute_error"
-    decides = False
-
-    @property
-    def _asked(self) -> str:
-        return f"{self.options.target} (a number)"
-
-    def _target(self, frame: pd.DataFrame) -> pd.Series:
-        name = self.options.target
-        numbers = numbers_of(frame[name], self.options.missing_codes, decimal=self.options.decimal)
-        if numbers is None:
-            raise LowlandError(
-                f"{self.options.path}: target {name!r} holds text or dates: "
-                f"{wrong_cell(frame[name], self.options.missing_codes, self.options.decimal)}; or name classes"
-            )
-        numbers = numbers.where(np.isfinite(numbers))
-        if self.options.missing == "refuse" and numbers.isna().any():
-            raise LowlandError(
-                f"{self.options.path}: target {name!r} is missing in {numbers.isna().sum()} rows; fill them, or set "
-                "missing: drop or mean, which leave these rows out"
-            )
-        return numbers
-
-    def _check_target(self, features: pd.DataFrame, target: pd.Series, origin: str) -> None:
-        if target.nunique() < 2:
-            raise LowlandError(f"{origin}: target {target.name!r} is constant; expected a number that varies")
-        checks.check_range(target.to_numpy(np.float64), f"target {target.name!r}", origin=origin)
-        checks.check_copies(features, target, target_values=None, origin=origin)
-
-    def _labels(self, raw: pd.DataFrame) -> NDArray[np.int64]:
-        return np.zeros(len(raw), np.int64)
-
-    def _targets(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float64]:
-        values, answer = raw[self.options.target].to_numpy(np.float64), self._answer(raw, train)
-        constants = np.broadcast_to([answer.scale, np.ptp(values[train])], (len(values), 2))
-        return np.hstack([((values - answer.mean) / answer.scale)[:, None], constants])
-
-    def _answer(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Number:
-        mean, spread = mean_and_spread(raw[self.options.target].to_numpy(np.float64)[train])
-        return Number(name=self.options.target, mean=float(mean), scale=float(spread) or 1.0)
-
-    @property
-    def num_outputs(self) -> int:
-        """The standardised number."""
-        return 1
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean squared error in training variances."""
-        return self.row_losses(outputs, targets).mean()
-
-    def row_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Squared error of every row in training variances."""
-        kind = torch.promote_types(outputs.dtype, torch.float32)  # float64 is for scores: training stays in float32
-        return (outputs[:, 0] - targets[:, 0].to(kind)).square()
-
-    def row_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Absolute error in the target's units, at most the range of the training rows."""
-        error = (outputs[:, 0].double() - targets[:, 0].double()).abs() * targets[:, 1]
-        return error.nan_to_num(nan=torch.inf).minimum(targets[:, 2])
-
-    def guess_score(self, targets: Tensor) -> float:
-        """Mean absolute error of always answering the median."""
-        return float(self.row_scores(targets[:, :1].median().expand(len(targets), 1), targets).mean())
-
-    def guess_outputs(self, training: Tensor, count: int) -> Tensor:
-        """The median."""
-        return training[:, :1].median().expand(count, 1)
-
-    def plain_targets(self, targets: Tensor) -> Tensor | None:
-        """The standardised number."""
-        return targets[:, 0]
-
-    def decisions(self, outputs: Tensor) -> Tensor:
-        """The number in steps of ``decision_step``."""
-        limit = torch.iinfo(torch.int32).max
-        steps = (outputs[:, 0] / self.options.decision_step).nan_to_num(nan=limit).clamp(-limit, limit)
-        return steps.double().round().long()
-
-
-def build_table(options: TableOptions) -> Table:
-    """A task that tells a class or a number."""
-    return TableRegression(options) if options.classes is None else TableClassifier(options)

@@ -1,0 +1,1 @@
+"""Numbers from the long table: criteria, intervals, correlations, predictions, the Pareto front."""

@@ -1,0 +1,214 @@
+"""Which stored bits matter: every single flip, which ranking predicts it, and what protecting the worst brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lowland.estimate import Estimate
+from lowland.faults.bit_flips import apply_flips
+from lowland.faults.flip_map_options import ELSEWHERE, RANKINGS, FlipMapOptions
+from lowland.faults.protection import needed_by_simulation, protection_plan, protection_simulator
+from lowland.faults.ranking import CURVED, flip_scores, recall_at
+from lowland.faults.search import progressive_search
+from lowland.faults.sensitivity import Metric, clean_metric, single_flips
+from lowland.faults.targets import CodeBits
+from lowland.faults.vulnerability import LOSS, MERIT, Vulnerability
+from lowland.landscape.problem.linearity import obstacle_to_exactness
+from lowland.landscape.problem.model import Loss
+from lowland.quantization.integer import IntegerNetwork
+from lowland.randomness import Key
+from lowland.scores import sign
+from lowland.vocabulary.measures import SHARES
+
+Batches = Sequence[tuple[Tensor, Tensor]]
+PER_DECADE = 4  # points of the protection curve
+
+
+class ScoredTask(Protocol):
+    """What flips are measured by; a ``lowland.tasks.Task`` is one."""
+
+    @property
+    def score_name(self) -> str:
+        """One of ``lowland.vocabulary.measures.SCORES``: says which direction is better, and what a share is."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean over samples; what rankings and the search go by."""
+
+    def sample_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Loss of every sample [samples]."""
+
+    def sample_scores(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Score of every sample [samples]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapSamples:
+    """Batches (inputs, targets) for a map of flips.
+
+    Attributes:
+        measured: Flips are measured on them; of two batches or more, each one's map is also a ranking for the next, the
+            ceiling that the noise of the samples leaves.
+        known: Other samples, which rankings and search may look at, and on which the plan is simulated.
+    """
+
+    measured: Batches
+    known: Batches
+
+
+def measure_vulnerability(
+    network: IntegerNetwork,
+    task: ScoredTask,
+    samples: MapSamples,
+    *,
+    options: FlipMapOptions,
+    encoding: str = "twos_complement",
+    key: tuple[Key, ...] = ("vulnerability",),
+) -> Vulnerability:
+    """The map of all single flips, what rankings find of it, a protection plan and a search for the worst flips.
+
+    Args:
+        network: A chain of steps.
+        task: Loss and score.
+        samples: What flips are measured on, and what rankings, search and simulation see.
+        options: How much of it; ``tolerated_drop`` is a share itself or relative to the clean score.
+        encoding: How codes are written in bits, a key of ``ENCODINGS``.
+        key: Names the draws of the simulation, which are common to all networks.
+
+    Raises:
+        LowlandError: As ``flip_sensitivity`` and ``progressive_search``.
+    """
+
+    def both(outputs: Tensor, targets: Tensor) -> Tensor:
+        return torch.stack([merits(outputs, targets), task.sample_losses(outputs, targets).double()], 1)
+
+    def merits(outputs: Tensor, targets: Tensor) -> Tensor:
+        return sign(task.score_name) * task.sample_scores(outputs, targets).double()
+
+    parts = [single_flips(network, both, [batch], encoding=encoding) for batch in samples.measured]
+    sensitivity = _mean([part.metric for part in parts], [len(part.sample_drops) for part in parts])
+    clean = clean_metric(network, both, samples.measured)
+    merit = float(clean[MERIT])
+    merit_map, loss_map = ({name: both[..., place] for name, both in sensitivity.items()} for place in (MERIT, LOSS))
+    plan = protection_plan(
+        merit_map,
+        clean=merit,
+        bit_error_rate=options.bit_error_rate,
+        floor=merit - options.tolerated_drop * (1.0 if task.score_name in SHARES else abs(merit)),
+        harm=loss_map,
+    )
+    simulated = protection_simulator(
+        network,
+        lambda flipped: _outcomes(flipped, merits, samples.known),
+        plan,
+        draws=options.simulation_draws,
+        encoding=encoding,
+        key=key,
+    )
+    offset = plan.clean - float(clean_metric(network, merits, samples.known))
+
+    def simulate(count: int) -> Estimate:
+        estimate = simulated(count)
+        return replace(estimate, value=estimate.value + offset)
+
+    bits = CodeBits(encoding=encoding)
+    return Vulnerability(
+        task.score_name,
+        clean,
+        sensitivity,
+        Estimate.from_samples(torch.cat([part.sample_drops[:, MERIT] for part in parts])),
+        sum(len(part.sample_drops) for part in parts),
+        _recalls(network, task.loss, samples.known, sensitivity, options.recall_counts, bits)
+        | _ceilings([part.metric for part in parts], options.recall_counts),
+        plan,
+        {count: simulate(count) for count in _spread(len(plan))},
+        needed_by_simulation(simulate, plan),
+        _searched(network, task, samples, options.search_flips, bits),
+    )
+
+
+def _mean(maps: Sequence[Mapping[str, Tensor]], sizes: Sequence[int]) -> dict[str, Tensor]:
+    """The map of all samples from those of parts of them."""
+    shares = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
+    return {name: torch.tensordot(shares, torch.stack([part[name] for part in maps]), 1) for name in maps[0]}
+
+
+def _recalls(
+    network: IntegerNetwork,
+    loss: Loss,
+    batches: Batches,
+    sensitivity: Mapping[str, Tensor],
+    counts: Sequence[int],
+    bits: CodeBits,
+) -> dict[tuple[str, int], tuple[float, float]]:
+    """How much of the truth each ranking finds; those that need the exact diagonal only where there is one."""
+    exact = obstacle_to_exactness(network.dequantized(), tuple(batches)) is None
+    rankings = [name for name in RANKINGS if exact or name not in CURVED]
+    scores = flip_scores(network, loss, batches, rankings=rankings, bits=bits)
+    by_loss, by_score = _harms(sensitivity)
+    return {
+        (ranking, count): (recall_at(scores[ranking], by_loss, count), recall_at(scores[ranking], by_score, count))
+        for ranking in rankings
+        for count in _possible(counts, by_loss)
+    }
+
+
+def _ceilings(
+    maps: Sequence[Mapping[str, Tensor]], counts: Sequence[int]
+) -> dict[tuple[str, int], tuple[float, float]]:
+    """Recall of the map of one part of the samples in that of the next: what chance leaves for any ranking to find."""
+    if len(maps) < 2:
+        return {}
+    harms = [_harms(part) for part in maps]
+    pairs = list(zip(harms, [*harms[1:], harms[0]], strict=True))
+    recalls = {}
+    for count in _possible(counts, harms[0][0]):
+        by_loss, by_score = (
+            sum(recall_at(one[kind], other[kind], count) for one, other in pairs) / len(pairs) for kind in (0, 1)
+        )
+        recalls[ELSEWHERE, count] = by_loss, by_score
+    return recalls
+
+
+def _harms(sensitivity: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Each flip's harm by loss and by score, up to a constant."""
+    return (
+        {name: outcomes[..., LOSS] for name, outcomes in sensitivity.items()},
+        {name: -outcomes[..., MERIT] for name, outcomes in sensitivity.items()},
+    )
+
+
+def _possible(counts: Sequence[int], harm: Mapping[str, Tensor]) -> list[int]:
+    total = sum(values.numel() for values in harm.values())
+    return [count for count in counts if count < total]
+
+
+def _searched(
+    network: IntegerNetwork, task: ScoredTask, samples: MapSamples, count: int, bits: CodeBits
+) -> dict[int, Estimate]:
+    """The score after the first 0, 1, 2 ... flips of the search, with errors over samples."""
+    if not count:
+        return {}
+    search = progressive_search(network, task.loss, samples.known, count=count, bits=bits)
+    flipped = partial(apply_flips, network, encoding=bits.encoding)
+    return {
+        number: Estimate.from_samples(_outcomes(flipped(search.first(number)), task.sample_scores, samples.measured))
+        for number in range(count + 1)
+    }
+
+
+def _outcomes(network: IntegerNetwork, metric: Metric, batches: Batches) -> Tensor:
+    """A metric of the deployed network [samples]."""
+    with torch.no_grad():
+        return torch.cat([metric(network.deployed_outputs(x), y) for x, y in batches])
+
+
+def _spread(total: int) -> list[int]:
+    """0, all, and numbers evenly spread in the logarithm between them."""
+    steps = round(PER_DECADE * torch.tensor(float(total)).log10().item())
+    return sorted({0, *(round(total ** (step / steps)) for step in range(steps + 1)), total})

@@ -1,0 +1,147 @@
+"""What the page is made of: measurements, the tables made of them, the recommendation and facts, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from lowland.analysis.grid_size import GridSize, grid_size
+from lowland.report.style import Style
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What was made of the long table, and what stands beside it; every table has a column ``task``.
+
+    Attributes:
+        correlations: From ``correlations``.
+        predictions: From ``prediction_points``.
+        prediction_fits: From ``prediction_fits``.
+        pareto: From ``pareto``.
+        learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; may be empty.
+        pictures: A key of ``figures.PICTURES`` -> its table; a kind may be missing or empty.
+    """
+
+    correlations: pd.DataFrame
+    predictions: pd.DataFrame
+    prediction_fits: pd.DataFrame
+    pareto: pd.DataFrame
+    learning_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pictures: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def of(self, task: str) -> Tables:
+        """The same of one task."""
+        names = ("correlations", "predictions", "prediction_fits", "pareto", "learning_curves")
+        parts = {name: _of(getattr(self, name), task) for name in names}
+        return replace(self, **parts, pictures={kind: _of(table, task) for kind, table in self.pictures.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a task without measuring.
+
+    Attributes:
+        description: A sentence on its data and network; may be empty.
+        readings: ``unit``, ``extremes`` and ``limits`` of its sensors, if it has its own.
+        listing: What its own table held and what of it was used; None for tasks that are no table.
+    """
+
+    description: str = ""
+    readings: Mapping[str, Any] = field(default_factory=dict)
+    listing: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskInputs:
+    """What the page is made of, of one task.
+
+    Attributes:
+        name: Of the task.
+        measurements: Its rows of the long table.
+        tables: Those of the task.
+        recommendation: The task's part of it.
+        facts: About the task.
+    """
+
+    name: str
+    measurements: pd.DataFrame
+    tables: Tables
+    recommendation: Mapping[str, Any]
+    facts: Facts
+
+    @cached_property
+    def style(self) -> Style:
+        """Colours and markers of its precisions and recipes."""
+        return Style.of(self.measurements)
+
+    @cached_property
+    def size(self) -> GridSize:
+        """How much was planned and measured."""
+        return grid_size(self.measurements)
+
+    @property
+    def subject(self) -> Mapping[str, Any] | None:
+        """The configuration that the page is about: the chosen, else the nearest, else the best one."""
+        found = self.recommendation
+        return found["chosen"] or found["nearest"] or found["best"]
+
+    @property
+    def recipe(self) -> str | None:
+        """The recipe of that configuration, which figures show first."""
+        return str(self.subject["recipe"]) if self.subject else None
+
+    def picture(self, kind: str) -> pd.DataFrame:
+        """The table of one kind of picture; empty where there is none."""
+        return self.tables.pictures.get(kind, pd.DataFrame())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs:
+    """All that the page is made of.
+
+    Attributes:
+        measurements: The long table, of the rows that are reported (``on_split``).
+        tables: Those of all tasks.
+        recommendation: From ``recommend``.
+        facts: By task; a task may be missing.
+        commands: What to type to get the page again.
+    """
+
+    measurements: pd.DataFrame
+    tables: Tables
+    recommendation: Mapping[str, Any]
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    commands: Sequence[str] = ("make run",)
+
+    @cached_property
+    def tasks(self) -> tuple[TaskInputs, ...]:
+        """The same task by task, in the order of the long table."""
+        return tuple(
+            TaskInputs(
+                name=str(task),
+                measurements=rows,
+                tables=self.tables.of(str(task)),
+                recommendation=self.recommendation["tasks"][task],
+                facts=self.facts.get(str(task), Facts()),
+            )
+            for task, rows in self.measurements.groupby("task", sort=False)
+        )
+
+    @cached_property
+    def size(self) -> GridSize:
+        """How much was planned and measured of all tasks."""
+        return grid_size(self.measurements)
+
+    @property
+    def quality(self) -> str:
+        """What the tasks are judged by, where all are by the same."""
+        labels = {task.style.score.label for task in self.tasks}
+        return labels.pop() if len(labels) == 1 else "score"
+
+
+def _of(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    return table[table["task"] == task] if len(table) else table

@@ -1,0 +1,28 @@
+"""The parts of the page, in their order: a class and a template each."""
+
+from __future__ import annotations
+
+from lowland.report.section import Section
+from lowland.report.sections.answer import Answer
+from lowland.report.sections.bits import Bits
+from lowland.report.sections.curves import Curves
+from lowland.report.sections.disturbed import Disturbed
+from lowland.report.sections.front import Front
+from lowland.report.sections.glossary import Glossary
+from lowland.report.sections.inputs import Inputs
+from lowland.report.sections.reproduce import Reproduce
+from lowland.report.sections.sure import Sure
+from lowland.report.sections.why import Why
+
+SECTIONS: tuple[Section, ...] = (
+    Answer(),
+    Inputs(),
+    Disturbed(),
+    Curves(),
+    Bits(),
+    Front(),
+    Why(),
+    Sure(),
+    Glossary(),
+    Reproduce(),
+)

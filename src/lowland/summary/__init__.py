@@ -1,1 +1,0 @@
-"""From the long table to correlations, a Pareto front, a recommendation and the report."""
