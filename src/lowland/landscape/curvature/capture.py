@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -145,15 +146,18 @@ def captured(
     gradient = {name: torch.zeros_like(p, dtype=torch.float64, requires_grad=False) for name, p in wanted.items()}
     diagonal = {name: torch.zeros_like(gradient[name]) for name in plan.parameters}
     wide = (bool(diagonal_of) or inputs) and not _is_separable(problem)
-    for batch in plan.chunks(problem.batches, square_outputs=wide):
-        part = _of_chunk(problem, plan, batch, inputs, input_factor)
+    for part in plan.by_chunks(
+        problem.batches,
+        lambda own, batch: _of_chunk(problem, own, batch, inputs, input_factor),
+        square_outputs=wide,
+    ):
         share = len(part.outputs) / total
         mean_loss += share * part.loss
         by_row.append((part.row_losses, part.input_diagonal, part.outputs))
         for sums, means in ((gradient, part.gradient), (diagonal, part.diagonal)):
             for name, mean in means.items():
                 sums[name].add_(mean, alpha=share)
-    losses, input_diagonal, outputs = (torch.cat(pieces) for pieces in zip(*by_row, strict=True))
+    losses, input_diagonal, outputs = (_joined(pieces) for pieces in zip(*by_row, strict=True))
     over_rows = Estimate.from_samples(losses)
     return Curvature(
         loss=Estimate(mean_loss, over_rows.standard_error, total, over_rows.status),
@@ -180,22 +184,42 @@ def exact_traces(problem: Problem) -> dict[str, float]:
     """
     problem.require_second_derivatives()
     plan = RowPlan.of(problem.model, problem.parameters, problem.batches)
-    sums: dict[str, float] = dict.fromkeys([*sorted(plan.layers), *plan.strays], 0.0)
+    sums = dict.fromkeys(sorted(plan.layers | plan.strays.keys()), 0.0)
     wide = not _is_separable(problem)
-    for rows, targets in plan.chunks(problem.batches, square_outputs=wide):
-        tape = RowTape(problem.model, rows, layers=plan.layers)
-        outputs = tape.outputs.detach()
-        hessians = OutputHessians(problem.loss, outputs, targets)
-        if not (hessians.finite and outputs.isfinite().all()):
-            return dict.fromkeys(sums, math.nan)
-        for strength, directions in hessians.directions(plan.passes(len(rows))):
-            for call, cotangents in zip(tape.calls, tape.pulled_back(directions), strict=True):
-                for place in range(strength.shape[1]):
-                    sums[call.name] += float(strength[:, place] @ call.square_norms(cotangents[:, place]))
-            for part, stray in stray_gradients(problem.model, plan.strays, rows, directions):
-                for name, gradient in stray.items():
-                    sums[name] += float(torch.tensordot(strength[part], gradient.square(), dims=2).sum())
-    return {name: value / problem.num_rows for name, value in sums.items()}
+    chunks = plan.by_chunks(
+        problem.batches, lambda own, batch: _norms_of_chunk(problem, own, batch), square_outputs=wide
+    )
+    for part in chunks:
+        for name, value in part.items():
+            sums[name] = sums.get(name, 0.0) + value / problem.num_rows
+    return sums
+
+
+def _norms_of_chunk(problem: Problem, plan: RowPlan, batch: Batch) -> dict[str, float]:
+    """Sums over the rows of one chunk, by layer or by the name of a parameter without a formula."""
+    rows, targets = batch
+    names = sorted(plan.layers | plan.strays.keys())
+    tape = RowTape(problem.model, rows, layers=plan.layers)
+    outputs = tape.outputs.detach()
+    hessians = OutputHessians(problem.loss, outputs, targets)
+    if not (hessians.finite and outputs.isfinite().all()):
+        return dict.fromkeys(names, math.nan)
+    sums = dict.fromkeys(names, 0.0)
+    for strength, directions in hessians.directions(plan.passes(len(rows))):
+        for call, cotangents in zip(tape.calls, tape.pulled_back(directions), strict=True):
+            for place in range(strength.shape[1]):
+                sums[call.name] += float(strength[:, place] @ call.square_norms(cotangents[:, place]))
+        for part, stray in stray_gradients(problem.model, plan.strays, rows, directions):
+            for name, gradient in stray.items():
+                sums[name] += float(torch.tensordot(strength[part], gradient.square(), dims=2).sum())
+    return sums
+
+
+def _joined(pieces: Sequence[Tensor]) -> Tensor:
+    """All rows; without values where rows of several batches have several shapes."""
+    if len({piece.shape[1:] for piece in pieces}) > 1:
+        return torch.cat([piece.new_zeros(len(piece), 0) for piece in pieces])
+    return torch.cat(list(pieces))
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,27 @@ class LayerCall:
                 totals[name] = totals[name].add_(total) if name in totals else total
         return totals
 
+    def combined(self, weights: Tensor, cotangents: Tensor) -> dict[str, Tensor]:
+        """Sums of the rows' gradients with a weight for each.
+
+        Args:
+            weights: [rows].
+            cotangents: [rows, 1, ...] at the output.
+
+        Returns:
+            [*parameter shape] by name in the model.
+        """
+        if self._is_plain_linear:
+            term = cotangents[:, 0] * weights[:, None]
+            by_kind = {"weight": lambda: term.T @ self.input, "bias": lambda: term.sum(0)}
+            return {name: by_kind[_kind(name)]() for name in self.parameters}
+        totals: dict[str, Tensor] = {}
+        for part, gradients in self.gradients(cotangents):
+            for name, found in gradients.items():
+                total = torch.tensordot(weights[part], found[:, 0], dims=1)
+                totals[name] = totals[name] + total if name in totals else total
+        return totals
+
     def square_norms(self, cotangent: Tensor, metric: dict[str, Tensor] | None = None) -> Tensor:
         r"""Each row's squared gradient norm over the layer, :math:`\sum_i w_i (\partial z_r / \partial \theta_i)^2`.
 

@@ -55,7 +55,8 @@ class HessianProducts:
         self.shapes = {name: p.shape for name, p in self._parameters.items()}
         self.size = sum(p.numel() for p in self._parameters.values())
         self.like = next(iter(self._parameters.values())).detach().new_empty(0)
-        self._chain = chain_of(self._model, self._parameters, self._batches[0][0]) if chains else None
+        alike = len({inputs.shape[1:] for inputs, _ in self._batches}) == 1
+        self._chain = chain_of(self._model, self._parameters, self._batches[0][0]) if chains and alike else None
         if self._chain is None:
             problem.once("symmetric", self._require_symmetry)
         self._prepare()
@@ -121,7 +122,7 @@ class HessianProducts:
             there, here = (float(u.double() @ v.double()) for u, v in ((single[part], image[part]), (every, back)))
             gaps.append(abs(there - here))
             scales.append(float(image[part].norm() + back.norm()))  # about the sizes of the two
-        noise = ROUNDING * torch.finfo(self.like.dtype).eps * max(scales)
+        noise = ROUNDING * torch.finfo(self.like.dtype).eps * max(*scales, float((sizes * slope.detach()).norm()))
         for name, gap, scale in zip(self.shapes, gaps, scales, strict=True):
             if gap > max(SYMMETRY * scale, noise):  # not so where something is not finite: that becomes a status
                 raise LowlandError(

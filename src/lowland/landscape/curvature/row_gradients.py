@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ SQUARES_AT_ONCE = 2**18  # elements of a chunk's output Hessians that are no mat
 SQUARES_SHARE = 8  # ... and what share of a batch's recorded outputs they may have beyond that
 PROBE_ROWS = 8
 STRAY_ROWS = 8
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,59 @@ class RowPlan:
         for inputs, targets in pairs:
             yield from zip(inputs.split(size), targets.split(size), strict=True)
 
+    def without(self, layers: Collection[str]) -> RowPlan:
+        """The same, with some layers' formulas not used."""
+        freed = {name: p for name, p in self.parameters.items() if name.rpartition(".")[0] in layers}
+        return replace(self, layers=self.layers - set(layers), strays=self.strays | freed)
+
+    def by_chunks(
+        self,
+        pairs: tuple[Batch, ...],
+        compute: Callable[[RowPlan, Batch], Found],
+        *,
+        square_outputs: bool = False,
+    ) -> Iterator[Found]:
+        """What is computed of each piece, with the formulas that hold there.
+
+        Args:
+            pairs: The batches.
+            compute: Of a plan and a piece; where its ``RowTape`` raises ``MisfitError``, it is called again without
+                these layers' formulas.
+            square_outputs: As for ``chunks``.
+        """
+        for batch in self.chunks(pairs, square_outputs=square_outputs):
+            plan = self
+            while True:
+                try:
+                    found = compute(plan, batch)
+                except MisfitError as misfit:
+                    plan = plan.without(misfit.layers)
+                    continue
+                break
+            yield found
+
     def passes(self, rows: int) -> int:
         """How many backward passes of so many rows are worked on at once."""
         return max(1, min(BLOCK_PASSES // (self.elements * rows), self.batch // rows))
 
 
+class MisfitError(Exception):
+    """Formulas that do not hold on some rows, though they did where they were tried.
+
+    Args:
+        layers: Names of the layers.
+    """
+
+    def __init__(self, layers: Collection[str]) -> None:
+        super().__init__(", ".join(layers))
+        self.layers = frozenset(layers)
+
+
 class RowTape:
     """One forward pass of a module over rows, its layers recorded.
+
+    Where layers are named, their formulas are held against autograd on these rows, too: a network may cut large
+    batches, sort its rows, or let a layer see some of them only.
 
     Args:
         module: In evaluation mode.
@@ -116,6 +165,9 @@ class RowTape:
         outputs: [rows, ...].
         calls: The recorded calls.
         leaf: The inputs, if their gradients are wanted.
+
+    Raises:
+        MisfitError: A named layer is not called once with all rows; from ``pulled_back``, gradients of other rows.
     """
 
     def __init__(
@@ -129,6 +181,11 @@ class RowTape:
         self.calls: list[LayerCall] = [
             call for call in calls if names.count(call.name) == 1 and (layers is None or call.name in layers)
         ]
+        self._doubted = bool(layers)
+        if layers:
+            fitting = {call.name for call in self.calls if call.shape[0] == len(call.input) == len(rows)}
+            if odd := layers - fitting:
+                raise MisfitError(odd)
 
     def pulled_back(self, directions: Tensor) -> list[Tensor]:
         """Cotangents at the recorded outputs (in the order of the calls), and at the inputs last if wanted.
@@ -146,7 +203,28 @@ class RowTape:
             parts = torch.autograd.grad(self.outputs, sources, directions[:, k], retain_graph=True, allow_unused=True)
             for whole, part in zip(found, parts, strict=True):
                 whole[:, k] = 0 if part is None else part
+        if self._doubted and directions.shape[1]:
+            self._doubted = False
+            self._require_own_rows(directions[:, 0], found)
         return found
+
+    def _require_own_rows(self, direction: Tensor, found: list[Tensor]) -> None:
+        """Compares random combinations of the rows' gradients, by the formulas and by autograd."""
+        draws = generator("rows of a tape")
+        weights = torch.randn(len(direction), generator=draws).to(direction)
+        wanted = {name: p for call in self.calls for name, p in call.parameters.items()}
+        combined = direction * weights.view(-1, *[1] * (direction.ndim - 1))
+        slopes = torch.autograd.grad(
+            self.outputs, list(wanted.values()), combined, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        truth = dict(zip(wanted, slopes, strict=True))
+        odd = set()
+        for call, cotangents in zip(self.calls, found, strict=False):
+            sums = call.combined(weights, cotangents[:, :1])
+            if not all(_equal(total, truth[name]) for name, total in sums.items()):
+                odd.add(call.name)
+        if odd:
+            raise MisfitError(odd)
 
 
 def stray_gradients(
@@ -221,9 +299,12 @@ def _holds(call: LayerCall, cotangents: Tensor, truth: dict[str, Tensor]) -> boo
     rows = len(next(iter(truth.values())))
     if call.shape[0] != rows or len(call.input) != rows:
         return False
-    for part, block in call.gradients(cotangents):
-        if not all(_equal(block[name].squeeze(1), right[part]) for name, right in truth.items()):
-            return False
+    try:
+        for part, block in call.gradients(cotangents):
+            if not all(_equal(block[name].squeeze(1), right[part]) for name, right in truth.items()):
+                return False
+    except RuntimeError:  # such as other types than the weights' within the network
+        return False
     return any(bool(right.any()) for right in truth.values())
 
 

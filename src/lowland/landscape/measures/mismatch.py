@@ -7,7 +7,7 @@ not counted. First derivatives are all it takes, row by row: any network will do
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from lowland.landscape.measures.matched import (
     squared_steps,
     weight_changes,
 )
-from lowland.landscape.problem.model import Batches, trainable
+from lowland.landscape.problem.model import Batch, Batches, trainable
 from lowland.landscape.problem.problem import Model, Problem, problem_of
 
 
@@ -48,12 +48,16 @@ def noise_mismatch_curvature(model: Model, batches: Batches | None = None, *, co
     problem = problem_of(model, None, batches)
     problem.require_differentiable_inputs()
     factor = noise_factor(covariance, problem.batches[0][0].shape[1:])
-    plan = RowPlan.of(problem.whole, {}, problem.batches)
-    shares = []
-    for tape, margin, direction in _decisions(problem, plan, inputs=True):
+
+    def share(plan: RowPlan, batch: Batch) -> Tensor | None:
+        found = _decision(problem, plan, batch[0], inputs=True)
+        if found is None:
+            return None
+        tape, margin, direction = found
         (slope,) = tape.pulled_back(direction)
-        shares.append(_gaussian_share(margin, coloured(slope, factor).double().square().sum((1, 2))))
-    return _over_rows(shares)
+        return _gaussian_share(margin, coloured(slope, factor).double().square().sum((1, 2)))
+
+    return _over_rows(problem, {}, share)
 
 
 def rounding_mismatch_curvature(integer_network: CodedNetwork | Problem, batches: Batches | None = None) -> Estimate:
@@ -75,17 +79,21 @@ def rounding_mismatch_curvature(integer_network: CodedNetwork | Problem, batches
     """
     variances = {name: squares / 12 for name, squares in squared_steps(network_of(integer_network)).items()}
     problem = problem_of(integer_network, None, batches)
-    plan = RowPlan.of(problem.whole, _among(problem, variances), problem.batches)
-    shares = []
-    for tape, margin, direction in _decisions(problem, plan):
+
+    def share(plan: RowPlan, batch: Batch) -> Tensor | None:
+        found = _decision(problem, plan, batch[0])
+        if found is None:
+            return None
+        tape, margin, direction = found
         variance = torch.zeros_like(margin)
         for call, cotangents in zip(tape.calls, tape.pulled_back(direction), strict=True):
             variance += call.square_norms(cotangents[:, 0], variances)
-        for part, found in stray_gradients(problem.whole, plan.strays, tape.leaf, direction):
-            for name, gradient in found.items():
+        for part, slopes in stray_gradients(problem.whole, plan.strays, tape.leaf, direction):
+            for name, gradient in slopes.items():
                 variance[part] += gradient.flatten(1).double().square() @ variances[name].flatten()
-        shares.append(_gaussian_share(margin, variance))
-    return _over_rows(shares)
+        return _gaussian_share(margin, variance)
+
+    return _over_rows(problem, _among(problem, variances), share)
 
 
 def flip_mismatch_curvature(
@@ -116,19 +124,23 @@ def flip_mismatch_curvature(
     changes = dict(weight_changes(network_of(integer_network), encoding, targets))
     flips = sum(change.numel() for change in changes.values())
     problem = problem_of(integer_network, None, batches)
-    plan = RowPlan.of(problem.whole, _among(problem, changes), problem.batches)
-    shares = []
-    for tape, margin, direction in _decisions(problem, plan):
+
+    def share(plan: RowPlan, batch: Batch) -> Tensor | None:
+        found = _decision(problem, plan, batch[0])
+        if found is None:
+            return None
+        tape, margin, direction = found
         count = torch.zeros_like(margin)
         for call, cotangents in zip(tape.calls, tape.pulled_back(direction), strict=True):
-            for part, found in call.gradients(cotangents):
-                for name in found.keys() & changes.keys():
-                    count[part] += _changed(found[name].flatten(1), margin[part], changes[name])
-        for part, found in stray_gradients(problem.whole, plan.strays, tape.leaf, direction):
-            for name, gradient in found.items():
+            for part, slopes in call.gradients(cotangents):
+                for name in slopes.keys() & changes.keys():
+                    count[part] += _changed(slopes[name].flatten(1), margin[part], changes[name])
+        for part, slopes in stray_gradients(problem.whole, plan.strays, tape.leaf, direction):
+            for name, gradient in slopes.items():
                 count[part] += _changed(gradient.flatten(1), margin[part], changes[name])
-        shares.append(torch.where(margin.isfinite(), count / flips, torch.nan))
-    return _over_rows(shares)
+        return torch.where(margin.isfinite(), count / flips, torch.nan)
+
+    return _over_rows(problem, _among(problem, changes), share)
 
 
 def _among(problem: Problem, names: Collection[str]) -> dict[str, nn.Parameter]:
@@ -136,19 +148,23 @@ def _among(problem: Problem, names: Collection[str]) -> dict[str, nn.Parameter]:
     return {name: p for name, p in trainable(problem.whole).items() if name in names}
 
 
-def _decisions(problem: Problem, plan: RowPlan, *, inputs: bool = False) -> Iterator[tuple[RowTape, Tensor, Tensor]]:
-    """Chunk by chunk: the recorded pass, each row's margin [rows] (float64) and its direction [rows, 1, outputs]."""
-    for rows, _ in plan.chunks(problem.batches):
-        tape = RowTape(problem.whole, rows, layers=plan.layers, inputs=inputs)
-        outputs = tape.outputs.detach()
-        if outputs.ndim != 2 or outputs.shape[1] < 2:
-            return
-        best = outputs.argmax(1, keepdim=True)  # equal outputs: the lower index wins, as in the deployed network
-        others = outputs.scatter(1, best, -torch.inf)
-        second = others.argmax(1, keepdim=True)
-        direction = torch.zeros_like(outputs).scatter_(1, best, 1.0).scatter_(1, second, -1.0)
-        margin = (outputs.gather(1, best) - outputs.gather(1, second)).double().squeeze(1)
-        yield tape, margin.where(outputs.isfinite().all(1), torch.nan), direction[:, None]
+def _decision(
+    problem: Problem, plan: RowPlan, rows: Tensor, *, inputs: bool = False
+) -> tuple[RowTape, Tensor, Tensor] | None:
+    """The recorded pass of some rows, each row's margin [rows] (float64) and its direction [rows, 1, outputs].
+
+    ``None`` where rows have no two outputs of one kind to decide between.
+    """
+    tape = RowTape(problem.whole, rows, layers=plan.layers, inputs=inputs)
+    outputs = tape.outputs.detach()
+    if outputs.ndim != 2 or outputs.shape[1] < 2 or problem.has_several_outputs:
+        return None
+    best = outputs.argmax(1, keepdim=True)  # equal outputs: the lower index wins, as in the deployed network
+    others = outputs.scatter(1, best, -torch.inf)
+    second = others.argmax(1, keepdim=True)
+    direction = torch.zeros_like(outputs).scatter_(1, best, 1.0).scatter_(1, second, -1.0)
+    margin = (outputs.gather(1, best) - outputs.gather(1, second)).double().squeeze(1)
+    return tape, margin.where(outputs.isfinite().all(1), torch.nan), direction[:, None]
 
 
 def _gaussian_share(margin: Tensor, variance: Tensor) -> Tensor:
@@ -170,5 +186,13 @@ def _changed(gradient: Tensor, margin: Tensor, changes: Tensor) -> Tensor:
     return count.where(reach.isfinite(), torch.nan)
 
 
-def _over_rows(shares: list[Tensor]) -> Estimate:
-    return Estimate.from_samples(torch.cat(shares)) if shares else Estimate.missing("undefined")
+def _over_rows(
+    problem: Problem,
+    parameters: dict[str, nn.Parameter],
+    share: Callable[[RowPlan, Batch], Tensor | None],
+) -> Estimate:
+    """Mean over all rows of what is computed of some."""
+    plan = RowPlan.of(problem.whole, parameters, problem.batches)
+    shares = list(plan.by_chunks(problem.batches, share))
+    known = [values for values in shares if values is not None]
+    return Estimate.from_samples(torch.cat(known)) if len(known) == len(shares) else Estimate.missing("undefined")

@@ -92,7 +92,7 @@ def normalised_sharpness(
     spread = float((outputs - outputs.mean(0)).square().mean().sqrt())
     if not math.isfinite(spread):
         return Estimate.missing("non_finite")
-    if spread == 0:
+    if spread == 0 or problem.has_several_outputs:
         return Estimate.missing("undefined")
     draws = generator or keyed_generator("normalised_sharpness")
     scaled = problem.with_loss(partial(_scaled_loss, problem.whole_loss, spread))

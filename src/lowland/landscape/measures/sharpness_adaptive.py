@@ -93,7 +93,7 @@ class _Ascent:
         value, slope = 0.0, torch.zeros_like(place)
         for inputs, targets in self.problem.batches:
             share = len(inputs) / self.problem.num_rows
-            part = self.problem.loss(call_with(self.problem.model, values, inputs), targets)
+            part = self.problem.whole_loss(call_with(self.problem.whole, values, inputs), targets)
             slopes = gradients(part, values)
             value += share * float(part.detach())
             slope += share * torch.cat(

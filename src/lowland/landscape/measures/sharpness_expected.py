@@ -77,6 +77,7 @@ def mean_loss_at(problem: Problem, weights: Mapping[str, Tensor]) -> float:
     """Mean loss over all rows with other values of the parameters; the module is left as it is."""
     with torch.no_grad():
         return math.fsum(
-            float(problem.loss(call_with(problem.model, weights, inputs), targets)) * (len(inputs) / problem.num_rows)
+            float(problem.whole_loss(call_with(problem.whole, weights, inputs), targets))
+            * (len(inputs) / problem.num_rows)
             for inputs, targets in problem.batches
         )

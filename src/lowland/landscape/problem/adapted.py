@@ -61,21 +61,22 @@ def with_tensor_outputs(
     Raises:
         LowlandError: Outputs that are no tensors with rows first.
     """
-    rows = batches[0][0][:PROBE_ROWS]
-    with torch.no_grad():
-        outputs = module(rows)
-    if isinstance(outputs, Tensor) and outputs.ndim > 1:
-        return module, loss
-    if isinstance(outputs, Mapping):  # also those that torch's trees do not know
-        outputs = dict(outputs)
-    parts, form = tree_flatten(outputs)
-    for part in parts:
-        if not isinstance(part, Tensor) or part.ndim == 0 or len(part) != len(rows):
-            told = f"shape {tuple(part.shape)}" if isinstance(part, Tensor) else f"type {type(part).__name__}"
-            raise LowlandError(
-                f"model: gave an output of {told} for {len(rows)} rows; expected tensors with one entry for each row, "
-                "rows first: let the model give only these"
-            )
+    for count in (2, PROBE_ROWS):
+        rows = batches[0][0][:count].clone()
+        with torch.no_grad():
+            outputs = module(rows)
+        if isinstance(outputs, Tensor) and outputs.ndim > 1:
+            return module, loss
+        if isinstance(outputs, Mapping):  # also those that torch's trees do not know
+            outputs = dict(outputs)
+        parts, form = tree_flatten(outputs)
+        for part in parts:
+            if not isinstance(part, Tensor) or part.ndim == 0 or len(part) != len(rows):
+                told = f"shape {tuple(part.shape)}" if isinstance(part, Tensor) else f"type {type(part).__name__}"
+                raise LowlandError(
+                    f"model: gave an output of {told} for {len(rows)} rows; expected tensors with one entry for each "
+                    "row, rows first: let the model give only these"
+                )
     shapes = [part.shape[1:] for part in parts]
 
     def side_by_side(inner: nn.Module, inputs: Tensor) -> Tensor:
@@ -104,7 +105,7 @@ def twice_differentiable(module: nn.Module, batches: tuple[Batch, ...]) -> nn.Mo
     """
     watch = _Watch()
     with torch.no_grad(), watch:
-        module(batches[0][0][:PROBE_ROWS])
+        module(batches[0][0][:PROBE_ROWS].clone())
     contexts: list[Callable[[], Any]] = []
     if watch.attends:
         contexts += [lambda: sdpa_kernel(SDPBackend.MATH), _without_fused_encoders]
@@ -122,6 +123,44 @@ def twice_differentiable(module: nn.Module, batches: tuple[Batch, ...]) -> nn.Mo
             return inner(inputs)
 
     return rerouted(module, by_formula)
+
+
+def on_own_inputs(module: nn.Module, batches: tuple[Batch, ...]) -> nn.Module:
+    """The module, called with copies of its inputs where it works on them in place.
+
+    Args:
+        module: In evaluation mode; left as it came.
+        batches: Pairs (inputs, targets).
+
+    Raises:
+        LowlandError: If the module cannot be called with them, or if its own tensors change when it is called.
+    """
+    inputs, _ = batches[0]
+    rows = inputs[:PROBE_ROWS].clone()
+    own = [*module.named_parameters(), *module.named_buffers()]
+    before = {name: (tensor._version, tensor.detach().clone()) for name, tensor in own}
+    version = rows._version
+    try:
+        with torch.no_grad():
+            module(rows)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        kinds = {tensor.dtype for _, tensor in own if tensor.is_floating_point()}
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        advice = (
+            f"inputs of the parameters' type: inputs.to({next(iter(kinds))})" if len(kinds) == 1 else "what it takes"
+        )
+        raise LowlandError(
+            f"model: failed on inputs {tuple(rows.shape)} {inputs.dtype} ({why}); expected {advice}"
+        ) from error
+    for name, tensor in own:
+        if tensor._version != before[name][0]:
+            with torch.no_grad():
+                tensor.copy_(before[name][1])
+            raise LowlandError(
+                f"model: a call changes its own tensor {name!r}; expected a fixed function of the inputs: such as an "
+                "embedding without max_norm, no counters or running statistics in evaluation mode"
+            )
+    return module if rows._version == version else rerouted(module, lambda inner, given: inner(given.clone()))
 
 
 class _Watch(TorchFunctionMode):

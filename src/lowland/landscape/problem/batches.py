@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -10,13 +12,12 @@ from lowland.landscape.problem.model import Batch, Batches
 from lowland.randomness import generator
 
 
-def checked_batches(batches: Batches, model: nn.Module, *, differentiable_inputs: bool = False) -> tuple[Batch, ...]:
+def checked_batches(batches: Batches, model: nn.Module) -> tuple[Batch, ...]:
     """The batches as a tuple of non-empty pairs on the model's device.
 
     Args:
         batches: Pairs (inputs, targets), rows first.
         model: Whose parameters and buffers say where the data must be.
-        differentiable_inputs: Whether derivatives in the inputs are wanted, so that they must be floating point.
 
     Raises:
         LowlandError: If there is no batch, a batch is no pair of tensors, has no rows or unequal numbers of rows, lives
@@ -27,7 +28,7 @@ def checked_batches(batches: Batches, model: nn.Module, *, differentiable_inputs
         raise LowlandError("batches: got none; expected at least one pair (inputs, targets)")
     device = _device(model)
     for index, batch in enumerate(checked):
-        if isinstance(batch, Tensor) or len(batch) != 2:
+        if isinstance(batch, Tensor) or not isinstance(batch, Sequence) or len(batch) != 2:
             raise LowlandError(
                 f"batches[{index}]: got {type(batch).__name__}; expected a pair (inputs, targets): put a "
                 "single pair in a list"
@@ -48,11 +49,6 @@ def checked_batches(batches: Batches, model: nn.Module, *, differentiable_inputs
             rows = [len(values) if values.ndim else "no" for values in batch]
             raise LowlandError(
                 f"batches[{index}]: got {rows[0]} inputs and {rows[1]} targets; expected equal numbers above 0"
-            )
-        if differentiable_inputs and not inputs.is_floating_point():
-            raise LowlandError(
-                f"batches[{index}]: inputs are {inputs.dtype}; expected floating point, or there is no derivative in "
-                "them: give the first differentiable layer's inputs (embeddings for tokens)"
             )
     return checked
 
@@ -81,16 +77,17 @@ def spread_rows(batches: tuple[Batch, ...], count: int, *, labels: int = 0) -> B
         batches: As ``checked_batches`` returns them; those whose rows have another shape than the first one's are left
             out.
         count: At most so many rows.
-        labels: Where the targets are class labels, so many of these get a row in any case, the extreme ones among them.
+        labels: Where the targets are class labels, of a row or of places in it, so many of these get a row in any case,
+            the extreme ones among them.
     """
     alike = [b for b in batches if all(p.shape[1:] == q.shape[1:] for p, q in zip(b, batches[0], strict=True))]
     total = sum(len(inputs) for inputs, _ in alike)
     picked = torch.randperm(total, generator=generator("spread rows"))[:count]
-    if labels and alike[0][1].ndim == 1 and not alike[0][1].is_floating_point():
-        found = torch.cat([targets for _, targets in alike]).cpu()
+    if labels and not alike[0][1].is_floating_point():
+        found = torch.cat([targets.flatten(1) if targets.ndim > 1 else targets[:, None] for _, targets in alike]).cpu()
         values = found.unique()
         some = values[torch.linspace(0, len(values) - 1, min(len(values), labels)).round().long()]
-        firsts = torch.stack([(found == value).int().argmax() for value in some])
+        firsts = torch.stack([(found == value).any(1).int().argmax() for value in some])
         picked = torch.cat([firsts, picked])[:count].unique()
     parts, start = [], 0
     for inputs, targets in alike:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.functional_call import call_with
 from lowland.landscape.problem.batches import spread_rows
-from lowland.landscape.problem.model import Batch, Loss
+from lowland.landscape.problem.model import Batch, Loss, gradients, require_scalar
 from lowland.randomness import generator
 
 REPEATED_ROWS = 256
@@ -58,8 +58,6 @@ def require_independent_rows(module: nn.Module, batches: tuple[Batch, ...]) -> N
         LowlandError: If the outputs of a row depend on other rows, or are not one for each.
     """
     rows, _ = spread_rows(batches, PROBE_ROWS)
-    if rows.is_floating_point() and not rows.isfinite().all():
-        return
     outputs = module(leaf := rows.clone().requires_grad_(rows.is_floating_point()))
     if len(outputs) != len(rows):
         raise LowlandError(
@@ -76,7 +74,10 @@ def require_independent_rows(module: nn.Module, batches: tuple[Batch, ...]) -> N
 def _moves_with_others(outputs: Tensor, leaf: Tensor) -> bool:
     first = outputs[0]
     weights = torch.randn(first.shape, generator=generator("independent rows"), dtype=torch.float64).to(first)
-    (slope,) = torch.autograd.grad((first * weights).sum(), leaf, allow_unused=True, materialize_grads=True)
+    try:
+        (slope,) = torch.autograd.grad((first * weights).sum(), leaf, allow_unused=True, materialize_grads=True)
+    except RuntimeError:  # an operation without a derivative in the inputs, which may never be asked for
+        return False
     return bool(slope[1:].nan_to_num(0, 0, 0).any())
 
 
@@ -101,6 +102,43 @@ def _differs_beside_copies(module: nn.Module, rows: Tensor) -> bool:
         for alone, beside in zip(copies, outputs, strict=True)
     ]
     return sum(apart) >= min(2, len(rows))
+
+
+def require_every_part(
+    module: nn.Module,
+    value_of: Loss,
+    batches: tuple[Batch, ...],
+    parameters: Mapping[str, Tensor],
+) -> None:
+    """Refuses parameters that take part in no row's value; it stops looking once each has been seen.
+
+    Args:
+        module: In evaluation mode.
+        value_of: A scalar of outputs and targets.
+        batches: Pairs (inputs, targets).
+        parameters: Trainable ones by name.
+
+    Raises:
+        LowlandError: With the first parameter that is not in the graph of any batch.
+    """
+    missing = dict(parameters)
+    few = spread_rows(batches, REPEATED_ROWS)
+    for inputs, targets in (few, *batches):
+        value = value_of(module(inputs), targets)
+        require_scalar(value)
+        if value.requires_grad:
+            slopes = torch.autograd.grad(value, list(missing.values()), allow_unused=True)
+            missing = {n: p for (n, p), slope in zip(missing.items(), slopes, strict=True) if slope is None}
+        if not missing:
+            return
+    if not torch.is_grad_enabled():
+        raise LowlandError("gradients are switched off; expected a call outside torch.no_grad() and inference_mode()")
+    if len(missing) == len(parameters):
+        gradients(value, parameters)  # says that the loss does not depend on the outputs
+    raise LowlandError(
+        f"model: parameter {next(iter(missing))!r} gets no gradient from the loss; expected every trainable parameter "
+        "to take part: call requires_grad_(False) on those that do not"
+    )
 
 
 def require_loss_of_outputs(

@@ -60,10 +60,10 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 def gradients(
     value: Tensor, parameters: Mapping[str, Tensor], *, create_graph: bool = False, retain_graph: bool | None = None
 ) -> list[Tensor]:
-    """Gradient of a scalar in every parameter; ``.grad`` is not touched.
+    """Gradient of a scalar in every parameter, 0 for those that do not take part in it; ``.grad`` is not touched.
 
     Raises:
-        LowlandError: If the value is no scalar or a parameter does not take part in it.
+        LowlandError: If the value is no scalar, or no parameter takes part in it.
     """
     require_scalar(value)
     if not value.requires_grad:
@@ -72,15 +72,14 @@ def gradients(
             "loss of the outputs: call it without detach() or no_grad"
         )
     found = torch.autograd.grad(
-        value, list(parameters.values()), create_graph=create_graph, retain_graph=retain_graph, allow_unused=True
+        value,
+        list(parameters.values()),
+        create_graph=create_graph,
+        retain_graph=retain_graph,
+        allow_unused=True,
+        materialize_grads=True,
     )
-    missing = [name for name, gradient in zip(parameters, found, strict=True) if gradient is None]
-    if missing:
-        raise LowlandError(
-            f"model: parameter {missing[0]!r} gets no gradient from the loss; expected every trainable parameter to "
-            "take part: call requires_grad_(False) on those that do not"
-        )
-    return [gradient for gradient in found if gradient is not None]
+    return list(found)
 
 
 def require_scalar(value: Tensor) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import torch
@@ -13,22 +14,24 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.landscape.problem.adapted import (
     in_single_precision,
+    on_own_inputs,
     single_precision,
     twice_differentiable,
     with_tensor_outputs,
 )
 from lowland.landscape.problem.batches import checked_batches, first_rows, spread_rows
 from lowland.landscape.problem.checks import (
+    require_every_part,
     require_independent_rows,
     require_loss_of_outputs,
     require_repeatable,
     require_second_derivatives,
 )
 from lowland.landscape.problem.linearity import bends
-from lowland.landscape.problem.model import Batches, Dequantizable, Loss, differentiable, gradients, trainable
+from lowland.landscape.problem.model import Batches, Dequantizable, Loss, differentiable, trainable
 from lowland.landscape.problem.output_activation import Activation, without_output_activation
 from lowland.landscape.problem.row_mean import require_row_mean
-from lowland.landscape.problem.targets import with_usable_targets
+from lowland.landscape.problem.targets import on_own_outputs, with_usable_targets
 
 Kept = TypeVar("Kept")
 PROBE_ROWS = 16
@@ -53,6 +56,7 @@ class Problem:
     Attributes:
         network: The model as it was given.
         whole: The module with its own outputs.
+        has_several_outputs: Whether these are several tensors side by side, or one number a row.
         model: What is differentiated: without the activation of the outputs.
         batches: The checked rows.
 
@@ -73,22 +77,41 @@ class Problem:
         self.network = model
         given = differentiable(model)
         module, pairs = in_single_precision(given, checked_batches(batches, given))
+        module = on_own_inputs(module, pairs)
         module = twice_differentiable(module, pairs)
+        inner = module
         module, loss = with_tensor_outputs(module, loss, pairs)
+        self.has_several_outputs = module is not inner
         require_repeatable(module, pairs)
         require_independent_rows(module, pairs)
-        self.whole, self._loss = module, loss
-        self.model, self._activations = without_output_activation(module, pairs)
         if loss is not None:
             pairs = with_usable_targets(module, loss, pairs)
             inputs, targets = spread_rows(pairs, PROBE_ROWS)
             with torch.no_grad():
                 outputs = module(inputs)
+            loss = on_own_outputs(loss, outputs, targets)
             own = {name: p for name, p in given.named_parameters() if p.requires_grad}
             require_loss_of_outputs(loss, outputs, targets, own)
             require_row_mean(module, loss, pairs)
-        self.batches = pairs
+        self.whole, self._loss, self.batches = module, loss, pairs
+        self.model, self._activations = without_output_activation(module, pairs)
+        own_tensors = (*given.parameters(), *given.buffers())
+        self._num_tensors = len(own_tensors)
+        self._given = (*own_tensors, *chain.from_iterable(pairs))
+        self._versions = [*map(_version, self._given)]
         self._kept: dict[str, Any] = {}
+
+    def require_unchanged(self) -> None:
+        """Refuses a problem whose parameters or data were changed in place: what it has kept is of the old ones.
+
+        Raises:
+            LowlandError: If they were.
+        """
+        if [*map(_version, self._given)] != self._versions:
+            raise LowlandError(
+                "problem: parameters or data have changed since it was made; expected the same: make a new "
+                "Problem(model, loss, batches)"
+            )
 
     @property
     def loss(self) -> Loss:
@@ -107,23 +130,25 @@ class Problem:
         """Rows of all batches."""
         return sum(len(inputs) for inputs, _ in self.batches)
 
-    @cached_property
+    @property
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable parameters by name.
 
         Raises:
             LowlandError: If there is none, or one does not take part in the loss (in the outputs, without a loss).
         """
+        return self.once("parameters", self._every_parameter)
+
+    def _every_parameter(self) -> dict[str, nn.Parameter]:
         found = trainable(self.model)
-        inputs, targets = first_rows(self.batches, 1)[0]
-        outputs = self.model(inputs)
-        gradients(outputs.sum() if self._loss is None else self.loss(outputs, targets), found)
+        value_of = self.loss if self._loss is not None else lambda outputs, _targets: outputs.sum()
+        require_every_part(self.model, value_of, self.batches, found)
         return found
 
-    @cached_property
+    @property
     def bends(self) -> dict[str, str]:
         """The parameters in which the outputs are not piecewise linear, each with the reason."""
-        return bends(self.model, self.batches)
+        return self.once("bends", lambda: bends(self.model, self.batches))
 
     @property
     def obstacle(self) -> str | None:
@@ -165,6 +190,8 @@ class Problem:
             (single_precision(inputs), aims.long() if kind == torch.int64 else single_precision(aims))
             for inputs, aims in checked_batches(batches, self.model)
         )
+        other._given = (*self._given[: self._num_tensors], *chain.from_iterable(other.batches))
+        other._versions = [*map(_version, other._given)]
         other._kept = {}
         return other
 
@@ -203,6 +230,11 @@ Model = nn.Module | Dequantizable | Problem
 """What public functions take: a module, a deployed network, or a problem that brings its own loss and batches."""
 
 
+def _version(tensor: Tensor) -> int:
+    """How often a tensor was changed in place; tensors of inference mode do not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def _of_activated(loss: Loss, activations: tuple[Activation, ...], outputs: Tensor, targets: Tensor) -> Tensor:
     for activation in activations:
         outputs = activation(outputs)
@@ -219,6 +251,7 @@ def problem_of(model: Model, loss: Loss | None = None, batches: Batches | None =
     if isinstance(model, Problem):
         if loss is not None or batches is not None:
             raise TypeError("got a Problem and a loss or batches beside it; expected the problem alone")
+        model.require_unchanged()
         return model
     if batches is None:
         raise TypeError("got a model without batches; expected (model, loss, batches) or a Problem")

@@ -23,6 +23,7 @@ def rerouted(module: nn.Module, call: Callable[[nn.Module, Tensor], Any]) -> nn.
     for name in HOOKS:  # they run where the module itself is called
         other.__dict__[name] = OrderedDict()
     other.__dict__["forward"] = lambda inputs: call(module, inputs)
+    other.__dict__["__deepcopy__"] = lambda memo: rerouted(copy.deepcopy(module, memo), call)
     return other
 
 

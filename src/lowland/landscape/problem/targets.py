@@ -44,10 +44,27 @@ def with_usable_targets(module: nn.Module, loss: Loss, batches: tuple[Batch, ...
     return tuple((rows, aims.long()) for rows, aims in batches) if same else batches
 
 
+def on_own_outputs(loss: Loss, outputs: Tensor, targets: Tensor) -> Loss:
+    """The loss, given copies of what it would change in place.
+
+    Args:
+        loss: ``loss(outputs, targets)``.
+        outputs: [rows, ...] of any rows.
+        targets: [rows, ...] of these.
+    """
+    given = outputs.clone(), targets.clone()
+    before = [part._version for part in given]
+    with torch.no_grad():
+        loss(*given)
+    if [part._version for part in given] == before:
+        return loss
+    return lambda z, y: loss(z.clone(), y.clone())
+
+
 def _value(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
     try:
         with torch.no_grad():
-            return loss(outputs, targets)
+            return loss(outputs.clone(), targets.clone())
     except (IndexError, RuntimeError, TypeError, ValueError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise LowlandError(

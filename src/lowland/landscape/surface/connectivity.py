@@ -137,7 +137,7 @@ def mode_connectivity(
     _check_options(num_epochs, learning_rate, batch_size, num_points)
     train = Problem(model_a, loss, train_batches)
     test = Problem(model_a, loss, test_batches)
-    ends = Ends.of(train.model, in_single_precision(differentiable(model_b), ())[0])
+    ends = Ends.of(train.whole, in_single_precision(differentiable(model_b), ())[0])
     if test.num_rows < 2:
         raise LowlandError("test_batches: got 1 row; expected at least 2, or no standard error can be given")
     draws = generator or keyed_generator("mode_connectivity")

@@ -135,7 +135,7 @@ def trained_bend(
             leaves = {name: part.view(shape).requires_grad_() for name, part, shape in parts}
             others = {name: ends.start[name] + t * change for name, change in straight.items()}
             index = index.to(inputs.device)
-            value = problem.loss(call_with(problem.model, {**leaves, **others}, inputs[index]), targets[index])
+            value = problem.whole_loss(call_with(problem.whole, {**leaves, **others}, inputs[index]), targets[index])
             history.append(float(value.detach()))
             if not math.isfinite(history[-1]):
                 finite = False

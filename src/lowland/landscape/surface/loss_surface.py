@@ -139,7 +139,7 @@ def _evenly(span: float, count: int) -> Tensor:
 
 def _points(problem: Problem, directions: dict[str, Direction]) -> PointLosses:
     """The plane of the checked directions through the model."""
-    parameters = {name: p.detach() for name, p in problem.model.named_parameters()}
+    parameters = {name: p.detach() for name, p in problem.whole.named_parameters()}
     checked = [checked_direction(direction, parameters, name) for name, direction in directions.items()]
     origin = {name: parameters[name] for direction in checked for name in direction}
     return PointLosses(problem, origin, checked)

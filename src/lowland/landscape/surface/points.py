@@ -32,7 +32,7 @@ class PointLosses:
     """
 
     def __init__(self, problem: Problem, origin: Mapping[str, Tensor], directions: list[dict[str, Tensor]]) -> None:
-        self._module, self._loss, self._batches = problem.model, problem.loss, problem.batches
+        self._module, self._loss, self._batches = problem.whole, problem.whole_loss, problem.batches
         self.num_rows = problem.num_rows
         self._origin = {name: values.detach() for name, values in origin.items()}
         self._directions = directions
