@@ -24,12 +24,13 @@ from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.placing import places_of
 from lowland.runners.kedro_runners import NO_THREADS
-from lowland.runners.progress import stage_of
+from lowland.runners.progress import tag_of
 from lowland.runs.dvc import started_by_dvc
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
 from lowland.runs.mark import FILE as MARK
 from lowland.runs.mark import StudyMark, refuse_mixture, stale_nodes
+from lowland.runs.outputs import OutputRecords, standings
 from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
@@ -50,6 +51,7 @@ SELECTIONS = (
     "pipeline_names",
 )
 THREADS = "ThreadRunner"
+CLOCK_TICK = 0.05  # seconds by which a file may seem older than the moment before it was written
 
 
 class GridHook:
@@ -92,6 +94,8 @@ class RunGuard:
         self._study = study or (lambda: pipelines["__default__"])
         self._doomed: list[Path] = []
         self._mark: StudyMark | None = None
+        self._records: OutputRecords | None = None
+        self._ahead: dict[str, list[Path]] = {}  # nodes that this run may make, and their files
         self._folder: Path | None = None
         self._command: Callable[[], str] = str
         self._lock: FolderLock | None = None
@@ -109,7 +113,7 @@ class RunGuard:
         """Refuses a second run, bad data, a missing device, missing inputs, mixtures and unsafe resumption."""
         root = Path(run_params["project_path"])
         runner, folder = str(run_params.get("runner", "")), self._folder or root / "data"
-        self._doomed, self._mark, self._folder = [], None, folder
+        self._doomed, self._mark, self._records, self._ahead, self._folder = [], None, None, {}, folder
         self._begin, self._process = time.time(), os.getpid()
         if THREADS in runner:
             raise LowlandError(NO_THREADS.format(THREADS))
@@ -135,34 +139,50 @@ class RunGuard:
         now = _mark_of(study, root, before.data | data)
         shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
 
-        def exists(node: Node) -> bool:
-            return any(path.exists() for path in _files(catalog, list(node.outputs)))
+        def files(node: Node) -> list[Path]:
+            return _files(catalog, list(node.outputs))
 
-        resumes = bool(run_params["only_missing_outputs"])
-        stale = stale_nodes(before, now, part=pipeline, file=str(shown / MARK), exists=exists) if resumes else []
-        if partial and started_by_dvc():
-            if before.changed(now, study.nodes):  # DVC keeps records of its own, and is about to make ours untrue
-                self._mark = StudyMark()
-        elif partial:
-            refuse_mixture(before, now, study=study, part=pipeline, folder=shown, exists=exists)
-            self._mark = before.joined(now, [node.name for node in pipeline.nodes])
+        def exists(node: Node) -> bool:
+            return any(path.exists() for path in files(node))
+
+        resumes, by_dvc = bool(run_params["only_missing_outputs"]), started_by_dvc()
+        self._records, again = OutputRecords(folder), list[Node]()
+        if resumes or (partial and not by_dvc):
+            known = standings(pipeline.nodes if resumes else study.nodes, before.nodes, self._records, files)
+            before = before.without(name for name, standing in known.items() if standing == "unknown")
+            if resumes and by_dvc:  # which knows why it asks: what lowland does not know is made again
+                again = [node for node in pipeline.nodes if known.get(node.name, "recorded") != "recorded"]
+            elif resumes:
+                again = [node for node in pipeline.nodes if known.get(node.name) == "unfinished"]
+        if resumes and by_dvc:
+            stale = [node for node in before.changed(now, pipeline.nodes) if exists(node)]
+        elif resumes:
+            stale = stale_nodes(before, now, part=pipeline, file=str(shown / MARK), exists=exists)
         else:
-            self._mark = now
+            stale = []
+        if partial and not by_dvc:  # DVC keeps the rest in step by itself
+            refuse_mixture(before, now, study=study, part=pipeline, folder=shown, exists=exists)
+        self._mark = before.joined(now, [node.name for node in pipeline.nodes]) if partial else now
         if resumes:
             if stale:
                 told = before.told(now, study.nodes)
                 _log.info("%d of %d results are made again: %s", len(stale), len(pipeline.nodes), told)
-            for path in _files(catalog, [name for node in stale for name in node.outputs]):
+            for path in (path for node in dict.fromkeys((*stale, *again)) for path in files(node)):
                 path.unlink(missing_ok=True)  # at once: the runner asks next what is missing
             for path in _gathered_too_early(pipeline, catalog):
                 path.unlink(missing_ok=True)
+            if by_dvc:
+                for path in _left_over(run_params, study, catalog, folder):
+                    path.unlink(missing_ok=True)
         elif partial:
             _refuse_missing_inputs(pipeline, catalog)
             changed = before.changed(now, pipeline.nodes)  # should the run end early, nothing old passes for new
-            self._doomed = [path for node in changed for path in _files(catalog, list(node.outputs))]
+            self._doomed = [path for node in changed for path in files(node)]
         else:
             self._doomed = [*_outputs(pipeline, catalog), *_selected(catalog), *_files(catalog, ["timings"])]
             self._doomed.append(folder / "08_reporting" / RECORD)
+        made = {node.name: files(node) for node in pipeline.nodes}
+        self._ahead = {n: paths for n, paths in made.items() if not (resumes and all(path.exists() for path in paths))}
 
     @hook_impl
     def before_first_node(self) -> None:
@@ -170,8 +190,16 @@ class RunGuard:
         for path in self._doomed:
             path.unlink(missing_ok=True)
         if self._mark is not None and self._folder is not None:
+            if self._records is not None:
+                self._records.forget(self._ahead)
             self._mark.write(self._folder)
         self._doomed, self._mark = [], None
+
+    @hook_impl
+    def after_node_saved(self, node: Node) -> None:
+        """Called by the project's runners in the main process when a node is done and its outputs are saved."""
+        if self._records is not None and node.name in self._ahead:
+            self._records.add(node.name, self._ahead.pop(node.name))
 
     @hook_impl
     def before_node_run(self) -> None:
@@ -191,6 +219,7 @@ class RunGuard:
 
     def _close(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         try:
+            self._record_others()
             made = _files(catalog, ["summary.report", "summary.recommendation"])  # which DVC makes one after the other
             if len(made) == 2 and all(path.is_file() for path in made) and made[0].stat().st_mtime >= self._begin:
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
@@ -201,6 +230,14 @@ class RunGuard:
             _log.warning("%s: %s", error.filename, error.strerror)
         finally:
             self._end_lock()
+
+    def _record_others(self) -> None:
+        """What a runner made that is none of the project's, and tells of no node that is done."""
+        for name, paths in self._ahead.items():
+            times = [path.stat().st_mtime for path in paths if path.exists()]
+            if self._records is not None and times and min(times) >= self._begin - CLOCK_TICK:
+                self._records.add(name, paths)
+        self._ahead = {}
 
     def _end_lock(self) -> None:
         if self._lock is not None:
@@ -226,7 +263,7 @@ def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
     """What a whole run would leave."""
     current = grid.current()
     parameters = current.study.model_dump(mode="json")
-    code = code_of_stages(root, {stage_of(node) for node in study.nodes})
+    code = code_of_stages(root, {tag_of(node) for node in study.nodes})
     nodes = fingerprints(study, parameters | current.added_parameters(), code=code, data=data)
     return StudyMark(parameters=parameters, code=code, data=data, nodes=nodes)
 
@@ -323,6 +360,16 @@ def _selected(catalog: DataCatalog) -> list[Path]:
         for artifact in template.outputs
     }
     return _files(catalog, list(names))
+
+
+def _left_over(run_params: dict[str, Any], study: Pipeline, catalog: DataCatalog, folder: Path) -> list[Path]:
+    """Files of recipes, seeds and precisions that are not in the study any more, beside those that a part makes."""
+    parts = [part for stage in all_stages() for part in stage.parts if part.tag in (run_params["tags"] or ())]
+    paths = {artifact.folder for part in parts for node in part.nodes for artifact in node.outputs}
+    tasks = [name for name in run_params["namespaces"] or () if name in grid.current().tasks]
+    roots = [folder / path.partition("{task}")[0] / task for path in paths for task in tasks]
+    made = set(_outputs(study, catalog))
+    return [file for root in roots for file in root.rglob("*") if file.is_file() and file not in made]
 
 
 def _gathered_too_early(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
