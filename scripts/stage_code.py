@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from lowland.stages import Stage
@@ -79,12 +80,14 @@ def _file(module: str) -> Path:
     return found
 
 
+@cache
 def _find(module: str) -> Path | None:
     """The file of a module of the library; ``None`` for a name that is no module."""
     path = ROOT / "src" / Path(*module.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
+@cache
 def _imports(module: str, *, inside_functions: bool) -> set[str]:
     """The library's modules that one module imports, each with the packages that it lies in."""
     tree = ast.parse(_file(module).read_text("utf-8"))

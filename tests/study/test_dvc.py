@@ -53,6 +53,55 @@ def test_a_requirement_of_an_experiment_reaches_the_decision_and_reruns_it_and_t
     )
 
 
+def changed_parameters(tracked, change):
+    """``params.yaml`` as `dvc exp run -S` changes it."""
+    parameters = tracked.folder / "params.yaml"
+    content = yaml.safe_load(parameters.read_text())
+    change(content)
+    parameters.write_text(yaml.safe_dump(content))
+
+
+def times(tracked, *parts):
+    """When each file below some folders of the data folder was written."""
+    files = [file for part in parts for file in (tracked.folder / "data/smoke" / part).rglob("*") if file.is_file()]
+    assert files
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
+def test_an_option_of_attacks_reruns_them_and_what_gathers_and_another_studys_results_are_strangers(tracked):
+    kept, lock = ((tracked.folder / name).read_bytes() for name in ("params.yaml", "dvc.lock"))
+    before = times(tracked, "06_models", "07_model_output/measured")
+    changed_parameters(tracked, lambda content: content["attacks"].update(num_steps=3))
+    result = tracked.python("dvc", "repro")
+    assert result.returncode == 0, result.stderr
+    ran = re.findall(r"Running stage '(\S+)'", result.stdout)
+    assert sorted(ran) == sorted(["attacks@jets", "tables", "analysis", "decision", "report"])
+    again = {
+        file for file, time in times(tracked, "06_models", "07_model_output/measured").items() if time != before[file]
+    }
+    assert len(again) == 12 and {file.parents[3].name for file in again} == {"attacks"}
+
+    (tracked.folder / "params.yaml").write_bytes(kept)
+    (tracked.folder / "dvc.lock").write_bytes(lock)
+    assert tracked.python("dvc", "checkout", "-f", "-q").returncode == 0
+    resumed = tracked.kedro("run", "--env", "smoke", "--only-missing-outputs")
+    assert resumed.returncode == 2 and "under_attack is not on record" in resumed.stderr, resumed.stderr
+    status = tracked.python("dvc", "status")
+    assert "up to date" in status.stdout, "DVC knows what it has brought"
+
+
+def test_a_recipe_more_leaves_the_networks_of_the_others(tracked):
+    kept = (tracked.folder / "params.yaml").read_bytes()
+    before = times(tracked, "06_models/trained")
+    changed_parameters(tracked, lambda content: content["recipes"].update(flat={"kind": "sam", "radius": 0.05}))
+    result = tracked.python("dvc", "repro", "training@jets")
+    (tracked.folder / "params.yaml").write_bytes(kept)
+    assert result.returncode == 0, result.stderr
+    after = times(tracked, "06_models/trained")
+    assert {file: after[file] for file in before} == before
+    assert {file.parent.name for file in set(after) - set(before)} == {"flat"}
+
+
 def test_metrics_are_numbers_that_dvc_shows(tracked):
     result = tracked.python("dvc", "metrics", "show", "--json")
     assert result.returncode == 0, result.stderr
