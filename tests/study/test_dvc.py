@@ -93,7 +93,7 @@ def test_an_option_of_attacks_reruns_them_and_what_gathers_and_another_studys_re
 def test_a_recipe_more_leaves_the_networks_of_the_others(tracked):
     kept = (tracked.folder / "params.yaml").read_bytes()
     before = times(tracked, "06_models/trained")
-    changed_parameters(tracked, lambda content: content["recipes"].update(flat={"kind": "sam", "radius": 0.05}))
+    changed_parameters(tracked, lambda content: content["recipes"].update(flat={"kind": "sam", "rho": 0.05}))
     result = tracked.python("dvc", "repro", "training@jets")
     (tracked.folder / "params.yaml").write_bytes(kept)
     assert result.returncode == 0, result.stderr
