@@ -42,6 +42,9 @@ MADE_FROM = {
     "commands": (),
     "folder": (),
 }
+# Stages that read a file of which parameters decide where it lies -> where params.yaml says so. DVC cannot look up
+# `${tasks.${item.task}.path}`, so these run over a mapping with one path a task.
+READS_FILES = {"ingestion": ("sources", "path"), "preparation": ("raw_tables", "path")}
 WIDTH = 120
 GENERATED = "# Written by `make stages` from the declarations in src/lowland/pipelines/*/stage.py: edit those.\n"
 
@@ -117,12 +120,15 @@ def _dvc_stage(stage: Stage, stages: Sequence[Stage]) -> str:
     loads_models = any(artifact.kind == "model" for artifact in inputs)
     asks_tasks = any(name in FROM_TASKS for node in stage.nodes for name in node.parameters)
     code = rooms_of(code_of(stage, loads_models=loads_models, asks_tasks=asks_tasks))
-    lines = [f"{stage.name}:"]
-    if stage.axes:
+    mapping, key = READS_FILES.get(stage.name, ("", ""))
+    lines = []
+    if stage.axes and not mapping:
         lines.append(f'  matrix: {{task: "${{places.{stage.name}}}"}}')
     lines.append(f"  cmd: {command}{' --only-missing-outputs' if stage.resumes else ''}")
-    lines += _block("deps", [*code, *_paths(inputs, stage.axes)])
+    lines += _block("deps", [*code, *_paths(inputs, stage.axes), *([f"${{item.{key}}}"] if mapping else [])])
     read = list(dict.fromkeys(_parameters(stage, stages)))  # of which some lie within others
+    if mapping == "sources":
+        read.append("sources.${item.task}.elsewhere")
     whole = [name for name in read if name.split(".")[0] not in read or "." not in name]
     lines += _block("params", whole)
     made = [artifact for node in stage.nodes for artifact in node.outputs]
@@ -132,7 +138,9 @@ def _dvc_stage(stage: Stage, stages: Sequence[Stage]) -> str:
     for artifact in _tracked(made, "plots"):
         options = ", ".join(f"{name}: {value}" for name, value in artifact.plot)
         lines += _block("plots", [f"{_paths([artifact], stage.axes)[0]}: {{{options}}}"])
-    return "".join(f"  {line}\n" for line in lines)
+    if mapping:
+        lines = [f"  foreach: ${{{mapping}}}", "  do:", *(f"  {line}" for line in lines)]
+    return "".join(f"  {line}\n" for line in (f"{stage.name}:", *lines))
 
 
 def _tracked(artifacts: Iterable[Artifact], how: str) -> list[Artifact]:
@@ -152,6 +160,8 @@ def _inputs(stage: Stage, stages: Sequence[Stage]) -> Iterator[Artifact]:
         yield from (artifact for artifact in left if artifact.is_rows or artifact.gathered)
     for node in stage.nodes:
         for name in node.inputs:
+            if name == "raw":  # see READS_FILES
+                continue
             here = [(level, artifact) for level, artifact in known if artifact.name == name]
             yield from (artifact for level, artifact in _nearest(here, node) if (level, artifact) not in made)
 
@@ -175,7 +185,8 @@ def _path(artifact: Artifact, axes: Sequence[str]) -> str:
     if not axes and artifact.path.startswith(f"{MEASURED}/"):  # of which stages there are any, parameters say
         return f"${{data}}/{MEASURED}"
     parts = artifact.path.split("/")
-    if "{" in artifact.path:
+    folder, alone = "/".join(parts[:-1]), parts[-1].startswith(tuple(f"{{{axis}}}." for axis in axes))
+    if "{" in artifact.path and not (alone and "{" not in folder):
         parts = [part.replace("{rows}", _measured(artifact)) for part in parts[:-1]]
     kept = []
     for part in parts:

@@ -11,11 +11,12 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ThreadRunner
 
-from lowland import grid, hooks, randomness
+from lowland import grid, hooks, randomness, raw_tables
 from lowland.config_loader import StudyConfigLoader
 from lowland.datasets import JSONDataset, TableDataset, TextDataset
 from lowland.errors import LowlandError
-from lowland.hooks import SELECTIONS, RunGuard, check_raw_tables
+from lowland.hooks import SELECTIONS, RunGuard
+from lowland.raw_tables import check_raw_tables
 from lowland.tasks import Task
 from lowland.tasks.jets import CLASSES, FEATURES
 
@@ -201,7 +202,6 @@ def test_a_part_whose_inputs_are_missing_is_one_line(project):
 
 
 def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkeypatch):
-    from lowland import hooks
     from lowland.tasks import TaskOptions, jets
 
     root, catalog, files = project
@@ -217,7 +217,7 @@ def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkey
         return pd.read_parquet(files["raw"]).query("set == 'nominal'")
 
     monkeypatch.setattr(jets, "fetch_openml_jets", fetch)
-    assert hooks.check_raw_tables(pipeline, catalog) == hooks.check_raw_tables(pipeline, catalog)
+    assert check_raw_tables(pipeline, catalog) == check_raw_tables(pipeline, catalog)
     assert len(calls) == 1 and (root / "published.parquet").is_file()
 
 
@@ -292,27 +292,25 @@ class Counted(Task):
 
 
 def test_a_table_made_from_files_is_made_again_when_they_change(project, monkeypatch):
-    from lowland import hooks
-
     root, catalog, _ = project
     made, source = [], root / "mine.csv"
     source.write_text("a\n1\n")
     monkeypatch.setattr(Counted, "__abstractmethods__", frozenset())
-    monkeypatch.setattr(hooks, "build_task", lambda options: Counted(source, made))
+    monkeypatch.setattr(raw_tables, "build_task", lambda options: Counted(source, made))
     monkeypatch.setattr(type(grid.current()), "raw_table", lambda self, task: f"{task}.imported")
     catalog["jets.imported"] = TableDataset(filepath=str(root / "imported" / "jets.parquet"))
     pipeline = Pipeline([Node(first, ["jets.imported"], "jets.measured", name="measure", tags=["landscape"])])
-    before = hooks.check_raw_tables(pipeline, catalog)
-    assert hooks.check_raw_tables(pipeline, catalog) == before and len(made) == 1
+    before = check_raw_tables(pipeline, catalog)
+    assert check_raw_tables(pipeline, catalog) == before and len(made) == 1
     source.write_text("a\n2\n")
-    assert hooks.check_raw_tables(pipeline, catalog) != before and len(made) == 2
+    assert check_raw_tables(pipeline, catalog) != before and len(made) == 2
     source.write_text("a\n-2\n")
     with pytest.raises(LowlandError, match=r"^tasks\.jets: column 'a' is negative$"):
-        hooks.check_raw_tables(pipeline, catalog)
+        check_raw_tables(pipeline, catalog)
     assert catalog.load("jets.imported")["a"].tolist() == [2]  # what is there is not replaced by what is wrong
     source.unlink()
     with pytest.raises(LowlandError, match=r"mine\.csv: the file is missing; `tasks\.jets` reads it"):
-        hooks.check_raw_tables(pipeline, catalog)
+        check_raw_tables(pipeline, catalog)
 
 
 def test_a_part_that_would_leave_results_of_another_study_is_refused_before_it_deletes(project):

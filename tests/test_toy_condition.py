@@ -8,6 +8,8 @@ import pytest
 
 from tests.changed_copy import ChangedCopy
 
+pytestmark = pytest.mark.slow
+
 EDITS = (
     (
         "src/lowland/vocabulary/conditions.py",

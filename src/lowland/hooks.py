@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import time
@@ -15,14 +14,15 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog, DatasetError
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from lowland import grid, randomness, tasks
+from lowland import grid
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
 from lowland.placing import places_of
+from lowland.raw_tables import check_raw_tables
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import tag_of
 from lowland.runs.dvc import started_by_dvc
@@ -36,8 +36,6 @@ from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
 from lowland.stages import all_stages, closing_stages
 from lowland.summary.closing import closing_lines
-from lowland.tasks import Task, TaskOptions, build_task
-from lowland.tasks.split_sizes import DATA_FOLDER
 
 _log = logging.getLogger(__name__)
 SELECTIONS = (
@@ -95,6 +93,7 @@ class RunGuard:
         self._doomed: list[Path] = []
         self._mark: StudyMark | None = None
         self._records: OutputRecords | None = None
+        self._given: list[Node] = []  # whose outputs are there before the run
         self._ahead: dict[str, list[Path]] = {}  # nodes that this run may make, and their files
         self._folder: Path | None = None
         self._command: Callable[[], str] = str
@@ -133,9 +132,12 @@ class RunGuard:
             resolve_device(grid.current().study.device)
         partial = any(run_params[key] for key in SELECTIONS)
         study, before = self._study() if partial else pipeline, StudyMark.read(folder)
-        for name in sorted(study.inputs() - {*before.data, *data}):  # raw tables that nobody has looked at yet
-            if not name.startswith("params:") and (file := _files(catalog, [name])) and file[0].is_file():
+        current = grid.current()
+        raw = {current.raw_table(task) for task in current.tasks} & study.datasets()
+        for name in sorted(raw - {*before.data, *data}):  # that nobody has looked at yet
+            if (file := _files(catalog, [name])) and file[0].is_file():
                 data[name] = hashlib.sha256(file[0].read_bytes()).hexdigest()
+        self._given = [node for node in pipeline.nodes if data.keys() & set(node.outputs)]
         now = _mark_of(study, root, before.data | data)
         shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
 
@@ -167,7 +169,8 @@ class RunGuard:
             if stale:
                 told = before.told(now, study.nodes)
                 _log.info("%d of %d results are made again: %s", len(stale), len(pipeline.nodes), told)
-            for path in (path for node in dict.fromkeys((*stale, *again)) for path in files(node)):
+            made_again = [node for node in dict.fromkeys((*stale, *again)) if node not in self._given]
+            for path in (path for node in made_again for path in files(node)):
                 path.unlink(missing_ok=True)  # at once: the runner asks next what is missing
             for path in _gathered_too_early(pipeline, catalog):
                 path.unlink(missing_ok=True)
@@ -181,8 +184,14 @@ class RunGuard:
         else:
             self._doomed = [*_outputs(pipeline, catalog), *_selected(catalog), *_files(catalog, ["timings"])]
             self._doomed.append(folder / "08_reporting" / RECORD)
+        given = {path for node in self._given for path in files(node)}
+        self._doomed = [path for path in self._doomed if path not in given]
         made = {node.name: files(node) for node in pipeline.nodes}
-        self._ahead = {n: paths for n, paths in made.items() if not (resumes and all(path.exists() for path in paths))}
+        self._ahead = {
+            name: paths
+            for name, paths in made.items()
+            if given.intersection(paths) or not (resumes and all(path.exists() for path in paths))
+        }
 
     @hook_impl
     def before_first_node(self) -> None:
@@ -194,6 +203,13 @@ class RunGuard:
                 self._records.forget(self._ahead)
             self._mark.write(self._folder)
         self._doomed, self._mark = [], None
+        for node in self._given:
+            self.after_node_saved(node)
+
+    @hook_impl
+    def made_before(self) -> list[str]:
+        """Names of the nodes that need not run: their outputs were made and checked before anything was deleted."""
+        return [node.name for node in self._given]
 
     @hook_impl
     def after_node_saved(self, node: Node) -> None:
@@ -268,59 +284,6 @@ def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
     return StudyMark(parameters=parameters, code=code, data=data, nodes=nodes)
 
 
-def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
-    """Reads and checks every raw table that the pipeline starts from; what the project does not ship is got first.
-
-    Returns:
-        A digest of the bytes of each, by the name of its dataset.
-
-    Raises:
-        LowlandError: A file is missing, cannot be read or fetched, or does not hold what its task needs.
-    """
-    digests = {}
-    study = grid.current()
-    for task, options in study.study.tasks.items():
-        name = study.raw_table(task)
-        if name not in pipeline.inputs():
-            continue
-        path, problem = _files(catalog, [name])[0], build_task(options)
-        if task in study.absent:
-            _log.warning("tasks.%s: %s is not there; its data are simulated", task, study.absent[task])
-        if problem.provenance != "shipped":
-            origin = _origin(task, options, problem)
-            if not path.is_file() or (problem.provenance == "made" and _read(path.with_suffix(".json")) != origin):
-                table = problem.fetch()
-                problem.check(table, f"tasks.{task}")
-                catalog.save(name, table)
-                path.with_suffix(".json").write_text(json.dumps(origin, indent=1))
-        if not path.is_file():
-            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` needs it (see docs/data)")
-        try:
-            raw = catalog.load(name)
-        except DatasetError as error:
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
-            raise LowlandError(f"{path}: cannot be read ({reason}); expected a complete Parquet file") from None
-        problem.check(raw, str(path))
-        digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return digests
-
-
-def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
-    """All that decides a raw table: options, code and files."""
-    files = {}
-    for path in problem.sources:
-        if not path.is_file():
-            raise LowlandError(
-                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.whence}): give tasks.{task}.path, or "
-                f"name the folder that the path starts from in {DATA_FOLDER}"
-            )
-        files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    code = hashlib.sha256()
-    for source in (*sorted(Path(tasks.__file__).parent.rglob("*.py")), Path(randomness.__file__)):
-        code.update(source.read_bytes())
-    return {"options": options.model_dump(mode="json"), "code": code.hexdigest(), "files": files}
-
-
 def _refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
     """A part of the study needs what the stages before it wrote."""
     gathers = pipeline.only_nodes_with_tags("gather")  # they read what there is
@@ -331,13 +294,6 @@ def _refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
             f"{missing[0]} does not exist ({len(missing)} of {len(names)} inputs of this part are missing); "
             "run the stages before it too (--tags preparation,training,...) or the whole study"
         )
-
-
-def _read(mark: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(mark.read_text()))
-    except (OSError, ValueError):
-        return {}
 
 
 def _outputs(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:

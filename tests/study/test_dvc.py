@@ -102,6 +102,35 @@ def test_a_recipe_more_leaves_the_networks_of_the_others(tracked):
     assert {file.parent.name for file in set(after) - set(before)} == {"flat"}
 
 
+AXES = """
+tasks:
+  one: &table {kind: table, path: %(folder)s/one.csv, target: kind, classes: [a, b], features: [x, y], missing: refuse,
+    train_rows: 60, validation_rows: 20, landscape_rows: 20, test_rows: 40, hidden: [4]}
+  two: {<<: *table, path: %(folder)s/two.csv}
+recipes: {plain: {kind: plain}}
+seeds: {s0: 0}
+precisions: {fp32: {method: float, weight_bits: 32, activation_bits: 32}}
+"""
+
+
+def test_a_changed_file_of_the_users_reruns_its_task_and_nothing_else(project, tmp_path):
+    subprocess.run(["git", "init", "-q"], cwd=project.folder, check=True)
+    (project.folder / "conf/mine").mkdir()
+    (project.folder / "conf/mine/parameters_axes.yml").write_text(AXES % {"folder": tmp_path})
+    header, rows = "x,y,kind", [f"{n % 17},{n * n % 23},{'ab'[n % 2]}" for n in range(200)]
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *rows]))
+    assert project.python("scripts.write_params", "--env", "mine").returncode == 0
+    done = project.python("dvc", "repro", "preparation")
+    assert done.returncode == 0, done.stderr
+    ran = ["ingestion@one", "ingestion@two", "preparation@one", "preparation@two"]
+    assert sorted(re.findall(r"Running stage '(\S+)'", done.stdout)) == ran
+    assert (project.folder / "data/mine/01_raw/imported/one.parquet").is_file()
+    (tmp_path / "two.csv").write_text("\n".join([header, *reversed(rows)]))
+    dry = project.python("dvc", "repro", "--dry", "preparation")
+    assert re.findall(r"Running stage '(\S+)'", dry.stdout) == ["ingestion@two", "preparation@two"], dry.stdout
+
+
 def test_metrics_are_numbers_that_dvc_shows(tracked):
     result = tracked.python("dvc", "metrics", "show", "--json")
     assert result.returncode == 0, result.stderr

@@ -19,7 +19,7 @@ from kedro.runner import AbstractRunner
 from pluggy import PluginManager
 
 from lowland.errors import LowlandError
-from lowland.runners.own_hooks import own_hooks
+from lowland.runners.own_hooks import left_of, own_hooks
 from lowland.runners.progress import GATHER, RunProgress
 from lowland.runners.schedule import Schedule, State
 from lowland.runners.timings import save_timings
@@ -105,15 +105,17 @@ class GridRunner(AbstractRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
+        self._own = own_hooks(hook_manager)
+        pipeline = left_of(pipeline, self._own)
         nodes = pipeline.nodes
         if not nodes:
+            self._own.before_first_node()
             return
         _refuse_memory(pipeline, catalog)
         gathers = [node for node in nodes if GATHER in node.tags]
         needs = pipeline.node_dependencies
         schedule = Schedule({node: needs[node] for node in nodes}, gathers=gathers)
         ended: dict[Node, Outcome] = {}
-        self._own = own_hooks(hook_manager)
         with RunProgress(nodes, self._logger) as progress:
             workers = self._start_workers(min(self._max_workers, len(nodes)), pipeline)
             try:

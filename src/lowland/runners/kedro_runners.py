@@ -19,7 +19,7 @@ from kedro.runner import AbstractRunner
 from pluggy import PluginManager
 
 from lowland.errors import LowlandError
-from lowland.runners.own_hooks import own_hooks
+from lowland.runners.own_hooks import left_of, own_hooks
 from lowland.runners.progress import RunProgress
 from lowland.runners.schedule import State
 from lowland.runners.worker import describe
@@ -50,7 +50,10 @@ class _Shown(AbstractRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
+        self._own = own_hooks(hook_manager)
+        pipeline = left_of(pipeline, self._own)
         if not pipeline.nodes:
+            self._own.before_first_node()
             return
         import torch  # late: this package is imported before the workers start, which import it meanwhile
 
@@ -58,7 +61,6 @@ class _Shown(AbstractRunner):
         torch.set_num_threads(1)  # as in the workers of GridRunner: results depend on the number
         try:
             with RunProgress(pipeline.nodes, _log) as self._progress:
-                self._own = own_hooks(hook_manager)
                 self._own.before_first_node()
                 super()._run(pipeline, catalog, hook_manager, run_id)
         except KeyboardInterrupt:

@@ -28,7 +28,8 @@ def fingerprints(
         study: The whole study.
         parameters: Nested, as nodes are given them.
         code: Tag of a stage, or of a part of one, to the digest of its code.
-        data: Name of a dataset that no node makes to the digest of its content.
+        data: Name of a dataset to the digest of its content: raw tables, from whose bytes everything follows, whatever
+            made them.
     """
     made, found = dict(data), {}
     texts: dict[str, str] = {}
@@ -43,7 +44,7 @@ def fingerprints(
             else:
                 parts.append(f"{name}={made.get(name, '')}")
         found[node.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-        made |= dict.fromkeys(node.outputs, found[node.name])
+        made |= {name: data.get(name, found[node.name]) for name in node.outputs}
     return found
 
 
