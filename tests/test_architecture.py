@@ -61,6 +61,7 @@ KEDRO_LAYER = {
     "measurable",
     "node_functions",
     "placing",
+    "raw_tables",
     "runs",
     "stages",
 }
