@@ -410,6 +410,19 @@ def test_a_runner_that_tells_of_no_node_has_its_results_on_record(project):
     assert files["measured"].exists() and files["table"].exists()
 
 
+def test_what_was_saved_just_before_an_interrupt_is_on_record(project):
+    root, catalog, files = project
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    guard = RunGuard(lambda: PIPELINE)
+    guard.before_pipeline_run(asked, PIPELINE, catalog)
+    guard.before_first_node()
+    catalog.save("jets.measured", ONE)
+    guard.after_interrupt()
+    guard._end_lock()  # the process is over: Kedro calls no hook
+    ask(project, resume=True)
+    assert files["measured"].exists()
+
+
 def test_a_second_run_in_the_folder_is_refused_and_a_third_may_begin(project):
     root, catalog, files = project
     asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}

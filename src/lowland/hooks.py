@@ -171,6 +171,11 @@ class RunGuard:
             self._plan.records.add(node.name, self._plan.ahead.pop(node.name))
 
     @hook_impl
+    def after_interrupt(self) -> None:
+        """Called by the project's runners after Ctrl-C: what workers had just saved is on record too."""
+        self._record_others()
+
+    @hook_impl
     def before_node_run(self) -> None:
         """Under a runner that is none of the project's; never in a forked worker, where others have begun."""
         if os.getpid() == self._process:
@@ -203,12 +208,12 @@ class RunGuard:
             self._end_lock()
 
     def _record_others(self) -> None:
-        """What a runner made that is none of the project's, and tells of no node that is done."""
+        """What was made without word of it: by a runner that is none of the project's, or just before an interrupt."""
         if self._plan is None or not self._started:
             return
         for name, paths in self._plan.ahead.items():
-            times = [path.stat().st_mtime for path in paths if path.exists()]
-            if times and min(times) >= self._begin - CLOCK_TICK:
+            whole = bool(paths) and all(path.exists() for path in paths)
+            if whole and min(path.stat().st_mtime for path in paths) >= self._begin - CLOCK_TICK:
                 self._plan.records.add(name, paths)
         self._plan = None
 

@@ -48,3 +48,4 @@ def test_without_a_guard_everything_runs_and_nobody_is_told():
         assert left_of(PIPELINE, own) == PIPELINE
         own.before_first_node()
         own.after_node_saved(PIPELINE.nodes[0])
+        own.after_interrupt()

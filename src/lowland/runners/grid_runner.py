@@ -124,6 +124,7 @@ class GridRunner(AbstractRunner):
             except BaseException as error:
                 workers.close(now=True)
                 if isinstance(error, KeyboardInterrupt):
+                    self._own.after_interrupt()
                     self._logger.warning("Interrupted: %d of %d nodes are over and saved", len(ended), len(nodes))
                 raise
             else:

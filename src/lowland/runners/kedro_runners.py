@@ -64,6 +64,7 @@ class _Shown(AbstractRunner):
                 self._own.before_first_node()
                 super()._run(pipeline, catalog, hook_manager, run_id)
         except KeyboardInterrupt:
+            self._own.after_interrupt()
             _log.warning("Interrupted: %d of %d nodes are over and saved", self._done, len(pipeline.nodes))
             raise
         except (LowlandError, click.ClickException):

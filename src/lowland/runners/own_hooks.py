@@ -18,11 +18,13 @@ class OwnHooks(NamedTuple):
         before_first_node: The workers stand ready, and the run is sure to start.
         after_node_saved: A node is done and its outputs are saved; told in the main process, unlike Kedro's
             ``after_node_run``.
+        after_interrupt: The run is broken off and nothing runs any more; Kedro tells of errors only.
     """
 
     made_before: Callable[[], frozenset[str]]
     before_first_node: Callable[[], object]
     after_node_saved: Callable[[Node], object]
+    after_interrupt: Callable[[], object]
 
 
 def left_of(pipeline: Pipeline, own: OwnHooks) -> Pipeline:
@@ -43,10 +45,11 @@ def own_hooks(manager: PluginManager | None) -> OwnHooks:
         manager: Kedro's, if there is one.
     """
     hooks = getattr(manager, "hook", None)
-    given, started, saved = (getattr(hooks, name, None) for name in OwnHooks._fields)
+    given, started, saved, interrupted = (getattr(hooks, name, None) for name in OwnHooks._fields)
     return OwnHooks(
         # Kedro's stand-in for a manager answers nothing to any call
         made_before=lambda: frozenset(name for names in (given() if given else None) or () for name in names),
         before_first_node=lambda: started() if started else None,
         after_node_saved=lambda node: saved(node=node) if saved else None,
+        after_interrupt=lambda: interrupted() if interrupted else None,
     )
