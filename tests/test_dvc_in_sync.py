@@ -177,7 +177,7 @@ def places():
 def test_what_is_measured_may_be_absent_for_those_who_gather():
     """A family that is switched off leaves no folder, and DVC wants every dependency to be there."""
     readers = {
-        name: [dep for dep in stage["deps"] if MEASURED in dep]
+        name: [dep for dep in stage.get("do", stage)["deps"] if MEASURED in dep]
         for name, stage in yaml.safe_load(DVC.read_text())["stages"].items()
     }
     assert {name: deps for name, deps in readers.items() if deps} == {"tables": ["${data}/" + MEASURED]}
@@ -186,5 +186,6 @@ def test_what_is_measured_may_be_absent_for_those_who_gather():
 def test_no_stage_names_a_file_twice():
     for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
         for kind in ("deps", "outs"):
-            files = [next(iter(each)) if isinstance(each, dict) else each for each in stage.get(kind, ())]
+            listed = stage.get("do", stage).get(kind, ())
+            files = [next(iter(each)) if isinstance(each, dict) else each for each in listed]
             assert len(files) == len(set(files)), (name, kind)
