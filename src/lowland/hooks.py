@@ -168,7 +168,8 @@ class RunGuard:
     def after_node_saved(self, node: Node) -> None:
         """Called by the project's runners in the main process when a node is done and its outputs are saved."""
         if self._plan is not None and node.name in self._plan.ahead:
-            self._plan.records.add(node.name, self._plan.ahead.pop(node.name))
+            self._plan.records.add(node.name, self._plan.ahead[node.name])
+            del self._plan.ahead[node.name]  # last, should Ctrl-C come in between
 
     @hook_impl
     def after_interrupt(self) -> None:
