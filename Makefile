@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run smoke study test lint format params stages viz bench docs clean
+.PHONY: help install run smoke study test test-all lint format params stages viz bench docs clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(STAMP)  ## make the environment (the other targets do so when they need it)
 
@@ -32,7 +32,10 @@ smoke: $(STAMP)  ## the same on the smallest grid, in seconds
 study: $(STAMP)  ## an environment for a table of yours: make study NAME=turbines TABLE=path.csv TARGET=column
 	@$(BIN)/python -m scripts.new_study --name "$(NAME)" --table "$(TABLE)" --target "$(TARGET)"
 
-test: lint  ## lint, type check and tests
+test: lint  ## lint, type check and the tests that do not start whole programs
+	$(BIN)/python -m pytest --numprocesses auto --no-loadscope-reorder -m "not slow"
+
+test-all: lint  ## lint, type check and all tests, as CI does
 	$(BIN)/python -m pytest --numprocesses auto --no-loadscope-reorder
 
 lint: $(STAMP)  ## lint and type check

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
-from lowland.stages import all_stages
+from lowland.stages import Stage
 
 ROOT = Path(__file__).resolve().parents[1]
 # Made by the tasks' own code, which the grid calls.
@@ -27,19 +28,20 @@ GLUE = {
 # No node imports cli, hooks, settings, pipeline_registry and runners: they decide when a node runs, not what it makes.
 
 
-def code_of(stage: str, *, loads_models: bool, asks_tasks: bool) -> set[Path]:
+def code_of(stage: Stage, *, loads_models: bool, asks_tasks: bool) -> set[Path]:
     """Files of the library, relative to the project.
 
     Args:
-        stage: Name of a stage.
+        stage: A stage, or a part of one.
         loads_models: Whether it reads networks, whose code the dataset imports where it rebuilds one.
         asks_tasks: Whether it reads parameters that the tasks' code makes.
     """
-    package = ROOT / "src" / "lowland" / "pipelines" / stage
-    own = [f"lowland.pipelines.{stage}.{file.stem}" for file in sorted(package.glob("*.py")) if file.stem != "__init__"]
-    functions = {node.function.rpartition(".")[0] for each in all_stages() if each.name == stage for node in each.nodes}
+    package = f"lowland.pipelines.{stage.package}"
+    files = sorted((ROOT / "src" / "lowland" / "pipelines" / stage.package).glob("*.py"))
+    own = [f"{package}.{file.stem}" for file in files if file.stem != "__init__"]
+    functions = {node.function.rpartition(".")[0] for node in stage.nodes}
     ahead = [
-        f"lowland.pipelines.{stage}",
+        package,
         *own,
         *functions,
         "lowland.datasets",
@@ -78,12 +80,14 @@ def _file(module: str) -> Path:
     return found
 
 
+@cache
 def _find(module: str) -> Path | None:
     """The file of a module of the library; ``None`` for a name that is no module."""
     path = ROOT / "src" / Path(*module.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
+@cache
 def _imports(module: str, *, inside_functions: bool) -> set[str]:
     """The library's modules that one module imports, each with the packages that it lies in."""
     tree = ast.parse(_file(module).read_text("utf-8"))

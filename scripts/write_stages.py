@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from lowland.stages import ENTRIES, Artifact, Level, NodeTemplate, Stage, all_stages
+from lowland.stages import ENTRIES, MEASURED, Artifact, Level, NodeTemplate, Stage, all_stages
 from scripts.stage_code import FROM_TASKS, code_of, rooms_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,19 +29,22 @@ TIMINGS = Artifact(
     remark="seconds and memory of every node, from the runner; outside every comparison of bytes",
 )
 # Parameters that the grid makes -> the parameters whose values they hold.
-CELLS = ("seeds", "precisions", "qat_recipes")
+CELLS = ("recipes", "seeds", "precisions", "qat_recipes")
 MADE_FROM = {
     "task": ("tasks.${item.task}",),
-    "recipe": ("recipes.${item.recipe}",),
+    "recipe": ("recipes",),
     "precision": ("precisions",),
-    "run": ("seeds",),
+    "run": ("recipes", "seeds"),
     "cell": CELLS,
     "group": CELLS,
-    "everything": ("tasks", "recipes", *CELLS),
+    "everything": ("tasks", *CELLS),
     "descriptions": ("tasks",),
     "commands": (),
     "folder": (),
 }
+# Stages that read a file of which parameters decide where it lies -> where params.yaml says so. DVC cannot look up
+# `${tasks.${item.task}.path}`, so these run over a mapping with one path a task.
+READS_FILES = {"ingestion": ("sources", "path"), "preparation": ("raw_tables", "path")}
 WIDTH = 120
 GENERATED = "# Written by `make stages` from the declarations in src/lowland/pipelines/*/stage.py: edit those.\n"
 
@@ -97,38 +100,47 @@ def dvc(stages: Sequence[Stage]) -> str:
         stages: All, in the order in which they run.
     """
     head = (
-        "# The study as DVC stages, over the same axes as the Kedro DAG.\n"
+        "# The study as DVC stages: the stages of Kedro, and of those that can be run in parts each part.\n"
         f"{GENERATED}"
         "# The code of a stage is all that its nodes import, however far away, and the datasets that they read and\n"
         "# write through; scripts/stage_code.py follows the imports and says what is left out, and why.\n"
-        "# DVC knows no environments: `make params ENV=smoke` writes the params.yaml that all of this reads.\n"
+        "# DVC knows no environments: `make params ENV=smoke` writes the params.yaml that all of this reads, with the\n"
+        "# tasks in which a stage has anything to do (`places`).\n"
+        "# A stage that persists what it made goes on from there: lowland keeps on record what every result was made\n"
+        "# with, and of which bytes it is, and makes again what is missing, out of date or not on record.\n"
     )
-    return head + "stages:\n" + "\n".join(_dvc_stage(stage, stages) for stage in stages)
+    parts = [part for stage in stages for part in stage.parts]
+    return head + "stages:\n" + "\n".join(_dvc_stage(part, stages) for part in parts)
 
 
 def _dvc_stage(stage: Stage, stages: Sequence[Stage]) -> str:
-    axes = ", ".join(f'{axis}: "${{{axis}s}}"' for axis in stage.axes)
     chosen = ".".join(f"${{item.{axis}}}" for axis in stage.axes)
-    command = f"kedro run --env ${{env}}{f' --namespaces {chosen}' if chosen else ''} --tags {stage.name}"
+    command = f"kedro run --env ${{env}}{f' --namespaces {chosen}' if chosen else ''} --tags {stage.tag}"
     inputs = list(_inputs(stage, stages))
     loads_models = any(artifact.kind == "model" for artifact in inputs)
     asks_tasks = any(name in FROM_TASKS for node in stage.nodes for name in node.parameters)
-    code = rooms_of(code_of(stage.name, loads_models=loads_models, asks_tasks=asks_tasks))
-    lines = [f"{stage.name}:"]
-    if axes:
-        lines.append(f"  matrix: {{{axes}}}")
-    lines.append(f"  cmd: {command}")
-    lines += _block("deps", [*code, *_paths(inputs, stage.axes)])
+    code = rooms_of(code_of(stage, loads_models=loads_models, asks_tasks=asks_tasks))
+    mapping, key = READS_FILES.get(stage.name, ("", ""))
+    lines = []
+    if stage.axes and not mapping:
+        lines.append(f'  matrix: {{task: "${{places.{stage.name}}}"}}')
+    lines.append(f"  cmd: {command}{' --only-missing-outputs' if stage.resumes else ''}")
+    lines += _block("deps", [*code, *_paths(inputs, stage.axes), *([f"${{item.{key}}}"] if mapping else [])])
     read = list(dict.fromkeys(_parameters(stage, stages)))  # of which some lie within others
+    if mapping == "sources":
+        read.append("sources.${item.task}.elsewhere")
     whole = [name for name in read if name.split(".")[0] not in read or "." not in name]
     lines += _block("params", whole)
     made = [artifact for node in stage.nodes for artifact in node.outputs]
-    lines += _block("outs", _paths((each for each in made if each.tracked == "outs"), stage.axes))
+    outs = _paths((each for each in made if each.tracked == "outs"), stage.axes)
+    lines += _block("outs", [f"{path}: {{persist: true}}" for path in outs] if stage.resumes else outs)
     lines += _block("metrics", [f"{p}: {{cache: false}}" for p in _paths(_tracked(made, "metrics"), stage.axes)])
     for artifact in _tracked(made, "plots"):
         options = ", ".join(f"{name}: {value}" for name, value in artifact.plot)
         lines += _block("plots", [f"{_paths([artifact], stage.axes)[0]}: {{{options}}}"])
-    return "".join(f"  {line}\n" for line in lines)
+    if mapping:
+        lines = [f"  foreach: ${{{mapping}}}", "  do:", *(f"  {line}" for line in lines)]
+    return "".join(f"  {line}\n" for line in (f"{stage.name}:", *lines))
 
 
 def _tracked(artifacts: Iterable[Artifact], how: str) -> list[Artifact]:
@@ -148,6 +160,8 @@ def _inputs(stage: Stage, stages: Sequence[Stage]) -> Iterator[Artifact]:
         yield from (artifact for artifact in left if artifact.is_rows or artifact.gathered)
     for node in stage.nodes:
         for name in node.inputs:
+            if name == "raw":  # see READS_FILES
+                continue
             here = [(level, artifact) for level, artifact in known if artifact.name == name]
             yield from (artifact for level, artifact in _nearest(here, node) if (level, artifact) not in made)
 
@@ -168,8 +182,11 @@ def _paths(artifacts: Iterable[Artifact], axes: Sequence[str]) -> list[str]:
 
 
 def _path(artifact: Artifact, axes: Sequence[str]) -> str:
+    if not axes and artifact.path.startswith(f"{MEASURED}/"):  # of which stages there are any, parameters say
+        return f"${{data}}/{MEASURED}"
     parts = artifact.path.split("/")
-    if "{" in artifact.path:
+    folder, alone = "/".join(parts[:-1]), parts[-1].startswith(tuple(f"{{{axis}}}." for axis in axes))
+    if "{" in artifact.path and not (alone and "{" not in folder):
         parts = [part.replace("{rows}", _measured(artifact)) for part in parts[:-1]]
     kept = []
     for part in parts:
@@ -183,7 +200,7 @@ def _path(artifact: Artifact, axes: Sequence[str]) -> str:
 
 def _parameters(stage: Stage, stages: Sequence[Stage]) -> Iterator[str]:
     for name in (name for node in stage.nodes for name in node.parameters):
-        yield from MADE_FROM.get(name, (name,))
+        yield from MADE_FROM["task"] if name == "descriptions" and stage.axes else MADE_FROM.get(name, (name,))
         if name == "everything":
             for node in (node for other in stages for node in other.nodes):
                 yield from filter(None, [node.selection])

@@ -13,10 +13,14 @@ STUDY = "tests/study/"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` looks
 def pytest_collection_modifyitems(config, items):
     def slowness(item):
         return max((place for place, mark in enumerate(SLOW_LAST, 1) if item.get_closest_marker(mark)), default=0)
 
+    for item in items:
+        if slowness(item):
+            item.add_marker("slow")
     items.sort(key=slowness)  # stable: otherwise the order of the files
     if hasattr(config, "workerinput"):  # one of several processes: what takes longest starts first, beside the rest
         items.sort(key=lambda item: _scope(item.nodeid) != STUDY)

@@ -63,6 +63,7 @@ KEDRO_LAYER = {
     "measurable",
     "node_functions",
     "placing",
+    "raw_tables",
     "runs",
     "stages",
 }

@@ -10,18 +10,21 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from lowland import grid
 from lowland.datasets import ModelDataset
-from lowland.stages import all_stages
+from lowland.placing import tasks_with
+from lowland.stages import MEASURED, all_stages
 from scripts.stage_code import FROM_TASKS, code_of
 from scripts.write_params import text
 from scripts.write_stages import CATALOG, DVC, catalog, dvc
+from tests.studies import default_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 # Made by the grid hook -> the axes whose values they hold.
 ADDED = {
-    "cells": {"precisions", "qat_recipes"},
-    "runs": {"seeds"},
-    "groups": {"precisions", "qat_recipes"},
+    "cells": {"recipes", "seeds", "precisions", "qat_recipes"},
+    "runs": {"recipes", "seeds"},
+    "groups": {"recipes", "seeds", "precisions", "qat_recipes"},
     "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
     | {"attacks", "sensor_faults", "corruptions", "faults"},
     "descriptions": {"tasks"},
@@ -112,13 +115,13 @@ def test_every_stage_depends_on_the_parameters_of_its_nodes(stages):
 @pytest.fixture(scope="module")
 def code(project, stages):
     """Kind of stage -> (the code that it needs, what it depends on), of one stage of each kind."""
-    found = {}
+    found, parts = {}, {part.name: part for stage in all_stages() for part in stage.parts}
     for name, (chosen, stage) in stages.items():
         kind = name.split(":")[-1].split("@")[0]
         if kind not in found:
             models = [i for i in chosen.inputs() if isinstance(project[1].get(i), ModelDataset)]
             asks = any(i.removeprefix("params:").split(".")[0] in FROM_TASKS for i in chosen.inputs())
-            found[kind] = code_of(kind, loads_models=bool(models), asks_tasks=asks), _relative(stage.deps)
+            found[kind] = code_of(parts[kind], loads_models=bool(models), asks_tasks=asks), _relative(stage.deps)
     return found
 
 
@@ -137,7 +140,7 @@ def test_a_missing_code_dependency_is_noticed(code):
 
 def test_code_is_followed_through_datasets_and_functions(code):
     found = {kind: {str(file.relative_to("src/lowland")) for file in needed} for kind, (needed, _) in code.items()}
-    for kind in ("landscape", "perturbation"):  # integer networks, which only the dataset names
+    for kind in ("landscape", "attacks"):  # integer networks, which only the dataset names
         assert {"quantization/integer.py", "quantization/quantizers.py"} <= found[kind]
     assert "randomness.py" in found["preparation"]  # through tasks/splitting.py
     assert not any(file.startswith(("landscape/", "analysis/", "decision/", "report/")) for file in found["training"])
@@ -155,13 +158,35 @@ def test_every_persisted_output_has_an_entry_with_a_layer(project):
         assert catalog.get(name).metadata["kedro-viz"]["layer"], name
 
 
-def test_dvc_yaml_reads_the_axes_of_params_yaml():
-    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert declared["training"]["matrix"] == {"task": "${tasks}", "recipe": "${recipes}"}
+def test_a_stage_runs_for_the_tasks_in_which_it_has_anything_to_do(stages):
+    asked = {name.split("@")[0]: name.partition("@")[2] for name in stages}
+    assert "image_corruptions" not in asked and yaml.safe_load(text("base"))["places"]["image_corruptions"] == []
+    fusion = yaml.safe_load(text("fusion"))["places"]
+    assert fusion["image_corruptions"] == ["fusion"] and fusion["training"] == ["fusion"]
+    assert {name for name, task in asked.items() if task} == {name for name, there in places().items() if there}
+
+
+def places():
+    return {
+        part.name: tasks_with(part, grid.grid_of(default_parameters()))
+        for stage in all_stages()
+        for part in stage.parts
+        if part.axes
+    }
+
+
+def test_what_is_measured_may_be_absent_for_those_who_gather():
+    """A family that is switched off leaves no folder, and DVC wants every dependency to be there."""
+    readers = {
+        name: [dep for dep in stage.get("do", stage)["deps"] if MEASURED in dep]
+        for name, stage in yaml.safe_load(DVC.read_text())["stages"].items()
+    }
+    assert {name: deps for name, deps in readers.items() if deps} == {"tables": ["${data}/" + MEASURED]}
 
 
 def test_no_stage_names_a_file_twice():
     for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
         for kind in ("deps", "outs"):
-            files = [next(iter(each)) if isinstance(each, dict) else each for each in stage.get(kind, ())]
+            listed = stage.get("do", stage).get(kind, ())
+            files = [next(iter(each)) if isinstance(each, dict) else each for each in listed]
             assert len(files) == len(set(files)), (name, kind)

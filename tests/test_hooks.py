@@ -11,11 +11,12 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import ThreadRunner
 
-from lowland import grid, hooks, randomness
+from lowland import grid, hooks, randomness, raw_tables
 from lowland.config_loader import StudyConfigLoader
 from lowland.datasets import JSONDataset, TableDataset, TextDataset
 from lowland.errors import LowlandError
-from lowland.hooks import SELECTIONS, RunGuard, check_raw_tables
+from lowland.hooks import SELECTIONS, RunGuard
+from lowland.raw_tables import check_raw_tables
 from lowland.tasks import Task
 from lowland.tasks.jets import CLASSES, FEATURES
 from tests.studies import default_parameters
@@ -53,7 +54,8 @@ def project(tmp_path):
     grid.set_parameters(parameters)
 
 
-def ask(project, *, resume=False, starts=True, **selection):
+def ask(project, *, resume=False, starts=True, makes=(), **selection):
+    """A run that makes some tables, each as the runner of the project tells of it."""
     root, catalog, _ = project
     parameters = dict.fromkeys(SELECTIONS) | selection
     guard = RunGuard(lambda: PIPELINE)
@@ -68,8 +70,15 @@ def ask(project, *, resume=False, starts=True, **selection):
         guard.before_pipeline_run(asked, chosen, catalog)
         if starts:
             guard.before_first_node()
+        for name, frame in dict(makes).items():
+            catalog.save(f"jets.{name}", frame)
+            guard.after_node_saved(next(node for node in chosen.nodes if f"jets.{name}" in node.outputs))
     finally:
         guard.after_pipeline_run(asked, catalog)
+
+
+ONE = pd.DataFrame({"a": [1]})
+BOTH = {"measured": ONE, "table": ONE}
 
 
 def test_a_full_run_starts_from_a_clean_table(project):
@@ -122,26 +131,21 @@ def test_resuming_the_same_run_is_allowed_and_refreshes_what_was_gathered(projec
 
 
 def test_resuming_a_complete_run_leaves_everything(project):
-    ask(project)
-    _, catalog, files = project
-    for name in ("measured", "table"):
-        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
+    ask(project, makes=BOTH)
+    files = project[2]
     ask(project, resume=True)
     assert files["table"].exists() and files["measured"].exists()
 
 
 def test_resuming_after_a_change_clears_what_is_stale(project, caplog):
-    ask(project)
-    _, catalog, files = project
-    for name in ("measured", "table"):
-        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
+    ask(project, makes=BOTH)
+    files = project[2]
     (project[0] / "src/code.py").write_text("x = 2\n")
     with caplog.at_level("INFO"):
         ask(project, resume=True)
     assert not files["measured"].exists() and not files["table"].exists() and files["raw"].exists()
     assert "2 of 2 results are made again: the code of landscape, tables has changed since" in caplog.text
-    for name in ("measured", "table"):
-        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
+    ask(project, makes=BOTH)
     ask(project, resume=True)
     assert files["measured"].exists(), "now on record as of this code"
 
@@ -199,7 +203,6 @@ def test_a_part_whose_inputs_are_missing_is_one_line(project):
 
 
 def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkeypatch):
-    from lowland import hooks
     from lowland.tasks import TaskOptions, jets
 
     root, catalog, files = project
@@ -215,7 +218,7 @@ def test_the_published_set_is_fetched_once_and_only_if_it_can_be(project, monkey
         return pd.read_parquet(files["raw"]).query("set == 'nominal'")
 
     monkeypatch.setattr(jets, "fetch_openml_jets", fetch)
-    assert hooks.check_raw_tables(pipeline, catalog) == hooks.check_raw_tables(pipeline, catalog)
+    assert check_raw_tables(pipeline, catalog) == check_raw_tables(pipeline, catalog)
     assert len(calls) == 1 and (root / "published.parquet").is_file()
 
 
@@ -290,34 +293,30 @@ class Counted(Task):
 
 
 def test_a_table_made_from_files_is_made_again_when_they_change(project, monkeypatch):
-    from lowland import hooks
-
     root, catalog, _ = project
     made, source = [], root / "mine.csv"
     source.write_text("a\n1\n")
     monkeypatch.setattr(Counted, "__abstractmethods__", frozenset())
-    monkeypatch.setattr(hooks, "build_task", lambda options: Counted(source, made))
+    monkeypatch.setattr(raw_tables, "build_task", lambda options: Counted(source, made))
     monkeypatch.setattr(type(grid.current()), "raw_table", lambda self, task: f"{task}.imported")
     catalog["jets.imported"] = TableDataset(filepath=str(root / "imported" / "jets.parquet"))
     pipeline = Pipeline([Node(first, ["jets.imported"], "jets.measured", name="measure", tags=["landscape"])])
-    before = hooks.check_raw_tables(pipeline, catalog)
-    assert hooks.check_raw_tables(pipeline, catalog) == before and len(made) == 1
+    before = check_raw_tables(pipeline, catalog)
+    assert check_raw_tables(pipeline, catalog) == before and len(made) == 1
     source.write_text("a\n2\n")
-    assert hooks.check_raw_tables(pipeline, catalog) != before and len(made) == 2
+    assert check_raw_tables(pipeline, catalog) != before and len(made) == 2
     source.write_text("a\n-2\n")
     with pytest.raises(LowlandError, match=r"^tasks\.jets: column 'a' is negative$"):
-        hooks.check_raw_tables(pipeline, catalog)
+        check_raw_tables(pipeline, catalog)
     assert catalog.load("jets.imported")["a"].tolist() == [2]  # what is there is not replaced by what is wrong
     source.unlink()
     with pytest.raises(LowlandError, match=r"mine\.csv: the file is missing; `tasks\.jets` reads it"):
-        hooks.check_raw_tables(pipeline, catalog)
+        check_raw_tables(pipeline, catalog)
 
 
 def test_a_part_that_would_leave_results_of_another_study_is_refused_before_it_deletes(project):
-    ask(project)
-    _, catalog, files = project
-    for name in ("measured", "table"):
-        catalog.save(f"jets.{name}", pd.DataFrame({"a": [1]}))
+    ask(project, makes=BOTH)
+    files = project[2]
     (project[0] / "src/code.py").write_text("x = 2\n")
     with pytest.raises(LowlandError, match=r"the code of landscape has changed since.*--tags landscape,tables"):
         ask(project, tags=("tables",))
@@ -326,17 +325,103 @@ def test_a_part_that_would_leave_results_of_another_study_is_refused_before_it_d
     assert not files["measured"].exists() and not files["table"].exists(), "old results would pass for new ones"
 
 
-def test_dvc_runs_parts_as_it_likes_and_leaves_no_record_that_is_untrue(project, monkeypatch):
-    ask(project)
-    _, catalog, _ = project
-    catalog.save("jets.measured", pd.DataFrame({"a": [1]}))
-    monkeypatch.setenv("DVC_STAGE", "tables")
-    (project[0] / "src/code.py").write_text("x = 2\n")
-    ask(project, tags=("tables",))
+@pytest.fixture
+def by_dvc(project, monkeypatch):
+    """The same study, of which a run of everything is on record; DVC asks for the rest."""
+    ask(project, makes=BOTH)
+    monkeypatch.setenv("DVC_STAGE", "some")
+    return project
+
+
+def test_dvc_runs_parts_as_it_likes_and_the_record_stays_true(by_dvc, monkeypatch):
+    root, _, files = by_dvc
+    (root / "src/code.py").write_text("x = 2\n")
+    ask(by_dvc, tags=("tables",), makes={"table": ONE})  # a mixture, which is DVC's own business
     monkeypatch.delenv("DVC_STAGE")
-    ask(project, tags=("tables",))  # what DVC brought is let pass
-    with pytest.raises(LowlandError, match="is not on record"):
-        ask(project, resume=True)
+    ask(by_dvc, resume=True)
+    assert not files["measured"].exists(), "of the code before"
+
+
+def test_what_another_file_replaced_is_not_on_record(by_dvc, monkeypatch):
+    _, catalog, files = by_dvc
+    catalog.save("jets.measured", pd.DataFrame({"a": [2]}))  # as `dvc checkout` brings another study's
+    with monkeypatch.context() as by_hand:
+        by_hand.delenv("DVC_STAGE")
+        with pytest.raises(LowlandError, match="measure is not on record"):
+            ask(by_dvc, resume=True)
+    assert files["measured"].exists()
+    ask(by_dvc, resume=True, tags=("landscape",))
+    assert not files["measured"].exists(), "under DVC made again"
+
+
+def test_under_dvc_only_what_is_stale_is_made_again(by_dvc):
+    root, _, files = by_dvc
+    before = files["measured"].read_bytes()
+    files["measured"].write_bytes(before)  # brought back by `dvc checkout`: other time, same bytes
+    ask(by_dvc, resume=True, tags=("landscape",))
+    assert files["measured"].exists()
+    (root / "src/code.py").write_text("x = 2\n")
+    ask(by_dvc, resume=True, tags=("landscape",), makes={"measured": ONE})
+    (root / "src/code.py").write_text("x = 1\n")
+    ask(by_dvc, resume=True, tags=("landscape",))
+    assert not files["measured"].exists()
+
+
+def test_under_dvc_results_without_any_record_are_made_again(by_dvc):
+    root, _, files = by_dvc
+    for mark in (root / "data").glob(".run-*"):
+        mark.unlink()
+    ask(by_dvc, resume=True, tags=("landscape",))
+    assert not files["measured"].exists() and files["table"].exists()
+
+
+def test_under_dvc_files_of_recipes_that_are_gone_go_too(by_dvc):
+    root, _, _ = by_dvc
+    folder = root / "data/07_model_output/measured"
+    gone, other = folder / "attacks/jets/gone/s0/fp32.parquet", folder / "noise/jets/gone/s0/fp32.parquet"
+    for file in (gone, other):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    ask(by_dvc, resume=True, tags=("perturbation.attacks",), namespaces=("jets",))
+    assert not gone.exists() and other.exists(), "each part clears its own folder"
+
+
+def test_what_a_killed_run_was_at_is_made_again(project):
+    root, catalog, files = project
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    killed = RunGuard(lambda: PIPELINE)
+    killed.before_pipeline_run(asked, PIPELINE, catalog)
+    killed.before_first_node()
+    catalog.save("jets.measured", ONE)
+    killed._end_lock()  # as the kernel does; nobody tells of the node
+    ask(project, resume=True)
+    assert not files["measured"].exists()
+
+
+def test_a_runner_that_tells_of_no_node_has_its_results_on_record(project):
+    root, catalog, files = project
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    guard = RunGuard(lambda: PIPELINE)
+    guard.before_pipeline_run(asked, PIPELINE, catalog)
+    guard.before_node_run()
+    for name, frame in BOTH.items():
+        catalog.save(f"jets.{name}", frame)
+    guard.on_pipeline_error(asked, catalog)
+    ask(project, resume=True)
+    assert files["measured"].exists() and files["table"].exists()
+
+
+def test_what_was_saved_just_before_an_interrupt_is_on_record(project):
+    root, catalog, files = project
+    asked = dict.fromkeys(SELECTIONS) | {"project_path": str(root), "env": None, "only_missing_outputs": False}
+    guard = RunGuard(lambda: PIPELINE)
+    guard.before_pipeline_run(asked, PIPELINE, catalog)
+    guard.before_first_node()
+    catalog.save("jets.measured", ONE)
+    guard.after_interrupt()
+    guard._end_lock()  # the process is over: Kedro calls no hook
+    ask(project, resume=True)
+    assert files["measured"].exists()
 
 
 def test_a_second_run_in_the_folder_is_refused_and_a_third_may_begin(project):

@@ -15,7 +15,7 @@ def table(name):
 
 def test_stages_run_after_what_they_read():
     names = [stage.name for stage in all_stages()]
-    assert names[:3] == ["preparation", "training", "quantization"]
+    assert names[:4] == ["ingestion", "preparation", "training", "quantization"]
     assert names[-4:] == ["tables", "analysis", "decision", "report"]
 
 
@@ -51,8 +51,28 @@ def test_a_stage_tells_its_families_artifacts_and_axes():
     )
     stage = Stage(name="s", nodes=nodes)
     assert stage.families == ("noise", "bit_flip") and [a.name for _, a in stage.artifacts] == ["made", "a_rows"]
-    assert stage.axes == ("task", "recipe") and not stage.closes
-    assert Stage(name="p", nodes=(node("p", level="task"),)).axes == ("task",)
+    assert stage.axes == ("task",) and stage.resumes and not stage.closes
+    prepares = Stage(name="p", nodes=(node("p", level="task"),))
+    assert prepares.axes == ("task",) and not prepares.resumes
+
+
+def test_a_stage_falls_into_its_parts_or_is_one():
+    parts = Stage(name="s", nodes=(node("a", part="x"), node("b", part="y"), node("c", part="x"))).parts
+    assert [(p.name, p.tag, p.package) for p in parts] == [("x", "s.x", "s"), ("y", "s.y", "s")]
+    assert [[each.name for each in p.nodes] for p in parts] == [["a", "c"], ["b"]]
+    whole = Stage(name="s", nodes=(node("a"),))
+    assert whole.parts == (whole,) and whole.tag == whole.package == "s"
+    with pytest.raises(ValueError, match="b of stage s is in no part; expected one of x"):
+        _ = Stage(name="s", nodes=(node("a", part="x"), node("b"))).parts
+
+
+def test_every_family_of_disturbances_is_a_part_with_a_folder_of_its_own():
+    (stage,) = (stage for stage in all_stages() if stage.name == "perturbation")
+    folders = [{artifact.folder for each in part.nodes for artifact in each.outputs} for part in stage.parts]
+    assert [part.name for part in stage.parts] == [
+        *("noise", "sensor_faults", "image_corruptions", "attacks", "memory_faults", "flip_map")
+    ]
+    assert all(len(each) == 1 for each in folders) and len(set.union(*folders)) == len(folders)
 
 
 def test_a_selection_is_a_parameter_that_a_node_depends_on():

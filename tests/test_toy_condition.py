@@ -9,6 +9,8 @@ import pytest
 from tests.changed_copy import ChangedCopy
 from tests.studies import default_parameters
 
+pytestmark = pytest.mark.slow
+
 EDITS = (
     (
         "src/lowland/vocabulary/conditions.py",

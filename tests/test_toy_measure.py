@@ -7,6 +7,8 @@ import pytest
 
 from tests.changed_copy import ChangedCopy
 
+pytestmark = pytest.mark.slow
+
 OWN = "src/lowland/landscape/measures/largest_weight.py"
 EDITS = (
     (

@@ -43,7 +43,7 @@ TOUCHED = (
     "dvc.yaml",
     "params.yaml",
 )
-FILE = "07_model_output/toy/{task}/{recipe}/{seed}/{precision}"
+FILE = "07_model_output/measured/toy/{task}/{recipe}/{seed}/{precision}"
 TOY = Stage(
     name="toy",
     nodes=(

@@ -32,6 +32,7 @@ def test_make_hands_the_environment_and_the_hooks_to_kedro_viz(environment, tmp_
     assert result.stdout.split()[1:] == ["viz", "run", "--include-hooks", "--env", environment]
 
 
+@pytest.mark.slow
 def test_with_hooks_the_dag_is_the_environments():
     clean = {name: value for name, value in os.environ.items() if name != "KEDRO_ENV"}
     result = subprocess.run(

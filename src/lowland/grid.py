@@ -181,11 +181,8 @@ def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
     tree[leaf] = value
 
 
-_current: Grid | None = None
-
-
-def set_parameters(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Grid:
-    """Makes this run's parameters the grid that pipelines are built from; which data are in use is decided here.
+def grid_of(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Grid:
+    """The grid of parameters; which data are in use is decided here.
 
     Args:
         raw: The parameters as they were read.
@@ -194,7 +191,6 @@ def set_parameters(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) 
     Raises:
         LowlandError: The parameters are wrong, a line for each mistake.
     """
-    global _current
     asked = validate(raw, origins=origins)
     tasks = {name: options.resolved(ROOT) for name, options in asked.tasks.items()}
     absent = {}
@@ -202,7 +198,16 @@ def set_parameters(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) 
         wanted, used = (getattr(each.root, "path", None) for each in (asked.tasks[name], options))
         if wanted is not None and used is None:
             absent[name] = wanted
-    _current = Grid(asked.model_copy(update={"tasks": tasks}), absent=absent)
+    return Grid(asked.model_copy(update={"tasks": tasks}), absent=absent)
+
+
+_current: Grid | None = None
+
+
+def set_parameters(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Grid:
+    """Makes this run's parameters the grid that pipelines are built from, see ``grid_of``."""
+    global _current
+    _current = grid_of(raw, origins=origins)
     return _current
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import time
@@ -15,28 +14,24 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog, DatasetError
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from lowland import grid, randomness, tasks
+from lowland import grid
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
-from lowland.placing import places_of
+from lowland.raw_tables import check_raw_tables
 from lowland.report.closing import closing_lines
 from lowland.runners.kedro_runners import NO_THREADS
-from lowland.runners.progress import stage_of
-from lowland.runs.dvc import started_by_dvc
+from lowland.runners.progress import tag_of
 from lowland.runs.fingerprints import code_of_stages, fingerprints
 from lowland.runs.lock import FolderLock
-from lowland.runs.mark import FILE as MARK
-from lowland.runs.mark import StudyMark, refuse_mixture, stale_nodes
+from lowland.runs.mark import StudyMark
+from lowland.runs.plan import Asked, RunPlan, files_of, plan, selected_tasks
 from lowland.runs.record import FILE as RECORD
 from lowland.runs.record import command_of, save_record
 from lowland.runs.selection import check_selection
-from lowland.stages import all_stages, closing_stages
-from lowland.tasks import Task, TaskOptions, build_task
-from lowland.tasks.split_sizes import DATA_FOLDER
 
 _log = logging.getLogger(__name__)
 SELECTIONS = (
@@ -50,6 +45,7 @@ SELECTIONS = (
     "pipeline_names",
 )
 THREADS = "ThreadRunner"
+CLOCK_TICK = 0.05  # seconds by which a file may seem older than the moment before it was written
 
 
 class GridHook:
@@ -90,8 +86,9 @@ class RunGuard:
 
     def __init__(self, study: Callable[[], Pipeline] | None = None) -> None:
         self._study = study or (lambda: pipelines["__default__"])
-        self._doomed: list[Path] = []
-        self._mark: StudyMark | None = None
+        self._plan: RunPlan | None = None
+        self._started = False
+        self._given: list[Node] = []  # whose outputs are there before the run
         self._folder: Path | None = None
         self._command: Callable[[], str] = str
         self._lock: FolderLock | None = None
@@ -109,7 +106,7 @@ class RunGuard:
         """Refuses a second run, bad data, a missing device, missing inputs, mixtures and unsafe resumption."""
         root = Path(run_params["project_path"])
         runner, folder = str(run_params.get("runner", "")), self._folder or root / "data"
-        self._doomed, self._mark, self._folder = [], None, folder
+        self._plan, self._started, self._given, self._folder = None, False, [], folder
         self._begin, self._process = time.time(), os.getpid()
         if THREADS in runner:
             raise LowlandError(NO_THREADS.format(THREADS))
@@ -128,50 +125,56 @@ class RunGuard:
         if "DaskRunner" not in str(run_params.get("runner", "")):  # there the workers' machines count, not this one
             resolve_device(grid.current().study.device)
         partial = any(run_params[key] for key in SELECTIONS)
-        study, before = self._study() if partial else pipeline, StudyMark.read(folder)
-        for name in sorted(study.inputs() - {*before.data, *data}):  # raw tables that nobody has looked at yet
-            if not name.startswith("params:") and (file := _files(catalog, [name])) and file[0].is_file():
+        study, before, current = self._study() if partial else pipeline, StudyMark.read(folder), grid.current()
+        raw = {current.raw_table(task) for task in current.tasks} & study.datasets()
+        for name in sorted(raw - {*before.data, *data}):  # that nobody has looked at yet
+            if (file := files_of(catalog, [name])) and file[0].is_file():
                 data[name] = hashlib.sha256(file[0].read_bytes()).hexdigest()
-        now = _mark_of(study, root, before.data | data)
-        shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
-
-        def exists(node: Node) -> bool:
-            return any(path.exists() for path in _files(catalog, list(node.outputs)))
-
-        resumes = bool(run_params["only_missing_outputs"])
-        stale = stale_nodes(before, now, part=pipeline, file=str(shown / MARK), exists=exists) if resumes else []
-        if partial and started_by_dvc():
-            if before.changed(now, study.nodes):  # DVC keeps records of its own, and is about to make ours untrue
-                self._mark = StudyMark()
-        elif partial:
-            refuse_mixture(before, now, study=study, part=pipeline, folder=shown, exists=exists)
-            self._mark = before.joined(now, [node.name for node in pipeline.nodes])
-        else:
-            self._mark = now
-        if resumes:
-            if stale:
-                told = before.told(now, study.nodes)
-                _log.info("%d of %d results are made again: %s", len(stale), len(pipeline.nodes), told)
-            for path in _files(catalog, [name for node in stale for name in node.outputs]):
-                path.unlink(missing_ok=True)  # at once: the runner asks next what is missing
-            for path in _gathered_too_early(pipeline, catalog):
-                path.unlink(missing_ok=True)
-        elif partial:
-            _refuse_missing_inputs(pipeline, catalog)
-            changed = before.changed(now, pipeline.nodes)  # should the run end early, nothing old passes for new
-            self._doomed = [path for node in changed for path in _files(catalog, list(node.outputs))]
-        else:
-            self._doomed = [*_outputs(pipeline, catalog), *_selected(catalog), *_files(catalog, ["timings"])]
-            self._doomed.append(folder / "08_reporting" / RECORD)
+        asked = Asked(
+            pipeline=pipeline,
+            study=study,
+            catalog=catalog,
+            folder=folder,
+            shown=folder.relative_to(root) if folder.is_relative_to(root) else folder,
+            now=_mark_of(study, root, before.data | data),
+            given=tuple(node for node in study.nodes if data.keys() & set(node.outputs)),
+            resumes=bool(run_params["only_missing_outputs"]),
+            partial=partial,
+            tags=tuple(run_params["tags"] or ()),
+            tasks=selected_tasks(run_params),
+        )
+        self._plan = plan(asked, before)
+        self._given = [node for node in asked.given if node in pipeline.nodes]
 
     @hook_impl
     def before_first_node(self) -> None:
         """Called by the project's runners when their workers stand ready."""
-        for path in self._doomed:
+        if self._plan is None or self._folder is None or self._started:
+            return
+        self._started = True
+        for path in self._plan.doomed:
             path.unlink(missing_ok=True)
-        if self._mark is not None and self._folder is not None:
-            self._mark.write(self._folder)
-        self._doomed, self._mark = [], None
+        self._plan.records.forget(self._plan.ahead)
+        self._plan.mark.write(self._folder)
+        for node in self._given:
+            self.after_node_saved(node)
+
+    @hook_impl
+    def made_before(self) -> list[str]:
+        """Names of the nodes that need not run: their outputs were made and checked before anything was deleted."""
+        return [node.name for node in self._given]
+
+    @hook_impl
+    def after_node_saved(self, node: Node) -> None:
+        """Called by the project's runners in the main process when a node is done and its outputs are saved."""
+        if self._plan is not None and node.name in self._plan.ahead:
+            self._plan.records.add(node.name, self._plan.ahead[node.name])
+            del self._plan.ahead[node.name]  # last, should Ctrl-C come in between
+
+    @hook_impl
+    def after_interrupt(self) -> None:
+        """Called by the project's runners after Ctrl-C: what workers had just saved is on record too."""
+        self._record_others()
 
     @hook_impl
     def before_node_run(self) -> None:
@@ -191,7 +194,10 @@ class RunGuard:
 
     def _close(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         try:
-            made = _files(catalog, ["summary.report", "summary.recommendation"])  # which DVC makes one after the other
+            self._record_others()
+            made = files_of(
+                catalog, ["summary.report", "summary.recommendation"]
+            )  # which DVC makes one after the other
             if len(made) == 2 and all(path.is_file() for path in made) and made[0].stat().st_mtime >= self._begin:
                 root, parameters = Path(run_params["project_path"]), grid.current().study.model_dump(mode="json")
                 save_record(made[0].parent, root=root, command=self._command(), parameters=parameters)
@@ -201,6 +207,16 @@ class RunGuard:
             _log.warning("%s: %s", error.filename, error.strerror)
         finally:
             self._end_lock()
+
+    def _record_others(self) -> None:
+        """What was made without word of it: by a runner that is none of the project's, or just before an interrupt."""
+        if self._plan is None or not self._started:
+            return
+        for name, paths in self._plan.ahead.items():
+            whole = bool(paths) and all(path.exists() for path in paths)
+            if whole and min(path.stat().st_mtime for path in paths) >= self._begin - CLOCK_TICK:
+                self._plan.records.add(name, paths)
+        self._plan = None
 
     def _end_lock(self) -> None:
         if self._lock is not None:
@@ -226,107 +242,6 @@ def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
     """What a whole run would leave."""
     current = grid.current()
     parameters = current.study.model_dump(mode="json")
-    code = code_of_stages(root, {stage_of(node) for node in study.nodes})
+    code = code_of_stages(root, {tag_of(node) for node in study.nodes})
     nodes = fingerprints(study, parameters | current.added_parameters(), code=code, data=data)
     return StudyMark(parameters=parameters, code=code, data=data, nodes=nodes)
-
-
-def check_raw_tables(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
-    """Reads and checks every raw table that the pipeline starts from; what the project does not ship is got first.
-
-    Returns:
-        A digest of the bytes of each, by the name of its dataset.
-
-    Raises:
-        LowlandError: A file is missing, cannot be read or fetched, or does not hold what its task needs.
-    """
-    digests = {}
-    study = grid.current()
-    for task, options in study.study.tasks.items():
-        name = study.raw_table(task)
-        if name not in pipeline.inputs():
-            continue
-        path, problem = _files(catalog, [name])[0], build_task(options)
-        if task in study.absent:
-            _log.warning("tasks.%s: %s is not there; its data are simulated", task, study.absent[task])
-        if problem.provenance != "shipped":
-            origin = _origin(task, options, problem)
-            if not path.is_file() or (problem.provenance == "made" and _read(path.with_suffix(".json")) != origin):
-                table = problem.fetch()
-                problem.check(table, f"tasks.{task}")
-                catalog.save(name, table)
-                path.with_suffix(".json").write_text(json.dumps(origin, indent=1))
-        if not path.is_file():
-            raise LowlandError(f"{path}: the file is missing; `tasks.{task}` needs it (see docs/data)")
-        try:
-            raw = catalog.load(name)
-        except DatasetError as error:
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
-            raise LowlandError(f"{path}: cannot be read ({reason}); expected a complete Parquet file") from None
-        problem.check(raw, str(path))
-        digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return digests
-
-
-def _origin(task: str, options: TaskOptions, problem: Task) -> dict[str, Any]:
-    """All that decides a raw table: options, code and files."""
-    files = {}
-    for path in problem.sources:
-        if not path.is_file():
-            raise LowlandError(
-                f"{path}: the file is missing; `tasks.{task}` reads it ({problem.obtained_from}): give "
-                f"tasks.{task}.path, or name the folder that the path starts from in {DATA_FOLDER}"
-            )
-        files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    code = hashlib.sha256()
-    for source in (*sorted(Path(tasks.__file__).parent.rglob("*.py")), Path(randomness.__file__)):
-        code.update(source.read_bytes())
-    return {"options": options.model_dump(mode="json"), "code": code.hexdigest(), "files": files}
-
-
-def _refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """A part of the study needs what the stages before it wrote."""
-    gathers = pipeline.only_nodes_with_tags("gather")  # they read what there is
-    names = [name for name in pipeline.inputs() if not name.startswith("params:") and name not in gathers.inputs()]
-    missing = [path for path in _files(catalog, sorted(names)) if not path.exists()]
-    if missing:
-        raise LowlandError(
-            f"{missing[0]} does not exist ({len(missing)} of {len(names)} inputs of this part are missing); "
-            "run the stages before it too (--tags preparation,training,...) or the whole study"
-        )
-
-
-def _read(mark: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(mark.read_text()))
-    except (OSError, ValueError):
-        return {}
-
-
-def _outputs(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
-    return _files(catalog, sorted(pipeline.all_outputs()))
-
-
-def _files(catalog: DataCatalog, names: list[str]) -> list[Path]:
-    paths = (getattr(catalog.get(name), "_filepath", None) for name in names)
-    return [Path(str(path)) for path in paths if path is not None]
-
-
-def _selected(catalog: DataCatalog) -> list[Path]:
-    """Files of selected cells, of all cells: those of an earlier, wider selection are outputs of no node any more."""
-    study = grid.current()
-    templates = [template for stage in all_stages() for template in stage.nodes if template.selection]
-    names = {
-        f"{place.namespace}.{artifact.name}": None
-        for template in templates
-        for place in places_of(template.level, study)
-        for artifact in template.outputs
-    }
-    return _files(catalog, list(names))
-
-
-def _gathered_too_early(pipeline: Pipeline, catalog: DataCatalog) -> list[Path]:
-    """Tables and reports made while something was still missing: they would hide what is computed now."""
-    gathered = _outputs(pipeline.only_nodes_with_tags(*closing_stages()), catalog)
-    complete = all(path.exists() for path in set(_outputs(pipeline, catalog)) - set(gathered))
-    return [] if complete else gathered

@@ -97,6 +97,17 @@ def chosen_places(template: NodeTemplate, study: Grid) -> list[Place]:
     return found
 
 
+def tasks_with(stage: Stage, study: Grid) -> tuple[str, ...]:
+    """The tasks in which a stage, or a part of one, has anything to do, in the order of the axis.
+
+    Args:
+        stage: That stands at tasks or below.
+        study: Gives axes and selections.
+    """
+    found = {place.task for template in stage.nodes for place in chosen_places(template, study)}
+    return tuple(task for task in study.tasks if task in found)
+
+
 def holds(where: Iterable[str], place: Place, study: Grid) -> bool:
     """Whether all these parameters hold something, see ``NodeTemplate``.
 
@@ -173,7 +184,11 @@ class Placing:
             inputs,
             named if len(named) > 1 else named[0],
             name=f"gather_{name}" if name else template.name,
-            tags=[stage.name, *([GATHER] if template.gathers else [])],
+            tags=[
+                stage.name,
+                *([f"{stage.name}.{template.part}"] if template.part else []),
+                *([GATHER] if template.gathers else []),
+            ],
             namespace=place.namespace,
         )
 

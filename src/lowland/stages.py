@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -39,6 +39,11 @@ ENTRIES: Mapping[Level, str] = MappingProxyType(
     }
 )
 """What the names of a level's datasets begin with in the catalog."""
+MEASURED = "07_model_output/measured"
+"""Below the data folder: all that is measured of cells, a folder for each stage or part of one. What gathers depends on
+the whole, for which of them there are follows from the parameters."""
+USUAL = f"{MEASURED}/{{rows}}/{{task}}/{{recipe}}/{{seed}}/{{precision}}.parquet"
+"""Where rows of the long table lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +80,19 @@ class Artifact:
     shared_path: bool = False
 
     @property
+    def folder(self) -> str:
+        """Where its files lie, with the placeholders of its place alone."""
+        return self.path.rpartition("/")[0].replace("{rows}", self.name.removesuffix("_rows"))
+
+    @property
     def is_rows(self) -> bool:
         """Whether it goes into the long table."""
         return self.name.endswith("_rows")
 
 
-def rows(name: str, *, path: str = "07_model_output/{rows}/{task}/{recipe}/{seed}/{precision}.parquet") -> Artifact:
+def rows(
+    name: str, *, path: str = f"{MEASURED}/{{rows}}/{{task}}/{{recipe}}/{{seed}}/{{precision}}.parquet"
+) -> Artifact:
     """Rows of the long table, as ``<name>_rows``.
 
     Args:
@@ -137,6 +149,8 @@ class NodeTemplate:
 
     Attributes:
         name: Of the node, without its namespace.
+        part: Of its stage, where parts can be run alone; then every node of the stage has one. It is a stage of its own
+            for DVC, which wants a folder of its own for what the part makes, and ``--tags <stage>.<part>`` for Kedro.
         function: Dotted path; imported when it is called.
         level: Where it stands.
         inputs: In the order of the function's arguments. ``params:cell``, ``params:group``, ``params:run``,
@@ -156,6 +170,7 @@ class NodeTemplate:
     level: Level
     inputs: tuple[str, ...]
     outputs: tuple[Artifact, ...]
+    part: str = ""
     expects: tuple[Expectation, ...] = ()
     selection: str = ""
     methods: tuple[str, ...] = ()
@@ -185,12 +200,14 @@ class Stage:
         sources: Artifacts that no node makes, by level: raw data.
         builder: Dotted path of a function of (the study's grid, the nodes so far) that gives its nodes, for a stage
             whose inputs follow from all other stages.
+        within: Of a part of a stage: the stage.
     """
 
     name: str
     nodes: tuple[NodeTemplate, ...]
     sources: tuple[tuple[Level, Artifact], ...] = ()
     builder: str = ""
+    within: str = ""
 
     @property
     def artifacts(self) -> tuple[tuple[Level, Artifact], ...]:
@@ -205,11 +222,40 @@ class Stage:
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """What it can be run for alone: ``task``, ``task`` and ``recipe``, or nothing less than the whole study."""
-        levels = {node.level for node in self.nodes}
-        if "study" in levels:
-            return ()
-        return ("task",) if levels == {"task"} else ("task", "recipe")
+        """What DVC runs it for, one after the other: every ``task``, or nothing less than the whole study.
+
+        Not for every recipe: each run starts Python and imports torch, which costs more than most recipes. It makes
+        what is not there or out of date (see ``resumes``), so that a new recipe leaves the others alone all the same.
+        """
+        return () if "study" in {node.level for node in self.nodes} else ("task",)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether DVC lets it keep what it has made: of many runs and cells most are as they were after a change."""
+        return bool(self.axes) and {node.level for node in self.nodes} != {"task"}
+
+    @property
+    def package(self) -> str:
+        """Of ``lowland.pipelines``, with its code."""
+        return self.within or self.name
+
+    @property
+    def tag(self) -> str:
+        """What selects its nodes."""
+        return f"{self.within}.{self.name}" if self.within else self.name
+
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        """The stage as DVC knows it: whole, or a stage for each part of it."""
+        names = tuple(dict.fromkeys(node.part for node in self.nodes))
+        if names in ((), ("",)):
+            return (self,)
+        if "" in names:
+            lonely = next(node.name for node in self.nodes if not node.part)
+            parts = ", ".join(filter(None, names))
+            raise ValueError(f"{lonely} of stage {self.name} is in no part; expected one of {parts}")
+        of_part = {name: tuple(node for node in self.nodes if node.part == name) for name in names}
+        return tuple(replace(self, name=name, within=self.name, nodes=nodes) for name, nodes in of_part.items())
 
     @property
     def closes(self) -> bool:

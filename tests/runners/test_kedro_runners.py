@@ -54,7 +54,7 @@ def test_the_hook_before_the_first_node_is_called_once_and_first(tmp_path):
         hook = Hooks()
 
     SequentialRunner().run(toy.study(["a"]), toy.catalog(tmp_path, {"a": {}}), Manager())
-    assert calls[0] == "before_first_node" and calls.count("before_first_node") == 1
+    assert calls[:2] == ["made_before", "before_first_node"] and calls.count("before_first_node") == 1
 
 
 def shown_by_kedro(folder):

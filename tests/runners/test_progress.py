@@ -3,7 +3,7 @@ import logging
 from kedro.pipeline import Node
 
 from lowland.runners import progress
-from lowland.runners.progress import RunProgress, stage_of
+from lowland.runners.progress import RunProgress, stage_of, tag_of
 from lowland.runners.schedule import State
 
 
@@ -15,6 +15,9 @@ def test_a_stage_is_the_tag_that_says_where_a_node_belongs():
     assert stage_of(node("a", "gather", "summary")) == "summary"
     assert stage_of(node("a", "gather")) == "gather"
     assert stage_of(node("a")) == "untagged"
+    part = node("a", "perturbation", "perturbation.attacks")
+    assert stage_of(part) == "perturbation" and tag_of(part) == "perturbation.attacks"
+    assert tag_of(node("a", "gather", "tables")) == "tables"
 
 
 def test_a_finished_stage_is_one_line(caplog):

@@ -1,7 +1,7 @@
 """A changed option makes stale what is made from it, and nothing else."""
 
 import pytest
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
 from lowland import grid
 from lowland.placing import build
@@ -42,3 +42,28 @@ def test_a_changed_option_reruns_its_own_family(part, changes, made_again):
     changed = {name for name in after if after[name] != before.get(name)}
     assert {name.rpartition(".")[2] for name in changed - closes} == made_again
     assert any(name.endswith("report") for name in changed & closes)
+
+
+def use(*_):
+    return None
+
+
+def test_what_follows_from_a_raw_table_follows_from_its_bytes_whatever_made_it():
+    made = Node(use, "params:tasks", "raw", name="ingest", tags=["ingestion"])
+    study = Pipeline([made, Node(use, "raw", "splits", name="prepare", tags=["preparation"])])
+
+    def found(tasks, bytes_of_it):
+        return fingerprints(study, {"tasks": tasks}, code={}, data={"raw": bytes_of_it})
+
+    before = found("simulated", "a")
+    other = found("read", "a")
+    assert other["ingest"] != before["ingest"] and other["prepare"] == before["prepare"]
+    assert found("simulated", "b")["prepare"] != before["prepare"]
+
+
+def test_the_code_of_a_part_is_its_own():
+    node = Node(use, "raw", "rows", name="attack", tags=["perturbation", "perturbation.attacks"])
+    one, other = (
+        fingerprints(Pipeline([node]), {}, code={"perturbation.attacks": code}, data={}) for code in ("a", "b")
+    )
+    assert one != other

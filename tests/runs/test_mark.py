@@ -74,8 +74,8 @@ def test_a_part_with_another_parameter_is_refused_by_name(part):
 def test_results_that_are_not_on_record_are_told(caplog):
     ask(mark(**NINE), tagged("tables"), before=StudyMark())
     assert [record.getMessage() for record in caplog.records] == [
-        "5 results in data/mine are not on record (made by DVC, or by an earlier version): whether they are of these "
-        "parameters and this code cannot be told"
+        "5 results in data/mine are not on record (brought by DVC, changed by hand or made by an earlier version): "
+        "whether they are of these parameters and this code cannot be told"
     ]
     caplog.clear()
     ask(MADE, tagged("tables"))

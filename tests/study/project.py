@@ -76,4 +76,4 @@ class Project:
 
     def cells_done(self):
         """Files that cell nodes have finished."""
-        return sorted((self.folder / "data/smoke/07_model_output").glob("*/jets/*/s?/*.parquet"))
+        return sorted((self.folder / "data/smoke/07_model_output/measured").glob("*/jets/*/s?/*.parquet"))

@@ -8,6 +8,8 @@ import pytest
 from scripts.run_notebook import executed
 from tests.study.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = ROOT / "notebooks" / "explore.ipynb"
 LARGEST = 300_000  # bytes
 

@@ -84,10 +84,11 @@ def test_output_is_calm(finished):
 
 def test_seconds_and_memory_of_every_node_are_kept(finished):
     timings = pd.read_parquet(finished.reporting("timings.parquet"))
-    assert set(timings["stage"]) == {stage.name for stage in all_stages()}
+    assert set(timings["stage"]) == {stage.name for stage in all_stages()} - {"ingestion"}  # its jets are shipped
     assert (timings["seconds"] > 0).all() and (timings["peak_megabytes"] > 50).all()
 
 
+@pytest.mark.slow
 def test_interrupted_study_ends_soon_and_goes_on_from_there(finished, project):
     process = project.start("run", "--env", "smoke")
     deadline = time.monotonic() + 300
@@ -107,6 +108,7 @@ def test_interrupted_study_ends_soon_and_goes_on_from_there(finished, project):
     assert project.tables() == finished.tables()
 
 
+@pytest.mark.slow
 def test_a_diverging_recipe_costs_its_own_cells_only(project):
     parameters = project.folder / "conf/smoke/parameters_axes.yml"
     axes = yaml.safe_load(parameters.read_text())
@@ -127,6 +129,7 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
     assert project.reporting("report.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "edit, arguments, message",
     [

@@ -19,6 +19,7 @@ from kedro.runner import AbstractRunner
 from pluggy import PluginManager
 
 from lowland.errors import LowlandError
+from lowland.runners.own_hooks import left_of, own_hooks
 from lowland.runners.progress import GATHER, RunProgress
 from lowland.runners.schedule import Schedule, State
 from lowland.runners.timings import save_timings
@@ -82,6 +83,7 @@ class GridRunner(AbstractRunner):
                 raise LowlandError(f"{name} is {value!r}; expected a whole number from 1")
         self._max_workers = self._validate_max_workers(max_workers)
         self._threads = threads
+        self._own = own_hooks(None)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -103,8 +105,11 @@ class GridRunner(AbstractRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
+        self._own = own_hooks(hook_manager)
+        pipeline = left_of(pipeline, self._own)
         nodes = pipeline.nodes
         if not nodes:
+            self._own.before_first_node()
             return
         _refuse_memory(pipeline, catalog)
         gathers = [node for node in nodes if GATHER in node.tags]
@@ -114,12 +119,12 @@ class GridRunner(AbstractRunner):
         with RunProgress(nodes, self._logger) as progress:
             workers = self._start_workers(min(self._max_workers, len(nodes)), pipeline)
             try:
-                if started := getattr(getattr(hook_manager, "hook", None), "before_first_node", None):
-                    started()  # the project's own hook: only now is the run sure to start
+                self._own.before_first_node()  # only now is the run sure to start
                 self._work(schedule, workers, catalog, run_id, ended, progress)
             except BaseException as error:
                 workers.close(now=True)
                 if isinstance(error, KeyboardInterrupt):
+                    self._own.after_interrupt()
                     self._logger.warning("Interrupted: %d of %d nodes are over and saved", len(ended), len(nodes))
                 raise
             else:
@@ -157,6 +162,8 @@ class GridRunner(AbstractRunner):
             if outcome.error:
                 self._logger.error("%s failed: %s", node.name, outcome.error)
                 self._logger.debug("%s", outcome.traceback)
+            else:
+                self._own.after_node_saved(node)
             skipped = schedule.failed(node) if outcome.error else schedule.done(node)
             progress.over(node, schedule.states[node])
             for other in skipped:

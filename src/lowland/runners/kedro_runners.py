@@ -19,6 +19,7 @@ from kedro.runner import AbstractRunner
 from pluggy import PluginManager
 
 from lowland.errors import LowlandError
+from lowland.runners.own_hooks import left_of, own_hooks
 from lowland.runners.progress import RunProgress
 from lowland.runners.schedule import State
 from lowland.runners.worker import describe
@@ -34,6 +35,7 @@ class _Shown(AbstractRunner):
     """What both share: Kedro calls ``_release_datasets`` after every node, and that is where progress is seen."""
 
     _progress: RunProgress | None = None
+    _own = own_hooks(None)
     _done = 0
 
     @property
@@ -48,7 +50,10 @@ class _Shown(AbstractRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
+        self._own = own_hooks(hook_manager)
+        pipeline = left_of(pipeline, self._own)
         if not pipeline.nodes:
+            self._own.before_first_node()
             return
         import torch  # late: this package is imported before the workers start, which import it meanwhile
 
@@ -56,10 +61,10 @@ class _Shown(AbstractRunner):
         torch.set_num_threads(1)  # as in the workers of GridRunner: results depend on the number
         try:
             with RunProgress(pipeline.nodes, _log) as self._progress:
-                if started := getattr(getattr(hook_manager, "hook", None), "before_first_node", None):
-                    started()
+                self._own.before_first_node()
                 super()._run(pipeline, catalog, hook_manager, run_id)
         except KeyboardInterrupt:
+            self._own.after_interrupt()
             _log.warning("Interrupted: %d of %d nodes are over and saved", self._done, len(pipeline.nodes))
             raise
         except (LowlandError, click.ClickException):
@@ -79,6 +84,7 @@ class _Shown(AbstractRunner):
     ) -> None:
         super()._release_datasets(node, catalog, load_counts, pipeline)
         self._done += 1
+        self._own.after_node_saved(node)
         if self._progress is not None:
             self._progress.over(node, State.DONE)
             self._progress.tick()

@@ -21,8 +21,17 @@ HEARTBEAT_SECONDS = 30.0
 
 
 def stage_of(node: Node) -> str:
-    """The stage that a node belongs to: its tag (``gather`` says how it is scheduled, not where it belongs)."""
-    return "+".join(sorted(node.tags - {GATHER})) or (GATHER if node.tags else "untagged")
+    """The stage that a node belongs to: its tag (``gather`` says how it is scheduled, not where it belongs).
+
+    ``<stage>.<part>`` is the tag of a part of it.
+    """
+    stages = {tag for tag in node.tags - {GATHER} if "." not in tag}
+    return "+".join(sorted(stages)) or (GATHER if node.tags else "untagged")
+
+
+def tag_of(node: Node) -> str:
+    """What selects the node with those that run together: the tag of its part, or of its stage."""
+    return next((tag for tag in sorted(node.tags) if "." in tag), stage_of(node))
 
 
 class RunProgress:

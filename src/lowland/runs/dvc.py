@@ -13,6 +13,8 @@ from lowland.errors import LowlandError
 from lowland.runs.record import USUAL
 
 FILE = "params.yaml"
+FOR_DVC = ("env", "places", "sources", "raw_tables")
+"""What stands there beside globals and parameters, for ``dvc.yaml``."""
 
 
 class Recorded(NamedTuple):
@@ -64,4 +66,4 @@ def recorded_parameters(root: Path, environment: str | None) -> Recorded | None:
             f"{FILE}: env is {written!r}, but DVC started a run of {name}; expected one environment in both: "
             f"make params ENV={name}, or `--env ${{env}}` in dvc.yaml"
         )
-    return Recorded(name, {key: value for key, value in content.items() if key != "env"})
+    return Recorded(name, {key: value for key, value in content.items() if key not in FOR_DVC})

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from kedro.pipeline import Pipeline
 
-from lowland.runners.progress import stage_of
+from lowland.runners.progress import tag_of
 
 PREFIX = "params:"
 SOURCES = (".py", ".j2", ".css", ".js")
@@ -27,13 +27,14 @@ def fingerprints(
     Args:
         study: The whole study.
         parameters: Nested, as nodes are given them.
-        code: Stage to the digest of its code.
-        data: Name of a dataset that no node makes to the digest of its content.
+        code: Tag of a stage, or of a part of one, to the digest of its code.
+        data: Name of a dataset to the digest of its content: raw tables, from whose bytes everything follows, whatever
+            made them.
     """
     made, found = dict(data), {}
     texts: dict[str, str] = {}
     for node in study.nodes:
-        parts = [code.get(stage_of(node), "")]
+        parts = [code.get(tag_of(node), "")]
         for name in node.inputs:
             if name.startswith(PREFIX):
                 if name not in texts:
@@ -43,7 +44,7 @@ def fingerprints(
             else:
                 parts.append(f"{name}={made.get(name, '')}")
         found[node.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-        made |= dict.fromkeys(node.outputs, found[node.name])
+        made |= {name: data.get(name, found[node.name]) for name in node.outputs}
     return found
 
 
@@ -54,22 +55,26 @@ def _at(parameters: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def code_of_stages(root: Path, stages: set[str]) -> dict[str, str]:
-    """Stage to a digest of its code, which is what ``dvc.yaml`` declares; of all code for a stage it does not have.
+def code_of_stages(root: Path, tags: set[str]) -> dict[str, str]:
+    """Tag to a digest of the code behind it, which is what ``dvc.yaml`` declares; of all code where it does not say.
 
     Args:
         root: Of the project.
-        stages: Their names.
+        tags: Of stages, and of parts of stages, which ``dvc.yaml`` knows under their own names.
     """
     file = root / "dvc.yaml"
     declared = yaml.safe_load(file.read_text("utf-8"))["stages"] if file.is_file() else {}
+    digests: dict[str, str] = {}  # many stages share most of their code
     found = {}
-    for stage in stages:
-        deps = [dep for dep in declared.get(stage, {}).get("deps", ()) if str(dep).startswith("src/")] or ["src"]
+    for tag in tags:
+        stage = declared.get(tag.rpartition(".")[2], {})
+        deps = [dep for dep in stage.get("do", stage).get("deps", ()) if str(dep).startswith("src/")] or ["src"]
         digest = hashlib.sha256()
         for dep in sorted(deps):
-            digest.update(_digest(root / dep).encode())
-        found[stage] = digest.hexdigest()[:32]
+            if dep not in digests:
+                digests[dep] = _digest(root / dep)
+            digest.update(digests[dep].encode())
+        found[tag] = digest.hexdigest()[:32]
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from kedro.pipeline.node import Node
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lowland.errors import LowlandError
-from lowland.runners.progress import stage_of
+from lowland.runners.progress import stage_of, tag_of
 from lowland.runs.differences import differences, told
 from lowland.stages import closing_stages
 
@@ -25,12 +25,13 @@ class StudyMark(BaseModel):
     """What a data folder holds; kept in it.
 
     A result is on record from before it is made, and what was there under another fingerprint is deleted first: so a
-    file that exists has the fingerprint on record, even after a crash. What is not on record (brought by DVC, or made
-    before there were records) is let pass, with a warning.
+    file that the study made has the fingerprint on record, even after a crash. Whether it is that file, and not one
+    that something else brought, ``lowland.runs.outputs`` tells. What is not on record (brought by DVC, or made before
+    there were records) is let pass, with a warning.
 
     Attributes:
         parameters: The validated ones of the last run.
-        code: Stage to the digest of its code.
+        code: Tag of a stage, or of a part of one, to the digest of its code.
         data: Raw table to the digest of its bytes.
         nodes: Node to the fingerprint of its result.
     """
@@ -67,6 +68,15 @@ class StudyMark(BaseModel):
         made = {name: now.nodes[name] for name in nodes}
         return now.model_copy(update={"nodes": self.nodes | made, "data": self.data | now.data})
 
+    def without(self, nodes: Iterable[str]) -> StudyMark:
+        """With nothing known of these results.
+
+        Args:
+            nodes: Names of their nodes.
+        """
+        gone = set(nodes)
+        return self.model_copy(update={"nodes": {n: made for n, made in self.nodes.items() if n not in gone}})
+
     def changed(self, now: StudyMark, nodes: Iterable[Node]) -> list[Node]:
         """The nodes on record whose results are of another study."""
         return [n for n in nodes if self.nodes.get(n.name, now.nodes[n.name]) != now.nodes[n.name]]
@@ -83,7 +93,7 @@ class StudyMark(BaseModel):
         found = differences(self.parameters, now.parameters)
         if found := [each for each in found if each.name.split(".")[0] in read]:
             return told(found, "{name} is {now}, and was {before} when they were made")
-        if other := sorted(s for s in {stage_of(n) for n in nodes} if self.code.get(s) != now.code.get(s)):
+        if other := sorted(s for s in {tag_of(n) for n in nodes} if self.code.get(s) != now.code.get(s)):
             return f"the code of {', '.join(other)} has changed since"
         if other := sorted(name for name in self.data if now.data.get(name, self.data[name]) != self.data[name]):
             return f"the data {', '.join(other)} have changed since"
@@ -123,28 +133,28 @@ def refuse_mixture(
     if not stale:
         if unknown := sum(node.name not in mark.nodes and exists(node) for node in rest):
             _log.warning(
-                "%d results in %s are not on record (made by DVC, or by an earlier version): whether they are of these "
-                "parameters and this code cannot be told",
+                "%d results in %s are not on record (brought by DVC, changed by hand or made by an earlier version): "
+                "whether they are of these parameters and this code cannot be told",
                 unknown,
                 folder,
             )
         return
-    stages = dict.fromkeys(stage_of(n) for n in study.nodes if n.name in runs or n in stale or stage_of(n) in last)
+    tags = dict.fromkeys(tag_of(n) for n in study.nodes if n.name in runs or n in stale or stage_of(n) in last)
     decisive = [node for node in study.nodes if stage_of(node) not in last]
     raise LowlandError(
         f"{len(stale)} results in {folder} that this part would leave are of another study: "
         f"{mark.told(now, decisive)}. Run the part as they were made, or all that depends on the change "
-        f"(--tags {','.join(_in_order(study, stages))}, nothing narrower), or the whole study"
+        f"(--tags {','.join(_in_order(study, tags))}, nothing narrower), or the whole study"
     )
 
 
-def _in_order(study: Pipeline, stages: Mapping[str, Any]) -> list[str]:
-    """Stages as they follow each other, not as nodes of the same depth happen to be sorted."""
+def _in_order(study: Pipeline, tags: Iterable[str]) -> list[str]:
+    """Tags of stages as these follow each other, not as nodes of the same depth happen to be sorted."""
     depth: dict[str, int] = {}
     for number, group in enumerate(study.grouped_nodes):
         for node in group:
-            depth.setdefault(stage_of(node), number)
-    return sorted(stages, key=lambda stage: (stage in closing_stages(), depth.get(stage, 0), stage))
+            depth.setdefault(tag_of(node), number)
+    return sorted(tags, key=lambda tag: (tag in closing_stages(), depth.get(tag, 0), tag))
 
 
 def stale_nodes(

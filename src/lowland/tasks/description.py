@@ -97,6 +97,11 @@ class TaskDescription(_Record):
         """Whether its inputs can be blurred and rotated."""
         return self.input_kind == "image"
 
+    @property
+    def is_obtained(self) -> bool:
+        """Whether its raw table is made or fetched: it does not come with the project."""
+        return self.provenance != "shipped"
+
 
 class TaskDescriptions(RootModel[dict[str, TaskDescription]]):
     """Those of all tasks, by name."""

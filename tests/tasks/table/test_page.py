@@ -13,11 +13,11 @@ from lowland.config_loader import StudyConfigLoader
 from lowland.datasets import TableDataset
 from lowland.errors import LowlandError
 from lowland.grid import Run
-from lowland.hooks import check_raw_tables
 from lowland.pipelines.preparation import stage
 from lowland.pipelines.preparation.nodes import prepare
 from lowland.pipelines.training.nodes import train_float
 from lowland.placing import build
+from lowland.raw_tables import check_raw_tables
 from lowland.training import TrainingPlan
 from tests.studies import default_parameters
 from tests.tasks.table.tables import turbines

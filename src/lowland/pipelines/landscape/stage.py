@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lowland.stages import Expectation, NodeTemplate, Stage, picture, rows
+from lowland.stages import MEASURED, Expectation, NodeTemplate, Stage, picture, rows
 
-FILE = "07_model_output/landscape/{task}/{recipe}/{seed}/{precision}"
+FILE = f"{MEASURED}/landscape/{{task}}/{{recipe}}/{{seed}}/{{precision}}"
 DETAIL = rows("landscape_detail", path=f"{FILE}.detail.parquet")
 
 STAGE = Stage(

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lowland.stages import Expectation, NodeTemplate, Stage, picture, rows
+from lowland.stages import MEASURED, Expectation, NodeTemplate, Stage, picture, rows
 
 if TYPE_CHECKING:
     from lowland.vocabulary.families import Family
 
-FILE = "07_model_output/perturbation/{task}/{recipe}/{seed}/{precision}"
+FILE = f"{MEASURED}/flip_map/{{task}}/{{recipe}}/{{seed}}/{{precision}}"
 WITH_CODES = ("qat", "ptq", "dynamic")
 
 
 def _disturbing(function: str, name: str, family: Family, options: str, *, where: tuple[str, ...] = ()) -> NodeTemplate:
-    """A node of its own for every family, so that a crash or a changed option costs that family alone."""
+    """A node and a part of its own for every family, so that a crash or a changed option costs that family alone."""
     return NodeTemplate(
         name=function,
+        part=name,
         function=f"lowland.pipelines.perturbation.nodes.{function}",
         level="cell",
         inputs=("params:cell", "params:task", f"params:{options}", "params:half_life", "splits", "model"),
-        outputs=(rows(name, path=f"{FILE}.{name}.parquet"),),
+        outputs=(rows(name),),
         expects=(Expectation(family),),
         where=where,
     )
@@ -44,13 +45,14 @@ STAGE = Stage(
         _disturbing("under_faults", "memory_faults", "bit_flip", "faults", where=("faults.by_fault",)),
         NodeTemplate(
             name="map_flips",
+            part="flip_map",
             function="lowland.pipelines.perturbation.nodes.map_flips",
             level="cell",
             selection="flip_map",
             methods=WITH_CODES,
             inputs=("params:cell", "params:task", "params:flip_map", "params:faults.encoding", "splits", "model"),
             outputs=(
-                rows("flip_map", path=f"{FILE}.flips.parquet"),
+                rows("flip_map"),
                 picture("flip_map", path=f"{FILE}.flip_map.parquet"),
                 picture("protection", path=f"{FILE}.protection.parquet"),
             ),

@@ -5,13 +5,6 @@ from __future__ import annotations
 from lowland.stages import Artifact, NodeTemplate, Stage
 
 RAW = Artifact(name="raw", kind="table", path="01_raw/{task}.parquet", layer="raw", shared_path=True)
-IMPORTED = Artifact(
-    name="imported",
-    kind="table",
-    path="01_raw/imported/{task}.parquet",
-    layer="raw",
-    remark="made from files outside the project, a simulation or a download, and again when these change",
-)
 SPLITS = Artifact(name="splits", kind="tensors", path="05_model_input/{task}/splits.safetensors", layer="model input")
 INPUTS = Artifact(
     name="inputs",
@@ -32,7 +25,7 @@ REFERENCES = Artifact(
 
 STAGE = Stage(
     name="preparation",
-    sources=(("task", RAW), ("task", IMPORTED)),
+    sources=(("task", RAW),),
     nodes=(
         NodeTemplate(
             name="prepare",
