@@ -10,6 +10,7 @@ from torch import nn
 
 from lowland.coding.folding import Folded, fold_batch_norm
 from lowland.errors import LowlandError
+from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import with_plain_weights
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
@@ -41,9 +42,13 @@ def chain(network: nn.Module, *, float_from: str | None = None) -> Chain:
         float_from: Name of the layer (or nested sequential) from which on everything stays float.
 
     Raises:
-        LowlandError: Another structure; the first layer that does not fit is named.
+        LowlandError: Weights that are not finite or no float32, or another structure; the first layer that does not
+            fit is named.
     """
+    check_numbers(network)
     folded = fold_batch_norm(with_plain_weights(network))
+    if folded is not network:  # a norm of zero, a negative variance
+        check_numbers(folded)
     sequence = folded if isinstance(folded, nn.Sequential) else getattr(folded, "layers", None)
     if not isinstance(sequence, nn.Sequential):
         raise LowlandError(f"network is a {type(network).__name__}; expected an nn.Sequential or one in `.layers`")

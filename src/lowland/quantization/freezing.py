@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lowland.coding.codes import code_range, signed_width, smallest_dtype
 from lowland.errors import LowlandError
+from lowland.quantization.admission import check_numbers
 from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
 from lowland.quantization.effective_weights import KINDS, pruned_tensors
 from lowland.quantization.fake_quantize import Grid, codes_on
@@ -62,10 +63,11 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
         quantized: Calibrated, trained or not.
 
     Raises:
-        LowlandError: Not calibrated, pruned weights that are not zero any more, a float part that no spec can describe,
-            or integers too wide for 64-bit products.
+        LowlandError: Not calibrated, weights or thresholds that are not finite, pruned weights that are not zero any
+            more, a float part that no spec can describe, or integers too wide for 64-bit products.
     """
     check_calibrated(quantized)
+    check_numbers(quantized.layers)
     _check_pruned(quantized)
     steps: list[Step] = []
     flow = _Flow(INPUTS, torch.ones(()), torch.ones((), dtype=torch.float64), 0, rounded=True)

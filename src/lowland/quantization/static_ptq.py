@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lowland.errors import LowlandError
+from lowland.quantization.admission import check_samples
 from lowland.quantization.calibrations import CALIBRATIONS
 from lowland.quantization.fake_quantize import on_grid
 from lowland.quantization.operations import geometry, operation, weighted_kind
@@ -25,13 +26,14 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
 
     Args:
         quantized: From ``build_quantized``; changed in place.
-        inputs: Training samples [samples, ...], finite.
+        inputs: Training samples [samples, ...], finite float32.
 
     Returns:
         The model itself.
 
     Raises:
-        LowlandError: No samples, values that are not finite, or negative ones where the model has unsigned inputs.
+        LowlandError: No samples, values that are not finite or no float32, negative ones where the model has unsigned
+            inputs, or a layer whose outputs overflow.
     """
     _check(quantized, inputs)
     calibration = CALIBRATIONS[quantized.precision.calibration](quantized.precision)
@@ -43,7 +45,7 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
                 compute = operation(kind, geometry(layer))
                 threshold = calibration.weights(layer, quantized.grid(name), values, exact)
                 quantized.threshold(name).copy_(threshold)
-                exact = compute(exact, layer.weight, layer.bias)
+                exact = _finite(name, compute(exact, layer.weight, layer.bias))
                 if quantized.precision.bias_correction:
                     rounded = compute(values, on_grid(layer.weight, quantized.grid(name)), None)
                     layer.bias.copy_(_means(kind, exact) - _means(kind, rounded))
@@ -59,17 +61,22 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
 
 def _check(quantized: QuantizedNetwork, inputs: Tensor) -> None:
     """Refuse samples that no scale can come from."""
-    if len(inputs) == 0:
-        raise LowlandError("calibration inputs have 0 samples; expected at least 1")
-    if not inputs.isfinite().all():
-        raise LowlandError(
-            "calibration inputs hold NaN or infinite values; expected finite samples: clean the data first"
-        )
+    check_samples(inputs)
     if quantized.grid(INPUT).lowest == 0 and bool((inputs < 0).any()):
         raise LowlandError(
             f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the model with "
             "input_signed=True"
         )
+
+
+def _finite(name: str, outputs: Tensor) -> Tensor:
+    """The outputs of a layer of the float network, unless float32 cannot hold them."""
+    if not outputs.isfinite().all():
+        raise LowlandError(
+            f"outputs of layer {name} overflow on the calibration inputs; expected finite float32: rescale the inputs "
+            "or the weights"
+        )
+    return outputs
 
 
 def _means(kind: str, outputs: Tensor) -> Tensor:
