@@ -180,6 +180,10 @@ def build_quantized(
     fixed by calibration and not trained. Biases are quantized at the accumulator's scale; with bias correction every
     layer has one. The outputs are the last accumulators, not requantized.
 
+    Weights are those that a layer computes with, whatever prunes, normalises or parametrizes them. Frozen ones
+    (``requires_grad=False``) stay frozen and so does their scale; a bias that is frozen is moved by bias correction
+    alone.
+
     Args:
         network: See ``chain``; left as it came.
         precision: Method ``qat`` or ``ptq``.
@@ -220,4 +224,8 @@ def build_quantized(
         modules[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
     quantized = QuantizedNetwork(nn.Sequential(modules), precision)
     quantized.threshold(INPUT).requires_grad_(False)
+    for name, parameter in quantized.stored.items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "weight":  # the scale of frozen weights is a part of them
+            quantized.threshold(layer).requires_grad_(parameter.requires_grad)
     return quantized

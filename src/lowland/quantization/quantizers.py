@@ -106,6 +106,9 @@ def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -
             quantized.bias.copy_(layer.bias)
         elif biased:
             nn.init.zeros_(quantized.bias)
+    quantized.weight.requires_grad_(layer.weight.requires_grad)
+    if quantized.bias is not None:
+        quantized.bias.requires_grad_((layer.weight if layer.bias is None else layer.bias).requires_grad)
     for kind in KINDS:
         mask, values = layer._buffers.get(f"{kind}_mask"), getattr(layer, kind)
         # A batch-norm that was folded in, or bias correction, gives pruned biases values that are none of pruning's.

@@ -32,7 +32,8 @@ class BitErrors(RecipeBase):
     float network gets those changes that flips would make in codes of ``bits`` bits with a symmetric scale of each
     tensor: its weights are not rounded, so that rate 0 is plain training. Its biases have scales of their own, for
     want of an accumulator's: their most significant bit weighs as much, within a factor of two, as in the deployed
-    word. Batch-norm parameters are not stored (they are folded into weights) and do not flip.
+    word. Batch-norm parameters are not stored (they are folded into weights) and do not flip, and neither do frozen
+    tensors (``requires_grad=False``): training could not answer.
 
     Attributes:
         rate: Bit error rate, 0 to 1.
@@ -71,7 +72,8 @@ class BitErrors(RecipeBase):
         """
         if isinstance(network, QuantizedNetwork):
             return lambda inputs: network(inputs, lambda tensor: self._read(tensor, generator))
-        parameters = coded_parameters(network, float_from)
+        coded = coded_parameters(network, float_from)
+        parameters = {name: parameter for name, parameter in coded.items() if parameter.requires_grad}
         return at_parameters(network, {name: self._hit(p, generator) for name, p in parameters.items()})
 
     def after_step(self, network: nn.Module, *, float_from: str | None = None) -> None:
@@ -81,6 +83,8 @@ class BitErrors(RecipeBase):
 
     def _read(self, tensor: Stored, generator: torch.Generator) -> Tensor:
         """What a layer of a fake-quantized model reads: the value of the flipped code, to the last bit."""
+        if not tensor.parameter.requires_grad:
+            return tensor.values
         codes = codes_on(tensor.parameter, tensor.grid)
         flipped = with_bit_errors(codes, tensor.bits or signed_width(codes), rate=self.rate, generator=generator)
         changed = tensor.values + tensor.grid.scale * (flipped - codes)
