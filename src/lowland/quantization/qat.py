@@ -18,14 +18,10 @@ from lowland.quantization.equalization import equalized
 from lowland.quantization.fake_quantize import Grid, on_grid
 from lowland.quantization.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.pooling_steps import pair
-from lowland.quantization.precision import BIAS_BITS, Precision, check_bits
+from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision, check_bits
 
 INPUT = "input"
 """The name of the input quantizer."""
-
-
-SMALLEST_THRESHOLD = 1e-10
-"""Learned thresholds are clamped here, so that no scale becomes 0."""
 
 
 class Stored(NamedTuple):

@@ -19,16 +19,13 @@ from torch import Tensor, nn
 from lowland.quantization.effective_weights import KINDS
 from lowland.quantization.operations import geometry, weighted_kind
 from lowland.quantization.pooling_steps import pair
-from lowland.quantization.precision import BIAS_BITS
-
-_SMALLEST_SCALE = 1e-10
-
+from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD
 
 class LearnedWeightScale(NarrowIntQuant, PerTensorFloatScaling8bit, WeightQuantSolver):
     """Signed narrow-range weights, one learned scale a tensor (Esser et al. 2020, arXiv:1902.08153)."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
-    scaling_min_val = _SMALLEST_SCALE
+    scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
 
 
@@ -48,7 +45,7 @@ class LearnedUnsignedScale(UintQuant, PerTensorFloatScaling8bit, ActQuantSolver)
     """Unsigned activations behind a rectifier, or inputs that are never negative; one learned scale."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
-    scaling_min_val = _SMALLEST_SCALE
+    scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
 
 
@@ -56,7 +53,7 @@ class LearnedSignedScale(IntQuant, PerTensorFloatScaling8bit, ActQuantSolver):
     """Signed inputs, one scale."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
-    scaling_min_val = _SMALLEST_SCALE
+    scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
 
 
