@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lowland.coding.codes import code_range, signed_width, smallest_dtype
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
+from lowland.quantization.bias_room import check_bias
 from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
 from lowland.quantization.effective_weights import KINDS, pruned_tensors
 from lowland.quantization.fake_quantize import Grid, codes_on
@@ -64,7 +65,8 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
 
     Raises:
         LowlandError: Not calibrated, weights or thresholds that are not finite, pruned weights that are not zero any
-            more, a float part that no spec can describe, or integers too wide for 64-bit products.
+            more, a bias too large for its word, a float part that no spec can describe, or integers too wide for 64-bit
+            products.
     """
     check_calibrated(quantized)
     check_numbers(quantized.layers)
@@ -150,6 +152,7 @@ def _weighted(kind: str, name: str, layer: Any, own: Grid, bits: int, flow: _Flo
     reach = flow.reach * 2 ** (bits - 1) * fan_in(kind, sizes)
     bias, bias_bits = None, 0
     if layer.bias is not None:
+        check_bias(name, layer.bias, accumulator)
         codes = codes_on(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
         bias_bits = signed_width(codes)
         bias = codes.to(smallest_dtype(bias_bits))

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_samples
+from lowland.quantization.bias_room import with_room_for_bias
 from lowland.quantization.calibrations import CALIBRATIONS
 from lowland.quantization.fake_quantize import on_grid
 from lowland.quantization.operations import geometry, operation, weighted_kind
@@ -19,7 +20,8 @@ from lowland.quantization.qat import INPUT, QuantizedNetwork
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
     """Set every scale of a fake-quantized model, layer by layer, and correct its biases, as its precision asks for.
 
-    Each layer is fed what the layers before it deliver, quantized and corrected. With bias correction (Nagel et al.
+    Each layer is fed what the layers before it deliver, quantized and corrected. Weights that are tiny beside their bias
+    get a scale that leaves the bias a code. With bias correction (Nagel et al.
     2019, arXiv:1906.04721, section 4.2 and appendix D) a bias becomes what makes the mean over samples and positions of
     each output channel that of the float network, up to half a step of the accumulator:
     b = E[W x + b] - E[Q x'], x' what the quantized network feeds the layer.
@@ -44,6 +46,8 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
             if (kind := weighted_kind(layer)) is not None:
                 compute = operation(kind, geometry(layer))
                 threshold = calibration.weights(layer, quantized.grid(name), values, exact)
+                if layer.bias is not None:
+                    threshold = with_room_for_bias(threshold, quantized.grid(name), layer.bias, scale)
                 quantized.threshold(name).copy_(threshold)
                 exact = _finite(name, compute(exact, layer.weight, layer.bias))
                 if quantized.precision.bias_correction:
