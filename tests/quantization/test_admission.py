@@ -31,12 +31,12 @@ def test_what_is_not_finite_is_refused_by_name(name: str, bad: float) -> None:
 def test_statistics_and_computed_weights_are_looked_at_too() -> None:
     network = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)).eval()
     network[1].running_var[2] = math.inf
-    with pytest.raises(LowlandError, match="1.running_var of the network holds 1 NaN"):
+    with pytest.raises(LowlandError, match=r"1\.running_var of the network holds 1 NaN"):
         build_quantized(network, PRECISION, input_bits=8)
     network = nn.Sequential(nn.Linear(6, 4))
     nn.init.zeros_(network[0].weight)
     parametrizations.weight_norm(network[0])  # 0 / 0
-    with pytest.raises(LowlandError, match="0.weight of the network holds 24 NaN"):
+    with pytest.raises(LowlandError, match=r"0\.weight of the network holds 24 NaN"):
         build_quantized(network, PRECISION, input_bits=8)
 
 

@@ -19,8 +19,8 @@ def with_plain_weights(network: nn.Module) -> nn.Module:
     """The same function with weights and biases that are parameters, whatever computed them before.
 
     Pruning, weight and spectral normalisation and ``torch.nn.utils.parametrize`` leave other parameters in a layer than
-    those it computes with. Masks of pruning stay as buffers (``weight_mask``); the zeros that a parametrization computes
-    get one as well.
+    those it computes with. Masks of pruning stay as buffers (``weight_mask``); zeros that something else computes get
+    one as well.
 
     Args:
         network: Any module; left as it came.
@@ -76,11 +76,12 @@ def _make_plain(layer: nn.Module) -> None:
             hook(layer, None)
             del layer._forward_pre_hooks[key]
     computed = {kind: vars(layer).pop(kind) for kind in KINDS if isinstance(vars(layer).get(kind), Tensor)}
-    sources = {name: p for name, p in layer._parameters.items() if name.startswith(tuple(f"{k}_" for k in computed))}
+    prefixes = tuple(f"{kind}_" for kind in computed)
+    sources = {name: p for name, p in layer._parameters.items() if p is not None and name.startswith(prefixes)}
     trained = {kind: any(p.requires_grad for name, p in sources.items() if name.startswith(kind)) for kind in computed}
     for name in sources:
         del layer._parameters[name]
-    for name in [name for name in layer._buffers if name.startswith(tuple(f"{k}_" for k in computed))]:
+    for name in [name for name in layer._buffers if name.startswith(prefixes)]:
         if name not in {f"{kind}_mask" for kind in KINDS}:
             del layer._buffers[name]
     if parametrize.is_parametrized(layer):

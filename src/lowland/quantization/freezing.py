@@ -86,8 +86,8 @@ def _check_pruned(quantized: QuantizedNetwork) -> None:
     for name, parameter, mask in pruned_tensors(quantized.layers):
         if moved := int(parameter[mask == 0].count_nonzero()):
             raise LowlandError(
-                f"{name} holds {moved} values other than 0 where pruning had put 0; expected the mask to be kept: train "
-                "with lowland.training.train, or multiply by the mask after every step of your own optimizer"
+                f"{name} holds {moved} values other than 0 where pruning had put 0; expected the mask to be kept: "
+                "train with lowland.training.train, or multiply by the mask after every step of your own optimizer"
             )
 
 

@@ -19,6 +19,7 @@ from lowland.quantization.fake_quantize import Grid, on_grid
 from lowland.quantization.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.pooling_steps import pair
 from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision, check_bits
+from lowland.quantization.same_function import GivenNetwork
 
 INPUT = "input"
 """The name of the input quantizer."""
@@ -56,11 +57,13 @@ class QuantizedNetwork(nn.Module):
         layers: ``input`` (QuantIdentity), then layers with weights (QuantLinear, QuantConv2d, ...) and QuantReLU in
             turn, with pooling and changes of shape between them; what stays float comes last.
         precision: What it was built for: how ``calibrate`` finds its scales.
+        given: What it was built of, for ``calibrate`` to compare the function with; no part of its state.
     """
 
-    def __init__(self, layers: nn.Sequential, precision: Precision) -> None:
+    def __init__(self, layers: nn.Sequential, precision: Precision, given: GivenNetwork | None = None) -> None:
         super().__init__()
         self.layers = layers
+        self.given = given
         self.precision = precision
         self.calibrated: Tensor
         self.register_buffer("calibrated", torch.tensor(False))
@@ -218,10 +221,11 @@ def build_quantized(
     if parts.island is not None:
         name, island = parts.island
         modules[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
-    quantized = QuantizedNetwork(nn.Sequential(modules), precision)
+    given = GivenNetwork(network, [*parts.layers.values(), *([parts.island[1]] if parts.island is not None else [])])
+    quantized = QuantizedNetwork(nn.Sequential(modules), precision, given)
     quantized.threshold(INPUT).requires_grad_(False)
     for name, parameter in quantized.stored.items():
-        layer, _, kind = name.rpartition(".")
+        owner, _, kind = name.rpartition(".")
         if kind == "weight":  # the scale of frozen weights is a part of them
-            quantized.threshold(layer).requires_grad_(parameter.requires_grad)
+            quantized.threshold(owner).requires_grad_(parameter.requires_grad)
     return quantized

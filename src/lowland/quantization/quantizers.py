@@ -21,6 +21,7 @@ from lowland.quantization.operations import geometry, weighted_kind
 from lowland.quantization.pooling_steps import pair
 from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD
 
+
 class LearnedWeightScale(NarrowIntQuant, PerTensorFloatScaling8bit, WeightQuantSolver):
     """Signed narrow-range weights, one learned scale a tensor (Esser et al. 2020, arXiv:1902.08153)."""
 

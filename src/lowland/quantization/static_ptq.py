@@ -20,11 +20,14 @@ from lowland.quantization.qat import INPUT, QuantizedNetwork
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
     """Set every scale of a fake-quantized model, layer by layer, and correct its biases, as its precision asks for.
 
-    Each layer is fed what the layers before it deliver, quantized and corrected. Weights that are tiny beside their bias
-    get a scale that leaves the bias a code. With bias correction (Nagel et al.
-    2019, arXiv:1906.04721, section 4.2 and appendix D) a bias becomes what makes the mean over samples and positions of
-    each output channel that of the float network, up to half a step of the accumulator:
-    b = E[W x + b] - E[Q x'], x' what the quantized network feeds the layer.
+    The first time, the layers are compared in float with the network that they were read off, whose ``forward`` may do
+    more than they.
+
+    Each layer is fed what the layers before it deliver, quantized and corrected. Weights that are tiny beside their
+    bias get a scale that leaves the bias a code. With bias correction (Nagel et al. 2019, arXiv:1906.04721, section 4.2
+    and appendix D) a bias becomes what makes the mean over samples and positions of each output channel that of the
+    float network, up to half a step of the accumulator: b = E[W x + b] - E[Q x'], x' what the quantized network feeds
+    the layer.
 
     Args:
         quantized: From ``build_quantized``; changed in place.
@@ -35,9 +38,13 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
 
     Raises:
         LowlandError: No samples, values that are not finite or no float32, negative ones where the model has unsigned
-            inputs, or a layer whose outputs overflow.
+            inputs, a layer whose outputs overflow, or layers that do not compute what the network does that they were
+            read off.
     """
     _check(quantized, inputs)
+    if quantized.given is not None:
+        quantized.given.check(inputs)
+        quantized.given = None  # from now on the weights are the model's own
     calibration = CALIBRATIONS[quantized.precision.calibration](quantized.precision)
     with torch.no_grad():
         exact, values, scale = inputs, inputs, inputs.new_ones(())
