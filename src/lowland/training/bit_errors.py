@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lowland.coding.codes import code_range, signed_width
 from lowland.coding.encodings import encoding_of
 from lowland.quantization.fake_quantize import Grid, codes_on
-from lowland.quantization.parameter_codes import coded_parameters
+from lowland.quantization.parameter_codes import coded_parameters, stored_weights
 from lowland.quantization.precision import FEWEST_BITS, MOST_BITS
 from lowland.quantization.qat import QuantizedNetwork, Stored
 from lowland.training.at_parameters import at_parameters
@@ -72,6 +72,7 @@ class BitErrors(RecipeBase):
         """
         if isinstance(network, QuantizedNetwork):
             return lambda inputs: network(inputs, lambda tensor: self._read(tensor, generator))
+        list(stored_weights(network))  # refuses what is not stored
         coded = coded_parameters(network, float_from)
         parameters = {name: parameter for name, parameter in coded.items() if parameter.requires_grad}
         return at_parameters(network, {name: self._hit(p, generator) for name, p in parameters.items()})

@@ -15,12 +15,12 @@ from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.perturbation import FeatureRanges
 from lowland.quantization.effective_weights import pruned_tensors
+from lowland.quantization.parameter_codes import stored_weights
 from lowland.quantization.qat import QuantizedNetwork
 from lowland.randomness import Key, generator, keyed_globals
 from lowland.training.batches import batches, normalises_batches
 from lowland.training.options import TrainingOptions
 from lowland.training.recipe_base import Batch, Loss, Model, RecipeBase, Value
-from lowland.training.regularizers import weight_layers
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -166,7 +166,7 @@ def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: i
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
-    weights = {id(layer.weight) for layer in weight_layers(network)}
+    weights = {id(weight) for weight in stored_weights(network)} if decay else set()
     parameters = [p for p in network.parameters() if p.requires_grad]
     return [
         {"params": [p for p in parameters if id(p) in weights], "weight_decay": decay},
