@@ -6,13 +6,15 @@ from torch import Tensor, nn
 
 from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel, StoredTensors
+from lowland.grid import Run
 from lowland.measurements import Cell
 from lowland.pipelines.quantization import nodes
-from lowland.pipelines.quantization.nodes import deploy_float, quantize_after_training
+from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
 from lowland.quantization import Precision, QuantizationOptions, build_quantized, calibrate, deployment_check, freeze
 from lowland.tasks import Samples, build_task
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
+from lowland.training import Recipe, TrainingPlan
 from tests.made_splits import all_in, splits_of
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="ptq4", method="ptq", weight_bits=4, activation_bits=4)
@@ -123,3 +125,22 @@ def test_every_cell_tells_its_gain_over_the_guess_and_its_validation_score():
         assert rows.value["gain_over_guess", "test"] == pytest.approx(float(gains.mean()))
         assert rows.standard_error["gain_over_guess", "test"] == pytest.approx(float(gains.std() / len(gains) ** 0.5))
         assert ("gain_over_guess", "validation") not in rows.index
+
+
+def test_what_diverged_is_a_status_and_never_reaches_the_quantizers():
+    """NaN weights are refused by the library; here they are a row of the table."""
+    rows = Samples(torch.randn(64, 16, generator=torch.Generator().manual_seed(1)), torch.arange(64) % 5)
+    data = StoredTensors(all_in(rows, 16).to_tensors())
+    precision = Precision(method="qat", weight_bits=4, activation_bits=4)
+    broken = network()
+    with torch.no_grad():
+        broken[0].weight.fill_(float("nan"))
+    _, measured = quantize_after_training(CELL, precision, OPTIONS, TASK, data, StoredModel(broken, "non_finite"))
+    assert set(measured["status"]) == {"non_finite"}
+    run = Run(task="jets", recipe="plain", seed="s0", number=0)
+    plan = TrainingPlan(epochs=2, batch_size=32, learning_rate=1e30, schedule="constant")
+    recipe = Recipe.model_validate({"kind": "plain"})
+    _, curves, measured = fine_tune_quantized(
+        CELL, run, recipe, precision, OPTIONS, plan, "cpu", TASK, data, StoredModel(network())
+    )
+    assert len(curves) and set(measured["status"]) == {"non_finite"}

@@ -229,3 +229,23 @@ def test_what_is_stored_can_be_read_otherwise(case: str) -> None:
         assert tensor.parameter is quantized.stored[name]
         assert tensor.bits == (deployed.bits[name] if name.endswith("weight") else None)
     assert not torch.equal(quantized(inputs, lambda tensor: -tensor.values), quantized(inputs))
+
+
+@pytest.mark.parametrize("options", [{}, {"bias_correction": True}, {"equalization": True}], ids=str)
+def test_frozen_layers_stay_frozen_with_their_scale(options: dict) -> None:
+    network = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), *float_network()[1:]).eval()
+    network[0].requires_grad_(False)
+    network[3].bias.requires_grad_(False)
+    quantized = build_quantized(network, PRECISION.model_copy(update=options), input_bits=8)
+    inputs, targets = rows(256)
+    calibrate(quantized, inputs)
+    trained = {name for name, parameter in quantized.stored.items() if parameter.requires_grad}
+    assert trained == {"3.weight", "5.weight", "5.bias"}
+    assert {name for name in quantized.bits if quantized.threshold(name).requires_grad} == {"2", "3", "4", "5"}
+    before = freeze(quantized).codes
+    optimizer = torch.optim.Adam([p for p in quantized.parameters() if p.requires_grad], 0.01)
+    for _ in range(5):
+        step(quantized, inputs, targets, optimizer)
+    after = freeze(quantized).codes
+    assert torch.equal(after["0.weight"], before["0.weight"])
+    assert not torch.equal(after["3.weight"], before["3.weight"])

@@ -190,3 +190,25 @@ def test_it_helps_under_bit_errors():
         draws = [errors(0.05).struck(found, source(number))(pair[0]) for number in range(20)]
         losses[kind] = float(torch.stack([LOSS(outputs, pair[1]).detach() for outputs in draws]).mean())
     assert losses["hit"] < losses["plain"]
+
+
+def test_frozen_tensors_are_not_struck():
+    """All bits of the others are: alone, or with frozen ones that would draw first."""
+    inputs, _ = data()
+    model, everything = network(), errors(1.0, 5)
+    expected = copy.deepcopy(model)
+    expected[2] = copy.deepcopy(model[2]).requires_grad_(True)
+    model[0].requires_grad_(False)
+    found = everything.struck(model, source())(inputs)
+    hidden = model[1](model[0](inputs))
+    torch.testing.assert_close(found, everything.struck(expected[2:], source())(hidden))
+    assert not torch.allclose(found, model(inputs))
+
+
+def test_frozen_tensors_of_twins_are_not_struck():
+    (inputs, _), model = rows(20), twin(4)
+    for parameter in model.stored.values():
+        parameter.requires_grad_(False)
+    assert torch.equal(errors(0.5).struck(model, source())(inputs), model(inputs))
+    model.stored["4.weight"].requires_grad_(True)
+    assert not torch.equal(errors(0.5).struck(model, source())(inputs), model(inputs))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate
@@ -109,3 +110,37 @@ def test_dropout_is_keyed_and_leaves_the_global_generator(chosen):
 def test_a_batch_may_be_larger_than_the_rows():
     result = fit(network(), options=SHORT.model_copy(update={"batch_size": 4096}))
     assert result.status == "ok" and not equal_weights(result.network, network())
+
+
+ON_WEIGHTS = [
+    {"kind": "weight_decay", "weight": 0.5},
+    {"kind": "clipping", "limit": 0.05},
+    {"kind": "bit_errors", "rate": 0.01, "bits": 4, "limit": 0.05},
+]
+
+
+@pytest.mark.parametrize("chosen", ON_WEIGHTS, ids=lambda chosen: chosen["kind"])
+def test_recipes_reach_the_weights_of_pruned_layers(chosen):
+    """What they act on is called otherwise there."""
+
+    def pruned():
+        model = network()
+        prune.l1_unstructured(model[0], "weight", 0.5)
+        return model
+
+    found = fit(pruned(), options=SHORT, **chosen).network[0]
+    plain = fit(pruned(), options=SHORT).network[0]
+    with torch.no_grad():
+        weight, without = (layer.weight_orig * layer.weight_mask for layer in (found, plain))
+    assert not torch.equal(weight, without) and float((weight == 0).double().mean()) == 0.5
+    if "limit" in chosen:
+        assert float(weight.abs().max()) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("chosen", ON_WEIGHTS, ids=lambda chosen: chosen["kind"])
+def test_recipes_that_act_on_weights_refuse_computed_ones(chosen):
+    model = network()
+    parametrizations.weight_norm(model[2])
+    with pytest.raises(LowlandError, match=r"^weights of layer 2 are computed from other parameters; this recipe acts"):
+        fit(model, options=SHORT, **chosen)
+    assert fit(model, options=SHORT).status == "ok"

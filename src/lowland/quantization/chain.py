@@ -10,6 +10,8 @@ from torch import nn
 
 from lowland.coding.folding import Folded, fold_batch_norm
 from lowland.errors import LowlandError
+from lowland.quantization.admission import check_numbers
+from lowland.quantization.effective_weights import with_plain_weights
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 PASSING = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Unflatten)
@@ -17,7 +19,7 @@ PASSING = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Unflatten)
 
 
 class Chain(NamedTuple):
-    """The layers of a network in their order, batch-norm folded.
+    """The layers of a network in their order, weights computed and batch-norm folded.
 
     Attributes:
         layers: Layers to quantize by name; a layer inside a nested ``nn.Sequential`` is called ``encoder_0``.
@@ -40,9 +42,13 @@ def chain(network: nn.Module, *, float_from: str | None = None) -> Chain:
         float_from: Name of the layer (or nested sequential) from which on everything stays float.
 
     Raises:
-        LowlandError: Another structure; the first layer that does not fit is named.
+        LowlandError: Weights that are not finite or no float32, or another structure; the first layer that does not
+            fit is named.
     """
-    folded = fold_batch_norm(network)
+    check_numbers(network)
+    folded = fold_batch_norm(with_plain_weights(network))
+    if folded is not network:  # a norm of zero, a negative variance
+        check_numbers(folded)
     sequence = folded if isinstance(folded, nn.Sequential) else getattr(folded, "layers", None)
     if not isinstance(sequence, nn.Sequential):
         raise LowlandError(f"network is a {type(network).__name__}; expected an nn.Sequential or one in `.layers`")

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 from lowland.coding.codes import code_range, signed_width, smallest_dtype
 from lowland.errors import LowlandError
+from lowland.quantization.admission import check_numbers
+from lowland.quantization.bias_room import check_bias
 from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
+from lowland.quantization.effective_weights import KINDS, pruned_tensors
 from lowland.quantization.fake_quantize import Grid, codes_on
 from lowland.quantization.float_island import FloatIsland
 from lowland.quantization.integer import IntegerNetwork
@@ -61,9 +64,13 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
         quantized: Calibrated, trained or not.
 
     Raises:
-        LowlandError: Not calibrated, a float part that no spec can describe, or integers too wide for 64-bit products.
+        LowlandError: Not calibrated, weights or thresholds that are not finite, pruned weights that are not zero any
+            more, a bias too large for its word, a float part that no spec can describe, or integers too wide for 64-bit
+            products.
     """
     check_calibrated(quantized)
+    check_numbers(quantized.layers)
+    _check_pruned(quantized)
     steps: list[Step] = []
     flow = _Flow(INPUTS, torch.ones(()), torch.ones((), dtype=torch.float64), 0, rounded=True)
     with torch.no_grad():
@@ -72,6 +79,16 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
             _check_width(name, flow.bits, PRODUCT_BITS)
             steps.append(step)
     return IntegerNetwork(steps)
+
+
+def _check_pruned(quantized: QuantizedNetwork) -> None:
+    """Refuse weights that came pruned and were trained away from zero."""
+    for name, parameter, mask in pruned_tensors(quantized.layers):
+        if moved := int(parameter[mask == 0].count_nonzero()):
+            raise LowlandError(
+                f"{name} holds {moved} values other than 0 where pruning had put 0; expected the mask to be kept: "
+                "train with lowland.training.train, or multiply by the mask after every step of your own optimizer"
+            )
 
 
 def _check_width(name: str, bits: int, most: int) -> None:
@@ -113,6 +130,9 @@ def _passing(name: str, layer: nn.Module, flow: _Flow) -> tuple[Step, int]:
     """The step of a layer that does not quantize, and its largest integer."""
     if isinstance(layer, nn.Sequential):
         network = nn.Sequential(OrderedDict(copy.deepcopy(layer)._modules))
+        for part in network.modules():  # masks have done their work, and no spec knows them
+            for kind in KINDS:
+                part._buffers.pop(f"{kind}_mask", None)
         return FloatIsland(name, (flow.source,), network=network, input_scale=flow.scale.clone()), 0
     kind = next(kind for kind in PASSING if isinstance(layer, LAYERS[kind][0]))
     if flow.scale.ndim and kind in ("flatten", "unflatten"):
@@ -132,6 +152,7 @@ def _weighted(kind: str, name: str, layer: Any, own: Grid, bits: int, flow: _Flo
     reach = flow.reach * 2 ** (bits - 1) * fan_in(kind, sizes)
     bias, bias_bits = None, 0
     if layer.bias is not None:
+        check_bias(name, layer.bias, accumulator)
         codes = codes_on(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
         bias_bits = signed_width(codes)
         bias = codes.to(smallest_dtype(bias_bits))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import frexp
 from typing import Any
 
 import torch
@@ -68,7 +69,8 @@ def best_threshold(values: Tensor, shape: Grid) -> float:
     centres = edge + (largest - edge) / _BINS * (torch.arange(_BINS, device=values.device) + 0.5)
     candidates = _candidates(largest, values.device)
     rounded = on_grid(centres, Grid(candidates[:, None] / unit(shape), shape.lowest, shape.highest))
-    return float(candidates[((rounded - centres).square() @ counts).argmin()])
+    errors = (rounded - centres) / power_of_two(largest)
+    return float(candidates[(errors.square() @ counts).argmin()])
 
 
 def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor) -> float:
@@ -103,8 +105,13 @@ def best_channel_thresholds(weight: Tensor, shape: Grid, values: Tensor, exact: 
 
 
 def _output_errors(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor, candidates: Tensor) -> Tensor:
-    """Squared errors of each output [candidates, ..., outputs], up to a constant, with candidates of such a shape."""
+    """Squared errors of each output [candidates, ..., outputs], up to a constant and factors that are powers of two.
+
+    Candidates have such a shape as well.
+    """
     rounded = on_grid(weight, Grid(candidates[..., None] / unit(shape), shape.lowest, shape.highest))
+    rounded, weight = (tensor / power_of_two(float(weight.abs().max())) for tensor in (rounded, weight))
+    values, exact = (tensor / power_of_two(float(exact.abs().max())) for tensor in (values, exact))
     quantized_moments, cross_moments = values.mT @ values, values.mT @ exact
     return (rounded @ quantized_moments * rounded - 2 * (rounded @ cross_moments) * weight).sum(-1)
 
@@ -112,6 +119,15 @@ def _output_errors(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor, c
 def _candidates(largest: float, device: torch.device) -> Tensor:
     """Thresholds to try: up to the largest value there is."""
     return largest * OFF_GRID * torch.arange(1, _CANDIDATES + 1, device=device) / _CANDIDATES
+
+
+def power_of_two(largest: float) -> float:
+    """The power of two next to a size: numbers divided by it keep their digits, and their squares are in range.
+
+    Args:
+        largest: 0 or above.
+    """
+    return 2.0 ** min(max(frexp(largest)[1], -126), 126)
 
 
 def unit(shape: Grid) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
@@ -9,6 +11,26 @@ from lowland.errors import LowlandError
 WeightLayer = (
     nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 )
+
+
+def stored_weights(network: nn.Module) -> Iterator[nn.Parameter]:
+    """The weights that recipes decay, clip or disturb: those of the layers, of pruned ones before the mask.
+
+    Args:
+        network: A float network or a fake-quantized model.
+
+    Raises:
+        LowlandError: A layer whose weights are computed otherwise, so that acting on its parameters is another thing.
+    """
+    for name, layer in network.named_modules():
+        if isinstance(layer, WeightLayer):
+            stored = layer._parameters.get("weight", layer._parameters.get("weight_orig"))
+            if stored is None:
+                raise LowlandError(
+                    f"weights of layer {name} are computed from other parameters; this recipe acts on weights as they "
+                    "are stored: remove the parametrization or normalisation first, or use another recipe"
+                )
+            yield stored
 
 
 def coded_parameters(network: nn.Module, float_from: str | None = None) -> dict[str, Tensor]:

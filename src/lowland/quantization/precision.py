@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from lowland.errors import LowlandError
@@ -12,6 +13,12 @@ FLOAT_BITS = 32
 FEWEST_BITS, MOST_BITS = 2, 16
 BIAS_BITS = 48
 """Width of bias codes while training, beyond what any bias needs; freezing finds the smallest that holds them."""
+
+SMALLEST_THRESHOLD = float(torch.finfo(torch.float32).tiny) * 2**MOST_BITS
+"""Learned thresholds are clamped here, so that no scale becomes 0: the smallest whose steps are normal numbers.
+
+It has no unit: nothing that data in single precision can tell apart from 0 lies below it.
+"""
 
 
 def check_bits(name: str, bits: int) -> int:

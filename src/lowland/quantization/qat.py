@@ -18,14 +18,11 @@ from lowland.quantization.equalization import equalized
 from lowland.quantization.fake_quantize import Grid, on_grid
 from lowland.quantization.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.pooling_steps import pair
-from lowland.quantization.precision import BIAS_BITS, Precision, check_bits
+from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision, check_bits
+from lowland.quantization.same_function import GivenNetwork
 
 INPUT = "input"
 """The name of the input quantizer."""
-
-
-SMALLEST_THRESHOLD = 1e-10
-"""Learned thresholds are clamped here, so that no scale becomes 0."""
 
 
 class Stored(NamedTuple):
@@ -60,11 +57,13 @@ class QuantizedNetwork(nn.Module):
         layers: ``input`` (QuantIdentity), then layers with weights (QuantLinear, QuantConv2d, ...) and QuantReLU in
             turn, with pooling and changes of shape between them; what stays float comes last.
         precision: What it was built for: how ``calibrate`` finds its scales.
+        given: What it was built of, for ``calibrate`` to compare the function with; no part of its state.
     """
 
-    def __init__(self, layers: nn.Sequential, precision: Precision) -> None:
+    def __init__(self, layers: nn.Sequential, precision: Precision, given: GivenNetwork | None = None) -> None:
         super().__init__()
         self.layers = layers
+        self.given = given
         self.precision = precision
         self.calibrated: Tensor
         self.register_buffer("calibrated", torch.tensor(False))
@@ -180,6 +179,10 @@ def build_quantized(
     fixed by calibration and not trained. Biases are quantized at the accumulator's scale; with bias correction every
     layer has one. The outputs are the last accumulators, not requantized.
 
+    Weights are those that a layer computes with, whatever prunes, normalises or parametrizes them. Frozen ones
+    (``requires_grad=False``) stay frozen and so does their scale; a bias that is frozen is moved by bias correction
+    alone.
+
     Args:
         network: See ``chain``; left as it came.
         precision: Method ``qat`` or ``ptq``.
@@ -218,6 +221,11 @@ def build_quantized(
     if parts.island is not None:
         name, island = parts.island
         modules[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
-    quantized = QuantizedNetwork(nn.Sequential(modules), precision)
+    given = GivenNetwork(network, [*parts.layers.values(), *([parts.island[1]] if parts.island is not None else [])])
+    quantized = QuantizedNetwork(nn.Sequential(modules), precision, given)
     quantized.threshold(INPUT).requires_grad_(False)
+    for name, parameter in quantized.stored.items():
+        owner, _, kind = name.rpartition(".")
+        if kind == "weight":  # the scale of frozen weights is a part of them
+            quantized.threshold(owner).requires_grad_(parameter.requires_grad)
     return quantized

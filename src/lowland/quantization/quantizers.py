@@ -16,18 +16,17 @@ from brevitas.quant.solver.weight import WeightQuantSolver
 from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
 
+from lowland.quantization.effective_weights import KINDS
 from lowland.quantization.operations import geometry, weighted_kind
 from lowland.quantization.pooling_steps import pair
-from lowland.quantization.precision import BIAS_BITS
-
-_SMALLEST_SCALE = 1e-10
+from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD
 
 
 class LearnedWeightScale(NarrowIntQuant, PerTensorFloatScaling8bit, WeightQuantSolver):
     """Signed narrow-range weights, one learned scale a tensor (Esser et al. 2020, arXiv:1902.08153)."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
-    scaling_min_val = _SMALLEST_SCALE
+    scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
 
 
@@ -47,7 +46,7 @@ class LearnedUnsignedScale(UintQuant, PerTensorFloatScaling8bit, ActQuantSolver)
     """Unsigned activations behind a rectifier, or inputs that are never negative; one learned scale."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
-    scaling_min_val = _SMALLEST_SCALE
+    scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
 
 
@@ -55,7 +54,7 @@ class LearnedSignedScale(IntQuant, PerTensorFloatScaling8bit, ActQuantSolver):
     """Signed inputs, one scale."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
-    scaling_min_val = _SMALLEST_SCALE
+    scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
 
 
@@ -79,7 +78,7 @@ def quantized_relu(bits: int) -> nn.Module:
 
 
 def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -> Any:
-    """A layer with the weights of a float one; the bias is quantized at the accumulator's scale.
+    """A layer with the weights and masks of a float one; the bias is quantized at the accumulator's scale.
 
     Args:
         layer: Of a kind with weights.
@@ -99,10 +98,21 @@ def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -
         return_quant_tensor=False,
         dtype=layer.weight.dtype,
     )
-    # Not strict: the float layer knows no weight scale, which the quantized one keeps.
-    quantized.load_state_dict(layer.state_dict(), strict=False)
-    if layer.bias is None and biased:
-        nn.init.zeros_(quantized.bias)
+    with torch.no_grad():
+        quantized.weight.copy_(layer.weight)
+        if layer.bias is not None:
+            quantized.bias.copy_(layer.bias)
+        elif biased:
+            nn.init.zeros_(quantized.bias)
+    quantized.weight.requires_grad_(layer.weight.requires_grad)
+    if quantized.bias is not None:
+        quantized.bias.requires_grad_((layer.weight if layer.bias is None else layer.bias).requires_grad)
+    for kind in KINDS:
+        mask, values = layer._buffers.get(f"{kind}_mask"), getattr(layer, kind)
+        # A batch-norm that was folded in, or bias correction, gives pruned biases values that are none of pruning's.
+        kept = mask is not None and not (kind == "bias" and biased) and not bool(values[mask == 0].any())
+        if kept:
+            quantized.register_buffer(f"{kind}_mask", mask.clone())
     return quantized
 
 

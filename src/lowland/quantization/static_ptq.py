@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lowland.errors import LowlandError
+from lowland.quantization.admission import check_samples
+from lowland.quantization.bias_room import with_room_for_bias
 from lowland.quantization.calibrations import CALIBRATIONS
 from lowland.quantization.fake_quantize import on_grid
 from lowland.quantization.operations import geometry, operation, weighted_kind
@@ -18,22 +20,31 @@ from lowland.quantization.qat import INPUT, QuantizedNetwork
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
     """Set every scale of a fake-quantized model, layer by layer, and correct its biases, as its precision asks for.
 
-    Each layer is fed what the layers before it deliver, quantized and corrected. With bias correction (Nagel et al.
-    2019, arXiv:1906.04721, section 4.2 and appendix D) a bias becomes what makes the mean over samples and positions of
-    each output channel that of the float network, up to half a step of the accumulator:
-    b = E[W x + b] - E[Q x'], x' what the quantized network feeds the layer.
+    The first time, the layers are compared in float with the network that they were read off, whose ``forward`` may do
+    more than they.
+
+    Each layer is fed what the layers before it deliver, quantized and corrected. Weights that are tiny beside their
+    bias get a scale that leaves the bias a code. With bias correction (Nagel et al. 2019, arXiv:1906.04721, section 4.2
+    and appendix D) a bias becomes what makes the mean over samples and positions of each output channel that of the
+    float network, up to half a step of the accumulator: b = E[W x + b] - E[Q x'], x' what the quantized network feeds
+    the layer.
 
     Args:
         quantized: From ``build_quantized``; changed in place.
-        inputs: Training samples [samples, ...], finite.
+        inputs: Training samples [samples, ...], finite float32.
 
     Returns:
         The model itself.
 
     Raises:
-        LowlandError: No samples, values that are not finite, or negative ones where the model has unsigned inputs.
+        LowlandError: No samples, values that are not finite or no float32, negative ones where the model has unsigned
+            inputs, a layer whose outputs overflow, or layers that do not compute what the network does that they were
+            read off.
     """
     _check(quantized, inputs)
+    if quantized.given is not None:
+        quantized.given.check(inputs)
+        quantized.given = None  # from now on the weights are the model's own
     calibration = CALIBRATIONS[quantized.precision.calibration](quantized.precision)
     with torch.no_grad():
         exact, values, scale = inputs, inputs, inputs.new_ones(())
@@ -42,8 +53,10 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
             if (kind := weighted_kind(layer)) is not None:
                 compute = operation(kind, geometry(layer))
                 threshold = calibration.weights(layer, quantized.grid(name), values, exact)
+                if layer.bias is not None:
+                    threshold = with_room_for_bias(threshold, quantized.grid(name), layer.bias, scale)
                 quantized.threshold(name).copy_(threshold)
-                exact = compute(exact, layer.weight, layer.bias)
+                exact = _finite(name, compute(exact, layer.weight, layer.bias))
                 if quantized.precision.bias_correction:
                     rounded = compute(values, on_grid(layer.weight, quantized.grid(name)), None)
                     layer.bias.copy_(_means(kind, exact) - _means(kind, rounded))
@@ -59,17 +72,22 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
 
 def _check(quantized: QuantizedNetwork, inputs: Tensor) -> None:
     """Refuse samples that no scale can come from."""
-    if len(inputs) == 0:
-        raise LowlandError("calibration inputs have 0 samples; expected at least 1")
-    if not inputs.isfinite().all():
-        raise LowlandError(
-            "calibration inputs hold NaN or infinite values; expected finite samples: clean the data first"
-        )
+    check_samples(inputs)
     if quantized.grid(INPUT).lowest == 0 and bool((inputs < 0).any()):
         raise LowlandError(
             f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the model with "
             "input_signed=True"
         )
+
+
+def _finite(name: str, outputs: Tensor) -> Tensor:
+    """The outputs of a layer of the float network, unless float32 cannot hold them."""
+    if not outputs.isfinite().all():
+        raise LowlandError(
+            f"outputs of layer {name} overflow on the calibration inputs; expected finite float32: rescale the inputs "
+            "or the weights"
+        )
+    return outputs
 
 
 def _means(kind: str, outputs: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lowland.coding.codes import code_range, signed_width
 from lowland.coding.encodings import encoding_of
 from lowland.quantization.fake_quantize import Grid, codes_on
-from lowland.quantization.parameter_codes import coded_parameters
+from lowland.quantization.parameter_codes import coded_parameters, stored_weights
 from lowland.quantization.precision import FEWEST_BITS, MOST_BITS
 from lowland.quantization.qat import QuantizedNetwork, Stored
 from lowland.training.at_parameters import at_parameters
@@ -32,7 +32,8 @@ class BitErrors(RecipeBase):
     float network gets those changes that flips would make in codes of ``bits`` bits with a symmetric scale of each
     tensor: its weights are not rounded, so that rate 0 is plain training. Its biases have scales of their own, for
     want of an accumulator's: their most significant bit weighs as much, within a factor of two, as in the deployed
-    word. Batch-norm parameters are not stored (they are folded into weights) and do not flip.
+    word. Batch-norm parameters are not stored (they are folded into weights) and do not flip, and neither do frozen
+    tensors (``requires_grad=False``): training could not answer.
 
     Attributes:
         rate: Bit error rate, 0 to 1.
@@ -71,7 +72,9 @@ class BitErrors(RecipeBase):
         """
         if isinstance(network, QuantizedNetwork):
             return lambda inputs: network(inputs, lambda tensor: self._read(tensor, generator))
-        parameters = coded_parameters(network, float_from)
+        list(stored_weights(network))  # refuses what is not stored
+        coded = coded_parameters(network, float_from)
+        parameters = {name: parameter for name, parameter in coded.items() if parameter.requires_grad}
         return at_parameters(network, {name: self._hit(p, generator) for name, p in parameters.items()})
 
     def after_step(self, network: nn.Module, *, float_from: str | None = None) -> None:
@@ -81,6 +84,8 @@ class BitErrors(RecipeBase):
 
     def _read(self, tensor: Stored, generator: torch.Generator) -> Tensor:
         """What a layer of a fake-quantized model reads: the value of the flipped code, to the last bit."""
+        if not tensor.parameter.requires_grad:
+            return tensor.values
         codes = codes_on(tensor.parameter, tensor.grid)
         flipped = with_bit_errors(codes, tensor.bits or signed_width(codes), rate=self.rate, generator=generator)
         changed = tensor.values + tensor.grid.scale * (flipped - codes)

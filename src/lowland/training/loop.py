@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.perturbation import FeatureRanges
+from lowland.quantization.effective_weights import pruned_tensors
+from lowland.quantization.parameter_codes import stored_weights
+from lowland.quantization.qat import QuantizedNetwork
 from lowland.randomness import Key, generator, keyed_globals
 from lowland.training.batches import batches, normalises_batches
 from lowland.training.options import TrainingOptions
 from lowland.training.recipe_base import Batch, Loss, Model, RecipeBase, Value
-from lowland.training.regularizers import weight_layers
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -65,6 +67,8 @@ def train(
 ) -> Training[Network]:
     """Fit a network with Adam and keep the weights of its best epoch on validation data.
 
+    What pruning set to zero stays zero, in fake-quantized models of pruned networks as in these themselves.
+
     Args:
         network: Trained in place (hand over a copy to keep the original).
         data: Samples and loss.
@@ -90,6 +94,7 @@ def train(
         ranges = _ranges(inputs, ranges)
     best_loss, best_state = math.inf, copy.deepcopy(network.state_dict())
     curves: list[dict[str, float]] = []
+    masked = list(pruned_tensors(network)) if isinstance(network, QuantizedNetwork) else []
     with keyed_globals(*key, "dropout", device=inputs.device):
         for epoch in range(1, length.epochs + 1):
             network.train()
@@ -111,6 +116,8 @@ def train(
                 optimizer.step()
                 scheduler.step()
                 recipe.after_step(network, float_from=data.float_from)
+                for _, parameter, mask in masked:
+                    parameter.detach().mul_(mask)
                 total += float(value.total.detach()) * len(index)
                 if value.penalty is not None:
                     penalty_total += float(value.penalty.detach()) * len(index)
@@ -159,7 +166,7 @@ def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: i
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
-    weights = {id(layer.weight) for layer in weight_layers(network)}
+    weights = {id(weight) for weight in stored_weights(network)} if decay else set()
     parameters = [p for p in network.parameters() if p.requires_grad]
     return [
         {"params": [p for p in parameters if id(p) in weights], "weight_decay": decay},

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
-from lowland.quantization.parameter_codes import WeightLayer, coded_parameters
+from lowland.quantization.parameter_codes import WeightLayer, coded_parameters, stored_weights
 from lowland.quantization.qat import QuantizedNetwork
 
 
@@ -105,9 +105,10 @@ def clip_weights(model: nn.Module, limit: float, *, float_from: str | None = Non
         float_from: Name of the layer from which on a float network stays float; by default nothing does.
 
     Raises:
-        LowlandError: There is no such layer.
+        LowlandError: There is no such layer, or weights are computed from other parameters.
     """
     coded = model.stored if isinstance(model, QuantizedNetwork) else coded_parameters(model, float_from)
-    for name, parameter in coded.items():
-        if name.rpartition(".")[2] == "weight" and parameter.requires_grad:
+    weights = {id(weight) for weight in stored_weights(model)}
+    for parameter in coded.values():
+        if id(parameter) in weights and parameter.requires_grad:
             parameter.clamp_(-limit, limit)
