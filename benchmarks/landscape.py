@@ -180,8 +180,9 @@ def largest_eigenvalue(subject: Subject, size: Size) -> Iterator[Row]:
     )
     sound = reached["ours"][1] <= TRUE_ERROR
     peer_seconds = reached["theirs"][0]
-    if reached["theirs"][1] > TRUE_ERROR:
-        note += "; theirs never reaches it"
+    for name, (_, error) in reached.items():
+        if error > TRUE_ERROR:
+            note += f"; {name} never reaches it"
     measure = "largest eigenvalue, true error 1e-6"
     yield Row(measure, subject.name, reached["ours"][0], "PyHessian", peer_seconds, target, note, sound=sound)
     (seconds, error), (peer_seconds, peer_error) = measured["ours", TOLERANCES[0]], measured["theirs", TOLERANCES[0]]

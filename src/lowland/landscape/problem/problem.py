@@ -192,7 +192,7 @@ class Problem:
         )
         other._given = (*self._given[: self._num_tensors], *chain.from_iterable(other.batches))
         other._versions = [*map(_version, other._given)]
-        other._kept = {}
+        other._kept = self._only("parameters")
         return other
 
     def first(self, count: int) -> Problem:
@@ -206,8 +206,12 @@ class Problem:
             loss: ``loss(outputs, targets)`` of the outputs of ``whole``, mean over rows.
         """
         other = copy.copy(self)
-        other._loss, other._kept = loss, {}
+        other._loss, other._kept = loss, self._only("parameters", "bends")
         return other
+
+    def _only(self, *names: str) -> dict[str, Any]:
+        """What has been found of the model, whatever the rows or the loss."""
+        return {name: self._kept[name] for name in names if name in self._kept}
 
     def kept(self, name: str) -> Any:
         """What ``once`` has kept under this name; ``None`` if nothing yet."""
