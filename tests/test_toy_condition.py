@@ -25,8 +25,8 @@ EDITS = (
     ),
     (
         "src/lowland/perturbation/input_noise.py",
-        'Literal["gaussian", "uniform", "salt_and_pepper"]',
-        'Literal["gaussian", "uniform", "salt_and_pepper", "lost_readings"]',
+        "NoiseKind = Literal[",
+        'NoiseKind = Literal["lost_readings", ',
     ),
     (
         "src/lowland/perturbation/input_noise.py",

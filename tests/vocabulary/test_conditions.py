@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import asdict, replace
+from typing import get_args
 
 import pytest
 
 from lowland.faults.options import FAULT_CONDITIONS
 from lowland.perturbation import ATTACKS, IMAGE_CORRUPTIONS, INPUT_NOISES, SENSOR_FAULTS
 from lowland.perturbation.ball import NORMS
+from lowland.perturbation.image_corruptions import CorruptionKind
+from lowland.perturbation.input_noise import NoiseKind
+from lowland.perturbation.sensor_faults import FaultKind
 from lowland.vocabulary.conditions import CONDITIONS, GROUPS, condition_named, declare, declare_written, shifted_set
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.targets import TARGETS, codes_target, float32_target
@@ -24,6 +28,14 @@ DONE = {
 @pytest.mark.parametrize("family", DONE)
 def test_what_can_be_done_has_a_record_and_what_has_one_can_be_done(family):
     assert {c.name for c in CONDITIONS.values() if c.family == family} == DONE[family]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "registry"),
+    [(NoiseKind, INPUT_NOISES), (FaultKind, SENSOR_FAULTS), (CorruptionKind, IMAGE_CORRUPTIONS)],
+)
+def test_what_can_be_done_can_be_asked_for(kinds, registry):
+    assert set(get_args(kinds)) == set(registry)
 
 
 def test_records_are_complete():

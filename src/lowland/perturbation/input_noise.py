@@ -15,6 +15,8 @@ from lowland.randomness import Key, generator
 from lowland.selection import refuse_repeats
 from lowland.vocabulary.planned import Planned
 
+NoiseKind = Literal["gaussian", "uniform", "salt_and_pepper"]
+
 
 class InputNoiseOptions(BaseModel):
     """Which noises at which levels, and how many draws of each.
@@ -27,7 +29,7 @@ class InputNoiseOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kinds: Annotated[tuple[Literal["gaussian", "uniform", "salt_and_pepper"], ...], Field(min_length=1)]
+    kinds: Annotated[tuple[NoiseKind, ...], Field(min_length=1)]
     levels: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(min_length=1)]
     draws: Annotated[int, Field(ge=2)]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from lowland.perturbation import INPUT_NOISES, FeatureRanges
-from lowland.perturbation.input_noise import draw
+from lowland.perturbation.input_noise import NoiseKind, draw
 from lowland.training.recipe_base import Batch, RecipeBase
 
 
@@ -25,7 +25,7 @@ class Noise(RecipeBase):
     """
 
     kind: Literal["noise"]
-    noise: Literal["gaussian", "uniform", "salt_and_pepper"]
+    noise: NoiseKind
     level: Annotated[float, Field(gt=0, le=100)]
 
     @property
