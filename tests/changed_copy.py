@@ -30,6 +30,7 @@ class ChangedCopy:
             text = path.read_text() if old else ""
             assert old or not path.exists(), f"{name} is there already"
             assert not old or text.count(old) == 1, f"{name} has {text.count(old)} times {old!r}; expected once"
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.replace(old, new) if old else new)
 
     def changed(self):

@@ -96,7 +96,7 @@ def test_an_environments_axis_replaces_that_of_base_whole(study_of):
     study = study_of({"parameters_axes.yml": "seeds: {a: 5}\n"})
     assert study.seeds == {"a": 5} and len(study.recipes) == 8
     asked = study_of(
-        {"parameters_summary.yml": "requirements: {jets: {needs: [{measure: size, at_most: 9}]}}"}
+        {"parameters_decision.yml": "requirements: {jets: {needs: [{measure: size, at_most: 9}]}}"}
     ).requirements.of("jets")
     assert [(need.measure, need.limit) for need in asked.needs] == [("size", 9)]
 
@@ -238,7 +238,7 @@ def test_what_is_missing_of_a_part_that_was_given_is_to_be_given_with_it(study_o
             {"parameters.yml": "input_noise: {kinds: [gaussian], levels: [20], draws: 2}"},
             (),
             [
-                "parameter requirements.jets.needs[2].level (conf/base/parameters_summary.yml) is 10, "
+                "parameter requirements.jets.needs[2].level (conf/base/parameters_decision.yml) is 10, "
                 "which is not measured; expected one of 20, or add it to the study"
             ],
         ),

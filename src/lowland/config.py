@@ -28,7 +28,7 @@ from lowland.perturbation import (
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
 from lowland.robustness import HalfLifeOptions
-from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Problem, TaskFacts, unknown_names
+from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
 
@@ -132,7 +132,7 @@ def _parts(study: Study) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _axes(study: Study) -> Iterator[Problem]:
+def _axes(study: Study) -> Iterator[Misfit]:
     if len(set(study.seeds.values())) < len(study.seeds):
         yield "seeds", f"are {study.seeds}; equal numbers would repeat the same training, not vary it"
     if study.qat_recipes != "all":

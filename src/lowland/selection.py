@@ -72,7 +72,7 @@ def refuse_repeats(**named: Sequence[object]) -> None:
             raise ValueError(f"{name} names an entry twice: {list(values)}")
 
 
-Problem = tuple[str, str]
+Misfit = tuple[str, str]
 """An option by its name within its class, and what is wrong with it."""
 
 
@@ -118,13 +118,13 @@ class Axes:
 class ChecksAxes(Protocol):
     """Options that can be wrong for one study and right for another."""
 
-    def misfits(self, axes: Axes) -> Iterable[Problem]:
+    def misfits(self, axes: Axes) -> Iterable[Misfit]:
         """What does not fit the study."""
 
 
 def unknown_names(
     option: str, names: Iterable[str], *, known: Collection[str], or_all: bool = False
-) -> Iterator[Problem]:
+) -> Iterator[Misfit]:
     """Names that are not on their axis.
 
     Args:
@@ -167,7 +167,7 @@ class Selection(BaseModel):
             return tuple(axis[: self.precisions])
         return tuple(name for name in axis if name in self.precisions)
 
-    def misfits(self, axes: Axes) -> Iterator[Problem]:
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """Precisions that cannot be selected, and more seeds than there are."""
         if isinstance(self.precisions, tuple):
             yield from unknown_names("precisions", self.precisions, known=self.selectable(axes), or_all=True)

@@ -42,8 +42,6 @@ ENTRIES: Mapping[Level, str] = MappingProxyType(
 MEASURED = "07_model_output/measured"
 """Below the data folder: all that is measured of cells, a folder for each stage or part of one. What gathers depends on
 the whole, for which of them there are follows from the parameters."""
-USUAL = f"{MEASURED}/{{rows}}/{{task}}/{{recipe}}/{{seed}}/{{precision}}.parquet"
-"""Where rows of the long table lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

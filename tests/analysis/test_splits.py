@@ -2,11 +2,14 @@ import pandas as pd
 import pytest
 
 from lowland.analysis.criteria import clean_criterion, criterion_values
+from lowland.analysis.flip_comparison import compare_precisions, flip_verdicts
+from lowland.analysis.half_lives import compare_half_lives, half_lives
 from lowland.analysis.pareto import pareto
 from lowland.analysis.score import score_of
 from lowland.analysis.splits import on_split
 from lowland.decision.recommendation import recommend
 from lowland.decision.requirements import Requirements, TaskRequirements
+from tests.made_study.flips import TOUGH5, TOUGH8, flipped
 
 KEYS = ["recipe", "seed", "precision"]
 
@@ -60,6 +63,44 @@ def test_the_front_is_chosen_on_one_half_and_told_from_the_other(both):
     pd.testing.assert_frame_equal(chosen[["standing", "dominated_by"]], there[["standing", "dominated_by"]])
     numbers = ["recipe", "precision", "robustness", "score", "size", "robust", "robust_low"]
     pd.testing.assert_frame_equal(chosen[numbers], here[numbers])
+
+
+def test_the_toughest_under_flips_is_chosen_on_one_half_and_told_from_the_other():
+    halves = pd.concat([flipped(TOUGH5).assign(split="selection"), flipped(TOUGH8).assign(split="test")])
+    selection, test = on_split(halves, "selection"), on_split(halves, "test")
+    frame = compare_precisions(selection, reported=test)
+    (verdict,) = flip_verdicts(frame)
+    for entry in verdict.entries:
+        assert (entry.precision, entry.tied, entry.middle) == ("qat5", (), "yes")
+        assert entry.mean == pytest.approx(0.605)
+    told = compare_precisions(test)
+    assert list(frame.columns) == list(told.columns)
+    numbers = ["precision", "level", "mean", "low", "high", "num_recipes"]
+    pd.testing.assert_frame_equal(frame[numbers], told[numbers])
+    assert flip_verdicts(told)[0].average.precision == "qat8"
+
+
+def test_the_toughest_without_a_number_on_the_rows_that_are_told_is_not_named():
+    selection, test = flipped(TOUGH5), flipped({"qat8": TOUGH8["qat8"]})
+    frame = compare_precisions(selection, reported=test)
+    assert set(frame.precision) == {"qat8"} and not frame.toughest.any() and flip_verdicts(frame) == []
+    nothing = flipped(TOUGH5).assign(status="failed")
+    assert not compare_precisions(nothing, reported=test).tied.any()
+    assert compare_precisions(selection, reported=nothing).empty
+
+
+def test_the_longest_half_life_is_chosen_on_one_half_and_told_from_the_other():
+    halves = flipped({"qat8": (0.3,), "qat5": (0.6,)}, "bit_error_rate", float("nan"), "half_life")
+    halves = pd.concat([halves.assign(split="selection"), halves.assign(split="test", value=0.9 - halves.value)])
+    chosen, told = (half_lives(on_split(halves, half)) for half in ("selection", "test"))
+    of = {"recipe": "r0", "precisions": ("qat8", "qat5")}
+    (row,) = compare_half_lives(chosen, **of, reported=told)
+    assert row.toughest == (False, True)
+    assert [life.value for life in row.half_lives] == pytest.approx([0.6, 0.3], rel=1e-3)
+    (here,) = compare_half_lives(told, **of)
+    assert (here.half_lives, here.toughest) == (row.half_lives, (True, False))
+    (unchosen,) = compare_half_lives(chosen[:0], **of, reported=told)
+    assert (unchosen.half_lives, unchosen.toughest) == (row.half_lives, (False, False))
 
 
 def test_a_reader_that_sees_both_halves_is_refused(both):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -32,7 +32,9 @@ COLUMNS = (
 )
 
 
-def compare_precisions(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.DataFrame:
+def compare_precisions(
+    measurements: pd.DataFrame, *, reported: pd.DataFrame | None = None, of: str = LEFT
+) -> pd.DataFrame:
     """The score of every precision at equal numbers of flips and at equal bit error rates, over the recipes.
 
     At an equal count a small network has a larger share of its bits damaged, at an equal rate a large one has more
@@ -44,8 +46,10 @@ def compare_precisions(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.Data
     where the t-interval of the paired difference holds zero, or where there are too few recipes for one.
 
     Args:
-        measurements: The long table of one task; only its rows that are ``ok``. Float networks come with their float32
-            words.
+        measurements: The long table of one task, of the rows that choose (``on_split``); only its rows that are ``ok``.
+            Float networks come with their float32 words.
+        reported: That of the rows that are told: all numbers are from these, while who is toughest and tied is not.
+            None: the same rows.
         of: ``left`` (the score, in its direction) or ``lost`` (of the score, the less the better).
 
     Returns:
@@ -53,6 +57,24 @@ def compare_precisions(measurements: pd.DataFrame, *, of: str = LEFT) -> pd.Data
         them all) and precision: method, weight_bits, mean, low, high, num_recipes (compared), ``toughest`` and ``tied``
         (with the toughest; true for itself), both among networks of stored codes only.
     """
+    chosen = _compared(measurements, of)
+    if reported is None:
+        return chosen
+    leaders = ["toughest", "tied"]
+    told = _compared(reported, of).drop(columns=leaders)
+    keys = ["task", "condition", "level", "precision"]
+    leading = {name: set(_places(chosen[chosen[name].astype(bool)], keys)) for name in leaders}
+    places = _places(told, keys)
+    return told.assign(**{name: [place in leading[name] for place in places] for name in leaders})
+
+
+def _places(frame: pd.DataFrame, keys: list[str]) -> list[tuple[Any, ...]]:
+    """The key of every row; NaN, which equals nothing, is None."""
+    return [tuple(None if key != key else key for key in row) for row in frame[keys].itertuples(index=False)]
+
+
+def _compared(measurements: pd.DataFrame, of: str) -> pd.DataFrame:
+    """``compare_precisions`` where one and the same rows choose and are told."""
     score = score_of(measurements)
     measure = score.lost if of == LOST else score.name
     rows = measurements[
@@ -94,8 +116,8 @@ class Toughest:
 
     Attributes:
         level: None: over all levels.
-        precision: The toughest.
-        mean: Its score, or what it loses of it.
+        precision: The toughest, on the rows that choose.
+        mean: Its score, or what it loses of it, on the rows that are told.
         num_recipes: Over how many recipes precisions are compared.
         tied: Other precisions that cannot be told from it.
         middle: Whether 4 to 6 bits are toughest: ``yes`` (the toughest and all that tie with it have so many), ``no``

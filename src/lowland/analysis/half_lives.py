@@ -32,7 +32,7 @@ def half_lives(measurements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
     infinite) on the side of a bound.
 
     Args:
-        measurements: The long table.
+        measurements: The long table, with one half of the held-out rows (``on_split``).
         confidence: Of the intervals.
 
     Returns:
@@ -85,9 +85,9 @@ class HalfLifeComparison:
         family: Of the disturbance.
         condition: The disturbance.
         target: What it hits.
-        half_lives: One per precision; None where nothing was measured.
-        toughest: Whether each takes most: the hardest half-life and whatever overlaps with it. Where everything
-            overlaps, none does.
+        half_lives: One per precision, on the rows that are told; None where nothing was measured.
+        toughest: Whether each takes most, on the rows that choose: the hardest half-life and whatever overlaps with it.
+            Where everything overlaps, none does.
     """
 
     family: str
@@ -102,25 +102,40 @@ class HalfLifeComparison:
         return all(life is None or life.kind in ("beyond", "missing") for life in self.half_lives)
 
 
-def compare_half_lives(lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, ...]) -> list[HalfLifeComparison]:
+def compare_half_lives(
+    lives: pd.DataFrame, *, recipe: str, precisions: tuple[str, ...], reported: pd.DataFrame | None = None
+) -> list[HalfLifeComparison]:
     """One recipe's half-lives, precision beside precision, by disturbance in the order of ``GROUPS``.
 
     Float networks stand beside the codes with flips in their float32 words.
 
     Args:
-        lives: From ``half_lives``, one task.
+        lives: From ``half_lives``, one task, of the rows that choose (``on_split``).
         recipe: Which recipe.
         precisions: What is compared.
+        reported: Those of the rows that are told: all numbers are from these, while who is toughest is not. None: the
+            same rows.
     """
-    ours = lives[lives.recipe == recipe]
+    choosing = _by_disturbance(lives, recipe, precisions)
+    told = choosing if reported is None else _by_disturbance(reported, recipe, precisions)
     found = []
-    for (family, condition, target), group in beside_codes(ours).groupby(KEYS, sort=False):
-        known = {str(row["precision"]): HalfLife(*(row[name] for name in _VALUES)) for _, row in group.iterrows()}
-        each = tuple(known.get(precision) for precision in precisions)
+    for (family, condition, target), each in told.items():
         if any(life is not None and life.kind != "missing" for life in each):
-            best = _toughest(each, falls=harder_is_lower(str(condition)))
-            found.append(HalfLifeComparison(str(family), str(condition), str(target), each, best))
+            chosen = choosing.get((family, condition, target), (None,) * len(precisions))
+            best = _toughest(chosen, falls=harder_is_lower(condition))
+            found.append(HalfLifeComparison(family, condition, target, each, best))
     return sorted(found, key=lambda entry: list(GROUPS).index(group_of(entry.condition)))
+
+
+def _by_disturbance(
+    lives: pd.DataFrame, recipe: str, precisions: tuple[str, ...]
+) -> dict[tuple[str, str, str], tuple[HalfLife | None, ...]]:
+    """(family, condition, target) -> the half-lives of one recipe, in the order of the precisions."""
+    found = {}
+    for (family, condition, target), group in beside_codes(lives[lives.recipe == recipe]).groupby(KEYS, sort=False):
+        known = {str(row["precision"]): HalfLife(*(row[name] for name in _VALUES)) for _, row in group.iterrows()}
+        found[str(family), str(condition), str(target)] = tuple(known.get(precision) for precision in precisions)
+    return found
 
 
 def _entry(
@@ -170,6 +185,8 @@ def _toughest(lives: Sequence[HalfLife | None], *, falls: bool) -> tuple[bool, .
     sign = -1 if falls else 1
     reach = [None if life is None or life.kind == "missing" else _reach(life, sign) for life in lives]
     known = [r for r in reach if r is not None]
+    if not known:
+        return (False,) * len(lives)
     top = max(known)
     best = tuple(r is not None and r[2] >= top[1] for r in reach)
     return (False,) * len(lives) if sum(best) == len(known) else best

@@ -9,13 +9,13 @@ from lowland.analysis.score import Score
 from lowland.decision.quantities import better_end
 from lowland.decision.requirements import MEAN, Quantity, Requirement, Requirements
 from lowland.errors import did_you_mean
-from lowland.selection import Problem
+from lowland.selection import Misfit
 from lowland.vocabulary.measures import MEASURES, SELECTED
 from lowland.vocabulary.planned import Planned
 from lowland.vocabulary.targets import TARGETS
 
 
-def unmeasurable(requirements: Requirements, *, planned: Sequence[Planned], score: Score) -> Iterator[Problem]:
+def unmeasurable(requirements: Requirements, *, planned: Sequence[Planned], score: Score) -> Iterator[Misfit]:
     """Requirements and preferences that cannot be met or are about what is not measured, each with its first mistake.
 
     Args:
@@ -58,7 +58,7 @@ def _about(quantity: Quantity, score: Score) -> Quantity:
     return Quantity.model_construct(measure=measure, condition=condition, target=target, level=quantity.level)
 
 
-def _not_taken(quantity: Quantity, planned: Sequence[Planned], score: Score) -> Problem | None:
+def _not_taken(quantity: Quantity, planned: Sequence[Planned], score: Score) -> Misfit | None:
     """The first part of a quantity that the study does not have."""
     measure = quantity.named(score)
     of_measure = [plan for plan in planned if measure in plan.measures]
@@ -78,7 +78,7 @@ def _not_taken(quantity: Quantity, planned: Sequence[Planned], score: Score) -> 
     return _wrong_level(quantity, [level for plan in hitting for level in plan.levels])
 
 
-def _wrong_level(quantity: Quantity, levels: Sequence[float]) -> Problem | None:
+def _wrong_level(quantity: Quantity, levels: Sequence[float]) -> Misfit | None:
     listed = ", ".join(f"{level:g}" for level in sorted(levels))
     if not levels:
         came = quantity.level if isinstance(quantity.level, str | None) else f"{quantity.level:g}"
@@ -91,7 +91,7 @@ def _wrong_level(quantity: Quantity, levels: Sequence[float]) -> Problem | None:
     return "level", f"is {quantity.level:g}, which is not measured; expected one of {listed}, or add it to the study"
 
 
-def _impossible(need: Requirement, score: Score) -> Problem | None:
+def _impossible(need: Requirement, score: Score) -> Misfit | None:
     """A limit on the wrong side, or one that every network or none can hold."""
     measure = need.named(score)
     end = better_end(score, measure, need.condition)

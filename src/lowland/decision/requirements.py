@@ -11,7 +11,7 @@ from lowland.analysis.criteria import CLEAN, Criterion
 from lowland.analysis.score import Score
 from lowland.decision.quantities import criterion_of
 from lowland.errors import did_you_mean
-from lowland.selection import Axes, Problem, or_word
+from lowland.selection import Axes, Misfit, or_word
 
 MEAN = "mean"
 Limit = Annotated[float, Field(allow_inf_nan=False)]
@@ -137,7 +137,7 @@ class TaskRequirements(RootModel[dict[str, Requirements]]):
         """What is asked of one task."""
         return self.root.get(task, Requirements())
 
-    def misfits(self, axes: Axes) -> Iterator[Problem]:
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """Tasks that are not studied."""
         for name in self.root:
             if name not in axes.tasks:

@@ -13,7 +13,7 @@ from lowland.selection import (
     NONE_SWITCHES_OFF,
     NOTHING,
     Axes,
-    Problem,
+    Misfit,
     refuse_repeats,
 )
 from lowland.vocabulary.planned import Planned
@@ -188,7 +188,7 @@ class MemoryFaultOptions(BaseModel):
                 if condition and levels:
                     yield Planned(family="bit_flip", condition=condition, target=target, levels=tuple(levels))
 
-    def misfits(self, axes: Axes) -> Iterator[Problem]:
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """Upsets wider than any word, and more flips than the smallest network can have bits."""
         widest = max(axes.deployed.values(), default=0)
         if axes.deployed and self.upsets and self.upsets.length > widest:

@@ -16,7 +16,7 @@ from lowland.faults.float_flips import apply_float_flips, draw_float_flips
 from lowland.faults.options import FAULT_CONDITIONS, Fault, MemoryFaultOptions
 from lowland.faults.ranking import flip_scores, worst_flips
 from lowland.faults.stuck_at import apply_stuck_bits
-from lowland.faults.targets import TARGETS, CodeBits
+from lowland.faults.targets import TARGET_OF, CodeBits
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
 from lowland.landscape.problem.model import Batches, Loss
@@ -194,7 +194,7 @@ def fault_series(
     """
     deployed = isinstance(network, IntegerNetwork)
     stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
-    parts = {TARGETS.get(name.rpartition(".")[2]) for name in stored}
+    parts = {TARGET_OF.get(name.rpartition(".")[2]) for name in stored}
     for fault, asked in options.by_fault.items():
         kind, (by_count, by_rate, hit) = FAULTS[fault], FAULT_CONDITIONS[fault]
         if not (fault in parts if fault in ("weights", "biases") else deployed or kind.in_floats):

@@ -13,7 +13,7 @@ from lowland.quantization.integer import IntegerNetwork
 from lowland.quantization.step import Step
 from lowland.randomness import Key
 
-TARGETS = {
+TARGET_OF = {
     "weight": "weights",
     "bias": "biases",
     "scale": "scales",
@@ -23,7 +23,7 @@ TARGETS = {
 }
 """Kinds of stored tensors by the last part of their names."""
 
-KINDS = tuple(dict.fromkeys(TARGETS.values()))
+KINDS = tuple(dict.fromkeys(TARGET_OF.values()))
 
 Stored = TypeVar("Stored")
 
@@ -80,7 +80,7 @@ def targeted(tensors: Mapping[str, Stored], targets: Sequence[str]) -> dict[str,
         )
     if not targets or not set(targets) <= set(KINDS):
         raise LowlandError(f"targets are {list(targets)}; expected one or more of {', '.join(KINDS)}")
-    chosen = {n: tensor for n, tensor in tensors.items() if TARGETS.get(n.rpartition(".")[2]) in targets}
+    chosen = {n: tensor for n, tensor in tensors.items() if TARGET_OF.get(n.rpartition(".")[2]) in targets}
     if not chosen:
         raise LowlandError(f"targets are {list(targets)}; none of the tensors {', '.join(tensors)} is of that kind")
     return chosen

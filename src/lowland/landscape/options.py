@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lowland.selection import ONE_MESSAGE, Axes, Problem, Selection
+from lowland.selection import ONE_MESSAGE, Axes, Misfit, Selection
 from lowland.vocabulary.measures import MEASURES
 from lowland.vocabulary.planned import Planned
 
@@ -123,7 +123,7 @@ class LandscapeDetailOptions(Selection):
         if self.precisions and self.seeds:
             yield Planned(family="landscape", measures=("negative_spectral_mass",))
 
-    def misfits(self, axes: Axes) -> Iterator[Problem]:
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """What cannot be selected, and more pairs of seeds than there are."""
         yield from super().misfits(axes)
         pairs = math.comb(len(axes.seeds), 2)

@@ -6,6 +6,6 @@ from lowland.perturbation import FeatureRanges
 from lowland.tasks import Splits, Task
 
 
-def sensor_ranges(problem: Task, splits: Splits) -> FeatureRanges:
+def sensor_ranges(task: Task, splits: Splits) -> FeatureRanges:
     """Statistics of the training rows, and what the task's sensors have of their own."""
-    return FeatureRanges.of(splits["train"].inputs, **problem.readings.model_dump())
+    return FeatureRanges.of(splits["train"].inputs, **task.readings.model_dump())

@@ -61,7 +61,8 @@ class TaskInputs:
 
     Attributes:
         name: Of the task.
-        measurements: Its rows of the long table.
+        measurements: Its rows of the long table, those that are reported.
+        selection: Its rows of the long table, those that choose.
         tables: Those of the task.
         recommendation: The task's part of it.
         facts: About the task.
@@ -69,6 +70,7 @@ class TaskInputs:
 
     name: str
     measurements: pd.DataFrame
+    selection: pd.DataFrame
     tables: Tables
     recommendation: Mapping[str, Any]
     facts: Facts
@@ -109,6 +111,8 @@ class ReportInputs:
         recommendation: From ``recommend``.
         facts: By task; a task may be missing.
         commands: What to type to get the page again.
+        selection: The long table, of the rows that choose (``on_split``): what the page itself calls toughest is chosen
+            on these. None: the same rows.
     """
 
     measurements: pd.DataFrame
@@ -116,6 +120,7 @@ class ReportInputs:
     recommendation: Mapping[str, Any]
     facts: Mapping[str, Facts] = field(default_factory=dict)
     commands: Sequence[str] = ("make run",)
+    selection: pd.DataFrame | None = None
 
     @cached_property
     def tasks(self) -> tuple[TaskInputs, ...]:
@@ -124,6 +129,7 @@ class ReportInputs:
             TaskInputs(
                 name=str(task),
                 measurements=rows,
+                selection=rows if self.selection is None else _of(self.selection, str(task)),
                 tables=self.tables.of(str(task)),
                 recommendation=self.recommendation["tasks"][task],
                 facts=self.facts.get(str(task), Facts()),

@@ -16,7 +16,7 @@ from lowland.estimate import Estimate, Status
 from lowland.robustness.crossing import crossing, crossing_error, crossing_interval
 from lowland.robustness.level_axis import LevelAxis, Scale
 from lowland.robustness.response_curve import ResponseCurve
-from lowland.selection import Axes, Problem, or_word
+from lowland.selection import Axes, Misfit, or_word
 
 Crossing = Literal["within", "never", "already", "unknown"]
 
@@ -70,7 +70,7 @@ class HalfLifeOptions(BaseModel):
         """The floor of a cell with this clean score."""
         return halfway(clean, chance) if self.floor == "halfway" else self.floor
 
-    def misfits(self, axes: Axes) -> Iterator[Problem]:
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """A floor in numbers that no score of the tasks can have, or that is of several scores at once."""
         if self.floor == "halfway":
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from lowland.selection import Axes, Problem, unknown_names
+from lowland.selection import Axes, Misfit, unknown_names
 from lowland.training.options import TrainingOptions
 
 
@@ -23,6 +23,6 @@ class TrainingPlan(TrainingOptions):
         """The options of one task."""
         return self.per_task.get(task, self)
 
-    def misfits(self, axes: Axes) -> Iterator[Problem]:
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """Options of tasks that are not studied."""
         return unknown_names("per_task", self.per_task, known=axes.tasks)

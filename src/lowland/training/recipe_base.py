@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from lowland.perturbation import FeatureRanges
-from lowland.selection import Axes, Problem
+from lowland.selection import Axes, Misfit
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -52,7 +52,7 @@ class RecipeBase(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def misfits(self, axes: Axes) -> Iterable[Problem]:
+    def misfits(self, axes: Axes) -> Iterable[Misfit]:
         """What does not fit the tasks of a study; by default nothing."""
         return ()
 

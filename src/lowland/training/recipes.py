@@ -9,7 +9,7 @@ import torch
 from pydantic import ConfigDict, Field, RootModel
 from torch import Tensor, nn
 
-from lowland.selection import Axes, Problem
+from lowland.selection import Axes, Misfit
 from lowland.training.bit_errors import BitErrors
 from lowland.training.input_noise import Noise
 from lowland.training.recipe_base import RecipeBase, Weight
@@ -69,7 +69,7 @@ class Jacobian(RecipeBase):
             outputs, inputs, num_projections=self.num_projections, generator=generator
         )
 
-    def misfits(self, axes: Axes) -> Iterator[Problem]:
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """More orthonormal directions than a task has outputs."""
         for name, task in axes.tasks.items():
             if self.num_projections > task.outputs:
@@ -123,6 +123,6 @@ class Recipe(RootModel[Annotated[AnyRecipe, Field(discriminator="kind")]]):
 
     model_config = ConfigDict(frozen=True)
 
-    def misfits(self, axes: Axes) -> Iterable[Problem]:
+    def misfits(self, axes: Axes) -> Iterable[Misfit]:
         """What does not fit the tasks."""
         return self.root.misfits(axes)

@@ -1,11 +1,15 @@
 """The curves by groups, half-lives, and precisions under equal flips."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
 from lowland.decision.requirements import Requirements
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.page import render_section
 from lowland.report.sections.curves import Curves
+from tests.made_study.flips import TOUGH5, TOUGH8, flipped
 from tests.made_study.rendering import places_of, section_of, text_of
 from tests.made_study.tables import Tables
 
@@ -51,3 +55,12 @@ def test_a_study_without_them_has_no_empty_headings(tiny):
     for absent in ("How much it takes", "Broken sensors", "Attacks", "Other faults", "Equal count"):
         assert absent not in html
     assert "The precisions" in html
+
+
+def test_the_toughest_is_chosen_on_the_other_rows_than_those_on_the_page(tiny):
+    calm = tiny[tiny.family != "bit_flip"]
+    told, chosen = (pd.concat([calm, flipped(left)], ignore_index=True) for left in (TOUGH8, TOUGH5))
+    inputs = replace(Tables.of(told, Requirements(), 2).inputs(), selection=chosen)
+    text = text_of(render_section(Curves(), inputs, FigureRegistry()))
+    assert "most accuracy is left with qat5 at 1." in text
+    assert "chosen on the other half of the held-out rows" in text

@@ -33,28 +33,28 @@ from lowland.tasks import Splits, TaskOptions, build_task
 
 
 def measure_cell(
-    cell: Cell, task: TaskOptions, options: LandscapeOptions, data: StoredTensors, model: StoredModel
+    cell: Cell, task_options: TaskOptions, options: LandscapeOptions, data: StoredTensors, model: StoredModel
 ) -> pd.DataFrame:
     """All scalar landscape measures of one cell, on the landscape rows."""
     if model.status != "ok":
         return unavailable(cell, "landscape", model.status)
-    splits, problem = Splits.from_tensors(data.tensors), build_task(task)
+    splits, task = Splits.from_tensors(data.tensors), build_task(task_options)
     rows = measure_landscape(
         model.network,
-        problem.loss,
+        task.loss,
         [splits["landscape"]],
         options=options,
-        input_covariance=sensor_ranges(problem, splits).deviation.square(),
-        is_classifier=problem.is_classifier,
+        input_covariance=sensor_ranges(task, splits).deviation.square(),
+        is_classifier=task.is_classifier,
     )
     return table(cell, _on_landscape_rows(rows))
 
 
 def compare_seeds(
-    group: CellGroup, task: TaskOptions, options: LandscapeOptions, data: StoredTensors, *models: StoredModel
+    group: CellGroup, task_options: TaskOptions, options: LandscapeOptions, data: StoredTensors, *models: StoredModel
 ) -> pd.DataFrame:
     """How alike the outputs and layers of every pair of seeds are, on the landscape rows."""
-    inputs, problem = Splits.from_tensors(data.tensors)["landscape"].inputs, build_task(task)
+    inputs, task = Splits.from_tensors(data.tensors)["landscape"].inputs, build_task(task_options)
     networks = [model.network if model.status == "ok" else None for model in models]
     return stack(
         table(
@@ -65,8 +65,8 @@ def compare_seeds(
                     b,
                     inputs,
                     options=options,
-                    scored_outputs=problem.scored_outputs,
-                    is_classifier=problem.is_classifier,
+                    scored_outputs=task.scored_outputs,
+                    is_classifier=task.is_classifier,
                 ),
                 reference=second.id,
             ),
@@ -116,10 +116,14 @@ def picture_cell(
 
 
 def connect_seeds(
-    group: CellGroup, task: TaskOptions, options: LandscapeDetailOptions, data: StoredTensors, *models: StoredModel
+    group: CellGroup,
+    task_options: TaskOptions,
+    options: LandscapeDetailOptions,
+    data: StoredTensors,
+    *models: StoredModel,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of the long table and loss curves of the paths between the chosen pairs of seeds."""
-    splits, problem = Splits.from_tensors(data.tensors), build_task(task)
+    splits, task = Splits.from_tensors(data.tensors), build_task(task_options)
     count = None if options.pairs == "all" else options.pairs
     rows, curves = [], []
     for (first, a), (second, b) in islice(combinations(zip(group.cells, models, strict=True), 2), count):
@@ -127,7 +131,7 @@ def connect_seeds(
             mode_connectivity(
                 _folded(a),
                 _folded(b),
-                problem.loss,
+                task.loss,
                 [splits["train"]],
                 [splits["landscape"]],
                 num_epochs=options.connectivity_epochs,

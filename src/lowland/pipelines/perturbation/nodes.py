@@ -101,7 +101,7 @@ def _measured(family: Family, options: Any, case: _Case) -> pd.DataFrame:
 
 def map_flips(
     cell: Cell,
-    task: TaskOptions,
+    task_options: TaskOptions,
     options: FlipMapOptions,
     encoding: str,
     data: StoredTensors,
@@ -115,12 +115,12 @@ def map_flips(
     if not isinstance(model.network, IntegerNetwork) or model.status != "ok":
         missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
-    problem, splits = build_task(task), Splits.from_tensors(data.tensors)
+    task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
     held_out = splits.held_out.samples
     rows = held_out if options.rows == "all" else held_out.head(options.rows)
     found = measure_vulnerability(
         model.network,
-        problem,
+        task,
         MapSamples(rows.batches((len(rows.inputs) + 1) // 2), known=[splits["landscape"]]),
         options=options,
         encoding=encoding,

@@ -67,6 +67,7 @@ def report(
     return render_page(
         ReportInputs(
             measurements=on_split(measurements, "test"),
+            selection=on_split(measurements, "selection"),
             tables=tables,
             recommendation=recommendation,
             facts=facts,

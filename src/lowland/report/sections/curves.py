@@ -96,8 +96,8 @@ def _precisions(task: TaskInputs) -> list[dict[str, Any]]:
 def _half_lives(task: TaskInputs) -> dict[str, Any] | None:
     """The half-lives of the recommended (or nearest, or first) recipe."""
     recipe = task.recipe or task.style.recipes[0]
-    lives = half_lives(task.measurements[task.measurements.recipe == recipe])
-    found = compare_half_lives(lives, recipe=recipe, precisions=task.style.precisions)
+    choosing, told = (half_lives(rows[rows.recipe == recipe]) for rows in (task.selection, task.measurements))
+    found = compare_half_lives(choosing, recipe=recipe, precisions=task.style.precisions, reported=told)
     if not found:
         return None
     return {
@@ -110,7 +110,7 @@ def _half_lives(task: TaskInputs) -> dict[str, Any] | None:
 def _flips(task: TaskInputs) -> dict[str, Any] | None:
     """The score at equal numbers and at equal shares of flipped bits, precisions by levels."""
     score = task.style.score
-    frame = compare_precisions(task.measurements)
+    frame = compare_precisions(task.selection, reported=task.measurements)
     if frame.empty:
         return None
     columns = [
@@ -125,7 +125,7 @@ def _flips(task: TaskInputs) -> dict[str, Any] | None:
         entries = [known.get((precision, *column)) for column in columns]
         if any(entry is not None for entry in entries):
             rows.append((precision, [_left(entry, task) for entry in entries]))
-    verdicts = flip_verdicts(frame, compare_precisions(task.measurements, of=LOST))
+    verdicts = flip_verdicts(frame, compare_precisions(task.selection, reported=task.measurements, of=LOST))
     return {"heads": _heads(columns), "rows": rows, "sentences": flip_sentences(verdicts, score)}
 
 
