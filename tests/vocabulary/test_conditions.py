@@ -8,7 +8,15 @@ import pytest
 from lowland.faults.options import FAULT_CONDITIONS
 from lowland.perturbation import ATTACKS, IMAGE_CORRUPTIONS, INPUT_NOISES, SENSOR_FAULTS
 from lowland.perturbation.ball import NORMS
-from lowland.vocabulary.conditions import CONDITIONS, GROUPS, condition_named, declare, declare_written, shifted_set
+from lowland.vocabulary.conditions import (
+    CONDITIONS,
+    GROUPS,
+    condition_named,
+    declare,
+    declare_written,
+    is_general,
+    shifted_set,
+)
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.targets import TARGETS, codes_target, float32_target
 
@@ -43,6 +51,13 @@ def test_what_nobody_declared_is_a_set_from_elsewhere():
     found = condition_named("winter_run")
     assert (found.family, found.label, found.unit.name) == ("shift", "winter run", "")
     assert "winter_run" not in CONDITIONS
+
+
+def test_a_condition_of_every_study_is_general_and_a_set_of_a_task_is_not():
+    import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
+
+    assert is_general("gaussian") and is_general("stuck_at_0_rate")
+    assert "pileup" in CONDITIONS and not is_general("pileup") and not is_general("winter_run")
 
 
 def test_parts_of_float32_words_stand_beside_those_of_codes():

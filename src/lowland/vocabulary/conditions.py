@@ -237,6 +237,11 @@ CONDITIONS: dict[str, Condition] = {condition.name: condition for condition in _
 """By name: those of every study, and what tasks declare."""
 
 
+def is_general(name: str) -> bool:
+    """Whether a name stands for a condition of every study, so that no task may call a set of its own so."""
+    return any(condition.name == name for condition in _GENERAL)
+
+
 def shifted_set(name: str, label: str = "", explanation: str = "") -> Condition:
     """The condition that a task's data come from elsewhere.
 
