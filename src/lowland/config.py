@@ -160,8 +160,9 @@ def validate(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Stu
 
 def _unmeasurable(study: Study, origins: SaysWhere | None) -> Iterator[str]:
     """Requirements that cannot be met or are about what is not measured."""
+    options = [getattr(study, name) for name in type(study).model_fields]
     for name, requirements in study.requirements.root.items():
         task = build_task(study.tasks[name])
-        planned, score = measurable(study, task), Score.named(task.score_name)
+        planned, score = measurable(options, task), Score.named(task.score_name)
         for option, what in unmeasurable(requirements, planned=planned, score=score):
             yield f"{named(f'requirements.{name}.{option}', origins)} {what}"
