@@ -5,7 +5,7 @@ import pytest
 from lowland import grid
 from lowland.config import validate
 from lowland.errors import LowlandError
-from lowland.pipelines.perturbation.stage import WITH_CODES
+from lowland.measurements import WITH_CODES
 from lowland.selection import Selection
 from tests.studies import default_parameters, selected_cells
 

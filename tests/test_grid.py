@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline
 
 from lowland import grid
 from lowland.expectations import parameters_of
-from lowland.pipelines.perturbation.stage import WITH_CODES
+from lowland.measurements import WITH_CODES
 from lowland.placing import build
 from lowland.stages import all_stages
 from tests.studies import default_parameters, selected_cells

@@ -19,6 +19,7 @@ from lowland.faults.flip_map_options import FlipMapOptions
 from lowland.faults.options import MemoryFaultOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
+from lowland.measurements import WITH_CODES
 from lowland.perturbation import (
     AttackOptions,
     ImageCorruptionOptions,
@@ -76,7 +77,7 @@ class Study(BaseModel):
     @property
     def deployed(self) -> tuple[str, ...]:
         """Precisions whose networks have codes."""
-        return tuple(name for name, precision in self.precisions.items() if precision.method != "float")
+        return tuple(name for name, precision in self.precisions.items() if precision.method in WITH_CODES)
 
     @property
     def axes(self) -> Axes:

@@ -22,10 +22,10 @@ def measurable(options: Iterable[object], task: Task) -> tuple[Planned, ...]:
 
     Args:
         options: Parts of a study; those that are ``Plans`` say under which conditions and at which levels.
-        task: Says what its score is, which sets are shifted and whether its inputs are images.
+        task: Says what its score is, which sets are shifted and of which kind its inputs are.
     """
     asked = [plan for part in (task, *options) if isinstance(part, Plans) for plan in part.planned()]
-    met = [plan for plan in asked if plan.family != "image_corruption" or task.about.has_images]
+    met = [plan for plan in asked if condition_named(plan.condition).applies_to(task.input_kind)]
     return tuple(one for plan in met for one in _with_measures(plan, task.score_name))
 
 

@@ -60,6 +60,12 @@ def test_a_condition_of_every_study_is_general_and_a_set_of_a_task_is_not():
     assert "pileup" in CONDITIONS and not is_general("pileup") and not is_general("winter_run")
 
 
+def test_only_images_are_spoiled_as_images():
+    for condition in CONDITIONS.values():
+        assert condition.applies_to("image")
+        assert condition.applies_to("features") == (condition.family != "image_corruption")
+
+
 def test_parts_of_float32_words_stand_beside_those_of_codes():
     assert {float32_target(part) for part in ("", "weights", "biases")} == {
         t.name for t in TARGETS.values() if t.is_float32

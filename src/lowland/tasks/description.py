@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel, field_serializer, field_validator
 
-from lowland.vocabulary.conditions import Condition, condition_named, is_general, shifted_set
+from lowland.vocabulary.conditions import CONDITIONS, Condition, condition_named, is_general, shifted_set
 
 Provenance = Literal["shipped", "made", "downloaded"]
 """A file of the project; made from files or by a simulation, and again when these change; fetched once."""
@@ -112,9 +112,12 @@ class TaskDescription(_Record):
     provenance: Provenance
 
     @property
-    def has_images(self) -> bool:
-        """Whether its inputs can be blurred and rotated."""
-        return self.input_kind == "image"
+    def meets(self) -> dict[str, bool]:
+        """Families of conditions by name, and whether inputs of its kind can meet one of each."""
+        found: dict[str, bool] = {}
+        for condition in CONDITIONS.values():
+            found[condition.family] = found.get(condition.family, False) or condition.applies_to(self.input_kind)
+        return found
 
     @property
     def is_obtained(self) -> bool:
