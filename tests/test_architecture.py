@@ -143,22 +143,34 @@ def circles(graph):
     return []
 
 
+def imports_of_module(source):
+    """The imports of the library that stand in a file itself, those for types alone too; functions import later."""
+    for node in ast.parse(source).body:
+        for each in node.body if isinstance(node, ast.If) else [node]:
+            if isinstance(each, ast.ImportFrom) and each.module and each.module.startswith("lowland"):
+                yield each
+
+
+def graph_of(sources):
+    """Which of these modules import which others of them, by name."""
+    graph = {}
+    for name, source in sources.items():
+        wanted = set()
+        for node in imports_of_module(source):
+            for alias in node.names:
+                target = f"{node.module}.{alias.name}"
+                wanted.add(target if target in sources else node.module)
+        # a package and its own modules import each other by design of __init__; ask only about real modules
+        graph[name] = {w for w in wanted if w in sources and w != name and w != name.rpartition(".")[0]}
+    return graph
+
+
 def module_graph():
-    modules = {}
+    sources = {}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(("lowland", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
-        modules[name] = path
-    graph = {}
-    for name, path in modules.items():
-        wanted = set()
-        for node in ast.parse(path.read_text()).body:  # imports inside functions run later: no circle at import time
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("lowland"):
-                for alias in node.names:
-                    target = f"{node.module}.{alias.name}"
-                    wanted.add(target if target in modules else node.module)
-        # a package and its own modules import each other by design of __init__; ask only about real modules
-        graph[name] = {w for w in wanted if w in modules and w != name and w != name.rpartition(".")[0]}
-    return graph
+        sources[name] = path.read_text()
+    return graph_of(sources)
 
 
 def test_no_module_imports_itself_in_a_circle():
@@ -168,6 +180,13 @@ def test_no_module_imports_itself_in_a_circle():
 def test_a_circle_is_noticed():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}})
     assert not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_a_circle_of_imports_for_types_is_noticed():
+    types = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lowland.config import Study\n"
+    sources = {"lowland.config": "from lowland.measurable import measurable", "lowland.measurable": types}
+    assert circles(graph_of(sources))
+    assert not circles(graph_of(sources | {"lowland.measurable": "def f():\n    from lowland.config import Study"}))
 
 
 def unread_fields(models, sources):

@@ -5,7 +5,7 @@ import pytest
 from lowland import grid
 from lowland.config import validate
 from lowland.errors import LowlandError
-from lowland.pipelines.perturbation.stage import WITH_CODES
+from lowland.measurements import WITH_CODES
 from lowland.selection import Selection
 from tests.studies import default_parameters, selected_cells
 
@@ -170,11 +170,13 @@ def test_a_floor_in_numbers_needs_tasks_of_one_score(good):
         ({"source": "hdf"}, r"parameter tasks\.frames\.source: got 'hdf'"),
         ({"channels": [1, 2]}, r"parameter tasks\.frames\.channels\.2 is missing"),
         ({"path": 3, "source": "file"}, r"parameter tasks\.frames\.path: got 3"),
+        ({"path": "x.h5", "source": "file", "shifted": ["gaussian"]}, r"parameter tasks\.frames: .* rename the group"),
     ],
 )
 def test_a_wrong_option_of_a_kind_of_task_is_named_without_its_kind(good, change, message):
-    with pytest.raises(LowlandError, match=message):
+    with pytest.raises(LowlandError, match=message) as caught:
         validate(changed(good, "tasks/frames", FRAMES | change))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_parameter_is_named(good):

@@ -4,7 +4,8 @@ import pytest
 from kedro.pipeline import Pipeline
 
 from lowland import grid
-from lowland.pipelines.perturbation.stage import WITH_CODES
+from lowland.expectations import parameters_of
+from lowland.measurements import WITH_CODES
 from lowland.placing import build
 from lowland.stages import all_stages
 from tests.studies import default_parameters, selected_cells
@@ -25,7 +26,7 @@ def test_cells_are_made_once():
 
 def test_every_node_can_learn_its_cell_from_the_added_parameters():
     study = grid.Grid(grid.validate(default_parameters()))
-    added = study.added_parameters()
+    added = parameters_of(study)
     for cell in study.cells:
         here = added["cells"][cell.task][cell.recipe][cell.seed][cell.precision]
         assert grid.Cell.model_validate(here) == cell
@@ -55,7 +56,7 @@ def test_maps_of_flips_are_of_the_selected_cells_that_have_codes():
     cells = selected_cells(study, "flip_map", methods=WITH_CODES)
     assert {cell.seed for cell in cells} == {"s0", "s1"}
     assert {cell.precision for cell in cells} == set(study.precisions) - {"fp32"}
-    rows = study.added_parameters()["everything"]["rows"]
+    rows = parameters_of(study)["everything"]["rows"]
     (mapped,) = [each["cells"] for each in rows if each["measure"] == "bit_error_slope"]
     assert mapped == [cell.id for cell in cells]
 
@@ -75,7 +76,7 @@ def test_recipes_without_qat_have_all_other_precisions(plain_alone_tuned):
     assert {cell.recipe for cell in study.cells if cell.method == "qat"} == {"plain"}
     seeds, recipes = len(study.seeds), len(study.recipes)
     assert len(study.cells) == seeds * (len(study.precisions) + (recipes - 1) * len(untuned))
-    added = study.added_parameters()
+    added = parameters_of(study)
     assert set(added["groups"]["jets"]["jacobian_1e-2"]) == set(untuned)
     known = {cell.id for cell in study.cells}
     pairs = [each for each in added["everything"]["rows"] if each["references"]]

@@ -19,6 +19,7 @@ from lowland.faults.flip_map_options import FlipMapOptions
 from lowland.faults.options import MemoryFaultOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
+from lowland.measurements import WITH_CODES
 from lowland.perturbation import (
     AttackOptions,
     ImageCorruptionOptions,
@@ -76,7 +77,7 @@ class Study(BaseModel):
     @property
     def deployed(self) -> tuple[str, ...]:
         """Precisions whose networks have codes."""
-        return tuple(name for name, precision in self.precisions.items() if precision.method != "float")
+        return tuple(name for name, precision in self.precisions.items() if precision.method in WITH_CODES)
 
     @property
     def axes(self) -> Axes:
@@ -160,8 +161,9 @@ def validate(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Stu
 
 def _unmeasurable(study: Study, origins: SaysWhere | None) -> Iterator[str]:
     """Requirements that cannot be met or are about what is not measured."""
+    options = [getattr(study, name) for name in type(study).model_fields]
     for name, requirements in study.requirements.root.items():
         task = build_task(study.tasks[name])
-        planned, score = measurable(study, task), Score.named(task.score_name)
+        planned, score = measurable(options, task), Score.named(task.score_name)
         for option, what in unmeasurable(requirements, planned=planned, score=score):
             yield f"{named(f'requirements.{name}.{option}', origins)} {what}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lowland.measurements import Cell, Expected, Family
 from lowland.placing import Place, chosen_places, holds
-from lowland.stages import NodeTemplate, Stage
+from lowland.stages import NodeTemplate, Stage, all_stages
 
 if TYPE_CHECKING:
     from lowland.grid import Grid
@@ -67,6 +67,18 @@ def everything(stages: Iterable[Stage], study: Grid) -> dict[str, Any]:
             rows = {"family": wanted.family, "measure": wanted.measure, "cells": cells, "references": references}
             found.append(rows)
     return {"cells": [cell.model_dump() for cell in study.cells], "rows": found}
+
+
+def parameters_of(study: Grid, *, commands: Sequence[str] = (), folder: str = "data") -> dict[str, Any]:
+    """All parameters that nodes have from the grid: what each works on, and what a complete study holds.
+
+    Args:
+        study: Gives the axes and the options.
+        commands: What a reader of the report types to make it again.
+        folder: Of the study's data, relative to the project.
+    """
+    added = study.added_parameters(commands=commands, folder=folder)
+    return added | {"everything": everything(all_stages(), study)}
 
 
 def _between(template: NodeTemplate, places: Iterable[Place], study: Grid) -> tuple[list[str], list[str]]:

@@ -15,10 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from lowland.config import Study, validate
 from lowland.config_errors import SaysWhere
 from lowland.config_loader import StudyConfigLoader
-from lowland.expectations import everything
 from lowland.measurements import Cell
 from lowland.selection import Selection
-from lowland.stages import all_stages
 from lowland.tasks import TaskDescription, build_task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +144,7 @@ class Grid:
         return Cell(task=task, recipe=recipe, seed=seed, precision=precision, **options)
 
     def added_parameters(self, *, commands: Sequence[str] = (), folder: str = "data") -> dict[str, Any]:
-        """Parameters that tell every node which run, cell or group of cells it works on.
+        """Parameters that tell every node which run, cell or group of cells it works on; see also ``parameters_of``.
 
         Args:
             commands: What a reader of the report types to make it again.
@@ -158,7 +156,6 @@ class Grid:
         added["descriptions"] = {name: about.model_dump(mode="json") for name, about in self.descriptions.items()}
         added["commands"] = list(commands)
         added["folder"] = folder
-        added["everything"] = everything(all_stages(), self)
         for run in self.runs:
             _put(added["runs"], run.id, run.model_dump())
         for cell in self.cells:

@@ -21,6 +21,7 @@ from kedro.pipeline.node import Node
 from lowland import grid
 from lowland.devices import resolve_device
 from lowland.errors import LowlandError
+from lowland.expectations import parameters_of
 from lowland.raw_tables import check_raw_tables
 from lowland.report.closing import closing_lines
 from lowland.runners.kedro_runners import NO_THREADS
@@ -63,9 +64,8 @@ class GridHook:
             f"# commit, versions and parameters: {reporting}/{RECORD}",
         )
         origins = getattr(context.config_loader, "origins", None)
-        added = grid.set_parameters(raw, origins=origins).added_parameters(
-            commands=commands, folder=str(shared["data"])
-        )
+        study = grid.set_parameters(raw, origins=origins)
+        added = parameters_of(study, commands=commands, folder=str(shared["data"]))
         context.config_loader["parameters"] = raw | added
         if "from_nodes" in options:  # kedro run
             names = [*(options["pipelines"] or ()), *filter(None, [options["pipeline"]])] or ["__default__"]
@@ -243,5 +243,5 @@ def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
     current = grid.current()
     parameters = current.study.model_dump(mode="json")
     code = code_of_stages(root, {tag_of(node) for node in study.nodes})
-    nodes = fingerprints(study, parameters | current.added_parameters(), code=code, data=data)
+    nodes = fingerprints(study, parameters | parameters_of(current), code=code, data=data)
     return StudyMark(parameters=parameters, code=code, data=data, nodes=nodes)

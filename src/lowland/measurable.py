@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,22 +12,20 @@ from lowland.vocabulary.measures import MEASURES
 from lowland.vocabulary.planned import Planned, Plans
 
 if TYPE_CHECKING:
-    from lowland.config import Study
     from lowland.tasks import Task
 
 HALF_LIFE = "half_life"
 
 
-def measurable(study: Study, task: Task) -> tuple[Planned, ...]:
+def measurable(options: Iterable[object], task: Task) -> tuple[Planned, ...]:
     """All measures of the long table that are of one cell, each with its condition, target and levels.
 
     Args:
-        study: Its options say under which conditions and at which levels.
-        task: Says what its score is, which sets are shifted and whether its inputs are images.
+        options: Parts of a study; those that are ``Plans`` say under which conditions and at which levels.
+        task: Says what its score is, which sets are shifted and of which kind its inputs are.
     """
-    parts = (task, *(getattr(study, name) for name in type(study).model_fields))
-    asked = [plan for part in parts if isinstance(part, Plans) for plan in part.planned()]
-    met = [plan for plan in asked if plan.family != "image_corruption" or task.about.has_images]
+    asked = [plan for part in (task, *options) if isinstance(part, Plans) for plan in part.planned()]
+    met = [plan for plan in asked if condition_named(plan.condition).applies_to(task.input_kind)]
     return tuple(one for plan in met for one in _with_measures(plan, task.score_name))
 
 

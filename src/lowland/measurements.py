@@ -17,6 +17,8 @@ from lowland.vocabulary.measures import MEASURES, SELECTED
 from lowland.vocabulary.targets import TARGETS
 
 Method = Literal["float", "qat", "ptq", "weight_only", "dynamic", "imported"]
+WITH_CODES: tuple[Method, ...] = tuple(method for method in get_args(Method) if method != "float")
+"""Those whose networks store codes."""
 Split = Literal["", "validation", "landscape", "selection", "test"]
 HALVES: tuple[Split, Split] = ("selection", "test")
 """Of the held-out rows: what is chosen is chosen on the first, and reported on the second."""

@@ -16,7 +16,7 @@ def disturb(cell, task, noise, sensors, images, attacks, faults, half_life, data
     asked = [
         (under_noise, noise, noise.kinds),
         (with_broken_sensors, sensors, sensors.levels),
-        (with_spoiled_images, images, images.kinds and build_task(task).about.has_images),
+        (with_spoiled_images, images, images.kinds and build_task(task).about.meets["image_corruption"]),
         (under_attack, attacks, attacks.kinds),
         (under_faults, faults, faults.by_fault),
     ]

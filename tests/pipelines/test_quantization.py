@@ -1,5 +1,7 @@
 """What a precision asks for reaches the deployed network."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -97,6 +99,21 @@ def test_the_float_cell_counts_what_its_quantized_twin_stores():
     codes = sum(code.numel() for code in model.network.codes.values())
     assert found["parameters"] == codes < sum(p.numel() for p in trained.network.parameters())
     assert found["size"] == 32 * codes
+
+
+def test_a_shifted_set_is_shifted_data_whatever_its_name_means_elsewhere():
+    """Looked up among the task's own sets, not among what every study does."""
+    sizes = dict.fromkeys(("train_rows", "validation_rows", "landscape_rows", "test_rows", "shifted_rows"), 20)
+    simulated = EconOptions(kind="econ", source="simulated", filters=2, latent=4, **sizes)
+    named = {"source": "file", "path": Path("a.csv"), "shifted": {"gaussian": Path("b.csv")}}
+    econ = simulated.model_copy(update=named)  # unchecked: the options refuse such a name
+    source = torch.Generator().manual_seed(1)
+    rows = Samples(torch.rand(20, 1, 8, 8, generator=source), torch.rand(20, 48, generator=source) + 0.1)
+    splits = all_in(rows, (1, 8, 8))
+    splits.shifted["gaussian"] = splits.held_out
+    trained = StoredModel(initialised_network(build_task(econ).network_spec(), key=("econ", 0)).eval())
+    _, measured = deploy_float(CELL, econ, StoredTensors(splits.to_tensors()), trained)
+    assert set(measured.family[measured.condition == "gaussian"]) == {"shift"}
 
 
 def test_every_cell_tells_its_gain_over_the_guess_and_its_validation_score():

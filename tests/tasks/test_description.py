@@ -31,6 +31,7 @@ def test_a_task_tells_about_itself_what_json_can_hold(options, kind, sets):
     assert about.text == task.description and about.score == task.score_name
     again = TaskDescription.model_validate_json(json.dumps(about.model_dump(mode="json"), allow_nan=False))
     assert again == about
+    assert about.meets["image_corruption"] == (kind == "image") and about.meets["noise"] and about.meets["bit_flip"]
 
 
 def test_a_limit_that_is_not_there_is_null():

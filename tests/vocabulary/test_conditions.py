@@ -12,7 +12,15 @@ from lowland.perturbation.ball import NORMS
 from lowland.perturbation.image_corruptions import CorruptionKind
 from lowland.perturbation.input_noise import NoiseKind
 from lowland.perturbation.sensor_faults import FaultKind
-from lowland.vocabulary.conditions import CONDITIONS, GROUPS, condition_named, declare, declare_written, shifted_set
+from lowland.vocabulary.conditions import (
+    CONDITIONS,
+    GROUPS,
+    condition_named,
+    declare,
+    declare_written,
+    is_general,
+    shifted_set,
+)
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.targets import TARGETS, codes_target, float32_target
 
@@ -55,6 +63,19 @@ def test_what_nobody_declared_is_a_set_from_elsewhere():
     found = condition_named("winter_run")
     assert (found.family, found.label, found.unit.name) == ("shift", "winter run", "")
     assert "winter_run" not in CONDITIONS
+
+
+def test_a_condition_of_every_study_is_general_and_a_set_of_a_task_is_not():
+    import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
+
+    assert is_general("gaussian") and is_general("stuck_at_0_rate")
+    assert "pileup" in CONDITIONS and not is_general("pileup") and not is_general("winter_run")
+
+
+def test_only_images_are_spoiled_as_images():
+    for condition in CONDITIONS.values():
+        assert condition.applies_to("image")
+        assert condition.applies_to("features") == (condition.family != "image_corruption")
 
 
 def test_parts_of_float32_words_stand_beside_those_of_codes():

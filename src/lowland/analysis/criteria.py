@@ -10,7 +10,7 @@ import pandas as pd
 
 from lowland.analysis.conditions import KEYS, codes_targets
 from lowland.analysis.score import Score
-from lowland.measurements import HALVES
+from lowland.measurements import HALVES, WITH_CODES
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.labels import condition_label
@@ -80,7 +80,7 @@ def robustness_criteria(measurements: pd.DataFrame, score: Score) -> tuple[Crite
     codes = codes_targets(rows.target)
     rows = rows.assign(target=codes)[(codes == "") | (codes == rows.target)].drop_duplicates()
     met = rows.groupby("family")["precision"].nunique()
-    with_codes = rows[rows.method != "float"].groupby("family")["precision"].nunique()
+    with_codes = rows[rows.method.isin(WITH_CODES)].groupby("family")["precision"].nunique()
     suffered = rows.groupby(KEYS, sort=False)["precision"].nunique()
     return tuple(
         _averaged(score, family, condition, target)
@@ -178,7 +178,7 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     merged = all_cells.merge(sums, how="left", on=["task", "recipe", "seed", "precision"])
     wanted = [expected.get((t, p), 1) for t, p in zip(merged.task, merged.precision, strict=True)]
     complete = (merged["rows"] == wanted).to_numpy()
-    meaningless = (merged.method == "float") & _compared_by_codes(criterion.condition)
+    meaningless = ~merged.method.isin(WITH_CODES) & _compared_by_codes(criterion.condition)
     missing = np.where(meaningless, "undefined", "failed")
     status = merged.bad.where(merged.bad.notna(), np.where(complete, "ok", missing)).astype(str)
     good = status == "ok"

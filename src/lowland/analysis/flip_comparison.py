@@ -11,6 +11,7 @@ from lowland.analysis.conditions import codes_targets
 from lowland.analysis.intervals import t_interval
 from lowland.analysis.recipe_means import not_told_apart
 from lowland.analysis.score import score_of
+from lowland.measurements import WITH_CODES
 from lowland.vocabulary.conditions import condition_named
 
 COMPARED = ("flips", "bit_error_rate", "ranked_flips")
@@ -98,7 +99,7 @@ def _compared(measurements: pd.DataFrame, of: str) -> pd.DataFrame:
     ):
         wide = group.pivot_table(index="recipe", columns="precision", values="value", sort=False)
         known = group.drop_duplicates("precision").set_index("precision")
-        codes = [p for p in wide.columns if known.method[p] != "float"]
+        codes = [p for p in wide.columns if known.method[p] in WITH_CODES]
         shared = wide.dropna(subset=codes)
         wide = shared if len(shared) else wide
         means = {p: t_interval(list(wide[p]), ends="none" if of == LOST else score.ends) for p in wide.columns}
@@ -183,7 +184,7 @@ def flip_verdicts(left: pd.DataFrame, lost: pd.DataFrame | None = None) -> list[
 
 def _with_a_leader(frame: pd.DataFrame) -> pd.DataFrame:
     """Stored codes at the levels where one is toughest."""
-    codes = frame[frame.method != "float"]
+    codes = frame[frame.method.isin(WITH_CODES)]
     return codes[codes.groupby(["task", "condition", "level"], dropna=False)["toughest"].transform("any").astype(bool)]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel, field_serializer, field_validator
 
-from lowland.vocabulary.conditions import Condition, shifted_set
+from lowland.vocabulary.conditions import CONDITIONS, Condition, condition_named, is_general, shifted_set
 
 Provenance = Literal["shipped", "made", "downloaded"]
 """A file of the project; made from files or by a simulation, and again when these change; fetched once."""
@@ -44,6 +45,24 @@ class ShiftedSet(_Record):
     def named(cls, name: str) -> ShiftedSet:
         """A user's own set, of which only the name is known."""
         return cls(name=name, label=name.replace("_", " "))
+
+
+def check_set_names(names: Iterable[str], *, called: str) -> None:
+    """Refuses a user's shifted sets that are called as what every study does: their rows would be mistaken for its.
+
+    Args:
+        names: Of the sets.
+        called: What has the name in the user's data: ``set`` or ``group``.
+
+    Raises:
+        ValueError: A name that stands for a general condition.
+    """
+    for name in names:
+        if is_general(name):
+            raise ValueError(
+                f"shifted names a {called} {name!r}, which is {condition_named(name).label} in every study; expected "
+                f"another name: rename the {called}, say to '{name}_data'"
+            )
 
 
 class Readings(_Record):
@@ -93,9 +112,12 @@ class TaskDescription(_Record):
     provenance: Provenance
 
     @property
-    def has_images(self) -> bool:
-        """Whether its inputs can be blurred and rotated."""
-        return self.input_kind == "image"
+    def meets(self) -> dict[str, bool]:
+        """Families of conditions by name, and whether inputs of its kind can meet one of each."""
+        found: dict[str, bool] = {}
+        for condition in CONDITIONS.values():
+            found[condition.family] = found.get(condition.family, False) or condition.applies_to(self.input_kind)
+        return found
 
     @property
     def is_obtained(self) -> bool:

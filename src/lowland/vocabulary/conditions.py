@@ -54,6 +54,7 @@ class Condition:
         needs_codes: Networks that store floats cannot meet it.
         whole: It is a disturbance of its own, not a closer look at another.
         representative: Correlations take it for its family.
+        input_kind: Kind of the only inputs that can meet it, as tasks call theirs; empty: any.
     """
 
     name: str
@@ -70,11 +71,16 @@ class Condition:
     needs_codes: bool = False
     whole: bool = True
     representative: bool = False
+    input_kind: str = ""
+
+    def applies_to(self, input_kind: str) -> bool:
+        """Whether inputs of this kind can meet it."""
+        return self.input_kind in ("", input_kind)
 
 
 _noise = partial(Condition, family="noise", group="noise", unit=PER_CENT)
 _sensor_fault = partial(Condition, family="sensor_fault", group="sensors", unit=PER_CENT)
-_image_corruption = partial(Condition, family="image_corruption", group="images", unit=SEVERITY)
+_image_corruption = partial(Condition, family="image_corruption", group="images", unit=SEVERITY, input_kind="image")
 _attack = partial(Condition, family="adversarial", group="attacks", unit=STANDARD_DEVIATIONS, random=False)
 _flips = partial(Condition, family="bit_flip", group="memory", representative=True)
 _fault = partial(Condition, family="bit_flip", group="faults", needs_codes=True, whole=False)
@@ -235,6 +241,11 @@ _GENERAL = (
 
 CONDITIONS: dict[str, Condition] = {condition.name: condition for condition in _GENERAL}
 """By name: those of every study, and what tasks declare."""
+
+
+def is_general(name: str) -> bool:
+    """Whether a name stands for a condition of every study, so that no task may call a set of its own so."""
+    return any(condition.name == name for condition in _GENERAL)
 
 
 def shifted_set(name: str, label: str = "", explanation: str = "") -> Condition:

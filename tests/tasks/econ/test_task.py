@@ -136,6 +136,10 @@ def test_damaged_tables_are_refused_in_one_line(simulated, damage, message):
         ({"path": "somewhere"}, "path is somewhere with source 'simulated'"),
         ({"shifted": {"jets": "jets.csv"}}, "it simulates its shifted sets"),
         ({"source": "file", "path": "a", "shifted": {"nominal": "b"}}, "expected another name"),
+        (
+            {"source": "file", "path": "a", "shifted": {"gaussian": "b"}},
+            "a set 'gaussian', which is Gaussian noise in every study; expected another name: rename the set, say to",
+        ),
         ({"source": "file", "path": "a", "shifted": {"Two words": "b"}}, "pattern"),
         ({"source": "geant"}, "'file', 'simulated' or 'auto'"),
     ],

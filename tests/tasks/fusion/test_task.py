@@ -126,6 +126,10 @@ def test_pictures_have_a_black_and_a_white():
         ({"path": "x.h5"}, "path is x.h5 with source simulated"),
         ({"shifted": ["later"]}, r"shifted is \['later'\]; expected it with source file only"),
         ({"source": "file", "path": "x.h5", "shifted": ["a", "a"]}, "expected different names other than nominal"),
+        (
+            {"source": "file", "path": "x.h5", "shifted": ["fog"]},
+            "a group 'fog', which is fog in every study; expected another name: rename the group, say to 'fog_data'",
+        ),
         ({"phase_limits": [30, 3]}, "phase_limits are .*; expected the smaller first"),
         ({"largest_amplitude": 20}, r"none above largest_amplitude \(20\)"),
     ],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lowland.measurements import WITH_CODES
 from lowland.stages import MEASURED, Expectation, NodeTemplate, Stage, picture, rows
 
 if TYPE_CHECKING:
     from lowland.vocabulary.families import Family
 
 FILE = f"{MEASURED}/flip_map/{{task}}/{{recipe}}/{{seed}}/{{precision}}"
-WITH_CODES = ("qat", "ptq", "dynamic")
 
 
 def _disturbing(function: str, name: str, family: Family, options: str, *, where: tuple[str, ...] = ()) -> NodeTemplate:
@@ -39,7 +39,7 @@ STAGE = Stage(
             "image_corruptions",
             "image_corruption",
             "corruptions",
-            where=("corruptions.kinds", "descriptions.{task}.has_images"),
+            where=("corruptions.kinds", "descriptions.{task}.meets.image_corruption"),
         ),
         _disturbing("under_attack", "attacks", "adversarial", "attacks", where=("attacks.kinds",)),
         _disturbing("under_faults", "memory_faults", "bit_flip", "faults", where=("faults.by_fault",)),

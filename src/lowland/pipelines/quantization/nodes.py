@@ -38,7 +38,7 @@ from lowland.tasks.evaluation import (
     shift_response,
 )
 from lowland.training import Recipe, TrainingData, TrainingPlan, train
-from lowland.vocabulary.conditions import condition_named
+from lowland.vocabulary.conditions import shifted_set
 
 FLOAT_BITS = 32
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "shift")
@@ -180,11 +180,12 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
     for split, mask in held_out.halves.items():
         details = task.details(outputs[mask], held_out.samples.targets[mask])
         rows += [Measurement("performance", measure, found, split=split) for measure, found in details.items()]
+    conditions = {shifted.name: shifted.condition for shifted in task.shifted_sets}
     for name, shifted in splits.shifted.items():
         there = evaluate(task, model, shifted.samples)
         for split, mask in shifted.halves.items():
             here = clean.at(held_out.halves[split])
-            response = shift_response(task, here, there.at(mask), condition_named(name))
+            response = shift_response(task, here, there.at(mask), conditions.get(name, shifted_set(name)))
             rows += [replace(row, split=split) for row in response]
     return rows
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.randomness import generator
-from lowland.tasks.description import Readings, ShiftedSet
+from lowland.tasks.description import Readings, ShiftedSet, check_set_names
 from lowland.tasks.econ.emd import earth_movers_distances
 from lowland.tasks.econ.hgcal import CELLS, PIXEL_OF_CELL, SIDE, cell_distances
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
@@ -74,6 +74,7 @@ class EconOptions(SplitSizes):
             )
         if NOMINAL in self.shifted:
             raise ValueError(f"shifted names a set {NOMINAL!r}; expected another name: that is the training data's")
+        check_set_names(self.shifted, called="set")
         return self
 
     def resolved(self, root: Path) -> Self:

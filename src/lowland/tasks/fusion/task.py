@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
-from lowland.tasks.description import Readings, ShiftedSet
+from lowland.tasks.description import Readings, ShiftedSet, check_set_names
 from lowland.tasks.fusion.frames import PIXELS, SIDE, check_frames, frame_table, read_frames
 from lowland.tasks.fusion.mode_errors import MODE_ERRORS, Limits, mode_errors, sectors, vector_errors
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
@@ -86,6 +86,7 @@ class FusionOptions(SplitSizes):
             raise ValueError(f"shifted is {list(self.shifted)}; expected it with source file only")
         if NOMINAL in self.shifted or len(set(self.shifted)) < len(self.shifted):
             raise ValueError(f"shifted is {list(self.shifted)}; expected different names other than {NOMINAL}")
+        check_set_names(self.shifted, called="group")
         if not self.phase_limits[0] < self.phase_limits[1] <= self.largest_amplitude:
             raise ValueError(
                 f"phase_limits are {self.phase_limits}; expected the smaller first and none above largest_amplitude "
