@@ -75,6 +75,11 @@ class Study(BaseModel):
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property
+    def parts(self) -> tuple[object, ...]:
+        """Its axes and options, one by one."""
+        return tuple(getattr(self, name) for name in type(self).model_fields)
+
+    @property
     def deployed(self) -> tuple[str, ...]:
         """Precisions whose networks have codes."""
         return tuple(name for name, precision in self.precisions.items() if precision.method in WITH_CODES)
@@ -161,9 +166,8 @@ def validate(raw: Mapping[str, Any], *, origins: SaysWhere | None = None) -> Stu
 
 def _unmeasurable(study: Study, origins: SaysWhere | None) -> Iterator[str]:
     """Requirements that cannot be met or are about what is not measured."""
-    options = [getattr(study, name) for name in type(study).model_fields]
     for name, requirements in study.requirements.root.items():
         task = build_task(study.tasks[name])
-        planned, score = measurable(options, task), Score.named(task.score_name)
+        planned, score = measurable(study.parts, task), Score.named(task.score_name)
         for option, what in unmeasurable(requirements, planned=planned, score=score):
             yield f"{named(f'requirements.{name}.{option}', origins)} {what}"

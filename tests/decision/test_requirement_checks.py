@@ -16,7 +16,7 @@ ACCURACY = Score.named("accuracy")
 @pytest.fixture(scope="module")
 def planned():
     study = validate(default_parameters())
-    return measurable(study, build_task(study.tasks["jets"]))
+    return measurable(study.parts, build_task(study.tasks["jets"]))
 
 
 def _mistakes(planned, *needs, **others):

@@ -50,7 +50,7 @@ def test_what_can_be_asked_is_what_was_measured(finished):
     study = validate(loader["parameters"])
     assert there == {
         (plan.family, measure, plan.condition, plan.target, level)
-        for plan in measurable(study, build_task(study.tasks["jets"]))
+        for plan in measurable(study.parts, build_task(study.tasks["jets"]))
         for measure in plan.measures
         for level in plan.levels or (None,)
     }

@@ -136,6 +136,7 @@ def mode_connectivity(
     """
     _check_options(num_epochs, learning_rate, batch_size, num_points)
     train = Problem(model_a, loss, train_batches)
+    _ = train.parameters  # refuses what gets no gradient
     test = Problem(model_a, loss, test_batches)
     ends = Ends.of(train.whole, in_single_precision(differentiable(model_b), ())[0])
     if test.num_rows < 2:
