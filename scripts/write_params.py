@@ -38,7 +38,7 @@ def resolved(env: str, *, changed: str = "") -> dict[str, object]:
 
 def _loader(env: str, changed: str = "") -> StudyConfigLoader:
     runtime = OmegaConf.to_container(OmegaConf.from_dotlist(changed.split(",") if changed else []))
-    return StudyConfigLoader(ROOT / "conf", env, dict(runtime), base_env="base", default_run_env="base")  # type: ignore[arg-type]  # a dict
+    return StudyConfigLoader(ROOT / "conf", env, dict(runtime), base_env="base", default_run_env="base")  # type: ignore[arg-type]  # of text keys
 
 
 def places(study: Grid) -> dict[str, list[str]]:

@@ -86,7 +86,7 @@ def _make_plain(layer: nn.Module) -> None:
             del layer._buffers[name]
     if parametrize.is_parametrized(layer):
         # Not remove_parametrizations: it changes the class, which a copy shares with its original.
-        for kind, parametrization in layer.parametrizations.items():  # type: ignore[union-attr, operator]
+        for kind, parametrization in layer.parametrizations.items():  # type: ignore[union-attr, operator]  # a dict of modules
             computed[kind] = getattr(layer, kind)
             trained[kind] = any(p.requires_grad for p in parametrization.parameters())
         del layer._modules["parametrizations"]

@@ -97,7 +97,7 @@ class SequentialRunner(_Shown, kedro.runner.SequentialRunner):  # type: ignore[m
     """One node after the other in this process: what a debugger wants."""
 
 
-class ParallelRunner(_Shown, kedro.runner.ParallelRunner):  # type: ignore[misc]  # as above
+class ParallelRunner(_Shown, kedro.runner.ParallelRunner):  # type: ignore[misc]  # DataCatalog, not its protocol
     """Kedro's pool of processes.
 
     Args:

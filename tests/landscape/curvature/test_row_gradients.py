@@ -8,7 +8,8 @@ from torch.nn import functional
 from lowland.errors import LowlandError
 from lowland.landscape import capture_curvature, mean_gradient
 from lowland.landscape.curvature import layers
-from lowland.landscape.curvature.row_gradients import RowPlan, RowTape, stray_gradients
+from lowland.landscape.curvature.row_gradients import RowPlan, stray_gradients
+from lowland.landscape.curvature.row_tape import RowTape
 from lowland.landscape.measures.gradient import gradient_norms
 from lowland.landscape.problem.model import trainable
 from tests.cases import CASES

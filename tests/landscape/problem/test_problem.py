@@ -12,6 +12,7 @@ from lowland.landscape import (
     Problem,
     gradient_norm,
     gradient_norms,
+    hessian_diagonal,
     hessian_eigenvalues,
     hessian_trace,
     hessian_trace_by_layer,
@@ -21,6 +22,7 @@ from lowland.landscape import (
     scaled_trace,
     spectral_density,
 )
+from lowland.landscape.curvature.capture import exact_curvature_with_inputs
 from lowland.landscape.problem import problem as problem_module
 from lowland.landscape.problem.problem import problem_of
 from tests.cases import CASES
@@ -116,3 +118,10 @@ def test_half_precision_is_differentiated_in_float32():
     assert {p.dtype for p in problem.parameters.values()} == {torch.float32}
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
     assert hessian_trace(problem).status == "ok"
+
+
+def test_a_capture_with_inputs_has_them_whatever_was_asked_first():
+    problem = Problem(CASES["mlp"].model(), LOSS, [CASES["mlp"].data()])
+    hessian_diagonal(problem)
+    found = exact_curvature_with_inputs(problem)
+    assert bool(found.input_diagonal.any()) and found.input_diagonal.shape == problem.batches[0][0].shape

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature.output_hessians import OutputHessians, separable
-from lowland.landscape.curvature.row_gradients import RowPlan, RowTape, coloured, stray_gradients
+from lowland.landscape.curvature.row_gradients import RowPlan, coloured, stray_gradients
+from lowland.landscape.curvature.row_tape import RowTape
 from lowland.landscape.problem.batches import spread_rows
 from lowland.landscape.problem.model import Batch, Batches, Dequantizable, Loss, gradients
 from lowland.landscape.problem.problem import Problem, problem_of
@@ -116,7 +117,8 @@ def exact_curvature(problem: Problem) -> Curvature:
 def exact_curvature_with_inputs(problem: Problem) -> Curvature:
     """The same with the diagonal in the inputs, which then serves both; for measures of many kinds on one problem."""
     found = problem.once("exact curvature with inputs", lambda: _exact(problem, inputs=True))
-    return problem.once("exact curvature", lambda: found)
+    problem.once("exact curvature", lambda: found)
+    return found
 
 
 def _exact(problem: Problem, *, inputs: bool) -> Curvature:

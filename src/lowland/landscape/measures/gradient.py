@@ -13,7 +13,8 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.landscape.curvature.capture import Curvature, captured
-from lowland.landscape.curvature.row_gradients import RowPlan, RowTape, stray_gradients
+from lowland.landscape.curvature.row_gradients import RowPlan, stray_gradients
+from lowland.landscape.curvature.row_tape import RowTape
 from lowland.landscape.problem.model import Batches, Loss
 from lowland.landscape.problem.problem import Model, Problem, problem_of
 from lowland.measurements import Measurement

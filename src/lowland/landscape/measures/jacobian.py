@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from lowland.estimate import Estimate
-from lowland.landscape.curvature.row_gradients import RowPlan, RowTape
+from lowland.landscape.curvature.row_gradients import RowPlan
+from lowland.landscape.curvature.row_tape import RowTape
 from lowland.landscape.problem.model import Batches
 from lowland.landscape.problem.problem import Model, problem_of
 

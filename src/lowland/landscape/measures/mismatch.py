@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from lowland.estimate import Estimate
-from lowland.landscape.curvature.row_gradients import RowPlan, RowTape, coloured, stray_gradients
+from lowland.landscape.curvature.row_gradients import RowPlan, coloured, stray_gradients
+from lowland.landscape.curvature.row_tape import RowTape
 from lowland.landscape.measures.matched import (
     TARGETS,
     CodedNetwork,
@@ -49,15 +50,11 @@ def noise_mismatch_curvature(model: Model, batches: Batches | None = None, *, co
     problem.require_differentiable_inputs()
     factor = noise_factor(covariance, problem.batches[0][0].shape[1:])
 
-    def share(plan: RowPlan, batch: Batch) -> Tensor | None:
-        found = _decision(problem, plan, batch[0], inputs=True)
-        if found is None:
-            return None
-        tape, margin, direction = found
+    def share(_plan: RowPlan, tape: RowTape, margin: Tensor, direction: Tensor) -> Tensor:
         (slope,) = tape.pulled_back(direction)
         return _gaussian_share(margin, coloured(slope, factor).double().square().sum((1, 2)))
 
-    return _over_rows(problem, {}, share)
+    return _over_rows(problem, {}, share, inputs=True)
 
 
 def rounding_mismatch_curvature(integer_network: CodedNetwork | Problem, batches: Batches | None = None) -> Estimate:
@@ -80,11 +77,7 @@ def rounding_mismatch_curvature(integer_network: CodedNetwork | Problem, batches
     variances = {name: squares / 12 for name, squares in squared_steps(network_of(integer_network)).items()}
     problem = problem_of(integer_network, None, batches)
 
-    def share(plan: RowPlan, batch: Batch) -> Tensor | None:
-        found = _decision(problem, plan, batch[0])
-        if found is None:
-            return None
-        tape, margin, direction = found
+    def share(plan: RowPlan, tape: RowTape, margin: Tensor, direction: Tensor) -> Tensor:
         variance = torch.zeros_like(margin)
         for call, cotangents in zip(tape.calls, tape.pulled_back(direction), strict=True):
             variance += call.square_norms(cotangents[:, 0], variances)
@@ -125,11 +118,7 @@ def flip_mismatch_curvature(
     flips = sum(change.numel() for change in changes.values())
     problem = problem_of(integer_network, None, batches)
 
-    def share(plan: RowPlan, batch: Batch) -> Tensor | None:
-        found = _decision(problem, plan, batch[0])
-        if found is None:
-            return None
-        tape, margin, direction = found
+    def share(plan: RowPlan, tape: RowTape, margin: Tensor, direction: Tensor) -> Tensor:
         count = torch.zeros_like(margin)
         for call, cotangents in zip(tape.calls, tape.pulled_back(direction), strict=True):
             for part, slopes in call.gradients(cotangents):
@@ -189,10 +178,17 @@ def _changed(gradient: Tensor, margin: Tensor, changes: Tensor) -> Tensor:
 def _over_rows(
     problem: Problem,
     parameters: dict[str, nn.Parameter],
-    share: Callable[[RowPlan, Batch], Tensor | None],
+    share: Callable[[RowPlan, RowTape, Tensor, Tensor], Tensor],
+    *,
+    inputs: bool = False,
 ) -> Estimate:
-    """Mean over all rows of what is computed of some."""
+    """Mean over all rows of what is computed of the decisions of some; ``undefined`` where nothing is decided."""
     plan = RowPlan.of(problem.whole, parameters, problem.batches)
-    shares = list(plan.by_chunks(problem.batches, share))
+
+    def of_chunk(own: RowPlan, batch: Batch) -> Tensor | None:
+        decision = _decision(problem, own, batch[0], inputs=inputs)
+        return None if decision is None else share(own, *decision)
+
+    shares = list(plan.by_chunks(problem.batches, of_chunk))
     known = [values for values in shares if values is not None]
     return Estimate.from_samples(torch.cat(known)) if len(known) == len(shares) else Estimate.missing("undefined")

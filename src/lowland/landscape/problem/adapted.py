@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from lowland.errors import LowlandError
-from lowland.landscape.problem.model import Batch, Loss
+from lowland.landscape.problem.model import Batch, Loss, version_of
 from lowland.landscape.problem.rerouted import rerouted
 
 HALF = (torch.float16, torch.bfloat16)
@@ -138,7 +138,7 @@ def on_own_inputs(module: nn.Module, batches: tuple[Batch, ...]) -> nn.Module:
     inputs, _ = batches[0]
     rows = inputs[:PROBE_ROWS].clone()
     own = [*module.named_parameters(), *module.named_buffers()]
-    before = {name: (tensor._version, tensor.detach().clone()) for name, tensor in own}
+    before = {name: (version_of(tensor), tensor.detach().clone()) for name, tensor in own}
     version = rows._version
     try:
         with torch.no_grad():
@@ -153,7 +153,7 @@ def on_own_inputs(module: nn.Module, batches: tuple[Batch, ...]) -> nn.Module:
             f"model: failed on inputs {tuple(rows.shape)} {inputs.dtype} ({why}); expected {advice}"
         ) from error
     for name, tensor in own:
-        if tensor._version != before[name][0]:
+        if version_of(tensor) != before[name][0]:
             with torch.no_grad():
                 tensor.copy_(before[name][1])
             raise LowlandError(

@@ -92,3 +92,8 @@ def require_scalar(value: Tensor) -> None:
         raise LowlandError(
             f"loss: got a value of shape {tuple(value.shape)}; expected a scalar, the mean over the rows: reduce it"
         )
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor was changed in place; tensors of inference mode do not count."""
+    return 0 if tensor.is_inference() else tensor._version

@@ -69,14 +69,13 @@ def without_output_activation(
 
 def _without_last(module: nn.Module, batches: tuple[Batch, ...]) -> tuple[nn.Module, Activation] | None:
     """Without the last call of a smooth function: in a copy of the structure where a module alone made it."""
-    watches = []
-    for inputs, _ in batches:
-        watch = _Calls(module)
-        watch.run(module, inputs)
-        watches.append(watch)
-    first = watches[0]
-    if first.last is None or any(w.followed or w.count != first.count or w.owner != first.owner for w in watches):
+    first = _watched(module, batches[0][0])
+    if first.last is None or first.followed:
         return None
+    for inputs, _ in batches[1:]:  # only of those that may end in one
+        other = _watched(module, inputs)
+        if other.followed or (other.count, other.owner) != (first.count, first.owner):
+            return None
     func, args, kwargs = first.last
 
     def activation(outputs: Tensor) -> Tensor:
@@ -91,6 +90,13 @@ def _without_last(module: nn.Module, batches: tuple[Batch, ...]) -> tuple[nn.Mod
             if outputs.shape != expected.shape or not torch.equal(activation(outputs), expected):
                 return None
     return bare, activation
+
+
+def _watched(module: nn.Module, inputs: Tensor) -> _Calls:
+    """The calls of smooth functions in one pass."""
+    calls = _Calls(module)
+    calls.run(module, inputs)
+    return calls
 
 
 def _without_module(module: nn.Module, name: str) -> nn.Module | None:

@@ -28,7 +28,7 @@ from lowland.landscape.problem.checks import (
     require_second_derivatives,
 )
 from lowland.landscape.problem.linearity import bends
-from lowland.landscape.problem.model import Batches, Dequantizable, Loss, differentiable, trainable
+from lowland.landscape.problem.model import Batches, Dequantizable, Loss, differentiable, trainable, version_of
 from lowland.landscape.problem.output_activation import Activation, without_output_activation
 from lowland.landscape.problem.row_mean import require_row_mean
 from lowland.landscape.problem.targets import on_own_outputs, with_usable_targets
@@ -98,7 +98,7 @@ class Problem:
         own_tensors = (*given.parameters(), *given.buffers())
         self._num_tensors = len(own_tensors)
         self._given = (*own_tensors, *chain.from_iterable(pairs))
-        self._versions = [*map(_version, self._given)]
+        self._versions = [*map(version_of, self._given)]
         self._kept: dict[str, Any] = {}
 
     def require_unchanged(self) -> None:
@@ -107,7 +107,7 @@ class Problem:
         Raises:
             LowlandError: If they were.
         """
-        if [*map(_version, self._given)] != self._versions:
+        if [*map(version_of, self._given)] != self._versions:
             raise LowlandError(
                 "problem: parameters or data have changed since it was made; expected the same: make a new "
                 "Problem(model, loss, batches)"
@@ -191,7 +191,7 @@ class Problem:
             for inputs, aims in checked_batches(batches, self.model)
         )
         other._given = (*self._given[: self._num_tensors], *chain.from_iterable(other.batches))
-        other._versions = [*map(_version, other._given)]
+        other._versions = [*map(version_of, other._given)]
         other._kept = self._only("parameters")
         return other
 
@@ -232,11 +232,6 @@ class Problem:
 
 Model = nn.Module | Dequantizable | Problem
 """What public functions take: a module, a deployed network, or a problem that brings its own loss and batches."""
-
-
-def _version(tensor: Tensor) -> int:
-    """How often a tensor was changed in place; tensors of inference mode do not count."""
-    return 0 if tensor.is_inference() else tensor._version
 
 
 def _of_activated(loss: Loss, activations: tuple[Activation, ...], outputs: Tensor, targets: Tensor) -> Tensor:
