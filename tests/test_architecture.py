@@ -106,7 +106,7 @@ def test_library_imports_only_what_lies_below(path):
     [
         ("tasks", "from kedro.io import DataCatalog"),
         ("landscape", "from lowland.quantization import IntegerNetwork"),
-        ("landscape", "from lowland.quantization.integer import IntegerNetwork"),
+        ("landscape", "from lowland.quantization.graph.integer import IntegerNetwork"),
         ("tasks", "import lowland.perturbation"),
         ("errors", "from lowland.estimate import Estimate"),
         ("training", "from lowland.pipelines.training import nodes"),

@@ -141,7 +141,7 @@ def test_a_missing_code_dependency_is_noticed(code):
 def test_code_is_followed_through_datasets_and_functions(code):
     found = {kind: {str(file.relative_to("src/lowland")) for file in needed} for kind, (needed, _) in code.items()}
     for kind in ("landscape", "attacks"):  # integer networks, which only the dataset names
-        assert {"quantization/integer.py", "quantization/quantizers.py"} <= found[kind]
+        assert {"quantization/graph/integer.py", "quantization/fake_quantized/quantizers.py"} <= found[kind]
     assert "randomness.py" in found["preparation"]  # through tasks/splitting.py
     assert not any(file.startswith(("landscape/", "analysis/", "decision/", "report/")) for file in found["training"])
 

@@ -23,7 +23,7 @@ from lowland.faults import (
     random_float_flips,
 )
 from lowland.quantization import IntegerNetwork
-from lowland.quantization.linear_step import Linear
+from lowland.quantization.graph.linear_step import Linear
 from tests.quantization.networks import float_network, integer_network
 
 KEY = ("task", "flips", 0)

@@ -11,7 +11,7 @@ from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults import Flips, apply_flips, apply_stuck_bits, random_flips
 from lowland.faults.scale_words import scale_words
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from tests.quantization.networks import integer_network
 
 mlp = cache(integer_network)

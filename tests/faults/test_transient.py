@@ -14,7 +14,7 @@ from lowland.errors import LowlandError
 from lowland.faults import transient as module
 from lowland.faults.transient import TransientFlips, flipped_codes
 from lowland.quantization import IntegerNetwork, freeze
-from lowland.quantization.rounding_steps import Quantize
+from lowland.quantization.graph.rounding_steps import Quantize
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import FEATURES, integer_network, rows
 

@@ -9,7 +9,7 @@ from torch import nn
 from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate, deployment_check, freeze
-from lowland.quantization.weighted_step import Weighted
+from lowland.quantization.graph.weighted_step import Weighted
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import float_network, rows, twin
 

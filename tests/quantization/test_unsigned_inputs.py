@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, deployment_check, freeze
-from lowland.quantization.rounding_steps import Quantize
+from lowland.quantization.graph.rounding_steps import Quantize
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import float_network
 

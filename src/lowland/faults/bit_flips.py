@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 from lowland.faults.flip_sets import FlipDraw, Flips, draw_bits, draw_key
 from lowland.faults.scale_words import scale_words, with_scale_words
 from lowland.faults.targets import DrawOptions, targeted, within
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import Key
 
 

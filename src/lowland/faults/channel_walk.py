@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lowland.quantization.pooling_steps import AvgPool2d, MaxPool2d
-from lowland.quantization.reshaping_steps import Flatten
-from lowland.quantization.rounding_steps import Requantize
-from lowland.quantization.step import Step
-from lowland.quantization.weighted_step import Weighted
+from lowland.quantization.graph.pooling_steps import AvgPool2d, MaxPool2d
+from lowland.quantization.graph.reshaping_steps import Flatten
+from lowland.quantization.graph.rounding_steps import Requantize
+from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.weighted_step import Weighted
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from lowland.faults.targets import CodeBits
 from lowland.faults.vulnerability import LOSS, MERIT, Vulnerability
 from lowland.landscape.problem.linearity import obstacle_to_exactness
 from lowland.landscape.problem.model import Loss
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import Key
 from lowland.scores import sign
 from lowland.vocabulary.measures import SHARES

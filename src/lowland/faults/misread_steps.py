@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
-from lowland.quantization.rounding_steps import Quantize, Requantize
-from lowland.quantization.step import Step
-from lowland.quantization.weighted_step import Weighted
+from lowland.quantization.graph.rounding_steps import Quantize, Requantize
+from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.weighted_step import Weighted
 
 
 class Gain(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.faults.bit_flips import Flips, apply_flips, draw_flips
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import Key
 
 SURE = 1.645  # standard errors of one side of 95 %

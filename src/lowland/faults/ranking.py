@@ -16,7 +16,7 @@ from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
 from lowland.landscape.measures.matched import weight_changes
 from lowland.landscape.problem.model import Batches, Loss
 from lowland.landscape.problem.problem import Problem
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import generator
 
 CURVED = frozenset({"matched", "second_order"})  # need the exact diagonal of the Hessian

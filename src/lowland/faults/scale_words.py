@@ -9,12 +9,12 @@ from torch import Tensor
 from lowland.faults.float_flips import FLOAT_BITS, float_words, words_as_floats
 from lowland.faults.misread_steps import MisreadOutput, MisreadQuantize, MisreadRequantize
 from lowland.faults.targets import named_steps
-from lowland.quantization.float_island import FloatIsland
-from lowland.quantization.integer import IntegerNetwork
-from lowland.quantization.pooling_steps import AvgPool2d, pair
-from lowland.quantization.rounding_steps import Quantize, Requantize
-from lowland.quantization.step import Step
-from lowland.quantization.weighted_step import Weighted
+from lowland.quantization.graph.float_island import FloatIsland
+from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.pooling_steps import AvgPool2d, pair
+from lowland.quantization.graph.rounding_steps import Quantize, Requantize
+from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.weighted_step import Weighted
 
 MULTIPLIER_BITS = 32
 SHIFT_BITS = 6

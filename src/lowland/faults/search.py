@@ -19,7 +19,7 @@ from lowland.landscape.measures.matched import step_sizes
 from lowland.landscape.problem.batches import checked_batches
 from lowland.landscape.problem.linearity import obstacle_to_exactness
 from lowland.landscape.problem.model import Batch, Batches, Loss
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 
 Site = tuple[str, int, int]
 """A stored bit: tensor, flat element, position from the least significant."""

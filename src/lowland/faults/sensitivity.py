@@ -12,9 +12,9 @@ from lowland.coding.encodings import Encoding, encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import targeted
 from lowland.faults.channel_walk import ChannelWalk, Prefix
-from lowland.quantization.integer import IntegerNetwork
-from lowland.quantization.operations import patches, weight_matrices
-from lowland.quantization.weighted_step import Weighted
+from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.operations import patches, weight_matrices
+from lowland.quantization.graph.weighted_step import Weighted
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 BLOCK_SAMPLES = 2048

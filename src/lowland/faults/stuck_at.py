@@ -5,7 +5,7 @@ from __future__ import annotations
 from lowland.errors import LowlandError
 from lowland.faults.bit_flips import rewritten
 from lowland.faults.flip_sets import Flips
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 
 
 def apply_stuck_bits(

@@ -20,7 +20,7 @@ from lowland.faults.targets import TARGET_OF, CodeBits
 from lowland.faults.transient import TransientFlips
 from lowland.faults.upsets import random_upsets
 from lowland.landscape.problem.model import Batches, Loss
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.parameter_codes import coded_parameters
 from lowland.randomness import Key
 from lowland.vocabulary.conditions import CONDITIONS

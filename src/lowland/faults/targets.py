@@ -9,8 +9,8 @@ from typing import TypedDict, TypeVar
 import torch
 
 from lowland.errors import LowlandError
-from lowland.quantization.integer import IntegerNetwork
-from lowland.quantization.step import Step
+from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.step import Step
 from lowland.randomness import Key
 
 TARGET_OF = {

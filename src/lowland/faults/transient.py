@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import check_one_level, check_rate, draw_key
 from lowland.faults.targets import named_steps, within
-from lowland.quantization.integer import IntegerNetwork
-from lowland.quantization.rounding_steps import Quantize
-from lowland.quantization.step import INPUTS
+from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.rounding_steps import Quantize
+from lowland.quantization.graph.step import INPUTS
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
 

@@ -10,7 +10,7 @@ from lowland.errors import LowlandError
 from lowland.faults.bit_flips import stored_sizes
 from lowland.faults.flip_sets import Flips, check_one_level, check_rate, draw_key
 from lowland.faults.targets import DrawOptions
-from lowland.quantization.integer import IntegerNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import generator as keyed_generator
 
 

@@ -6,13 +6,13 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.coding.folding import fold_batch_norm
+    from lowland.quantization.calibration.calibrate import calibrate
     from lowland.quantization.deployment import DeploymentCheck, deployment_check
+    from lowland.quantization.fake_quantized.network import QuantizedNetwork, build_quantized
     from lowland.quantization.freezing import freeze
-    from lowland.quantization.integer import DequantizedNetwork, IntegerNetwork
+    from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
-    from lowland.quantization.qat import QuantizedNetwork, build_quantized
-    from lowland.quantization.static_ptq import calibrate
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 

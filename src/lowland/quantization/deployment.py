@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lowland.quantization.integer import IntegerNetwork
-from lowland.quantization.qat import QuantizedNetwork
-from lowland.quantization.step import INPUTS, Step
-from lowland.quantization.weighted_step import Weighted
+from lowland.quantization.fake_quantized.network import QuantizedNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.weighted_step import Weighted
 
 _ROWS = 256  # at a time: all values between layers are held, of frames some hundred thousand a sample
 

@@ -13,22 +13,22 @@ from torch import Tensor, nn
 from lowland.coding.codes import code_range, signed_width, smallest_dtype
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
-from lowland.quantization.bias_room import check_bias
-from lowland.quantization.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
+from lowland.quantization.calibration.bias_room import check_bias
 from lowland.quantization.effective_weights import KINDS, pruned_tensors
-from lowland.quantization.fake_quantize import Grid, codes_on
-from lowland.quantization.float_island import FloatIsland
-from lowland.quantization.integer import IntegerNetwork
-from lowland.quantization.layer_specs import LAYERS, layer_settings
-from lowland.quantization.linear_step import Linear
-from lowland.quantization.operations import fan_in, geometry, weighted_kind
-from lowland.quantization.pooling_steps import AvgPool2d, MaxPool1d, MaxPool2d, pair
+from lowland.quantization.fake_quantized.grid import Grid, codes_on
+from lowland.quantization.fake_quantized.network import QuantizedNetwork, check_calibrated
+from lowland.quantization.graph.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
+from lowland.quantization.graph.float_island import FloatIsland
+from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.layer_specs import LAYERS, layer_settings
+from lowland.quantization.graph.linear_step import Linear
+from lowland.quantization.graph.operations import fan_in, geometry, weighted_kind
+from lowland.quantization.graph.pooling_steps import AvgPool2d, MaxPool1d, MaxPool2d, pair
+from lowland.quantization.graph.reshaping_steps import Flatten, Unflatten
+from lowland.quantization.graph.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
+from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.weighted_step import Weighted
 from lowland.quantization.precision import BIAS_BITS
-from lowland.quantization.qat import QuantizedNetwork, check_calibrated
-from lowland.quantization.reshaping_steps import Flatten, Unflatten
-from lowland.quantization.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
-from lowland.quantization.step import INPUTS, Step
-from lowland.quantization.weighted_step import Weighted
 
 WEIGHTED: dict[str, type[Weighted]] = {step.kind: step for step in (Linear, Conv1d, Conv2d, ConvTranspose2d)}
 PASSING: dict[str, type[Step]] = {step.kind: step for step in (MaxPool1d, MaxPool2d, AvgPool2d, Flatten, Unflatten)}

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from lowland.coding.codes import code_range, signed_width
 from lowland.coding.encodings import encoding_of
-from lowland.quantization.fake_quantize import Grid, codes_on
+from lowland.quantization.fake_quantized.grid import Grid, codes_on
+from lowland.quantization.fake_quantized.network import QuantizedNetwork, Stored
 from lowland.quantization.parameter_codes import coded_parameters, stored_weights
 from lowland.quantization.precision import FEWEST_BITS, MOST_BITS
-from lowland.quantization.qat import QuantizedNetwork, Stored
 from lowland.training.at_parameters import at_parameters
 from lowland.training.recipe_base import Model, Objective, RecipeBase, Value, Weight
 from lowland.training.regularizers import clip_weights

@@ -15,8 +15,8 @@ from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.perturbation import FeatureRanges
 from lowland.quantization.effective_weights import pruned_tensors
+from lowland.quantization.fake_quantized.network import QuantizedNetwork
 from lowland.quantization.parameter_codes import stored_weights
-from lowland.quantization.qat import QuantizedNetwork
 from lowland.randomness import Key, generator, keyed_globals
 from lowland.training.batches import batches, normalises_batches
 from lowland.training.options import TrainingOptions

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
+from lowland.quantization.fake_quantized.network import QuantizedNetwork
 from lowland.quantization.parameter_codes import WeightLayer, coded_parameters, stored_weights
-from lowland.quantization.qat import QuantizedNetwork
 
 
 def jacobian_penalty(

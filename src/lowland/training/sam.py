@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lowland.quantization.qat import QuantizedNetwork, Stored
+from lowland.quantization.fake_quantized.network import QuantizedNetwork, Stored
 from lowland.training.at_parameters import at_parameters
 from lowland.training.recipe_base import Model, Objective, RecipeBase, Value, Weight
 

@@ -1,0 +1,1 @@
+"""Where scales and biases come from: data, weights, neighbouring layers."""

@@ -1,0 +1,120 @@
+"""Cross-layer equalization: neighbouring layers share their ranges out, and the network's function stays."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lowland.quantization.graph.operations import geometry, num_channels, weighted_kind
+
+_TOLERANCE = 1e-7  # of the logarithms of a sweep's factors
+_MOST_SWEEPS = 1000  # every sweep leaves the function as it is, so a slow chain may stop anywhere
+
+
+def equalized(layers: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    r"""The same function with the ranges of neighbouring layers with weights made equal, channel by channel.
+
+    ReLU, pooling and changes of shape commute with positive factors, so channel i between two layers can be divided by
+    :math:`s_i` in the first and multiplied in the second. With
+    :math:`s_i = \sqrt{r^{(1)}_i r^{(2)}_i} / r^{(2)}_i`, r the largest weight that writes or reads the channel, both
+    ranges become :math:`\sqrt{r^{(1)}_i r^{(2)}_i}`. Pairs are visited in turn until no factor moves.
+
+    A channel that is flattened covers several inputs of a linear layer, a channel that is unflattened several outputs
+    of one. Channels that nobody writes or reads stay, and so do pairs whose channels are mixed between them.
+
+    Args:
+        layers: In their order, batch-norm folded; left as they came.
+
+    Returns:
+        The layers, those with weights as copies.
+
+    Source:
+        Nagel et al. 2019, arXiv:1906.04721, section 4.1, eq. 9 to 11.
+    """
+    result = {name: copy.deepcopy(layer) if weighted_kind(layer) else layer for name, layer in layers.items()}
+    weighted: dict[str, Any] = {name: layer for name, layer in result.items() if weighted_kind(layer)}
+    pairs = list(_pairs(result))
+    with torch.no_grad():
+        # In float64, so that all the factors together leave the function alone.
+        weights = {name: layer.weight.double().contiguous() for name, layer in weighted.items()}
+        biases = {name: layer.bias.double() for name, layer in weighted.items() if layer.bias is not None}
+        matrices = {name: _by_channels(layer, weights[name]) for name, layer in weighted.items()}
+        for _ in range(_MOST_SWEEPS):
+            factors = [_equalize(pair, matrices, biases) for pair in pairs]
+            if all(bool((factor.log().abs() <= _TOLERANCE).all()) for factor in factors):
+                break
+        for name, layer in weighted.items():
+            layer.weight.copy_(weights[name])
+            if name in biases:
+                layer.bias.copy_(biases[name])
+    return result
+
+
+class _Pair(NamedTuple):
+    """Two neighbours and the number of channels between them that can have a factor of their own."""
+
+    first: str
+    second: str
+    channels: int
+
+
+def _equalize(pair: _Pair, matrices: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> Tensor:
+    """Makes the ranges of one pair equal, in place; the factors of its channels."""
+    first, second = matrices[pair.first], matrices[pair.second]
+    written = first.abs().amax((2, 3)).reshape(pair.channels, -1).amax(1)
+    read = second.abs().amax((1, 3)).reshape(pair.channels, -1).amax(1)
+    factor = (read / written).sqrt().where((written > 0) & (read > 0), 1.0)
+    outputs = factor.repeat_interleave(first.shape[0] * first.shape[1] // pair.channels)
+    inputs = factor.repeat_interleave(second.shape[0] * second.shape[2] // pair.channels)
+    first.mul_(outputs.reshape(first.shape[0], -1, 1, 1))
+    second.div_(inputs.reshape(second.shape[0], 1, -1, 1))
+    if pair.first in biases:
+        biases[pair.first].mul_(outputs)
+    return factor
+
+
+def _by_channels(layer: nn.Module, weight: Tensor) -> Tensor:
+    """A view of weights as [groups, outputs a group, inputs a group, taps]."""
+    kind, sizes = weighted_kind(layer), geometry(layer)
+    groups = sizes.get("groups", 1)
+    split = weight.view(groups, len(weight) // groups, weight.shape[1], -1)
+    return split.transpose(1, 2) if kind == "conv_transpose2d" else split
+
+
+def _pairs(layers: Mapping[str, nn.Module]) -> Iterator[_Pair]:
+    """Neighbours with weights whose channels stay apart between them."""
+    first, between = None, list[nn.Module]()
+    for name, layer in layers.items():
+        if weighted_kind(layer) is None:
+            between.append(layer)
+            continue
+        if first is not None and (channels := _channels(layers[first], between, layer)) is not None:
+            yield _Pair(first, name, channels)
+        first, between = name, []
+
+
+def _channels(first: nn.Module, between: Sequence[nn.Module], second: nn.Module) -> int | None:
+    """Into how many groups, in order of storage, channels fall that nothing mixes on the way; ``None`` if unknown."""
+    written, sizes = num_channels(str(weighted_kind(first)), geometry(first)), geometry(second)
+    wants_features = isinstance(second, nn.Linear)
+    read = sizes["in_features"] if wants_features else sizes["in_channels"]
+    channels, features, flattened = written, isinstance(first, nn.Linear), False
+    for layer in between:
+        if isinstance(layer, nn.Unflatten):
+            if layer.dim != 1 or (features and prod(layer.unflattened_size) != written):
+                return None
+            channels, features = min(channels, layer.unflattened_size[0]), False
+        elif isinstance(layer, nn.Flatten):
+            if layer.start_dim != 1 or (features and not flattened and read != written):
+                return None  # the features of a sequence lie in another order
+            features, flattened = layer.end_dim == -1, True
+        elif not isinstance(layer, nn.ReLU) and (features or flattened):
+            return None  # windows over features
+    if features != wants_features or written % channels or read % channels:
+        return None
+    return channels

@@ -1,0 +1,1 @@
+"""What fine-tuning trains and calibration fills in: a network with fake quantizers."""

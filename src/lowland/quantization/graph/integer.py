@@ -1,0 +1,255 @@
+"""The deployed model: a list of typed steps on integer codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lowland.coding.codes import code_range
+from lowland.errors import LowlandError
+from lowland.quantization.graph.graph_spec import check_graph, graph_spec
+from lowland.quantization.graph.rounding_steps import Quantize
+from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.steps import step_from_spec
+from lowland.quantization.graph.weighted_step import Weighted
+
+
+class IntegerNetwork(nn.Module):
+    """A network as it is deployed: codes, scales, zero points and widths, and steps that compute with them.
+
+    Its tensors are named after their steps (``0.weight``, ``0.bias``). All quantizers are symmetric, so zero points
+    are 0. Restore one with ``IntegerNetwork.from_spec(spec)`` and ``load_state_dict(state, assign=True)``.
+
+    Args:
+        steps: In order of computation; the last one's result is the output.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        super().__init__()
+        self.steps = nn.ModuleDict({step.name: step for step in steps})
+
+    def _steps(self) -> Iterable[Step]:
+        return self.steps.values()  # type: ignore[return-value]  # ModuleDict forgets what it was filled with
+
+    def _weighted(self) -> Iterable[Weighted]:
+        return (step for step in self._steps() if isinstance(step, Weighted))
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The structure without its tensors, jsonable: the graph of steps that ``docs/deployed.md`` describes."""
+        return graph_spec(self._steps())
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> IntegerNetwork:
+        """A network of this structure whose buffers wait for ``load_state_dict(state, assign=True)``.
+
+        Raises:
+            LowlandError: A kind of step, a way of rounding or an order of tensors that this version does not have.
+        """
+        steps = [step_from_spec(step) for step in spec["steps"]]
+        check_graph(spec, steps)
+        return cls(steps)
+
+    @property
+    def codes(self) -> dict[str, Tensor]:
+        """The stored integers by tensor name, in the smallest integer type of torch."""
+        return {
+            f"{step.name}.{kind}": codes
+            for step in self._weighted()
+            for kind in step.code_names
+            if (codes := getattr(step, kind)) is not None
+        }
+
+    @property
+    def scales(self) -> dict[str, Tensor]:
+        """Step size of each tensor in ``codes``, scalar or one per channel: its float value is code * scale."""
+        by_kind = {"weight": "weight_scale", "bias": "output_scale"}
+        return {name: getattr(self.steps[step], by_kind[kind]) for name, step, kind in self._names()}
+
+    @property
+    def bits(self) -> dict[str, int]:
+        """Two's complement width of each tensor in ``codes``."""
+        return {name: getattr(self.steps[step], f"{kind}_bits") for name, step, kind in self._names()}
+
+    @property
+    def activation_bits(self) -> dict[str, int]:
+        """Width of the codes that each quantizing step hands on, by step name (``input``, ``1``)."""
+        return {step.name: step.bits for step in self._steps() if isinstance(step, Quantize)}
+
+    @property
+    def activation_scales(self) -> dict[str, Tensor]:
+        """Step size of the codes that each quantizing step hands on, by step name."""
+        return {step.name: step.scale for step in self._steps() if isinstance(step, Quantize)}
+
+    @property
+    def size(self) -> int:
+        """Bits that store all weights and biases in codes; parts left in float are not deployed and do not count."""
+        bits = self.bits
+        return sum(codes.numel() * bits[name] for name, codes in self.codes.items())
+
+    @property
+    def output_scale(self) -> Tensor:
+        """Step size of what ``forward_integer`` gives, in a shape that multiplies it; 1 behind a float island."""
+        scales = {INPUTS: torch.ones(())}
+        for step in self._steps():
+            scales[step.name] = scale = step.result_scale(scales[step.inputs[0]])
+        return scale
+
+    def _names(self) -> Iterable[tuple[str, str, str]]:
+        return ((name, *name.rsplit(".", 1)) for name in self.codes)  # type: ignore[misc]  # "step.kind": two parts
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs by Brevitas' own float operations on code * scale.
+
+        Args:
+            inputs: Floats [samples, ...].
+
+        Returns:
+            Floats [samples, ...].
+        """
+        *_, outputs = self.float_values(inputs).values()
+        return outputs
+
+    def float_values(self, inputs: Tensor) -> dict[str, Tensor]:
+        """The floats after every step, by Brevitas' own operations.
+
+        Args:
+            inputs: Floats [samples, ...].
+
+        Returns:
+            Floats [samples, ...] by step name.
+        """
+        values = {INPUTS: inputs}
+        for step in self._steps():
+            values[step.name] = step(*(values[name] for name in step.inputs))
+        return {name: value for name, value in values.items() if name != INPUTS}
+
+    def integer_values(self, inputs: Tensor) -> dict[str, Tensor]:
+        """The integers after every step, computed in integers only.
+
+        Args:
+            inputs: Floats [samples, ...]; the first step turns them into codes.
+
+        Returns:
+            int64 tensors [samples, ...] by step name: activation codes, accumulators after steps with weights;
+            floats from a float island on.
+        """
+        values = {INPUTS: inputs}
+        for step in self._steps():
+            values[step.name] = step.integer(*(values[name] for name in step.inputs))
+        return {name: value for name, value in values.items() if name != INPUTS}
+
+    def forward_integer(self, inputs: Tensor) -> Tensor:
+        """Outputs in integers only: accumulators of the last layer, requantized by fixed-point multiplications between.
+
+        It may differ from ``forward`` by one activation code where float rounding decides a tie.
+
+        Args:
+            inputs: Floats [samples, ...]; the first step turns them into codes.
+
+        Returns:
+            int64 [samples, ...], in units of ``output_scale``; floats behind a float island.
+        """
+        *_, outputs = self.integer_values(inputs).values()
+        return outputs
+
+    def chain(self) -> tuple[Step, ...]:
+        """The steps in their order, each fed by the one before it.
+
+        Raises:
+            LowlandError: A step that is fed by another one.
+        """
+        before = INPUTS
+        for step in self._steps():
+            if step.inputs != (before,):
+                raise LowlandError(
+                    f"network: step {step.name!r} takes {', '.join(step.inputs)}; expected a chain, {before!r} alone"
+                )
+            before = step.name
+        return tuple(self._steps())
+
+    def deployed_outputs(self, inputs: Tensor) -> Tensor:
+        """What the deployed arithmetic gives: ``forward_integer`` times ``output_scale``, at the speed of floats.
+
+        Args:
+            inputs: Floats [samples, ...].
+
+        Returns:
+            Floats [samples, ...].
+        """
+        values = {INPUTS: inputs}
+        for step in self._steps():
+            values[step.name] = result = step.carried(*(values[name] for name in step.inputs))
+        return self.scaled(result)
+
+    def scaled(self, outputs: Tensor) -> Tensor:
+        """Whole numbers of the last step in the units of the outputs."""
+        scale = self.output_scale
+        return outputs.to(scale.dtype) * scale
+
+    def with_codes(self, codes: Mapping[str, Tensor]) -> IntegerNetwork:
+        """The same network with some tensors' codes replaced; everything else is shared, nothing copied.
+
+        Args:
+            codes: Integers by tensor name, each of the old shape and within its two's complement width.
+
+        Raises:
+            LowlandError: An unknown name, another shape, a float, or a code that its width cannot hold.
+        """
+        old, bits = self.codes, self.bits
+        changed: dict[str, dict[str, Tensor]] = {}
+        for name, new in codes.items():
+            if name not in old:
+                raise LowlandError(f"codes name {name!r}; expected one of {', '.join(old)}")
+            if new.shape != old[name].shape or new.is_floating_point():
+                raise LowlandError(
+                    f"codes of {name} are {new.dtype} of shape {tuple(new.shape)}; "
+                    f"expected integers of shape {tuple(old[name].shape)}"
+                )
+            lowest, highest = code_range(bits[name], signed=True)
+            low, high = torch.aminmax(new)
+            if low < lowest or high > highest:
+                raise LowlandError(
+                    f"codes of {name} span {int(low)} to {int(high)}; "
+                    f"{bits[name]} bits of two's complement hold {lowest} to {highest}"
+                )
+            step, kind = name.rsplit(".", 1)
+            changed.setdefault(step, {})[kind] = new.to(old[name].dtype)
+        return IntegerNetwork(
+            [
+                step.with_codes(changed[step.name]) if isinstance(step, Weighted) and step.name in changed else step
+                for step in self._steps()
+            ]
+        )
+
+    def dequantized(self) -> DequantizedNetwork:
+        """The network as landscapes see it: float parameters code * scale, roundings straight-through.
+
+        Its parameters carry the names of ``codes``; it is a copy (changing it leaves the codes alone).
+        """
+        return DequantizedNetwork(self._steps())
+
+
+class DequantizedNetwork(nn.Module):
+    """A differentiable copy of an integer network, same outputs: one submodule a step, named like the step.
+
+    Args:
+        steps: In order of computation.
+    """
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        super().__init__()
+        self._inputs: dict[str, tuple[str, ...]] = {}
+        for step in steps:
+            self.add_module(step.name, step.dequantized())
+            self._inputs[step.name] = step.inputs
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs [samples, ...] of inputs [samples, ...]."""
+        values = {INPUTS: inputs}
+        for name, module in self.named_children():
+            values[name] = result = module(*(values[key] for key in self._inputs[name]))
+        return result

@@ -1,0 +1,236 @@
+"""Steps that round: floats to codes, accumulators to codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lowland.coding.codes import code_range
+from lowland.quantization.graph.step import Step
+
+EXACT_BITS = 53
+"""Integers of so many bits are exact in float64."""
+
+PRODUCT_BITS = 62
+"""Products of accumulator and multiplier stay below 2^62, so that rounding cannot leave 64 bits."""
+
+_MULTIPLIER_BITS = 31
+
+
+class Quantize(Step):
+    """Floats to codes: clamp(round(x / scale), lowest, highest).
+
+    Args:
+        name: See ``Step``.
+        inputs: See ``Step``.
+        bits: Width of the codes.
+        signed: Whether codes are two's complement or unsigned.
+        scale: Step size, scalar.
+    """
+
+    kind = "quantize"
+    rectifies: ClassVar[bool] = False  # unsigned codes of a sensor are no rectifier: dark pixels have a derivative
+
+    def __init__(self, name: str, inputs: tuple[str, ...], *, bits: int, signed: bool, scale: Tensor) -> None:
+        super().__init__(name, inputs)
+        self.bits = bits
+        self.signed = signed
+        self.lowest, self.highest = code_range(bits, signed=signed)
+        self.scale: Tensor
+        self.register_buffer("scale", scale)
+
+    def settings(self) -> dict[str, Any]:
+        """Width and signedness."""
+        return {"bits": self.bits, "signed": self.signed}
+
+    @classmethod
+    def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Quantize:
+        """A quantizer without its scale."""
+        return cls(name, inputs, scale=torch.zeros(()), **settings)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Codes * scale, by the operations of Brevitas in their order.
+
+        Args:
+            values: Floats of any shape.
+        """
+        return (values / self.scale).round_().clamp_(self.lowest, self.highest).mul_(self.scale)
+
+    def integer(self, codes: Tensor) -> Tensor:
+        """The codes of real inputs: the one place where integers come from floats (the sensor's converter).
+
+        Args:
+            codes: Floats of any shape.
+        """
+        return (codes / self.scale).round_().clamp_(self.lowest, self.highest).to(torch.int64)
+
+    def carried(self, values: Tensor) -> Tensor:
+        """The codes in float32."""
+        return (values / self.scale).round_().clamp_(self.lowest, self.highest)
+
+    def result_scale(self, scale: Tensor) -> Tensor:
+        """The quantizer's own step size, whatever came in."""
+        return self.scale
+
+    def dequantized(self) -> nn.Module:
+        """A straight-through quantizer."""
+        rectifies = self.rectifies and not self.signed
+        return StraightThrough(self.scale.clone(), self.lowest, self.highest, rectifies=rectifies)
+
+
+class Requantize(Quantize):
+    """Accumulators to codes of an activation: clamp(round(accumulator * input scale / scale)).
+
+    With unsigned codes the lower clamp is the rectifier. In integers the ratio of scales is a fixed-point number,
+    multiplier / 2^shift (Jacob et al. 2018, arXiv:1712.05877, eq. 5-6), rounded half to even as in floats.
+
+    Args:
+        name: See ``Step``.
+        inputs: See ``Step``.
+        bits: Width of the codes.
+        signed: Whether codes are two's complement or unsigned.
+        scale: Step size of the result, scalar.
+        multiplier: Integers below 2^31: a scalar, or one per channel in a shape that multiplies the accumulators.
+        shift: Integers of the same shape.
+    """
+
+    kind = "requantize"
+    rectifies = True
+
+    def __init__(
+        self,
+        name: str,
+        inputs: tuple[str, ...],
+        *,
+        bits: int,
+        signed: bool,
+        scale: Tensor,
+        multiplier: Tensor,
+        shift: Tensor,
+    ) -> None:
+        super().__init__(name, inputs, bits=bits, signed=signed, scale=scale)
+        self.multiplier: Tensor
+        self.shift: Tensor
+        self.register_buffer("multiplier", multiplier)
+        self.register_buffer("shift", shift)
+
+    def settings(self) -> dict[str, Any]:
+        """Width and signedness; the shape of the multiplier where it is no scalar."""
+        shape = {"multiplier_shape": list(self.multiplier.shape)} if self.multiplier.ndim else {}
+        return {**super().settings(), **shape}
+
+    @classmethod
+    def empty(
+        cls, name: str, inputs: tuple[str, ...], *, multiplier_shape: Sequence[int] = (), **settings: Any
+    ) -> Requantize:
+        """A quantizer without its scales."""
+        zero = torch.zeros(tuple(multiplier_shape), dtype=torch.int64)
+        return cls(name, inputs, scale=torch.zeros(()), multiplier=zero, shift=zero.clone(), **settings)
+
+    def integer(self, codes: Tensor) -> Tensor:
+        """Codes of the activation from accumulators (int64)."""
+        product = codes * self.multiplier
+        quotient = product >> self.shift
+        remainder = product - (quotient << self.shift)
+        half = torch.ones_like(self.shift) << (self.shift - 1)
+        round_up = (remainder > half) | ((remainder == half) & (quotient & 1 == 1))
+        return (quotient + round_up).clamp_(self.lowest, self.highest)
+
+    def carried(self, values: Tensor) -> Tensor:
+        """The same codes in float32, from one multiplication in float64.
+
+        With q = accumulator * multiplier / 2^shift, of the size of a code: it is a multiple of 2^-shift, so it lies on
+        a tie or at least 2^-shift from one, and float64 errs by at most 2^(bits - 53). Ties themselves are exact in
+        float64, and what is larger than the codes ends at their bounds either way.
+        """
+        if int(self.shift.max()) + self.bits > EXACT_BITS - 1:
+            return self.integer(values.to(torch.int64)).to(torch.float32)
+        ratio = torch.ldexp(self.multiplier.to(torch.float64), -self.shift)
+        return (values.to(torch.float64) * ratio).round_().clamp_(self.lowest, self.highest).to(torch.float32)
+
+    def channel(self, index: int) -> Requantize:
+        """The same step for a single channel of its input."""
+        multiplier, shift = (values.flatten()[index if values.ndim else 0] for values in (self.multiplier, self.shift))
+        return self.with_ratio(multiplier, shift)
+
+    def with_ratio(self, multiplier: Tensor, shift: Tensor) -> Requantize:
+        """An ordinary step with another fixed-point ratio."""
+        return Requantize(
+            self.name,
+            self.inputs,
+            bits=self.bits,
+            signed=self.signed,
+            scale=self.scale,
+            multiplier=multiplier,
+            shift=shift,
+        )
+
+
+def fixed_point(ratio: float, *, accumulator_bits: int) -> tuple[Tensor, Tensor]:
+    """A positive ratio as multiplier / 2^shift, as fine as 64-bit products allow.
+
+    Args:
+        ratio: Input scale / output scale, above 0.
+        accumulator_bits: Width that holds every accumulator the multiplier will meet.
+
+    Returns:
+        Multiplier (at most 31 bits) and shift, int64 scalars.
+    """
+    width = min(_MULTIPLIER_BITS, PRODUCT_BITS - accumulator_bits)
+    exponent = torch.frexp(torch.tensor(ratio, dtype=torch.float64)).exponent.item()
+    # A shift of at least one keeps "half" an integer; it costs no accuracy that such large ratios could use.
+    shift = min(max(width - int(exponent), 1), PRODUCT_BITS)
+    return torch.tensor(round(ratio * 2**shift)), torch.tensor(shift)
+
+
+def fixed_points(ratios: Tensor, *, accumulator_bits: int) -> tuple[Tensor, Tensor]:
+    """``fixed_point`` of every ratio: multipliers and shifts in the ratios' shape.
+
+    Args:
+        ratios: Input scales / output scale, above 0, any shape.
+        accumulator_bits: Width that holds every accumulator the multipliers will meet.
+    """
+    pairs = [fixed_point(float(ratio), accumulator_bits=accumulator_bits) for ratio in ratios.flatten()]
+    multipliers, shifts = zip(*pairs, strict=True)
+    return torch.stack(multipliers).reshape(ratios.shape), torch.stack(shifts).reshape(ratios.shape)
+
+
+ZERO_MARGIN = 1e-5  # in steps of the output; float noise of a layer's sum is a hundred times smaller
+
+
+class StraightThrough(nn.Module):
+    """A quantizer whose derivative is 1 inside its range and 0 outside (Bengio et al. 2013, arXiv:1308.3432).
+
+    Args:
+        scale: Step size, scalar.
+        lowest: Lowest code.
+        highest: Highest code.
+        rectifies: Whether it is a rectifier as well: the range is open at zero.
+    """
+
+    def __init__(self, scale: Tensor, lowest: int, highest: int, *, rectifies: bool) -> None:
+        super().__init__()
+        self.lowest = lowest
+        self.highest = highest
+        self.rectifies = rectifies
+        self.scale: Tensor
+        self.register_buffer("scale", scale)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Codes * scale.
+
+        Args:
+            values: Floats of any shape.
+        """
+        fixed = values.detach()
+        codes = (fixed / self.scale).round()
+        # At low bits integer sums are often exactly zero; without a margin the rounding noise of the floats would
+        # decide whether such a rectifier is open, and with it the derivatives of whole layers.
+        above = fixed > ZERO_MARGIN * self.scale if self.rectifies else codes >= self.lowest
+        inside = above & (codes <= self.highest)
+        quantized = codes.clamp(self.lowest, self.highest) * self.scale
+        # x - x is exactly zero and carries the derivative, so the value is the quantized one to the last bit.
+        return torch.where(inside, quantized + (values - fixed), quantized)
