@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 
 from lowland.quantization import Precision, build_quantized, calibrate, deployment_check, freeze
 from lowland.quantization.calibration.equalization import equalized
-from lowland.quantization.graph.chain import chain
+from lowland.quantization.graph.trace import traced
 from tests.quantization.brevitas_graph import EqualizeGraph
 from tests.quantization.convolutions import CASES
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
-from lowland.quantization.graph.operators import Affine, Permute, Rescale, Reshape
+from lowland.quantization.graph.affine import Affine
+from lowland.quantization.graph.operators import operator
 from lowland.quantization.graph.step import INPUTS
 from lowland.quantization.graph.traced_network import Node
 
@@ -139,19 +140,19 @@ class Converter:
 
     def reshape(self, wire: Wire, shape: tuple[int, ...]) -> Wire:
         """Another shape behind the rows."""
-        return wire if wire.example is not None and self.shape(wire) == shape else self.emit(Reshape(shape), wire)
+        return wire if wire.example is not None and self.shape(wire) == shape else self.emit(operator("reshape", shape=shape), wire)
 
     def permute(self, wire: Wire, dims: tuple[int, ...]) -> Wire:
         """Another order of dimensions, rows first."""
         if dims[0] != 0:
             self.refuse("moves the rows; expected them to stay the first dimension")
-        return wire if dims == tuple(range(len(dims))) else self.emit(Permute(dims), wire)
+        return wire if dims == tuple(range(len(dims))) else self.emit(operator("permute", dims=dims), wire)
 
     def scaled(self, wire: Wire, factor: float) -> Wire:
         """A value times a number."""
         if not abs(factor) > 0 or factor in (float("inf"), float("-inf")):
             self.refuse(f"multiplies by {factor}; expected a finite number other than 0")
-        return wire if factor == 1 else self.emit(Rescale(float(factor)), wire)
+        return wire if factor == 1 else self.emit(operator("rescale", factor=float(factor)), wire)
 
     def affine(self, wire: Wire, weight: Tensor | None, bias: Tensor | None) -> Wire:
         """A value times a constant tensor plus another, each of a shape that goes with one row.
@@ -164,7 +165,7 @@ class Converter:
         constants = [constant.detach().to(torch.float32) for constant in (weight, bias) if constant is not None]
         if all(constant.numel() == 1 for constant in constants):
             gain = torch.ones(1) if weight is None else constants[0].reshape(1)
-            return self.emit(Affine(gain, None if bias is None else constants[-1].reshape(1)), wire)
+            return self.emit(affine_layer(gain, None if bias is None else constants[-1].reshape(1), -1), wire)
         shape = self.shape(wire)
         try:
             full = [torch.broadcast_to(constant, (1, *shape)) for constant in constants]
@@ -181,16 +182,17 @@ class Converter:
         if len(varying) > 1:  # every element has numbers of its own
             whole = tuple(value.reshape(-1) for value in full)
             flat = self.emit(nn.Flatten(), wire)
-            return self.reshape(self._affine(flat, whole, weight, bias, 1), shape)
-        dim = varying[0] if varying else 1
+            return self.reshape(self._affine(flat, whole, weight, bias, -1), shape)
+        dim = varying[0] if varying else len(shape)
         index = [slice(None) if place == dim else 0 for place in range(len(shape) + 1)]
-        return self._affine(wire, tuple(value[tuple(index)] for value in full), weight, bias, dim)
+        values = tuple(value[tuple(index)] for value in full)
+        return self._affine(wire, values, weight, bias, dim - len(shape) - 1)
 
     def _affine(
         self, wire: Wire, values: tuple[Tensor, ...], weight: Tensor | None, bias: Tensor | None, dim: int
     ) -> Wire:
         gain = torch.ones_like(values[0]) if weight is None else values[0]
-        return self.emit(Affine(gain.clone(), None if bias is None else values[-1].clone(), dim), wire)
+        return self.emit(affine_layer(gain, None if bias is None else values[-1], dim), wire)
 
     def _free(self, name: str) -> str:
         """A name that nothing else has and that modules can have."""
@@ -201,3 +203,19 @@ class Converter:
             count += 1
             free = f"{name}_{count}"
         return free
+
+
+def affine_layer(weight: Tensor, bias: Tensor | None, dim: int) -> Affine:
+    """A factor and a summand for each channel as a layer.
+
+    Args:
+        weight: [channels].
+        bias: [channels], or ``None``.
+        dim: Dimension of the channels, counted from the last one.
+    """
+    layer = Affine(len(weight), dim=dim, bias=bias is not None)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        if bias is not None and layer.bias is not None:
+            layer.bias.copy_(bias)
+    return layer

@@ -10,33 +10,20 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from lowland.quantization.graph.converter import Converter, Wire
-from lowland.quantization.graph.operators import Mean, Pad
+from lowland.quantization.graph.activations import ACTIVATIONS
+from lowland.quantization.graph.attention import DotProductAttention
+from lowland.quantization.graph.converter import Converter, Wire, affine_layer
+from lowland.quantization.graph.float_step import FirstResult
+from lowland.quantization.graph.operators import operator
 from lowland.quantization.graph.pooling_steps import pair
 
 Handler = Callable[..., Any]
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
-TABLES = (
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.Hardtanh,
-    nn.Hardsigmoid,
-    nn.Hardswish,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.ELU,
-    nn.CELU,
-    nn.SELU,
-    nn.Softplus,
-    nn.Softsign,
-)
+TABLES = tuple(ACTIVATIONS)
 """Unary activations that become tables."""
 
-FLOATS = (nn.Softmax, nn.LogSoftmax, nn.LayerNorm, nn.GroupNorm)
+FLOATS = (nn.Softmax, nn.LogSoftmax, nn.LayerNorm, nn.GroupNorm, FirstResult, DotProductAttention)
 """Layers that compute in float inside an integer network."""
 
 
@@ -53,9 +40,9 @@ def layer_of(c: Converter, layer: nn.Module, *wires: Wire) -> Any:
     return handler(c, layer, *wires)
 
 
-def itself(c: Converter, layer: nn.Module, input: Wire) -> Wire:
+def itself(c: Converter, layer: nn.Module, *inputs: Wire) -> Wire:
     """The layer is a node as it is."""
-    return c.emit(layer, input)
+    return c.emit(layer, *inputs)
 
 
 def nothing(c: Converter, layer: nn.Module, input: Wire) -> Wire:
@@ -111,8 +98,8 @@ def adaptive_pool(c: Converter, layer: Any, input: Wire) -> Wire:
     kernel = tuple(size // want for want, size in zip(wanted, given, strict=True))
     average = isinstance(layer, nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d)
     if average and set(wanted) == {1}:
-        dims = (-2, -1) if two else (-1,)
-        return c.emit(Mean(dims, True, torch.Size(given).numel()), input)
+        dims = [-2, -1] if two else [-1]
+        return c.emit(operator("mean", dims=dims, keepdim=True, count=torch.Size(given).numel()), input)
     if average:
         return c.emit(nn.AvgPool2d(kernel) if two else nn.AvgPool1d(kernel), input)
     return c.emit(nn.MaxPool2d(cast(tuple[int, int], kernel)) if two else nn.MaxPool1d(kernel[0]), input)
@@ -126,9 +113,7 @@ def batch_norm(c: Converter, layer: _BatchNorm, input: Wire) -> Wire:
     gain = (variance + layer.eps).rsqrt() * (1 if layer.weight is None else layer.weight.double())
     shift = -mean * gain + (0 if layer.bias is None else layer.bias.double())
     trained = layer.weight is None or layer.weight.requires_grad
-    from lowland.quantization.graph.operators import Affine
-
-    affine = Affine(gain.detach().to(torch.float32), shift.detach().to(torch.float32), 1)
+    affine = affine_layer(gain.detach(), shift.detach(), 1 - c.ndim(input))
     return c.emit(affine.requires_grad_(trained), input)
 
 
@@ -136,7 +121,7 @@ def zero_pad(c: Converter, layer: Any, input: Wire) -> Wire:
     """Zeros around a value."""
     if getattr(layer, "value", 0) != 0:
         c.refuse(f", {layer!r}, pads with {layer.value}; expected zeros")
-    return c.emit(Pad(layer.padding), input)
+    return c.emit(operator("pad", pad=list(layer.padding)), input)
 
 
 def upsample(c: Converter, layer: nn.Upsample, input: Wire) -> Wire:
@@ -151,7 +136,7 @@ def upsample(c: Converter, layer: nn.Upsample, input: Wire) -> Wire:
     every = factors if isinstance(factors, tuple) else (factors,) * len(given)
     if any(factor is None or float(factor) != int(factor) or factor < 1 for factor in every):
         c.refuse(f", {layer!r}, repeats by {factors}; expected whole numbers")
-    return c.emit(nn.Upsample(scale_factor=tuple(float(cast(float, factor)) for factor in every)), input)
+    return c.emit(operator("upsample", factors=[int(cast(float, factor)) for factor in every]), input)
 
 
 def softmax(c: Converter, layer: Any, input: Wire) -> Wire:
@@ -160,6 +145,15 @@ def softmax(c: Converter, layer: Any, input: Wire) -> Wire:
         c.refuse("has no dim; expected one, such as -1")
     c.dim(input, layer.dim if layer.dim >= 0 or input.example is not None else 1)
     return c.emit(layer, input)
+
+
+def attention(c: Converter, layer: nn.MultiheadAttention, query: Wire, key: Wire, value: Wire, **others: Any) -> Any:
+    """Attention over the rows' own places; its weights are not given."""
+    asked = {name: given for name, given in others.items() if given not in (None, False)}
+    asked.pop("need_weights", None)
+    if asked or not layer.batch_first:
+        c.refuse(f"is called with {asked or 'rows second'}; expected batch_first=True and no masks")
+    return c.emit(FirstResult(layer), query, key, value), None
 
 
 MODULES: dict[type[nn.Module], Handler] = {
@@ -190,6 +184,8 @@ MODULES: dict[type[nn.Module], Handler] = {
     nn.ConstantPad1d: zero_pad,
     nn.ConstantPad2d: zero_pad,
     nn.Upsample: upsample,
+    nn.MultiheadAttention: attention,
+    DotProductAttention: itself,
     nn.LayerNorm: itself,
     nn.GroupNorm: itself,
     nn.Softmax: softmax,

@@ -14,8 +14,8 @@ from lowland.coding.folding import fold_batch_norm
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
+from lowland.quantization.graph.calls import SIZES, handler_of
 from lowland.quantization.graph.converter import Converter, Rows, Wire
-from lowland.quantization.graph.functions import SIZES, handler_of
 from lowland.quantization.graph.modules import WEIGHTED, handler_of_layer
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
 

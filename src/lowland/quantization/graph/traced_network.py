@@ -81,13 +81,26 @@ def evaluated(
         inputs: The network's own input.
         wanted: Name of the node.
     """
-    last_use = {source: name for name, sources in inputs_of.items() for source in sources}
+    done = last_uses(inputs_of)
     values = {INPUTS: inputs}
     for name, sources in inputs_of.items():
         values[name] = compute(name, [values[source] for source in sources])
         if name == wanted:
             break
-        for source in set(sources):
-            if last_use[source] == name and source != wanted:
+        for source in done.get(name, ()):
+            if source != wanted:
                 del values[source]
     return values[wanted]
+
+
+def last_uses(inputs_of: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """The results that no node after a node takes any more, by its name.
+
+    Args:
+        inputs_of: See ``evaluated``.
+    """
+    last = {source: name for name, sources in inputs_of.items() for source in sources}
+    found: dict[str, set[str]] = {}
+    for source, name in last.items():
+        found.setdefault(name, set()).add(source)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-import operator
+import operator as operators
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from lowland.quantization.graph.converter import Converter, Rows, Sizes, Wire
 from lowland.quantization.graph.modules import adaptive_pool, layer_of
-from lowland.quantization.graph.operators import Add, Concat, Mean, Multiply, Pad, Select, Slice
+from lowland.quantization.graph.operators import arguments_of, operator
 
 Number = int | float
 Handler = Callable[..., Any]
@@ -23,7 +23,7 @@ Handler = Callable[..., Any]
 def add(c: Converter, input: Any, other: Any, *, alpha: Number = 1) -> Wire:
     """A sum of two values, or of a value and a constant."""
     if isinstance(input, Wire) and isinstance(other, Wire):
-        return c.emit(Add(), input, c.scaled(other, alpha))
+        return c.emit(operator("add"), input, c.scaled(other, alpha))
     if isinstance(input, Wire):
         return _shifted(c, input, _constant(other) * alpha)
     return _shifted(c, c.scaled(other, alpha), _constant(input))
@@ -37,7 +37,7 @@ def subtract(c: Converter, input: Any, other: Any, *, alpha: Number = 1) -> Wire
 def multiply(c: Converter, input: Any, other: Any) -> Wire:
     """A product of two values, or of a value and a constant."""
     if isinstance(input, Wire) and isinstance(other, Wire):
-        return c.emit(Multiply(), input, other)
+        return c.emit(operator("multiply"), input, other)
     value, constant = (input, _constant(other)) if isinstance(input, Wire) else (other, _constant(input))
     return c.scaled(value, float(constant)) if constant.numel() == 1 else c.affine(value, constant, None)
 
@@ -56,7 +56,7 @@ def negative(c: Converter, input: Wire) -> Wire:
 
 def square(c: Converter, input: Wire) -> Wire:
     """The value times itself."""
-    return c.emit(Multiply(), input, input)
+    return c.emit(operator("multiply"), input, input)
 
 
 def power(c: Converter, input: Wire, exponent: Any) -> Wire:
@@ -72,7 +72,7 @@ def concat(c: Converter, tensors: Sequence[Any], dim: int = 0) -> Wire:
     """Values side by side."""
     if not all(isinstance(wire, Wire) for wire in tensors):
         c.refuse("concatenates constants with values; expected values only: append the constants to a layer's bias")
-    return c.emit(Concat(c.dim(tensors[0], dim)), *tensors)
+    return c.emit(operator("concat", dim=c.dim(tensors[0], dim)), *tensors)
 
 
 def stack(c: Converter, tensors: Sequence[Wire], dim: int = 0) -> Wire:
@@ -96,14 +96,15 @@ def mean(c: Converter, input: Wire, dim: Any = None, keepdim: bool = False) -> W
         c.refuse("takes the mean over all rows; expected dimensions behind the rows")
     dims = tuple(c.dim(input, d) for d in (dim if isinstance(dim, Sequence) else [dim]))
     shape = c.shape(input)
-    from_end = tuple(d - c.ndim(input) for d in dims)
-    return c.emit(Mean(from_end, keepdim, prod(shape[d - 1] for d in dims)), input)
+    from_end = [d - c.ndim(input) for d in dims]
+    count = prod(shape[d - 1] for d in dims)
+    return c.emit(operator("mean", dims=from_end, keepdim=keepdim, count=count), input)
 
 
 def total(c: Converter, input: Wire, dim: Any = None, keepdim: bool = False) -> Wire:
     """Sums over dimensions."""
     wire = mean(c, input, dim, keepdim)
-    return c.scaled(wire, float(c.nodes[wire.name].layer.count))  # type: ignore[arg-type]  # a Mean's
+    return c.scaled(wire, float(arguments_of(c.nodes[wire.name].layer)["count"]))
 
 
 def flatten(c: Converter, input: Wire, start_dim: int = 0, end_dim: int = -1) -> Wire:
@@ -185,10 +186,11 @@ def item(c: Converter, value: Any, index: Any) -> Any:
         if place is None:
             value, dim = unsqueeze(c, value, dim), dim + 1
         elif isinstance(place, int):
-            value = c.emit(Select(dim, place), value)
+            value = c.emit(operator("slice", dim=dim, index=place), value)
         elif isinstance(place, slice):
             if place != slice(None):
-                value = c.emit(Slice(dim, place.start, place.stop, place.step), value)
+                part = {"start": place.start, "stop": place.stop, "step": place.step or 1}
+                value = c.emit(operator("slice", dim=dim, **part), value)
             dim += 1
         else:
             c.refuse(f"picks {place!r}; expected numbers and slices")
@@ -197,12 +199,12 @@ def item(c: Converter, value: Any, index: Any) -> Any:
 
 def narrow(c: Converter, input: Wire, dim: int, start: int, length: int) -> Wire:
     """A part of one dimension."""
-    return c.emit(Slice(c.dim(input, dim), start, start + length), input)
+    return c.emit(operator("slice", dim=c.dim(input, dim), start=start, stop=start + length), input)
 
 
 def select(c: Converter, input: Wire, dim: int, index: int) -> Wire:
     """One place of a dimension."""
-    return c.emit(Select(c.dim(input, dim), index), input)
+    return c.emit(operator("slice", dim=c.dim(input, dim), index=index), input)
 
 
 def split(c: Converter, tensor: Wire, split_size_or_sections: Any, dim: int = 0) -> tuple[Wire, ...]:
@@ -231,7 +233,7 @@ def pad(c: Converter, input: Wire, pad: Sequence[int], mode: str = "constant", v
     """Zeros around a value."""
     if mode != "constant" or value not in (None, 0):
         c.refuse(f"pads with mode {mode!r} and value {value}; expected zeros")
-    return c.emit(Pad(pad), input)
+    return c.emit(operator("pad", pad=list(pad)), input)
 
 
 def interpolate(
@@ -365,6 +367,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "selu": nn.SELU,
     "softplus": nn.Softplus,
     "softsign": nn.Softsign,
+    "logsigmoid": nn.LogSigmoid,
 }
 """Unary functions by their name in torch and the layer that computes them."""
 
@@ -445,5 +448,5 @@ def handler_of(target: Any) -> Handler | None:
     if isinstance(target, str):
         return _HANDLERS.get(target)
     name = getattr(target, "__name__", "")
-    of_torch = any(getattr(module, name, None) is target for module in (operator, torch, functional, builtins))
+    of_torch = any(getattr(module, name, None) is target for module in (operators, torch, functional, builtins))
     return _HANDLERS.get(name) if of_torch else None
