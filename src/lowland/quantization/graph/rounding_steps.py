@@ -52,9 +52,8 @@ class Quantize(Step):
         self.bits = bits
         self.signed = signed
         self.moved = lowest is not None
-        self.lowest, self.highest = (
-            code_range(bits, signed=signed) if lowest is None else (lowest, lowest + 2**bits - 1)
-        )
+        self.lowest: int = code_range(bits, signed=signed)[0] if lowest is None else lowest
+        self.highest: int = self.lowest + 2**bits - 1
         self.scale: Tensor
         self.register_buffer("scale", scale)
 
