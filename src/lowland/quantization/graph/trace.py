@@ -208,7 +208,7 @@ def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any
     """A call that no value of the network goes into."""
     with torch.no_grad():
         called = getattr(args[0], node.target) if isinstance(node.target, str) else node.target
-        result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)  # type: ignore[operator]  # fx says so
+        result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)
     if isinstance(result, Tensor) and _holds(Rows, args, kwargs):
         raise LowlandError(
             f"{_place(node)} of the network makes a tensor with as many rows as the inputs; expected constants of the "
@@ -294,7 +294,9 @@ def _cut(
     """The nodes before a layer, the name of the last, and all that follows as layers in turn."""
     names = list(nodes)
     begins = [
-        index for index, name in enumerate(names) if paths[name] == float_from or paths[name].startswith(f"{float_from}.")
+        index
+        for index, name in enumerate(names)
+        if paths[name] == float_from or paths[name].startswith(f"{float_from}.")
     ]
     if not begins:
         raise LowlandError(
@@ -314,9 +316,13 @@ def _cut(
         layers[inner], before = nodes[name].layer, name
     if before != output:
         raise LowlandError(f"the output of the network is {output!r}; expected the last layer of what stays float")
-    return {name: nodes[name] for name in names[: begins[0]]}, source, (
-        float_from.replace(".", "_"),
-        nn.Sequential(layers),
+    return (
+        {name: nodes[name] for name in names[: begins[0]]},
+        source,
+        (
+            float_from.replace(".", "_"),
+            nn.Sequential(layers),
+        ),
     )
 
 
