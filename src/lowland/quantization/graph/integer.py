@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
+from lowland.quantization.deployed_network import StoredTensor
 from lowland.quantization.graph.graph_spec import check_graph, graph_spec
 from lowland.quantization.graph.rounding_steps import Quantize
 from lowland.quantization.graph.step import INPUTS, Step
@@ -73,6 +74,12 @@ class IntegerNetwork(nn.Module):
     def bits(self) -> dict[str, int]:
         """Two's complement width of each tensor in ``codes``."""
         return {name: getattr(self.steps[step], f"{kind}_bits") for name, step, kind in self._names()}
+
+    @property
+    def words(self) -> dict[str, StoredTensor]:
+        """The stored integers with their widths, see ``DeployedNetwork``."""
+        bits = self.bits
+        return {name: StoredTensor(codes, bits[name], "codes") for name, codes in self.codes.items()}
 
     @property
     def activation_bits(self) -> dict[str, int]:
@@ -224,6 +231,10 @@ class IntegerNetwork(nn.Module):
                 for step in self._steps()
             ]
         )
+
+    def with_words(self, values: Mapping[str, Tensor]) -> IntegerNetwork:
+        """As ``with_codes``: all its words are codes."""
+        return self.with_codes(values)
 
     def dequantized(self) -> DequantizedNetwork:
         """The network as landscapes see it: float parameters code * scale, roundings straight-through.
