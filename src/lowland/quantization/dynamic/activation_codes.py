@@ -64,7 +64,8 @@ def code_activations(values: Tensor, coding: ActivationCoding, *, bits: int, row
 def _scaled(values: Tensor, span: Tensor, steps: float, coding: ActivationCoding) -> tuple[Tensor, Tensor]:
     """Values in units of the scale, and the scale, in the order of roundings of the runtime."""
     if coding.scaling == "inverse":
-        inverse = torch.where(span == 0, torch.ones_like(span), steps / span)
+        # Not steps / span: torch makes that the reciprocal times steps, which rounds twice.
+        inverse = torch.where(span == 0, torch.ones_like(span), torch.full_like(span, steps) / span)
         return values * inverse, 1 / inverse
     scale = span / steps
     scale = scale.clamp(min=coding.smallest_scale) if coding.smallest_scale else torch.where(span == 0, 1.0, scale)
