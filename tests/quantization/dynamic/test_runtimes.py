@@ -1,6 +1,7 @@
 """Dynamic arithmetic equals the runtimes that define it, bit for bit."""
 
 import platform
+from itertools import pairwise
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ def precision(runtime: str, **options: object) -> Precision:
 
 def linear(*widths: int, bias: bool = True) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after, bias=bias), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
