@@ -41,6 +41,9 @@ def check_bits(name: str, bits: int) -> int:
 MOST_BYTE_BITS = 8
 """Width that no code of runtimes with dynamic arithmetic exceeds."""
 
+PER_BATCH = ("onnxruntime", "onnxruntime_no_vnni")
+"""Runtimes whose scales come from all rows that are computed at once."""
+
 _CODED_FROM_FLOAT = ("dynamic", "weight_only")
 _METHODS_OF = {
     **dict.fromkeys(("calibration", "percentile", "bias_correction", "equalization"), ("qat", "ptq")),
@@ -115,6 +118,15 @@ class Precision(BaseModel):
                 raise LowlandError(
                     f"{name} is {value} with method {self.method}; expected no {name} (or method {others})"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_where_they_matter(self) -> Precision:
+        if self.batch_rows is not None and self.runtime not in PER_BATCH:
+            raise LowlandError(
+                f"batch_rows is {self.batch_rows} with runtime {self.runtime}, which scales each row by itself; "
+                "expected no batch_rows, or runtime onnxruntime"
+            )
         return self
 
     @model_validator(mode="after")

@@ -68,13 +68,12 @@ def converted(network: nn.Module, conversion: Conversion) -> nn.Module:
                 layer, kind, conversion.arithmetic, widths, per_channel=conversion.per_channel
             )
     if not coded:
-        found = (
-            ", ".join(sorted({type(layer).__name__ for _, layer in deployed if _kind(layer)})) or "none with weights"
-        )
+        others = sorted({type(layer).__name__ for _, layer in deployed if _kind(layer)})
+        classes = ", ".join(LAYERS[kind][0].__name__ for kind in conversion.arithmetic.layers)
+        least = f" with at least {conversion.min_elements} weights" if conversion.min_elements else ""
         raise LowlandError(
-            f"network has no layer that runtime {conversion.arithmetic.name!r} computes in codes: expected one of "
-            f"{', '.join(LAYERS[kind][0].__name__ for kind in conversion.arithmetic.layers)} with at least "
-            f"{conversion.min_elements} weights, found {', '.join(found) or 'none with weights'}"
+            f"network has no layer that arithmetic {conversion.arithmetic.name!r} computes in codes; expected one of "
+            f"{classes}{least}, found {', '.join(others) or 'none with weights'}"
         )
     if id(plain) in coded:
         return coded[id(plain)]
@@ -82,6 +81,7 @@ def converted(network: nn.Module, conversion: Conversion) -> nn.Module:
         for name, child in module._modules.items():
             if id(child) in coded:
                 module._modules[name] = coded[id(child)]
+    _leave_fast_paths(plain)
     return plain.eval()
 
 
@@ -113,6 +113,15 @@ def _weight(layer: nn.Module) -> Tensor:
     weight = layer.weight
     assert isinstance(weight, Tensor)  # of every kind there is
     return weight
+
+
+def _leave_fast_paths(network: nn.Module) -> None:
+    """Makes torch's transformers call their layers: a fused kernel of theirs would multiply by the codes themselves."""
+    for module in network.modules():
+        if isinstance(module, nn.TransformerEncoderLayer):
+            module.activation_relu_or_gelu = 0
+        elif isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False
 
 
 def _check_sharing(network: nn.Module) -> None:
