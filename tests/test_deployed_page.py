@@ -166,8 +166,9 @@ def test_any_perceptron_is_reproduced_whatever_words_it_holds(
         for parameter in layer.parameters():
             parameter.data.normal_(generator=source)
     inputs = torch.randn(40, widths[0], generator=source) * 10 ** float(torch.randn(1, generator=source))
-    precision = Precision(method="ptq", weight_bits=weight_bits, activation_bits=activation_bits)
-    options = {"input_bits": input_bits, "input_signed": signed, "per_channel": per_channel}
+    widths = {"weight_bits": weight_bits, "activation_bits": activation_bits}
+    precision = Precision(method="ptq", per_channel=per_channel, **widths)
+    options = {"input_bits": input_bits, "input_signed": signed}
     twin = build_quantized(nn.Sequential(*layers[:-1]), precision, **options)
     network = freeze(calibrate(twin, inputs if signed else inputs.abs()))
     folder = tmp_path_factory.mktemp("network")

@@ -121,23 +121,26 @@ def _step(quantized: QuantizedNetwork, node: QuantizedNode, flows: list[_Flow]) 
     own = own._replace(scale=own.scale.clone())
     reach = max(-own.lowest, own.highest)
     flow = _Flow(node.name, own.scale, own.scale.double(), reach, lowest=own.lowest, width=bits)
-    return (_table if node.role == "table" else _rounding)(node, layer, own, bits, flows[0]), flow
+    return (_table if node.role == "table" else _rounding)(quantized, node, own, flows[0]), flow
 
 
-def _rounding(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) -> Step:
+def _rounding(quantized: QuantizedNetwork, node: QuantizedNode, own: Grid, given: _Flow) -> Step:
     """A quantizer: of floats, or of integers at another scale."""
-    signed = own.lowest < 0
+    bits = quantized.bits[node.layer]
+    codes: dict[str, Any] = {"bits": bits, "signed": own.lowest < 0}
+    if node.layer in quantized.moved:
+        codes |= {"signed": False, "lowest": own.lowest}
     if given.real:
-        return Quantize(node.name, (given.source,), bits=bits, signed=signed, scale=own.scale)
+        return Quantize(node.name, (given.source,), scale=own.scale, **codes)
     _check_width(given.source, given.bits, PRODUCT_BITS - bits - 1)  # the multiplier must be finer than the codes
     multiplier, shift = fixed_points(given.exact / own.scale.double(), accumulator_bits=given.bits)
-    return Requantize(
-        node.name, (given.source,), bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift
-    )
+    return Requantize(node.name, (given.source,), scale=own.scale, multiplier=multiplier, shift=shift, **codes)
 
 
-def _table(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) -> Step:
+def _table(quantized: QuantizedNetwork, node: QuantizedNode, own: Grid, given: _Flow) -> Step:
     """An activation, looked up."""
+    layer: Any = quantized.layers[node.layer]
+    bits, moved = quantized.bits[node.layer], node.layer in quantized.moved
     kind, arguments = table_function(layer.function)
     inputs = CodeFormat(given.width, given.lowest, given.scale)
     entries = make_table(kind, arguments, inputs, CodeFormat(bits, own.lowest, own.scale))
@@ -148,10 +151,11 @@ def _table(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) 
         arguments=arguments,
         lowest=given.lowest,
         bits=bits,
-        signed=own.lowest < 0,
+        signed=own.lowest < 0 and not moved,
         table=entries,
         input_scale=given.scale.clone(),
         scale=own.scale,
+        output_lowest=own.lowest if moved else None,
     )
 
 

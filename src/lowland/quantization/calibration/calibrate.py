@@ -109,10 +109,14 @@ class _Calibration:
         return _Values(exact, rounded, scale)
 
     def _round(self, layer: str, rounded: Sequence[Tensor]) -> None:
-        """Sets the scale of a quantizer from what it rounds."""
+        """Sets the scale of a quantizer from what it rounds, and its zero point if it has one."""
         values = rounded[0] if len(rounded) == 1 else torch.cat([tensor.flatten() for tensor in rounded])
-        grid = self._quantized.grid(layer)
-        self._quantized.threshold(layer).fill_(self._calibration.activations(values, grid))
+        if layer in self._quantized.moved:
+            zero_point, threshold = self._calibration.ranges(values, self._quantized.bits[layer])
+            self._quantized.move(layer, zero_point)
+        else:
+            threshold = self._calibration.activations(values, self._quantized.grid(layer))
+        self._quantized.set_threshold(layer, threshold)
         self._set.add(layer)
 
     def _weighted(self, name: str, layer: Any, given: _Values) -> Tensor:
@@ -122,7 +126,7 @@ class _Calibration:
         threshold = self._calibration.weights(layer, quantized.grid(name), given.values, given.exact)
         if layer.bias is not None:
             threshold = with_room_for_bias(threshold, quantized.grid(name), layer.bias, given.scale)
-        quantized.threshold(name).copy_(threshold)
+        quantized.set_threshold(name, threshold)
         exact = _finite(name, compute(given.exact, layer.weight, layer.bias))
         if quantized.precision.bias_correction:
             rounded = compute(given.values, on_grid(layer.weight, quantized.grid(name)), None)
@@ -133,7 +137,8 @@ class _Calibration:
 def _check(quantized: QuantizedNetwork, inputs: Tensor) -> None:
     """Refuse samples that no scale can come from."""
     check_samples(inputs)
-    if quantized.grid(INPUT).lowest == 0 and bool((inputs < 0).any()):
+    unsigned = quantized.grid(INPUT).lowest == 0 and INPUT not in quantized.moved
+    if unsigned and bool((inputs < 0).any()):
         raise LowlandError(
             f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the model with "
             "input_signed=True"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import log2
 from typing import Any, NamedTuple
 
 import torch
@@ -44,6 +45,9 @@ Read = Callable[[Stored], Tensor]
 Scaled = tuple[Tensor, Tensor]
 """Values and the step size of the integers that they stand for."""
 
+_ROUNDING = 1e-4
+"""Of logarithms of scales: what float32 adds to a power of two does not double it."""
+
 
 class QuantizedNetwork(nn.Module):
     """A float network with fake quantizers: it trains like any module and is frozen into an integer network.
@@ -74,6 +78,8 @@ class QuantizedNetwork(nn.Module):
         self.calibrated: Tensor
         self.register_buffer("calibrated", torch.tensor(False))
         self.bits: dict[str, int] = {}
+        self.moved: set[str] = set()
+        """Names of layers whose range of codes a zero point moves."""
         self._output = nodes[-1].name
         self._inputs = {node.name: node.inputs for node in nodes}
         self._codes: dict[str, tuple[int, int]] = {}
@@ -92,12 +98,55 @@ class QuantizedNetwork(nn.Module):
             self.bits[node.layer] = int(quantizer.msb_clamp_bit_width_impl())
             lowest, highest = code_range(self.bits[node.layer], signed=quantizer.int_quant.signed)
             self._codes[node.layer] = (lowest + quantizer.int_quant.narrow_range, highest)
-            if lowest == 0 and node.role in ("quantizer", "rectifier"):
+            if hasattr(quantizer.int_quant, "lowest"):
+                self.moved.add(node.layer)
+            elif lowest == 0 and node.role in ("quantizer", "rectifier"):
                 self._rectifying.add(node.layer)
+        _read_zero_points(self)
+        self.register_load_state_dict_post_hook(_read_zero_points)
 
     def threshold(self, name: str) -> nn.Parameter:
-        """The learned parameter of a layer's quantizer: scale times the number of codes on its longer side."""
+        """The learned parameter of a layer's quantizer.
+
+        Scale times the number of codes on its longer side; with scales that are powers of two, the logarithm to base 2
+        of the scale times 2^bits (signed codes: 2^(bits-1)), which is rounded.
+        """
         return _quantizer(self.layers[name]).scaling_impl.value
+
+    def set_threshold(self, name: str, threshold: Tensor | float) -> None:
+        """Sets the scale of a layer's quantizer; one that must be a power of two becomes the next one above.
+
+        Args:
+            name: Of the layer.
+            threshold: Scale times the number of codes on the longer side, above 0, of the scale's shape.
+        """
+        parameter = self.threshold(name)
+        with torch.no_grad():
+            if self.precision.scale == "float":
+                parameter.copy_(torch.as_tensor(threshold))
+                return
+            lowest, highest = self._codes[name]
+            steps = torch.as_tensor(threshold, dtype=torch.float64) / max(-lowest, highest)
+            exponent = (steps.log2() - _ROUNDING).ceil()
+            parameter.copy_(exponent + log2(self._steps(name)))
+
+    def move(self, name: str, zero_point: int) -> None:
+        """Sets the zero point of a layer's quantizer: its codes less this are what is computed with.
+
+        Args:
+            name: Of the layer, one of ``moved``.
+            zero_point: From 0 to 2^bits - 1.
+        """
+        _quantizer(self.layers[name]).int_quant.lowest.fill_(-zero_point)
+        self._codes[name] = (-zero_point, 2 ** self.bits[name] - 1 - zero_point)
+
+    def _steps(self, name: str) -> int:
+        """How many steps a threshold covers."""
+        lowest, highest = self._codes[name]
+        if self.precision.scale == "float":
+            return max(-lowest, highest)
+        is_symmetric = lowest < 0 and name not in self.moved
+        return int(2 ** (self.bits[name] - is_symmetric))
 
     @property
     def stored(self) -> dict[str, nn.Parameter]:
@@ -109,7 +158,9 @@ class QuantizedNetwork(nn.Module):
     def grid(self, name: str) -> Grid:
         """The grid of a layer's quantizer (of the weights, if it has any), differentiable by the threshold."""
         lowest, highest = self._codes[name]
-        scale = self.threshold(name).abs().clamp_min(SMALLEST_THRESHOLD) / max(-lowest, highest)
+        learned = self.threshold(name)
+        threshold = learned.abs() if self.precision.scale == "float" else _power_of_two(learned)
+        scale = threshold.clamp_min(SMALLEST_THRESHOLD) / self._steps(name)
         return Grid(scale, lowest, highest, rectifies=name in self._rectifying)
 
     def compute(self, name: str, operands: Sequence[Scaled], read: Read | None = None) -> Scaled:
@@ -188,6 +239,19 @@ def _quantizer(layer: nn.Module) -> Any:
     if not hasattr(brevitas_layer, "act_quant"):
         return None
     return brevitas_layer.act_quant.fused_activation_quant_proxy.tensor_quant
+
+
+def _power_of_two(exponent: Tensor) -> Tensor:
+    """2 to the power of an exponent that is rounded straight through."""
+    # x - x is exactly zero and carries the derivative, so the rounded exponent stays a whole number.
+    result: Tensor = 2.0 ** (exponent.detach().round() + (exponent - exponent.detach()))
+    return result
+
+
+def _read_zero_points(quantized: QuantizedNetwork, *_: Any) -> None:
+    """Takes the ranges of codes from the zero points in the modules: they come with a state."""
+    for name in quantized.moved:
+        quantized.move(name, -int(_quantizer(quantized.layers[name]).int_quant.lowest))
 
 
 def check_calibrated(quantized: QuantizedNetwork) -> None:

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from brevitas.inject.enum import ScalingImplType
+from brevitas.core.function_wrapper import RoundSte
+from brevitas.core.quant import IntQuant
+from brevitas.inject import ExtendedInjector
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import (
     QuantConv1d,
     QuantConv2d,
@@ -19,7 +22,8 @@ from brevitas.nn import (
     QuantReLU,
 )
 from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer as QuantWBIOL
-from brevitas.quant.base import IntQuant, NarrowIntQuant, PerTensorFloatScaling8bit, UintQuant
+from brevitas.quant.base import IntQuant as SignedQuant
+from brevitas.quant.base import NarrowIntQuant, PerTensorFloatScaling8bit, UintQuant
 from brevitas.quant.scaled_int import Int32Bias
 from brevitas.quant.solver.act import ActQuantSolver
 from brevitas.quant.solver.weight import WeightQuantSolver
@@ -30,7 +34,7 @@ from lowland.quantization.effective_weights import KINDS
 from lowland.quantization.graph.affine import Affine, affine
 from lowland.quantization.graph.operations import geometry, weighted_kind
 from lowland.quantization.graph.step import Step
-from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD
+from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision
 
 
 class LearnedWeightScale(NarrowIntQuant, PerTensorFloatScaling8bit, WeightQuantSolver):
@@ -61,12 +65,91 @@ class LearnedUnsignedScale(UintQuant, PerTensorFloatScaling8bit, ActQuantSolver)
     scaling_init = torch.tensor(1.0)
 
 
-class LearnedSignedScale(IntQuant, PerTensorFloatScaling8bit, ActQuantSolver):
+class LearnedSignedScale(SignedQuant, PerTensorFloatScaling8bit, ActQuantSolver):
     """Signed inputs, one scale."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
     scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
+
+
+class PowersOfTwo(ExtendedInjector):
+    """Step sizes that are powers of two: the logarithm of a threshold is learned, rounded straight through.
+
+    Source: Jain et al. 2020, arXiv:1903.08066, who round up; rounding to the nearest leaves a calibrated scale in the
+    middle of the range in which it stays.
+    """
+
+    restrict_scaling_type = RestrictValueType.POWER_OF_TWO
+    restrict_value_float_to_int_impl = RoundSte
+
+
+class PowerOfTwoWeightScale(PowersOfTwo, LearnedWeightScale):
+    """``LearnedWeightScale`` in powers of two."""
+
+
+class PowerOfTwoChannelScale(PowersOfTwo, LearnedChannelScale):
+    """``LearnedChannelScale`` in powers of two."""
+
+
+class PowerOfTwoUnsignedScale(PowersOfTwo, LearnedUnsignedScale):
+    """``LearnedUnsignedScale`` in powers of two."""
+
+
+class PowerOfTwoSignedScale(PowersOfTwo, LearnedSignedScale):
+    """``LearnedSignedScale`` in powers of two."""
+
+
+class MovedIntQuant(IntQuant):
+    """Codes minus a zero point: whole numbers from ``lowest`` up, 0 among them.
+
+    Brevitas adds its zero points before it rounds, so that they decide ties and cost float32 some digits; the deployed
+    arithmetic adds them to codes, where they cancel.
+
+    Args:
+        quantizer: Of Brevitas, whose rounding and clamping stay.
+        bits: Width of the codes.
+    """
+
+    def __init__(self, quantizer: IntQuant, bits: int) -> None:
+        super().__init__(
+            narrow_range=False,
+            signed=True,
+            input_view_impl=quantizer.input_view_impl,
+            float_to_int_impl=quantizer.float_to_int_impl,
+            tensor_clamp_impl=quantizer.tensor_clamp_impl,
+        )
+        self.lowest: Tensor
+        self.register_buffer("lowest", torch.tensor(-(2.0 ** (bits - 1))))
+
+    def min_int(self, bit_width: Tensor) -> Tensor:
+        """The lowest one."""
+        return self.lowest
+
+    def max_int(self, bit_width: Tensor) -> Tensor:
+        """The highest one."""
+        return self.lowest + 2**bit_width - 1
+
+
+class MovedIntScaling(nn.Module):
+    """How many steps of a moved range a threshold covers: its longer side, or 2^bits where steps are powers of two.
+
+    Args:
+        quantizer: That moves it.
+        powers: Whether steps are powers of two.
+    """
+
+    def __init__(self, quantizer: MovedIntQuant, *, powers: bool) -> None:
+        super().__init__()
+        self._quantizer = (quantizer,)  # not as a module: it is one elsewhere
+        self.powers = powers
+
+    def forward(self, bit_width: Tensor) -> Tensor:
+        """Number of steps."""
+        (quantizer,) = self._quantizer
+        if self.powers:
+            return 2**bit_width
+        return torch.maximum(-quantizer.min_int(bit_width), quantizer.max_int(bit_width))
 
 
 class QuantAffine(QuantWBIOL, Affine):
@@ -127,15 +210,31 @@ WEIGHTED: dict[str, type[nn.Module]] = {
 }
 
 
-def rounding(bits: int, *, signed: bool) -> nn.Module:
-    """Values to codes."""
-    scale = LearnedSignedScale if signed else LearnedUnsignedScale
-    return QuantIdentity(act_quant=scale, bit_width=bits, return_quant_tensor=True)
+def rounding(bits: int, precision: Precision, *, signed: bool) -> nn.Module:
+    """Values to codes.
+
+    Args:
+        bits: Width.
+        precision: Says how scales and ranges are.
+        signed: Whether values can be negative.
+    """
+    powers = precision.scale == "power_of_two"
+    if signed:
+        scale = PowerOfTwoSignedScale if powers else LearnedSignedScale
+    else:
+        scale = PowerOfTwoUnsignedScale if powers else LearnedUnsignedScale
+    layer = QuantIdentity(act_quant=scale, bit_width=bits, return_quant_tensor=True)
+    if signed and precision.activations == "asymmetric":
+        quantizer: Any = layer.act_quant.fused_activation_quant_proxy.tensor_quant
+        quantizer.int_quant = MovedIntQuant(quantizer.int_quant, bits)
+        quantizer.int_scaling_impl = MovedIntScaling(quantizer.int_quant, powers=powers)
+    return layer
 
 
-def rectifying(bits: int, *, signed: bool = False) -> nn.Module:
+def rectifying(bits: int, precision: Precision, *, signed: bool = False) -> nn.Module:
     """A rectifier with unsigned codes behind it."""
-    return QuantReLU(act_quant=LearnedUnsignedScale, bit_width=bits, return_quant_tensor=True)
+    scale = PowerOfTwoUnsignedScale if precision.scale == "power_of_two" else LearnedUnsignedScale
+    return QuantReLU(act_quant=scale, bit_width=bits, return_quant_tensor=True)
 
 
 class Table(nn.Module):
@@ -144,35 +243,44 @@ class Table(nn.Module):
     Args:
         function: A layer without parameters.
         bits: Width of the results.
+        precision: Says how their scales and ranges are.
         signed: Whether they can be negative.
     """
 
-    def __init__(self, function: nn.Module, bits: int, *, signed: bool) -> None:
+    def __init__(self, function: nn.Module, bits: int, precision: Precision, *, signed: bool) -> None:
         super().__init__()
         self.function = function
-        self.result = rounding(bits, signed=signed)
+        self.result = rounding(bits, precision, signed=signed)
 
     def forward(self, values: Tensor | QuantTensor) -> QuantTensor:
         """Results on tensors of Brevitas."""
         return self.result(self.function(value_of(values)))
 
 
-def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -> Any:
+_WEIGHT_SCALES = {
+    ("float", False): LearnedWeightScale,
+    ("float", True): LearnedChannelScale,
+    ("power_of_two", False): PowerOfTwoWeightScale,
+    ("power_of_two", True): PowerOfTwoChannelScale,
+}
+
+
+def quantized_layer(layer: Any, bits: int, precision: Precision) -> Any:
     """A layer with the weights and masks of a float one; the bias is quantized at the accumulator's scale.
 
     Args:
         layer: Of a kind with weights.
         bits: Width of the weight codes.
-        per_channel: Whether each output channel has a scale of its own.
-        biased: Whether a layer without bias gets one of zeros.
+        precision: Says how their scales are; with bias correction, a layer without bias gets one of zeros.
     """
+    biased = precision.bias_correction
     kind = weighted_kind(layer)
     assert kind is not None  # the chain holds no others
     sizes = {name: tuple(size) if isinstance(size, list) else size for name, size in geometry(layer).items()}
     quantized: Any = WEIGHTED[kind](
         **sizes,
         bias=layer.bias is not None or biased,
-        weight_quant=LearnedChannelScale if per_channel else LearnedWeightScale,
+        weight_quant=_WEIGHT_SCALES[precision.scale, bool(precision.per_channel)],
         weight_bit_width=bits,
         bias_quant=WideBias,
         return_quant_tensor=False,

@@ -102,15 +102,16 @@ class Quantize(Step):
 
     def dequantized(self) -> nn.Module:
         """A straight-through quantizer."""
-        rectifies = self.rectifies and self.lowest == 0
+        rectifies = self.rectifies and self.lowest == 0 and not self.moved
         return StraightThrough(self.scale.clone(), self.lowest, self.highest, rectifies=rectifies)
 
 
 class Requantize(Quantize):
     """Accumulators, or codes at another scale, to codes of an activation: clamp(round(integer * input scale / scale)).
 
-    With unsigned codes the lower clamp is the rectifier. In integers the ratio of scales is a fixed-point number,
-    multiplier / 2^shift (Jacob et al. 2018, arXiv:1712.05877, eq. 5-6), rounded half to even as in floats.
+    With unsigned codes the lower clamp is the rectifier; a range that a zero point moves is none. In integers the ratio
+    of scales is a fixed-point number, multiplier / 2^shift (Jacob et al. 2018, arXiv:1712.05877, eq. 5-6), rounded half
+    to even as in floats.
 
     Args:
         name: See ``Step``.
