@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lowland.quantization.fake_quantized.network import QuantizedNetwork
     from lowland.quantization.freezing import freeze
     from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
+    from lowland.quantization.mean_bits import MeanBits, mean_bits
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
 else:
@@ -30,6 +31,7 @@ __all__ = [
     "DynamicArithmetic",
     "DynamicNetwork",
     "IntegerNetwork",
+    "MeanBits",
     "Precision",
     "QuantizationOptions",
     "QuantizedNetwork",
@@ -41,6 +43,7 @@ __all__ = [
     "deployment_check",
     "fold_batch_norm",
     "freeze",
+    "mean_bits",
     "padding_sensitivity",
     "quantize_dynamically",
 ]

@@ -22,7 +22,8 @@ from tests.quantization.networks import float_network, rows, trained_float
 
 
 def corrected(network: nn.Module, inputs: Tensor, bits: int, *, correct: bool = True, input_bits: int = 8,
-              activation_bits: int | None = None, per_channel: bool = False, **options: object) -> QuantizedNetwork:  # fmt: skip
+              activation_bits: int | None = None, per_channel: bool = False,
+              **options: object) -> QuantizedNetwork:  # fmt: skip
     widths = {"weight_bits": bits, "activation_bits": activation_bits or bits}
     precision = Precision(method="ptq", bias_correction=correct, per_channel=per_channel, **widths)
     return calibrate(build_quantized(network, precision, input_bits=input_bits, **options), inputs)

@@ -79,18 +79,11 @@ def range_of_least_error(values: Tensor, bits: int, *, powers: bool) -> MovedRan
 
 
 def _covering(low: float, high: float, bits: int, *, powers: bool) -> MovedRange:
-    """The finest range that clips nothing from ``low`` (at most 0) to ``high`` (at least 0)."""
+    """The finest range that clips less than half a step from ``low`` (at most 0) to ``high`` (at least 0)."""
     codes = 2**bits - 1
     if low == high:
         return MovedRange(2 ** (bits - 1), 1.0)
     step = (high - low) / codes
-    while True:
-        step = 2.0 ** ceil(log2(step)) if powers else step
-        zero_point = min(max(round(-low / step), 0), codes)
-        above, below = codes - zero_point, zero_point
-        needed = max(high / above if above else 0.0, -low / below if below else 0.0)
-        if not powers or needed <= step:
-            break
-        step = needed
-    # A range of 1 code on a side that holds next to nothing is no reason to widen the steps of the other.
-    return MovedRange(zero_point, (step if powers else needed * OFF_GRID) * max(above, below))
+    step = 2.0 ** ceil(log2(step)) if powers else step * OFF_GRID
+    zero_point = min(max(round(-low / step), 0), codes)
+    return MovedRange(zero_point, step * max(zero_point, codes - zero_point))

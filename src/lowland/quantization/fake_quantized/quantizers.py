@@ -107,20 +107,15 @@ class MovedIntQuant(IntQuant):
     arithmetic adds them to codes, where they cancel.
 
     Args:
-        quantizer: Of Brevitas, whose rounding and clamping stay.
-        bits: Width of the codes.
+        bit_width: Of the codes.
+        input_view_impl: As Brevitas has it.
+        float_to_int_impl: Rounds.
     """
 
-    def __init__(self, quantizer: IntQuant, bits: int) -> None:
-        super().__init__(
-            narrow_range=False,
-            signed=True,
-            input_view_impl=quantizer.input_view_impl,
-            float_to_int_impl=quantizer.float_to_int_impl,
-            tensor_clamp_impl=quantizer.tensor_clamp_impl,
-        )
+    def __init__(self, bit_width: int, input_view_impl: nn.Module, float_to_int_impl: nn.Module) -> None:
+        super().__init__(False, True, input_view_impl, float_to_int_impl)
         self.lowest: Tensor
-        self.register_buffer("lowest", torch.tensor(-(2.0 ** (bits - 1))))
+        self.register_buffer("lowest", torch.tensor(-(2.0 ** (bit_width - 1))))
 
     def min_int(self, bit_width: Tensor) -> Tensor:
         """The lowest one."""
@@ -131,25 +126,45 @@ class MovedIntQuant(IntQuant):
         return self.lowest + 2**bit_width - 1
 
 
-class MovedIntScaling(nn.Module):
-    """How many steps of a moved range a threshold covers: its longer side, or 2^bits where steps are powers of two.
+class LongerSide(nn.Module):
+    """How many steps of a moved range a threshold covers: its longer side.
 
     Args:
-        quantizer: That moves it.
-        powers: Whether steps are powers of two.
+        int_quant: That moves it.
     """
 
-    def __init__(self, quantizer: MovedIntQuant, *, powers: bool) -> None:
+    def __init__(self, int_quant: MovedIntQuant) -> None:
         super().__init__()
-        self._quantizer = (quantizer,)  # not as a module: it is one elsewhere
-        self.powers = powers
+        self._int_quant = (int_quant,)  # not as a module: it is one elsewhere
 
     def forward(self, bit_width: Tensor) -> Tensor:
         """Number of steps."""
-        (quantizer,) = self._quantizer
-        if self.powers:
-            return 2**bit_width
+        (quantizer,) = self._int_quant
         return torch.maximum(-quantizer.min_int(bit_width), quantizer.max_int(bit_width))
+
+
+class AllCodes(nn.Module):
+    """The same where steps are powers of two: 2^bits."""
+
+    def __init__(self) -> None:  # Brevitas' injection reads the arguments of this very class
+        super().__init__()
+
+    def forward(self, bit_width: Tensor) -> Tensor:
+        """Number of steps."""
+        return 2**bit_width
+
+
+class LearnedMovedScale(LearnedSignedScale):
+    """Activations around a zero point, one learned scale."""
+
+    int_quant = MovedIntQuant
+    int_scaling_impl = LongerSide
+
+
+class PowerOfTwoMovedScale(PowersOfTwo, LearnedMovedScale):
+    """``LearnedMovedScale`` in powers of two."""
+
+    int_scaling_impl = AllCodes
 
 
 class QuantAffine(QuantWBIOL, Affine):
@@ -210,6 +225,16 @@ WEIGHTED: dict[str, type[nn.Module]] = {
 }
 
 
+_ACTIVATION_SCALES = {
+    ("float", "unsigned"): LearnedUnsignedScale,
+    ("float", "symmetric"): LearnedSignedScale,
+    ("float", "asymmetric"): LearnedMovedScale,
+    ("power_of_two", "unsigned"): PowerOfTwoUnsignedScale,
+    ("power_of_two", "symmetric"): PowerOfTwoSignedScale,
+    ("power_of_two", "asymmetric"): PowerOfTwoMovedScale,
+}
+
+
 def rounding(bits: int, precision: Precision, *, signed: bool) -> nn.Module:
     """Values to codes.
 
@@ -218,22 +243,13 @@ def rounding(bits: int, precision: Precision, *, signed: bool) -> nn.Module:
         precision: Says how scales and ranges are.
         signed: Whether values can be negative.
     """
-    powers = precision.scale == "power_of_two"
-    if signed:
-        scale = PowerOfTwoSignedScale if powers else LearnedSignedScale
-    else:
-        scale = PowerOfTwoUnsignedScale if powers else LearnedUnsignedScale
-    layer = QuantIdentity(act_quant=scale, bit_width=bits, return_quant_tensor=True)
-    if signed and precision.activations == "asymmetric":
-        quantizer: Any = layer.act_quant.fused_activation_quant_proxy.tensor_quant
-        quantizer.int_quant = MovedIntQuant(quantizer.int_quant, bits)
-        quantizer.int_scaling_impl = MovedIntScaling(quantizer.int_quant, powers=powers)
-    return layer
+    kind = "unsigned" if not signed else precision.activations
+    return QuantIdentity(act_quant=_ACTIVATION_SCALES[precision.scale, kind], bit_width=bits, return_quant_tensor=True)
 
 
 def rectifying(bits: int, precision: Precision, *, signed: bool = False) -> nn.Module:
     """A rectifier with unsigned codes behind it."""
-    scale = PowerOfTwoUnsignedScale if precision.scale == "power_of_two" else LearnedUnsignedScale
+    scale = _ACTIVATION_SCALES[precision.scale, "unsigned"]
     return QuantReLU(act_quant=scale, bit_width=bits, return_quant_tensor=True)
 
 
