@@ -90,7 +90,7 @@ def test_rows_have_the_average_widths_of_the_network():
 def test_a_pattern_without_a_layer_fails_the_cell_by_name():
     inputs = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
     precision = Precision(method="ptq", weight_bits=4, activation_bits=4, layer_bits={"3": {"weights": 6}})
-    with pytest.raises(LowlandError, match="layer_bits has weights for '3', .* expected a pattern of: 0, 2$"):
+    with pytest.raises(LowlandError, match=r"layer_bits has weights for '3', .* expected a pattern of: 0, 2$"):
         deployed(precision, inputs)
 
 

@@ -158,7 +158,7 @@ class LearnedMovedScale(LearnedSignedScale):
     """Activations around a zero point, one learned scale."""
 
     int_quant = MovedIntQuant
-    int_scaling_impl = LongerSide
+    int_scaling_impl: type[nn.Module] = LongerSide
 
 
 class PowerOfTwoMovedScale(PowersOfTwo, LearnedMovedScale):
