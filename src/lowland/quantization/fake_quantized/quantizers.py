@@ -158,12 +158,13 @@ class LearnedMovedScale(LearnedSignedScale):
     """Activations around a zero point, one learned scale."""
 
     int_quant = MovedIntQuant
-    int_scaling_impl: type[nn.Module] = LongerSide
+    int_scaling_impl = LongerSide
 
 
-class PowerOfTwoMovedScale(PowersOfTwo, LearnedMovedScale):
+class PowerOfTwoMovedScale(PowersOfTwo, LearnedSignedScale):
     """``LearnedMovedScale`` in powers of two."""
 
+    int_quant = MovedIntQuant
     int_scaling_impl = AllCodes
 
 
