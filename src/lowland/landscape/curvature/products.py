@@ -16,8 +16,8 @@ from lowland.landscape.problem.model import Batch, gradients
 from lowland.landscape.problem.problem import Problem
 from lowland.randomness import generator
 
-BLOCK_ELEMENTS = 2**18  # of the widest activation of a block of rows: what the cache holds between two layers
-BLOCK_ROWS = 2048  # at most, for narrow networks
+BLOCK_ELEMENTS = 2**17  # of the widest activation of a block of rows: what the cache holds between two layers
+BLOCK_ROWS = 1024  # at most, for narrow networks
 KEPT_BYTES = 2**26  # linearisations are kept between products up to this size, the others computed anew
 VECTORS_AT_ONCE = 16
 PROBE_ROWS = 16
