@@ -38,12 +38,15 @@ def read_npz(path: Path, part: str, *, shape: tuple[int, int, int], classes: int
     if not path.is_file():
         raise LowlandError(f"{path}: the file is missing; expected an npz file with x_train, y_train, x_test, y_test")
     try:
-        with np.load(path) as file:
+        # opened here: numpy leaves files open that it cannot read
+        with path.open("rb") as stream, zipfile.ZipFile(stream):
+            stream.seek(0)
+            file = np.load(stream)
             for name in (f"x_{part}", f"y_{part}"):
                 if name not in file.files:
                     raise LowlandError(f"{path}: array {name!r} is missing; the file has {', '.join(file.files)}")
             images, labels = file[f"x_{part}"], file[f"y_{part}"].squeeze()
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0]
         raise LowlandError(f"{path}: cannot be read ({reason}); expected an npz file of plain arrays") from None
     if images.dtype != np.uint8 or images.shape[1:] != wanted[1:]:

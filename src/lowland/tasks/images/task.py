@@ -16,7 +16,6 @@ from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import Readings
-from lowland.tasks.groups import tied_rows
 from lowland.tasks.images.files import Labelled
 from lowland.tasks.images.options import ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing, pixel_columns, reduced
@@ -73,7 +72,7 @@ class Images(Classifier):
         else:
             parts = {held_out: images.read(options.path, "test" if held_out else "train") for held_out in (False, True)}
         crop = options.crop or images.crop
-        tables = [self._table(NOMINAL, found, crop).assign(held_out=held) for held, found in parts.items()]
+        tables = [self._table(NOMINAL, found, crop=crop, held_out=held_out) for held_out, found in parts.items()]
         if images.shift is not None and self.shifted_sets:
             shift = images.shift
             if options.shift_path is not None:
@@ -81,17 +80,19 @@ class Images(Classifier):
             else:
                 assert shift.bundled is not None  # held by the options
                 found = shift.bundled()
-            scaled = self._table(shift.shifted.name, found, shift.crop)
-            columns = pixel_columns(self.shape)
-            scaled[columns] = scaled[columns].to_numpy(np.float32) * np.float32(images.white / shift.white)
-            tables.append(scaled.assign(held_out=True))
+            scale = images.white / shift.white
+            tables.append(self._table(shift.shifted.name, found, crop=shift.crop, held_out=True, scale=scale))
         return pd.concat(tables, ignore_index=True)
 
-    def _table(self, name: str, found: Labelled, crop: int | None) -> pd.DataFrame:
-        """Rows of a raw table: one an image."""
+    def _table(
+        self, name: str, found: Labelled, *, crop: int | None, held_out: bool, scale: float | None = None
+    ) -> pd.DataFrame:
+        """Rows of a raw table: one an image, whose brightness is multiplied by ``scale``."""
         pixels = reduced(found.images, side=self.shape[1], crop=crop).reshape(len(found.images), -1)
-        table = pd.DataFrame(pixels, columns=pixel_columns(self.shape))
-        return pd.concat([pd.DataFrame({"set": name, "label": found.labels}, index=table.index), table], axis=1)
+        if scale is not None:
+            pixels = pixels.astype(np.float32) * np.float32(scale)
+        labels = pd.DataFrame({"set": name, "label": found.labels, "held_out": held_out})
+        return pd.concat([labels, pd.DataFrame(pixels, columns=pixel_columns(self.shape))], axis=1)
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Columns, pixels within black and white, and images enough of every class in every set."""
@@ -122,8 +123,9 @@ class Images(Classifier):
         )
 
     def _tied(self, table: pd.DataFrame) -> NDArray[np.int64]:
-        """Images that are equal as the network sees them."""
-        return tied_rows(table[pixel_columns(self.shape)].to_numpy(np.float32))
+        """A number for each image, the same for those that are equal as the network sees them."""
+        pixels = np.ascontiguousarray(table[pixel_columns(self.shape)].to_numpy())
+        return pd.factorize(np.array([image.tobytes() for image in pixels], dtype=object))[0].astype(np.int64)
 
     def _chosen(self, nominal: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
         """Row numbers of the sets; no image is in two of them."""
