@@ -2,7 +2,6 @@
 
 import copy
 from functools import cache
-from importlib.util import find_spec
 
 import pytest
 import torch
@@ -17,12 +16,7 @@ from lowland.training.recipes import Recipe
 
 SIZES = {"train_rows": 1000, "validation_rows": 200, "landscape_rows": 197, "test_rows": 400}
 PLAIN = Recipe.model_validate({"kind": "plain"}).root
-GRAPHS = find_spec("lowland.quantization.graph.trace") is not None
-NETWORKS = [
-    "lenet1",
-    "lenet5",
-    pytest.param("resnet8", marks=pytest.mark.skipif(not GRAPHS, reason="only chains of layers can be quantized")),
-]
+NETWORKS = ["lenet1", "lenet5", "resnet8"]
 
 
 @cache
@@ -46,10 +40,16 @@ def floating(kind):
     return fitted(initialised_network(digits(kind)[0].network_spec(), key=("digits", 0)), kind, epochs=8, rate=5e-3)
 
 
+def _example(kind):
+    return digits(kind)[1]["train"].inputs[:2]
+
+
 @cache
 def quantized(kind, method, bits):
     precision = Precision(method=method, weight_bits=bits, activation_bits=bits)
-    twin = build_quantized(copy.deepcopy(floating(kind)), precision, input_bits=8, input_signed=False)
+    twin = build_quantized(
+        copy.deepcopy(floating(kind)), precision, input_bits=8, input_signed=False, example=_example(kind)
+    )
     calibrate(twin, digits(kind)[1]["train"].inputs[:300])
     return fitted(twin, kind, epochs=2, rate=1e-3) if method == "qat" else twin.eval()
 
