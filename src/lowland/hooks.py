@@ -26,7 +26,7 @@ from lowland.raw_tables import check_raw_tables
 from lowland.report.closing import closing_lines
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import tag_of
-from lowland.runs.fingerprints import code_of_stages, fingerprints
+from lowland.runs.fingerprints import code_of_stages, fingerprints, own_tag
 from lowland.runs.lock import FolderLock
 from lowland.runs.mark import StudyMark
 from lowland.runs.plan import Asked, RunPlan, files_of, plan, selected_tasks
@@ -243,5 +243,6 @@ def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
     current = grid.current()
     parameters = current.study.model_dump(mode="json")
     code = code_of_stages(root, {tag_of(node) for node in study.nodes})
+    code |= {own_tag(task): digest for task, digest in current.own_code.items() if digest}
     nodes = fingerprints(study, parameters | parameters_of(current), code=code, data=data)
     return StudyMark(parameters=parameters, code=code, data=data, nodes=nodes)
