@@ -76,6 +76,15 @@ def sources(study: Grid) -> dict[str, dict[str, str]]:
     return found
 
 
+def own_code(study: Grid) -> dict[str, str]:
+    """A digest of the user's package that each task or its network lies in; empty where all code is the project's.
+
+    Args:
+        study: Gives the tasks.
+    """
+    return dict(study.own_code)
+
+
 def raw_tables(study: Grid, data: str) -> dict[str, dict[str, str]]:
     """Where the raw tables lie.
 
@@ -110,6 +119,7 @@ def text(env: str) -> str:
     told = {
         "places": places(study),
         "sources": sources(study),
+        "own_code": own_code(study),
         "raw_tables": raw_tables(study, loader["globals"]["data"]),
     }
     return HEADER.format(env=env) + yaml.safe_dump(resolved(env) | told, sort_keys=True)

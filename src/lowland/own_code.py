@@ -7,7 +7,7 @@ import importlib
 import inspect
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,10 @@ from lowland.errors import LowlandError, did_you_mean
 FORM = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 SOURCES = Path(__file__).resolve().parents[1]
 """The folder that holds this package, and a user's beside it."""
+
+
+NETWORK = "custom"
+"""Kind of the networks that a user's own function builds."""
 
 
 class OwnCodeError(LowlandError):
@@ -75,6 +79,25 @@ def path_of(thing: Any) -> str:
             f"under {SOURCES.name}/"
         )
     return f"{module}:{name}"
+
+
+def custom_spec(
+    build: str | Callable[..., Any], /, *, inputs: Sequence[int], outputs: int, **options: Any
+) -> dict[str, Any]:
+    """The ``spec`` of a network of one's own: what a task returns from ``network_spec``.
+
+    Args:
+        build: A function or an ``nn.Module`` class, called as ``build(inputs, outputs, **options)``; itself or its
+            dotted path ``package.module:name``.
+        inputs: Shape of one sample: (features,), (channels, height, width).
+        outputs: Outputs of the network a sample.
+        options: Further arguments, of plain values that JSON can hold.
+
+    Raises:
+        LowlandError: The function is not at the top of a module, where a model file could find it again.
+    """
+    path = build if isinstance(build, str) else path_of(build)
+    return {"kind": NETWORK, "build": path, "inputs": list(inputs), "outputs": outputs, "options": options}
 
 
 def call_own(path: str, arguments: Sequence[Any], options: Mapping[str, Any], *, given: str) -> Any:

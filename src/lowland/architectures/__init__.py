@@ -2,8 +2,8 @@
 
 from lowland.architectures.build import NETWORKS, build_network, initialised_network
 from lowland.architectures.cnn import CNN
-from lowland.architectures.custom import custom_spec
 from lowland.architectures.mlp import MLP
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
+from lowland.own_code import custom_spec
 
 __all__ = ["CNN", "MLP", "NETWORKS", "WaferAutoencoder", "build_network", "custom_spec", "initialised_network"]

@@ -9,17 +9,18 @@ import torch
 from torch import nn
 
 from lowland.architectures.cnn import CNN
-from lowland.architectures.custom import KIND, build_custom
+from lowland.architectures.custom import build_custom
 from lowland.architectures.mlp import MLP
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 from lowland.errors import LowlandError
+from lowland.own_code import NETWORK
 from lowland.randomness import Key, seed_of
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
     "cnn": CNN,
     "wafer_autoencoder": WaferAutoencoder,
-    KIND: build_custom,
+    NETWORK: build_custom,
 }
 
 

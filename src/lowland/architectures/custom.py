@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from lowland.own_code import OwnCodeError, call_own, path_of
-
-KIND = "custom"
-
-
-def custom_spec(
-    build: str | Callable[..., nn.Module], /, *, inputs: Sequence[int], outputs: int, **options: Any
-) -> dict[str, Any]:
-    """The ``spec`` of a network of one's own: what a task returns from ``network_spec``.
-
-    Args:
-        build: A function or an ``nn.Module`` class, called as ``build(inputs, outputs, **options)``; itself or its
-            dotted path ``package.module:name``.
-        inputs: Shape of one sample: (features,), (channels, height, width).
-        outputs: Outputs of the network a sample.
-        options: Further arguments, of plain values that JSON can hold.
-
-    Raises:
-        LowlandError: The function is not at the top of a module, where a model file could find it again.
-    """
-    path = build if isinstance(build, str) else path_of(build)
-    return {"kind": KIND, "build": path, "inputs": list(inputs), "outputs": outputs, "options": options}
+from lowland.own_code import OwnCodeError, call_own, custom_spec
 
 
 def build_custom(*, build: str, inputs: Sequence[int], outputs: int, options: Mapping[str, Any]) -> nn.Module:

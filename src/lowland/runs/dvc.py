@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 from lowland.runs.record import USUAL
 
 FILE = "params.yaml"
-FOR_DVC = ("env", "places", "sources", "raw_tables")
+FOR_DVC = ("env", "places", "sources", "own_code", "raw_tables")
 """What stands there beside globals and parameters, for ``dvc.yaml``."""
 
 

@@ -8,9 +8,8 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from lowland.architectures.custom import KIND
 from lowland.errors import MistakesError, did_you_mean
-from lowland.own_code import OwnCodeError, call_own, own_object, said
+from lowland.own_code import NETWORK, OwnCodeError, call_own, own_object, said
 from lowland.tasks.description import InputKind, Readings, ShiftedSet, check_set_names
 from lowland.tasks.split_sizes import seen_from
 from lowland.tasks.task import Task
@@ -69,7 +68,7 @@ class CustomOptions(BaseModel):
             spec = build_custom_task(self).network_spec()
         except Exception:  # it takes the prepared samples; what is wrong with it, the trial says
             spec = {}
-        return tuple(dict.fromkeys([*paths, *([spec["build"]] if spec.get("kind") == KIND else [])]))
+        return tuple(dict.fromkeys([*paths, *([spec["build"]] if spec.get("kind") == NETWORK else [])]))
 
     def resolved(self, root: Path) -> Self:
         """With paths found from the project's folder."""
@@ -155,8 +154,8 @@ def _mistaken(task: Task, name: str) -> Iterator[str]:
         yield f"{name}.description is {text!r}; expected a sentence on data and network for readers of the report"
     if task.input_kind not in (kinds := get_args(InputKind)):
         yield f"{name}.input_kind is {task.input_kind!r}; expected one of {', '.join(kinds)}"
-    if not isinstance(task.readings, Readings):
-        yield f"{name}.readings is {type(task.readings).__name__}; expected lowland.tasks.Readings"
+    if not isinstance(readings := getattr(task, "readings", None), Readings):
+        yield f"{name}.readings is {type(readings).__name__}; expected lowland.tasks.Readings"
     yield from _mistaken_sets(task.shifted_sets, f"{name}.shifted_sets")
     for attribute, is_right, expected in (
         ("num_outputs", lambda value: type(value) is int and value >= 1, "a whole number, at least 1"),

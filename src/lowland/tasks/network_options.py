@@ -7,9 +7,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from lowland.architectures.custom import custom_spec
 from lowland.errors import did_you_mean
-from lowland.own_code import check_arguments, is_dotted, own_object
+from lowland.own_code import check_arguments, custom_spec, is_dotted, own_object
 
 
 class NetworkOptions(BaseModel):
