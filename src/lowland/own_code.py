@@ -59,7 +59,7 @@ def own_object(path: str) -> Any:
         raise OwnCodeError(f"{module} cannot be imported: {said(error)}") from error
     if not hasattr(imported, name):
         public = [each for each in vars(imported) if not each.startswith("_")]
-        raise OwnCodeError(f"{module} has no {name!r}{did_you_mean(name, public)}; expected it in {imported.__file__}")
+        raise OwnCodeError(f"{module} has no {name}{did_you_mean(name, public)}; expected it in {imported.__file__}")
     return getattr(imported, name)
 
 
@@ -216,8 +216,8 @@ def digest_of(paths: Iterable[str]) -> str:
 
 def _missing(module: str, name: str) -> str:
     if "." not in name:
-        return f"there is no package {name!r}; expected it as {SOURCES.name}/{name} of the project, or installed"
-    return f"there is no module {name!r}; expected it at {SOURCES.name}/{module.replace('.', '/')}.py of the project"
+        return f"there is no package {name}; expected it in {SOURCES.name}/ of the project, or installed"
+    return f"there is no module {name}; expected it at {SOURCES.name}/{module.replace('.', '/')}.py of the project"
 
 
 def _is_users(file: str) -> bool:

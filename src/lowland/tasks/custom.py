@@ -74,10 +74,9 @@ class CustomOptions(BaseModel):
         """With paths found from the project's folder."""
         chosen = self.chosen
         if callable(own := getattr(chosen, "resolved", None)):
-            found = own(root)
-        else:
-            paths = {name: value for name, value in chosen if isinstance(value, Path)}
-            found = chosen.model_copy(update={name: seen_from(root, path) for name, path in paths.items()})
+            chosen = own(root)
+        paths = {name: value for name, value in chosen if isinstance(value, Path)}
+        found = chosen.model_copy(update={name: seen_from(root, path) for name, path in paths.items()})
         return self.model_copy(update={"options": found.model_dump(mode="json")})
 
 

@@ -30,48 +30,74 @@ class AsDeployed(NamedTuple):
     input_bits: int = 8
 
 
-def check_network(task: Task, samples: Samples, findings: Findings, *, deployed: AsDeployed | None) -> Tensor | None:
-    """Tries the network of a task with freshly drawn weights.
+class Built(NamedTuple):
+    """A network that can be tried.
+
+    Attributes:
+        network: With freshly drawn weights, in evaluation mode.
+        spec: What it was built from.
+        outputs: Of the samples [n, outputs].
+    """
+
+    network: nn.Module
+    spec: dict[str, Any]
+    outputs: Tensor
+
+    @property
+    def name(self) -> str:
+        """In messages."""
+        return _name(self.spec)
+
+
+def built(task: Task, samples: Samples, findings: Findings) -> Built | None:
+    """The network of a task with freshly drawn weights; None where there is none to go on with.
 
     Args:
         task: What is tried.
         samples: A few prepared samples.
         findings: Gets what is wrong.
-        deployed: How it is quantized; None: it is not.
-
-    Returns:
-        Its outputs on the samples; None where there are none to go on with.
     """
-    spec: dict[str, Any] | None = None
+    spec: Any = None
     with findings.attempt("network_spec"):
         spec = task.network_spec_for(samples)
+        json.dumps(spec)
         if not isinstance(spec, dict) or "kind" not in spec:
+            findings.wrong(f".network_spec returns {spec!r}; expected a dict: see lowland.own_code.custom_spec")
+            return None
+        network, again = (initialised_network(spec, key=KEY).eval() for _ in range(2))
+        if not _equal(network.state_dict(), again.state_dict()):
             findings.wrong(
-                f".network_spec returns {spec!r}; expected a dict with `kind`: see lowland.architectures.custom_spec"
+                f"{_of(spec)} has other initial weights when it is built twice with one seed; draw them with torch's "
+                "generator and no seed of their own"
             )
-            spec = None
-        else:
-            json.dumps(spec)
-    network = None
-    if spec is not None:
-        with findings.attempt("network_spec"):
-            network, again = (initialised_network(spec, key=KEY).eval() for _ in range(2))
-            if not _equal(network.state_dict(), again.state_dict()):
-                findings.wrong(
-                    f"{_of(spec)} has other initial weights when it is built twice with one seed; draw them with "
-                    "torch's generator and no seed of their own"
-                )
-    outputs = None if network is None or spec is None else _outputs(task, network, spec, samples, findings)
-    if network is None or spec is None or outputs is None:
-        return None
-    findings.note("network", f"{_name(spec)}: {sum(p.numel() for p in network.parameters())} parameters")
-    _check_gradients(task, network, spec, samples, findings)
+        outputs = _outputs(task, network, spec, samples, findings)
+        if outputs is not None:
+            findings.note("network", f"{_name(spec)}: {sum(p.numel() for p in network.parameters())} parameters")
+            return Built(network, spec, outputs)
+    return None
+
+
+def check_network(
+    task: Task, found: Built, samples: Samples, findings: Findings, *, trains: bool, deployed: AsDeployed | None
+) -> None:
+    """Rebuilds a network as a model file does, trains, measures and quantizes it.
+
+    Args:
+        task: What is tried.
+        found: Its network.
+        samples: Those of its outputs.
+        findings: Gets what is wrong.
+        trains: Whether the loss can be trained on; else what needs it is left out.
+        deployed: How it is quantized; None: it is not.
+    """
     with findings.attempt("network_spec"):
-        _check_rebuilt(network, spec, samples, outputs, findings)
-    _check_landscape(task, network, spec, samples, findings)
+        _check_rebuilt(found, samples, findings)
+    if trains:
+        _check_gradients(task, found, samples, findings)
+        with findings.attempt(f"loss: landscape of {found.name}"):
+            Problem(found.network, task.loss, [samples])
     if deployed is not None:
-        _check_deployed(task, network, spec, samples, findings, deployed)
-    return outputs
+        _check_deployed(task, found, samples, findings, deployed)
 
 
 def _outputs(
@@ -98,53 +124,35 @@ def _outputs(
     return None
 
 
-def _check_gradients(
-    task: Task, network: nn.Module, spec: dict[str, Any], samples: Samples, findings: Findings
-) -> None:
+def _check_gradients(task: Task, found: Built, samples: Samples, findings: Findings) -> None:
     """In training mode, as batch-norm is then another function."""
     with torch.random.fork_rng(devices=[]):
-        fresh = initialised_network(spec, key=KEY).train()
-        with findings.attempt(f"network_spec: training of {_name(spec)}"):
+        fresh = initialised_network(found.spec, key=KEY).train()
+        with findings.attempt(f"network_spec: training of {found.name}"):
             task.loss(fresh(samples.inputs), samples.targets).backward()
     wanted = {name: p for name, p in fresh.named_parameters() if p.requires_grad}
     idle = [name for name, p in wanted.items() if p.grad is None]
     if 0 < len(idle) < len(wanted):
-        findings.wrong(f"{_of(spec)} never uses {', '.join(idle)}; remove them or use them in forward")
+        findings.wrong(f"{_of(found.spec)} never uses {', '.join(idle)}; remove them or use them in forward")
 
 
-def _check_rebuilt(
-    network: nn.Module, spec: dict[str, Any], samples: Samples, outputs: Tensor, findings: Findings
-) -> None:
-    """As a model file does: from ``spec`` by way of JSON, and the tensors."""
-    stored = json.loads(json.dumps(network.spec))
+def _check_rebuilt(found: Built, samples: Samples, findings: Findings) -> None:
+    """From ``spec`` by way of JSON, and the tensors."""
+    stored = json.loads(json.dumps(found.network.spec))
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         again = build_network(stored)
-        again.load_state_dict(network.state_dict(), assign=True)
-        if not torch.equal(again.eval()(samples.inputs), outputs):
+        again.load_state_dict(found.network.state_dict(), assign=True)
+        if not torch.equal(again.eval()(samples.inputs), found.outputs):
             findings.wrong(
-                f"{_of(spec)} is another function when it is rebuilt from its stored arguments and tensors; keep all "
-                "that it computes with in parameters and buffers"
+                f"{_of(found.spec)} is another function when it is rebuilt from its stored arguments and tensors; keep "
+                "all that it computes with in parameters and buffers"
             )
 
 
-def _check_landscape(
-    task: Task, network: nn.Module, spec: dict[str, Any], samples: Samples, findings: Findings
-) -> None:
-    with findings.attempt(f"loss: landscape of {_name(spec)}"):
-        Problem(network, task.loss, [samples])
-
-
-def _check_deployed(
-    task: Task,
-    network: nn.Module,
-    spec: dict[str, Any],
-    samples: Samples,
-    findings: Findings,
-    how: AsDeployed,
-) -> None:
-    with findings.attempt(f"network_spec: quantization of {_name(spec)}"):
+def _check_deployed(task: Task, found: Built, samples: Samples, findings: Findings, how: AsDeployed) -> None:
+    with findings.attempt(f"network_spec: quantization of {found.name}"):
         quantized = build_quantized(
-            network,
+            found.network,
             how.precision,
             input_bits=how.input_bits,
             input_signed=bool((samples.inputs < 0).any()),

@@ -17,7 +17,7 @@ CLOSE = 1e-4  # of the mean loss: float32 sums in another order
 FEW = 3
 
 
-def check_scoring(task: Task, outputs: Tensor, samples: Samples, findings: Findings) -> None:
+def check_scoring(task: Task, outputs: Tensor, samples: Samples, findings: Findings) -> bool:
     """Compares what a task says of the same outputs.
 
     Args:
@@ -25,18 +25,22 @@ def check_scoring(task: Task, outputs: Tensor, samples: Samples, findings: Findi
         outputs: Of a network or made up [n, ...], finite.
         samples: The samples that they belong to.
         findings: Gets what is wrong.
+
+    Returns:
+        Whether networks can be trained on the loss.
     """
     targets, count, before = samples.targets, len(outputs), len(findings.mistakes)
     loss, losses = None, _per_sample(task.sample_losses, "sample_losses", outputs, targets, findings)
+    trains = False
     with findings.attempt("loss"):
         tried = outputs.detach().requires_grad_()
         loss = task.loss(tried, targets)
-        _check_loss(loss, tried, findings)
+        trains = _trains(loss, tried, findings)
     if isinstance(loss, Tensor) and loss.numel() == 1 and losses is not None:
-        mean, value = float(losses.double().mean()), float(loss.detach())
-        if not math.isclose(mean, value, rel_tol=CLOSE, abs_tol=1e-7):
+        mean, whole = float(losses.double().mean()), float(loss.detach())
+        if not math.isclose(mean, whole, rel_tol=CLOSE, abs_tol=1e-7):
             findings.wrong(
-                f".loss is {value:.6g}, but the mean of sample_losses is {mean:.6g}; expected the same: loss is the "
+                f".loss is {whole:.6g}, but the mean of sample_losses is {mean:.6g}; expected the same: loss is the "
                 "mean over samples"
             )
     scores = _per_sample(task.sample_scores, "sample_scores", outputs, targets, findings)
@@ -50,18 +54,21 @@ def check_scoring(task: Task, outputs: Tensor, samples: Samples, findings: Findi
     _check_guess(task, outputs, targets, findings)
     _check_details(task, outputs, targets, findings)
     if len(findings.mistakes) == before and scores is not None and loss is not None:
-        findings.note(
-            "scoring", f"untrained: loss {float(loss.detach()):.4g}, {task.score_name} {float(scores.mean()):.4g}"
-        )
+        value = f"untrained: loss {float(loss.detach()):.4g}, {task.score_name} {float(scores.mean()):.4g}"
+        findings.note("scoring", value)
+    return trains
 
 
-def _check_loss(loss: Tensor, outputs: Tensor, findings: Findings) -> None:
+def _trains(loss: Tensor, outputs: Tensor, findings: Findings) -> bool:
     if _shape(loss) != ():
         findings.wrong(f".loss has the shape {_shape(loss)}; expected a scalar: the mean over samples")
     elif not loss.isfinite():
-        findings.wrong(f".loss is {float(loss)} for finite outputs; expected a finite number")
+        findings.wrong(f".loss is {float(loss.detach())} for finite outputs; expected a finite number")
     elif not loss.requires_grad or torch.autograd.grad(loss, outputs, allow_unused=True)[0] is None:
         findings.wrong(".loss has no gradient in the outputs; compute it with torch, without detach, item or numpy")
+    else:
+        return True
+    return False
 
 
 def _per_sample(

@@ -10,7 +10,7 @@ from lowland.tasks import Task
 from lowland.tasks.custom import declaration_mistakes
 from lowland.trial.data import prepared
 from lowland.trial.findings import Findings
-from lowland.trial.network import AsDeployed, check_network
+from lowland.trial.network import AsDeployed, built, check_network
 from lowland.trial.scoring import check_scoring
 
 ROWS = 32
@@ -51,8 +51,9 @@ def try_task(
     if splits is None:
         return findings
     samples = splits["train"].head(ROWS)
-    outputs = check_network(task, samples, findings, deployed=deployed)
-    if outputs is None:  # loss and score are checked all the same
-        outputs = torch.randn(len(samples.inputs), task.num_outputs, generator=generator("trial", "outputs"))
-    check_scoring(task, outputs, samples, findings)
+    found = built(task, samples, findings)
+    made_up = torch.randn(len(samples.inputs), task.num_outputs, generator=generator("trial", "outputs"))
+    trains = check_scoring(task, made_up if found is None else found.outputs, samples, findings)
+    if found is not None:
+        check_network(task, found, samples, findings, trains=trains, deployed=deployed)
     return findings
