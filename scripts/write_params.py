@@ -15,6 +15,7 @@ from lowland import tasks
 from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
 from lowland.grid import Grid, grid_of
+from lowland.own_code import folder_of
 from lowland.pipelines.ingestion.stage import IMPORTED
 from lowland.pipelines.preparation.stage import RAW
 from lowland.placing import tasks_with
@@ -101,8 +102,11 @@ def raw_tables(study: Grid, data: str) -> dict[str, dict[str, str]]:
 
 
 def _code(problem: Task) -> Path:
-    """The file of a task's class, or the folder that it shares with other files of the task."""
-    file = Path(sys.modules[type(problem).__module__].__file__ or "")
+    """The file of a task's class, or the folder that it shares with other files of the task: a user's package."""
+    module = type(problem).__module__
+    if module.partition(".")[0] != "lowland":
+        return folder_of(module)
+    file = Path(sys.modules[module].__file__ or "")
     return file if file.parent == Path(tasks.__file__).parent else file.parent
 
 
