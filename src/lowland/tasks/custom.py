@@ -17,7 +17,7 @@ from lowland.vocabulary.measures import SCORES
 
 
 class CustomOptions(BaseModel):
-    """A class of yours, with the options that it takes; see docs/data/custom.md.
+    """A class of yours, with the options that it takes; see docs/own.md.
 
     Attributes:
         task: Dotted path of a subclass of ``lowland.tasks.Task``: ``their_package.module:MyTask``.
