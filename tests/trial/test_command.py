@@ -1,3 +1,4 @@
+import importlib
 import os
 import subprocess
 import sys
@@ -32,6 +33,21 @@ def test_all_mistakes_are_lines_of_one_kind(package):
     assert said.exit_code == 2 and "ready" not in said.stdout
     assert [line.partition(":")[0] for line in said.stderr.splitlines()] == ["Error"] * 2
     assert "theirs:Own.decisions: TypeError: " in said.stderr and "theirs:Own.guess_score: TypeError: " in said.stderr
+
+
+def test_files_are_found_where_a_study_finds_them(package, tmp_path, monkeypatch):
+    body = "import pandas as pd\nfrom pathlib import Path\nimport gestures\n\n"
+    body += "class Options(gestures.Options):\n    path: Path\n\nclass Own(gestures.Gestures):\n    Options = Options\n"
+    body += "    @property\n    def sources(self): return (self.options.path,)\n"
+    body += "    def fetch(self): return pd.read_parquet(self.options.path)\n"
+    package.write("theirs", body)
+    asked = ("theirs:Own", "--options", str(SIZES | {"path": "mine.parquet"}))
+    monkeypatch.setenv("LOWLAND_DATA", str(tmp_path))
+    said = ask(*asked)
+    assert said.exit_code == 2 and "mine.parquet is missing (see docs/data)" in said.stderr
+    gestures = importlib.import_module("gestures")
+    gestures.Gestures(gestures.Options(**SIZES)).fetch().to_parquet(tmp_path / "mine.parquet")
+    assert ask(*asked).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import click
 import yaml
 
 from lowland.errors import LowlandError, MistakesError
+from lowland.own_code import SOURCES
 from lowland.tasks.custom import build_custom_task, options_of
 from lowland.trial.findings import Findings
 
@@ -44,7 +45,8 @@ def check_task(ctx: click.Context, task: str, options: dict[str, Any]) -> None:
     from lowland.trial.trial import try_task  # takes seconds to import
 
     try:
-        findings = try_task(build_custom_task(options_of(task, options)), name=task)
+        asked = options_of(task, options).resolved(SOURCES.parent)
+        findings = try_task(build_custom_task(asked), name=task)
     except LowlandError as error:
         findings = Findings(task, mistakes=list(error.lines if isinstance(error, MistakesError) else [str(error)]))
     for what, how in findings.notes:

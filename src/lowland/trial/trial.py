@@ -40,7 +40,11 @@ def try_task(
         return findings
     kind = "classifier" if task.is_classifier else "regression"
     findings.note("declared", f"{kind} of {task.input_kind}, {task.num_outputs} outputs, score {task.score_name}")
+    absent = [file for file in task.sources if not file.is_file()]
+    findings.mistakes += [f"{name}.sources: {file} is missing ({task.obtained_from})" for file in absent]
     if raw is None:
+        if absent:
+            return findings
         with findings.attempt("fetch"):
             raw = task.fetch()
         if raw is None:
