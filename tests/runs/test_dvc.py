@@ -97,5 +97,5 @@ def test_dvc_goes_on_with_the_version_of_a_users_code_that_it_records_only(proje
     refuse_other_code(project, {"jets": ""})  # without params.yaml
     written(project, None, own_code={"mine": "a1"})
     refuse_other_code(project, {"mine": "a1", "jets": ""})
-    with pytest.raises(LowlandError, match="own_code.mine is 'a1', but your code is now 'b2'; write it anew"):
+    with pytest.raises(LowlandError, match=r"own_code\.mine is 'a1', but your code is now 'b2'; write it anew"):
         refuse_other_code(project, {"mine": "b2"})
