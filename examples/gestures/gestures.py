@@ -1,6 +1,6 @@
 """Gestures told apart by a wrist's accelerometer: a task and a network of one's own in one file.
 
-Copy it to ``src/gestures.py`` and the parameters to ``conf/gestures``; README.md says how to go on.
+Copy it to ``src/gestures.py`` and the parameters to ``conf/gestures``; docs/own.md says how to go on.
 """
 
 import math
@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from lowland.architectures import custom_spec
 from lowland.errors import LowlandError
+from lowland.own_code import custom_spec
 from lowland.tasks import Classifier, Readings, Samples, SplitSizes, split_samples
 
 GESTURES = ("rest", "shake", "turn", "tap")
@@ -34,7 +34,7 @@ class Options(SplitSizes):
 
 
 class Network(nn.Module):
-    """Two convolutions with batch-norm and a shortcut around the second, then the mean over time."""
+    """Two convolutions with batch-norm over time, then a linear layer."""
 
     def __init__(self, inputs: tuple[int, ...], outputs: int, channels: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Gestures(Classifier):
     """Cross-entropy, accuracy and decisions come from ``Classifier``; data and network are ours."""
 
     Options = Options
-    description = "The task: gestures told apart by 24 readings of a wrist's accelerometer; a residual network."
+    description = "The task: gestures told apart by 24 readings of a wrist's accelerometer; a convolutional network."
     readings = Readings(unit=1.0, extremes=(-4.0, 4.0), limits=(-4.0, 4.0))  # in units of gravity
 
     def __init__(self, options: Options) -> None:
