@@ -4,6 +4,5 @@ from lowland.architectures.build import NETWORKS, build_network, initialised_net
 from lowland.architectures.cnn import CNN
 from lowland.architectures.mlp import MLP
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
-from lowland.own_code import custom_spec
 
-__all__ = ["CNN", "MLP", "NETWORKS", "WaferAutoencoder", "build_network", "custom_spec", "initialised_network"]
+__all__ = ["CNN", "MLP", "NETWORKS", "WaferAutoencoder", "build_network", "initialised_network"]
