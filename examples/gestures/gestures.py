@@ -34,32 +34,31 @@ class Options(SplitSizes):
 
 
 class Network(nn.Module):
-    """Two convolutions with batch-norm over time, then a linear layer."""
+    """Two convolutions over time with batch-norm, with a shortcut around the second one, then a linear layer."""
 
     def __init__(self, inputs: tuple[int, ...], outputs: int, channels: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv1d(inputs[0], channels, 3, padding=1),
-            nn.BatchNorm1d(channels),
-            nn.ReLU(),
-            nn.Conv1d(channels, channels, 3, padding=1),
-            nn.BatchNorm1d(channels),
-            nn.ReLU(),
-            nn.MaxPool1d(4),
-            nn.Flatten(),
-            nn.Linear(channels * inputs[1] // 4, outputs),
-        )
+        self.first = _convolution(inputs[0], channels)
+        self.second = _convolution(channels, channels)
+        self.pool = nn.MaxPool1d(4)
+        self.last = nn.Linear(channels * inputs[1] // 4, outputs)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Scores of the gestures [n, outputs]."""
-        return self.layers(inputs)
+        seen = torch.relu(self.first(inputs))
+        seen = torch.relu(seen + self.second(seen))
+        return self.last(self.pool(seen).flatten(1))
+
+
+def _convolution(channels: int, filters: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv1d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm1d(filters))
 
 
 class Gestures(Classifier):
     """Cross-entropy, accuracy and decisions come from ``Classifier``; data and network are ours."""
 
     Options = Options
-    description = "The task: gestures told apart by 24 readings of a wrist's accelerometer; a convolutional network."
+    description = "The task: gestures told apart by 24 readings of a wrist's accelerometer; a residual network."
     readings = Readings(unit=1.0, extremes=(-4.0, 4.0), limits=(-4.0, 4.0))  # in units of gravity
 
     def __init__(self, options: Options) -> None:
