@@ -28,9 +28,10 @@ def gestures(project):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # seconds: a machine at work on other things takes longer
 def test_the_example_runs_in_a_fresh_folder(gestures):
     reporting = gestures.folder / "data/gestures/08_reporting"
-    done = gestures.python("lowland", "--env", "gestures")
+    done = gestures.python("lowland", "--env", "gestures", timeout=800)
     assert done.returncode == 0, done.stderr
     assert (reporting / "report.html").stat().st_size > 100_000
     assert "gestures" in json.loads((reporting / "recommendation.json").read_text())["tasks"]
