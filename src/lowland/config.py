@@ -78,8 +78,8 @@ class Study(BaseModel):
 
     @property
     def parts(self) -> tuple[object, ...]:
-        """Its axes and options, one by one."""
-        return tuple(getattr(self, name) for name in type(self).model_fields)
+        """Its axes and options, one by one, and what stands on the axis of precisions."""
+        return (*(getattr(self, name) for name in type(self).model_fields), *self.precisions.values())
 
     @property
     def deployed(self) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ class ImagesOptions(NetworkOptions, SplitSizes):
             fill so many pixels, else all.
         side: Pixels of a side of the network's inputs, to which images are averaged over areas; None: 8, 16 and 32 for
             the three sources. USPS has 16.
-        network: ``lenet1``, ``lenet5``, ``resnet8``, or a function of yours (``their_package.nets:build``), which is called
-            with (channels, height, width) and the number of classes.
+        network: ``lenet1``, ``lenet5``, ``resnet8``, or a function of yours (``their_package.nets:build``), which is
+            called with (channels, height, width) and the number of classes.
         width: Channels of the first stage of ``resnet8``; the published network has 16.
     """
 
