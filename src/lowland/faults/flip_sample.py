@@ -39,9 +39,9 @@ class FlipSample:
         return sum(self.sizes.values())
 
     def mean(self, values: Mapping[str, Tensor]) -> Estimate:
-        r"""The mean over all bits, :math:`\\sum_h W_h \\bar m_h` with the share W of each stratum: unbiased.
+        r"""The mean over all bits, :math:`\sum_h W_h \bar m_h` with the share W of each stratum: unbiased.
 
-        Its variance is :math:`\\sum_h W_h^2 (1 - n_h / N_h) s_h^2 / n_h`.
+        Its variance is :math:`\sum_h W_h^2 (1 - n_h / N_h) s_h^2 / n_h`.
 
         Args:
             values: A number for each flip [flips] by tensor, in the order of the sample: ``flip_sensitivity``.
