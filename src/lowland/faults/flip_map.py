@@ -97,9 +97,7 @@ def measure_vulnerability(
     def merits(outputs: Tensor, targets: Tensor) -> Tensor:
         return sign(task.score_name) * task.sample_scores(outputs, targets).double()
 
-    total = sum(
-        words.numel() * network.bits[name] for name, words in targeted(network.codes, CODE_BITS.targets).items()
-    )
+    total = sum(size * width for size, width in stored_sizes(network, CODE_BITS.targets).values())
     sample = stratified_flips(network, SAMPLED_FLIPS, key=(*key, "sample")) if total > SAMPLED_FLIPS else None
     flips = None if sample is None else sample.flips
     parts = [single_flips(network, both, [batch], encoding=encoding, flips=flips) for batch in samples.measured]
