@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.faults.bit_flips import apply_flips
+from lowland.faults.bit_flips import apply_flips, stored_sizes
 from lowland.faults.flip_map_options import ELSEWHERE, RANKINGS, FlipMapOptions
 from lowland.faults.flip_sample import FlipSample, stratified_flips
 from lowland.faults.flip_sets import Flips
