@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from lowland.coding.folding import fold_batch_norm
     from lowland.quantization.calibration.calibrate import calibrate
     from lowland.quantization.deployment import DeploymentCheck, deployment_check
-    from lowland.quantization.fake_quantized.network import QuantizedNetwork, build_quantized
+    from lowland.quantization.fake_quantized.build import build_quantized
+    from lowland.quantization.fake_quantized.network import QuantizedNetwork
     from lowland.quantization.freezing import freeze
     from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
     from lowland.quantization.parameter_codes import coded_parameters

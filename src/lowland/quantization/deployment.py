@@ -106,10 +106,10 @@ def _in_double(integer: IntegerNetwork) -> IntegerNetwork:
     scales = {INPUTS: torch.ones((), dtype=torch.float64)}
     steps: Iterable[Step] = double.steps.values()  # type: ignore[assignment]  # ModuleDict forgets what it holds
     for step in steps:
-        before = scales[step.inputs[0]]
+        before = [scales[source] for source in step.inputs]
         if isinstance(step, Weighted):
-            step.output_scale = step.weight_scale.flatten().reshape(step.output_scale.shape) * before
-        scales[step.name] = step.result_scale(before)
+            step.output_scale = step.weight_scale.flatten().reshape(step.output_scale.shape) * before[0]
+        scales[step.name] = step.result_scale(*before)
     return double
 
 

@@ -17,21 +17,24 @@ from lowland.quantization.calibration.bias_room import check_bias
 from lowland.quantization.effective_weights import KINDS, pruned_tensors
 from lowland.quantization.fake_quantized.grid import Grid, codes_on
 from lowland.quantization.fake_quantized.network import QuantizedNetwork, check_calibrated
-from lowland.quantization.graph.convolution_steps import Conv1d, Conv2d, ConvTranspose2d
+from lowland.quantization.fake_quantized.placement import QuantizedNode
+from lowland.quantization.graph.activations import table_function
 from lowland.quantization.graph.float_island import FloatIsland
+from lowland.quantization.graph.float_step import FirstResult, FloatStep
+from lowland.quantization.graph.functions import make_table
 from lowland.quantization.graph.integer import IntegerNetwork
-from lowland.quantization.graph.layer_specs import LAYERS, layer_settings
-from lowland.quantization.graph.linear_step import Linear
 from lowland.quantization.graph.operations import fan_in, geometry, weighted_kind
-from lowland.quantization.graph.pooling_steps import AvgPool2d, MaxPool1d, MaxPool2d, pair
-from lowland.quantization.graph.reshaping_steps import Flatten, Unflatten
+from lowland.quantization.graph.operators import kind_of, passing_step, summands
 from lowland.quantization.graph.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
-from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
+from lowland.quantization.graph.steps import STEPS
+from lowland.quantization.graph.table_step import Table
 from lowland.quantization.graph.weighted_step import Weighted
 from lowland.quantization.precision import BIAS_BITS
 
-WEIGHTED: dict[str, type[Weighted]] = {step.kind: step for step in (Linear, Conv1d, Conv2d, ConvTranspose2d)}
-PASSING: dict[str, type[Step]] = {step.kind: step for step in (MaxPool1d, MaxPool2d, AvgPool2d, Flatten, Unflatten)}
+WEIGHTED: dict[str, type[Weighted]] = {
+    kind: step for kind, step in STEPS.items() if isinstance(step, type) and issubclass(step, Weighted)
+}
 
 
 class _Flow(NamedTuple):
@@ -42,14 +45,18 @@ class _Flow(NamedTuple):
         scale: Step size of its integers, in a shape that multiplies them.
         exact: The same in float64: products of scales that are rounded to float32 would move one 12-bit code in 10,000.
         reach: The largest size that its integers can have, whatever bits flip.
-        rounded: Whether they are codes of a quantizer and no accumulators.
+        real: Whether they are floats: the network's own inputs, or what a float step gives.
+        lowest: The lowest code of a quantizer's.
+        width: Its number of bits.
     """
 
     source: str
     scale: Tensor
     exact: Tensor
     reach: int
-    rounded: bool
+    real: bool = False
+    lowest: int = 0
+    width: int = 0
 
     @property
     def bits(self) -> int:
@@ -72,12 +79,13 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
     check_numbers(quantized.layers)
     _check_pruned(quantized)
     steps: list[Step] = []
-    flow = _Flow(INPUTS, torch.ones(()), torch.ones((), dtype=torch.float64), 0, rounded=True)
+    flows = {INPUTS: _Flow(INPUTS, torch.ones(()), torch.ones((), dtype=torch.float64), 0, real=True)}
     with torch.no_grad():
-        for name, layer in quantized.layers.named_children():
-            step, flow = _step(quantized, name, layer, flow)
-            _check_width(name, flow.bits, PRODUCT_BITS)
+        for node in quantized.nodes.values():
+            step, flow = _step(quantized, node, [flows[source] for source in node.inputs])
+            _check_width(node.name, flow.bits, PRODUCT_BITS)
             steps.append(step)
+            flows[node.name] = flow
     return IntegerNetwork(steps)
 
 
@@ -100,66 +108,102 @@ def _check_width(name: str, bits: int, most: int) -> None:
         )
 
 
-def _step(quantized: QuantizedNetwork, name: str, layer: nn.Module, flow: _Flow) -> tuple[Step, _Flow]:
-    """The step of one layer of a fake-quantized model, and what it hands on."""
-    step: Step
-    if name not in quantized.bits:
-        step, reach = _passing(name, layer, flow)
-        return step, _Flow(name, step.result_scale(flow.scale), step.result_scale(flow.exact), reach, flow.rounded)
-    own, bits = quantized.grid(name), quantized.bits[name]
+def _step(quantized: QuantizedNetwork, node: QuantizedNode, flows: list[_Flow]) -> tuple[Step, _Flow]:
+    """The step of one node of a fake-quantized model, and what it hands on."""
+    layer: Any = quantized.layers[node.layer]
+    if node.role == "weighted":
+        return _weighted(quantized, node, layer, flows[0])
+    if node.role == "passing":
+        return _passing(node, layer, flows)
+    if node.role in ("float", "island"):
+        return _floating(node, layer, flows)
+    own, bits = quantized.grid(node.layer), quantized.bits[node.layer]
     own = own._replace(scale=own.scale.clone())
-    if (kind := weighted_kind(layer)) is not None:
-        step, reach = _weighted(kind, name, layer, own, bits, flow)
-        scale = step.result_scale(flow.scale)
-        exact = own.scale.double().flatten().reshape(scale.shape) * flow.exact
-        return step, _Flow(name, scale, exact, reach, rounded=False)
+    reach = max(-own.lowest, own.highest)
+    flow = _Flow(node.name, own.scale, own.scale.double(), reach, lowest=own.lowest, width=bits)
+    return (_table if node.role == "table" else _rounding)(node, layer, own, bits, flows[0]), flow
+
+
+def _rounding(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) -> Step:
+    """A quantizer: of floats, or of integers at another scale."""
     signed = own.lowest < 0
-    if flow.rounded:
-        step = Quantize(name, (flow.source,), bits=bits, signed=signed, scale=own.scale)
-    else:
-        _check_width(flow.source, flow.bits, PRODUCT_BITS - bits - 1)  # the multiplier must be finer than the codes
-        ratios = flow.exact / own.scale.double()
-        multiplier, shift = fixed_points(ratios, accumulator_bits=flow.bits)
-        step = Requantize(
-            name, (flow.source,), bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift
-        )
-    return step, _Flow(name, own.scale, own.scale.double(), max(-own.lowest, own.highest), rounded=True)
+    if given.real:
+        return Quantize(node.name, (given.source,), bits=bits, signed=signed, scale=own.scale)
+    _check_width(given.source, given.bits, PRODUCT_BITS - bits - 1)  # the multiplier must be finer than the codes
+    multiplier, shift = fixed_points(given.exact / own.scale.double(), accumulator_bits=given.bits)
+    return Requantize(
+        node.name, (given.source,), bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift
+    )
 
 
-def _passing(name: str, layer: nn.Module, flow: _Flow) -> tuple[Step, int]:
-    """The step of a layer that does not quantize, and its largest integer."""
-    if isinstance(layer, nn.Sequential):
-        network = nn.Sequential(OrderedDict(copy.deepcopy(layer)._modules))
-        for part in network.modules():  # masks have done their work, and no spec knows them
-            for kind in KINDS:
-                part._buffers.pop(f"{kind}_mask", None)
-        return FloatIsland(name, (flow.source,), network=network, input_scale=flow.scale.clone()), 0
-    kind = next(kind for kind in PASSING if isinstance(layer, LAYERS[kind][0]))
-    if flow.scale.ndim and kind in ("flatten", "unflatten"):
+def _table(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) -> Step:
+    """An activation, looked up."""
+    kind, arguments = table_function(layer.function)
+    inputs = CodeFormat(given.width, given.lowest, given.scale)
+    entries = make_table(kind, arguments, inputs, CodeFormat(bits, own.lowest, own.scale))
+    return Table(
+        node.name,
+        (given.source,),
+        function=kind,
+        arguments=arguments,
+        lowest=given.lowest,
+        bits=bits,
+        signed=own.lowest < 0,
+        table=entries,
+        input_scale=given.scale.clone(),
+        scale=own.scale,
+    )
+
+
+def _floating(node: QuantizedNode, layer: Any, flows: list[_Flow]) -> tuple[Step, _Flow]:
+    """The step of what stays float."""
+    layer = copy.deepcopy(layer)
+    for part in layer.modules():  # masks have done their work, and no spec knows them
+        for kind in KINDS:
+            part._buffers.pop(f"{kind}_mask", None)
+    one = torch.ones(())
+    flow = _Flow(node.name, one, one.double(), 0, real=True)
+    scales = [given.scale.clone() for given in flows]
+    if node.role == "island":
+        network = nn.Sequential(OrderedDict(layer._modules))
+        return FloatIsland(node.name, (flows[0].source,), network=network, input_scale=scales[0]), flow
+    layer = layer.layer if isinstance(layer, FirstResult) else layer
+    return FloatStep(node.name, node.inputs, layer=layer, input_scales=scales), flow
+
+
+def _passing(node: QuantizedNode, layer: nn.Module, flows: list[_Flow]) -> tuple[Step, _Flow]:
+    """The step of a layer that neither weighs nor rounds."""
+    kind = kind_of(layer)
+    if flows[0].scale.ndim and kind in ("flatten", "unflatten"):
         raise LowlandError(
-            f"layer {name!r} reshapes accumulators with one scale per channel; expected ReLU before it, or "
+            f"layer {node.name!r} reshapes accumulators with one scale per channel; expected ReLU before it, or "
             "per_channel=False"
         )
-    settings = layer_settings(layer, kind)
-    window = prod(pair(settings["kernel_size"])) if kind == "avg_pool2d" else 1
-    return PASSING[kind].empty(name, (flow.source,), **settings), flow.reach * window
+    step = passing_step(node.name, node.inputs, layer)
+    reaches = [flow.reach for flow in flows]
+    reach = {"add": sum(reaches), "multiply": prod(reaches)}.get(str(kind), max(reaches)) * summands(step)
+    scale = step.result_scale(*(flow.scale for flow in flows))
+    exact = step.result_scale(*(flow.exact for flow in flows))
+    return step, _Flow(node.name, scale, exact, reach, flows[0].real)
 
 
-def _weighted(kind: str, name: str, layer: Any, own: Grid, bits: int, flow: _Flow) -> tuple[Step, int]:
-    """The step of a layer with weights, and its largest accumulator."""
+def _weighted(quantized: QuantizedNetwork, node: QuantizedNode, layer: Any, given: _Flow) -> tuple[Step, _Flow]:
+    """The step of a layer with weights."""
+    own, bits, kind = quantized.grid(node.layer), quantized.bits[node.layer], str(weighted_kind(layer))
+    own = own._replace(scale=own.scale.clone())
     sizes = geometry(layer)
-    accumulator = (own.scale.flatten() if own.scale.ndim else own.scale) * flow.scale
-    reach = flow.reach * 2 ** (bits - 1) * fan_in(kind, sizes)
+    accumulator = (own.scale.flatten() if own.scale.ndim else own.scale) * given.scale
+    reach = given.reach * 2 ** (bits - 1) * fan_in(kind, sizes)
     bias, bias_bits = None, 0
     if layer.bias is not None:
-        check_bias(name, layer.bias, accumulator)
+        check_bias(node.layer, layer.bias, accumulator)
         codes = codes_on(layer.bias, Grid(accumulator, *code_range(BIAS_BITS, signed=True)))
         bias_bits = signed_width(codes)
         bias = codes.to(smallest_dtype(bias_bits))
         reach += 2 ** (bias_bits - 1)
     step = WEIGHTED[kind](
-        name,
-        (flow.source,),
+        node.name,
+        (given.source,),
         sizes=sizes,
         weight=codes_on(layer.weight, own).to(smallest_dtype(bits)),
         weight_bits=bits,
@@ -169,4 +213,5 @@ def _weighted(kind: str, name: str, layer: Any, own: Grid, bits: int, flow: _Flo
         output_scale=accumulator,
         accumulator_bits=1 + reach.bit_length(),
     )
-    return step, reach
+    scale = step.result_scale(given.scale)
+    return step, _Flow(node.name, scale, own.scale.double().flatten().reshape(scale.shape) * given.exact, reach)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,10 +12,12 @@ from torch.nn import functional
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_samples
 from lowland.quantization.calibration.bias_room import with_room_for_bias
-from lowland.quantization.calibration.methods import CALIBRATIONS
+from lowland.quantization.calibration.methods import CALIBRATIONS, Calibration
 from lowland.quantization.fake_quantized.grid import on_grid
 from lowland.quantization.fake_quantized.network import INPUT, QuantizedNetwork
 from lowland.quantization.graph.operations import geometry, operation, weighted_kind
+from lowland.quantization.graph.step import INPUTS
+from lowland.quantization.graph.traced_network import last_uses
 
 
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
@@ -45,29 +48,86 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
     if quantized.given is not None:
         quantized.given.check(inputs)
         quantized.given = None  # from now on the weights are the model's own
-    calibration = CALIBRATIONS[quantized.precision.calibration](quantized.precision)
+    walk = _Calibration(quantized, CALIBRATIONS[quantized.precision.calibration](quantized.precision))
+    inputs_of = {name: node.inputs for name, node in quantized.nodes.items()}
     with torch.no_grad():
-        exact, values, scale = inputs, inputs, inputs.new_ones(())
-        layer: Any
-        for name, layer in quantized.layers.named_children():
-            if (kind := weighted_kind(layer)) is not None:
-                compute = operation(kind, geometry(layer))
-                threshold = calibration.weights(layer, quantized.grid(name), values, exact)
-                if layer.bias is not None:
-                    threshold = with_room_for_bias(threshold, quantized.grid(name), layer.bias, scale)
-                quantized.threshold(name).copy_(threshold)
-                exact = _finite(name, compute(exact, layer.weight, layer.bias))
-                if quantized.precision.bias_correction:
-                    rounded = compute(values, on_grid(layer.weight, quantized.grid(name)), None)
-                    layer.bias.copy_(_means(kind, exact) - _means(kind, rounded))
-            elif name in quantized.bits:
-                quantized.threshold(name).fill_(calibration.activations(values, quantized.grid(name)))
-                exact = exact if name == INPUT else functional.relu(exact)
-            else:
-                exact = layer(exact)
-            values, scale = quantized.compute(name, values, scale)
+        values = {INPUTS: _Values(inputs, inputs, inputs.new_ones(()))}
+        done = last_uses(inputs_of)
+        for name in inputs_of:
+            values[name] = walk.calibrated(name, values)
+            for source in done.get(name, ()):
+                del values[source]
         quantized.calibrated.fill_(True)
     return quantized
+
+
+class _Values(NamedTuple):
+    """What a node gives.
+
+    Attributes:
+        exact: In the float network.
+        values: In the quantized one.
+        scale: Step size of the integers that they stand for.
+    """
+
+    exact: Tensor
+    values: Tensor
+    scale: Tensor
+
+
+class _Calibration:
+    """The walk through a model, node by node."""
+
+    def __init__(self, quantized: QuantizedNetwork, calibration: Calibration) -> None:
+        self._quantized, self._calibration = quantized, calibration
+        self._set: set[str] = set()
+
+    def calibrated(self, name: str, values: Mapping[str, _Values]) -> _Values:
+        """A node's result, its scale set and its bias corrected.
+
+        Args:
+            name: Of the node.
+            values: What the nodes before it give.
+        """
+        quantized, node = self._quantized, self._quantized.nodes[name]
+        layer: Any = quantized.layers[node.layer]
+        operands = [values[source] for source in node.inputs]
+        exact = operands[0].exact
+        if node.role == "weighted":
+            exact = self._weighted(node.layer, layer, operands[0])
+        elif node.role == "table":
+            exact = layer.function(exact)
+            self._round(node.layer, [layer.function(operands[0].values)])
+        elif node.layer in quantized.bits:
+            exact = functional.relu(exact) if node.role == "rectifier" else exact
+            if node.layer not in self._set:  # operands of a sum have one scale, and are there when the first is rounded
+                sharing = [other for other in quantized.nodes.values() if other.layer == node.layer]
+                self._round(node.layer, [values[other.inputs[0]].values for other in sharing])
+        else:
+            exact = _finite(name, layer(*(operand.exact for operand in operands)))
+        rounded, scale = quantized.compute(name, [(operand.values, operand.scale) for operand in operands])
+        return _Values(exact, rounded, scale)
+
+    def _round(self, layer: str, rounded: Sequence[Tensor]) -> None:
+        """Sets the scale of a quantizer from what it rounds."""
+        values = rounded[0] if len(rounded) == 1 else torch.cat([tensor.flatten() for tensor in rounded])
+        grid = self._quantized.grid(layer)
+        self._quantized.threshold(layer).fill_(self._calibration.activations(values, grid))
+        self._set.add(layer)
+
+    def _weighted(self, name: str, layer: Any, given: _Values) -> Tensor:
+        """Sets the scale of a layer's weights and corrects its bias; what it gives in the float network."""
+        quantized, kind = self._quantized, str(weighted_kind(layer))
+        compute = operation(kind, geometry(layer))
+        threshold = self._calibration.weights(layer, quantized.grid(name), given.values, given.exact)
+        if layer.bias is not None:
+            threshold = with_room_for_bias(threshold, quantized.grid(name), layer.bias, given.scale)
+        quantized.threshold(name).copy_(threshold)
+        exact = _finite(name, compute(given.exact, layer.weight, layer.bias))
+        if quantized.precision.bias_correction:
+            rounded = compute(given.values, on_grid(layer.weight, quantized.grid(name)), None)
+            layer.bias.copy_(_means(layer, exact) - _means(layer, rounded))
+        return exact
 
 
 def _check(quantized: QuantizedNetwork, inputs: Tensor) -> None:
@@ -90,7 +150,8 @@ def _finite(name: str, outputs: Tensor) -> Tensor:
     return outputs
 
 
-def _means(kind: str, outputs: Tensor) -> Tensor:
+def _means(layer: Any, outputs: Tensor) -> Tensor:
     """The mean of each channel over samples and positions."""
-    channel = outputs.ndim - 1 if kind == "linear" else 1
+    dim = {"linear": -1, "affine": getattr(layer, "dim", -1)}.get(str(weighted_kind(layer)), 1)
+    channel = dim % outputs.ndim
     return outputs.double().mean([dim for dim in range(outputs.ndim) if dim != channel])

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from lowland.quantization.graph.operations import geometry, num_channels, weighted_kind
+from lowland.quantization.graph.operations import TRANSPOSED, geometry, num_channels, weighted_kind
+from lowland.quantization.graph.traced_network import TracedNetwork
 
 _TOLERANCE = 1e-7  # of the logarithms of a sweep's factors
+_COMMUTING = (nn.ReLU, nn.LeakyReLU, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.Flatten, nn.Unflatten)
+_MIXING = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
 _MOST_SWEEPS = 1000  # every sweep leaves the function as it is, so a slow chain may stop anywhere
 
 
-def equalized(layers: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+def equalized(network: TracedNetwork) -> TracedNetwork:
     r"""The same function with the ranges of neighbouring layers with weights made equal, channel by channel.
 
     ReLU, pooling and changes of shape commute with positive factors, so channel i between two layers can be divided by
@@ -25,25 +29,31 @@ def equalized(layers: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     ranges become :math:`\sqrt{r^{(1)}_i r^{(2)}_i}`. Pairs are visited in turn until no factor moves.
 
     A channel that is flattened covers several inputs of a linear layer, a channel that is unflattened several outputs
-    of one. Channels that nobody writes or reads stay, and so do pairs whose channels are mixed between them.
+    of one. Channels that nobody writes or reads stay, and so do pairs whose channels are mixed between them, or whose
+    values something else takes as well.
 
     Args:
-        layers: In their order, batch-norm folded; left as they came.
+        network: Batch-norm folded; left as it came.
 
     Returns:
-        The layers, those with weights as copies.
+        A network whose layers with weights are copies.
 
     Source:
         Nagel et al. 2019, arXiv:1906.04721, section 4.1, eq. 9 to 11.
     """
-    result = {name: copy.deepcopy(layer) if weighted_kind(layer) else layer for name, layer in layers.items()}
-    weighted: dict[str, Any] = {name: layer for name, layer in result.items() if weighted_kind(layer)}
+    nodes = {
+        name: replace(node, layer=copy.deepcopy(node.layer)) if weighted_kind(node.layer) else node
+        for name, node in network.nodes.items()
+    }
+    weighted: dict[str, Any] = {name: node.layer for name, node in nodes.items() if weighted_kind(node.layer)}
+    result = replace(network, nodes=nodes)
     pairs = list(_pairs(result))
     with torch.no_grad():
         # In float64, so that all the factors together leave the function alone.
         weights = {name: layer.weight.double().contiguous() for name, layer in weighted.items()}
         biases = {name: layer.bias.double() for name, layer in weighted.items() if layer.bias is not None}
-        matrices = {name: _by_channels(layer, weights[name]) for name, layer in weighted.items()}
+        involved = {name for pair in pairs for name in (pair.first, pair.second)}
+        matrices = {name: _by_channels(weighted[name], weights[name]) for name in involved}
         for _ in range(_MOST_SWEEPS):
             factors = [_equalize(pair, matrices, biases) for pair in pairs]
             if all(bool((factor.log().abs() <= _TOLERANCE).all()) for factor in factors):
@@ -83,19 +93,28 @@ def _by_channels(layer: nn.Module, weight: Tensor) -> Tensor:
     kind, sizes = weighted_kind(layer), geometry(layer)
     groups = sizes.get("groups", 1)
     split = weight.view(groups, len(weight) // groups, weight.shape[1], -1)
-    return split.transpose(1, 2) if kind == "conv_transpose2d" else split
+    return split.transpose(1, 2) if kind in TRANSPOSED else split
 
 
-def _pairs(layers: Mapping[str, nn.Module]) -> Iterator[_Pair]:
-    """Neighbours with weights whose channels stay apart between them."""
-    first, between = None, list[nn.Module]()
-    for name, layer in layers.items():
-        if weighted_kind(layer) is None:
-            between.append(layer)
+def _pairs(network: TracedNetwork) -> Iterator[_Pair]:
+    """Neighbours with weights whose channels stay apart between them, and that nobody else listens to."""
+    consumers = network.consumers
+    for name, node in network.nodes.items():
+        if weighted_kind(node.layer) not in _MIXING:
             continue
-        if first is not None and (channels := _channels(layers[first], between, layer)) is not None:
-            yield _Pair(first, name, channels)
-        first, between = name, []
+        between = list[nn.Module]()
+        last = node
+        while last.name != network.output and len(consumers[last.name]) == 1:
+            last = consumers[last.name][0]
+            if weighted_kind(last.layer) is not None:
+                if weighted_kind(last.layer) in _MIXING:
+                    channels = _channels(node.layer, between, last.layer)
+                    if channels is not None:
+                        yield _Pair(name, last.name, channels)
+                break
+            if not isinstance(last.layer, _COMMUTING):
+                break
+            between.append(last.layer)
 
 
 def _channels(first: nn.Module, between: Sequence[nn.Module], second: nn.Module) -> int | None:
@@ -113,7 +132,7 @@ def _channels(first: nn.Module, between: Sequence[nn.Module], second: nn.Module)
             if layer.start_dim != 1 or (features and not flattened and read != written):
                 return None  # the features of a sequence lie in another order
             features, flattened = layer.end_dim == -1, True
-        elif not isinstance(layer, nn.ReLU) and (features or flattened):
+        elif not isinstance(layer, nn.ReLU | nn.LeakyReLU) and (features or flattened):
             return None  # windows over features
     if features != wants_features or written % channels or read % channels:
         return None

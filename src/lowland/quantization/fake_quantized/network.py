@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
-from collections.abc import Callable
-from math import prod
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,16 +10,14 @@ from torch import Tensor, nn
 
 from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
-from lowland.quantization.calibration.equalization import equalized
 from lowland.quantization.fake_quantized.grid import Grid, on_grid
-from lowland.quantization.graph.chain import chain
+from lowland.quantization.fake_quantized.placement import INPUT, QuantizedNode
 from lowland.quantization.graph.operations import Operation, geometry, operation, weighted_kind
-from lowland.quantization.graph.pooling_steps import pair
-from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision, check_bits
+from lowland.quantization.graph.operators import passing_step
+from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.traced_network import evaluated
+from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision
 from lowland.quantization.same_function import GivenNetwork
-
-INPUT = "input"
-"""The name of the input quantizer."""
 
 
 class Stored(NamedTuple):
@@ -46,6 +41,9 @@ class Stored(NamedTuple):
 Read = Callable[[Stored], Tensor]
 """What a layer computes with in place of a stored tensor's values, in floats."""
 
+Scaled = tuple[Tensor, Tensor]
+"""Values and the step size of the integers that they stand for."""
+
 
 class QuantizedNetwork(nn.Module):
     """A float network with fake quantizers: it trains like any module and is frozen into an integer network.
@@ -54,40 +52,57 @@ class QuantizedNetwork(nn.Module):
     computes the same values and derivatives with a fraction of the overhead.
 
     Args:
-        layers: ``input`` (QuantIdentity), then layers with weights (QuantLinear, QuantConv2d, ...) and QuantReLU in
-            turn, with pooling and changes of shape between them; what stays float comes last.
+        nodes: The graph, in order of computation; the last one gives the outputs.
+        layers: ``input`` (QuantIdentity), layers with weights (QuantLinear, QuantConv2d, ...), quantizers (QuantReLU,
+            QuantIdentity), tables, and what neither weighs nor rounds; by the names that nodes know them by.
         precision: What it was built for: how ``calibrate`` finds its scales.
         given: What it was built of, for ``calibrate`` to compare the function with; no part of its state.
     """
 
-    def __init__(self, layers: nn.Sequential, precision: Precision, given: GivenNetwork | None = None) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[QuantizedNode],
+        layers: nn.ModuleDict,
+        precision: Precision,
+        given: GivenNetwork | None = None,
+    ) -> None:
         super().__init__()
+        self.nodes = {node.name: node for node in nodes}
         self.layers = layers
         self.given = given
         self.precision = precision
         self.calibrated: Tensor
         self.register_buffer("calibrated", torch.tensor(False))
         self.bits: dict[str, int] = {}
+        self._output = nodes[-1].name
+        self._inputs = {node.name: node.inputs for node in nodes}
         self._codes: dict[str, tuple[int, int]] = {}
+        self._rectifying: set[str] = set()
         self._operations: dict[str, Operation] = {}
-        for name, layer in layers.named_children():
+        self._passing: dict[str, Step] = {}
+        for node in nodes:
+            layer: Any = layers[node.layer]
             if (kind := weighted_kind(layer)) is not None:
-                self._operations[name] = operation(kind, geometry(layer))
+                self._operations[node.layer] = operation(kind, geometry(layer))
+            if node.role == "passing":
+                self._passing[node.name] = passing_step(node.name, node.inputs, layer)
             quantizer = _quantizer(layer)
             if quantizer is None:
                 continue
-            self.bits[name] = int(quantizer.msb_clamp_bit_width_impl())
-            lowest, highest = code_range(self.bits[name], signed=quantizer.int_quant.signed)
-            self._codes[name] = (lowest + quantizer.int_quant.narrow_range, highest)
+            self.bits[node.layer] = int(quantizer.msb_clamp_bit_width_impl())
+            lowest, highest = code_range(self.bits[node.layer], signed=quantizer.int_quant.signed)
+            self._codes[node.layer] = (lowest + quantizer.int_quant.narrow_range, highest)
+            if lowest == 0 and node.role in ("quantizer", "rectifier"):
+                self._rectifying.add(node.layer)
 
     def threshold(self, name: str) -> nn.Parameter:
         """The learned parameter of a layer's quantizer: scale times the number of codes on its longer side."""
-        return _quantizer(self.layers.get_submodule(name)).scaling_impl.value
+        return _quantizer(self.layers[name]).scaling_impl.value
 
     @property
     def stored(self) -> dict[str, nn.Parameter]:
         """The parameters that the deployed network stores in codes, by the names that the codes have there."""
-        layers = ((name, self.layers.get_submodule(name)) for name in self._operations)
+        layers = ((name, self.layers[name]) for name in self._operations)
         named = ((f"{name}.{kind}", getattr(layer, kind)) for name, layer in layers for kind in ("weight", "bias"))
         return {name: parameter for name, parameter in named if parameter is not None}
 
@@ -95,36 +110,46 @@ class QuantizedNetwork(nn.Module):
         """The grid of a layer's quantizer (of the weights, if it has any), differentiable by the threshold."""
         lowest, highest = self._codes[name]
         scale = self.threshold(name).abs().clamp_min(SMALLEST_THRESHOLD) / max(-lowest, highest)
-        return Grid(scale, lowest, highest, rectifies=lowest == 0 and name != INPUT)
+        return Grid(scale, lowest, highest, rectifies=name in self._rectifying)
 
-    def compute(self, name: str, values: Tensor, scale: Tensor, read: Read | None = None) -> tuple[Tensor, Tensor]:
-        """One layer's result and the scale of its codes.
+    def compute(self, name: str, operands: Sequence[Scaled], read: Read | None = None) -> Scaled:
+        """One node's result and the step size of its integers.
 
         Args:
-            name: A layer of ``layers``.
-            values: What the layer before gave.
-            scale: The scale of its codes; a layer with weights quantizes its bias at this times its weights' scale.
+            name: Of the node.
+            operands: What the nodes give that it takes; a layer with weights quantizes its bias at the step size of the
+                integers it takes times its weights' scale.
             read: What the layer computes with in place of its quantized weights and bias; those themselves without it.
         """
-        layer: Any = self.layers.get_submodule(name)
-        if name in self._operations:
-            grid = self.grid(name)
-            accumulator = (grid.scale.flatten() if grid.scale.ndim else grid.scale) * scale
-            weight, bias = on_grid(layer.weight, grid), layer.bias
-            if read is not None:
-                weight = read(Stored(f"{name}.weight", layer.weight, weight, grid, self.bits[name]))
-            if bias is not None:
-                bias_grid = Grid(accumulator, *code_range(BIAS_BITS, signed=True))
-                bias = on_grid(bias, bias_grid)
-                if read is not None:
-                    bias = read(Stored(f"{name}.bias", layer.bias, bias, bias_grid, None))
-            return self._operations[name](values, weight, bias), accumulator
-        if name in self.bits:
-            grid = self.grid(name)
+        node = self.nodes[name]
+        layer: Any = self.layers[node.layer]
+        values, scale = operands[0]
+        if node.role == "weighted":
+            return self._weighted(node.layer, layer, values, scale, read)
+        if node.role == "table":
+            grid = self.grid(node.layer)
+            return on_grid(layer.function(values), grid), grid.scale
+        if node.layer in self.bits:
+            grid = self.grid(node.layer)
             return on_grid(values, grid), grid.scale
-        if isinstance(layer, nn.AvgPool2d):  # sums of codes, at a scale divided by their number
-            scale = scale / prod(pair(layer.kernel_size))
-        return layer(values), scale
+        results = layer(*(value for value, _ in operands))
+        if node.role == "passing":
+            return results, self._passing[name].result_scale(*(scale for _, scale in operands))
+        return results, scale.new_ones(())
+
+    def _weighted(self, name: str, layer: Any, values: Tensor, scale: Tensor, read: Read | None) -> Scaled:
+        """A layer with weights on quantized weights and bias."""
+        grid = self.grid(name)
+        accumulator = (grid.scale.flatten() if grid.scale.ndim else grid.scale) * scale
+        weight, bias = on_grid(layer.weight, grid), layer.bias
+        if read is not None:
+            weight = read(Stored(f"{name}.weight", layer.weight, weight, grid, self.bits[name]))
+        if bias is not None:
+            bias_grid = Grid(accumulator, *code_range(BIAS_BITS, signed=True))
+            bias = on_grid(bias, bias_grid)
+            if read is not None:
+                bias = read(Stored(f"{name}.bias", layer.bias, bias, bias_grid, None))
+        return self._operations[name](values, weight, bias), accumulator
 
     def forward(self, inputs: Tensor, read: Read | None = None) -> Tensor:
         """Outputs [samples, ...] of inputs [samples, ...], differentiable straight through the roundings.
@@ -133,22 +158,34 @@ class QuantizedNetwork(nn.Module):
             inputs: Floats.
             read: See ``compute``.
         """
-        values, scale = inputs, inputs.new_ones(())
-        for name in self.layers._modules:
-            values, scale = self.compute(name, values, scale, read)
-        return values
+        start = (inputs, inputs.new_ones(()))
+        outputs, _ = evaluated(
+            self._inputs, lambda name, operands: self.compute(name, operands, read), start, wanted=self._output
+        )
+        return outputs
 
     def reference(self, inputs: Tensor) -> Tensor:
         """The same by Brevitas' own forward: what the deployment check compares with."""
-        return self.layers(inputs)
+        # Here and not above: whoever only trains or freezes need not wait for Brevitas.
+        from lowland.quantization.fake_quantized.quantizers import handed_on, value_of
+
+        def compute(name: str, operands: list[Any]) -> Any:
+            node = self.nodes[name]
+            if node.role == "passing":
+                return handed_on(self.layers[node.layer], self._passing[name], operands)
+            if node.role in ("float", "island"):
+                return self.layers[node.layer](*map(value_of, operands))
+            return self.layers[node.layer](*operands)
+
+        return value_of(evaluated(self._inputs, compute, inputs, wanted=self._output))
 
 
 def _quantizer(layer: nn.Module) -> Any:
     """Brevitas' quantizer inside a layer: of the weights of one that has any, of the results of others."""
-    brevitas_layer: Any = layer
-    if weighted_kind(layer) is not None:
+    brevitas_layer: Any = getattr(layer, "result", layer)
+    if weighted_kind(brevitas_layer) is not None:
         return brevitas_layer.weight_quant.tensor_quant
-    if not hasattr(layer, "act_quant"):
+    if not hasattr(brevitas_layer, "act_quant"):
         return None
     return brevitas_layer.act_quant.fused_activation_quant_proxy.tensor_quant
 
@@ -163,69 +200,4 @@ def check_calibrated(quantized: QuantizedNetwork) -> None:
         raise LowlandError("the quantized network has no activation scales; expected calibrate(...) to run first")
 
 
-def build_quantized(
-    network: nn.Module,
-    precision: Precision,
-    *,
-    input_bits: int,
-    input_signed: bool = True,
-    float_from: str | None = None,
-    per_channel: bool = False,
-) -> QuantizedNetwork:
-    """A float network with fake quantizers, carrying its weights; ``calibrate`` it before use.
-
-    Batch-norm is folded first, then layers are equalized where the precision asks for it. Weights are signed and
-    narrow-range, hidden activations unsigned, each tensor with one scale that is a parameter; the inputs' scale is
-    fixed by calibration and not trained. Biases are quantized at the accumulator's scale; with bias correction every
-    layer has one. The outputs are the last accumulators, not requantized.
-
-    Weights are those that a layer computes with, whatever prunes, normalises or parametrizes them. Frozen ones
-    (``requires_grad=False``) stay frozen and so does their scale; a bias that is frozen is moved by bias correction
-    alone.
-
-    Args:
-        network: See ``chain``; left as it came.
-        precision: Method ``qat`` or ``ptq``.
-        input_bits: Width of the input codes, 2 to 16.
-        input_signed: Whether inputs can be negative; if not, no bit is spent on a sign and what lies below 0 becomes 0.
-        float_from: Name of the layer (or nested sequential) from which on the network stays float, such as
-            ``decoder``; by default nothing does.
-        per_channel: Whether weights have one scale per output channel instead of one per tensor.
-
-    Raises:
-        LowlandError: Method ``float``, a width out of range, layers that cannot be quantized, or batch-norm in training
-            mode.
-    """
-    # Here and not above: whoever only runs integer networks need not wait for Brevitas.
-    from lowland.quantization.fake_quantized import quantizers
-
-    if precision.method == "float":
-        raise LowlandError("precision method is 'float'; expected 'qat' or 'ptq' (float networks are not quantized)")
-    check_bits("input_bits", input_bits)
-    parts = chain(network, float_from=float_from)
-    layers = equalized(parts.layers) if precision.equalization else parts.layers
-    first = quantizers.input_quantizer(input_bits, signed=input_signed)
-    modules: OrderedDict[str, nn.Module] = OrderedDict({INPUT: first})
-    with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
-        for name, layer in layers.items():
-            if weighted_kind(layer) is not None:
-                if per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
-                    raise LowlandError(f"layer {name} is transposed and has groups; expected per_channel=False for it")
-                modules[name] = quantizers.quantized_layer(
-                    layer, precision.weight_bits, per_channel=per_channel, biased=precision.bias_correction
-                )
-            elif isinstance(layer, nn.ReLU):
-                modules[name] = quantizers.quantized_relu(precision.activation_bits)
-            else:
-                modules[name] = quantizers.passing_layer(layer)
-    if parts.island is not None:
-        name, island = parts.island
-        modules[name] = copy.deepcopy(quantizers.FloatPart(OrderedDict(island._modules)))
-    given = GivenNetwork(network, [*parts.layers.values(), *([parts.island[1]] if parts.island is not None else [])])
-    quantized = QuantizedNetwork(nn.Sequential(modules), precision, given)
-    quantized.threshold(INPUT).requires_grad_(False)
-    for name, parameter in quantized.stored.items():
-        owner, _, kind = name.rpartition(".")
-        if kind == "weight":  # the scale of frozen weights is a part of them
-            quantized.threshold(owner).requires_grad_(parameter.requires_grad)
-    return quantized
+__all__ = ["INPUT", "QuantizedNetwork", "Read", "Stored", "check_calibrated"]

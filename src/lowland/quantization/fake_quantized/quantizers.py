@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import copy
-from math import prod
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from brevitas.inject.enum import ScalingImplType
-from brevitas.nn import QuantConv1d, QuantConv2d, QuantConvTranspose2d, QuantIdentity, QuantLinear, QuantReLU
+from brevitas.nn import (
+    QuantConv1d,
+    QuantConv2d,
+    QuantConvTranspose1d,
+    QuantConvTranspose2d,
+    QuantIdentity,
+    QuantLinear,
+    QuantReLU,
+)
+from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer as QuantWBIOL
 from brevitas.quant.base import IntQuant, NarrowIntQuant, PerTensorFloatScaling8bit, UintQuant
 from brevitas.quant.scaled_int import Int32Bias
 from brevitas.quant.solver.act import ActQuantSolver
@@ -17,8 +27,9 @@ from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
 
 from lowland.quantization.effective_weights import KINDS
+from lowland.quantization.graph.affine import Affine, affine
 from lowland.quantization.graph.operations import geometry, weighted_kind
-from lowland.quantization.graph.pooling_steps import pair
+from lowland.quantization.graph.step import Step
 from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD
 
 
@@ -58,23 +69,92 @@ class LearnedSignedScale(IntQuant, PerTensorFloatScaling8bit, ActQuantSolver):
     scaling_init = torch.tensor(1.0)
 
 
+class QuantAffine(QuantWBIOL, Affine):
+    """A factor and a summand for each channel, quantized: Brevitas has none that names the dimension.
+
+    Args:
+        num_channels: Size of the dimension.
+        dim: Dimension of the channels, counted from the last one.
+        bias: Whether something is added.
+        dtype: Of the parameters.
+        options: Of Brevitas' layers with weights.
+    """
+
+    def __init__(self, num_channels: int, *, dim: int, bias: bool, dtype: torch.dtype, **options: Any) -> None:
+        Affine.__init__(self, num_channels, dim=dim, bias=bias)
+        self.to(dtype)
+        QuantWBIOL.__init__(self, input_quant=None, output_quant=None, return_quant_tensor=False, **_without(options))
+
+    @property
+    def per_elem_ops(self) -> int:
+        """Operations a result."""
+        return 2
+
+    @property
+    def output_channel_dim(self) -> int:
+        """Of the weights."""
+        return 0
+
+    @property
+    def out_channels(self) -> int:
+        """Number of results."""
+        return self.num_channels
+
+    @property
+    def channelwise_separable(self) -> bool:
+        """Each channel by itself."""
+        return True
+
+    def forward(self, values: Tensor | QuantTensor) -> Tensor | QuantTensor:
+        """The layer on tensors of Brevitas."""
+        result: Tensor | QuantTensor = QuantWBIOL.forward_impl(self, values)
+        return result
+
+    def inner_forward_impl(self, x: Tensor, quant_weight: Tensor, quant_bias: Tensor | None) -> Tensor:
+        """The layer on plain values."""
+        return affine(
+            value_of(x), value_of(quant_weight), None if quant_bias is None else value_of(quant_bias), dim=self.dim
+        )
+
+
 WEIGHTED: dict[str, type[nn.Module]] = {
     "linear": QuantLinear,
     "conv1d": QuantConv1d,
     "conv2d": QuantConv2d,
+    "conv_transpose1d": QuantConvTranspose1d,
     "conv_transpose2d": QuantConvTranspose2d,
+    "affine": QuantAffine,
 }
 
 
-def input_quantizer(bits: int, *, signed: bool) -> nn.Module:
-    """Inputs to codes."""
+def rounding(bits: int, *, signed: bool) -> nn.Module:
+    """Values to codes."""
     scale = LearnedSignedScale if signed else LearnedUnsignedScale
     return QuantIdentity(act_quant=scale, bit_width=bits, return_quant_tensor=True)
 
 
-def quantized_relu(bits: int) -> nn.Module:
+def rectifying(bits: int, *, signed: bool = False) -> nn.Module:
     """A rectifier with unsigned codes behind it."""
     return QuantReLU(act_quant=LearnedUnsignedScale, bit_width=bits, return_quant_tensor=True)
+
+
+class Table(nn.Module):
+    """A unary activation of codes whose results are rounded to codes.
+
+    Args:
+        function: A layer without parameters.
+        bits: Width of the results.
+        signed: Whether they can be negative.
+    """
+
+    def __init__(self, function: nn.Module, bits: int, *, signed: bool) -> None:
+        super().__init__()
+        self.function = function
+        self.result = rounding(bits, signed=signed)
+
+    def forward(self, values: Tensor | QuantTensor) -> QuantTensor:
+        """Results on tensors of Brevitas."""
+        return self.result(self.function(value_of(values)))
 
 
 def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -> Any:
@@ -116,47 +196,44 @@ def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -
     return quantized
 
 
-def passing_layer(layer: nn.Module) -> nn.Module:
-    """The same pooling or change of shape on tensors of Brevitas."""
-    if isinstance(layer, nn.AvgPool2d):
-        return AveragePool(layer.kernel_size, layer.stride, layer.padding)
-    if isinstance(layer, nn.Unflatten):
-        return Unflatten(layer.dim, layer.unflattened_size)
-    return copy.deepcopy(layer)  # the same object may stand in several places
-
-
-class AveragePool(nn.AvgPool2d):
-    """Average pooling that keeps all codes: sums at a scale divided by their number (Brevitas' own truncates them)."""
-
-    @property
-    def area(self) -> int:
-        """Number of values that are averaged."""
-        return prod(pair(self.kernel_size))
-
-    def forward(self, input: Tensor | QuantTensor) -> Tensor | QuantTensor:
-        """Means of values [samples, channels, height, width]."""
-        if not isinstance(input, IntQuantTensor):
-            return super().forward(input)
-        return input.set(
-            value=super().forward(input.value),
-            scale=input.scale / self.area,
-            bit_width=input.bit_width + (self.area - 1).bit_length(),
-        )
-
-
-class Unflatten(nn.Unflatten):
-    """A change of shape that Brevitas' tensors do not know."""
-
-    def forward(self, input: Tensor | QuantTensor) -> Tensor | QuantTensor:
-        """The same values in their new shape."""
-        if isinstance(input, QuantTensor):
-            return input.set(value=super().forward(input.value))
-        return super().forward(input)
+def unquantized(layer: nn.Module) -> nn.Module:
+    """A copy of a layer that neither weighs nor rounds; the same object may stand in several places."""
+    return FloatPart(copy.deepcopy(layer)._modules) if isinstance(layer, nn.Sequential) else copy.deepcopy(layer)
 
 
 class FloatPart(nn.Sequential):
-    """Layers that stay float, fed with the values of what comes in."""
+    """Layers that stay float.
 
-    def forward(self, input: Tensor | QuantTensor) -> Tensor:
-        """The layers' floats."""
-        return super().forward(input.value if isinstance(input, QuantTensor) else input)
+    Args:
+        layers: By name.
+    """
+
+    def __init__(self, layers: Any) -> None:
+        super().__init__(OrderedDict(layers))
+
+
+def value_of(tensor: Any) -> Tensor:
+    """The floats of a tensor of torch or Brevitas."""
+    return tensor.value if isinstance(tensor, QuantTensor) else tensor
+
+
+def handed_on(layer: nn.Module, step: Step, operands: Sequence[Any]) -> Any:
+    """The result of a layer that neither weighs nor rounds, on tensors of Brevitas.
+
+    Brevitas' own average pooling truncates its sums, and it knows few other layers: values are the layer's, the step
+    size is the step's.
+
+    Args:
+        layer: On floats.
+        step: What it becomes.
+        operands: What it takes; with step sizes where they are integers.
+    """
+    values = layer(*map(value_of, operands))
+    if not all(isinstance(operand, IntQuantTensor) for operand in operands):
+        return values
+    return operands[0].set(value=values, scale=step.result_scale(*(operand.scale for operand in operands)))
+
+
+def _without(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that Brevitas' common base of layers with weights takes."""
+    return {name: value for name, value in options.items() if name != "return_quant_tensor"}

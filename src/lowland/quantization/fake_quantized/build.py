@@ -1,0 +1,94 @@
+"""From a float network to its fake-quantized model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.quantization.calibration.equalization import equalized
+from lowland.quantization.fake_quantized.network import QuantizedNetwork
+from lowland.quantization.fake_quantized.placement import INPUT, Role, placed
+from lowland.quantization.graph.trace import traced
+from lowland.quantization.precision import Precision, check_bits
+from lowland.quantization.same_function import GivenNetwork
+
+
+def build_quantized(
+    network: nn.Module,
+    precision: Precision,
+    *,
+    input_bits: int,
+    input_signed: bool = True,
+    float_from: str | None = None,
+    per_channel: bool = False,
+    example: Tensor | None = None,
+) -> QuantizedNetwork:
+    """A float network with fake quantizers, carrying its weights; ``calibrate`` it before use.
+
+    The network's graph is read off its ``forward``. Batch-norm is folded first, then layers are equalized where the
+    precision asks for it. Weights are signed and narrow-range, activations unsigned where they cannot be negative,
+    each tensor with one scale that is a parameter; the inputs' scale is fixed by calibration and not trained. Biases
+    are quantized at the accumulator's scale; with bias correction every layer has one. The outputs are the last
+    accumulators, not requantized.
+
+    Weights are those that a layer computes with, whatever prunes, normalises or parametrizes them. Frozen ones
+    (``requires_grad=False``) stay frozen and so does their scale; a bias that is frozen is moved by bias correction
+    alone.
+
+    Args:
+        network: Any module that ``torch.fx`` can trace to layers and operations that can be quantized, see ``traced``;
+            left as it came.
+        precision: Method ``qat`` or ``ptq``.
+        input_bits: Width of the input codes, 2 to 16.
+        input_signed: Whether inputs can be negative; if not, no bit is spent on a sign and what lies below 0 becomes 0.
+        float_from: Name of the layer (or nested module) from which on the network stays float, such as ``decoder``; by
+            default nothing does.
+        per_channel: Whether weights have one scale per output channel instead of one per tensor.
+        example: Inputs [rows, ...] that tell sizes; needed only where ``forward`` computes with shapes.
+
+    Raises:
+        LowlandError: Method ``float``, a width out of range, operations that cannot be quantized, or batch-norm in
+            training mode.
+    """
+    # Here and not above: whoever only runs integer networks need not wait for Brevitas.
+    from lowland.quantization.fake_quantized import quantizers
+
+    if precision.method not in ("qat", "ptq"):
+        raise LowlandError(
+            f"precision method is {precision.method!r}; expected 'qat' or 'ptq', the methods with fake quantizers"
+        )
+    check_bits("input_bits", input_bits)
+    graph = traced(network, float_from=float_from, example=example)
+    given = GivenNetwork(network, graph)
+    if precision.equalization:
+        graph = equalized(graph)
+    placement = placed(graph, input_signed=input_signed, per_channel=per_channel)
+    roles: dict[str, Role] = {node.layer: node.role for node in placement.nodes}
+    modules: dict[str, nn.Module] = {}
+    with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
+        for name, layer in placement.layers.items():
+            signed, role = name not in placement.unsigned, roles[name]
+            if layer is None:
+                bits = input_bits if role == "input" else precision.activation_bits
+                if f"{name}" in {node.inputs[0] for node in placement.nodes if node.role == "table"}:
+                    bits = max(bits, precision.table_bits)
+                make = quantizers.rectifying if role == "rectifier" else quantizers.rounding
+                modules[name] = make(bits, signed=signed)
+            elif role == "weighted":
+                if per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
+                    raise LowlandError(f"layer {name} is transposed and has groups; expected per_channel=False for it")
+                modules[name] = quantizers.quantized_layer(
+                    layer, precision.weight_bits, per_channel=per_channel, biased=precision.bias_correction
+                )
+            elif role == "table":
+                modules[name] = quantizers.Table(layer, precision.activation_bits, signed=signed)
+            else:
+                modules[name] = quantizers.unquantized(layer)
+    quantized = QuantizedNetwork(placement.nodes, nn.ModuleDict(modules), precision, given)
+    quantized.threshold(INPUT).requires_grad_(False)
+    for name, parameter in quantized.stored.items():
+        owner, _, kind = name.rpartition(".")
+        if kind == "weight":  # the scale of frozen weights is a part of them
+            quantized.threshold(owner).requires_grad_(parameter.requires_grad)
+    return quantized

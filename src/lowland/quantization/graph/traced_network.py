@@ -1,0 +1,106 @@
+"""A float network as a graph of layers with named inputs: what quantizers are placed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from lowland.quantization.graph.step import INPUTS
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer of a traced network.
+
+    Attributes:
+        name: Unique; of layers of the network their path with underscores for dots (``encoder_0``).
+        inputs: Names of the nodes whose results it takes, ``inputs`` for the network's own input.
+        layer: What it computes: a layer of torch or an operator of this package, in evaluation mode.
+        place: Where it stands in the network, for messages.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    layer: nn.Module
+    place: str
+
+
+@dataclass(frozen=True)
+class TracedNetwork:
+    """The layers of a network in an order in which they can be computed, weights computed and batch-norm folded.
+
+    Attributes:
+        nodes: By name.
+        output: Name of the node whose result is the network's output, or goes to the island.
+        island: Name and layers of the part behind it that stays float, or ``None``.
+    """
+
+    nodes: Mapping[str, Node]
+    output: str
+    island: tuple[str, nn.Sequential] | None = None
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """The network's outputs, in float.
+
+        Args:
+            inputs: [rows, ...].
+        """
+        values = evaluated(
+            {node.name: node.inputs for node in self.nodes.values()},
+            lambda name, operands: self.nodes[name].layer(*operands),
+            inputs,
+            wanted=self.output,
+        )
+        return values if self.island is None else self.island[1](values)
+
+    @property
+    def consumers(self) -> dict[str, list[Node]]:
+        """The nodes that take each node's result, by its name."""
+        found: dict[str, list[Node]] = {name: [] for name in (INPUTS, *self.nodes)}
+        for node in self.nodes.values():
+            for source in node.inputs:
+                found[source].append(node)
+        return found
+
+
+def evaluated(
+    inputs_of: Mapping[str, Sequence[str]],
+    compute: Callable[[str, list[Any]], Any],
+    inputs: Any,
+    *,
+    wanted: str,
+) -> Any:
+    """The result of one node of a graph; results that no later node takes are let go of.
+
+    Args:
+        inputs_of: Names of the nodes whose results each node takes, in an order in which they can be computed.
+        compute: A node's result from its name and the results it takes.
+        inputs: The network's own input.
+        wanted: Name of the node.
+    """
+    done = last_uses(inputs_of)
+    values = {INPUTS: inputs}
+    for name, sources in inputs_of.items():
+        values[name] = compute(name, [values[source] for source in sources])
+        if name == wanted:
+            break
+        for source in done.get(name, ()):
+            if source != wanted:
+                del values[source]
+    return values[wanted]
+
+
+def last_uses(inputs_of: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """The results that no node after a node takes any more, by its name.
+
+    Args:
+        inputs_of: See ``evaluated``.
+    """
+    last = {source: name for name, sources in inputs_of.items() for source in sources}
+    found: dict[str, set[str]] = {}
+    for source, name in last.items():
+        found.setdefault(name, set()).add(source)
+    return found
