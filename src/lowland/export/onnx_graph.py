@@ -1,0 +1,103 @@
+"""An ONNX graph as it grows: nodes, constants and names that are used once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lowland.errors import LowlandError
+
+OPSET = 18
+"""The first with all the operators that are needed; runtimes of the last years know it."""
+
+
+def onnx_package() -> ModuleType:
+    """The package ``onnx``.
+
+    Raises:
+        LowlandError: It is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise LowlandError("the package onnx is missing; expected it to be installed: pip install 'lowland[onnx]'") from error
+    return onnx
+
+
+class OnnxGraph:
+    """Nodes and constants of an ONNX graph; every result is called by the name that ``node`` returns.
+
+    Integers between nodes are int64 [rows, ...], so that every rule takes what every other one makes.
+    """
+
+    def __init__(self) -> None:
+        self.helper = onnx_package().helper
+        self.numpy_helper = onnx_package().numpy_helper
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
+        self._prefix = ""
+        self._count = 0
+
+    def begin(self, step: str) -> None:
+        """Name what follows after a step of the network."""
+        self._prefix, self._count = step, 0
+
+    def _name(self, what: str) -> str:
+        self._count += 1
+        return f"{self._prefix}/{self._count}_{what}"
+
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """The result of an operator.
+
+        Args:
+            operator: Its ONNX name.
+            inputs: Names of results and constants.
+            attributes: Of the operator.
+        """
+        name = self._name(operator)
+        self.nodes.append(self.helper.make_node(operator, list(inputs), [name], name, **attributes))
+        return name
+
+    def constant(self, values: Tensor | NDArray[Any] | Sequence[int] | int) -> str:
+        """The name of numbers that stand in the file; Python's own integers become int64."""
+        array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+        if not array.ndim and array.dtype == np.int64:  # the small ones occur over and over
+            name = f"constant/{int(array)}"
+            if name in self.constants:
+                return name
+        else:
+            name = self._name("constant")
+        self.constants[name] = self.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+        return name
+
+    def cast(self, name: str, dtype: type[np.generic]) -> str:
+        """The same numbers in another type."""
+        return self.node("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def reshape(self, name: str, shape: Sequence[int]) -> str:
+        """Every row in another shape.
+
+        Args:
+            name: Numbers [rows, ...].
+            shape: Without rows.
+        """
+        return self.node("Reshape", name, self.constant([0, *shape]))
+
+    def gather(self, name: str, places: Tensor, *, size: int) -> str:
+        """Integers of each row by their places: ``NOWHERE`` is 0.
+
+        Args:
+            name: int64 [rows, ...].
+            places: int64 of any shape, the row's numbers counted from 1.
+            size: Numbers of a row.
+
+        Returns:
+            int64 [rows, *places.shape].
+        """
+        padded = self.node("Pad", self.reshape(name, [size]), self.constant([0, 1, 0, 0]), self.constant(0))
+        return self.node("Gather", padded, self.constant(places), axis=1)

@@ -1,0 +1,91 @@
+"""Steps with weights: products of integers, and a bias at the accumulator's scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lowland.export.onnx_graph import OnnxGraph
+from lowland.export.onnx_rules.registry import onnx_rule
+from lowland.export.places import places_of_layer
+from lowland.export.results import Result, Site
+from lowland.quantization.graph.operations import weight_matrices
+from lowland.quantization.graph.weighted_step import Weighted
+
+_BYTE = 8
+_SUM_BITS = 32
+
+
+@onnx_rule("linear")
+def linear(site: Site[Weighted], graph: OnnxGraph, name: str) -> str:
+    """MatMulInteger of bytes, or MatMul of int64 where codes or sums are wider."""
+    weight = site.step.weight.T
+    if _fits_bytes(site):
+        product = _of_bytes(graph, "MatMulInteger", site.inputs[0], name, weight)
+    else:
+        product = graph.node("MatMul", name, graph.constant(weight.to(torch.int64)))
+    return _biased(site, graph, product)
+
+
+@onnx_rule("conv1d", "conv2d")
+def convolution(site: Site[Weighted], graph: OnnxGraph, name: str) -> str:
+    """ConvInteger of bytes, or a product of matrices where codes or sums are wider."""
+    step = site.step
+    if not _fits_bytes(site):
+        return gathered(site, graph, name)
+    sizes = step.sizes
+    product = _of_bytes(
+        graph,
+        "ConvInteger",
+        site.inputs[0],
+        name,
+        step.weight,
+        kernel_shape=list(sizes["kernel_size"]),
+        strides=list(sizes["stride"]),
+        dilations=list(sizes["dilation"]),
+        pads=[*sizes["padding"], *sizes["padding"]],
+        group=sizes["groups"],
+    )
+    return _biased(site, graph, product)
+
+
+@onnx_rule("conv_transpose1d", "conv_transpose2d")
+def gathered(site: Site[Weighted], graph: OnnxGraph, name: str) -> str:
+    """The layer as a product of int64 matrices: what each output sees is gathered, then multiplied."""
+    step, inputs = site.step, site.inputs[0]
+    places = places_of_layer(step.kind, step.sizes, inputs.shape)
+    matrices = weight_matrices(step.kind, step.sizes, step.weight.to(torch.int64)).transpose(1, 2)
+    patches = graph.gather(name, places, size=inputs.size)  # [rows, groups, positions, fan in]
+    product = graph.node("MatMul", patches, graph.constant(matrices))
+    by_channel = graph.node("Transpose", product, perm=[0, 1, 3, 2])
+    return _biased(site, graph, graph.reshape(by_channel, site.result.shape))
+
+
+def _fits_bytes(site: Site[Weighted]) -> bool:
+    """Whether codes, weights and sums have the widths of the integer operators."""
+    inputs, step = site.inputs[0], site.step
+    narrow = 0 <= inputs.lowest <= inputs.highest < 2**_BYTE or inputs.reach <= 2 ** (_BYTE - 1) > inputs.highest
+    return narrow and step.weight_bits <= _BYTE and step.accumulator_bits <= _SUM_BITS
+
+
+def _of_bytes(
+    graph: OnnxGraph, operator: str, inputs: Result, name: str, weight: Tensor, **attributes: object
+) -> str:
+    """The product in unsigned bytes with zero points: kernels of signed ones saturate on some processors."""
+    zero = 2 ** (_BYTE - 1)
+    offset = zero if inputs.lowest < 0 else 0
+    lifted = graph.node("Add", name, graph.constant(offset)) if offset else name
+    words = (weight.to(torch.int64) + zero).to(torch.uint8).contiguous()
+    zeros = (graph.constant(np.array(value, np.uint8)) for value in (offset, zero))
+    product = graph.node(operator, graph.cast(lifted, np.uint8), graph.constant(words), *zeros, **attributes)
+    return graph.cast(product, np.int64)
+
+
+def _biased(site: Site[Weighted], graph: OnnxGraph, product: str) -> str:
+    """The product and the bias."""
+    step = site.step
+    if step.bias is None:
+        return product
+    bias = step.bias.to(torch.int64).reshape(-1, *[1] * (step.weight.ndim - 2))
+    return graph.node("Add", product, graph.constant(bias))
