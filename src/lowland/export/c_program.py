@@ -1,0 +1,254 @@
+"""A C program as it grows: stored words, tables, one function a step, and buffers that are used again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jinja2
+import torch
+from torch import Tensor
+
+from lowland.errors import LowlandError
+from lowland.export.results import Deployed, Result, Site
+
+FLOAT = "float"
+_TYPES = (
+    ("int8_t", -(2**7), 2**7 - 1),
+    ("uint8_t", 0, 2**8 - 1),
+    ("int16_t", -(2**15), 2**15 - 1),
+    ("uint16_t", 0, 2**16 - 1),
+    ("int32_t", -(2**31), 2**31 - 1),
+    ("int64_t", -(2**63), 2**63 - 1),
+)
+_LINE = 116
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("lowland.export", "c_rules/templates"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,  # noqa: S701  # C, not HTML
+)
+
+
+def c_type(lowest: int, highest: int) -> str:
+    """The smallest type of C that holds these integers."""
+    return next(name for name, low, high in _TYPES if low <= lowest and highest <= high)
+
+
+def identifier(name: str) -> str:
+    """A name as C can write it."""
+    return re.sub(r"\W", "_", name, flags=re.ASCII)
+
+
+def literal(value: int) -> str:
+    """An integer as C reads it, of a type that holds it."""
+    if -(2**31) < value < 2**31:
+        return str(value)
+    return f"INT64_C({value})" if value > -(2**63) else "INT64_MIN"
+
+
+def array(values: Sequence[str]) -> str:
+    """Numbers between braces, in lines that one can read."""
+    lines, line = [], ""
+    for value in values:
+        if len(line) + len(value) > _LINE:
+            lines.append(line)
+            line = ""
+        line += f"{value}, "
+    return "{\n" + "".join(f"    {each.rstrip()}\n" for each in (*lines, line)) + "}"
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """Numbers of one row between two functions.
+
+    Attributes:
+        type: Of C.
+        size: How many there are.
+        argument: Name under which the caller hands them in; empty for those that the program keeps itself.
+    """
+
+    type: str
+    size: int
+    argument: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function called with buffers.
+
+    Attributes:
+        function: Its name.
+        reads: What it takes.
+        writes: What it makes.
+    """
+
+    function: str
+    reads: tuple[Buffer, ...]
+    writes: Buffer
+
+
+@dataclass(frozen=True)
+class Word:
+    """A tensor of stored words.
+
+    Attributes:
+        tensor: Its name in the network.
+        name: Its name in C.
+        type: Of C.
+        size: Number of words.
+        bits: Width of a word.
+        values: The codes, as C reads them.
+    """
+
+    tensor: str
+    name: str
+    type: str
+    size: int
+    bits: int
+    values: str
+
+
+@dataclass
+class CProgram:
+    """What the rules of the steps add to.
+
+    Attributes:
+        prefix: Of all names.
+        words: Stored tensors by name in the network.
+        tables: Declarations of constants that are no stored words.
+        functions: Definitions.
+        calls: In order.
+        entries: Buffers of codes that the caller hands in, with the quantizer that makes them of floats.
+    """
+
+    prefix: str
+    words: dict[str, Word]
+    tables: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    entries: list[tuple[Buffer, str]] = field(default_factory=list)
+    _place: str = ""
+
+    @classmethod
+    def of(cls, part: Deployed, prefix: str) -> CProgram:
+        """A program with the stored words of a network and nothing else."""
+        codes, bits = part.network.codes, part.network.bits
+        words = {}
+        for index, (tensor, values) in enumerate(codes.items()):
+            name = f"{prefix}_word{index}_{identifier(tensor)}"
+            numbers = array([literal(value) for value in values.flatten().tolist()])
+            kind = f"int{torch.iinfo(values.dtype).bits}_t"
+            words[tensor] = Word(tensor, name, kind, values.numel(), bits[tensor], numbers)
+        return cls(prefix, words)
+
+    def begin(self, index: int, step: str) -> None:
+        """Name what follows after a step of the network."""
+        self._place = f"{self.prefix}_{index}_{identifier(step)}"
+
+    def table(self, what: str, values: Tensor | Sequence[int]) -> str:
+        """The name of constants that no flip hits.
+
+        Args:
+            what: They are; unique in the step.
+            values: Integers.
+        """
+        numbers = values.flatten().tolist() if isinstance(values, Tensor) else list(values)
+        name = f"{self._place}_{what}"
+        kind = c_type(min(numbers), max(numbers))
+        body = array([literal(number) for number in numbers])
+        self.tables.append(f"static const {kind} {name}[{len(numbers)}] = {body};")
+        return name
+
+    def buffer(self, result: Result, *, at_least: int = 8) -> Buffer:
+        """Room for what a step hands on.
+
+        Args:
+            result: Of the step.
+            at_least: Width of a number.
+        """
+        widest = 2 ** (at_least - 1) if at_least > 8 else 0
+        return Buffer(c_type(min(result.lowest, -widest), max(result.highest, widest - 1)), result.size)
+
+    def call(self, template: str, reads: Sequence[Buffer], writes: Buffer, **context: Any) -> Buffer:
+        """Define a function by a template and call it; what it makes.
+
+        Args:
+            template: Name of the file; it defines ``name`` from ``x`` (or ``xs``, where a step takes several) to ``y``.
+            reads: What it takes.
+            writes: What it makes.
+            context: What else the template needs.
+        """
+        self.functions.append(
+            TEMPLATES.get_template(template).render(
+                name=self._place, x=reads[0], xs=reads, y=writes, prefix=self.prefix, **context
+            )
+        )
+        self.calls.append(Call(self._place, tuple(reads), writes))
+        return writes
+
+    def entry(self, site: Site[Any], **context: Any) -> Buffer:
+        """Codes that the caller hands in, and the function that makes them of floats."""
+        result = site.result
+        codes = Buffer(c_type(result.lowest, result.highest), result.size, f"codes_{identifier(site.step.name)}")
+        self.functions.append(
+            TEMPLATES.get_template("quantize.c.j2").render(name=self._place, y=codes, prefix=self.prefix, **context)
+        )
+        self.entries.append((codes, self._place))
+        return codes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the buffers of a program lie.
+
+    Attributes:
+        slots: Type and size of the static arrays, by name.
+        names: What every buffer is called.
+    """
+
+    slots: dict[str, Buffer]
+    names: dict[Buffer, str]
+
+
+def layout(program: CProgram, output: Buffer) -> Layout:
+    """Static arrays for the buffers of a program, used again as soon as nobody reads them any more.
+
+    Args:
+        program: All of it.
+        output: The buffer that the caller is handed, called ``outputs``.
+    """
+    last = {buffer: index for index, call in enumerate(program.calls) for buffer in call.reads}
+    names = {buffer: buffer.argument for buffer, _ in program.entries} | {output: "outputs"}
+    slots: dict[str, Buffer] = {}
+    free: list[str] = []
+    for index, call in enumerate(program.calls):
+        made = call.writes
+        if made not in names:
+            fitting = [slot for slot in free if slots[slot].type == made.type]
+            name = max(fitting, key=lambda slot: slots[slot].size, default=None)
+            if name is None:
+                name = f"{program.prefix}_buffer{len(slots)}"
+                slots[name] = made
+            else:
+                free.remove(name)
+                slots[name] = max(slots[name], made, key=lambda buffer: buffer.size)
+            names[made] = name
+        done = {buffer for buffer in (*call.reads, made) if last.get(buffer, index) == index}
+        free += [names[buffer] for buffer in done if names[buffer] in slots]
+    return Layout(slots, names)
+
+
+def check_name(name: str) -> None:
+    """Refuse names that C cannot write.
+
+    Raises:
+        LowlandError: Not letters, digits and underscores with a letter first.
+    """
+    if not re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII):
+        raise LowlandError(f"name is {name!r}; expected letters, digits and underscores, a letter first")
