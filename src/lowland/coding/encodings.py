@@ -17,15 +17,17 @@ class Encoding:
 
     Attributes:
         name: Its key in ``ENCODINGS``.
-        lowest: The lowest code that so many bits can hold; the highest is 2^(bits-1) - 1 in all of them.
+        lowest: The lowest code that so many bits can hold.
         encode: Codes and width -> words, the bits as a number from 0 to 2^bits - 1 (int64).
         decode: Words and width -> codes (int64); every word has a code.
+        highest: The highest code that so many bits can hold: 2^(bits-1) - 1 in all of ``ENCODINGS``.
     """
 
     name: str
     lowest: Callable[[int], int]
     encode: Callable[[Tensor, int], Tensor]
     decode: Callable[[Tensor, int], Tensor]
+    highest: Callable[[int], int] = lambda bits: 2 ** (bits - 1) - 1
 
     def check(self, codes: Tensor, bits: int, *, name: str) -> None:
         """Refuses codes that the word cannot hold.
@@ -36,7 +38,7 @@ class Encoding:
         if not codes.numel():
             return
         low, high = (int(bound) for bound in torch.aminmax(codes))
-        lowest, highest = self.lowest(bits), 2 ** (bits - 1) - 1
+        lowest, highest = self.lowest(bits), self.highest(bits)
         if low < lowest or high > highest:
             raise LowlandError(
                 f"codes of {name!r} reach from {low} to {high}; expected {lowest} to {highest} in {bits} bits of "
@@ -108,6 +110,21 @@ ENCODINGS: dict[str, Encoding] = {
         ),
     )
 }
+
+
+def plain_binary(lowest: int) -> Encoding:
+    """Codes as unsigned numbers, counted from the lowest one: how words with a zero point are stored.
+
+    Args:
+        lowest: The code whose word is 0.
+    """
+    return Encoding(
+        "plain_binary",
+        lowest=lambda bits: lowest,
+        encode=lambda codes, bits: codes - lowest,
+        decode=lambda words, bits: words + lowest,
+        highest=lambda bits: lowest + 2**bits - 1,
+    )
 
 
 def encoding_of(name: str) -> Encoding:

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from lowland.errors import LowlandError
+from lowland.quantization.graph.affine import Affine
+from lowland.quantization.graph.attention import DotProductAttention
 from lowland.quantization.graph.layer_specs import LAYERS, layer_from_spec, layer_spec
 
 EXAMPLES: list[nn.Module] = [
@@ -33,6 +35,16 @@ EXAMPLES: list[nn.Module] = [
     nn.Tanh(),
     nn.GELU("tanh"),
     nn.Softplus(2),
+    Affine(3, dim=-3, bias=False),
+    nn.LayerNorm((2, 3), eps=0.1, bias=False),
+    nn.GroupNorm(2, 4, affine=False),
+    nn.InstanceNorm1d(3, affine=True),
+    nn.InstanceNorm2d(3),
+    nn.RMSNorm(4),
+    nn.Softmax(-1),
+    nn.LogSoftmax(1),
+    nn.MultiheadAttention(4, 2, bias=False, kdim=3, batch_first=True),
+    DotProductAttention(is_causal=True, scale=0.3),
 ]
 
 
@@ -56,5 +68,7 @@ def test_others_are_refused() -> None:
         layer_spec(nn.Sequential(nn.LSTM(2, 2)))
     with pytest.raises(LowlandError, match="convolutions padded with zeros"):
         layer_spec(nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"))
+    with pytest.raises(LowlandError, match="attention without add_bias_kv"):
+        layer_spec(nn.MultiheadAttention(4, 2, add_bias_kv=True))
     with pytest.raises(LowlandError, match="layer kind is 'magic'; expected one of linear, "):
         layer_from_spec({"kind": "magic"})

@@ -17,6 +17,12 @@ class Conv2d(Weighted):
     kind = "conv2d"
 
 
+class ConvTranspose1d(Weighted):
+    """The transposed convolution over [samples, channels, length], each code spread by the weights."""
+
+    kind = "conv_transpose1d"
+
+
 class ConvTranspose2d(Weighted):
     """The transposed convolution over [samples, channels, height, width], each code spread by the weights."""
 

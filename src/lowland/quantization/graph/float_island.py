@@ -50,6 +50,10 @@ class FloatIsland(Step):
         """The network's floats from integers: here integer arithmetic ends."""
         return self.network(codes.to(self.input_scale.dtype) * self.input_scale)
 
+    def carried(self, values: Tensor) -> Tensor:
+        """The same floats, from whole numbers in floats."""
+        return self.integer(values)
+
     def result_scale(self, scale: Tensor) -> Tensor:
         """1: the results are floats themselves."""
         return torch.ones((), dtype=scale.dtype, device=scale.device)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import prod
 from typing import Any
 
 from lowland.errors import LowlandError
+from lowland.quantization.graph.affine_step import AffineStep
+from lowland.quantization.graph.embedding_step import Embedding
 from lowland.quantization.graph.float_island import FloatIsland
-from lowland.quantization.graph.pooling_steps import AvgPool2d, pair
+from lowland.quantization.graph.float_step import FloatStep
+from lowland.quantization.graph.joining_steps import Multiply
+from lowland.quantization.graph.pooling_steps import AvgPool1d, AvgPool2d
 from lowland.quantization.graph.rounding_steps import Quantize
+from lowland.quantization.graph.scaling_steps import Mean, Rescale
 from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.storing_step import StoringStep
+from lowland.quantization.graph.table_step import Table
 from lowland.quantization.graph.weighted_step import Weighted
 
 CONVENTIONS = {"rounding": "half_even", "overflow": "saturate", "encoding": "twos_complement"}
 """What all steps and words of a graph have in common."""
-
-_SCALE_OF = {"weight": "weight_scale", "bias": "output_scale"}
 
 
 def tensor_name(step: str, buffer: str) -> str:
@@ -51,7 +55,7 @@ def check_graph(spec: Mapping[str, Any], steps: Iterable[Step]) -> None:
         steps: Made from the steps of the spec.
 
     Raises:
-        LowlandError: Other conventions, or a step that reads another step's tensors.
+        LowlandError: Other conventions, or a step that reads tensors of a step that it is not tied to.
     """
     for convention, known in CONVENTIONS.items():
         if spec.get(convention, known) != known:
@@ -63,36 +67,61 @@ def check_graph(spec: Mapping[str, Any], steps: Iterable[Step]) -> None:
 
 
 def _tensors(step: Step) -> dict[str, str]:
-    """Names in the file by what the step uses them for."""
-    return {buffer: tensor_name(step.name, buffer) for buffer in step.state_dict()}
+    """Names in the file by what the step uses them for: those of the step that it is tied to, and its own."""
+    borrowed = step.borrowed if isinstance(step, Weighted) and step.tied_to is not None else ()
+    shared = {buffer: tensor_name(str(step.tied_to), buffer) for buffer in borrowed}
+    return shared | {buffer: tensor_name(step.name, buffer) for buffer in step.state_dict()}
 
 
 def _words(steps: Iterable[Step]) -> dict[str, Any]:
-    """Width and scale of every tensor of codes: what memory holds and radiation flips."""
-    return {
-        tensor_name(step.name, kind): {
-            "bits": getattr(step, f"{kind}_bits"),
-            "scale": tensor_name(step.name, _SCALE_OF[kind]),
-        }
-        for step in steps
-        if isinstance(step, Weighted)
-        for kind in step.code_names
-        if getattr(step, kind) is not None
-    }
+    """Width and scale of every tensor of codes or of float32 words: what memory holds and radiation flips."""
+    found: dict[str, Any] = {}
+    for step in steps:
+        if isinstance(step, StoringStep):
+            for kind, stored in step.stored.items():
+                moved = {} if stored.lowest is None else {"lowest": stored.lowest}
+                scale = tensor_name(step.name, stored.scale)
+                if step.tied_to is not None and stored.scale not in step.state_dict():
+                    scale = tensor_name(step.tied_to, stored.scale)
+                found[tensor_name(step.name, kind)] = {"bits": stored.bits, "scale": scale, **moved}
+        elif isinstance(step, FloatStep):
+            names = (tensor_name(step.name, f"layer.{name}") for name in step.float_words)
+            found |= {name: {"bits": 32, "scale": None, "encoding": "float32"} for name in names}
+    return found
 
 
 def _output(steps: Iterable[Step], name: str) -> dict[str, Any]:
     """The step whose integers leave the device, and where the size of one of them stands."""
-    found: dict[str, dict[str, Any]] = {INPUTS: {"scale": None, "scale_shape": [], "divided_by": []}}
+    nothing: dict[str, Any] = {"scale": None, "scale_shape": [], "divided_by": []}
+    found: dict[str, dict[str, Any]] = {INPUTS: nothing}
     for step in steps:
         scale = found[step.inputs[0]]
-        if isinstance(step, Quantize):
+        if isinstance(step, Quantize | Table):
             scale = {"scale": tensor_name(step.name, "scale"), "scale_shape": [], "divided_by": []}
+        elif isinstance(step, Embedding):
+            shape = [-1] if step.weight_scale.ndim else []
+            scale = {"scale": tensor_name(step.name, "weight_scale"), "scale_shape": shape, "divided_by": []}
         elif isinstance(step, Weighted):
-            shape = [-1, *[1] * (step.weight.ndim - 2)] if step.output_scale.ndim else []
-            scale = {"scale": tensor_name(step.name, "output_scale"), "scale_shape": shape, "divided_by": []}
-        elif isinstance(step, AvgPool2d):
-            windows = [*scale["divided_by"], prod(pair(step.arguments["kernel_size"]))]
-            scale = {**scale, "divided_by": windows}
+            behind = -1 - step.sizes["dim"] if isinstance(step, AffineStep) else step.weight.ndim - 2
+            shape = [-1, *[1] * behind] if step.output_scale.ndim else []
+            scale = {"scale": _tensors(step)["output_scale"], "scale_shape": shape, "divided_by": []}
+        elif isinstance(step, AvgPool1d | AvgPool2d):
+            scale = _then(scale, "divide", step.window)
+        elif isinstance(step, Mean):
+            shape = step.reduced(scale["scale_shape"]) if scale["scale_shape"] else []
+            scale = _then({**scale, "scale_shape": shape}, "divide", step.count)
+        elif isinstance(step, Rescale):
+            scale = _then(scale, "multiply", abs(step.factor))
+        elif isinstance(step, Multiply):
+            scale = _then(scale, "multiply", found[step.inputs[1]])
+        elif isinstance(step, FloatStep | FloatIsland):
+            scale = nothing
         found[step.name] = scale
     return {"step": name, **found[name]}
+
+
+def _then(scale: Mapping[str, Any], operation: str, operand: Any) -> dict[str, Any]:
+    """A scale with one more operation; divisions that come first stand in a list of their own."""
+    if operation == "divide" and "then" not in scale:
+        return {**scale, "divided_by": [*scale["divided_by"], operand]}
+    return {**scale, "then": [*scale.get("then", []), [operation, operand]]}

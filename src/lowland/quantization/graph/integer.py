@@ -8,34 +8,58 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lowland.coding.codes import code_range
+from lowland.coding.encodings import Encoding, encoding_of, plain_binary
 from lowland.errors import LowlandError
+from lowland.quantization.graph.float_step import FloatStep
 from lowland.quantization.graph.graph_spec import check_graph, graph_spec
-from lowland.quantization.graph.rounding_steps import Quantize
-from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.steps import step_from_spec
+from lowland.quantization.graph.storing_step import StoredCodes, StoringStep
 from lowland.quantization.graph.weighted_step import Weighted
+
+FLOAT_BITS = 32
 
 
 class IntegerNetwork(nn.Module):
-    """A network as it is deployed: codes, scales, zero points and widths, and steps that compute with them.
+    """A network as it is deployed: codes, scales and widths, and a graph of steps that compute with them.
 
-    Its tensors are named after their steps (``0.weight``, ``0.bias``). All quantizers are symmetric, so zero points
-    are 0. Restore one with ``IntegerNetwork.from_spec(spec)`` and ``load_state_dict(state, assign=True)``.
+    Its tensors are named after their steps (``0.weight``, ``0.bias``); what several steps use stands once, under the
+    name of the first. Where a quantizer has a zero point, the integers between steps are codes minus zero point.
+    Restore one with ``IntegerNetwork.from_spec(spec)`` and ``load_state_dict(state, assign=True)``.
 
     Args:
-        steps: In order of computation; the last one's result is the output.
+        steps: In order of computation; the last one's result is the output. Steps that are tied to others are bound to
+            them here.
+
+    Raises:
+        LowlandError: A step that takes results or tensors of one that does not come before it.
     """
 
     def __init__(self, steps: Sequence[Step]) -> None:
         super().__init__()
-        self.steps = nn.ModuleDict({step.name: step for step in steps})
+        known: dict[str, Step] = {}
+        for step in steps:
+            missing = [source for source in (*step.inputs, step.tied_to) if source not in (*known, INPUTS, None)]
+            if missing:
+                raise LowlandError(
+                    f"step {step.name!r} takes {', '.join(map(repr, missing))}; expected steps before it: "
+                    f"{', '.join((INPUTS, *known))}"
+                )
+            if isinstance(step, Weighted) and step.tied_to is not None:
+                step = step.bound_to(known[step.tied_to])
+            known[step.name] = step
+        self.steps = nn.ModuleDict(known)
 
     def _steps(self) -> Iterable[Step]:
         return self.steps.values()  # type: ignore[return-value]  # ModuleDict forgets what it was filled with
 
-    def _weighted(self) -> Iterable[Weighted]:
-        return (step for step in self._steps() if isinstance(step, Weighted))
+    def _stored(self) -> dict[str, StoredCodes]:
+        return {
+            f"{step.name}.{kind}": stored
+            for step in self._steps()
+            if isinstance(step, StoringStep)
+            for kind, stored in step.stored.items()
+        }
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -56,50 +80,75 @@ class IntegerNetwork(nn.Module):
     @property
     def codes(self) -> dict[str, Tensor]:
         """The stored integers by tensor name, in the smallest integer type of torch."""
-        return {
-            f"{step.name}.{kind}": codes
-            for step in self._weighted()
-            for kind in step.code_names
-            if (codes := getattr(step, kind)) is not None
-        }
+        return {name: stored.codes for name, stored in self._stored().items()}
 
     @property
     def scales(self) -> dict[str, Tensor]:
         """Step size of each tensor in ``codes``, scalar or one per channel: its float value is code * scale."""
-        by_kind = {"weight": "weight_scale", "bias": "output_scale"}
-        return {name: getattr(self.steps[step], by_kind[kind]) for name, step, kind in self._names()}
+        return {
+            name: getattr(self.steps[name.rpartition(".")[0]], stored.scale) for name, stored in self._stored().items()
+        }
 
     @property
     def bits(self) -> dict[str, int]:
-        """Two's complement width of each tensor in ``codes``."""
-        return {name: getattr(self.steps[step], f"{kind}_bits") for name, step, kind in self._names()}
+        """Width of each tensor in ``codes``."""
+        return {name: stored.bits for name, stored in self._stored().items()}
+
+    def encodings(self, name: str = "twos_complement") -> dict[str, Encoding]:
+        """How each tensor in ``codes`` is written in bits: tables in plain binary, all others as they are asked for.
+
+        Args:
+            name: A key of ``ENCODINGS``, for the words that are not plain binary.
+
+        Raises:
+            LowlandError: An unknown encoding.
+        """
+        asked = encoding_of(name)
+        return {
+            tensor: asked if stored.lowest is None else plain_binary(stored.lowest)
+            for tensor, stored in self._stored().items()
+        }
+
+    @property
+    def float_words(self) -> dict[str, Tensor]:
+        """The float32 parameters of float steps by step and name (``norm.weight``): words of 32 bits."""
+        return {
+            f"{step.name}.{name}": value
+            for step in self._steps()
+            if isinstance(step, FloatStep)
+            for name, value in step.float_words.items()
+        }
+
+    @property
+    def activation_codes(self) -> dict[str, CodeFormat]:
+        """What the codes are that each rounding step hands on, by step name (``input``, ``1``)."""
+        found = {step.name: step.result_codes for step in self._steps()}
+        return {name: codes for name, codes in found.items() if codes is not None}
 
     @property
     def activation_bits(self) -> dict[str, int]:
-        """Width of the codes that each quantizing step hands on, by step name (``input``, ``1``)."""
-        return {step.name: step.bits for step in self._steps() if isinstance(step, Quantize)}
+        """Width of the codes that each rounding step hands on, by step name (``input``, ``1``)."""
+        return {name: codes.bits for name, codes in self.activation_codes.items()}
 
     @property
     def activation_scales(self) -> dict[str, Tensor]:
-        """Step size of the codes that each quantizing step hands on, by step name."""
-        return {step.name: step.scale for step in self._steps() if isinstance(step, Quantize)}
+        """Step size of the codes that each rounding step hands on, by step name."""
+        return {name: codes.scale for name, codes in self.activation_codes.items()}
 
     @property
     def size(self) -> int:
-        """Bits that store all weights and biases in codes; parts left in float are not deployed and do not count."""
+        """Bits that store all codes, and 32 for each parameter of a float step; parts off the device do not count."""
         bits = self.bits
-        return sum(codes.numel() * bits[name] for name, codes in self.codes.items())
+        floats = sum(value.numel() for value in self.float_words.values())
+        return sum(codes.numel() * bits[name] for name, codes in self.codes.items()) + FLOAT_BITS * floats
 
     @property
     def output_scale(self) -> Tensor:
         """Step size of what ``forward_integer`` gives, in a shape that multiplies it; 1 behind a float island."""
         scales = {INPUTS: torch.ones(())}
         for step in self._steps():
-            scales[step.name] = scale = step.result_scale(scales[step.inputs[0]])
+            scales[step.name] = scale = step.result_scale(*(scales[name] for name in step.inputs))
         return scale
-
-    def _names(self) -> Iterable[tuple[str, str, str]]:
-        return ((name, *name.rsplit(".", 1)) for name in self.codes)  # type: ignore[misc]  # "step.kind": two parts
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs by Brevitas' own float operations on code * scale.
@@ -199,28 +248,48 @@ class IntegerNetwork(nn.Module):
         Raises:
             LowlandError: An unknown name, another shape, a float, or a code that its width cannot hold.
         """
-        old, bits = self.codes, self.bits
+        stored, encodings = self._stored(), self.encodings()
         changed: dict[str, dict[str, Tensor]] = {}
         for name, new in codes.items():
-            if name not in old:
-                raise LowlandError(f"codes name {name!r}; expected one of {', '.join(old)}")
-            if new.shape != old[name].shape or new.is_floating_point():
+            if name not in stored:
+                raise LowlandError(f"codes name {name!r}; expected one of {', '.join(stored)}")
+            old, bits = stored[name].codes, stored[name].bits
+            if new.shape != old.shape or new.is_floating_point():
                 raise LowlandError(
                     f"codes of {name} are {new.dtype} of shape {tuple(new.shape)}; "
-                    f"expected integers of shape {tuple(old[name].shape)}"
+                    f"expected integers of shape {tuple(old.shape)}"
                 )
-            lowest, highest = code_range(bits[name], signed=True)
+            lowest, highest = encodings[name].lowest(bits), encodings[name].highest(bits)
             low, high = torch.aminmax(new)
             if low < lowest or high > highest:
+                way = "two's complement" if stored[name].lowest is None else "plain binary"
                 raise LowlandError(
-                    f"codes of {name} span {int(low)} to {int(high)}; "
-                    f"{bits[name]} bits of two's complement hold {lowest} to {highest}"
+                    f"codes of {name} span {int(low)} to {int(high)}; {bits} bits of {way} hold {lowest} to {highest}"
                 )
             step, kind = name.rsplit(".", 1)
-            changed.setdefault(step, {})[kind] = new.to(old[name].dtype)
+            changed.setdefault(step, {})[kind] = new.to(old.dtype)
         return IntegerNetwork(
             [
-                step.with_codes(changed[step.name]) if isinstance(step, Weighted) and step.name in changed else step
+                step.with_codes(changed[step.name]) if isinstance(step, StoringStep) and step.name in changed else step
+                for step in self._steps()
+            ]
+        )
+
+    def with_float_words(self, words: Mapping[str, Tensor]) -> IntegerNetwork:
+        """The same network with other parameters of its float steps.
+
+        Args:
+            words: float32 by the names of ``float_words``, in their shapes.
+        """
+        changed: dict[str, dict[str, Tensor]] = {}
+        for name, value in words.items():
+            step, _, rest = name.partition(".")
+            changed.setdefault(step, {})[rest] = value
+        return IntegerNetwork(
+            [
+                step.with_float_words(changed[step.name])
+                if isinstance(step, FloatStep) and step.name in changed
+                else step
                 for step in self._steps()
             ]
         )
@@ -244,7 +313,12 @@ class DequantizedNetwork(nn.Module):
         super().__init__()
         self._inputs: dict[str, tuple[str, ...]] = {}
         for step in steps:
-            self.add_module(step.name, step.dequantized())
+            module = step.dequantized()
+            if isinstance(step, Weighted) and step.tied_to is not None:
+                owner = self.get_submodule(step.tied_to)
+                for parameter in {"weight", "bias"} & set(step.borrowed):
+                    setattr(module, parameter, getattr(owner, parameter))
+            self.add_module(step.name, module)
             self._inputs[step.name] = step.inputs
 
     def forward(self, inputs: Tensor) -> Tensor:

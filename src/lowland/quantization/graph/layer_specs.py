@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from lowland.errors import LowlandError
+from lowland.quantization.graph.affine import Affine
+from lowland.quantization.graph.attention import DotProductAttention
 
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
 _MAX_POOL = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
@@ -40,10 +42,33 @@ LAYERS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
     "tanh": (nn.Tanh, ()),
     "gelu": (nn.GELU, ("approximate",)),
     "softplus": (nn.Softplus, ("beta", "threshold")),
+    "affine": (Affine, ("num_channels", "dim")),
+    "layer_norm": (nn.LayerNorm, ("normalized_shape", "eps", "elementwise_affine")),
+    "group_norm": (nn.GroupNorm, ("num_groups", "num_channels", "eps", "affine")),
+    "instance_norm1d": (nn.InstanceNorm1d, _BATCH_NORM),
+    "instance_norm2d": (nn.InstanceNorm2d, _BATCH_NORM),
+    "rms_norm": (nn.RMSNorm, ("normalized_shape", "eps", "elementwise_affine")),
+    "softmax": (nn.Softmax, ("dim",)),
+    "log_softmax": (nn.LogSoftmax, ("dim",)),
+    "multihead_attention": (
+        nn.MultiheadAttention,
+        ("embed_dim", "num_heads", "dropout", "add_zero_attn", "kdim", "vdim", "batch_first"),
+    ),
+    "dot_product_attention": (DotProductAttention, ("is_causal", "scale")),
 }
 """Class and constructor arguments of each kind of layer; weights come with ``bias`` as well."""
 
-_BIASED = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
+_BIASED = {
+    "linear": "bias",
+    "conv1d": "bias",
+    "conv2d": "bias",
+    "conv_transpose1d": "bias",
+    "conv_transpose2d": "bias",
+    "affine": "bias",
+    "layer_norm": "bias",
+    "multihead_attention": "in_proj_bias",
+}
+"""Kinds whose constructor takes ``bias``, and the parameter that tells of it."""
 
 
 def layer_settings(layer: nn.Module, kind: str) -> dict[str, Any]:
@@ -72,13 +97,14 @@ def layer_spec(layer: nn.Module) -> dict[str, Any]:
             "layers": [[name, layer_spec(part)] for name, part in layer._modules.items() if part],
         }
     kind = next((kind for kind, (layer_type, _) in LAYERS.items() if type(layer) is layer_type), None)
-    if kind is None or getattr(layer, "padding_mode", "zeros") != "zeros":
+    attends = isinstance(layer, nn.MultiheadAttention) and layer.bias_k is not None
+    if kind is None or attends or getattr(layer, "padding_mode", "zeros") != "zeros":
         raise LowlandError(
             f"layer {layer!r} cannot be rebuilt from a spec; expected an nn.Sequential of {', '.join(LAYERS)} "
-            "(convolutions padded with zeros)"
+            "(convolutions padded with zeros, attention without add_bias_kv)"
         )
     spec = {"kind": kind, **layer_settings(layer, kind)}
-    return {**spec, "bias": layer.bias is not None} if kind in _BIASED else spec
+    return {**spec, "bias": getattr(layer, _BIASED[kind]) is not None} if kind in _BIASED else spec
 
 
 def layer_from_spec(spec: Mapping[str, Any]) -> nn.Module:

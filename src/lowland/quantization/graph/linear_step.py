@@ -21,12 +21,14 @@ class Linear(Weighted):
         name: str,
         inputs: tuple[str, ...],
         *,
-        weight: Tensor,
+        weight: Tensor | None,
         sizes: Mapping[str, Any] | None = None,
         **tensors: Any,
     ) -> None:
-        outputs, features = weight.shape
-        sizes = {"in_features": features, "out_features": outputs} if sizes is None else sizes
+        if sizes is None:
+            if weight is None:
+                raise ValueError("sizes are None; expected those of the layer where its weights are another step's")
+            sizes = {"in_features": weight.shape[1], "out_features": weight.shape[0]}
         super().__init__(name, inputs, sizes=sizes, weight=weight, **tensors)
 
     def integer(self, codes: Tensor) -> Tensor:

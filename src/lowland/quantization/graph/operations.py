@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from lowland.coding.patches import patches_of, spread_out
 from lowland.errors import LowlandError
+from lowland.quantization.graph.affine import affine
 from lowland.quantization.graph.layer_specs import LAYERS, layer_settings
 
 Operation = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -21,11 +22,16 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "linear": functional.linear,
     "conv1d": functional.conv1d,
     "conv2d": functional.conv2d,
+    "conv_transpose1d": functional.conv_transpose1d,
     "conv_transpose2d": functional.conv_transpose2d,
+    "affine": affine,
 }
 """The kinds of layers with weights that can be quantized."""
 
-_MOVING = ("stride", "padding", "output_padding", "dilation", "groups")
+TRANSPOSED = ("conv_transpose1d", "conv_transpose2d")
+"""Kinds whose weights are [inputs, outputs / groups, ...]."""
+
+_MOVING = ("stride", "padding", "output_padding", "dilation", "groups", "dim")
 
 
 def weighted_kind(layer: nn.Module) -> str | None:
@@ -64,6 +70,8 @@ def operation(kind: str, sizes: Mapping[str, Any]) -> Operation:
 
 def fan_in(kind: str, sizes: Mapping[str, Any]) -> int:
     """The largest number of products that one output can sum."""
+    if kind == "affine":
+        return 1
     if kind == "linear":
         return int(sizes["in_features"])
     return int(sizes["in_channels"] // sizes["groups"] * prod(sizes["kernel_size"]))
@@ -71,15 +79,17 @@ def fan_in(kind: str, sizes: Mapping[str, Any]) -> int:
 
 def num_channels(kind: str, sizes: Mapping[str, Any]) -> int:
     """Number of output channels or features."""
-    return int(sizes["out_features"] if kind == "linear" else sizes["out_channels"])
+    return int(sizes[{"linear": "out_features", "affine": "num_channels"}.get(kind, "out_channels")])
 
 
 def weight_shape(kind: str, sizes: Mapping[str, Any]) -> tuple[int, ...]:
     """Shape of the weight tensor."""
+    if kind == "affine":
+        return (sizes["num_channels"],)
     if kind == "linear":
         return sizes["out_features"], sizes["in_features"]
     ends = [sizes["out_channels"], sizes["in_channels"]]
-    if kind == "conv_transpose2d":
+    if kind in TRANSPOSED:
         ends.reverse()
     return ends[0], ends[1] // sizes["groups"], *sizes["kernel_size"]
 
@@ -95,13 +105,15 @@ def patches(kind: str, sizes: Mapping[str, Any], values: Tensor) -> Tensor:
     Returns:
         [groups, samples * positions, fan_in], to be multiplied with ``weight_matrices``.
     """
+    if kind == "affine":
+        return values.movedim(sizes["dim"], 0).reshape(sizes["num_channels"], -1, 1)
     if kind == "linear":
         return values.reshape(1, -1, values.shape[-1])
     names = ("kernel_size", "stride", "padding", "dilation")
     kernel, stride, padding, dilation = (tuple(sizes[name]) for name in names)
     before = after = padding
-    if kind == "conv_transpose2d":
-        values, stride = spread_out(values, stride), (1, 1)
+    if kind in TRANSPOSED:
+        values, stride = spread_out(values, stride), (1,) * len(kernel)
         before = tuple(d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True))
         after = tuple(b + extra for b, extra in zip(before, sizes["output_padding"], strict=True))
     pads = [end for ends in zip(reversed(before), reversed(after), strict=True) for end in ends]  # last axis first
@@ -112,10 +124,12 @@ def patches(kind: str, sizes: Mapping[str, Any], values: Tensor) -> Tensor:
 
 def weight_matrices(kind: str, sizes: Mapping[str, Any], weight: Tensor) -> Tensor:
     """Weights as [groups, channels a group, fan_in], to be multiplied with ``patches``."""
+    if kind == "affine":
+        return weight[:, None, None]
     if kind == "linear":
         return weight[None]
     groups = sizes["groups"]
-    if kind == "conv_transpose2d":
+    if kind in TRANSPOSED:
         by_group = weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2)
-        return torch.flip(by_group, (-2, -1)).flatten(2)
+        return torch.flip(by_group, tuple(range(3, by_group.ndim))).flatten(2)
     return weight.reshape(groups, len(weight) // groups, -1)

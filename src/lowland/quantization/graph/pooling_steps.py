@@ -40,6 +40,26 @@ class MaxPool2d(MaxPool1d):
         return values
 
 
+class AvgPool1d(LayerStep):
+    """The mean of each window over [samples, channels, length]: the sum of its codes at a smaller scale."""
+
+    kind = "avg_pool1d"
+
+    def integer(self, codes: Tensor) -> Tensor:
+        """Sums (int64) of each window."""
+        kernel, stride, padding = (_single(self.arguments[name]) for name in ("kernel_size", "stride", "padding"))
+        return functional.pad(codes, (padding, padding)).unfold(-1, kernel, stride).sum(-1)
+
+    def result_scale(self, scale: Tensor) -> Tensor:
+        """The sum's step size: that of the codes divided by their number."""
+        return scale / self.window
+
+    @property
+    def window(self) -> int:
+        """How many codes are averaged."""
+        return _single(self.arguments["kernel_size"])
+
+
 class AvgPool2d(LayerStep):
     """The mean of each window over [samples, channels, height, width]: the sum of its codes at a smaller scale."""
 
@@ -53,9 +73,19 @@ class AvgPool2d(LayerStep):
 
     def result_scale(self, scale: Tensor) -> Tensor:
         """The sum's step size: that of the codes divided by their number."""
-        return scale / prod(pair(self.arguments["kernel_size"]))
+        return scale / self.window
+
+    @property
+    def window(self) -> int:
+        """How many codes are averaged."""
+        return prod(pair(self.arguments["kernel_size"]))
 
 
 def pair(size: int | Sequence[int]) -> tuple[int, int]:
     """Height and width from one number for both, or from two."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _single(size: int | Sequence[int]) -> int:
+    """The size of a line, given as a number or as a list of one."""
+    return size if isinstance(size, int) else size[0]

@@ -16,6 +16,10 @@ class Flatten(LayerStep):
         """The same codes in their new shape."""
         return self.layer(codes)
 
+    def carried(self, values: Tensor) -> Tensor:
+        """The same numbers, floats behind a float step too."""
+        return self.layer(values)
+
 
 class Unflatten(Flatten):
     """One dimension made several."""

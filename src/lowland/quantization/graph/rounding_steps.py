@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.coding.codes import code_range
-from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.step import CodeFormat, Step
 
 EXACT_BITS = 53
 """Integers of so many bits are exact in float64."""
@@ -21,7 +21,9 @@ _MULTIPLIER_BITS = 31
 
 
 class Quantize(Step):
-    """Floats to codes: clamp(round(x / scale), lowest, highest).
+    """Floats to codes: clamp(round(x / scale), lowest, highest): of a sensor's readings, or behind a float step.
+
+    With a zero point the integers that are carried are code minus zero point, so that 0 means 0 everywhere.
 
     Args:
         name: See ``Step``.
@@ -29,22 +31,46 @@ class Quantize(Step):
         bits: Width of the codes.
         signed: Whether codes are two's complement or unsigned.
         scale: Step size, scalar.
+        lowest: The lowest integer where a zero point moves the range: minus the zero point; the highest is
+            ``lowest`` + 2^bits - 1.
     """
 
     kind = "quantize"
     rectifies: ClassVar[bool] = False  # unsigned codes of a sensor are no rectifier: dark pixels have a derivative
 
-    def __init__(self, name: str, inputs: tuple[str, ...], *, bits: int, signed: bool, scale: Tensor) -> None:
+    def __init__(
+        self,
+        name: str,
+        inputs: tuple[str, ...],
+        *,
+        bits: int,
+        signed: bool,
+        scale: Tensor,
+        lowest: int | None = None,
+    ) -> None:
         super().__init__(name, inputs)
         self.bits = bits
         self.signed = signed
-        self.lowest, self.highest = code_range(bits, signed=signed)
+        self.moved = lowest is not None
+        self.lowest, self.highest = (
+            code_range(bits, signed=signed) if lowest is None else (lowest, lowest + 2**bits - 1)
+        )
         self.scale: Tensor
         self.register_buffer("scale", scale)
 
+    @property
+    def format(self) -> dict[str, Any]:
+        """Width, signedness, and the lowest code where a zero point moves it: as the constructor takes them."""
+        return {"bits": self.bits, "signed": self.signed, **({"lowest": self.lowest} if self.moved else {})}
+
+    @property
+    def result_codes(self) -> CodeFormat:
+        """The codes that it rounds to."""
+        return CodeFormat(self.bits, self.lowest, self.signed and not self.moved, self.scale)
+
     def settings(self) -> dict[str, Any]:
-        """Width and signedness."""
-        return {"bits": self.bits, "signed": self.signed}
+        """The format of the codes."""
+        return self.format
 
     @classmethod
     def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Quantize:
@@ -77,12 +103,12 @@ class Quantize(Step):
 
     def dequantized(self) -> nn.Module:
         """A straight-through quantizer."""
-        rectifies = self.rectifies and not self.signed
+        rectifies = self.rectifies and self.lowest == 0
         return StraightThrough(self.scale.clone(), self.lowest, self.highest, rectifies=rectifies)
 
 
 class Requantize(Quantize):
-    """Accumulators to codes of an activation: clamp(round(accumulator * input scale / scale)).
+    """Accumulators, or codes at another scale, to codes of an activation: clamp(round(integer * input scale / scale)).
 
     With unsigned codes the lower clamp is the rectifier. In integers the ratio of scales is a fixed-point number,
     multiplier / 2^shift (Jacob et al. 2018, arXiv:1712.05877, eq. 5-6), rounded half to even as in floats.
@@ -93,6 +119,7 @@ class Requantize(Quantize):
         bits: Width of the codes.
         signed: Whether codes are two's complement or unsigned.
         scale: Step size of the result, scalar.
+        lowest: See ``Quantize``.
         multiplier: Integers below 2^31: a scalar, or one per channel in a shape that multiplies the accumulators.
         shift: Integers of the same shape.
     """
@@ -110,15 +137,16 @@ class Requantize(Quantize):
         scale: Tensor,
         multiplier: Tensor,
         shift: Tensor,
+        lowest: int | None = None,
     ) -> None:
-        super().__init__(name, inputs, bits=bits, signed=signed, scale=scale)
+        super().__init__(name, inputs, bits=bits, signed=signed, scale=scale, lowest=lowest)
         self.multiplier: Tensor
         self.shift: Tensor
         self.register_buffer("multiplier", multiplier)
         self.register_buffer("shift", shift)
 
     def settings(self) -> dict[str, Any]:
-        """Width and signedness; the shape of the multiplier where it is no scalar."""
+        """The format of the codes; the shape of the multiplier where it is no scalar."""
         shape = {"multiplier_shape": list(self.multiplier.shape)} if self.multiplier.ndim else {}
         return {**super().settings(), **shape}
 
@@ -146,7 +174,8 @@ class Requantize(Quantize):
         a tie or at least 2^-shift from one, and float64 errs by at most 2^(bits - 53). Ties themselves are exact in
         float64, and what is larger than the codes ends at their bounds either way.
         """
-        if int(self.shift.max()) + self.bits > EXACT_BITS - 1:
+        reach = max(-self.lowest, self.highest).bit_length()
+        if int(self.shift.max()) + max(self.bits, reach) > EXACT_BITS - 1:
             return self.integer(values.to(torch.int64)).to(torch.float32)
         ratio = torch.ldexp(self.multiplier.to(torch.float64), -self.shift)
         return (values.to(torch.float64) * ratio).round_().clamp_(self.lowest, self.highest).to(torch.float32)
@@ -158,15 +187,8 @@ class Requantize(Quantize):
 
     def with_ratio(self, multiplier: Tensor, shift: Tensor) -> Requantize:
         """An ordinary step with another fixed-point ratio."""
-        return Requantize(
-            self.name,
-            self.inputs,
-            bits=self.bits,
-            signed=self.signed,
-            scale=self.scale,
-            multiplier=multiplier,
-            shift=shift,
-        )
+        settings = {**self.format, "scale": self.scale, "multiplier": multiplier, "shift": shift}
+        return Requantize(self.name, self.inputs, **settings)
 
 
 def fixed_point(ratio: float, *, accumulator_bits: int) -> tuple[Tensor, Tensor]:

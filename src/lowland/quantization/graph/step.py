@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,27 @@ INPUTS = "inputs"
 """The name by which the first steps refer to the network's own input."""
 
 
+class CodeFormat(NamedTuple):
+    """What the codes are that a step rounds to and hands on, as registers hold them.
+
+    Attributes:
+        bits: Width of a word.
+        lowest: Lowest code; the highest is ``lowest`` + 2^bits - 1.
+        twos_complement: Whether words are two's complement; else they are plain binary, counted from ``lowest``.
+        scale: Step size, scalar.
+    """
+
+    bits: int
+    lowest: int
+    twos_complement: bool
+    scale: Tensor
+
+
 class Step(nn.Module, ABC):
     """One operation of an integer network: named, with named inputs.
 
     A step computes from floats (``forward``), from codes (``integer``) and as a differentiable module
-    (``dequantized``). ``settings`` and the buffers together restore it.
+    (``dequantized``), each from one argument an input. ``settings`` and the buffers together restore it.
 
     Args:
         name: Unique in its network; names the tensors of the step (``0.weight``).
@@ -24,12 +40,17 @@ class Step(nn.Module, ABC):
     """
 
     kind: ClassVar[str]
-    code_names: ClassVar[tuple[str, ...]] = ()
+    tied_to: str | None = None
 
     def __init__(self, name: str, inputs: tuple[str, ...]) -> None:
         super().__init__()
         self.name = name
         self.inputs = inputs
+
+    @property
+    def result_codes(self) -> CodeFormat | None:
+        """The codes that the step rounds its results to; nothing if it does not round."""
+        return None
 
     def spec(self) -> dict[str, Any]:
         """What ``step_from_spec`` needs to build this step without its tensors, jsonable."""
@@ -46,7 +67,7 @@ class Step(nn.Module, ABC):
 
     @abstractmethod
     def integer(self, codes: Tensor) -> Tensor:
-        """The result in integers (int64) from integers."""
+        """The result in integers (int64) from integers; steps with several inputs take one argument each."""
 
     def carried(self, values: Tensor) -> Tensor:
         """``integer`` of integers that are carried in floats, for which torch has fast kernels: the same integers.
@@ -55,13 +76,13 @@ class Step(nn.Module, ABC):
             values: Whole numbers in float32 or float64; the first step takes real inputs.
 
         Returns:
-            Whole numbers in float32 where these hold them, else in float64; floats behind a float island.
+            Whole numbers in float32 where these hold them, else in float64; floats behind float parts.
         """
         result = self.integer(values.to(torch.int64))
         return result if result.is_floating_point() else result.to(torch.float64)
 
     def result_scale(self, scale: Tensor) -> Tensor:
-        """Step size of the resulting integers, given that of the integers that come in.
+        """Step size of the resulting integers, given that of the integers that come in (one argument an input).
 
         Args:
             scale: In a shape that multiplies the integers.

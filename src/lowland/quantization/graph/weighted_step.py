@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from lowland.coding.codes import smallest_dtype
+from lowland.errors import LowlandError
 from lowland.quantization.graph.layer_specs import LAYERS
-from lowland.quantization.graph.operations import num_channels, operation, weight_shape
+from lowland.quantization.graph.operations import TRANSPOSED, num_channels, operation, weight_shape
 from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.storing_step import StoredCodes, StoringStep
 
 EXACT_BITS = 53
 """Integers of so many bits are exact in float64, in whichever order they are summed."""
@@ -20,10 +23,14 @@ SINGLE_BITS = 24
 """Integers of so many bits are exact in float32."""
 
 _WIDTHS = ("weight_bits", "bias_bits", "accumulator_bits")
+_TENSORS = ("weight", "bias", "weight_scale", "output_scale")
 
 
-class Weighted(Step):
+class Weighted(StoringStep):
     """accumulator = W * codes + b, with W and b in codes of their own; subclasses are kinds of such layers.
+
+    A step that is tied to an earlier one reads that step's tensors but for those that it is given itself; the network
+    that holds both binds them, and has each tensor once.
 
     Args:
         name: See ``Step``.
@@ -36,9 +43,8 @@ class Weighted(Step):
         bias_bits: Their two's complement width, 0 without bias.
         output_scale: The accumulator's step size: weight scale * input scale, scalar or [channels].
         accumulator_bits: Two's complement width that no accumulator leaves, whatever bits flip.
+        tied_to: Name of the step whose tensors stand for those that are ``None``.
     """
-
-    code_names = ("weight", "bias")
 
     def __init__(
         self,
@@ -46,67 +52,129 @@ class Weighted(Step):
         inputs: tuple[str, ...],
         *,
         sizes: Mapping[str, Any],
-        weight: Tensor,
+        weight: Tensor | None,
         weight_bits: int,
-        weight_scale: Tensor,
+        weight_scale: Tensor | None,
         bias: Tensor | None,
         bias_bits: int,
-        output_scale: Tensor,
+        output_scale: Tensor | None,
         accumulator_bits: int,
+        tied_to: str | None = None,
     ) -> None:
         super().__init__(name, inputs)
         self.sizes = dict(sizes)
         self.weight_bits = weight_bits
         self.bias_bits = bias_bits
         self.accumulator_bits = accumulator_bits
+        self.tied_to = tied_to
         self.operation = operation(self.kind, sizes)
         self.weight: Tensor
         self.bias: Tensor | None
         self.weight_scale: Tensor
         self.output_scale: Tensor
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
-        self.register_buffer("weight_scale", weight_scale)
-        self.register_buffer("output_scale", output_scale)
+        tensors = {"weight": weight, "bias": bias, "weight_scale": weight_scale, "output_scale": output_scale}
+        for tensor_name, tensor in tensors.items():
+            if tensor is not None or tied_to is None or (tensor_name == "bias" and not bias_bits):
+                self.register_buffer(tensor_name, tensor)
+
+    @property
+    def borrowed(self) -> tuple[str, ...]:
+        """Names of the tensors that are those of the step it is tied to."""
+        return tuple(name for name in _TENSORS if name not in self._buffers)
+
+    def __getattr__(self, name: str) -> Any:
+        owner = self.__dict__.get("_owner")
+        if owner is not None and name in _TENSORS and name not in self._buffers:
+            return getattr(owner[0], name)
+        return super().__getattr__(name)
+
+    def bound_to(self, owner: Step) -> Self:
+        """The step with the tensors of another one in place of those that it does not have.
+
+        Raises:
+            LowlandError: The other step does not have them, or is tied itself.
+        """
+        known = self.__dict__.get("_owner")
+        if known is not None and known[0] is owner:
+            return self
+        lacking = [name for name in self.borrowed if getattr(owner, "_buffers", {}).get(name) is None]
+        if lacking:
+            raise LowlandError(
+                f"step {self.name!r} is tied to {owner.name!r}, which has no {', '.join(lacking)} of its own; expected "
+                "an earlier step with these tensors, not tied itself"
+            )
+        weight = owner._buffers["weight"] if "weight" in self.borrowed else None
+        if weight is not None and weight.shape != weight_shape(self.kind, self.sizes):
+            raise LowlandError(f"step {self.name!r} is tied to {owner.name!r}, whose weights have another shape")
+        bound = copy.copy(self)
+        bound._buffers = dict(self._buffers)
+        # In a tuple it is no submodule, so that its tensors stand in the state once.
+        bound.__dict__["_owner"] = (owner,)
+        return bound
 
     def settings(self) -> dict[str, Any]:
-        """Sizes and widths; the shape of the weight scale where it is no scalar."""
+        """Sizes and widths; the shape of the weight scale where it is no scalar; what is tied, and what is not."""
         widths = {width: getattr(self, width) for width in _WIDTHS}
-        shape = {"weight_scale_shape": list(self.weight_scale.shape)} if self.weight_scale.ndim else {}
-        return {**self.sizes, **widths, **shape}
+        scale = self._buffers.get("weight_scale")
+        shape = {"weight_scale_shape": list(scale.shape)} if scale is not None and scale.ndim else {}
+        tied: dict[str, Any] = {}
+        if self.tied_to is not None:
+            own = {name: list(tensor.shape) for name, tensor in self._buffers.items() if tensor is not None}
+            tied = {"tied_to": self.tied_to, "own": own}
+        return {**self.sizes, **widths, **shape, **tied}
 
     @classmethod
     def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> Weighted:
         """A layer of zeros."""
         weight_bits, bias_bits, accumulator_bits = (settings.pop(width) for width in _WIDTHS)
         shape = tuple(settings.pop("weight_scale_shape", ()))
+        tied_to, own = settings.pop("tied_to", None), settings.pop("own", None)
         channels = num_channels(cls.kind, settings)
+        shapes: dict[str, Any] = {
+            "weight": weight_shape(cls.kind, settings),
+            "bias": (channels,) if bias_bits else None,
+            "weight_scale": shape,
+            "output_scale": (channels,) if shape else (),
+        }
+        if tied_to is not None:
+            shapes = {tensor: own.get(tensor) for tensor in shapes}
+        types = {"weight": smallest_dtype(weight_bits), "bias": smallest_dtype(max(bias_bits, 1))}
+        tensors: dict[str, Any] = {
+            tensor: None if shape is None else torch.zeros(tuple(shape), dtype=types.get(tensor))
+            for tensor, shape in shapes.items()
+        }
         return cls(
             name,
             inputs,
             sizes=settings,
-            weight=torch.zeros(weight_shape(cls.kind, settings), dtype=smallest_dtype(weight_bits)),
             weight_bits=weight_bits,
-            weight_scale=torch.zeros(shape),
-            bias=torch.zeros(channels, dtype=smallest_dtype(bias_bits)) if bias_bits else None,
             bias_bits=bias_bits,
-            output_scale=torch.zeros(channels if shape else ()),
             accumulator_bits=accumulator_bits,
+            tied_to=tied_to,
+            **tensors,
         )
 
-    def with_codes(self, codes: Mapping[str, Tensor]) -> Weighted:
+    @property
+    def stored(self) -> dict[str, StoredCodes]:
+        """Weights, and biases if there are any."""
+        kinds = {"weight": (self.weight_bits, "weight_scale"), "bias": (self.bias_bits, "output_scale")}
+        found = {kind: (self._buffers.get(kind), *rest) for kind, rest in kinds.items()}
+        return {
+            kind: StoredCodes(codes, bits, scale) for kind, (codes, bits, scale) in found.items() if codes is not None
+        }
+
+    def with_codes(self, codes: Mapping[str, Tensor]) -> Self:
         """The same step with other codes (keys ``weight``, ``bias``); everything else is shared."""
+        tensors: dict[str, Any] = {name: self._buffers.get(name) for name in _TENSORS} | dict(codes)
         return type(self)(
             self.name,
             self.inputs,
             sizes=self.sizes,
-            weight=codes.get("weight", self.weight),
             weight_bits=self.weight_bits,
-            weight_scale=self.weight_scale,
-            bias=codes.get("bias", self.bias),
             bias_bits=self.bias_bits,
-            output_scale=self.output_scale,
             accumulator_bits=self.accumulator_bits,
+            tied_to=self.tied_to,
+            **tensors,
         )
 
     def float_parameters(self) -> tuple[Tensor, Tensor | None]:
@@ -145,7 +213,7 @@ class Weighted(Step):
             change: [samples, block, ...] differences of whole numbers.
             block: Which input channels.
         """
-        weight = self.weight[block] if self.kind == "conv_transpose2d" else self.weight[:, block]
+        weight = self.weight[block] if self.kind in TRANSPOSED else self.weight[:, block]
         dtype = self._carrier or torch.int64
         return self.operation(change.to(dtype), weight.to(dtype), None)
 
