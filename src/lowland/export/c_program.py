@@ -31,7 +31,7 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701  # C, not HTML
+    autoescape=False,  # C, not HTML
 )
 
 
@@ -61,6 +61,9 @@ def array(values: Sequence[str]) -> str:
             line = ""
         line += f"{value}, "
     return "{\n" + "".join(f"    {each.rstrip()}\n" for each in (*lines, line)) + "}"
+
+
+TEMPLATES.filters["literal"] = literal
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +106,7 @@ class Word:
         type: Of C.
         size: Number of words.
         bits: Width of a word.
+        lowest: The lowest code; a flip is the same in two's complement and in plain binary counted from it.
         values: The codes, as C reads them.
     """
 
@@ -111,6 +115,7 @@ class Word:
     type: str
     size: int
     bits: int
+    lowest: int
     values: str
 
 
@@ -138,13 +143,14 @@ class CProgram:
     @classmethod
     def of(cls, part: Deployed, prefix: str) -> CProgram:
         """A program with the stored words of a network and nothing else."""
-        codes, bits = part.network.codes, part.network.bits
+        codes, bits, encodings = part.network.codes, part.network.bits, part.network.encodings()
         words = {}
         for index, (tensor, values) in enumerate(codes.items()):
             name = f"{prefix}_word{index}_{identifier(tensor)}"
             numbers = array([literal(value) for value in values.flatten().tolist()])
             kind = f"int{torch.iinfo(values.dtype).bits}_t"
-            words[tensor] = Word(tensor, name, kind, values.numel(), bits[tensor], numbers)
+            lowest = encodings[tensor].lowest(bits[tensor])
+            words[tensor] = Word(tensor, name, kind, values.numel(), bits[tensor], lowest, numbers)
         return cls(prefix, words)
 
     def begin(self, index: int, step: str) -> None:
@@ -192,15 +198,22 @@ class CProgram:
         self.calls.append(Call(self._place, tuple(reads), writes))
         return writes
 
-    def entry(self, site: Site[Any], **context: Any) -> Buffer:
-        """Codes that the caller hands in, and the function that makes them of floats."""
-        result = site.result
-        codes = Buffer(c_type(result.lowest, result.highest), result.size, f"codes_{identifier(site.step.name)}")
+    def entry(self, template: str, site: Site[Any], codes: Result, **context: Any) -> Buffer:
+        """Codes that the caller hands in, and the function that makes them of floats.
+
+        Args:
+            template: Of the function.
+            site: Of the step that reads the network's input.
+            codes: What the caller hands in.
+            context: What else the template needs.
+        """
+        name, argument = f"{self._place}_of_floats", f"codes_{identifier(site.step.name)}"
+        buffer = Buffer(c_type(codes.lowest, codes.highest), codes.size, argument)
         self.functions.append(
-            TEMPLATES.get_template("quantize.c.j2").render(name=self._place, y=codes, prefix=self.prefix, **context)
+            TEMPLATES.get_template(template).render(name=name, y=buffer, prefix=self.prefix, **context)
         )
-        self.entries.append((codes, self._place))
-        return codes
+        self.entries.append((buffer, name))
+        return buffer
 
 
 @dataclass(frozen=True)

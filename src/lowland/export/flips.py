@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError, did_you_mean
 from lowland.quantization.graph.integer import IntegerNetwork
 
@@ -34,13 +34,13 @@ def flipped(network: IntegerNetwork, flips: Iterable[Flip]) -> IntegerNetwork:
         LowlandError: A bit that the network does not store.
     """
     codes: dict[str, Tensor] = {}
+    stored, bits, encodings = network.codes, network.bits, network.encodings()
     for flip in flips:
         check_flip(network, flip)
-        words = codes.setdefault(flip.tensor, network.codes[flip.tensor].clone())
+        words = codes.setdefault(flip.tensor, stored[flip.tensor].clone())
         word = words.view(-1)[flip.element]
-        mask = word.new_tensor(1, dtype=word.long().dtype) << flip.bit
-        encoding = ENCODINGS["twos_complement"]
-        words.view(-1)[flip.element] = encoding.flipped(word.long(), mask, network.bits[flip.tensor]).to(words.dtype)
+        mask = torch.tensor(1 << flip.bit)
+        words.view(-1)[flip.element] = encodings[flip.tensor].flipped(word.long(), mask, bits[flip.tensor])
     return network.with_codes(codes) if codes else network
 
 

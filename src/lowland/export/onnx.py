@@ -85,7 +85,7 @@ def _model(graph: OnnxGraph, part: Deployed, integers: str, *, float_outputs: bo
         floats = graph.cast(integers, np.float32)
         graph.nodes.append(helper.make_node("Mul", [floats, graph.constant(part.scale)], [OUTPUTS], OUTPUTS))
         outputs.append(_typed(helper, OUTPUTS, part.result, np.float32))
-    inputs = [_typed(helper, INPUTS, part.inputs, np.float32 if part.inputs.is_float else np.int64)]
+    inputs = [_typed(helper, INPUTS, part.inputs, np.float32)]
     made = helper.make_graph(graph.nodes, "integer_network", inputs, outputs, list(graph.constants.values()))
     model = helper.make_model(
         made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION, producer_name="lowland"
@@ -97,6 +97,4 @@ def _model(graph: OnnxGraph, part: Deployed, integers: str, *, float_outputs: bo
 
 def _typed(helper: Any, name: str, result: Result, dtype: type[np.generic]) -> Any:
     """The declaration of an input or output."""
-    return helper.make_tensor_value_info(
-        name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), [ROWS, *result.shape]
-    )
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), [ROWS, *result.shape])

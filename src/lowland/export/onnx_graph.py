@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowland.errors import LowlandError
+from lowland.export.places import NOWHERE
 
 OPSET = 18
 """The first with all the operators that are needed; runtimes of the last years know it."""
@@ -25,7 +26,9 @@ def onnx_package() -> ModuleType:
     try:
         import onnx
     except ImportError as error:
-        raise LowlandError("the package onnx is missing; expected it to be installed: pip install 'lowland[onnx]'") from error
+        raise LowlandError(
+            "ONNX needs the package onnx, which is not installed; pip install 'lowland[onnx]'"
+        ) from error
     return onnx
 
 
@@ -88,6 +91,19 @@ class OnnxGraph:
         """
         return self.node("Reshape", name, self.constant([0, *shape]))
 
+    def word(self, name: str, form: str, values: Tensor) -> str:
+        """The name of a stored tensor, which stands in the file once, however many steps read it.
+
+        Args:
+            name: Of the tensor in the network.
+            form: In which these steps read it.
+            values: Integers.
+        """
+        full = f"{name}/{form}"
+        if full not in self.constants:
+            self.constants[full] = self.numpy_helper.from_array(values.contiguous().cpu().numpy(), full)
+        return full
+
     def gather(self, name: str, places: Tensor, *, size: int) -> str:
         """Integers of each row by their places: ``NOWHERE`` is 0.
 
@@ -99,5 +115,9 @@ class OnnxGraph:
         Returns:
             int64 [rows, *places.shape].
         """
-        padded = self.node("Pad", self.reshape(name, [size]), self.constant([0, 1, 0, 0]), self.constant(0))
-        return self.node("Gather", padded, self.constant(places), axis=1)
+        flat = self.reshape(name, [size])
+        if bool((places == NOWHERE).any()):
+            flat = self.node("Pad", flat, self.constant([0, 1, 0, 0]), self.constant(0))
+        else:
+            places = places - 1
+        return self.node("Gather", flat, self.constant(places), axis=1)

@@ -21,9 +21,7 @@ BATCH = 256
 Runtime = Literal["onnxruntime", "reference"]
 
 
-def run_onnx(
-    path: str | Path, inputs: Tensor, *, runtime: Runtime = "onnxruntime", output: str = "integers"
-) -> Tensor:
+def run_onnx(path: str | Path, inputs: Tensor, *, runtime: Runtime = "onnxruntime", output: str = "integers") -> Tensor:
     """One output of an exported ONNX file for rows of inputs.
 
     Args:
@@ -40,7 +38,9 @@ def run_onnx(
     """
     check_finite(inputs)
     run = RUNTIMES[runtime](str(path))
-    parts = [run([output], {INPUTS: batch.detach().cpu().numpy()})[0] for batch in inputs.split(BATCH)]
+    parts = [
+        run([output], {INPUTS: batch.detach().cpu().to(torch.float32).numpy()})[0] for batch in inputs.split(BATCH)
+    ]
     return torch.from_numpy(np.concatenate(parts))
 
 
@@ -49,7 +49,7 @@ def _onnxruntime(path: str) -> Callable[..., Any]:
         import onnxruntime
     except ImportError as error:
         raise LowlandError(
-            "the package onnxruntime is missing; expected it to be installed: pip install 'lowland[onnx]'"
+            "ONNX Runtime needs the package onnxruntime, which is not installed; pip install 'lowland[onnx]'"
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -116,3 +116,36 @@ def places_of_layer(kind: str, sizes: Mapping[str, Any], shape: Sequence[int]) -
     """
     numbered = torch.arange(1, prod(shape) + 1, dtype=torch.float64).reshape(1, *shape)
     return patches(kind, sizes, numbered).to(torch.int64)
+
+
+def places_moved(site: Site[Any]) -> Tensor:
+    """Where the integers of a step that only moves them come from.
+
+    Returns:
+        int64 in the shape of a row of the result; places count through all inputs, one behind the other.
+    """
+    numbered, start = [], 1
+    for value in site.inputs:
+        numbered.append(torch.arange(start, start + value.size).reshape(1, *value.shape))
+        start += value.size
+    moved: Tensor = site.step.integer(*numbered)
+    return moved[0]
+
+
+def places_averaged(site: Site[Any]) -> Tensor:
+    """Which integers each mean is the sum of: int64 [means, integers]."""
+    (value,) = site.inputs
+    dims = sorted(dim % (1 + len(value.shape)) for dim in site.step.arguments["dims"])
+    numbered = torch.arange(1, 1 + value.size).reshape(1, *value.shape)
+    return numbered.movedim(dims, list(range(-len(dims), 0))).reshape(site.result.size, -1)
+
+
+def places_spread(shape: Sequence[int], result: Sequence[int]) -> Tensor:
+    """Where the integers of an operand come from that is broadcast to the shape of the result, both without rows."""
+    return torch.arange(1, 1 + prod(shape)).reshape(1, *shape).expand(1, *result)[0]
+
+
+def in_order(places: Tensor) -> bool:
+    """Whether places are those of the input, one behind the other."""
+    flat = places.flatten()
+    return bool((flat == torch.arange(1, 1 + len(flat))).all())

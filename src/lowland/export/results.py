@@ -10,10 +10,11 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
 from lowland.quantization.graph.integer import IntegerNetwork
-from lowland.quantization.graph.pooling_steps import pair
-from lowland.quantization.graph.rounding_steps import PRODUCT_BITS, Quantize
+from lowland.quantization.graph.rounding_steps import PRODUCT_BITS
+from lowland.quantization.graph.scaling_steps import Rescale
 from lowland.quantization.graph.step import INPUTS, Step
 from lowland.quantization.graph.weighted_step import Weighted
 
@@ -87,7 +88,7 @@ class Deployed:
 
     def integers(self, inputs: Tensor) -> Tensor:
         """What every format must give: int64 [rows, ...] of inputs [rows, ...]."""
-        return self.network.integer_values(inputs)[self.output]
+        return self.network.integer_values(inputs.to(torch.float32))[self.output]
 
 
 def deployed(network: IntegerNetwork, example: Tensor) -> Deployed:
@@ -110,17 +111,18 @@ def deployed(network: IntegerNetwork, example: Tensor) -> Deployed:
         raise LowlandError(f"example is {came}; expected a tensor of inputs, [rows, ...], with at least one row")
     spec = network.spec
     off_device = set(spec["off_device"])
-    kept = [step for step in network.steps.values() if step.name not in off_device]
-    rows = example[:1].expand(2, *example.shape[1:])
+    steps: list[Any] = list(network.steps.values())
+    kept = [step for step in steps if step.name not in off_device]
+    rows = example[:1].to(torch.float32).expand(2, *example.shape[1:])  # tokens too come as floats
     values = {INPUTS: rows, **network.integer_values(rows)}
-    found = {INPUTS: Result(tuple(rows.shape[1:]), 0, 0, is_float=rows.is_floating_point())}
+    found = {INPUTS: Result(tuple(rows.shape[1:]), 0, 0, is_float=True)}
     sites = []
     for step in kept:
         inputs = tuple(found[name] for name in step.inputs)
         value = values[step.name]
         if value.ndim < 2 or len(value) != len(rows):
             raise LowlandError(
-                f"step {step.name!r} makes {tuple(value.shape)} of {len(rows)} rows; expected every row alone, rows first"
+                f"step {step.name!r} makes {tuple(value.shape)} of {len(rows)} rows; expected rows first, each alone"
             )
         if value.is_floating_point():
             result = Result(tuple(value.shape[1:]), 0, 0, is_float=True)
@@ -128,21 +130,20 @@ def deployed(network: IntegerNetwork, example: Tensor) -> Deployed:
             result = Result(tuple(value.shape[1:]), *integer_range(step, inputs))
         found[step.name] = result
         sites.append(Site(step, inputs, result))
-    islands = [step for step in network.steps.values() if step.name in off_device]
+    islands = [step for step in steps if step.name in off_device]
     scale = islands[0].input_scale if islands else network.output_scale
     return Deployed(network, tuple(sites), found[INPUTS], spec["output"]["step"], scale.detach())
 
 
 def integer_range(step: Step, inputs: Sequence[Result]) -> tuple[int, int]:
     """The lowest and the highest integer of a step; the widest range there is for kinds that tell nothing of theirs."""
-    rule = RANGES.get(step.kind)
-    if rule is not None:
-        return rule(step, inputs)
+    codes = step.result_codes
+    if codes is not None:
+        return codes.lowest, codes.lowest + 2**codes.bits - 1
     if isinstance(step, Weighted):
-        return -(2 ** (step.accumulator_bits - 1)), 2 ** (step.accumulator_bits - 1) - 1
-    if isinstance(step, Quantize):
-        return step.lowest, step.highest
-    return 1 - 2**PRODUCT_BITS, 2**PRODUCT_BITS - 1
+        return code_range(step.accumulator_bits, signed=True)
+    rule = RANGES.get(step.kind)
+    return (1 - 2**PRODUCT_BITS, 2**PRODUCT_BITS - 1) if rule is None else rule(step, inputs)
 
 
 def _same(step: Step, inputs: Sequence[Result]) -> tuple[int, int]:
@@ -150,20 +151,54 @@ def _same(step: Step, inputs: Sequence[Result]) -> tuple[int, int]:
     return min(value.lowest for value in inputs), max(value.highest for value in inputs)
 
 
-def _window_sum(step: Any, inputs: Sequence[Result]) -> tuple[int, int]:
-    """Sums of as many integers as a window holds, or of fewer."""
-    window = prod(pair(step.arguments["kernel_size"]))
-    return min(0, inputs[0].lowest * window), max(0, inputs[0].highest * window)
+def _same_or_zero(step: Step, inputs: Sequence[Result]) -> tuple[int, int]:
+    """Integers that are those that came, and 0 around them."""
+    return min(0, inputs[0].lowest), max(0, inputs[0].highest)
+
+
+def _sum_of(count: int, value: Result) -> tuple[int, int]:
+    """Sums of so many integers, or of fewer."""
+    return min(0, value.lowest * count), max(0, value.highest * count)
+
+
+def _product(step: Step, inputs: Sequence[Result]) -> tuple[int, int]:
+    """Products of two integers."""
+    first, second = ((value.lowest, value.highest) for value in inputs)
+    ends = [left * right for left in first for right in second]
+    return min(ends), max(ends)
+
+
+def _multiple(step: Rescale, inputs: Sequence[Result]) -> tuple[int, int]:
+    """The integers or their opposites."""
+    lowest, highest = inputs[0].lowest, inputs[0].highest
+    return (lowest, highest) if step.factor > 0 else (-highest, -lowest)
 
 
 RANGES: dict[str, Callable[[Any, Sequence[Result]], tuple[int, int]]] = {
-    "max_pool1d": _same,
-    "max_pool2d": _same,
-    "avg_pool2d": _window_sum,
-    "flatten": _same,
-    "unflatten": _same,
+    **dict.fromkeys(
+        ("max_pool1d", "max_pool2d", "flatten", "unflatten", "reshape", "permute", "slice", "upsample", "concat"), _same
+    ),
+    "pad": _same_or_zero,
+    "avg_pool1d": lambda step, inputs: _sum_of(step.window, inputs[0]),
+    "avg_pool2d": lambda step, inputs: _sum_of(step.window, inputs[0]),
+    "mean": lambda step, inputs: _sum_of(step.count, inputs[0]),
+    "add": lambda step, inputs: (sum(value.lowest for value in inputs), sum(value.highest for value in inputs)),
+    "multiply": _product,
+    "rescale": _multiple,
+    "embedding": lambda step, inputs: code_range(step.weight_bits, signed=True),
 }
 """The range of integers by kind of step, where neither a code's width nor an accumulator's says it."""
+
+
+def stored_name(step: Step, kind: str) -> str:
+    """The name in the network of a stored tensor that a step reads, its own or that of a step that it is tied to.
+
+    Args:
+        step: With stored tensors.
+        kind: The step's name for it: ``weight``, ``bias``, ``table``.
+    """
+    borrowed = isinstance(step, Weighted) and step.tied_to is not None and kind in step.borrowed
+    return f"{step.tied_to if borrowed else step.name}.{kind}"
 
 
 def check_finite(inputs: Tensor) -> None:

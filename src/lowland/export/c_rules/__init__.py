@@ -1,6 +1,6 @@
 """How every kind of step is told in C: one rule a kind, each in the file of its like, and the templates they fill."""
 
-from lowland.export.c_rules import pooling, rounding, shapes, weighted
+from lowland.export.c_rules import combining, lookup, moving, pooling, rounding, weighted
 from lowland.export.c_rules.registry import C_RULES
 
-__all__ = ["C_RULES", "pooling", "rounding", "shapes", "weighted"]
+__all__ = ["C_RULES", "combining", "lookup", "moving", "pooling", "rounding", "weighted"]

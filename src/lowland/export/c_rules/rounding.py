@@ -16,10 +16,12 @@ from lowland.quantization.graph.rounding_steps import Quantize, Requantize
 def quantize(site: Site[Quantize], program: CProgram, values: Buffer) -> Buffer:
     """Codes that the caller hands in, as a sensor's converter makes them, or has made of floats."""
     step = site.step
-    if values.type != FLOAT:
+    if values.type != FLOAT or not values.argument:
         raise LowlandError("rounds what is no input of the network; expected requantize: C has integers only")
     scale = float(step.scale)
-    return program.entry(site, scale=f"{scale.hex()}f", lowest=step.lowest, highest=step.highest)
+    return program.entry(
+        "quantize.c.j2", site, site.result, scale=f"{scale.hex()}f", lowest=step.lowest, highest=step.highest
+    )
 
 
 @c_rule("requantize")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from lowland.export.c_program import Buffer, CProgram
 from lowland.export.c_rules.registry import c_rule
 from lowland.export.places import Axis, axes_of
-from lowland.export.results import Site
+from lowland.export.results import Site, stored_name
 from lowland.quantization.graph.weighted_step import Weighted
 
 _ACCUMULATOR = 32
@@ -68,8 +69,23 @@ def _convolution(
     )
 
 
+@c_rule("affine")
+def affine(site: Site[Weighted], program: CProgram, codes: Buffer) -> Buffer:
+    """A product and a sum for every element."""
+    shape, dim = site.result.shape, site.step.sizes["dim"]
+    return program.call(
+        "affine.c.j2",
+        [codes],
+        program.buffer(site.result, at_least=_ACCUMULATOR),
+        outer=prod(shape[:dim]),
+        channels=shape[dim],
+        inner=prod(shape[len(shape) + dim + 1 :]),
+        **words(site, program),
+    )
+
+
 def words(site: Site[Weighted], program: CProgram) -> dict[str, Any]:
     """Names of the stored words of a step; ``None`` for a bias that it has not."""
     step = site.step
-    bias = None if step.bias is None else program.words[f"{step.name}.bias"].name
-    return {"weight": program.words[f"{step.name}.weight"].name, "bias": bias}
+    bias = None if step.bias is None else program.words[stored_name(step, "bias")].name
+    return {"weight": program.words[stored_name(step, "weight")].name, "bias": bias}

@@ -23,4 +23,3 @@ def onnx_rule(*kinds: str) -> Callable[[OnnxRule], OnnxRule]:
         return rule
 
     return register
-
