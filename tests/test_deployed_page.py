@@ -32,6 +32,7 @@ from lowland.quantization import (
 )
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from tests.quantization.convolutions import CASES
+from tests.quantization.graphs import GRAPHS, Builder
 from tests.quantization.networks import integer_network, rows
 from tests.tasks.table.tables import turbines
 from tests.tasks.test_preprocessing import JETS, jets
@@ -102,6 +103,45 @@ def test_a_perceptron_is_reproduced(reader, tmp_path, bits):
 def test_a_convolution_network_is_reproduced(reader, tmp_path, case, bits):
     """Padding, strides, dilation, groups, both poolings, transposed convolutions, scales by channel, a float part."""
     check(reader, freeze(CASES[case].twin(bits)), CASES[case].rows(6, seed=1), tmp_path)
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+@pytest.mark.parametrize("name", [name for name in GRAPHS if name != "attention"])
+def test_a_network_that_is_no_chain_is_reproduced(reader, tmp_path, name, bits):
+    """Sums, concatenations, products, means, tables, embeddings, moved ranges, tied weights, all changes of shape."""
+    network, inputs = GRAPHS[name].network(bits), GRAPHS[name].rows(40, seed=1)
+    if GRAPHS[name].tokens:
+        found, scale = reader["run"](saved(network, tmp_path), inputs.numpy())
+        assert np.array_equal(found, network.forward_integer(inputs).numpy())
+        assert np.array_equal(scale, network.output_scale.numpy())
+    else:
+        check(reader, network, inputs, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda b: b.plain("multiply", "end", b.plain("rescale", "twice", "b", factor=0.3), "a"),
+        lambda b: b.plain("mean", "end", b.plain("multiply", "square", "b", "b"), dims=[1], keepdim=False, count=4),
+        lambda b: b.embedding("end", "a", 9, 2),
+        lambda b: b.table("end", "b", "tanh", lowest=0, scale=0.1, bits_in=4),
+    ],
+)
+def test_what_outputs_are_worth_is_told_whatever_they_are(reader, tmp_path, put):
+    builder = Builder()
+    builder.quantize("a", bits=3, signed=False)
+    builder.requantize("b", builder.layer("first", "a", torch.nn.Linear(4, 4)), scale=0.2)
+    put(builder)
+    inputs = torch.rand(20, 4)
+    found, scale = reader["run"](saved(builder.network(), tmp_path), inputs.numpy())
+    assert np.array_equal(found, builder.network().forward_integer(inputs).numpy())
+    assert np.array_equal(scale, builder.network().output_scale.numpy())
+
+
+def test_a_float_step_is_refused_by_the_reader(reader, tmp_path):
+    graph = GRAPHS["attention"]
+    with pytest.raises(AssertionError, match="float_step"):
+        reader["run"](saved(graph.network(), tmp_path), graph.rows(2).numpy())
 
 
 @given(

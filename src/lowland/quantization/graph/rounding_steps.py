@@ -52,9 +52,8 @@ class Quantize(Step):
         self.bits = bits
         self.signed = signed
         self.moved = lowest is not None
-        self.lowest, self.highest = (
-            code_range(bits, signed=signed) if lowest is None else (lowest, lowest + 2**bits - 1)
-        )
+        self.lowest: int = code_range(bits, signed=signed)[0] if lowest is None else lowest
+        self.highest: int = self.lowest + 2**bits - 1
         self.scale: Tensor
         self.register_buffer("scale", scale)
 
@@ -66,7 +65,7 @@ class Quantize(Step):
     @property
     def result_codes(self) -> CodeFormat:
         """The codes that it rounds to."""
-        return CodeFormat(self.bits, self.lowest, self.signed and not self.moved, self.scale)
+        return CodeFormat(self.bits, self.lowest, self.scale, self.signed and not self.moved)
 
     def settings(self) -> dict[str, Any]:
         """The format of the codes."""
