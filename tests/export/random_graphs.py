@@ -17,7 +17,7 @@ from lowland.quantization.graph.affine import Affine
 from lowland.quantization.graph.functions import make_table
 from lowland.quantization.graph.operations import fan_in, geometry, weighted_kind
 from lowland.quantization.graph.rounding_steps import Quantize, Requantize
-from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.steps import STEPS
 from lowland.quantization.graph.table_step import Table
 
@@ -199,21 +199,22 @@ class RandomGraph:
     def table(self, at: str) -> str:
         value = self.results[at]
         bits_in, bits = max(1, (value.highest - value.lowest).bit_length() - 1), self.chance.choice([3, 8, 10])
-        signed = self.chance.random() < 0.5
-        input_scale, scale = torch.tensor(4.0 / 2**bits_in), torch.tensor(2.0 / 2**bits)
-        lowest, (first, _) = value.lowest, code_range(bits, signed=signed)
+        signed, first = self.chance.random() < 0.5, value.lowest
+        entering = CodeFormat(bits_in, first, torch.tensor(4.0 / 2**bits_in))
+        lowest, _ = code_range(bits, signed=signed)
+        leaving = CodeFormat(bits, lowest, torch.tensor(2.0 / 2**bits))
         return self.put(
             Table(
                 self.name("table"),
                 (at,),
                 function="tanh",
                 arguments={},
-                lowest=lowest,
+                lowest=first,
                 bits=bits,
                 signed=signed,
-                table=make_table("tanh", {}, lowest, bits_in, input_scale, scale, first, bits),
-                input_scale=input_scale,
-                scale=scale,
+                table=make_table("tanh", {}, entering, leaving),
+                input_scale=entering.scale,
+                scale=leaving.scale,
             )
         )
 

@@ -207,7 +207,7 @@ class CProgram:
             codes: What the caller hands in.
             context: What else the template needs.
         """
-        name, argument = f"{self._place}_of_floats", f"codes_{identifier(site.step.name)}"
+        name, argument = f"{self._place}_of_floats", f"codes{len(self.entries) or ''}"
         buffer = Buffer(c_type(codes.lowest, codes.highest), codes.size, argument)
         self.functions.append(
             TEMPLATES.get_template(template).render(name=name, y=buffer, prefix=self.prefix, **context)
@@ -252,7 +252,7 @@ def layout(program: CProgram, output: Buffer) -> Layout:
                 free.remove(name)
                 slots[name] = max(slots[name], made, key=lambda buffer: buffer.size)
             names[made] = name
-        done = {buffer for buffer in (*call.reads, made) if last.get(buffer, index) == index}
+        done = [buffer for buffer in dict.fromkeys((*call.reads, made)) if last.get(buffer, index) == index]
         free += [names[buffer] for buffer in done if names[buffer] in slots]
     return Layout(slots, names)
 

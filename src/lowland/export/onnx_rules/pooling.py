@@ -16,18 +16,16 @@ from lowland.quantization.graph.weighted_step import EXACT_BITS, SINGLE_BITS
 
 @onnx_rule("max_pool1d", "max_pool2d")
 def max_pool(site: Site[Any], graph: OnnxGraph, name: str) -> str:
-    """MaxPool on floats that hold the integers; where these do not, or windows are cut off, gathered integers."""
-    reach = site.inputs[0].reach
-    if site.step.arguments["ceil_mode"] or reach > 2**EXACT_BITS:
+    """MaxPool on floats that hold the integers; where these do not, or windows reach outside, gathered integers."""
+    reach, axes = site.inputs[0].reach, pooling_axes(site)
+    inside = all(axis.padding == 0 and axis.dilation == 1 for axis in axes) and not site.step.arguments["ceil_mode"]
+    if not inside or reach > 2**EXACT_BITS:  # runtimes differ in what they make of windows that are cut off
         return _reduced("ReduceMax", site, graph, name)
-    axes = pooling_axes(site)
     pooled = graph.node(
         "MaxPool",
         graph.cast(name, np.float32 if reach <= 2**SINGLE_BITS else np.float64),
         kernel_shape=[axis.kernel for axis in axes],
         strides=[axis.stride for axis in axes],
-        dilations=[axis.dilation for axis in axes],
-        pads=[axis.padding for axis in axes] * 2,
     )
     return graph.cast(pooled, np.int64)
 
