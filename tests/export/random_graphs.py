@@ -173,7 +173,9 @@ class RandomGraph:
     def average(self, at: str) -> str:
         shape = self.results[at].shape
         dim = self.chance.randrange(len(shape)) - len(shape)
-        return self.plain("mean", at, dims=[dim], keepdim=self.chance.random() < 0.7 or len(shape) == 1, count=shape[dim])
+        return self.plain(
+            "mean", at, dims=[dim], keepdim=self.chance.random() < 0.7 or len(shape) == 1, count=shape[dim]
+        )
 
     def opposite(self, at: str) -> str:
         return self.plain("rescale", at, factor=self.chance.choice([-0.5, 2.0]))

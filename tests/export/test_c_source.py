@@ -50,7 +50,9 @@ def test_c_computes_the_integers_of_the_network_under_flips_too(name, bits, tmp_
 
 
 @needs_gcc
-@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # a shrinking would compile for minutes
+@settings(
+    deadline=None, max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)  # a shrinking would compile for minutes
 @given(st.integers(0, 2**31), st.sampled_from([(5,), (2, 6), (2, 5, 6)]))
 def test_random_graphs_of_steps(tmp_path_factory, seed, shape):
     graph = RandomGraph(seed, shape)
@@ -93,7 +95,9 @@ def test_codes_go_in_as_they_are_and_two_networks_live_side_by_side(tmp_path):
     given, inputs = network("tied", 4), rows("tied", 1)
     other = network("tables", 4)
     for name, each, shape in (("left", given, inputs), ("right", other, rows("tables", 1))):
-        (tmp_path / f"{name}.h").write_text((export_c(each, shape, tmp_path / name, name=name) / f"{name}.h").read_text())
+        (tmp_path / f"{name}.h").write_text(
+            (export_c(each, shape, tmp_path / name, name=name) / f"{name}.h").read_text()
+        )
     codes = given.integer_values(inputs)["input"][0].tolist()
     expected = given.forward_integer(inputs)[0].tolist()
     (tmp_path / "use.c").write_text(

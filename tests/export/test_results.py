@@ -8,17 +8,17 @@ from torch import nn
 
 from lowland.errors import LowlandError
 from lowland.export.results import check_finite, deployed
+from lowland.quantization import IntegerNetwork
 from lowland.quantization.graph.moving_steps import Reshape
 from lowland.quantization.graph.rounding_steps import Quantize
 from lowland.quantization.graph.step import INPUTS
 from lowland.quantization.graph.steps import STEPS
-from lowland.quantization import IntegerNetwork
 from tests.export.networks import NAMES, network, rows
 from tests.export.random_graphs import RandomGraph
 from tests.quantization.graphs import GRAPHS
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**31), st.sampled_from([(5,), (2, 6), (2, 5, 6)]))
 def test_integers_stay_in_their_ranges_whatever_comes_in(seed, shape):
     graph = RandomGraph(seed, shape)

@@ -103,6 +103,7 @@ class Word:
     Attributes:
         tensor: Its name in the network.
         name: Its name in C.
+        macro: The end of the macro that stands for its number.
         type: Of C.
         size: Number of words.
         bits: Width of a word.
@@ -112,6 +113,7 @@ class Word:
 
     tensor: str
     name: str
+    macro: str
     type: str
     size: int
     bits: int
@@ -144,13 +146,17 @@ class CProgram:
     def of(cls, part: Deployed, prefix: str) -> CProgram:
         """A program with the stored words of a network and nothing else."""
         codes, bits, encodings = part.network.codes, part.network.bits, part.network.encodings()
-        words = {}
+        words: dict[str, Word] = {}
+        macros: set[str] = set()
         for index, (tensor, values) in enumerate(codes.items()):
             name = f"{prefix}_word{index}_{identifier(tensor)}"
             numbers = array([literal(value) for value in values.flatten().tolist()])
+            macro = identifier(tensor).upper()
+            macro = f"{macro}_{index}" if macro in macros else macro
+            macros.add(macro)
             kind = f"int{torch.iinfo(values.dtype).bits}_t"
             lowest = encodings[tensor].lowest(bits[tensor])
-            words[tensor] = Word(tensor, name, kind, values.numel(), bits[tensor], lowest, numbers)
+            words[tensor] = Word(tensor, name, macro, kind, values.numel(), bits[tensor], lowest, numbers)
         return cls(prefix, words)
 
     def begin(self, index: int, step: str) -> None:
