@@ -48,7 +48,7 @@ def test_a_source_that_warns_is_refused_with_the_first_line(tmp_path):
     with pytest.raises(LowlandError, match=r"holds 0 files \*_check.c"):
         c_judge.compile_check(tmp_path, tmp_path / "check")
     (tmp_path / "network_check.c").write_text("int main(void) { int unused; return 0; }\n")
-    with pytest.raises(LowlandError, match="does not compile in silence: .*unused"):
+    with pytest.raises(LowlandError, match=r"does not compile in silence: .*unused"):
         c_judge.compile_check(tmp_path, tmp_path / "check")
 
 

@@ -6,15 +6,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from lowland.errors import LowlandError, MistakesError
 from lowland.export import export_onnx, run_onnx
 from lowland.export.onnx_rules import ONNX_RULES
 from lowland.export.results import deployed
+from lowland.quantization.graph.attention import DotProductAttention
 from lowland.quantization.graph.steps import STEPS
 from tests.export.networks import NAMES, edges, network, rows
 from tests.export.random_graphs import RandomGraph
-from tests.quantization.graphs import GRAPHS
+from tests.quantization.graphs import GRAPHS, Builder
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -119,9 +121,49 @@ def test_a_file_that_is_there_stays(tmp_path):
 
 
 def test_every_kind_of_step_has_a_rule_or_is_known_to_have_none():
-    assert set(STEPS) - set(ONNX_RULES) == {"float_island", "float_step"}
+    assert set(STEPS) - set(ONNX_RULES) == {"float_island"}
 
 
-def test_a_float_step_is_named(tmp_path):
-    with pytest.raises(MistakesError, match="step 'norm' is a float_step"):
-        export_onnx(GRAPHS["attention"].network(), GRAPHS["attention"].rows(1), tmp_path / "network.onnx")
+def test_float_steps_are_equal_up_to_rounding(tmp_path):
+    given, inputs = GRAPHS["attention"].network(8), GRAPHS["attention"].rows(400)
+    path = export_onnx(given, inputs, tmp_path / "network.onnx")
+    expected = given.forward_integer(inputs)
+    for runtime, count in (("onnxruntime", 400), ("reference", 40)):
+        differs = (run_onnx(path, inputs[:count], runtime=runtime) != expected[:count]).any(1)
+        assert int(differs.sum()) <= count // 40
+
+
+@pytest.mark.parametrize(
+    "layer, num_inputs",
+    [
+        (nn.LayerNorm((3, 4)), 1),
+        (nn.LayerNorm(4, elementwise_affine=False), 1),
+        (nn.Softmax(dim=1), 1),
+        (nn.LogSoftmax(dim=-1), 1),
+        (DotProductAttention(scale=0.3), 3),
+        (nn.MultiheadAttention(4, 2, batch_first=True, bias=False), 3),
+        (nn.MultiheadAttention(4, 1, batch_first=True), 3),
+    ],
+)
+def test_layers_in_floats_are_those_of_torch(layer, num_inputs, tmp_path):
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, generator=torch.Generator().manual_seed(1))
+    builder = Builder(bits=8)
+    codes = builder.quantize("input")
+    floats = builder.floats("layer", (codes,) * num_inputs, layer)
+    builder.quantize("fine", floats, scale=1e-4, bits=16)
+    given, inputs = builder.network(), torch.randn(20, 3, 4, generator=torch.Generator().manual_seed(2))
+    path = export_onnx(given, inputs, tmp_path / "network.onnx")
+    assert (run_onnx(path, inputs) - given.forward_integer(inputs)).abs().max() <= 1
+
+
+def test_layers_in_floats_that_onnx_is_not_told_are_named(tmp_path):
+    builder = Builder()
+    floats = builder.floats("left", (builder.quantize("input"),), nn.GroupNorm(1, 3))
+    again = builder.floats("right", (builder.quantize("codes", floats),), nn.GroupNorm(1, 3))
+    builder.quantize("last", again)
+    with pytest.raises(MistakesError) as caught:
+        export_onnx(builder.network(), torch.zeros(1, 3, 4), tmp_path / "network.onnx")
+    left, right = caught.value.lines
+    assert left.startswith("step 'left' (float_step): computes GroupNorm in floats; expected one of LayerNorm")
+    assert right.startswith("step 'right'")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.export.places import NOWHERE
+from lowland.export.results import Result
 
 OPSET = 18
 """The first with all the operators that are needed; runtimes of the last years know it."""
@@ -104,20 +105,21 @@ class OnnxGraph:
             self.constants[full] = self.numpy_helper.from_array(values.contiguous().cpu().numpy(), full)
         return full
 
-    def gather(self, name: str, places: Tensor, *, size: int) -> str:
-        """Integers of each row by their places: ``NOWHERE`` is 0.
+    def gather(self, name: str, places: Tensor, value: Result) -> str:
+        """Numbers of each row by their places: ``NOWHERE`` is 0.
 
         Args:
-            name: int64 [rows, ...].
+            name: int64 [rows, ...], or floats.
             places: int64 of any shape, the row's numbers counted from 1.
-            size: Numbers of a row.
+            value: What a row holds.
 
         Returns:
-            int64 [rows, *places.shape].
+            [rows, *places.shape].
         """
-        flat = self.reshape(name, [size])
+        flat = self.reshape(name, [value.size])
         if bool((places == NOWHERE).any()):
-            flat = self.node("Pad", flat, self.constant([0, 1, 0, 0]), self.constant(0))
+            zero = self.constant(np.array(0, np.float32) if value.is_float else 0)
+            flat = self.node("Pad", flat, self.constant([0, 1, 0, 0]), zero)
         else:
             places = places - 1
         return self.node("Gather", flat, self.constant(places), axis=1)

@@ -1,6 +1,6 @@
 """How every kind of step is told in ONNX: one rule a kind, each in the file of its like."""
 
-from lowland.export.onnx_rules import combining, lookup, moving, pooling, rounding, weighted
+from lowland.export.onnx_rules import combining, floats, lookup, moving, pooling, rounding, weighted
 from lowland.export.onnx_rules.registry import ONNX_RULES
 
-__all__ = ["ONNX_RULES", "combining", "lookup", "moving", "pooling", "rounding", "weighted"]
+__all__ = ["ONNX_RULES", "combining", "floats", "lookup", "moving", "pooling", "rounding", "weighted"]

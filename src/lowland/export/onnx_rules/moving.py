@@ -33,4 +33,4 @@ def concat(site: Site[Any], graph: OnnxGraph, *names: str) -> str:
 @onnx_rule("slice", "pad", "upsample")
 def move(site: Site[Any], graph: OnnxGraph, name: str) -> str:
     """Integers by their places, 0 around them."""
-    return graph.gather(name, places_moved(site), size=site.inputs[0].size)
+    return graph.gather(name, places_moved(site), site.inputs[0])

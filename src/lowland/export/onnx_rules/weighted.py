@@ -64,7 +64,7 @@ def gathered(site: Site[Weighted], graph: OnnxGraph, name: str) -> str:
     step, inputs = site.step, site.inputs[0]
     places = places_of_layer(step.kind, step.sizes, inputs.shape)
     matrices = weight_matrices(step.kind, step.sizes, step.weight).transpose(1, 2)
-    patches = graph.gather(name, places, size=inputs.size)  # [rows, groups, positions, fan in]
+    patches = graph.gather(name, places, inputs)  # [rows, groups, positions, fan in]
     product = graph.node("MatMul", patches, _wide(site, graph, "matrices", matrices))
     by_channel = graph.node("Transpose", product, perm=[0, 1, 3, 2])
     return _biased(site, graph, graph.reshape(by_channel, site.result.shape))
