@@ -64,7 +64,7 @@ def _attention(layer: nn.MultiheadAttention, graph: OnnxGraph, query: str, key: 
     heads, size = layer.num_heads, layer.head_dim
     weights = layer.in_proj_weight.chunk(3)
     biases = (None, None, None) if layer.in_proj_bias is None else layer.in_proj_bias.chunk(3)
-    split = []
+    split: list[str] = []
     for x, weight, bias in zip((query, key, value), weights, biases, strict=True):
         by_head = graph.node("Reshape", _projected(graph, x, weight, bias), graph.constant([0, -1, heads, size]))
         order = [0, 2, 3, 1] if len(split) == 1 else [0, 2, 1, 3]  # keys transposed
