@@ -79,6 +79,13 @@ def test_floats_become_codes_as_the_step_makes_them(tmp_path):
 
 
 @needs_gcc
+def test_tokens_may_be_whole_numbers(tmp_path):
+    given, tokens = GRAPHS["tokens"].network(), GRAPHS["tokens"].rows(5)
+    folder = export_c(given, tokens.long(), tmp_path / "c")
+    assert torch.equal(run_c(folder, given, tokens.long()), given.forward_integer(tokens))
+
+
+@needs_gcc
 def test_a_wrong_integer_fails_the_check(tmp_path):
     given, inputs = network("tied", 4), rows("tied", 2)
     folder = export_c(given, inputs, tmp_path / "c", name="tagger")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from lowland.errors import LowlandError
-from lowland.export.results import Deployed, Result, Site
+from lowland.export.results import Deployed, Result, Site, stored_name
+from lowland.quantization.graph.step import Step
 
 FLOAT = "float"
 _TYPES = (
@@ -73,7 +74,7 @@ class Buffer:
     Attributes:
         type: Of C.
         size: How many there are.
-        argument: Name under which the caller hands them in; empty for those that the program keeps itself.
+        argument: Name of those that lie elsewhere, as what the caller hands in; empty for the program's own.
     """
 
     type: str
@@ -126,12 +127,14 @@ class CProgram:
     """What the rules of the steps add to.
 
     Attributes:
-        prefix: Of all names.
+        prefix: Of the names of its functions and tables.
         words: Stored tensors by name in the network.
         tables: Declarations of constants that are no stored words.
         functions: Definitions.
         calls: In order.
         entries: Buffers of codes that the caller hands in, with the quantizer that makes them of floats.
+        scope: What names of stored words begin with inside a body that is repeated.
+        root: Prefix of the whole program.
     """
 
     prefix: str
@@ -140,6 +143,8 @@ class CProgram:
     functions: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     entries: list[tuple[Buffer, str]] = field(default_factory=list)
+    scope: str = ""
+    root: str = ""
     _place: str = ""
 
     @classmethod
@@ -157,11 +162,32 @@ class CProgram:
             kind = f"int{torch.iinfo(values.dtype).bits}_t"
             lowest = encodings[tensor].lowest(bits[tensor])
             words[tensor] = Word(tensor, name, macro, kind, values.numel(), bits[tensor], lowest, numbers)
-        return cls(prefix, words)
+        return cls(prefix, words, root=prefix)
 
     def begin(self, index: int, step: str) -> None:
         """Name what follows after a step of the network."""
         self._place = f"{self.prefix}_{index}_{identifier(step)}"
+
+    @property
+    def place(self) -> str:
+        """What the names of the current step begin with."""
+        return self._place
+
+    def body(self, step: str) -> CProgram:
+        """A program of its own for a body that a step repeats; words, tables and functions stand with all others."""
+        return CProgram(
+            self._place,
+            self.words,
+            tables=self.tables,
+            functions=self.functions,
+            entries=self.entries,
+            scope=f"{self.scope}{step}.",
+            root=self.root,
+        )
+
+    def word(self, step: Step, kind: str) -> str:
+        """The name in C of a stored tensor that a step reads (``weight``)."""
+        return self.words[self.scope + stored_name(step, kind)].name
 
     def table(self, what: str, values: Tensor | Sequence[int]) -> str:
         """The name of constants that no flip hits.
@@ -177,15 +203,16 @@ class CProgram:
         self.tables.append(f"static const {kind} {name}[{len(numbers)}] = {body};")
         return name
 
-    def buffer(self, result: Result, *, at_least: int = 8) -> Buffer:
+    def buffer(self, result: Result, *, at_least: int = 8, name: str = "") -> Buffer:
         """Room for what a step hands on.
 
         Args:
             result: Of the step.
             at_least: Width of a number.
+            name: Of an array that is declared elsewhere.
         """
         widest = 2 ** (at_least - 1) if at_least > 8 else 0
-        return Buffer(c_type(min(result.lowest, -widest), max(result.highest, widest - 1)), result.size)
+        return Buffer(c_type(min(result.lowest, -widest), max(result.highest, widest - 1)), result.size, name)
 
     def call(self, template: str, reads: Sequence[Buffer], writes: Buffer, **context: Any) -> Buffer:
         """Define a function by a template and call it; what it makes.
@@ -198,7 +225,7 @@ class CProgram:
         """
         self.functions.append(
             TEMPLATES.get_template(template).render(
-                name=self._place, x=reads[0], xs=reads, y=writes, prefix=self.prefix, **context
+                name=self._place, x=reads[0], xs=reads, y=writes, prefix=self.root, **context
             )
         )
         self.calls.append(Call(self._place, tuple(reads), writes))
@@ -215,9 +242,7 @@ class CProgram:
         """
         name, argument = f"{self._place}_of_floats", f"codes{len(self.entries) or ''}"
         buffer = Buffer(c_type(codes.lowest, codes.highest), codes.size, argument)
-        self.functions.append(
-            TEMPLATES.get_template(template).render(name=name, y=buffer, prefix=self.prefix, **context)
-        )
+        self.functions.append(TEMPLATES.get_template(template).render(name=name, y=buffer, prefix=self.root, **context))
         self.entries.append((buffer, name))
         return buffer
 
@@ -235,15 +260,15 @@ class Layout:
     names: dict[Buffer, str]
 
 
-def layout(program: CProgram, output: Buffer) -> Layout:
+def layout(program: CProgram, named: Mapping[Buffer, str]) -> Layout:
     """Static arrays for the buffers of a program, used again as soon as nobody reads them any more.
 
     Args:
         program: All of it.
-        output: The buffer that the caller is handed, called ``outputs``.
+        named: Buffers that lie elsewhere, and what they are called.
     """
     last = {buffer: index for index, call in enumerate(program.calls) for buffer in call.reads}
-    names = {buffer: buffer.argument for buffer, _ in program.entries} | {output: "outputs"}
+    names = dict(named)
     slots: dict[str, Buffer] = {}
     free: list[str] = []
     for index, call in enumerate(program.calls):

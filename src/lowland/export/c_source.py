@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import torch
 from torch import Tensor
 
 from lowland.errors import LowlandError
@@ -19,11 +19,10 @@ from lowland.export.c_program import (
     layout,
     literal,
 )
-from lowland.export.c_rules import C_RULES
+from lowland.export.c_rules import tell_steps
 from lowland.export.files import check_absent, write_folder
 from lowland.export.flips import Flip, flipped
-from lowland.export.refusals import tell_all
-from lowland.export.results import Deployed, Site, check_finite, deployed
+from lowland.export.results import Deployed, check_finite, deployed
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.step import INPUTS
 
@@ -79,22 +78,12 @@ def c_header(part: Deployed, name: str) -> str:
         MistakesError: Steps that C cannot say, one line each.
     """
     program = CProgram.of(part, name)
-    buffers = {INPUTS: Buffer(FLOAT if part.inputs.is_float else "int64_t", part.inputs.size, "values")}
-    numbers = {site.step.name: index for index, site in enumerate(part.sites)}
-
-    def tell(rule: Any, site: Site[Any]) -> None:
-        step = site.step
-        if any(source not in buffers for source in step.inputs):  # of a step that has been refused
-            buffers[step.name] = program.buffer(site.result)
-            return
-        program.begin(numbers[step.name], step.name)
-        buffers[step.name] = rule(site, program, *(buffers[source] for source in step.inputs))
-
-    tell_all(part.sites, C_RULES, tell, way_out=f"one of {', '.join(C_RULES)}, or export_onnx: C has integers only")
+    buffers = {INPUTS: Buffer(FLOAT, part.inputs.size, "values")}
+    tell_steps(part.sites, program, buffers)
     output = buffers[part.output]
     if output.argument:
         raise LowlandError(f"the network ends with {part.output!r}, which only rounds; expected a step that computes")
-    places = layout(program, output)
+    places = layout(program, {**{codes: codes.argument for codes, _ in program.entries}, output: "outputs"})
     return TEMPLATES.get_template("network.h.j2").render(
         prefix=name,
         macro=name.upper(),
@@ -125,7 +114,7 @@ def _check(part: Deployed, name: str, vectors: Tensor, flips: Sequence[Flip], ch
         prefix=name,
         macro=name.upper(),
         vectors=len(vectors),
-        inputs=array([f"{value.hex()}f" for value in vectors.flatten().tolist()]),
+        inputs=array([f"{value.hex()}f" for value in vectors.to(torch.float32).flatten().tolist()]),
         expected=_expected(part, vectors),
         flips=flips,
         flips_body=array([f"{{{tensors.index(flip.tensor)}u, {flip.element}u, {flip.bit}u}}" for flip in flips]),

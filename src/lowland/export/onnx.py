@@ -11,9 +11,8 @@ from torch import Tensor
 
 from lowland.export.files import check_absent, write_file
 from lowland.export.onnx_graph import OPSET, OnnxGraph, onnx_package
-from lowland.export.onnx_rules import ONNX_RULES
-from lowland.export.refusals import tell_all
-from lowland.export.results import Deployed, Result, Site, deployed
+from lowland.export.onnx_rules import tell_steps
+from lowland.export.results import Deployed, Result, deployed
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.step import INPUTS
 
@@ -66,12 +65,7 @@ def onnx_model(part: Deployed, *, float_outputs: bool = False) -> Any:
     """
     graph = OnnxGraph()
     names = {INPUTS: INPUTS}
-
-    def tell(rule: Any, site: Site[Any]) -> None:
-        graph.begin(site.step.name)
-        names[site.step.name] = rule(site, graph, *(names.get(name, name) for name in site.step.inputs))
-
-    tell_all(part.sites, ONNX_RULES, tell, way_out=f"one of {', '.join(ONNX_RULES)}")
+    tell_steps(part.sites, graph, names)
     return _model(graph, part, names[part.output], float_outputs=float_outputs)
 
 

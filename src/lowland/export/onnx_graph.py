@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -44,12 +45,26 @@ class OnnxGraph:
         self.numpy_helper = onnx_package().numpy_helper
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
+        self.scope = ""
         self._prefix = ""
         self._count = 0
 
     def begin(self, step: str) -> None:
         """Name what follows after a step of the network."""
-        self._prefix, self._count = step, 0
+        self._prefix, self._count = self.scope + step, 0
+
+    @contextmanager
+    def body(self, step: str) -> Iterator[list[Any]]:
+        """A graph inside the graph, of a step that repeats it: its nodes are gathered in the list.
+
+        Its constants stand with all others; names of steps and of stored words begin with the step's from here on.
+        """
+        outside, self.nodes, self.scope = self.nodes, [], f"{self.scope}{step}."
+        try:
+            yield self.nodes
+        finally:
+            self.nodes, self.scope = outside, self.scope.removesuffix(f"{step}.")
+            self.begin(f"{step}/behind")
 
     def _name(self, what: str) -> str:
         self._count += 1
@@ -92,15 +107,30 @@ class OnnxGraph:
         """
         return self.node("Reshape", name, self.constant([0, *shape]))
 
+    def scan(self, body: Any, states: Sequence[str], sequences: Sequence[str]) -> str:
+        """What a body gives at every place of sequences, place by place: the last of its results.
+
+        Args:
+            body: A graph of states, then one place of each sequence, that gives the next states, then one result.
+            states: Before the first place.
+            sequences: [places, rows, ...]: some runtimes know no other order.
+        """
+        result = self._name("Scan")
+        outputs = [*(self._name("state") for _ in states), result]
+        inputs = [*states, *sequences]
+        node = self.helper.make_node("Scan", inputs, outputs, result, body=body, num_scan_inputs=len(sequences))
+        self.nodes.append(node)
+        return result
+
     def word(self, name: str, form: str, values: Tensor) -> str:
         """The name of a stored tensor, which stands in the file once, however many steps read it.
 
         Args:
-            name: Of the tensor in the network.
+            name: Of the tensor, as ``stored_name`` tells it.
             form: In which these steps read it.
             values: Integers.
         """
-        full = f"{name}/{form}"
+        full = f"{self.scope}{name}/{form}"
         if full not in self.constants:
             self.constants[full] = self.numpy_helper.from_array(values.contiguous().cpu().numpy(), full)
         return full

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Generic, TypeVar
 
@@ -185,6 +185,7 @@ RANGES: dict[str, Callable[[Any, Sequence[Result]], tuple[int, int]]] = {
     "add": lambda step, inputs: (sum(value.lowest for value in inputs), sum(value.highest for value in inputs)),
     "multiply": _product,
     "rescale": _multiple,
+    "scan": lambda step, inputs: _from_zero(step.steps[step.loop.shown]),
     "embedding": lambda step, inputs: code_range(step.weight_bits, signed=True),
 }
 """The range of integers by kind of step, where neither a code's width nor an accumulator's says it."""
@@ -199,6 +200,34 @@ def stored_name(step: Step, kind: str) -> str:
     """
     borrowed = isinstance(step, Weighted) and step.tied_to is not None and kind in step.borrowed
     return f"{step.tied_to if borrowed else step.name}.{kind}"
+
+
+def body_sites(site: Site[Any]) -> tuple[dict[str, Result], tuple[Site[Any], ...]]:
+    """What a body that is repeated along a sequence takes at one place, and its steps.
+
+    Args:
+        site: Of a ``scan`` step, whose ``loop`` says which steps give the states, and whose ``steps`` are the body.
+
+    Returns:
+        The place (``inputs``) and the states by name; the body's steps in order of computation.
+    """
+    loop, sequence = site.step.loop, site.inputs[0]
+    known = {INPUTS: replace(sequence, shape=sequence.shape[1:])}
+    for state, source in loop.states.items():
+        known[state] = Result((loop.size,), *_from_zero(site.step.steps[source]))
+    taken, sites = dict(known), []
+    for step in site.step.steps.values():
+        inputs = tuple(known[name] for name in step.inputs)
+        zeros = (torch.zeros(1, *value.shape, dtype=torch.int64) for value in inputs)
+        known[step.name] = Result(tuple(step.integer(*zeros).shape[1:]), *integer_range(step, inputs))
+        sites.append(Site(step, inputs, known[step.name]))
+    return taken, tuple(sites)
+
+
+def _from_zero(step: Step) -> tuple[int, int]:
+    """The codes of a state, which is 0 before the first place."""
+    lowest, highest = integer_range(step, ())
+    return min(0, lowest), max(0, highest)
 
 
 def check_finite(inputs: Tensor) -> None:

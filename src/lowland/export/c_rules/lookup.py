@@ -5,7 +5,7 @@ from __future__ import annotations
 from lowland.errors import LowlandError
 from lowland.export.c_program import FLOAT, Buffer, CProgram, literal
 from lowland.export.c_rules.registry import c_rule
-from lowland.export.results import Result, Site, stored_name
+from lowland.export.results import Result, Site
 from lowland.quantization.graph.embedding_step import Embedding
 from lowland.quantization.graph.table_step import Table
 
@@ -20,7 +20,7 @@ def table(site: Site[Table], program: CProgram, codes: Buffer) -> Buffer:
         program.buffer(site.result),
         lowest=literal(step.lowest),
         last=len(step.table) - 1,
-        table=program.words[stored_name(step, "table")].name,
+        table=program.word(step, "table"),
     )
 
 
@@ -39,5 +39,5 @@ def embedding(site: Site[Embedding], program: CProgram, tokens: Buffer) -> Buffe
         program.buffer(site.result),
         last=rows - 1,
         features=features,
-        weight=program.words[stored_name(step, "weight")].name,
+        weight=program.word(step, "weight"),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from lowland.export.c_program import Buffer, CProgram
 from lowland.export.c_rules.registry import c_rule
 from lowland.export.places import Axis, axes_of
-from lowland.export.results import Site, stored_name
+from lowland.export.results import Site
 from lowland.quantization.graph.weighted_step import Weighted
 
 _ACCUMULATOR = 32
@@ -87,5 +87,5 @@ def affine(site: Site[Weighted], program: CProgram, codes: Buffer) -> Buffer:
 def words(site: Site[Weighted], program: CProgram) -> dict[str, Any]:
     """Names of the stored words of a step; ``None`` for a bias that it has not."""
     step = site.step
-    bias = None if step.bias is None else program.words[stored_name(step, "bias")].name
-    return {"weight": program.words[stored_name(step, "weight")].name, "bias": bias}
+    bias = None if step.bias is None else program.word(step, "bias")
+    return {"weight": program.word(step, "weight"), "bias": bias}
