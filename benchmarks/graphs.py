@@ -95,7 +95,7 @@ def fine_tune(model: QuantizedNetwork, network: nn.Module, inputs: Tensor) -> No
 
 
 def map_error(network: IntegerNetwork, inputs: Tensor) -> str:
-    """The largest difference between the map of drawn bits and flips made one by one, relative to the largest effect."""
+    """The largest difference of the map of drawn bits from flips made one by one, relative to the largest effect."""
 
     def metric(outputs: Tensor, targets: Tensor) -> Tensor:
         return outputs.double().flatten(1).square().mean(1)
