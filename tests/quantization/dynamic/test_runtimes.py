@@ -82,6 +82,19 @@ def test_onnx_runtime_with_a_scale_for_each_channel(name, rows, tmp_path):
     assert rows == 1 or not torch.equal(saturated, exact)
 
 
+def test_convolutions_do_not_saturate(tmp_path):
+    """The largest products everywhere: neighbouring ones would not fit into 16 bits."""
+    network, inputs = made("images")
+    network = network[:1]
+    with torch.no_grad():
+        network[0].weight.copy_(network[0].weight.sign() * network[0].weight.abs().max())
+    inputs = 1 + 0.01 * inputs.abs()
+    found, reference = by_onnx_runtime(network, inputs, tmp_path)
+    for runtime in ("onnxruntime", "onnxruntime_no_vnni"):
+        outputs = quantize_dynamically(network, precision(runtime))(inputs)
+        assert torch.equal(outputs, reference) and torch.equal(outputs, found)
+
+
 def test_kernels_agree_where_no_pair_of_products_can_saturate(tmp_path):
     network, inputs = made("wide")
     with torch.no_grad():
