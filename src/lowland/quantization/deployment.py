@@ -108,7 +108,9 @@ def _in_double(integer: IntegerNetwork) -> IntegerNetwork:
     for step in steps:
         before = [scales[source] for source in step.inputs]
         if isinstance(step, Weighted):
-            step.output_scale = step.weight_scale.flatten().reshape(step.output_scale.shape) * before[0]
+            shape = step.output_scale.shape
+            given = before[0].reshape(shape) if before[0].ndim else before[0]  # an affine step takes one a channel
+            step.output_scale = step.weight_scale.flatten().reshape(shape) * given
         scales[step.name] = step.result_scale(*before)
     return double
 

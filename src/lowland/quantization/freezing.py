@@ -62,17 +62,21 @@ class _Flow(NamedTuple):
         return 1 + self.reach.bit_length()
 
 
-def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
+def freeze(quantized: nn.Module, example: Tensor | None = None) -> IntegerNetwork:
     """The integer network that a fake-quantized model stands for; the model is left as it came.
 
     Args:
-        quantized: Calibrated, trained or not.
+        quantized: What ``build_quantized`` made, calibrated, trained or not; or any module of Brevitas layers, which is
+            read as it is (see ``read_brevitas``).
+        example: Of a module of Brevitas layers some hundred inputs [rows, ...], on which the two are compared.
 
     Raises:
         LowlandError: Not calibrated, weights or thresholds that are not finite, pruned weights that are not zero any
             more, a bias too large for its word, a float part that no spec can describe, or integers too wide for 64-bit
-            products.
+            products; of a module of Brevitas layers what is not an integer network.
     """
+    if not isinstance(quantized, QuantizedNetwork):
+        return _foreign(quantized, example)
     check_calibrated(quantized)
     check_numbers(quantized.layers)
     _check_pruned(quantized)
@@ -85,6 +89,24 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
             steps.append(step)
             flows[node.name] = flow
     return IntegerNetwork(steps)
+
+
+def _foreign(network: nn.Module, example: Tensor | None) -> IntegerNetwork:
+    """The integer network that somebody else's model is."""
+    # Here and not above: whoever freezes nothing of Brevitas need not wait for it.
+    from lowland.quantization.readers.brevitas import is_brevitas, read_brevitas
+
+    if not is_brevitas(network):
+        raise LowlandError(
+            f"network is a {type(network).__name__} without quantizers; expected what build_quantized made of it, or "
+            "layers of Brevitas"
+        )
+    if example is None or len(example) == 0:
+        raise LowlandError(
+            f"example of {type(network).__name__} is {None if example is None else tuple(example.shape)}; expected some "
+            "hundred inputs [rows, ...], on which the integer network is compared with it"
+        )
+    return read_brevitas(network, example)
 
 
 def _check_pruned(quantized: QuantizedNetwork) -> None:
