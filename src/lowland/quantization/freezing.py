@@ -160,7 +160,14 @@ def _table(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) 
     """An activation, looked up."""
     kind, arguments = table_function(layer.function)
     entries = make_table(
-        kind, arguments, given.lowest, (given.reach - given.lowest).bit_length(), given.scale, own.scale, own.lowest, bits
+        kind,
+        arguments,
+        given.lowest,
+        (given.reach - given.lowest).bit_length(),
+        given.scale,
+        own.scale,
+        own.lowest,
+        bits,
     )
     return Table(
         node.name,

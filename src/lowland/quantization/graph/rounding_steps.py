@@ -34,7 +34,8 @@ class Quantize(Step):
         scale: Step size, scalar.
         lowest: The lowest integer where a zero point moves the range: minus the zero point; the highest is
             ``lowest`` + 2^bits - 1.
-        clamp: Lowest and highest integer where not all of the word is used: a narrow range, a rectifier of signed codes.
+        clamp: Lowest and highest integer where not all of the word is used: a narrow range, a rectifier of signed
+            codes.
 
     Raises:
         LowlandError: A clamp that the word does not hold.
@@ -61,9 +62,13 @@ class Quantize(Step):
         self.first: int = code_range(bits, signed=signed)[0] if lowest is None else lowest
         word = (self.first, self.first + 2**bits - 1)
         self.clamp = None if clamp is None or tuple(clamp) == word else [int(bound) for bound in clamp]
+        self.lowest: int
+        self.highest: int
         self.lowest, self.highest = word if self.clamp is None else self.clamp
         if not word[0] <= self.lowest <= self.highest <= word[1]:
-            raise LowlandError(f"clamp of step {name!r} is {self.clamp}; expected a range within {word[0]} to {word[1]}")
+            raise LowlandError(
+                f"clamp of step {name!r} is {self.clamp}; expected a range within {word[0]} to {word[1]}"
+            )
         self.scale: Tensor
         self.register_buffer("scale", scale)
 

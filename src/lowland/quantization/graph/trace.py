@@ -145,9 +145,7 @@ def _place(node: fx.Node, path: str = "") -> str:
     return str(name)
 
 
-def _check_supported(
-    graph: fx.Graph, modules: Mapping[str, nn.Module], foreign: Foreign
-) -> None:
+def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module], foreign: Foreign) -> None:
     """Refuse what nothing turns into nodes, all of it at once."""
     values: set[fx.Node] = set()
     missing: list[str] = []
@@ -179,9 +177,7 @@ def _advised(name: str, layer: nn.Module) -> str:
     return f"{name}: {nearest}" if nearest else name
 
 
-def _converted(
-    graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter, foreign: Foreign
-) -> str:
+def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter, foreign: Foreign) -> str:
     """Collects the nodes of all calls; the name of the one that is the output."""
     found: dict[fx.Node, Any] = {}
     inside = [str(node.target) for node in graph.nodes if node.op == "call_module"]
@@ -317,7 +313,9 @@ def _cut(
     """The nodes before a layer, the name of the last, and all that follows as layers in turn."""
     names = list(nodes)
     begins = [
-        index for index, name in enumerate(names) if paths[name] == float_from or paths[name].startswith(f"{float_from}.")
+        index
+        for index, name in enumerate(names)
+        if paths[name] == float_from or paths[name].startswith(f"{float_from}.")
     ]
     if not begins:
         raise LowlandError(
@@ -337,9 +335,13 @@ def _cut(
         layers[inner], before = nodes[name].layer, name
     if before != output:
         raise LowlandError(f"the output of the network is {output!r}; expected the last layer of what stays float")
-    return {name: nodes[name] for name in names[: begins[0]]}, source, (
-        float_from.replace(".", "_"),
-        nn.Sequential(layers),
+    return (
+        {name: nodes[name] for name in names[: begins[0]]},
+        source,
+        (
+            float_from.replace(".", "_"),
+            nn.Sequential(layers),
+        ),
     )
 
 

@@ -1,59 +1,41 @@
-"""Builds the steps of an integer network from what a foreign model does to values, factors folded into scales."""
+"""Decides which steps a foreign model becomes: factors go into scales, summands into biases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowland.coding.codes import signed_width, smallest_dtype
 from lowland.quantization.graph.affine import Affine
-from lowland.quantization.graph.affine_step import AffineStep
 from lowland.quantization.graph.float_step import FloatStep
 from lowland.quantization.graph.functions import make_table
 from lowland.quantization.graph.integer import IntegerNetwork
-from lowland.quantization.graph.operations import fan_in, num_channels, operation
-from lowland.quantization.graph.operators import summands
+from lowland.quantization.graph.operations import operation
 from lowland.quantization.graph.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
-from lowland.quantization.graph.step import INPUTS, Step
 from lowland.quantization.graph.steps import STEPS
 from lowland.quantization.graph.table_step import Table
-from lowland.quantization.graph.weighted_step import Weighted
-from lowland.quantization.readers.flow import CodeRange, Flow, Layer, NotInteger
-
-MOST_FRACTION_BITS = 16
-"""Binary places that a summand gets beyond the accumulator's own step size where it needs them."""
+from lowland.quantization.readers.flow import ONE, UNLIMITED, ZERO, CodeRange, Flow, Layer, NotInteger
+from lowland.quantization.readers.step_builder import ORDERED, StepBuilder
+from lowland.quantization.readers.summands import summand_codes
 
 TABLE_BITS = 16
 """Width of the widest codes that an activation is looked up by."""
 
-_MOST_BITS = 45  # of accumulators, so that products with a multiplier of 16-bit codes stay within 64 bits
-_RELATIVE = 2.0**-22  # float32 errs by so much of a bias when it is multiplied with its scale
 _MOVES = ("reshape", "flatten", "permute")
-_ORDERED = (*_MOVES, "unflatten", "slice", "max_pool1d", "max_pool2d", "upsample")  # these commute with cutting off
 
 
-class Assembler:
-    """Collects the steps of an integer network.
+class Assembler(StepBuilder):
+    """Builds an integer network out of what a foreign model does to values.
 
     Factors go into scales, as batch-norms that follow a layer do: no code of a weight changes but in its sign. Summands
     become the layer's bias where they are whole numbers of accumulator steps; else they get up to
     ``MOST_FRACTION_BITS`` binary places more, by an ``affine`` step behind the layer that multiplies by a power of two
     and adds them.
-
-    Args:
-        example: Inputs of the network [rows, ...], float32.
     """
-
-    def __init__(self, example: Tensor) -> None:
-        one = torch.ones(())
-        self.inputs = Flow(INPUTS, "real", example, one, one.double())
-        self.steps: list[Step] = []
-        self._names: set[str] = {INPUTS}
 
     def network(self, output: Flow) -> IntegerNetwork:
         """The network whose output this value is.
@@ -94,7 +76,7 @@ class Assembler:
         bounds = tuple(int(min(max(bound, low), high)) for bound in to.bounds)
         if not all(to.first <= bound <= to.first + 2**to.bits - 1 for bound in bounds):
             raise NotInteger("cuts values off outside the range of their codes")
-        flow = replace(flow, limits=(float("-inf"), float("inf")))
+        flow = replace(flow, limits=UNLIMITED)
         if flow.kind == "real":
             return self._converted(flow, to, bounds, name)
         flow = self.settled(flow, moving=False)
@@ -129,7 +111,7 @@ class Assembler:
             raise NotInteger("takes integers with one scale a channel: quantize what goes in")
         weight, tail = layer.weight.values, layer.weight.codes.shape[2:]
         apply = operation(layer.kind, layer.sizes)
-        shift = _zero()
+        shift = ZERO
         if flow.shifted:  # what each output gets from a summand of all inputs
             with torch.no_grad():
                 shift = apply(torch.ones_like(flow.example[:1]).double() * flow.shift, weight, None)[0]
@@ -199,9 +181,11 @@ class Assembler:
             return replace(flow, moves=(*flow.moves, (kind, name, arguments)))
         if flow.kind == "real":
             raise NotInteger("computes with inputs that nobody has quantized: quantize them first")
-        if (flow.cut_off or flow.function is not None) and kind not in _ORDERED:
+        if (flow.cut_off or flow.function is not None) and kind not in ORDERED:
             if flow.kind != "codes" or flow.function is not None:
-                raise NotInteger("averages values that nobody has quantized after their activation: quantize them first")
+                raise NotInteger(
+                    "averages values that nobody has quantized after their activation: quantize them first"
+                )
             flow = self._cut_codes(flow, f"{name}_in")
         flow = self.settled(flow)
         return self._passed(flow, kind, name, arguments)
@@ -254,7 +238,7 @@ class Assembler:
             step = Quantize(self._free(name), (flow.source,), **{**settings, "scale": scale})
             gain = to.scale.double() / scale.double()
             own = replace(to, scale=scale, zero_point=to.zero_point + moved)
-            result = self._rounded(step, replace(flow, gain=_one(), shift=_zero()), own)
+            result = self._rounded(step, replace(flow, gain=ONE, shift=ZERO), own)
             shift = moved * to.scale.double()
             if flow.scaled or moved:
                 result = replace(result, gain=gain, shift=shift)
@@ -267,22 +251,9 @@ class Assembler:
             layer.weight.copy_(gain.flatten())
             layer.bias.copy_(shift.flatten())  # type: ignore[union-attr]  # it has one
         before = FloatStep(self._free(f"{name}_scaling"), (flow.source,), layer=layer, input_scales=[torch.ones(())])
-        plain = replace(flow, source=before.name, example=self._emit(before, flow), gain=_one(), shift=_zero())
+        plain = replace(flow, source=before.name, example=self._emit(before, flow), gain=ONE, shift=ZERO)
         step = Quantize(self._free(name), (plain.source,), **_settings(to, bounds))
         return self._moved(self._rounded(step, plain, to))
-
-    def _rounded(self, step: Quantize, flow: Flow, to: CodeRange) -> Flow:
-        """What a quantizer hands on."""
-        return replace(
-            flow,
-            source=step.name,
-            kind="codes",
-            example=self._emit(step, flow),
-            scale=step.scale,
-            exact=step.scale.double(),
-            reach=max(-step.first, step.first + 2**step.bits - 1),
-            codes=to,
-        )
 
     def _looked_up(self, flow: Flow, to: CodeRange, name: str) -> Flow:
         """An activation of codes as a table."""
@@ -323,123 +294,6 @@ class Assembler:
             function=None,
         )
 
-    def _settled_layer(self, flow: Flow) -> Flow:
-        """The pending layer as a step: factors in its weights' scale, summands in its bias."""
-        layer = flow.layer
-        assert layer is not None  # whoever calls has seen it
-        channels = num_channels(layer.kind, layer.sizes)
-        tail = [1] * (layer.weight.codes.ndim - 2)
-        gain, shift = (_by_channel(values, channels, len(tail)) for values in (flow.gain, flow.shift))
-        codes, bits = layer.weight.codes, layer.weight.bits
-        view = (1, -1, *tail) if layer.kind.startswith("conv_transpose") else (-1, *[1] * (codes.ndim - 1))
-        if bool((gain <= 0).any()):  # a channel turned around, or one that is a mere constant
-            codes = codes * gain.sign().to(torch.int64).reshape(view)
-            bits = max(bits, signed_width(codes))
-            gain = torch.where(gain == 0, torch.ones_like(gain), gain.abs())
-        exact = layer.weight.scale.double()
-        if gain.numel() > 1:
-            exact = exact * gain.reshape(view)
-        else:
-            exact = exact * gain.reshape(())
-        weight_scale = exact.float()
-        if not bool((weight_scale > 0).all() and weight_scale.isfinite().all()):
-            raise NotInteger("has weights whose scale is no positive number of float32")
-        reach = flow.reach * 2 ** (bits - 1) * fan_in(layer.kind, layer.sizes)
-        flat = exact.flatten() if exact.ndim else exact
-        accumulator = flat * flow.exact
-        words, fraction = self._summand(shift.expand(channels), accumulator, reach)
-        direct = words is not None and fraction == 0
-        bias = words if direct else None
-        bias_bits = 0 if bias is None else signed_width(bias)
-        total = reach + (2 ** (bias_bits - 1) if bias_bits else 0)
-        step: Weighted = STEPS[layer.kind](  # type: ignore[assignment, call-arg]  # a kind with weights
-            self._free(layer.name),
-            (flow.source,),
-            sizes=dict(layer.sizes),
-            weight=codes.to(smallest_dtype(bits)),
-            weight_bits=bits,
-            weight_scale=weight_scale,
-            bias=None if bias is None else bias.to(smallest_dtype(bias_bits)),
-            bias_bits=bias_bits,
-            output_scale=(weight_scale.flatten() if weight_scale.ndim else weight_scale) * flow.scale,
-            accumulator_bits=1 + total.bit_length(),
-        )
-        scale = step.result_scale(flow.scale)
-        taken = replace(flow, moves=())
-        settled = replace(
-            flow,
-            source=step.name,
-            example=self._emit(step, taken),
-            scale=scale,
-            exact=accumulator.reshape(scale.shape),
-            reach=total,
-            layer=None,
-            gain=_one(),
-            shift=_zero(),
-        )
-        if words is None or direct:
-            return settled
-        return self._affine_step(settled, torch.ones(channels), words, fraction, -1 - len(tail), f"{step.name}_bias")
-
-    def _summand(self, shift: Tensor, accumulator: Tensor, reach: int) -> tuple[Tensor | None, int]:
-        """Summands in codes [channels], and how many binary places below the accumulator's step size they begin."""
-        if not bool((shift != 0).any()):
-            return None, 0
-        steps = shift / accumulator
-        most = min(MOST_FRACTION_BITS, max(0, _MOST_BITS - 1 - reach.bit_length()))
-        allowed = (steps.abs() * _RELATIVE).clamp_min(2.0 ** -(MOST_FRACTION_BITS + 1))
-        for fraction in range(most + 1):
-            words = (steps * 2**fraction).round()
-            if fraction == most or bool(((words / 2**fraction - steps).abs() <= allowed).all()):
-                break
-        if float(words.abs().max()) >= 2.0 ** (_MOST_BITS - 1):
-            raise NotInteger(
-                f"adds up to {float(steps.abs().max()):.3g} steps of its accumulators; expected less than "
-                f"2^{_MOST_BITS - 1}: use weights of a wider scale"
-            )
-        return words.to(torch.int64), fraction
-
-    def _affine_step(
-        self, flow: Flow, factors: Tensor, words: Tensor | None, fraction: int, dim: int, name: str
-    ) -> Flow:
-        """Each channel times a number and plus whole numbers of 2^-fraction of the step size that comes of it."""
-        factors = factors.double()
-        signs = torch.where(factors < 0, -1, 1)
-        weight = signs * 2**fraction
-        bits = signed_width(weight)
-        exact = factors.abs() / 2**fraction
-        if flow.scale.ndim == 0 and bool((exact == exact[0]).all()):
-            exact = exact[0]
-        bias_bits = 0 if words is None else signed_width(words)
-        before = flow.exact.flatten() if flow.exact.ndim else flow.exact
-        accumulator = exact * before
-        reach = flow.reach * 2 ** (bits - 1) + (2 ** (bias_bits - 1) if bias_bits else 0)
-        given = flow.scale.flatten() if flow.scale.ndim else flow.scale
-        step = AffineStep(
-            self._free(name),
-            (flow.source,),
-            sizes={"num_channels": len(factors), "dim": dim},
-            weight=weight.to(smallest_dtype(bits)),
-            weight_bits=bits,
-            weight_scale=exact.float(),
-            bias=None if words is None else words.to(smallest_dtype(bias_bits)),
-            bias_bits=bias_bits,
-            output_scale=exact.float() * given,
-            accumulator_bits=1 + reach.bit_length(),
-        )
-        scale = step.result_scale(flow.scale)
-        return replace(
-            flow,
-            source=step.name,
-            example=self._emit(step, flow),
-            scale=scale,
-            exact=accumulator.reshape(scale.shape),
-            reach=reach,
-            codes=None,
-            gain=_one(),
-            shift=_zero(),
-        )
-
     def _affine(self, flow: Flow) -> Flow:
         """Pending factors and summands of integers that no layer has made."""
         gain, shift = torch.broadcast_tensors(flow.gain, flow.shift)
@@ -451,43 +305,10 @@ class Assembler:
         dim = -max(1, next((gain.ndim - place for place, size in enumerate(gain.shape) if size > 1), 1))
         if flow.scale.ndim and (flow.scale.numel() != channels or flow.scale.ndim != -dim):
             raise NotInteger("scales integers that have one scale a channel: quantize them first")
-        factors, summands_ = gain.flatten(), shift.flatten()
+        factors, added = gain.flatten(), shift.flatten()
         before = flow.exact.flatten() if flow.exact.ndim else flow.exact
-        words, fraction = self._summand(summands_, factors.abs() * before, flow.reach)
+        words, fraction = summand_codes(added, factors.abs() * before, flow.reach)
         return self._affine_step(flow, factors, words, fraction, dim, f"{flow.source}_scaling")
-
-    def _rescaled(self, flow: Flow) -> Flow:
-        """A pending factor, one for all values, left to the scale."""
-        factor = float(flow.gain)
-        if factor == 0:
-            raise NotInteger("multiplies by 0")
-        plain = replace(flow, gain=_one(), codes=None)
-        return self._passed(plain, "rescale", f"{flow.source}_scaling", {"factor": factor})
-
-    def _passed(self, flow: Flow, kind: str, name: str, arguments: Mapping[str, Any]) -> Flow:
-        """The step of what neither weighs nor rounds."""
-        if flow.scale.ndim and kind in ("flatten", "unflatten"):
-            raise NotInteger("reshapes integers with one scale a channel: quantize them first")
-        step = STEPS[kind].empty(self._free(name), (flow.source,), **arguments)
-        kept = flow.codes if kind in _ORDERED else None
-        return replace(
-            flow,
-            source=step.name,
-            example=self._emit(step, flow),
-            scale=step.result_scale(flow.scale),
-            exact=step.result_scale(flow.exact),
-            reach=flow.reach * summands(step),
-            codes=kept,
-        )
-
-    def _moved(self, flow: Flow) -> Flow:
-        """The value with its pending changes of shape made."""
-        moves, flow = flow.moves, replace(flow, moves=())
-        gain, shift = flow.gain, flow.shift
-        flow = replace(flow, gain=_one(), shift=_zero())
-        for kind, name, arguments in moves:
-            flow = self._passed(flow, kind, name, arguments)
-        return replace(flow, gain=gain, shift=shift)
 
     def _cut_codes(self, flow: Flow, name: str) -> Flow:
         """Codes that are cut off, at their own scale."""
@@ -508,68 +329,9 @@ class Assembler:
             )
         return self._multiplied(flow, int(whole), name)
 
-    def _multiplied(self, flow: Flow, factor: int, name: str) -> Flow:
-        """Integers times a whole number, each worth so much less."""
-        bits = factor.bit_length() + 1
-        reach = flow.reach * 2 ** (bits - 1)
-        step = AffineStep(
-            self._free(name),
-            (flow.source,),
-            sizes={"num_channels": 1, "dim": -1},
-            weight=torch.tensor([factor]).to(smallest_dtype(bits)),
-            weight_bits=bits,
-            weight_scale=torch.tensor(1 / factor),
-            bias=None,
-            bias_bits=0,
-            output_scale=torch.tensor(1 / factor) * flow.scale,
-            accumulator_bits=1 + reach.bit_length(),
-        )
-        exact = flow.exact / factor
-        return replace(flow, source=step.name, example=self._emit(step, flow), scale=exact.float(), exact=exact, reach=reach)
-
-    def _emit(self, step: Step, *flows: Flow) -> Tensor:
-        """Adds a step; what it gives for the example rows."""
-        self.steps.append(step)
-        with torch.no_grad():
-            return step(*(flow.example for flow in flows))
-
-    def _free(self, name: str) -> str:
-        """A name that nothing else has and that modules can have."""
-        name = "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in name) or "step"
-        if hasattr(nn.ModuleDict, name):
-            name += "_"
-        free, count = name, 0
-        while free in self._names:
-            count += 1
-            free = f"{name}_{count}"
-        self._names.add(free)
-        return free
-
-
-def _one() -> Tensor:
-    return torch.ones((), dtype=torch.float64)
-
-
-def _zero() -> Tensor:
-    return torch.zeros((), dtype=torch.float64)
-
 
 def _settings(to: CodeRange, bounds: Sequence[int], moved: int = 0) -> dict[str, Any]:
     """What a quantizer's constructor is told of its codes, all of them less by so much."""
     lowest = to.first - moved if to.zero_point or moved else None
     clamp = [bound - moved for bound in bounds]
     return {"bits": to.bits, "signed": to.signed, "scale": to.scale.clone(), "lowest": lowest, "clamp": clamp}
-
-
-def _by_channel(values: Tensor, channels: int, tail: int) -> Tensor:
-    """Numbers that multiply or are added, one for all or [channels].
-
-    Raises:
-        NotInteger: They vary along other dimensions than the channels'.
-    """
-    if values.numel() == 1:
-        return values.reshape(())
-    shape = (1,) * (tail + 1 - values.ndim) + tuple(values.shape)
-    if values.numel() != channels or shape[-1 - tail] != channels:
-        raise NotInteger(f"scales a layer's results by numbers of shape {tuple(values.shape)}: expected one a channel")
-    return values.reshape(channels)

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from brevitas.nn import QuantCat, QuantEltwiseAdd
-from brevitas.nn.quant_layer import QuantNonLinearActLayer, QuantWeightBiasInputOutputLayer
 from brevitas.nn.mixin.base import QuantLayerMixin
+from brevitas.nn.quant_layer import QuantNonLinearActLayer, QuantWeightBiasInputOutputLayer
 from brevitas.proxy.runtime_quant import ActQuantProxyFromInjector, DynamicActQuantProxyFromInjector
 from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
@@ -39,9 +39,9 @@ def is_brevitas(network: nn.Module) -> bool:
 def read_brevitas(network: nn.Module, example: Tensor) -> IntegerNetwork:
     """The integer network that a Brevitas model is in evaluation mode.
 
-    Weights are the codes that its layers compute with. Factors behind a layer (batch-norm, constants) go into the scales
-    of its weights, channel by channel, so that no code changes but in its sign; summands (batch-norm, biases in float)
-    become biases, with up to 16 binary places more than accumulators have.
+    Weights are the codes that its layers compute with. Factors behind a layer (batch-norm, constants) go into the
+    scales of its weights, channel by channel, so that no code changes but in its sign; summands (batch-norm, biases in
+    float) become biases, with up to 16 binary places more than accumulators have.
 
     Args:
         network: A module whose forward ``torch.fx`` can trace, made of layers of Brevitas and of what ``traced`` knows;
@@ -119,7 +119,7 @@ def _cat(c: Converter, layer: nn.Module, tensor_list: Sequence[Wire], dim: int =
 
 _HANDLERS: dict[type[nn.Module], Callable[..., Any]] = {
     QuantCat: _cat,
-    QuantLayerMixin: _opaque,  # type: ignore[dict-item]  # a mixin of modules
+    QuantLayerMixin: _opaque,
 }
 
 
@@ -131,15 +131,13 @@ def _read(assembler: Assembler, node: Node, flows: list[Flow]) -> Flow:
         return _foreign(assembler, layer, name, flows)
     if isinstance(layer, nn.ReLU):
         return flows[0].limited(0.0, float("inf"))
-    if isinstance(layer, tuple(ACTIVATIONS)):
+    if type(layer) in ACTIVATIONS:
         return activated(assembler, flows[0], *table_function(layer), name=name)
     if isinstance(layer, Affine):
-        view = (-1, *[1] * (-1 - layer.dim))
-        gain, shift = layer.weight.detach().double(), layer.bias
-        shift = torch.zeros(()) if shift is None else shift.detach()
-        if gain.numel() == 1:
-            return assembler.times(flows[0], gain.reshape(()), shift.double().reshape(()))
-        return assembler.times(flows[0], gain.reshape(view), shift.double().reshape(view) if shift.ndim else shift.double())
+        gain = layer.weight.detach().double()
+        shift = torch.zeros_like(gain) if layer.bias is None else layer.bias.detach().double()
+        view = (-1, *[1] * (-1 - layer.dim)) if layer.num_channels > 1 else ()
+        return assembler.times(flows[0], gain.reshape(view), shift.reshape(view))
     kind = kind_of(layer)
     if weighted_kind(layer) is not None:
         raise NotInteger(f"({type(layer).__name__}) has float weights: use Quant{type(layer).__name__}")
@@ -162,18 +160,16 @@ def _foreign(assembler: Assembler, opaque: _Opaque, name: str, flows: list[Flow]
     if isinstance(layer, QuantNonLinearActLayer):
         flow = _rounded(assembler, flows[0], layer.input_quant, f"{name}_in")
         proxy = layer.act_quant.fused_activation_quant_proxy
-        function = None if proxy is None else proxy.activation_impl
+        function: Any = None if proxy is None else proxy.activation_impl
         if isinstance(function, nn.ReLU):
             flow = flow.limited(0.0, float("inf"))
-        elif isinstance(function, tuple(ACTIVATIONS)):
+        elif isinstance(function, nn.Module) and any(kind in ACTIVATIONS for kind in type(function).__mro__):
             flow = activated(assembler, flow, *table_function(function), name=name)
         elif function is not None and type(function).__name__ != "Identity":
             raise NotInteger(f"computes {type(function).__name__}, for which there is no integer step")
         return _rounded(assembler, flow, layer.act_quant, name)
     if isinstance(layer, QuantEltwiseAdd | QuantCat):
-        ready = [
-            _rounded(assembler, flow, layer.input_quant, f"{name}_in{place}") for place, flow in enumerate(flows)
-        ]
+        ready = [_rounded(assembler, flow, layer.input_quant, f"{name}_in{place}") for place, flow in enumerate(flows)]
         if isinstance(layer, QuantCat):
             joined = assembler.joined(ready, "concat", name, dim=opaque.arguments[0])
         else:
@@ -218,7 +214,12 @@ def _weighted(assembler: Assembler, flow: Flow, layer: Any, name: str) -> Flow:
         raise NotInteger("takes inputs that nobody has quantized: put a QuantIdentity before it")
     with torch.no_grad():
         taken = IntQuantTensor(
-            torch.zeros([1] * layer.weight.ndim), flow.scale.detach(), torch.tensor(0.0), torch.tensor(8.0), signed=True, training=False
+            torch.zeros([1] * layer.weight.ndim),
+            flow.scale.detach(),
+            torch.tensor(0.0),
+            torch.tensor(8.0),
+            signed=True,
+            training=False,
         )
         weight = layer.quant_weight(taken)
         if not isinstance(weight, IntQuantTensor):

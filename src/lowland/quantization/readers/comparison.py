@@ -20,9 +20,7 @@ _ROWS = 256
 
 
 @torch.no_grad()
-def check_same(
-    network: IntegerNetwork, model: Callable[[Tensor], Tensor], inputs: Tensor, name: str
-) -> None:
+def check_same(network: IntegerNetwork, model: Callable[[Tensor], Tensor], inputs: Tensor, name: str) -> None:
     """Compare a network with the model that it was read from.
 
     Args:
@@ -46,7 +44,7 @@ def check_same(
     wrong = int((~(apart <= OF_SPREAD * spread)).sum())  # NaN is wrong
     if wrong > OF_ROWS * len(inputs):
         raise LowlandError(
-            f"{name} and its integer network differ on {wrong} of {len(inputs)} rows, by up to {float(apart.max()):.3g} "
-            f"(outputs spread over {spread:.3g}); expected at most {OF_ROWS:.1%} of them, where rounding decides a tie: "
-            "look for what its forward does beside the calls of its layers"
+            f"{name} and its integer network differ on {wrong} of {len(inputs)} rows, by up to "
+            f"{float(apart.max()):.3g} (outputs spread over {spread:.3g}); expected at most {OF_ROWS:.1%} of them, "
+            "where rounding decides a tie: look for what its forward does beside the calls of its layers"
         )

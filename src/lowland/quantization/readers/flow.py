@@ -84,8 +84,9 @@ class Layer:
     weight: Codes
 
 
-_ONE = torch.ones((), dtype=torch.float64)
-_ZERO = torch.zeros((), dtype=torch.float64)
+ONE = torch.ones((), dtype=torch.float64)
+ZERO = torch.zeros((), dtype=torch.float64)
+UNLIMITED = (float("-inf"), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,9 @@ class Flow:
     reach: int = 0
     codes: CodeRange | None = None
     layer: Layer | None = None
-    gain: Tensor = _ONE
-    shift: Tensor = _ZERO
-    limits: tuple[float, float] = (float("-inf"), float("inf"))
+    gain: Tensor = ONE
+    shift: Tensor = ZERO
+    limits: tuple[float, float] = UNLIMITED
     function: tuple[str, Mapping[str, Any]] | None = None
     moves: tuple[tuple[str, str, Mapping[str, Any]], ...] = field(default=())
 
@@ -135,7 +136,7 @@ class Flow:
     @property
     def cut_off(self) -> bool:
         """Whether values are limited."""
-        return self.limits != (float("-inf"), float("inf"))
+        return self.limits != UNLIMITED
 
     def times(self, gain: Tensor, shift: Tensor) -> Self:
         """The flow times numbers plus others.

@@ -73,7 +73,7 @@ def onnx_package() -> Any:
     """
     try:
         import onnx
-        import onnx.reference  # noqa: F401
+        import onnx.reference
     except ImportError as error:
         raise LowlandError("reading QONNX needs the package onnx; expected it: pip install 'lowland[onnx]'") from error
     return onnx
@@ -101,8 +101,8 @@ def read_graph(path: str | Path) -> OnnxGraph:
     inputs = [item for item in graph.input if item.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise LowlandError(
-            f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; expected one of each, the inputs of a row "
-            "in one tensor"
+            f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; expected one of each, the inputs of a "
+            "row in one tensor"
         )
     dims = inputs[0].type.tensor_type.shape.dim
     shape = tuple(int(dim.dim_value) for dim in dims)
@@ -126,7 +126,11 @@ def computed(node: OnnxNode, operands: list[np.ndarray | None], opset: int) -> n
     """
     onnx = onnx_package()
     names = [name if operand is not None else "" for name, operand in zip(node.inputs, operands, strict=True)]
-    infos = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UNDEFINED, None) for name in dict.fromkeys(names) if name]
+    infos = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UNDEFINED, None)
+        for name in dict.fromkeys(names)
+        if name
+    ]
     result = onnx.helper.make_tensor_value_info(node.output, onnx.TensorProto.UNDEFINED, None)
     graph = onnx.helper.make_graph([node.proto], "constant", infos, [result])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])

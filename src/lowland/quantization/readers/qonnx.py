@@ -11,8 +11,9 @@ from lowland.errors import LowlandError
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.readers.assembler import Assembler
 from lowland.quantization.readers.flow import CodeRange, Flow, NotInteger
+from lowland.quantization.readers.onnx_constants import Context, Value
 from lowland.quantization.readers.onnx_graph import OnnxGraph, OnnxNode, read_graph
-from lowland.quantization.readers.onnx_operators import OPERATORS, Context, Value
+from lowland.quantization.readers.onnx_operators import OPERATORS
 
 _LEFT_OFF = ("Softmax", "LogSoftmax")
 
@@ -31,8 +32,8 @@ def read_qonnx(path: str | Path, *, converter: CodeRange | None = None) -> Integ
             not).
 
     Raises:
-        LowlandError: The package ``onnx`` is missing, no such file, or what is not an integer network, all places in one
-            line.
+        LowlandError: The package ``onnx`` is missing, no such file, or what is not an integer network, all places in
+            one line.
 
     Source:
         Pappalardo et al. 2022, arXiv:2206.07527.
