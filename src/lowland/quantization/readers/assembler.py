@@ -99,7 +99,9 @@ class Assembler(StepBuilder):
         Raises:
             NotInteger: A value that nobody has quantized, or one with a scale for each channel.
         """
-        if flow.kind == "real" or (flow.kind == "accumulators" or flow.function is not None or flow.layer is not None):
+        if flow.kind == "real":
+            raise NotInteger("takes inputs that nobody has quantized: quantize them first")
+        if flow.kind == "accumulators" or flow.function is not None:
             raise NotInteger("takes values that nobody has quantized: quantize what goes in (QuantIdentity, Quant)")
         if flow.cut_off:
             flow = self._cut_codes(flow, f"{layer.name}_in")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from brevitas.nn import QuantCat, QuantEltwiseAdd
+from brevitas.nn import QuantEltwiseAdd
 from brevitas.nn.mixin.base import QuantLayerMixin
 from brevitas.nn.quant_layer import QuantNonLinearActLayer, QuantWeightBiasInputOutputLayer
 from brevitas.proxy.runtime_quant import ActQuantProxyFromInjector, DynamicActQuantProxyFromInjector
@@ -87,13 +87,11 @@ class _Opaque(nn.Module):
 
     Args:
         layer: The layer.
-        arguments: What it is called with behind its values.
     """
 
-    def __init__(self, layer: Any, *arguments: Any) -> None:
+    def __init__(self, layer: Any) -> None:
         super().__init__()
         self.layer = layer
-        self.arguments = arguments
         self.shareable = not isinstance(layer, QuantWeightBiasInputOutputLayer)
 
     def forward(self, *values: Tensor) -> Tensor:
@@ -102,8 +100,6 @@ class _Opaque(nn.Module):
             return self.layer.inner_forward_impl(values[0], self.layer.weight, self.layer.bias)
         if isinstance(self.layer, QuantEltwiseAdd):
             return values[0] + values[1]
-        if isinstance(self.layer, QuantCat):
-            return torch.cat(values, *self.arguments)
         if isinstance(self.layer, QuantNonLinearActLayer):
             return values[0]
         return _values(self.layer(*values))
@@ -113,12 +109,7 @@ def _opaque(c: Converter, layer: nn.Module, *wires: Wire) -> Wire:
     return c.emit(_Opaque(layer), *wires)
 
 
-def _cat(c: Converter, layer: nn.Module, tensor_list: Sequence[Wire], dim: int = 1) -> Wire:
-    return c.emit(_Opaque(layer, c.dim(tensor_list[0], dim)), *tensor_list)
-
-
 _HANDLERS: dict[type[nn.Module], Callable[..., Any]] = {
-    QuantCat: _cat,
     QuantLayerMixin: _opaque,
 }
 
@@ -128,7 +119,7 @@ def _read(assembler: Assembler, node: Node, flows: list[Flow]) -> Flow:
     layer: Any = node.layer
     name = node.name
     if isinstance(layer, _Opaque):
-        return _foreign(assembler, layer, name, flows)
+        return _foreign(assembler, layer.layer, name, flows)
     if isinstance(layer, nn.ReLU):
         return flows[0].limited(0.0, float("inf"))
     if type(layer) in ACTIVATIONS:
@@ -151,9 +142,8 @@ def _read(assembler: Assembler, node: Node, flows: list[Flow]) -> Flow:
     return assembler.passing(flows[0], kind, name, **arguments)
 
 
-def _foreign(assembler: Assembler, opaque: _Opaque, name: str, flows: list[Flow]) -> Flow:
+def _foreign(assembler: Assembler, layer: Any, name: str, flows: list[Flow]) -> Flow:
     """What a layer of Brevitas makes of the values that it takes."""
-    layer = opaque.layer
     if isinstance(layer, QuantWeightBiasInputOutputLayer):
         flow = _rounded(assembler, flows[0], layer.input_quant, f"{name}_in")
         return _rounded(assembler, _weighted(assembler, flow, layer, name), layer.output_quant, f"{name}_out")
@@ -168,16 +158,12 @@ def _foreign(assembler: Assembler, opaque: _Opaque, name: str, flows: list[Flow]
         elif function is not None and type(function).__name__ != "Identity":
             raise NotInteger(f"computes {type(function).__name__}, for which there is no integer step")
         return _rounded(assembler, flow, layer.act_quant, name)
-    if isinstance(layer, QuantEltwiseAdd | QuantCat):
+    if isinstance(layer, QuantEltwiseAdd):
         ready = [_rounded(assembler, flow, layer.input_quant, f"{name}_in{place}") for place, flow in enumerate(flows)]
-        if isinstance(layer, QuantCat):
-            joined = assembler.joined(ready, "concat", name, dim=opaque.arguments[0])
-        else:
-            joined = assembler.joined(ready, "add", name)
-        return _rounded(assembler, joined, layer.output_quant, f"{name}_out")
+        return _rounded(assembler, assembler.joined(ready, "add", name), layer.output_quant, f"{name}_out")
     raise NotInteger(
         f"({type(layer).__name__}) has no integer steps: use QuantLinear, QuantConv, QuantReLU, QuantIdentity, "
-        "QuantEltwiseAdd, pooling of torch"
+        "QuantEltwiseAdd, and pooling and concatenation of torch"
     )
 
 
@@ -210,8 +196,6 @@ def _weighted(assembler: Assembler, flow: Flow, layer: Any, name: str) -> Flow:
         raise NotInteger(f"({type(layer).__name__}) has no integer step: use a linear or convolutional layer")
     if not layer.weight_quant.is_quant_enabled:
         raise NotInteger("has weights that nobody quantizes: set its weight_quant")
-    if flow.kind == "real":
-        raise NotInteger("takes inputs that nobody has quantized: put a QuantIdentity before it")
     with torch.no_grad():
         taken = IntQuantTensor(
             torch.zeros([1] * layer.weight.ndim),

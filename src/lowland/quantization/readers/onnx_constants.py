@@ -85,6 +85,12 @@ def exact(value: Any) -> Tensor:
 
 
 def constant_of(value: Any, what: str) -> Any:
+    """A value that must be a constant.
+
+    Args:
+        value: What a node takes.
+        what: It is, for messages.
+    """
     if isinstance(value, Flow):
         raise NotInteger(f"has {what} that depend on the data: expected constants")
     return value

@@ -50,10 +50,12 @@ def _linear(context: Context, node: OnnxNode, value: Any, weight: Any, bias: Any
 
 
 def matmul(context: Context, node: OnnxNode, value: Any, weight: Any) -> Flow:
+    """A product with a matrix of weights, inputs first."""
     return _linear(context, node, value, weight, None, transposed=False)
 
 
 def gemm(context: Context, node: OnnxNode, value: Any, weight: Any, bias: Any = None) -> Flow:
+    """The same with a bias."""
     given = node.attributes
     if given.get("transA", 0) or given.get("alpha", 1.0) != 1 or (bias is not None and given.get("beta", 1.0) != 1):
         raise NotInteger("has transA, alpha or beta: expected none of them")
@@ -71,6 +73,7 @@ def _pads(node: OnnxNode, sizes: int) -> list[int]:
 
 
 def convolution(context: Context, node: OnnxNode, value: Any, weight: Any, bias: Any = None) -> Flow:
+    """A convolution, transposed or not, along one or two dimensions."""
     transposed = node.kind == "ConvTranspose"
     if not isinstance(value, Flow):
         raise NotInteger("has inputs that are constants")
@@ -99,6 +102,7 @@ def convolution(context: Context, node: OnnxNode, value: Any, weight: Any, bias:
 
 
 def pool(context: Context, node: OnnxNode, value: Flow) -> Flow:
+    """The largest or the mean of each window."""
     given = node.attributes
     kernel = [int(size) for size in given["kernel_shape"]]
     padding = _pads(node, len(kernel))
@@ -122,6 +126,7 @@ def pool(context: Context, node: OnnxNode, value: Flow) -> Flow:
 
 
 def mean(context: Context, node: OnnxNode, value: Flow, axes: Any = None) -> Flow:
+    """A mean over dimensions of a row."""
     shape = context.assembler.shape(value)
     if node.kind == "GlobalAveragePool":
         dims, keep = list(range(2, len(shape) + 1)), True
