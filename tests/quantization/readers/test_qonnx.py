@@ -218,5 +218,8 @@ def test_models_of_the_zoo_equal_their_own_executor(name: str) -> None:
     spread = float(expected.max() - expected.min())
     apart = (network.scaled(network.forward_integer(inputs)) - expected).abs().amax(1) > 1e-5 * spread
     assert int(apart.sum()) <= 1  # where the executor's own float32 rounding decides a tie
-    assert int((network(inputs).argmax(1) != expected.argmax(1)).sum()) == 0
+    first, second = expected.topk(2, dim=1).values.unbind(1)
+    clear = (first - second > 1e-5 * spread) & ~apart
+    assert int(clear.sum()) > 900
+    assert torch.equal(network.deployed_outputs(inputs).argmax(1)[clear], expected.argmax(1)[clear])
     assert codes_apart(network, inputs)[0] <= 1e-3
