@@ -2,7 +2,19 @@
 
 from lowland.architectures.build import NETWORKS, build_network, initialised_network
 from lowland.architectures.cnn import CNN
+from lowland.architectures.lenet import LeNet1, LeNet5
 from lowland.architectures.mlp import MLP
+from lowland.architectures.resnet import ResNet8
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 
-__all__ = ["CNN", "MLP", "NETWORKS", "WaferAutoencoder", "build_network", "initialised_network"]
+__all__ = [
+    "CNN",
+    "MLP",
+    "NETWORKS",
+    "LeNet1",
+    "LeNet5",
+    "ResNet8",
+    "WaferAutoencoder",
+    "build_network",
+    "initialised_network",
+]

@@ -9,12 +9,21 @@ import torch
 from torch import nn
 
 from lowland.architectures.cnn import CNN
+from lowland.architectures.lenet import LeNet1, LeNet5
 from lowland.architectures.mlp import MLP
+from lowland.architectures.resnet import ResNet8
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 from lowland.errors import LowlandError
 from lowland.randomness import Key, seed_of
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"mlp": MLP, "cnn": CNN, "wafer_autoencoder": WaferAutoencoder}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": MLP,
+    "cnn": CNN,
+    "wafer_autoencoder": WaferAutoencoder,
+    "lenet1": LeNet1,
+    "lenet5": LeNet5,
+    "resnet8": ResNet8,
+}
 
 
 def build_network(spec: dict[str, Any]) -> nn.Module:

@@ -14,6 +14,8 @@ from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
+from lowland.tasks.images import Images, ImagesOptions
+from lowland.tasks.images.preprocessing import ImagePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.splits import HeldOut, Samples, Splits, halved
@@ -22,7 +24,9 @@ from lowland.tasks.task import Task
 
 
 class TaskOptions(
-    RootModel[Annotated[JetsOptions | EconOptions | FusionOptions | TableOptions, Field(discriminator="kind")]]
+    RootModel[
+        Annotated[JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions, Field(discriminator="kind")]
+    ]
 ):
     """The options of any task; ``root`` are those of the one that ``kind`` names."""
 
@@ -33,7 +37,13 @@ class TaskOptions(
         return TaskOptions(self.root.resolved(root))
 
 
-TASKS: dict[str, Callable[[Any], Task]] = {"jets": Jets, "econ": Econ, "fusion": Fusion, "table": build_table}
+TASKS: dict[str, Callable[[Any], Task]] = {
+    "jets": Jets,
+    "econ": Econ,
+    "fusion": Fusion,
+    "table": build_table,
+    "images": Images,
+}
 
 
 def build_task(options: TaskOptions | BaseModel) -> Task:
@@ -46,6 +56,7 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
     "table": TablePreprocessing,
     "wafers": WaferPreprocessing,
     "frames": FramePreprocessing,
+    "images": ImagePreprocessing,
 }
 
 

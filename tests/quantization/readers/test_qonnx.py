@@ -54,8 +54,12 @@ def convolved(file: File) -> str:
     """Convolutions, a residual sum, pooling, a flattened end."""
     x = file.quant(file.call("Sub", file.call("Mul", "x", 2.0), 1.0), 0.25, 5)
     x = file.call("Conv", x, file.weights(6, 2, 3, 3), np.linspace(-1, 1, 6), pads=[0, 0, 0, 0], strides=[1, 1])
-    x = file.quant(file.call("MaxPool", file.call("Relu", normalised(file, x, 6)), kernel_shape=[2, 2], strides=[2, 2]),
-                   0.2, 4, signed=0)
+    x = file.quant(
+        file.call("MaxPool", file.call("Relu", normalised(file, x, 6)), kernel_shape=[2, 2], strides=[2, 2]),
+        0.2,
+        4,
+        signed=0,
+    )
     y = file.call("Conv", x, file.weights(6, 1, 3, 3, seed=2), group=6, pads=[1, 1, 1, 1])
     x = file.call("Add", file.quant(normalised(file, y, 6, 2), 0.1, 6), file.quant(x, 0.2, 6))
     x = file.quant(file.call("Relu", x), 0.25, 5)
@@ -73,7 +77,9 @@ def reshaped(file: File) -> str:
     back = file.call("Reshape", flat, np.array([0, 2, 3], dtype=np.int64))
     turned = file.call("Flatten", file.call("Transpose", back, perm=[0, 2, 1]))
     x = file.call("Concat", flat, turned, axis=1)
-    signs = file.call("BipolarQuant", np.random.default_rng(5).normal(size=(12, 8)).astype(np.float32), 0.5, domain=DOMAIN)
+    signs = file.call(
+        "BipolarQuant", np.random.default_rng(5).normal(size=(12, 8)).astype(np.float32), 0.5, domain=DOMAIN
+    )
     x = file.quant(file.call("MatMul", x, signs), 0.125, 7)
     x = file.quant(file.call("Sigmoid", x), 1 / 32, 5, signed=0)
     x = file.quant(file.call("Clip", file.call("MatMul", x, file.weights(8, 5, seed=6)), -1.0, 0.8), 0.11, 6)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowland.quantization.graph.attention import DotProductAttention
 from lowland.quantization.graph.converter import Converter, Rows, Sizes, Wire
 from lowland.quantization.graph.modules import adaptive_pool, layer_of
 from lowland.quantization.graph.operators import arguments_of, operator
@@ -245,7 +246,8 @@ def interpolate(
 
 def linear(c: Converter, input: Wire, weight: Tensor, bias: Tensor | None = None) -> Wire:
     """A linear layer whose weights are given."""
-    layer = nn.Linear(*reversed(weight.shape), bias=bias is not None, device="meta")
+    outputs, inputs = weight.shape
+    layer = nn.Linear(inputs, outputs, bias=bias is not None, device="meta")
     return layer_of(c, _with_weights(layer, weight, bias), input)
 
 
@@ -253,18 +255,12 @@ def convolution(kind: type[nn.Module]) -> Handler:
     """A convolution whose weights are given."""
 
     def handler(
-        c: Converter,
-        input: Wire,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
+        c: Converter, input: Wire, weight: Tensor, bias: Tensor | None = None, *places: Any, **named: Any
     ) -> Wire:
         outputs, inputs, *kernel = weight.shape
-        sizes = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        layer = kind(inputs * groups, outputs, tuple(kernel), bias=bias is not None, device="meta", **sizes)
+        sizes = {**dict(zip(("stride", "padding", "dilation", "groups"), places, strict=False)), **named}
+        channels = inputs * sizes.get("groups", 1)
+        layer = kind(channels, outputs, tuple(kernel), bias=bias is not None, device="meta", **sizes)
         return layer_of(c, _with_weights(layer, weight, bias), input)
 
     return handler
@@ -276,6 +272,14 @@ def layer_norm(
     """A layer normalisation whose weights are given."""
     layer = nn.LayerNorm(tuple(shape), eps, elementwise_affine=weight is not None, bias=bias is not None)
     return layer_of(c, layer if weight is None else _with_weights(layer, weight, bias), input)
+
+
+def dot_product_attention(c: Converter, query: Wire, key: Wire, value: Wire, *others: Any, **options: Any) -> Wire:
+    """Attention without weights of its own."""
+    known = {"is_causal": options.pop("is_causal", False), "scale": options.pop("scale", None)}
+    if any(other is not None for other in others) or any(options.values()):
+        c.refuse("is called with a mask, dropout or groups; expected none (is_causal and scale by name are known)")
+    return c.emit(DotProductAttention(**known), query, key, value)
 
 
 def size(c: Converter, input: Wire, dim: int | None = None) -> Any:
@@ -316,7 +320,7 @@ def _made(layer: Callable[..., nn.Module]) -> Handler:
 
 def _pooled(layer: type[nn.Module]) -> Handler:
     def handler(c: Converter, input: Wire, output_size: Any) -> Wire:
-        return adaptive_pool(c, layer(output_size), input)  # type: ignore[call-arg]  # adaptive pools take this
+        return adaptive_pool(c, layer(output_size), input)
 
     return handler
 
@@ -329,7 +333,7 @@ def _dropped(c: Converter, input: Wire, p: float = 0.5, training: bool = True, i
 
 def _softmax(kind: type[nn.Module]) -> Handler:
     def handler(c: Converter, input: Wire, dim: int, *others: Any, **more: Any) -> Wire:
-        return layer_of(c, kind(c.dim(input, dim)), input)  # type: ignore[call-arg]  # softmax takes this
+        return layer_of(c, kind(c.dim(input, dim)), input)
 
     return handler
 
@@ -429,6 +433,7 @@ _HANDLERS: dict[str, Handler] = {
     "log_softmax": _softmax(nn.LogSoftmax),
     "layer_norm": layer_norm,
     "dropout": _dropped,
+    "scaled_dot_product_attention": dot_product_attention,
     "size": size,
     "dim": lambda c, input: c.ndim(input),
     "getattr": attribute,

@@ -62,6 +62,7 @@ class Converter:
         self.inputs = Wire(INPUTS, example)
         self.nodes: dict[str, Node] = {}
         self.paths: dict[str, str] = {}
+        self._calls: dict[tuple[Any, ...], Wire] = {}
         self.place = self.name = self.path = ""
 
     def at(self, *, name: str, place: str, path: str = "") -> None:
@@ -98,6 +99,9 @@ class Converter:
             wires: What it takes.
         """
         layer.eval()
+        call = (id(layer), *(wire.name for wire in wires))
+        if call in self._calls:  # the same layer on the same values: computed once
+            return self._calls[call]
         name = self._free(self.name)
         example = None
         examples = [wire.example for wire in wires]
@@ -118,7 +122,8 @@ class Converter:
                 )
         self.nodes[name] = Node(name, tuple(wire.name for wire in wires), layer, self.place)
         self.paths[name] = self.path
-        return Wire(name, example)
+        self._calls[call] = Wire(name, example)
+        return self._calls[call]
 
     def shape(self, wire: Wire) -> tuple[int, ...]:
         """Sizes of a value behind its rows."""
@@ -140,7 +145,11 @@ class Converter:
 
     def reshape(self, wire: Wire, shape: tuple[int, ...]) -> Wire:
         """Another shape behind the rows."""
-        return wire if wire.example is not None and self.shape(wire) == shape else self.emit(operator("reshape", shape=shape), wire)
+        return (
+            wire
+            if wire.example is not None and self.shape(wire) == shape
+            else self.emit(operator("reshape", shape=shape), wire)
+        )
 
     def permute(self, wire: Wire, dims: tuple[int, ...]) -> Wire:
         """Another order of dimensions, rows first."""

@@ -16,6 +16,7 @@ from lowland.quantization.graph.functions import make_table
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.operations import operation
 from lowland.quantization.graph.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
+from lowland.quantization.graph.step import CodeFormat
 from lowland.quantization.graph.steps import STEPS
 from lowland.quantization.graph.table_step import Table
 from lowland.quantization.readers.flow import ONE, UNLIMITED, ZERO, CodeRange, Flow, Layer, NotInteger
@@ -269,9 +270,8 @@ class Assembler(StepBuilder):
         if given.bits > TABLE_BITS:
             raise NotInteger(f"is {flow.function[0]} of {given.bits}-bit codes; expected at most {TABLE_BITS} bits")
         function, arguments = flow.function
-        entries = make_table(
-            function, arguments, given.first, given.bits, given.scale, to.scale, to.first, to.bits
-        ).clamp(*to.bounds)
+        taken = CodeFormat(given.bits, given.first, given.scale)
+        entries = make_table(function, arguments, taken, CodeFormat(to.bits, to.first, to.scale)).clamp(*to.bounds)
         step = Table(
             self._free(name),
             (flow.source,),
