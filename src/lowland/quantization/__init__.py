@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
+    from lowland.quantization.readers.flow import CodeRange
+    from lowland.quantization.readers.qonnx import read_qonnx
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "CodeRange",
     "DeploymentCheck",
     "DequantizedNetwork",
     "IntegerNetwork",
@@ -30,4 +33,5 @@ __all__ = [
     "deployment_check",
     "fold_batch_norm",
     "freeze",
+    "read_qonnx",
 ]

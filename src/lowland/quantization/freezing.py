@@ -104,9 +104,10 @@ def _foreign(network: nn.Module, example: Tensor | None) -> IntegerNetwork:
             "layers of Brevitas"
         )
     if example is None or len(example) == 0:
+        given = None if example is None else tuple(example.shape)
         raise LowlandError(
-            f"example of {type(network).__name__} is {None if example is None else tuple(example.shape)}; expected some "
-            "hundred inputs [rows, ...], on which the integer network is compared with it"
+            f"example of {type(network).__name__} is {given}; expected some hundred inputs [rows, ...], on which the "
+            "integer network is compared with it"
         )
     return read_brevitas(network, example)
 

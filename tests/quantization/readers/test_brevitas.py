@@ -334,7 +334,7 @@ def test_what_is_no_integer_network_is_named(case: str) -> None:
 def test_all_of_it_is_named_at_once() -> None:
     model = chain(linear(), nn.Softmax(-1), qnn.QuantIdentity(), nn.Linear(6, 6), nn.ReLU())
     model, inputs = settled(model, (6,), rows=8)
-    with pytest.raises(LowlandError, match="layer 2 .* computes in float"):
+    with pytest.raises(LowlandError, match=r"layer 2 .* computes in float"):
         freeze(model, inputs)
     two = _Two()
     two, inputs = settled(two, (6,), rows=8)

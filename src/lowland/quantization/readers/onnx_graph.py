@@ -75,7 +75,7 @@ def onnx_package() -> Any:
         import onnx
         import onnx.reference
     except ImportError as error:
-        raise LowlandError("reading QONNX needs the package onnx; expected it: pip install 'lowland[onnx]'") from error
+        raise LowlandError("reading QONNX needs the package onnx; expected it: pip install -e '.[onnx]'") from error
     return onnx
 
 
