@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from lowland.errors import LowlandError
+from lowland.quantization import freeze
 from lowland.quantization.graph.weighted_step import Weighted
 from lowland.quantization.readers.flow import CodeRange
 from lowland.quantization.readers.qonnx import read_qonnx
 from tests.quantization.readers.agreement import check_agrees, codes_apart
+from tests.quantization.readers.test_brevitas import KINDS, Residual, settled, values
 
 pytest.importorskip("onnx")
 
@@ -86,7 +88,21 @@ def reshaped(file: File) -> str:
     return file.call("MatMul", x, file.weights(5, 3, seed=7))
 
 
+def shifted(file: File) -> str:
+    """Inputs that are moved before they are quantized, padded and spread out by what follows; a part of them."""
+    x = file.call("Slice", "x", *(np.array([value], dtype=np.int64) for value in (0, 5, 3)))
+    x = file.quant(file.call("Add", file.call("Mul", x, 2.0), -1.0), 0.25, 5)
+    y = file.call("ConvTranspose", x, file.weights(2, 3, 2, 2), strides=[2, 2], name="spread")
+    y = file.quant(file.call("Relu", y), 0.3, 4, signed=0)
+    x = file.quant(file.call("Conv", x, file.weights(3, 2, 3, 3, seed=2), pads=[1, 1, 1, 1]), 0.3, 4)
+    x = file.call(
+        "Concat", *(file.call("Reshape", value, np.array([1, -1], dtype=np.int64)) for value in (x, y)), axis=1
+    )
+    return file.call("MatMul", x, file.weights(375, 3, seed=3))
+
+
 FILES = {
+    "shifted": (shifted, (2, 5, 6)),
     "dense": (dense, (6,)),
     "batch_normed": (batch_normed, (6,)),
     "convolved": (convolved, (2, 8, 8)),
@@ -193,6 +209,25 @@ def test_without_onnx_one_line_says_what_to_install(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(LowlandError, match=r"needs the package onnx; expected it: pip install -e '\.\[onnx\]'"):
         read_qonnx(tmp_path / "model.onnx")
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch's exporter
+@pytest.mark.parametrize("kind", ["one scale a channel", "powers of two", "biases with scales of their own"])
+def test_what_brevitas_exports_is_the_network_that_freeze_makes(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxoptimizer")
+    pytest.importorskip("onnxscript")
+    from brevitas.export import export_qonnx
+
+    torch.manual_seed(0)
+    model, inputs = settled(Residual(**KINDS[kind]), (2, 8, 8))
+    export_qonnx(model, inputs[:1], str(tmp_path / "model.onnx"), dynamo=False)
+    network, frozen = read_qonnx(tmp_path / "model.onnx"), freeze(model, inputs)
+    check_agrees(network, values(model, inputs), inputs)
+    stored = [
+        [step.weight.tolist() for step in each.steps.values() if isinstance(step, Weighted) and step.kind != "affine"]
+        for each in (network, frozen)
+    ]
+    assert stored[0] == stored[1] and len(stored[0]) == 3
 
 
 CONVERTERS = {"qkeras_jettagging": CodeRange(16, True, torch.tensor(2.0**-10))}

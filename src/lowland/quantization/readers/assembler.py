@@ -107,6 +107,7 @@ class Assembler(StepBuilder):
         if flow.cut_off:
             flow = self._cut_codes(flow, f"{layer.name}_in")
         padded = any(torch.tensor(layer.sizes.get("padding", 0)).reshape(-1).tolist())
+        padded = padded or layer.kind.startswith("conv_transpose")  # as if by zeros at the edges
         simple = not flow.moves and flow.gain.numel() == 1 and bool(flow.gain > 0)
         if not (simple and (not flow.shifted or (flow.shift.numel() == 1 and not padded))):
             flow = self.settled(flow)
@@ -180,7 +181,7 @@ class Assembler(StepBuilder):
             NotInteger: A mean of values that were cut off and not rounded, or of floats.
         """
         waits = flow.kind == "real" or flow.layer is not None or flow.scale.ndim > 0 or flow.scaled or flow.shifted
-        if kind in _MOVES and waits:
+        if (kind in _MOVES and waits) or (kind in ORDERED and flow.kind == "real"):
             return replace(flow, moves=(*flow.moves, (kind, name, arguments)))
         if flow.kind == "real":
             raise NotInteger("computes with inputs that nobody has quantized: quantize them first")

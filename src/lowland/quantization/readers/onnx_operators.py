@@ -144,6 +144,34 @@ def _pad(context: Context, node: OnnxNode, value: Flow, pads: Any = None, fill: 
     return context.assembler.passing(value, "pad", node.name, pad=flat)
 
 
+def _slice(
+    context: Context,
+    node: OnnxNode,
+    value: Flow,
+    starts: Any = None,
+    ends: Any = None,
+    axes: Any = None,
+    steps: Any = None,
+) -> Flow:
+    names = ("starts", "ends", "axes", "steps")
+    given = [
+        node.attributes.get(name) if part is None else part
+        for name, part in zip(names, (starts, ends, axes, steps), strict=True)
+    ]
+    first, last, along, by = (
+        None if part is None else np.asarray(constant_of(part, "places")).flatten().tolist() for part in given
+    )
+    for place, (start, end) in enumerate(zip(first or [], last or [], strict=True)):
+        dim = (place if along is None else int(along[place])) % (1 + len(context.assembler.shape(value)))
+        step = 1 if by is None else int(by[place])
+        if dim == 0 or step < 1:
+            raise NotInteger("picks rows, or goes backwards")
+        size = context.assembler.shape(value)[dim - 1]
+        part = {"start": int(start), "stop": min(int(end), size), "step": step}
+        value = context.assembler.passing(value, "slice", node.name, dim=dim, **part)
+    return value
+
+
 def _shape(context: Context, node: OnnxNode, value: Flow) -> np.ndarray:
     return np.array([1, *context.assembler.shape(value)], dtype=np.int64)
 
@@ -194,6 +222,7 @@ OPERATORS: dict[str, Callable[..., Value]] = {
     "Transpose": _transpose,
     "Concat": _concat,
     "Pad": _pad,
+    "Slice": _slice,
     "Shape": _shape,
     "Identity": _same,
     "Dropout": _same,

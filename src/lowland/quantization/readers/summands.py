@@ -10,7 +10,8 @@ from lowland.quantization.readers.flow import NotInteger
 MOST_FRACTION_BITS = 16
 """Binary places that a summand gets beyond the accumulator's own step size where it needs them."""
 
-_MOST_BITS = 45  # of accumulators, so that products with a multiplier of 16-bit codes stay within 64 bits
+_ROOM = 38  # bits of accumulators, so that a multiplier of 24 bits still fits into 64 bits beside them
+_MOST_BITS = 45  # of words, so that products with 16-bit codes' multipliers do
 _RELATIVE = 2.0**-22  # float32 errs by so much of a bias when it is multiplied with its scale
 
 
@@ -33,7 +34,7 @@ def summand_codes(shift: Tensor, accumulator: Tensor, reach: int) -> tuple[Tenso
     if not bool((shift != 0).any()):
         return None, 0
     steps = shift / accumulator
-    most = min(MOST_FRACTION_BITS, max(0, _MOST_BITS - 1 - reach.bit_length()))
+    most = min(MOST_FRACTION_BITS, max(0, _ROOM - 1 - reach.bit_length()))
     allowed = (steps.abs() * _RELATIVE).clamp_min(2.0 ** -(MOST_FRACTION_BITS + 1))
     for fraction in range(most + 1):
         words = (steps * 2**fraction).round()
