@@ -212,8 +212,8 @@ def tables(b: Builder) -> None:
     half = 2 ** (b.bits - 1)
     x = b.requantize("narrow", x, scale=0.3, signed=True, clamp=[1 - half, half - 1])
     x = b.layer("affine", x, Affine(6))
-    x = b.requantize("relu", x, scale=0.3)
-    b.layer("head", x, nn.Linear(6, 3))
+    x = b.requantize("relu", x, scale=0.1)
+    b.layer("head", x, nn.Linear(6, 3, bias=False))
 
 
 def tied(b: Builder) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lowland.tasks.images.image_sets import IMAGE_SETS, ImageSet
+from lowland.tasks.network_options import NetworkOptions
 from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT
 
 Shift = Literal["auto", "file", "package", "none"]
 
 
-class ImagesOptions(SplitSizes):
+class ImagesOptions(NetworkOptions, SplitSizes):
     """Which images, how large the network sees them, and which network.
 
     Attributes:
@@ -35,9 +36,12 @@ class ImagesOptions(SplitSizes):
             fill so many pixels, else all.
         side: Pixels of a side of the network's inputs, to which images are averaged over areas; None: 8, 16 and 32 for
             the three sources. USPS has 16.
-        network: The network's name.
+        network: ``lenet1``, ``lenet5``, ``resnet8``, or a function of yours (``their_package.nets:build``), which is
+            called with (channels, height, width) and the number of classes.
         width: Channels of the first stage of ``resnet8``; the published network has 16.
     """
+
+    BUILT_IN: ClassVar[tuple[str, ...]] = ("lenet1", "lenet5", "resnet8")
 
     kind: Literal["images"]
     source: Literal["digits", "mnist", "cifar10"]
@@ -47,7 +51,7 @@ class ImagesOptions(SplitSizes):
     shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)] = 1000
     crop: Annotated[int, Field(ge=4)] | None = None
     side: Annotated[int, Field(ge=4)] | None = None
-    network: Literal["lenet1", "lenet5", "resnet8"] = "lenet5"
+    network: str = "lenet5"
     width: Count = 16
 
     @model_validator(mode="after")

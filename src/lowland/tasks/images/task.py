@@ -183,6 +183,8 @@ class Images(Classifier):
 
     def network_spec(self) -> dict[str, Any]:
         """The network that the options name."""
+        if self.options.is_custom:
+            return self.options.custom_network(self.shape, self.num_outputs)
         spec = {"kind": self.options.network, "inputs": list(self.shape), "outputs": self.num_outputs}
         return spec | ({"width": self.options.width} if self.options.network == "resnet8" else {})
 
