@@ -144,22 +144,12 @@ def _pad(context: Context, node: OnnxNode, value: Flow, pads: Any = None, fill: 
     return context.assembler.passing(value, "pad", node.name, pad=flat)
 
 
-def _slice(
-    context: Context,
-    node: OnnxNode,
-    value: Flow,
-    starts: Any = None,
-    ends: Any = None,
-    axes: Any = None,
-    steps: Any = None,
-) -> Flow:
+def _slice(context: Context, node: OnnxNode, value: Flow, *parts: Any) -> Flow:
     names = ("starts", "ends", "axes", "steps")
-    given = [
-        node.attributes.get(name) if part is None else part
-        for name, part in zip(names, (starts, ends, axes, steps), strict=True)
-    ]
+    told = dict(zip(names, parts, strict=False))
+    chosen = [told.get(name) if told.get(name) is not None else node.attributes.get(name) for name in names]
     first, last, along, by = (
-        None if part is None else np.asarray(constant_of(part, "places")).flatten().tolist() for part in given
+        None if part is None else np.asarray(constant_of(part, "places")).flatten().tolist() for part in chosen
     )
     for place, (start, end) in enumerate(zip(first or [], last or [], strict=True)):
         dim = (place if along is None else int(along[place])) % (1 + len(context.assembler.shape(value)))
