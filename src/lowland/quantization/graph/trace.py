@@ -26,6 +26,8 @@ _NEAREST = {
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
     "InstanceNorm2d": "BatchNorm2d folds into the convolution before it",
     "RNN": "LSTM and GRU are supported",
+    "LSTMCell": "LSTM runs over whole sequences",
+    "GRUCell": "GRU runs over whole sequences",
     "Bilinear": "multiply two Linear layers' results",
 }
 
@@ -294,7 +296,9 @@ def _cut(
     """The nodes before a layer, the name of the last, and all that follows as layers in turn."""
     names = list(nodes)
     begins = [
-        index for index, name in enumerate(names) if paths[name] == float_from or paths[name].startswith(f"{float_from}.")
+        index
+        for index, name in enumerate(names)
+        if paths[name] == float_from or paths[name].startswith(f"{float_from}.")
     ]
     if not begins:
         raise LowlandError(
@@ -314,9 +318,13 @@ def _cut(
         layers[inner], before = nodes[name].layer, name
     if before != output:
         raise LowlandError(f"the output of the network is {output!r}; expected the last layer of what stays float")
-    return {name: nodes[name] for name in names[: begins[0]]}, source, (
-        float_from.replace(".", "_"),
-        nn.Sequential(layers),
+    return (
+        {name: nodes[name] for name in names[: begins[0]]},
+        source,
+        (
+            float_from.replace(".", "_"),
+            nn.Sequential(layers),
+        ),
     )
 
 
