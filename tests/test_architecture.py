@@ -238,7 +238,14 @@ def test_an_unread_parameter_is_noticed():
 
 
 MOST_PARAMETERS = 6
-MODULES = {"nn.Module", "Module", "Step", "Quantize"}  # bases of classes whose constructors are torch's kind
+MODULES = {
+    "nn.Module",
+    "Module",
+    "Step",
+    "PlainStep",
+    "StoringStep",
+    "Quantize",
+}  # bases of classes whose constructors are torch's kind
 TOO_MANY: dict[str, int] = {
     "landscape.surface.connectivity.mode_connectivity": 10,
     "landscape.surface.loss_surface.loss_surface": 8,

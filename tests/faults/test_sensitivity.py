@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.faults import Flips, apply_flips, clean_metric, flip_sensitivity, single_flips
+from lowland.faults import Flips, apply_flips, clean_metric, flip_sensitivity, layer_flips, measured_rows, single_flips
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import integer_network, rows
@@ -54,9 +53,9 @@ def test_map_equals_flipping_one_by_one(name, monkeypatch):
     network, case = NETWORKS[name]()
     small = network.size < 20_000
     if small:
-        module = sys.modules[flip_sensitivity.__module__]  # the package exports functions only
-        monkeypatch.setattr(module, "ITEMS", 50)
-        monkeypatch.setattr(module, "ACCUMULATORS", 2**10)
+        monkeypatch.setattr(measured_rows, "ITEMS", 50)
+        monkeypatch.setattr(layer_flips, "ACCUMULATORS", 2**10)
+        monkeypatch.setattr(layer_flips, "SIGHTS", 2**10)
     draws = torch.Generator().manual_seed(2)
     features = next(iter(network.codes.values())).shape[1]
     inputs = case.rows(4, seed=5) if case else torch.randn(12, features, generator=draws)

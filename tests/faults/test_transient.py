@@ -51,14 +51,14 @@ def test_flipped_codes_stay_codes_and_flipping_twice_restores(bits: int, signed:
     step = Quantize("0", ("inputs",), bits=bits, signed=signed, scale=torch.tensor(1.0))
     codes = torch.randint(step.lowest, step.highest + 1, (300,), generator=torch.Generator().manual_seed(bits)).float()
     for position in range(bits):
-        flipped = flipped_codes(codes, torch.tensor(1 << position), step)
+        flipped = flipped_codes(codes, torch.tensor(1 << position), step.result_codes)
         change = flipped - codes
         assert torch.equal(change.abs(), torch.full_like(codes, 2**position))
         assert step.lowest <= flipped.min() and flipped.max() <= step.highest
         if not signed:
             assert torch.equal(change > 0, codes.long() >> position & 1 == 0)
-        assert torch.equal(flipped_codes(flipped, torch.tensor(1 << position), step), codes)
-    assert flipped_codes(torch.tensor([math.nan]), torch.tensor(1), step).isnan().all()
+        assert torch.equal(flipped_codes(flipped, torch.tensor(1 << position), step.result_codes), codes)
+    assert flipped_codes(torch.tensor([math.nan]), torch.tensor(1), step.result_codes).isnan().all()
 
 
 @pytest.mark.parametrize("case", ["mlp", *CASES])

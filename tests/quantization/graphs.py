@@ -21,7 +21,7 @@ from lowland.quantization.graph.functions import make_table
 from lowland.quantization.graph.linear_step import Linear
 from lowland.quantization.graph.operations import fan_in, geometry, weighted_kind
 from lowland.quantization.graph.rounding_steps import Quantize, Requantize, fixed_points
-from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.steps import STEPS
 from lowland.quantization.graph.table_step import Table
 from lowland.quantization.graph.weighted_step import Weighted
@@ -113,7 +113,8 @@ class Builder:
     ) -> str:
         arguments, bits, signed = how.get("arguments", {}), how.get("bits", self.bits), how.get("signed", True)
         own, first = self.about(scale), code_range(bits, signed=signed)[0]
-        entries = make_table(function, arguments, lowest, bits_in, self.scales[source], own, first, bits)
+        incoming = CodeFormat(bits_in, lowest, self.scales[source])
+        entries = make_table(function, arguments, incoming, CodeFormat(bits, first, own))
         step = Table(
             name,
             (source,),

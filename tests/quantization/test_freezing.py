@@ -64,12 +64,14 @@ def test_integers_too_wide_for_their_products_are_refused() -> None:
         freeze(quantized)
 
 
-def test_channels_with_scales_of_their_own_are_flattened_only_as_codes() -> None:
+def test_channels_with_scales_of_their_own_are_flattened_as_codes() -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.ReLU(), nn.Linear(8, 2))
     quantized = build_quantized(network, PRECISION, input_bits=8, per_channel=True)
-    calibrate(quantized, torch.randn(8, 1, 3, 3))
-    with pytest.raises(LowlandError, match="layer '1' reshapes accumulators with one scale per channel"):
-        freeze(quantized)
+    inputs = torch.randn(50, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+    frozen = freeze(calibrate(quantized, inputs))
+    assert list(frozen.steps) == ["input", "0", "0_out", "1", "2", "3"] and frozen.scales["0.weight"].numel() == 2
+    assert torch.equal(frozen(inputs), quantized(inputs))
+    assert deployment_check(quantized, frozen, inputs).integer_samples == 0
 
 
 @pytest.mark.parametrize("bits", range(2, 9))

@@ -1,4 +1,4 @@
-"""A network whose forward does more than its layers is refused, never quantized as something else."""
+"""A network is quantized as its forward computes, or refused: never as something else."""
 
 from __future__ import annotations
 
@@ -36,24 +36,27 @@ def calibrated(network: nn.Module, inputs: Tensor | None = None):
 
 
 @pytest.mark.parametrize(
-    ("compute", "message"),
+    "compute",
     [
-        (lambda layers, inputs: layers((inputs - 2) * 3), r"Net differs from its layers alone by up to [\d.]+ on"),
-        (lambda layers, inputs: layers(inputs) + inputs[:, :4], "Net differs from its layers alone by up to"),
-        (lambda layers, inputs: layers(inputs).softmax(-1), "Net differs from its layers alone by up to"),
-        (lambda layers, inputs: 1.01 * layers(inputs), "Net differs from its layers alone by up to"),
-        (lambda layers, inputs: layers(inputs)[:, :2], r"gives outputs of shape \(100, 2\), its layers alone \(100, 4"),
-        (lambda layers, inputs: (layers(inputs), inputs), "Net gives a tuple, its layers alone a tensor"),
-        (lambda layers, inputs: layers(inputs[:, :6]), "Net computes what its layers alone cannot"),
+        lambda layers, inputs: layers((inputs - 2) * 3),
+        lambda layers, inputs: layers(inputs) + inputs[:, :4],
+        lambda layers, inputs: layers(inputs).softmax(-1),
+        lambda layers, inputs: 1.01 * layers(inputs),
+        lambda layers, inputs: layers(inputs)[:, :2],
+        lambda layers, inputs: layers(inputs[:, :6]),
     ],
 )
-def test_a_forward_that_does_more_is_refused(compute: Callable, message: str) -> None:
-    inputs = rows(100)[0]
-    if "cannot" in message:
-        inputs = torch.cat([inputs, inputs], dim=1)
-    with pytest.raises(LowlandError, match=message) as caught:
-        calibrated(Net(compute), inputs)
-    assert "\n" not in str(caught.value) and "do the rest to the inputs beforehand" in str(caught.value)
+def test_a_forward_that_does_more_is_quantized_as_it_is(compute: Callable) -> None:
+    inputs = torch.cat([rows(400)[0]] * 2, dim=1) if "6" in compute.__code__.co_consts else rows(400)[0]
+    network = Net(compute)
+    precision = Precision(method="ptq", weight_bits=12, activation_bits=12)
+    quantized = build_quantized(network, precision, input_bits=12, example=inputs[:4])
+    frozen = freeze(calibrate(quantized, inputs))
+    expected = network(inputs).detach()
+    quantized.requires_grad_(False)
+    assert frozen(inputs).shape == expected.shape
+    assert float((frozen(inputs) - expected).abs().max()) <= 0.01 * float(expected.max() - expected.min())
+    assert torch.equal(frozen(inputs), quantized(inputs))
 
 
 def doubled(layer: nn.Module) -> None:
@@ -65,11 +68,50 @@ def rectified_twice(layer: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("change", [doubled, rectified_twice])
-def test_hooks_and_forwards_of_single_layers_are_seen(change: Callable[[nn.Module], None]) -> None:
-    network = float_network()
+def test_hooks_and_forwards_of_single_layers_are_traced(change: Callable[[nn.Module], None]) -> None:
+    network, inputs = float_network(), rows(100)[0]
     change(network[1])
-    with pytest.raises(LowlandError, match="Sequential differs from its layers alone"):
-        calibrated(network)
+    precision = Precision(method="ptq", weight_bits=12, activation_bits=12)
+    quantized = calibrate(build_quantized(network, precision, input_bits=12), inputs)
+    assert float((quantized(inputs) - network(inputs)).abs().max().detach()) < 0.01
+
+
+class Counting(nn.Module):
+    """Another function at every call."""
+
+    def __init__(self, change: Callable[[Tensor, int], Tensor]) -> None:
+        super().__init__()
+        self.layers, self.calls, self.change = float_network(), 0, change
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.calls += 1
+        return self.change(self.layers(inputs), self.calls)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda outputs, calls: outputs * calls, "Counting gives other outputs when it is called again"),
+        (lambda outputs, calls: outputs[:, :calls], "Counting gives other outputs when it is called again"),
+        (
+            lambda outputs, calls: outputs * (2 if isinstance(outputs, Tensor) else 1),
+            r"from its graph alone by up to [\d.]+ on",
+        ),
+        (
+            lambda outputs, calls: outputs[:, : 2 if isinstance(outputs, Tensor) else 1],
+            r"\(100, 2\), its graph alone \(100, 1",
+        ),
+    ],
+)
+def test_a_forward_that_changes_from_call_to_call_is_refused(change: Callable, message: str) -> None:
+    with pytest.raises(LowlandError, match=message) as caught:
+        calibrated(Counting(change))
+    assert "\n" not in str(caught.value) and "expected a forward that makes the same calls" in str(caught.value)
+
+
+def test_several_outputs_are_refused() -> None:
+    with pytest.raises(LowlandError, match="forward of the network returns a tuple; expected one tensor"):
+        calibrated(Net(lambda layers, inputs: (layers(inputs), inputs)))
 
 
 def test_a_forward_that_calls_its_layers_is_quantized() -> None:

@@ -8,9 +8,9 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from lowland.coding.encodings import encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import FlipDraw, Flips, draw_bits, draw_key
+from lowland.faults.float_flips import FLOAT_BITS, float_words, words_as_floats
 from lowland.faults.scale_words import scale_words, with_scale_words
 from lowland.faults.targets import DrawOptions, targeted, within
 from lowland.quantization.graph.integer import IntegerNetwork
@@ -24,7 +24,7 @@ def stored_sizes(
 
     Args:
         network: Deployed network.
-        targets: Of ``weights``, ``biases`` and ``scales``.
+        targets: Of ``weights``, ``biases``, ``tables``, ``scales`` and ``float32`` (parameters of float steps).
         layers: Names of steps; all without it.
 
     Raises:
@@ -34,7 +34,10 @@ def stored_sizes(
     sizes = {name: (codes.numel(), bits[name]) for name, codes in network.codes.items()}
     if "scales" in targets:
         sizes |= {name: (words.numel(), width) for name, (words, width) in scale_words(network).items()}
-    return within(targeted(sizes, targets), layers, steps=network.steps.keys())
+    floats = network.float_words if "float32" in targets else {}
+    kinds = dict.fromkeys(floats, "float32")
+    sizes |= {name: (value.numel(), FLOAT_BITS) for name, value in floats.items()}
+    return within(targeted(sizes, targets, kinds=kinds), layers, steps=network.steps.keys())
 
 
 def draw_flips(
@@ -52,7 +55,7 @@ def draw_flips(
 
     Args:
         network: Whose stored words are hit.
-        targets: Of ``weights``, ``biases`` and ``scales``. Flips of activations are drawn for every inference anew:
+        targets: As in ``stored_sizes``. Flips of activations are drawn for every inference anew:
             ``TransientFlips``.
         layers: Names of the steps that are hit; all without it.
         generator: Names the draw by its next number (it moves on), or
@@ -97,8 +100,8 @@ def apply_flips(network: IntegerNetwork, flips: Flips, *, encoding: str = "twos_
     Args:
         network: Left as it came.
         flips: From a network with the same tensors and widths.
-        encoding: How codes of weights and biases are written in bits, a key of ``ENCODINGS``; scales have words of
-            their own, see ``scale_words``.
+        encoding: How codes of weights and biases are written in bits, a key of ``ENCODINGS``; those of tables are plain
+            binary, scales have words of their own, see ``scale_words``, and parameters of float steps are float32.
 
     Returns:
         A network whose outputs may be non-finite after flips of scales.
@@ -124,24 +127,32 @@ def rewritten(
     Raises:
         LowlandError: As ``apply_flips``.
     """
-    coding = encoding_of(encoding)
+    codings = network.encodings(encoding)
     codes, bits = network.codes, network.bits
-    scales = scale_words(network) if sites.bits.keys() - codes.keys() else {}
-    new_codes, new_words = {}, {}
+    others = sites.bits.keys() - codes.keys()
+    parameters = network.float_words
+    floats = {name: (float_words(parameters[name], name=name), FLOAT_BITS) for name in others & parameters.keys()}
+    scales = scale_words(network) if others - floats.keys() else {}
+    new_codes: dict[str, Tensor] = {}
+    new_words: dict[str, Tensor] = {}
+    new_floats: dict[str, Tensor] = {}
     for name in sites.bits:
-        if name not in codes and name not in scales:
-            known = ", ".join((*codes, *scales))
+        if name not in codes and name not in floats and name not in scales:
+            known = ", ".join((*codes, *parameters, *scales))
             raise LowlandError(f"flips name tensor {name!r}; expected one of {known}")
-        old, width = (codes[name], bits[name]) if name in codes else scales[name]
+        old, width = (codes[name], bits[name]) if name in codes else (floats | scales)[name]
         elements, masks = (part.to(old.device) for part in sites.words(name, old.numel(), width))
         new = old.flatten().clone()  # only the words that are touched are looked at
         if name in codes:
+            coding = codings[name]
             coding.check(old, width, name=name)
             words = coding.encode(new[elements].to(torch.int64), width)
             new[elements] = coding.decode(write(words, masks), width).to(old.dtype)
             new_codes[name] = new.reshape(old.shape)
         else:
             new[elements] = write(new[elements], masks)
-            new_words[name] = new.reshape(old.shape)
+            (new_floats if name in floats else new_words)[name] = new.reshape(old.shape)
     changed = network.with_codes(new_codes)
+    if new_floats:
+        changed = changed.with_float_words({name: words_as_floats(words) for name, words in new_floats.items()})
     return with_scale_words(changed, new_words) if new_words else changed

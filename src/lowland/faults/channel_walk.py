@@ -2,91 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from torch import Tensor
 
-from lowland.quantization.graph.pooling_steps import AvgPool2d, MaxPool2d
+from lowland.faults.prefix import Prefix
+from lowland.quantization.graph.moving_steps import Upsample
+from lowland.quantization.graph.pooling_steps import AvgPool1d, AvgPool2d, MaxPool2d
 from lowland.quantization.graph.reshaping_steps import Flatten
 from lowland.quantization.graph.rounding_steps import Requantize
+from lowland.quantization.graph.scaling_steps import Mean, Rescale
 from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.table_step import Table
 from lowland.quantization.graph.weighted_step import Weighted
 
 
-@dataclass(frozen=True)
-class Prefix:
-    """A block of samples with the carried integers of the unchanged network after every step.
-
-    Attributes:
-        inputs: Floats [samples, ...].
-        values: [samples, ...] by the steps' order.
-    """
-
-    inputs: Tensor
-    values: tuple[Tensor, ...]
-
-    @classmethod
-    def of(cls, steps: Sequence[Step], inputs: Tensor) -> Prefix:
-        """Runs the unchanged network once."""
-        values: list[Tensor] = []
-        for step in steps:
-            values.append(step.carried(values[-1] if values else inputs))
-        return cls(inputs, tuple(values))
-
-    def before(self, index: int) -> Tensor:
-        """What the step of this index takes."""
-        return self.values[index - 1] if index else self.inputs
-
-
 class ChannelWalk:
-    """The way from the accumulators of one channel to the outputs of a chain of steps.
+    """The way from the results of one channel to the outputs of a network.
 
-    Steps that work channel by channel (roundings, pooling, flattening) see the changed channel alone; the next layer
-    with weights adds what the change is worth to its own accumulators; only from there on everything is computed, for
-    those samples alone where something changed.
+    Steps that work channel by channel (roundings, tables, pooling, flattening) see the changed channel alone, as long
+    as nobody else takes what they take; the next layer with weights adds what the change is worth to its own
+    accumulators; only from there on everything that depends on it is computed, for those samples alone where something
+    changed.
 
     Args:
-        steps: The chain.
-        index: The layer whose accumulators change.
-        channel: Which of its output channels.
         prefix: The unchanged network on these samples.
+        name: The layer whose accumulators change.
+        channel: Which of its output channels.
+        dim: The dimension of its channels, counted from the rows.
     """
 
-    def __init__(self, steps: Sequence[Step], index: int, channel: int, prefix: Prefix) -> None:
-        self._steps, self._prefix = steps, prefix
+    def __init__(self, prefix: Prefix, name: str, channel: int, dim: int) -> None:
+        self._prefix, self._dim, self._channel = prefix, dim, channel
         self._own: list[Step] = []
         self._block = slice(channel, channel + 1)
-        self._next = index + 1
-        for step in steps[index + 1 :]:
-            if isinstance(step, Requantize):
-                step = step.channel(channel)
-            elif type(step) is Flatten and step.arguments.get("start_dim", 1) == 1:
-                end = step.arguments.get("end_dim", -1)
-                width = prefix.values[self._next - 1].shape[2 : None if end == -1 else end + 1].numel()
-                self._block = slice(self._block.start * width, self._block.stop * width)
-            elif not isinstance(step, MaxPool2d | AvgPool2d):
-                break
-            self._own.append(step)
-            self._next += 1
-        self.unchanged = prefix.values[self._next - 1][:, self._block]
+        self._at = name
+        self._next = prefix.only_consumer(name)
+        while self._next is not None and (own := self._alone(self._next)) is not None:
+            self._own.append(own)
+            self._at = self._next.name
+            self._next = prefix.only_consumer(self._at)
+        self.unchanged = prefix.values[self._at][self._places]
+        changed = self._next.name if self._next is not None and self._adds(self._next) else self._at
+        self.width = prefix.width_behind(changed)
+
+    @property
+    def _places(self) -> tuple[slice, ...]:
+        return (*[slice(None)] * self._dim, self._block)
+
+    def _alone(self, step: Step) -> Step | None:
+        """The step for the changed channel alone, if it works channel by channel; moves the block along."""
+        if isinstance(step, Requantize):
+            return step.channel(self._channel)
+        if isinstance(step, Table | Rescale):
+            return step
+        if self._dim != 1:
+            return None
+        shape = self._prefix.values[self._at].shape
+        if type(step) is Flatten and step.arguments.get("start_dim", 1) == 1:
+            end = step.arguments.get("end_dim", -1)
+            width = shape[2 : None if end == -1 else end + 1].numel()
+            self._block = slice(self._block.start * width, self._block.stop * width)
+            return step
+        if isinstance(step, Mean):
+            return step if min(dim % len(shape) for dim in step.arguments["dims"]) > 1 else None
+        if isinstance(step, Upsample):
+            return step if len(step.arguments["factors"]) <= len(shape) - 2 else None
+        return step if isinstance(step, MaxPool2d | AvgPool1d | AvgPool2d) else None
+
+    def _adds(self, step: Step) -> bool:
+        """Whether a layer's accumulators are a sum over channels, of which only one part changes."""
+        if not isinstance(step, Weighted) or step.kind == "affine" or step.sizes.get("groups", 1) != 1:
+            return False
+        dims = self._prefix.values[self._at].ndim
+        return self._dim == (dims - 1 if step.kind == "linear" else 1)
 
     @property
     def codes(self) -> tuple[int, int] | None:
         """Lowest code and number of codes that the channel can show, if it ends in one code a sample."""
-        last = self._own[-1] if self._own else None
-        if not isinstance(last, Requantize) or self.unchanged[0].numel() > 1:
+        found = self._own[-1].result_codes if self._own else None
+        if found is None or self.unchanged[0].numel() > 1:
             return None
-        return last.lowest, last.highest - last.lowest + 1
+        return found.lowest, 2**found.bits
 
     def shown(self, accumulators: Tensor) -> Tensor:
         """What the rest of the network sees of the channel.
 
         Args:
-            accumulators: [items, 1, ...] of the channel.
+            accumulators: [items, ...] of the channel, 1 along its dimension.
 
         Returns:
-            [items, block, ...].
+            [items, ...], the block along its dimension.
         """
         for step in self._own:
             accumulators = step.carried(accumulators)
@@ -97,19 +101,16 @@ class ChannelWalk:
 
         Args:
             samples: [items] which sample each item belongs to.
-            shown: [items, block, ...] what the rest of the network sees there.
+            shown: [items, ...] what the rest of the network sees there.
 
         Returns:
             [items, ...].
         """
-        rest = self._steps[self._next :]
-        if rest and isinstance(rest[0], Weighted) and rest[0].sizes.get("groups", 1) == 1:
-            layer, rest = rest[0], rest[1:]
-            values = self._prefix.values[self._next][samples]
-            values += layer.carried_change(shown - self.unchanged[samples], self._block).to(values.dtype)
-        else:
-            values = self._prefix.values[self._next - 1][samples]
-            values[:, self._block] = shown.to(values.dtype)
-        for step in rest:
-            values = step.carried(values)
-        return values
+        step = self._next
+        if isinstance(step, Weighted) and self._adds(step):
+            values = self._prefix.values[step.name][samples]
+            values += step.carried_change(shown - self.unchanged[samples], self._block).to(values.dtype)
+            return self._prefix.outputs_after(samples, {step.name: values})
+        values = self._prefix.values[self._at][samples]
+        values[self._places] = shown.to(values.dtype)
+        return self._prefix.outputs_after(samples, {self._at: values})

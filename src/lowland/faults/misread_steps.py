@@ -59,7 +59,7 @@ class MisreadQuantize(Misread, Quantize):
     @classmethod
     def of(cls, step: Quantize, converter: Tensor) -> MisreadQuantize:
         """A quantizer, misread already or not, with this step size in its store."""
-        settings = {"bits": step.bits, "signed": step.signed, "scale": step.scale}
+        settings = {**step.format, "scale": step.scale}
         return cls(step.name, step.inputs, converter=converter, **settings)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class MisreadRequantize(Misread, Requantize):
     def of(cls, step: Requantize, multiplier: Tensor, shift: Tensor) -> MisreadRequantize:
         """A requantization, misread already or not, with these words in its store."""
         ratio = step.ratio if isinstance(step, MisreadRequantize) else fixed_point_ratio(step)
-        settings = {"bits": step.bits, "signed": step.signed, "scale": step.scale}
+        settings = {**step.format, "scale": step.scale}
         return cls(step.name, step.inputs, ratio=ratio, multiplier=multiplier, shift=shift, **settings)
 
     def forward(self, values: Tensor) -> Tensor:

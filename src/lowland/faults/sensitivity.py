@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lowland.coding.encodings import Encoding, encoding_of
 from lowland.errors import LowlandError
-from lowland.faults.bit_flips import targeted
-from lowland.faults.channel_walk import ChannelWalk, Prefix
+from lowland.faults.flip_sets import Flips
+from lowland.faults.layer_flips import Changes, layer_flips
+from lowland.faults.measured_rows import Measure, MeasuredRows, Metric, Outcomes, checked
+from lowland.faults.targets import named_steps, targeted
+from lowland.faults.word_flips import embedding_flips, shared_flips, table_flips
+from lowland.quantization.graph.embedding_step import Embedding
 from lowland.quantization.graph.integer import IntegerNetwork
-from lowland.quantization.graph.operations import patches, weight_matrices
+from lowland.quantization.graph.step import Step
+from lowland.quantization.graph.table_step import Table
 from lowland.quantization.graph.weighted_step import Weighted
 
-Metric = Callable[[Tensor, Tensor], Tensor]
 BLOCK_SAMPLES = 2048
-ACCUMULATORS = 2**21  # of one channel under many flips that are held at once
-ITEMS = 2**14  # changed samples that go through the rest of the network at once: what the cache holds
-TABLE_CODES = 2**12  # more codes than this are not looked up in a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,35 @@ class SingleFlips:
     """What every single flip does.
 
     Attributes:
-        metric: After each flip [*codes.shape, bits] or [..., bits, metrics], mean over samples, by tensor name.
+        metric: After each flip [*codes.shape, bits] or [..., bits, metrics], mean over samples, by tensor name; of a
+            selection [flips] or [flips, metrics] in its order.
         sample_drops: Of every sample the clean metric minus that after a flip, summed over all flips [samples] or
             [samples, metrics]: their mean is minus the derivative of the expected metric in the bit error rate at 0,
             and their spread says how far the samples let it be known.
+        changing: Number of flips that change the answer of each sample [samples]; ``None`` if answers are not asked.
+        examples: [samples, 3] one flip that does: position of its tensor in ``metric``, flat element, bit; -1 where
+            none does; ``None`` if answers are not asked.
     """
 
     metric: dict[str, Tensor]
     sample_drops: Tensor
+    changing: Tensor | None = None
+    examples: Tensor | None = None
+
+    def example(self, sample: int) -> Flips | None:
+        """One flip that changes the answer of a sample, if any single flip does.
+
+        Args:
+            sample: Its number, in the order of the batches.
+
+        Raises:
+            ValueError: Answers were not asked for.
+        """
+        if self.examples is None:
+            raise ValueError("answers is None; expected what a network says of a sample: give single_flips answers=...")
+        tensor, element, position = self.examples[sample].tolist()
+        name = list(self.metric)[tensor]
+        return None if tensor < 0 else Flips({name: (torch.tensor([element]), torch.tensor([position]))})
 
 
 def flip_sensitivity(
@@ -45,198 +66,156 @@ def flip_sensitivity(
     *,
     targets: Sequence[str] = ("weights", "biases"),
     encoding: str = "twos_complement",
+    flips: Flips | None = None,
 ) -> dict[str, Tensor]:
     r"""A metric of the deployed network after each single flip of each bit of each code, exhaustively.
 
     The network computes in integers, so that the map is exact and equals flipping, running and measuring one by one. A
     flip of a weight changes one channel's accumulators by its change times the layer's inputs. Roundings let few of
-    these changes through; where inputs of the next layer differ, their part of its accumulators is exchanged and the
-    rest computed again, for those samples alone. Channels that show one code a sample are looked up: whatever the flip,
-    the outputs depend on the sample and that code only.
+    these changes through; where inputs of the next layer differ, their part of its accumulators is exchanged and what
+    depends on them computed again, for those samples alone. Channels that show one code a sample are looked up:
+    whatever the flip, the outputs depend on the sample and that code only. An entry of a table and a row of an
+    embedding act in the samples that look them up. Of tensors that several steps read, the network behind the first of
+    them is run for each flip.
 
     The sum over the map of (clean metric - metric) is minus the derivative of the expected metric in the bit error rate
     at 0.
 
     Args:
-        network: A chain of steps, each fed by the one before it.
+        network: Deployed network, any graph of steps.
         metric: ``metric(outputs, targets) -> [samples]``, or ``[samples, metrics]`` for several at once; its mean over
             samples is what is reported. Outputs are ``network.deployed_outputs``.
         batches: Sequence of (inputs, targets).
-        targets: Of ``weights`` and ``biases``.
+        targets: Of ``weights``, ``biases`` and ``tables``.
         encoding: How codes are written in bits, a key of ``ENCODINGS``.
+        flips: A selection: only these are looked at, whatever the targets.
 
     Returns:
-        float64 by tensor name, [*codes.shape, bits], or [..., bits, metrics]; bits from the least significant.
+        float64 by tensor name, [*codes.shape, bits], or [..., bits, metrics]; bits from the least significant. Of a
+        selection [flips] or [flips, metrics], in its order.
 
     Raises:
         LowlandError: No batches, an unknown target or encoding, a metric that is not one of each sample, codes that the
-            encoding cannot hold, a network that is no chain.
+            encoding cannot hold, a selection of other tensors or bits.
     """
-    return single_flips(network, metric, batches, targets=targets, encoding=encoding).metric
+    return single_flips(network, metric, batches, targets=targets, encoding=encoding, flips=flips).metric
 
 
 def single_flips(
     network: IntegerNetwork,
-    metric: Metric,
+    metric: Metric | Measure,
     batches: Sequence[tuple[Tensor, Tensor]],
     *,
     targets: Sequence[str] = ("weights", "biases"),
     encoding: str = "twos_complement",
+    flips: Flips | None = None,
 ) -> SingleFlips:
-    """``flip_sensitivity`` with what all flips together do to every sample; arguments and errors are the same."""
-    names = list(targeted(network.codes, targets))
-    coding = encoding_of(encoding)
-    for name in names:
-        coding.check(network.codes[name], network.bits[name], name=name)
-    steps = network.chain()
+    """``flip_sensitivity`` with what all flips together do to every sample; arguments and errors are the same.
+
+    A ``Measure`` in place of the metric also says which samples keep their answer whatever single bit flips; with it
+    metrics have a dimension of their own, a single one too.
+    """
+    measure = metric if isinstance(metric, Measure) else Measure(metric)
+    asked = _asked(network, targets, encoding, flips)
+    shapes = {name: (*network.codes[name].shape, network.bits[name]) for name in asked}
     sums: dict[str, Tensor] = {}
     drops: list[Tensor] = []
-    num_flips = sum(network.codes[name].numel() * network.bits[name] for name in names)
+    examples: list[Tensor] = []
+    num_flips = sum(len(changes) for changes in asked.values())
     for inputs, labels in batches:
         for samples, their_labels in zip(inputs.split(BLOCK_SAMPLES), labels.split(BLOCK_SAMPLES), strict=True):
-            measured = _Measured.of(network, metric, samples, their_labels)
+            measured = MeasuredRows.of(network, measure, samples, their_labels)
             totals = torch.zeros_like(measured.clean)
-            for index, step in enumerate(steps):
-                kinds = [kind for kind in ("weight", "bias") if f"{step.name}.{kind}" in names]
-                if isinstance(step, Weighted) and kinds:
-                    for kind, found in _layer(measured, index, step, kinds, coding, totals).items():
-                        name = f"{step.name}.{kind}"
-                        sums[name] = sums[name] + found if name in sums else found
+            example = torch.full((len(samples), 3), -1)
+            for found in _outcomes(measured, asked, encoding):
+                shape = shapes[found.name]
+                if found.name not in sums:
+                    sums[found.name] = found.sums.new_zeros(*shape, *found.sums.shape[1:])
+                flat = sums[found.name].view(-1, shape[-1], *found.sums.shape[1:])
+                flat[found.elements, found.positions] += found.sums
+                totals += found.by_row
+                _keep_examples(example, found, list(asked).index(found.name))
             drops.append(num_flips * measured.clean - totals)
+            examples.append(example)
     if not sum(map(len, drops)):
         raise LowlandError("batches: got no samples; expected at least one pair (inputs, targets) with samples")
-    sample_drops = torch.cat(drops)
-    return SingleFlips({name: sums[name] / len(sample_drops) for name in names}, sample_drops)
+    sample_drops, count = torch.cat(drops), sum(map(len, drops))
+    means = {name: sums[name] / count for name in asked}
+    if flips is not None:
+        means = {name: mean.flatten(0, len(shapes[name]) - 2)[flips.bits[name]] for name, mean in means.items()}
+    if measure.answers is None:
+        return SingleFlips(means, sample_drops)
+    # The last column counts changed answers; it is no metric that somebody asked for.
+    return SingleFlips(
+        {name: mean[..., :-1] for name, mean in means.items()},
+        sample_drops[:, :-1],
+        -sample_drops[:, -1].round().to(torch.int64),
+        torch.cat(examples),
+    )
 
 
 def clean_metric(network: IntegerNetwork, metric: Metric, batches: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """The same metric without any flip: a float64 scalar, or [metrics]."""
     with torch.no_grad():
-        values = [_checked(metric(network.deployed_outputs(x), y), len(x)) for x, y in batches]
+        values = [checked(metric(network.deployed_outputs(x), y), len(x)) for x, y in batches]
     return torch.cat(values).mean(0)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """A block of samples: what the unchanged network makes of it, and the metric of its samples."""
-
-    network: IntegerNetwork
-    metric: Metric
-    targets: Tensor
-    prefix: Prefix
-    clean: Tensor
-
-    @classmethod
-    def of(cls, network: IntegerNetwork, metric: Metric, samples: Tensor, targets: Tensor) -> _Measured:
-        with torch.no_grad():
-            prefix = Prefix.of(network.chain(), samples)
-            clean = _checked(metric(network.scaled(prefix.values[-1]), targets), len(samples))
-        return cls(network, metric, targets, prefix, clean)
-
-    def after(self, walk: ChannelWalk, samples: Tensor, shown: Tensor) -> Tensor:
-        """The metric [items, ...] of samples for which a channel shows something else."""
-        parts = [
-            _checked(self.metric(self.network.scaled(walk.outputs(some, sight)), self.targets[some]), len(some))
-            for some, sight in zip(samples.split(ITEMS), shown.split(ITEMS), strict=True)
-        ]
-        return torch.cat(parts) if parts else self.clean[:0]
-
-
-@torch.no_grad()
-def _layer(
-    measured: _Measured,
-    index: int,
-    step: Weighted,
-    kinds: Sequence[str],
-    coding: Encoding,
-    totals: Tensor,
-) -> dict[str, Tensor]:
-    """Sums over samples of the metric after each flip in a layer, by kind; those over flips are added to ``totals``."""
-    prefix = measured.prefix
-    samples, accumulators = len(prefix.inputs), prefix.values[index]
-    columns = patches(step.kind, step.sizes, prefix.before(index).to(accumulators.dtype))
-    columns = columns.reshape(len(columns), samples, -1, columns.shape[-1])  # [groups, samples, positions, taps]
-    where = torch.arange(step.weight.numel()).reshape(step.weight.shape)
-    places = weight_matrices(step.kind, step.sizes, where).flatten(0, 1)  # [channels, taps] flat indices of weights
-    changes = {kind: coding.changes(getattr(step, kind), getattr(step, f"{kind}_bits")) for kind in kinds}
-    found: dict[str, Tensor] = {}
-    for channel, taps in enumerate(places):
-        moves = columns[channel // (len(places) // len(columns))].permute(2, 0, 1)  # [taps, samples, positions]
-        walk = ChannelWalk(measured.network.chain(), index, channel, prefix)
-        own = accumulators[:, channel].reshape(samples, -1)
-        for kind, change in changes.items():
-            some = change.flatten(0, -2)[taps] if kind == "weight" else change[channel][None]
-            sources = moves if kind == "weight" else torch.ones_like(moves[:1])
-            sums, by_row = _channel(measured, walk, own, accumulators.shape[2:], sources, some)
-            totals += by_row
-            whole = found.setdefault(kind, sums.new_zeros(*change.shape, *sums.shape[2:]))
-            if kind == "weight":
-                whole.flatten(0, change.ndim - 2)[taps] = sums
-            else:
-                whole[channel] = sums[0]
+def _asked(network: IntegerNetwork, targets: Sequence[str], encoding: str, flips: Flips | None) -> dict[str, Changes]:
+    """By how much each flip that is asked for changes the codes of a tensor, by name."""
+    codes, bits, codings = network.codes, network.bits, network.encodings(encoding)
+    names = list(targeted(codes, targets)) if flips is None else [name for name in codes if name in flips.bits]
+    if flips is not None and (unknown := sorted(flips.bits.keys() - codes.keys())):
+        raise LowlandError(f"flips name tensor {unknown[0]!r}; expected one of {', '.join(codes)}")
+    found = {}
+    for name in names:
+        codings[name].check(codes[name], bits[name], name=name)
+        chosen = None
+        if flips is not None:
+            flips.words(name, codes[name].numel(), bits[name])  # refuses what the tensor does not have
+            chosen = torch.zeros(codes[name].numel(), bits[name], dtype=torch.bool)
+            chosen[flips.bits[name]] = True
+        found[name] = Changes(codings[name].changes(codes[name], bits[name]), chosen)
     return found
 
 
-def _channel(
-    measured: _Measured, walk: ChannelWalk, own: Tensor, shape: torch.Size, sources: Tensor, changes: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Sums of the metric [taps, bits, ...] over samples, and [samples, ...] over flips.
-
-    Args:
-        measured: The samples.
-        walk: From this channel on.
-        own: Its accumulators [samples, positions].
-        shape: Of its positions.
-        sources: [taps, samples, positions] what each weight is multiplied with.
-        changes: [taps, bits] of the weights' codes.
-    """
-    bits = changes.shape[1]
-    size = max(1, ACCUMULATORS // own.numel())
-    shown = []
-    for part in torch.arange(changes.numel()).split(size):
-        changed = sources[part // bits] * changes.flatten()[part].to(own.dtype)[:, None, None] + own
-        shown.append(walk.shown(changed.reshape(-1, 1, *shape)))
-    sights = torch.cat(shown).reshape(changes.numel(), len(own), *walk.unchanged.shape[1:])
-    codes = walk.codes
-    known = codes is not None and codes[1] <= TABLE_CODES
-    sums, by_row = _looked_up(measured, walk, sights, *codes) if known and codes else _compared(measured, walk, sights)
-    return sums.unflatten(0, changes.shape), by_row
+@torch.no_grad()
+def _outcomes(measured: MeasuredRows, asked: Mapping[str, Changes], encoding: str) -> Iterator[Outcomes]:
+    """What each flip that is asked for does to a block of samples, in the order of the steps."""
+    steps = named_steps(measured.network)
+    for step_name, step in steps.items():
+        own = {name.rpartition(".")[2]: name for name in asked if name.rpartition(".")[0] == step_name}
+        shared = {kind: users for kind in own if len(users := _users(steps, step_name, kind)) > 1}
+        alone = {kind: asked[name] for kind, name in own.items() if kind not in shared}
+        if alone and isinstance(step, Weighted):
+            yield from layer_flips(measured, step, alone)
+        elif alone and isinstance(step, Table):
+            yield from table_flips(measured, step, alone["table"])
+        elif alone and isinstance(step, Embedding):
+            yield from embedding_flips(measured, step, alone["weight"])
+        elif alone:
+            shared |= {kind: (step_name,) for kind in alone}
+        for kind, users in shared.items():
+            name = own[kind]
+            coding = measured.network.encodings(encoding)[name]
+            yield from shared_flips(measured, name, users, coding, asked[name])
 
 
-def _looked_up(measured: _Measured, walk: ChannelWalk, sights: Tensor, lowest: int, span: int) -> tuple[Tensor, Tensor]:
-    """Sums over samples [flips, ...] and over flips [samples, ...] where a channel shows few codes, one a sample."""
-    samples = sights.shape[1]
-    starts = torch.arange(samples) * span - lowest
-    keys = sights.flatten(1).to(torch.int64) + starts
-    unchanged = walk.unchanged.flatten().to(torch.int64) + starts
-    present = torch.zeros(samples * span, dtype=torch.bool)
-    present[keys.flatten()] = True
-    present[unchanged] = False
-    items = present.nonzero()[:, 0]
-    table = measured.clean.new_zeros(samples * span, *measured.clean.shape[1:])
-    table[unchanged] = measured.clean
-    shape = walk.unchanged.shape[1:]
-    sight = (items % span + lowest).to(sights.dtype).reshape(-1, *shape)
-    table[items] = measured.after(walk, items // span, sight)
-    times = keys.flatten().bincount(minlength=len(table)).to(table.dtype).reshape(-1, *[1] * (table.ndim - 1))
-    by_row = (times * table).reshape(samples, span, *table.shape[1:]).sum(1)
-    return torch.stack([table[some].sum(0) for some in keys]), by_row
+def _users(steps: Mapping[str, Step], owner: str, kind: str) -> tuple[str, ...]:
+    """The steps that read a tensor of a step: itself, and those that are tied to it in that tensor."""
+    tied = [
+        name
+        for name, step in steps.items()
+        if isinstance(step, Weighted) and step.tied_to == owner and kind in step.borrowed
+    ]
+    return owner, *tied
 
 
-def _compared(measured: _Measured, walk: ChannelWalk, sights: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums over samples [flips, ...] and flips [samples, ...]; computed where the channel shows something else."""
-    changed = (sights != walk.unchanged).flatten(2).any(2)
-    flips, samples = changed.nonzero(as_tuple=True)
-    found = measured.clean.expand(len(sights), *measured.clean.shape).clone()
-    found[flips, samples] = measured.after(walk, samples, sights[flips, samples])
-    return found.sum(1), found.sum(0)
-
-
-def _checked(values: Tensor, samples: int) -> Tensor:
-    """A metric's values in float64."""
-    if values.ndim not in (1, 2) or len(values) != samples:
-        raise LowlandError(
-            f"metric: gave shape {tuple(values.shape)} for {samples} samples; expected one value a sample, or "
-            "[samples, metrics]"
-        )
-    return values.detach().double()
+def _keep_examples(examples: Tensor, found: Outcomes, tensor: int) -> None:
+    """The first flip that changes the answer, for samples that have none yet."""
+    if found.first is None:
+        return
+    fresh = (found.first >= 0) & (examples[:, 0] < 0)
+    first = found.first[fresh]
+    where = torch.full_like(first, tensor)
+    examples[fresh] = torch.stack([where, found.elements[first], found.positions[first]], 1)

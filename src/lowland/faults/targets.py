@@ -20,10 +20,11 @@ TARGET_OF = {
     "multiplier": "scales",
     "shift": "scales",
     "output_scale": "scales",
+    "table": "tables",
 }
 """Kinds of stored tensors by the last part of their names."""
 
-KINDS = tuple(dict.fromkeys(TARGET_OF.values()))
+KINDS = (*dict.fromkeys(TARGET_OF.values()), "float32")
 
 Stored = TypeVar("Stored")
 
@@ -42,7 +43,7 @@ class CodeBits:
     """Which bits of a network's codes are ranked or searched, and how codes are written in bits.
 
     Attributes:
-        targets: Of ``weights`` and ``biases``.
+        targets: Of ``weights`` and ``biases`` (and, where nothing needs slopes, ``tables``).
         layers: Names of steps; all without it.
         encoding: A key of ``ENCODINGS``.
     """
@@ -61,12 +62,15 @@ def named_steps(network: IntegerNetwork) -> dict[str, Step]:
     return dict(network.steps.items())  # type: ignore[arg-type]  # ModuleDict forgets what it was filled with
 
 
-def targeted(tensors: Mapping[str, Stored], targets: Sequence[str]) -> dict[str, Stored]:
+def targeted(
+    tensors: Mapping[str, Stored], targets: Sequence[str], *, kinds: Mapping[str, str] | None = None
+) -> dict[str, Stored]:
     """The tensors of these kinds, by the last part of their names.
 
     Args:
         tensors: By name.
-        targets: One or more of ``weights``, ``biases``, ``scales``.
+        targets: One or more of ``weights``, ``biases``, ``scales``, ``tables``, ``float32``.
+        kinds: By name, of tensors whose names do not tell: those of float steps.
 
     Raises:
         LowlandError: An unknown kind or none, or no tensor of that kind.
@@ -80,7 +84,9 @@ def targeted(tensors: Mapping[str, Stored], targets: Sequence[str]) -> dict[str,
         )
     if not targets or not set(targets) <= set(KINDS):
         raise LowlandError(f"targets are {list(targets)}; expected one or more of {', '.join(KINDS)}")
-    chosen = {n: tensor for n, tensor in tensors.items() if TARGET_OF.get(n.rpartition(".")[2]) in targets}
+    own = kinds or {}
+    kind_of = {name: own.get(name, TARGET_OF.get(name.rpartition(".")[2])) for name in tensors}
+    chosen = {name: tensor for name, tensor in tensors.items() if kind_of[name] in targets}
     if not chosen:
         raise LowlandError(f"targets are {list(targets)}; none of the tensors {', '.join(tensors)} is of that kind")
     return chosen
@@ -102,7 +108,7 @@ def within(tensors: Mapping[str, Stored], layers: Sequence[str] | None, *, steps
     unknown = [layer for layer in layers if layer not in steps]
     if unknown or not layers or isinstance(layers, str):
         raise LowlandError(f"layers are {layers!r}; expected names of steps of the network: {', '.join(steps)}")
-    chosen = {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[0] in layers}
+    chosen = {name: tensor for name, tensor in tensors.items() if name.partition(".")[0] in layers}
     if not chosen:
         raise LowlandError(f"layers are {list(layers)}; none of them stores one of the tensors {', '.join(tensors)}")
     return chosen

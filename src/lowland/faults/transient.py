@@ -11,8 +11,7 @@ from lowland.errors import LowlandError
 from lowland.faults.flip_sets import check_one_level, check_rate, draw_key
 from lowland.faults.targets import named_steps, within
 from lowland.quantization.graph.integer import IntegerNetwork
-from lowland.quantization.graph.rounding_steps import Quantize
-from lowland.quantization.graph.step import INPUTS
+from lowland.quantization.graph.step import INPUTS, CodeFormat
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
 
@@ -22,9 +21,9 @@ DRAWN_BITS = 2**22  # numbers that are held at once: samples are computed in blo
 class TransientFlips(nn.Module):
     """A deployed network whose activation codes are hit by fresh flips in every inference (every sample).
 
-    Hit are the codes that each quantizing step hands on, the converter's included: unsigned codes are plain binary,
-    signed ones two's complement, so that every flipped word is a code. The arithmetic is the deployed one; outputs are
-    those of ``network.deployed_outputs`` where nothing flips.
+    Hit are the codes that each rounding step hands on, the converter's and those of tables included: signed codes are
+    two's complement, all others plain binary, counted from the lowest, so that every flipped word is a code. The
+    arithmetic is the deployed one; outputs are those of ``network.deployed_outputs`` where nothing flips.
 
     Every bit of every inference has a uniform number, keyed by step and position from the top, the samples in their
     order: flips nest in rate and in count, are shared across precisions, and do not depend on how samples are cut into
@@ -108,8 +107,8 @@ class TransientFlips(nn.Module):
         values = {INPUTS: inputs}
         for name, step in named_steps(self.network).items():
             result = step.carried(*(values[source] for source in step.inputs))
-            if name in masks and isinstance(step, Quantize):
-                result = flipped_codes(result, masks[name], step)
+            if name in masks and step.result_codes is not None:
+                result = flipped_codes(result, masks[name], step.result_codes)
             values[name] = result
         return values
 
@@ -141,20 +140,22 @@ class TransientFlips(nn.Module):
         return every.kthvalue(self.count + 1, 1).values
 
 
-def flipped_codes(codes: Tensor, masks: Tensor, step: Quantize) -> Tensor:
+def flipped_codes(codes: Tensor, masks: Tensor, kind: CodeFormat) -> Tensor:
     """Activation codes with some bits flipped.
 
     Args:
         codes: Whole numbers in a float type, any shape.
         masks: Bits to flip of each code, int64.
-        step: The quantizer that made them: its width and signedness.
+        kind: What they are: their width, and how they are written.
 
     Returns:
         Codes within the range of the width, in the type that came; NaN stays NaN.
     """
-    words = codes.nan_to_num(0.0).to(torch.int64) & (2**step.bits - 1)
+    start = 0 if kind.twos_complement else kind.lowest
+    words = (codes.nan_to_num(0.0).to(torch.int64) - start) & (2**kind.bits - 1)
     words ^= masks.to(words.device)
-    if step.signed:
-        half = 2 ** (step.bits - 1)
+    if kind.twos_complement:
+        half = 2 ** (kind.bits - 1)
         words = (words ^ half) - half
+    words += start
     return torch.where(codes.isnan(), codes, words.to(codes.dtype))

@@ -29,7 +29,7 @@ from lowland.quantization.graph.operations import fan_in, geometry, weighted_kin
 from lowland.quantization.graph.operators import kind_of, passing_step, summands
 from lowland.quantization.graph.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
 from lowland.quantization.graph.scan_step import Scan
-from lowland.quantization.graph.step import INPUTS, Step
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.steps import STEPS
 from lowland.quantization.graph.table_step import Table
 from lowland.quantization.graph.weighted_step import Weighted
@@ -50,6 +50,7 @@ class _Flow(NamedTuple):
         reach: The largest size that its integers can have, whatever bits flip.
         real: Whether they are floats: the network's own inputs, or what a float step gives.
         lowest: The lowest code of a quantizer's.
+        width: Its number of bits.
     """
 
     source: str
@@ -58,6 +59,7 @@ class _Flow(NamedTuple):
     reach: int
     real: bool = False
     lowest: int = 0
+    width: int = 0
 
     @property
     def bits(self) -> int:
@@ -142,9 +144,8 @@ def _codes(quantized: QuantizedNetwork, node: QuantizedNode) -> tuple[Grid, int,
     """Grid and width of a quantizer, or of a table's results, and what it hands on."""
     own = quantized.grid(node.layer)
     own = own._replace(scale=own.scale.clone())
-    reach = max(-own.lowest, own.highest)
-    flow = _Flow(node.name, own.scale, own.scale.double(), reach, lowest=own.lowest)
-    return own, quantized.bits[node.layer], flow
+    bits, reach = quantized.bits[node.layer], max(-own.lowest, own.highest)
+    return own, bits, _Flow(node.name, own.scale, own.scale.double(), reach, lowest=own.lowest, width=bits)
 
 
 def _embedding(quantized: QuantizedNetwork, node: QuantizedNode, layer: Any) -> tuple[Step, _Flow]:
@@ -181,16 +182,8 @@ def _rounding(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flo
 def _table(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) -> Step:
     """An activation, looked up."""
     kind, arguments = table_function(layer.function)
-    entries = make_table(
-        kind,
-        arguments,
-        given.lowest,
-        (given.reach - given.lowest).bit_length(),
-        given.scale,
-        own.scale,
-        own.lowest,
-        bits,
-    )
+    inputs = CodeFormat(given.width, given.lowest, given.scale)
+    entries = make_table(kind, arguments, inputs, CodeFormat(bits, own.lowest, own.scale))
     return Table(
         node.name,
         (given.source,),
@@ -234,9 +227,7 @@ def _passing(node: QuantizedNode, layer: nn.Module, flows: list[_Flow]) -> tuple
     reach = {"add": sum(reaches), "multiply": prod(reaches)}.get(str(kind), max(reaches)) * summands(step)
     scale = step.result_scale(*(flow.scale for flow in flows))
     exact = step.result_scale(*(flow.exact for flow in flows))
-    same = len(flows) == 1 and kind not in ("rescale", "mean") and summands(step) == 1
-    lowest = flows[0].lowest if same or kind == "concat" else 0
-    return step, _Flow(node.name, scale, exact, reach, flows[0].real, lowest)
+    return step, _Flow(node.name, scale, exact, reach, flows[0].real)
 
 
 def _weighted(quantized: QuantizedNetwork, node: QuantizedNode, layer: Any, given: _Flow) -> tuple[Step, _Flow]:

@@ -42,6 +42,7 @@ class GivenNetwork:
             return
         expected = self._network(inputs)
         name = type(self._network).__name__
+        again = self._network(inputs)
         remedy = (
             "expected a forward that makes the same calls for all inputs: leave out what depends on their values, "
             "their number or on earlier calls"
@@ -56,9 +57,12 @@ class GivenNetwork:
             raise LowlandError(f"{name} gives outputs of shape {shapes}; {remedy}")
         if not (found.isfinite().all() or expected.isfinite().all()):
             return  # both overflow: calibration names the layer
-        difference = float((found - expected).abs().max())
         spread, size = float(expected.max() - expected.min()), float(expected.abs().max())
-        if not difference <= _OF_SPREAD * spread + _OF_SIZE * size:  # NaN is different
+        tolerance = _OF_SPREAD * spread + _OF_SIZE * size
+        if again.shape != expected.shape or not float((again - expected).abs().max()) <= tolerance:
+            raise LowlandError(f"{name} gives other outputs when it is called again with the same inputs; {remedy}")
+        difference = float((found - expected).abs().max())
+        if not difference <= tolerance:  # NaN is different
             raise LowlandError(
                 f"{name} differs from its graph alone by up to {difference:.3g} on the calibration inputs (outputs "
                 f"spread over {spread:.3g}); {remedy}"

@@ -33,9 +33,9 @@ def mean_errors(quantized: QuantizedNetwork, plain: QuantizedNetwork, inputs: Te
     """Of every layer with weights: mean error of each channel, and the step of its accumulators."""
     found = []
     with torch.no_grad():
-        exact, values, scale = inputs, inputs, torch.tensor(1.0)
-        for name, layer in quantized.layers.named_children():
-            values, scale = quantized.compute(name, values, scale)
+        exact, given = inputs, (inputs, torch.tensor(1.0))
+        for name, layer in quantized.layers.named_children():  # a chain
+            given = values, scale = quantized.compute(name, [given])
             if weighted_kind(layer) is not None:  # biases of the float network are those of the uncorrected twin
                 source = plain.layers.get_submodule(name)
                 exact = plain._operations[name](exact, source.weight, source.bias)
@@ -90,7 +90,7 @@ def test_the_first_layer_is_corrected_as_by_brevitas(bits: int) -> None:
         theirs.reference(inputs)
     ours = corrected(network, inputs, bits, input_bits=16)
     first = [part.layers.get_submodule("0").bias.detach() for part in (ours, theirs, plain)]
-    step = float(ours.compute("0", inputs, ours.grid("input").scale)[1].detach())
+    step = float(ours.compute("0", [(inputs, ours.grid("input").scale)])[1].detach())
     assert float((first[0] - first[1]).abs().max()) <= 2e-4 + step
     assert float((first[0] - first[2]).abs().max()) > 0.01
 

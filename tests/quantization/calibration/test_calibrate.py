@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, build_quantized, calibrate
@@ -63,7 +64,7 @@ def test_convolutions_lose_least_at_their_outputs(name: str) -> None:
     inputs = CASES["one scale a channel"].rows(64)
     precision = Precision(method="ptq", weight_bits=3, activation_bits=4)
     quantized = calibrate(build_quantized(network, precision, input_bits=4), inputs)
-    before = quantized.layers[: int(name) + 1]  # the inputs' quantizer comes first
+    before = nn.Sequential(*list(quantized.layers.values())[: int(name) + 1])  # the inputs' quantizer comes first
     exact = network[: int(name) + 1](inputs)
     values = before(inputs).value
     layer, shape = network[int(name)], quantized.grid(name)

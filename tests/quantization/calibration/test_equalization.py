@@ -62,6 +62,11 @@ def seeded(build: Callable[[], nn.Module]) -> nn.Module:
         return uneven(build())
 
 
+def layers_of(network: nn.Module) -> dict[str, nn.Module]:
+    """Equalized."""
+    return {name: node.layer for name, node in equalized(traced(network)).nodes.items()}
+
+
 def outputs(layers: dict[str, nn.Module], inputs: Tensor) -> Tensor:
     return nn.Sequential(*layers.values())(inputs).detach()
 
@@ -72,7 +77,7 @@ def test_ranges_are_equal_and_the_function_is_the_same(name: str) -> None:
     network = seeded(build)
     before = copy.deepcopy(network.state_dict())
     inputs = torch.randn(50, *shape, generator=torch.Generator().manual_seed(2))
-    layers = equalized(dict(network.named_children()))
+    layers = layers_of(network)
     expected = network(inputs).detach()
     torch.testing.assert_close(outputs(layers, inputs), expected, rtol=1e-6, atol=1e-6 * float(expected.abs().max()))
     weighted = [layer for layer in layers.values() if hasattr(layer, "weight")]
@@ -93,7 +98,11 @@ def test_weights_are_those_of_brevitas(name: str) -> None:
     theirs = fx.symbolic_trace(copy.deepcopy(network))
     theirs = EqualizeGraph(iterations=300, threshold=1e-7, merge_bias=False).apply(theirs)
     expected = {key: tensor for key, tensor in theirs.state_dict().items()}
-    found = nn.Sequential(*equalized(dict(network.named_children())).values()).state_dict()
+    found = {
+        f"{name}.{key}": value
+        for name, layer in layers_of(network).items()
+        for key, value in layer.state_dict().items()
+    }
     for key, tensor in expected.items():
         torch.testing.assert_close(found[key], tensor, rtol=1e-4, atol=1e-6 * float(tensor.abs().max()))
 
@@ -103,19 +112,20 @@ def test_flattened_grouped_and_unflattened_channels_keep_the_function(case: str)
     """Of the layers in front of a float part alone, where there is one."""
     island = dict(CASES[case].options).get("float_from")
     network = uneven(CASES[case].network())
-    parts = chain(network, float_from=island)
-    layers = equalized(parts.layers)
+    graph = traced(network, float_from=island)
+    given = {name: node.layer for name, node in graph.nodes.items()}
+    layers = {name: node.layer for name, node in equalized(graph).nodes.items()}
     inputs = CASES[case].rows(20)
-    expected = outputs(parts.layers, inputs)
+    expected = outputs(given, inputs)
     torch.testing.assert_close(outputs(layers, inputs), expected, rtol=1e-5, atol=2e-6 * float(expected.abs().max()))
     moved = {name for name, layer in layers.items() if hasattr(layer, "weight")
-             and not torch.equal(layer.weight, parts.layers[name].weight)}  # fmt: skip
+             and not torch.equal(layer.weight, given[name].weight)}  # fmt: skip
     assert moved == {name for name, layer in layers.items() if hasattr(layer, "weight")}
 
 
 def test_a_flattened_channel_is_read_by_all_its_inputs() -> None:
     network = seeded(lambda: nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)))
-    conv, *_, linear = equalized(dict(network.named_children())).values()
+    conv, *_, linear = layers_of(network).values()
     written = conv.weight.abs().flatten(1).amax(1)
     read = linear.weight.abs().reshape(2, 3, 4).amax((0, 2))
     torch.testing.assert_close(written, read)
@@ -126,7 +136,7 @@ def test_channels_that_nobody_writes_or_reads_stay() -> None:
     with torch.no_grad():
         network[0].weight[2] = 0
         network[2].weight[:, 4] = 0
-    first, _, second, *_ = equalized(dict(network.named_children())).values()
+    first, _, second, *_ = layers_of(network).values()
     assert torch.equal(first.bias[2], network[0].bias[2])
     assert torch.equal(first.weight[4], network[0].weight[4])
     assert second.weight.isfinite().all()
@@ -143,7 +153,7 @@ def test_channels_that_nobody_writes_or_reads_stay() -> None:
 def test_channels_that_are_mixed_between_layers_stay(layers: list[nn.Module]) -> None:
     inputs = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0))
     network = uneven(nn.Sequential(*layers))
-    found = equalized(dict(network.named_children()))
+    found = layers_of(network)
     assert torch.equal(nn.Sequential(*found.values())(inputs), network(inputs))
 
 

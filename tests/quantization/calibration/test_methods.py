@@ -97,7 +97,7 @@ def test_weights_lose_no_more_at_the_outputs_than_with_the_search_of_brevitas(bi
     layer = QuantLinear(6, 12, bias=True, weight_quant=Int8WeightPerTensorFloatMSE, weight_bit_width=bits)
     layer.load_state_dict(float_layer.state_dict(), strict=False)
     exact = float_layer(inputs)
-    ours = quantized.compute("0", inputs, torch.tensor(1e-9))[0]
+    ours = quantized.compute("0", [(inputs, torch.tensor(1e-9))])[0]
     assert float((ours - exact).square().mean().detach()) <= 1.01 * float(
         (layer(inputs) - exact).square().mean().detach()
     )

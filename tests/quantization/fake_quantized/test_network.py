@@ -192,10 +192,13 @@ def test_a_twin_survives_its_state() -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (nn.Linear(3, 2), "network is a Linear; expected an nn.Sequential"),
-        (nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2)), "layer 1 of the network is Tanh; expected ReLU"),
-        (nn.Sequential(nn.Linear(3, 2), nn.ReLU()), "has 2 layers; expected Linear and ReLU in turn, Linear last"),
-        (nn.Sequential(), "has 0 layers"),
+        (nn.Module(), "network is a Module without a forward; expected an nn.Module that computes something"),
+        (
+            nn.Sequential(nn.Linear(3, 2), nn.PReLU()),
+            r"has 1 operation that cannot be quantized: 1 \(PReLU\): LeakyReLU",
+        ),
+        (nn.Sequential(nn.ReLU(), nn.Flatten()), "has 2 layers and none with weights; expected at least one such as"),
+        (nn.Sequential(), "has 0 layers and none with weights"),
     ],
 )
 def test_other_structures_are_refused(network: nn.Module, message: str) -> None:

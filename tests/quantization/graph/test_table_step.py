@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.quantization.graph.functions import FUNCTIONS, activation, make_table
+from lowland.quantization.graph.step import CodeFormat
 from lowland.quantization.graph.table_step import Table
 
 IN, OUT = torch.tensor(0.13), torch.tensor(0.021)
@@ -33,7 +34,7 @@ REFERENCES = {
 
 def table(function: str = "tanh", *, lowest: int = -32, bits: int = 8, **moved: int) -> Table:
     first = moved.get("output_lowest", -(2 ** (bits - 1)))
-    entries = make_table(function, {}, lowest, 6, IN, OUT, first, bits)
+    entries = make_table(function, {}, CodeFormat(6, lowest, IN), CodeFormat(bits, first, OUT))
     settings = {"function": function, "arguments": {}, "lowest": lowest, "bits": bits, "signed": True, **moved}
     return Table("1", ("0",), table=entries, input_scale=IN, scale=OUT, **settings)
 
@@ -98,7 +99,7 @@ def test_every_function_is_one_of_elements(function: str) -> None:
 
 def test_what_has_no_value_is_refused() -> None:
     def made(function: str) -> Tensor:
-        return make_table(function, {}, -8, 4, IN, OUT, -128, 8)
+        return make_table(function, {}, CodeFormat(4, -8, IN), CodeFormat(8, -128, OUT))
 
     with pytest.raises(LowlandError, match=r"function 'log1p' has no finite value at -1\.04; expected other inputs"):
         made("log1p")

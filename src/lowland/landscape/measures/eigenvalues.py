@@ -23,9 +23,13 @@ MAXIMUM_PRODUCTS = 200
 MAXIMUM_BLOCKS = 12  # where that is more
 CONFIRMATIONS = 3  # steps in a row that must meet the tolerance: a random vector finds the top direction late
 GUARDS = 1  # random vectors in a block beyond those wanted: what the others miss comes in through them
-COARSE_ROWS = 1000  # so many rows give the starting vectors ...
+COARSE_ROWS = 1000  # at most so many rows give the starting vectors ...
+FEWEST_COARSE_ROWS = 500  # ... and at least so many ...
 COARSE_SHARE = 0.1  # ... where they are no more than this share of all
 COARSE_TOLERANCE = 1e-2
+COARSE_CURVATURE = 0.01  # of the largest: directions that the few rows show; random parts are at right angles to them
+GUARD_SIZE = 3.0  # of the random part of a starting vector, in units of the eigenvector of the few rows
+RISK = 0.03  # that the random parts were so small along a direction beyond those wanted that it is not seen
 EXCESS = 0.1  # of the largest: what no other eigenvalue may exceed those wanted by, as far as residuals tell
 
 
@@ -95,12 +99,14 @@ def hessian_eigenvalues(
     :math:`tolerance^2` of the largest in size, for eigenvalues near 0), in three steps in a row, with no other Ritz
     value that its residual could carry beyond those wanted by more than a tenth of the largest.
 
-    With 10,000 rows or more, the eigenvectors on 1,000 of them, drawn from all batches, are starting vectors, and the
-    gaps there count too. They may lie in a space of their own (one row that is far larger than the others may not be
-    among the few), so a random vector starts beside them. No method that looks at products alone can exclude that it
-    misses a direction: the residuals prove that there is an eigenvalue near each value, not that it is the outermost.
-    Where a direction among 4,000 that the few rows did not show was a tenth (a third, twice) above the rest, about 3 %
-    (1 %, none) of 100 trials overlooked it.
+    With 5,000 rows or more, the eigenvectors on a tenth of them (at most 1,000), drawn from all batches, are starting
+    vectors, and the gaps there count too. They may lie in a space of their own (one row that is far larger than the
+    others may not be among the few), so a random vector is added to each. From its known distribution follows how
+    probably an eigenvalue more than a tenth of the largest beyond those wanted would have left no trace in the basis:
+    at 3 % the search ends, after one step that meets the tolerance. No method that looks at products alone can exclude
+    that it misses a direction: the residuals prove that there is an eigenvalue near each value, not that it is the
+    outermost. Where a direction among 4,000 that the few rows did not show was a tenth (a third, twice) above the rest,
+    about 3 % (1 %, none) of 300 trials overlooked it.
 
     Args:
         model: Module in evaluation mode, deployed network with ``dequantized()``, or ``Problem``; left as it came.
@@ -121,7 +127,8 @@ def hessian_eigenvalues(
 
     Source:
         Golub and Van Loan, Matrix Computations (2013), section 10.3.6; error bounds: Parlett, The Symmetric Eigenvalue
-        Problem (1998), theorem 11.7.1.
+        Problem (1998), theorem 11.7.1; what a random start may hide: Kuczynski and Wozniakowski, SIAM Journal on Matrix
+        Analysis and Applications 13 (1992) 1094.
     """
     if not tolerance > 0:
         raise LowlandError(f"tolerance: got {tolerance}; expected a relative error above 0")
@@ -134,15 +141,16 @@ def hessian_eigenvalues(
         raise LowlandError(f"count: got {count}; expected 1 to {half}the {product.size} parameters of the model")
     draws = generator or keyed_generator("hessian_eigenvalues")
     start = torch.randn(min(count + GUARDS, product.size), product.size, generator=draws).to(product.like)
-    known = torch.empty(0)
-    if COARSE_SHARE * product.num_rows >= COARSE_ROWS:
-        few = spread_rows(problem.batches, COARSE_ROWS)
-        coarse = _Lanczos(product.on((few,)), count, which, max(tolerance, COARSE_TOLERANCE), draws)
-        coarse.run(start)
+    known, mixed = torch.empty(0), False
+    few = min(COARSE_ROWS, int(COARSE_SHARE * product.num_rows))
+    if few >= FEWEST_COARSE_ROWS:
+        rows = spread_rows(problem.batches, few)
+        coarse = _Lanczos(product.on((rows,)), count, which, max(tolerance, COARSE_TOLERANCE), draws)
+        coarse.run(start[:count])
         if not coarse.values.isnan().any():
-            start, known = torch.cat([coarse.vectors(), start[:GUARDS]]), coarse.others()
+            start, known, mixed = coarse.mixed_start(), coarse.others(), True
     lanczos = _Lanczos(product, count, which, tolerance, draws, known)
-    lanczos.run(start)
+    lanczos.run(start, mixed=mixed)
     vectors = None
     if with_vectors:
         flat = lanczos.vectors().split([shape.numel() for shape in product.shapes.values()], 1)
@@ -176,17 +184,19 @@ class _Lanczos:
         self._coordinates = torch.empty(0, 0, dtype=torch.float64)
         self._basis = product.like.new_empty(0, product.size)
 
-    def run(self, start: Tensor) -> None:
+    def run(self, start: Tensor, *, mixed: bool = False) -> None:
         """Until the wanted values have met the tolerance three times in a row, or space or patience is at an end.
 
         Args:
             start: [block, size], linearly independent or not.
+            mixed: Whether they are those of ``mixed_start``: then once is enough, if the risk is small as well.
         """
         size = self._product.size
         limit = min(size, max(MAXIMUM_PRODUCTS, MAXIMUM_BLOCKS * len(start)))
         basis = self._product.like.new_empty(limit, size)
         matrix = torch.zeros(limit, limit, dtype=torch.float64)
         block, _ = self._orthonormal(start[:limit], basis[:0], 0.0)
+        parts = (start @ block.T).double()
         confirmed = 0
         while True:
             low, high = self.steps, self.steps + len(block)
@@ -208,11 +218,24 @@ class _Lanczos:
             if high >= len(self.values):
                 met = self._judged((remainder @ remainder.T).double(), low)
                 confirmed = confirmed + 1 if met and not exhausted else 0
-                if high == size or confirmed == CONFIRMATIONS:
+                sure = confirmed == CONFIRMATIONS
+                if mixed:
+                    sure = met and self._risk(matrix[:high, :high], (block @ remainder.T).double(), parts) <= RISK
+                if high == size or sure:
                     self.converged = True
                     return
             if high == limit:
                 return
+
+    def mixed_start(self) -> Tensor:
+        """The wanted Ritz vectors, each with a random vector added that has no part along any large curvature."""
+        found = self.vectors()
+        random = torch.randn(found.shape, generator=self._draws).to(found) / self._product.size**0.5
+        large = self._ritz.abs() >= COARSE_CURVATURE * self._ritz.abs().max()
+        if 2 * int(large.sum()) <= self._product.size:
+            seen = self._coordinates[:, large].T.to(found) @ self._basis
+            random -= (random @ seen.T) @ seen
+        return found + GUARD_SIZE * random
 
     def others(self) -> Tensor:
         """Ritz values that are not wanted."""
@@ -256,6 +279,35 @@ class _Lanczos:
         high, low = self._ritz + residuals - margin, self._ritz - residuals + margin
         top = self._which != "smallest" and bool((high[others] > self.values[0]).any())
         return top or (self._which != "largest" and bool((low[others] < self.values[-self._count]).any()))
+
+    def _risk(self, matrix: Tensor, coupling: Tensor, parts: Tensor) -> float:
+        r"""How probably a mixed start would hide an eigenvalue that lies beyond all wanted ones by the margin.
+
+        A unit eigenvector with eigenvalue :math:`\mu` has the part y in the basis, :math:`(T - \mu) y = -E B^T z`, and
+        z in the next block, with no more than length 1 in all. So it can have no more than a certain part along the
+        starting vectors, whose random parts make it a multiple of :math:`\chi^2` at least.
+
+        Args:
+            matrix: The Hessian T in the basis [n, n].
+            coupling: B, parts of the last block's remainders along the next block [next, block].
+            parts: Parts of the starting vectors along the first block [vectors, block].
+        """
+        size, (following, last), count = len(matrix), coupling.shape, len(parts)
+        if following == 0:
+            return 1.0
+        margin = EXCESS * float(self._ritz.abs().max())
+        beyond = [float(self.values[0]) + margin] if self._which != "smallest" else []
+        beyond += [float(self.values[-self._count]) - margin] if self._which != "largest" else []
+        entering = matrix.new_zeros(size, following)
+        entering[-last:] = coupling.T
+        hidden = 0.0
+        for value in beyond:
+            inside = torch.linalg.solve(value * torch.eye(size, dtype=matrix.dtype) - matrix, entering)
+            space = torch.linalg.qr(torch.cat([inside, torch.eye(following, dtype=matrix.dtype)])).Q
+            seen = torch.linalg.matrix_norm(parts @ space[: parts.shape[1]], ord=2)
+            hidden = max(hidden, float(seen) ** 2)
+        squares = hidden * self._product.size / GUARD_SIZE**2
+        return float(torch.special.gammainc(torch.tensor(count / 2), torch.tensor(squares / 2)))
 
     def _orthonormal(self, block: Tensor, basis: Tensor, scale: float) -> tuple[Tensor, bool]:
         """Orthonormal rows outside a basis that span the block's; random ones where it is exhausted, and whether."""

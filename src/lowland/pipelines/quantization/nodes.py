@@ -126,6 +126,7 @@ def _calibrated(
         input_bits=options.input_bits,
         input_signed=bool((rows < 0).any()),
         float_from=float_from,
+        example=rows,
     )
     return calibrate(quantized, rows)
 

@@ -101,10 +101,10 @@ def placed(network: TracedNetwork, *, input_signed: bool, per_channel: bool) -> 
     """Quantizers placed in a network.
 
     Inputs are rounded first. Layers with weights take codes and give accumulators; ReLU rounds accumulators to codes
-    that are never negative. What else must be codes and is not is rounded by a quantizer of its own: accumulators before
-    another layer with weights (``<layer>_out``), operands of sums and concatenations, all at one scale (``<layer>_in``,
-    steps ``<layer>_in0``, ``<layer>_in1`` ...), what a table looks up (``<layer>_in``), results of layers that stay
-    float (``<layer>_out``).
+    that are never negative. What else must be codes and is not is rounded by a quantizer of its own: accumulators
+    before another layer with weights (``<layer>_out``), operands of sums and concatenations, all at one scale
+    (``<layer>_in``, steps ``<layer>_in0``, ``<layer>_in1`` ...), what a table looks up
+    (``<layer>_in``), results of layers that stay float (``<layer>_out``).
 
     Args:
         network: See ``traced``.

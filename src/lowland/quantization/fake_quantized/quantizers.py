@@ -108,7 +108,8 @@ class QuantAffine(QuantWBIOL, Affine):
 
     def forward(self, values: Tensor | QuantTensor) -> Tensor | QuantTensor:
         """The layer on tensors of Brevitas."""
-        return self.forward_impl(values)
+        result: Tensor | QuantTensor = QuantWBIOL.forward_impl(self, values)
+        return result
 
     def inner_forward_impl(self, x: Tensor, quant_weight: Tensor, quant_bias: Tensor | None) -> Tensor:
         """The layer on plain values."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowland.quantization.graph.attention import DotProductAttention
 from lowland.quantization.graph.converter import Converter, LastStates, Rows, Sizes, Wire
 from lowland.quantization.graph.modules import adaptive_pool, layer_of
 from lowland.quantization.graph.operators import arguments_of, operator
@@ -255,7 +256,8 @@ def interpolate(
 
 def linear(c: Converter, input: Wire, weight: Tensor, bias: Tensor | None = None) -> Wire:
     """A linear layer whose weights are given."""
-    layer = nn.Linear(*reversed(weight.shape), bias=bias is not None, device="meta")
+    outputs, inputs = weight.shape
+    layer = nn.Linear(inputs, outputs, bias=bias is not None, device="meta")
     return layer_of(c, _with_weights(layer, weight, bias), input)
 
 
@@ -286,6 +288,23 @@ def layer_norm(
     """A layer normalisation whose weights are given."""
     layer = nn.LayerNorm(tuple(shape), eps, elementwise_affine=weight is not None, bias=bias is not None)
     return layer_of(c, layer if weight is None else _with_weights(layer, weight, bias), input)
+
+
+def dot_product_attention(
+    c: Converter,
+    query: Wire,
+    key: Wire,
+    value: Wire,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    **others: Any,
+) -> Wire:
+    """Attention without weights of its own."""
+    if attn_mask is not None or dropout_p or any(others.values()):
+        c.refuse("is called with a mask, dropout or groups; expected none (is_causal is known)")
+    return c.emit(DotProductAttention(is_causal=is_causal, scale=scale), query, key, value)
 
 
 def size(c: Converter, input: Wire, dim: int | None = None) -> Any:
@@ -326,7 +345,7 @@ def _made(layer: Callable[..., nn.Module]) -> Handler:
 
 def _pooled(layer: type[nn.Module]) -> Handler:
     def handler(c: Converter, input: Wire, output_size: Any) -> Wire:
-        return adaptive_pool(c, layer(output_size), input)  # type: ignore[call-arg]  # adaptive pools take this
+        return adaptive_pool(c, layer(output_size), input)
 
     return handler
 
@@ -339,7 +358,7 @@ def _dropped(c: Converter, input: Wire, p: float = 0.5, training: bool = True, i
 
 def _softmax(kind: type[nn.Module]) -> Handler:
     def handler(c: Converter, input: Wire, dim: int, *others: Any, **more: Any) -> Wire:
-        return layer_of(c, kind(c.dim(input, dim)), input)  # type: ignore[call-arg]  # softmax takes this
+        return layer_of(c, kind(c.dim(input, dim)), input)
 
     return handler
 
@@ -439,6 +458,7 @@ _HANDLERS: dict[str, Handler] = {
     "log_softmax": _softmax(nn.LogSoftmax),
     "layer_norm": layer_norm,
     "dropout": _dropped,
+    "scaled_dot_product_attention": dot_product_attention,
     "size": size,
     "dim": lambda c, input: c.ndim(input),
     "getattr": attribute,

@@ -111,6 +111,7 @@ class Converter:
         self.inputs = Wire(INPUTS, example)
         self.nodes: dict[str, Node] = {}
         self.paths: dict[str, str] = {}
+        self._calls: dict[tuple[Any, ...], Wire] = {}
         self.place = self.name = self.path = ""
 
     def at(self, *, name: str, place: str, path: str = "") -> None:
@@ -147,6 +148,9 @@ class Converter:
             wires: What it takes.
         """
         layer.eval()
+        call = (id(layer), *(wire.name for wire in wires))
+        if call in self._calls:  # the same layer on the same values: computed once
+            return self._calls[call]
         name = self._free(self.name)
         example = None
         examples = [wire.example for wire in wires]
@@ -167,7 +171,8 @@ class Converter:
                 )
         self.nodes[name] = Node(name, tuple(wire.name for wire in wires), layer, self.place)
         self.paths[name] = self.path
-        return Wire(name, example)
+        self._calls[call] = Wire(name, example)
+        return self._calls[call]
 
     def shape(self, wire: Wire) -> tuple[int, ...]:
         """Sizes of a value behind its rows."""

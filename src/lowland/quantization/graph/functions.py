@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from lowland.coding.codes import signed_width, smallest_dtype
 from lowland.errors import LowlandError
+from lowland.quantization.graph.step import CodeFormat
 
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -64,38 +65,25 @@ def activation(function: str, arguments: Mapping[str, Any]) -> Callable[[Tensor]
     return partial(FUNCTIONS[function], **arguments)
 
 
-def make_table(
-    function: str,
-    arguments: Mapping[str, Any],
-    lowest: int,
-    bits_in: int,
-    input_scale: Tensor,
-    scale: Tensor,
-    out_lowest: int,
-    out_bits: int,
-) -> Tensor:
-    """The codes of a function of every input code: clamp(round(f(code * input scale) / scale)), in the scales' type.
+def make_table(function: str, arguments: Mapping[str, Any], inputs: CodeFormat, results: CodeFormat) -> Tensor:
+    """The codes of a function of every input code: clamp(round(f(code * scale) / scale)), in the scales' float type.
 
     Args:
         function: A key of ``FUNCTIONS``.
         arguments: Of the function.
-        lowest: Lowest input code.
-        bits_in: Width of the input codes: the table has 2^bits_in entries.
-        input_scale: Step size of the input codes, scalar.
-        scale: Step size of the results, scalar.
-        out_lowest: Lowest code of the results.
-        out_bits: Their width.
+        inputs: The codes that come in: the table has 2^bits entries.
+        results: The codes of the entries.
 
     Returns:
-        Integers [2^bits_in] in the smallest type that holds all codes of that width, from the lowest input code up.
+        Integers [2^bits] in the smallest type that holds all codes of the results, from the lowest input code up.
 
     Raises:
         LowlandError: An unknown function, or one without a value at one of the codes.
     """
-    codes = torch.arange(lowest, lowest + 2**bits_in, device=input_scale.device)
-    results = activation(function, arguments)(codes.to(input_scale.dtype) * input_scale)
-    if not bool(results.isfinite().all()):
-        where = float(codes[~results.isfinite()][0] * input_scale)
+    codes = torch.arange(inputs.lowest, inputs.highest + 1, device=inputs.scale.device)
+    values = activation(function, arguments)(codes.to(inputs.scale.dtype) * inputs.scale)
+    if not bool(values.isfinite().all()):
+        where = float(codes[~values.isfinite()][0] * inputs.scale)
         raise LowlandError(f"function {function!r} has no finite value at {where:.6g}; expected other inputs")
-    bounds = torch.tensor([out_lowest, out_lowest + 2**out_bits - 1])
-    return (results / scale).round().clamp(int(bounds[0]), int(bounds[1])).to(smallest_dtype(signed_width(bounds)))
+    dtype = smallest_dtype(signed_width(torch.tensor([results.lowest, results.highest])))
+    return (values / results.scale).round().clamp(results.lowest, results.highest).to(dtype)

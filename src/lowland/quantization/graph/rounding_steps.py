@@ -65,7 +65,7 @@ class Quantize(Step):
     @property
     def result_codes(self) -> CodeFormat:
         """The codes that it rounds to."""
-        return CodeFormat(self.bits, self.lowest, self.signed and not self.moved, self.scale)
+        return CodeFormat(self.bits, self.lowest, self.scale, self.signed and not self.moved)
 
     def settings(self) -> dict[str, Any]:
         """The format of the codes."""

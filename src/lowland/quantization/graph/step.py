@@ -18,14 +18,19 @@ class CodeFormat(NamedTuple):
     Attributes:
         bits: Width of a word.
         lowest: Lowest code; the highest is ``lowest`` + 2^bits - 1.
-        twos_complement: Whether words are two's complement; else they are plain binary, counted from ``lowest``.
         scale: Step size, scalar.
+        twos_complement: Whether words are two's complement; else they are plain binary, counted from ``lowest``.
     """
 
     bits: int
     lowest: int
-    twos_complement: bool
     scale: Tensor
+    twos_complement: bool = False
+
+    @property
+    def highest(self) -> int:
+        """Highest code."""
+        return self.lowest + 2**self.bits - 1
 
 
 class Step(nn.Module, ABC):

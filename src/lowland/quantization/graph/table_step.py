@@ -69,7 +69,7 @@ class Table(StoringStep):
     @property
     def result_codes(self) -> CodeFormat:
         """The codes of the results."""
-        return CodeFormat(self.bits, self.output_lowest, False, self.scale)
+        return CodeFormat(self.bits, self.output_lowest, self.scale)
 
     @property
     def stored(self) -> dict[str, StoredCodes]:

@@ -210,7 +210,7 @@ def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any
     """A call that no value of the network goes into."""
     with torch.no_grad():
         called = getattr(args[0], node.target) if isinstance(node.target, str) else node.target
-        result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)  # type: ignore[operator]  # fx says so
+        result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)
     if isinstance(result, Tensor) and _holds(Rows, args, kwargs):
         raise LowlandError(
             f"{_place(node)} of the network makes a tensor with as many rows as the inputs; expected constants of the "
