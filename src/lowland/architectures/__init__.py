@@ -3,6 +3,7 @@
 from lowland.architectures.build import NETWORKS, build_network, initialised_network
 from lowland.architectures.cnn import CNN
 from lowland.architectures.mlp import MLP
+from lowland.architectures.recurrent import Recurrent
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 
-__all__ = ["CNN", "MLP", "NETWORKS", "WaferAutoencoder", "build_network", "initialised_network"]
+__all__ = ["CNN", "MLP", "NETWORKS", "Recurrent", "WaferAutoencoder", "build_network", "initialised_network"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,11 +11,17 @@ from torch import nn
 
 from lowland.architectures.cnn import CNN
 from lowland.architectures.mlp import MLP
+from lowland.architectures.recurrent import CELLS, Recurrent
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 from lowland.errors import LowlandError
 from lowland.randomness import Key, seed_of
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"mlp": MLP, "cnn": CNN, "wafer_autoencoder": WaferAutoencoder}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": MLP,
+    "cnn": CNN,
+    "wafer_autoencoder": WaferAutoencoder,
+    **{kind: partial(Recurrent, kind) for kind in CELLS},
+}
 
 
 def build_network(spec: dict[str, Any]) -> nn.Module:

@@ -142,7 +142,7 @@ class _Calibration:
         traces = scanned(
             loop,
             body.inputs_of,
-            lambda name, given: _finite(f"{scan.name}.{name}", self._exact(nodes[name], given)),
+            lambda name, given, _: _finite(f"{scan.name}.{name}", self._exact(nodes[name], given)),
             [operand.exact for operand in operands],
             body.ahead,
         )

@@ -189,7 +189,7 @@ class QuantizedNetwork(nn.Module):
 
         def function(*values: Tensor) -> Tensor:
             traces = scanned(
-                body.loop, body.inputs_of, lambda inner, given: functions[inner](*given), values, body.ahead
+                body.loop, body.inputs_of, lambda inner, given, _: functions[inner](*given), values, body.ahead
             )
             return traces[body.loop.shown]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lowland.quantization.fake_quantized.placement import QuantizedBody, QuantizedNode
 from lowland.quantization.fake_quantized.quantizers import handed_on, value_of
-from lowland.quantization.graph.loop import scanned
+from lowland.quantization.graph.loop import Place, scanned
 from lowland.quantization.graph.step import INPUTS, Step
 
 
@@ -53,7 +53,7 @@ class Reference:
         for state, source in body.loop.states.items():
             known[state] = self._layers(nodes[source].layer)(value_of(operands[0]).new_zeros(1))
 
-        def compute(name: str, values: list[Tensor]) -> Tensor:
+        def compute(name: str, values: list[Tensor], _: Place) -> Tensor:
             given = [
                 value if isinstance(known[source], Tensor) else known[source].set(value=value)
                 for source, value in zip(nodes[name].inputs, values, strict=True)

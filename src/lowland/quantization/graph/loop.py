@@ -36,8 +36,11 @@ class Loop:
         return self.states[self.result]
 
 
-Compute = Callable[[str, list[Tensor]], Tensor]
-"""A step's result from its name and what it takes."""
+Place = int | slice
+"""A place of a sequence, or all of them."""
+
+Compute = Callable[[str, list[Tensor], Place], Tensor]
+"""A step's result from its name, what it takes and where."""
 
 
 def computed_ahead(inputs_of: Mapping[str, Sequence[str]], elsewhere: Iterable[str]) -> tuple[str, ...]:
@@ -77,14 +80,14 @@ def scanned(
     padded = torch.eq(marks[0], loop.padding) if marks and loop.padding is not None else None
     whole = {INPUTS: sequence}
     for name in ahead:
-        whole[name] = compute(name, [whole[source] for source in inputs_of[name]])
+        whole[name] = compute(name, [whole[source] for source in inputs_of[name]], slice(None))
     states = dict.fromkeys(loop.states, sequence.new_zeros(len(sequence), loop.size))
     found: dict[str, list[Tensor]] = {name: [] for name in inputs_of if name not in whole}
     places = range(sequence.shape[1])
     for place in reversed(places) if loop.reverse else places:
         at: dict[str, Any] = {name: value[:, place] for name, value in whole.items()} | states
         for name in found:
-            at[name] = compute(name, [at[source] for source in inputs_of[name]])
+            at[name] = compute(name, [at[source] for source in inputs_of[name]], place)
         for state, source in loop.states.items():
             if padded is not None:
                 at[source] = torch.where(padded[:, place, None], states[state], at[source])

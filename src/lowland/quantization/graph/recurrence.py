@@ -50,7 +50,7 @@ class Recurrence(nn.Module):
         traces = scanned(
             self.loop,
             self.inputs_of,
-            lambda name, operands: self.body[name](*operands),
+            lambda name, operands, _: self.body[name](*operands),
             (sequence, *marks),
             self._ahead,
         )

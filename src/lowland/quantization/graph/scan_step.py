@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.quantization.graph.linear_step import Linear
-from lowland.quantization.graph.loop import Loop, computed_ahead, scanned
+from lowland.quantization.graph.loop import Loop, Place, computed_ahead, scanned
 from lowland.quantization.graph.rounding_steps import Quantize
 from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.storing_step import StoredCodes, StoringStep
@@ -103,8 +103,23 @@ class Scan(StoringStep):
         Returns:
             [samples, places, ...] by the body's names; states where padding has kept them.
         """
-        compute: dict[str, Callable[..., Tensor]] = {name: getattr(step, way) for name, step in self.steps.items()}
-        return scanned(self.loop, self.inputs_of, lambda name, given: compute[name](*given), values, self.ahead)
+        return self.along(lambda step, given, place: getattr(step, way)(*given), *values)
+
+    def along(self, compute: Callable[[Step, list[Tensor], Place], Tensor], *values: Tensor) -> dict[str, Tensor]:
+        """``traces`` with results that somebody else computes.
+
+        Args:
+            compute: A step's result from the step, what it takes and at which place of the sequence.
+            values: As the step takes them.
+        """
+        steps = self.steps
+        return scanned(
+            self.loop,
+            self.inputs_of,
+            lambda name, given, place: compute(steps[name], given, place),
+            values,
+            self.ahead,
+        )
 
     def forward(self, *values: Tensor) -> Tensor:
         """The state at every place, in floats."""
@@ -151,5 +166,5 @@ class DifferentiableScan(nn.Module):
 
     def forward(self, *values: Tensor) -> Tensor:
         """The state at every place."""
-        traces = scanned(self.loop, self.inputs_of, lambda name, given: getattr(self, name)(*given), values, self.ahead)
+        traces = scanned(self.loop, self.inputs_of, lambda name, given, _: getattr(self, name)(*given), values, self.ahead)
         return traces[self.loop.shown]
