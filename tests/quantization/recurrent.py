@@ -27,7 +27,7 @@ class Deep(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         if isinstance(self.rnn, nn.LSTM):
-            out, (h, c) = self.rnn(inputs)
+            out, (h, _) = self.rnn(inputs)
         else:
             out, h = self.rnn(inputs)
         return self.head(torch.cat([h[-2], h[-1]], dim=1) + out.mean(1))
@@ -76,9 +76,7 @@ def _quantized(case: Case, bits: int, options: tuple[tuple[str, Any], ...]) -> Q
 
 
 def _series(kind: str) -> Case:
-    return Case(
-        lambda: build_network({"kind": kind, "inputs": FEATURES, "hidden": HIDDEN, "outputs": OUTPUTS})
-    )
+    return Case(lambda: build_network({"kind": kind, "inputs": FEATURES, "hidden": HIDDEN, "outputs": OUTPUTS}))
 
 
 def _text(kind: str) -> Case:

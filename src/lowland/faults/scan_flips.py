@@ -31,7 +31,9 @@ def scan_flips(measured: MeasuredRows, scan: Scan, wanted: Mapping[str, Changes]
     prefix, steps = measured.prefix, scan.steps
     given = [prefix.values[source] for source in scan.inputs]
     every, clean = torch.arange(len(measured)), prefix.values[scan.name]
-    width = max(prefix.width_behind(scan.name), *(trace[0].numel() for trace in scan.traces("carried", *given).values()))
+    width = max(
+        prefix.width_behind(scan.name), *(trace[0].numel() for trace in scan.traces("carried", *given).values())
+    )
     flips_at_once = max(1, min(ITEMS, VALUES // width) // len(every))
     for name, changes in wanted.items():
         inner, _, kind = name.partition(".")

@@ -189,7 +189,9 @@ def _outcomes(measured: MeasuredRows, asked: Mapping[str, Changes], encoding: st
     for step_name, step in steps.items():
         if isinstance(step, Scan):
             start = f"{step_name}."
-            yield from scan_flips(measured, step, {n.removeprefix(start): asked[n] for n in asked if n.startswith(start)})
+            yield from scan_flips(
+                measured, step, {n.removeprefix(start): asked[n] for n in asked if n.startswith(start)}
+            )
             continue
         own = {name.rpartition(".")[2]: name for name in asked if name.rpartition(".")[0] == step_name}
         shared = {kind: users for kind in own if len(users := _users(steps, step_name, kind)) > 1}

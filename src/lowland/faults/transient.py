@@ -13,7 +13,7 @@ from lowland.faults.targets import named_steps, within
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.loop import Place
 from lowland.quantization.graph.scan_step import Scan
-from lowland.quantization.graph.step import INPUTS, CodeFormat
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
 

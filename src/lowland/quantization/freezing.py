@@ -81,7 +81,6 @@ def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
     check_calibrated(quantized)
     check_numbers(quantized.layers)
     _check_pruned(quantized)
-    steps: list[Step] = []
     flows = {INPUTS: _Flow(INPUTS, torch.ones(()), torch.ones((), dtype=torch.float64), 0, real=True)}
     with torch.no_grad():
         return IntegerNetwork(_steps(quantized, quantized.nodes.values(), flows))
@@ -95,7 +94,7 @@ def _steps(quantized: QuantizedNetwork, nodes: Iterable[QuantizedNode], flows: d
         nodes: Its own, or those of a body.
         flows: What they take from elsewhere, by name; what they hand on is added.
     """
-    steps = []
+    steps: list[Step] = []
     for node in nodes:
         step, flow = _step(quantized, node, [flows[source] for source in node.inputs])
         _check_width(node.name, flow.bits, PRODUCT_BITS)

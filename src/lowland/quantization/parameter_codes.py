@@ -47,8 +47,8 @@ def _kinds(layer: nn.Module) -> tuple[str, ...]:
 def coded_parameters(network: nn.Module, float_from: str | None = None) -> dict[str, Tensor]:
     """The weights and biases of a float network that will be stored in codes, by the names of ``named_parameters``.
 
-    Those of its Linear, (transposed) convolution, recurrent and embedding layers, in their order. Batch-norm has none: it is folded into
-    them, and gives layers without one a bias where it is folded before.
+    Those of its Linear, (transposed) convolution, recurrent and embedding layers, in their order. Batch-norm has none:
+    it is folded into them, and gives layers without one a bias where it is folded before.
 
     Args:
         network: A float network.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
 
 from lowland.quantization.graph.linear_step import Linear
@@ -166,5 +165,7 @@ class DifferentiableScan(nn.Module):
 
     def forward(self, *values: Tensor) -> Tensor:
         """The state at every place."""
-        traces = scanned(self.loop, self.inputs_of, lambda name, given, _: getattr(self, name)(*given), values, self.ahead)
+        traces = scanned(
+            self.loop, self.inputs_of, lambda name, given, _: getattr(self, name)(*given), values, self.ahead
+        )
         return traces[self.loop.shown]
