@@ -474,6 +474,9 @@ _HANDLERS: dict[str, Handler] = {
 SIZES = frozenset({"size", "dim", "getattr"})
 """Calls whose results are no values but facts about them."""
 
+STATES = frozenset({"getitem", "squeeze"})
+"""Calls that pick one of the last states of recurrent layers."""
+
 
 def handler_of(target: Any) -> Handler | None:
     """What turns a call of this function, or of the method of this name, into nodes; ``None`` where nothing does."""

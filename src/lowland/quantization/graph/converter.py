@@ -74,28 +74,28 @@ class LastStates(tuple[Wire, ...]):
         if isinstance(index, tuple) and index and all(part == slice(None) for part in index[1:]):
             index = index[0]
         if not isinstance(index, int):
-            self._refuse()
+            raise LowlandError(self.refusal(self.place))
         return super().__getitem__(index)
 
     @property
     def only(self) -> Wire:
-        """The one that there is."""
-        return self[0] if len(self) < 2 else self._refuse()
+        """The one that there is.
 
-    @property
-    def name(self) -> str:
-        """Refused: whoever asks takes them for one value."""
-        self._refuse()
+        Raises:
+            LowlandError: There are several.
+        """
+        if len(self) > 1:
+            raise LowlandError(self.refusal(self.place))
+        return self[0]
 
-    @property
-    def example(self) -> Tensor:
-        """Refused likewise."""
-        self._refuse()
+    @staticmethod
+    def refusal(place: str) -> str:
+        """Why they are not taken together.
 
-    def _refuse(self) -> NoReturn:
-        raise LowlandError(
-            f"{self.place} of the network hands on all last states at once; expected one of them by its place, h[-1]"
-        )
+        Args:
+            place: Where they are.
+        """
+        return f"{place} of the network takes all last states at once; expected one of them by its place, h[-1]"
 
 
 class Converter:

@@ -14,8 +14,8 @@ from lowland.coding.folding import fold_batch_norm
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
-from lowland.quantization.graph.calls import SIZES, handler_of
-from lowland.quantization.graph.converter import Converter, Rows, Wire
+from lowland.quantization.graph.calls import SIZES, STATES, handler_of
+from lowland.quantization.graph.converter import Converter, LastStates, Rows, Wire
 from lowland.quantization.graph.modules import WEIGHTED, handler_of_layer
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
 
@@ -146,8 +146,7 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> None:
         elif node.op in ("call_function", "call_method") and of_value:
             if handler_of(node.target) is None:
                 missing.append(_place(node))
-            name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-            if name not in SIZES:
+            if _name(node.target) not in SIZES:
                 values.add(node)
     if missing:
         raise LowlandError(
@@ -155,6 +154,10 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> None:
             f"{', '.join(missing)}; expected layers with weights, activations, pooling, sums, products, concatenation "
             "and changes of shape: replace them, or leave the end of the network in float by float_from"
         )
+
+
+def _name(target: Any) -> str:
+    return target if isinstance(target, str) else getattr(target, "__name__", "")
 
 
 def _advised(name: str, layer: nn.Module) -> str:
@@ -193,6 +196,8 @@ def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Con
         elif _holds(Wire, args, kwargs):
             handler = handler_of(node.target)
             assert handler is not None
+            if _holds(LastStates, args, kwargs) and _name(node.target) not in STATES:
+                raise LowlandError(LastStates.refusal(_place(node)))
             converter.at(name=node.name, place=_place(node))
             try:
                 found[node] = handler(converter, *args, **kwargs)
