@@ -18,19 +18,23 @@ TOKENS, PLACES, FEATURES, HIDDEN, OUTPUTS = 9, 7, 3, 5, 3
 
 
 class Deep(nn.Module):
-    """Two layers in both directions; all that they give is used."""
+    """An LSTM in both directions or a GRU of two layers; all that they give is used."""
 
     def __init__(self, cell: type[nn.LSTM] | type[nn.GRU]) -> None:
         super().__init__()
-        self.rnn = cell(FEATURES, 4, num_layers=2, bidirectional=True, batch_first=True, dropout=0.4)
+        more: Any = {"bidirectional": True} if cell is nn.LSTM else {"num_layers": 2, "dropout": 0.4}
+        self.rnn = cell(FEATURES, 4, batch_first=True, **more)
         self.head = nn.Linear(8, OUTPUTS)
+        self.twice = 1 if cell is nn.LSTM else 2
 
     def forward(self, inputs: Tensor) -> Tensor:
         if isinstance(self.rnn, nn.LSTM):
             out, (h, _) = self.rnn(inputs)
         else:
             out, h = self.rnn(inputs)
-        return self.head(torch.cat([h[-2], h[-1]], dim=1) + out.mean(1))
+        means = out.mean(1)
+        means = means if self.twice == 1 else torch.cat([means, out[:, 2]], dim=1)
+        return self.head(torch.cat([h[-2], h[-1]], dim=1) + means)
 
 
 @dataclass(frozen=True)

@@ -142,9 +142,15 @@ def refusals() -> dict[str, tuple[nn.Module, str]]:
 
     return {
         "rows second": (net(nn.LSTM(3, 4), last), "has rows second or projections; expected batch_first=True"),
-        "projection": (net(nn.LSTM(3, 4, batch_first=True, proj_size=2), last, width=2), "expected batch_first=True and"),
+        "projection": (
+            net(nn.LSTM(3, 4, batch_first=True, proj_size=2), last, width=2),
+            "expected batch_first=True and",
+        ),
         "first state": (Started(nn.GRU(3, 4, batch_first=True), last), "is given its first state; expected none"),
-        "cell state": (net(lstm, lambda result: result[1][1][-1]), "hands on its cell state; expected its hidden states"),
+        "cell state": (
+            net(lstm, lambda result: result[1][1][-1]),
+            "hands on its cell state; expected its hidden states",
+        ),
         "all states": (net(lstm, lambda result: result[1][0].mean(0)), "all last states at once; expected one of them"),
         "cell": (net(nn.GRUCell(3, 4), lambda result: result), "GRU runs over whole sequences"),
         "rnn": (net(nn.RNN(3, 4, batch_first=True), last), "LSTM and GRU are supported"),

