@@ -211,8 +211,8 @@ def tables(b: Builder) -> None:
     x = b.plain("multiply", "gated", left, right)
     x = b.requantize("narrow", x, scale=0.3, signed=True)
     x = b.layer("affine", x, Affine(6))
-    x = b.requantize("relu", x, scale=0.3)
-    b.layer("head", x, nn.Linear(6, 3))
+    x = b.requantize("relu", x, scale=0.1)
+    b.layer("head", x, nn.Linear(6, 3, bias=False))
 
 
 def tied(b: Builder) -> None:

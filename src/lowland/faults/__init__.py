@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
     from lowland.faults.flip_map import MapSamples, ScoredTask, measure_vulnerability
     from lowland.faults.flip_map_options import RANKINGS, FlipMapOptions
+    from lowland.faults.flip_sample import FlipSample, stratified_flips
     from lowland.faults.flip_sets import FlipDraw, Flips
     from lowland.faults.float_flips import apply_float_flips, draw_float_flips, random_float_flips
+    from lowland.faults.measured_rows import Measure
     from lowland.faults.options import MemoryFaultOptions
     from lowland.faults.protection import (
         ProtectionPlan,
@@ -37,8 +39,10 @@ __all__ = [
     "FaultSeries",
     "FlipDraw",
     "FlipMapOptions",
+    "FlipSample",
     "Flips",
     "MapSamples",
+    "Measure",
     "MemoryFaultOptions",
     "ProtectionPlan",
     "ScoredTask",
@@ -69,6 +73,7 @@ __all__ = [
     "secded_rates",
     "secded_residual_rate",
     "single_flips",
+    "stratified_flips",
     "triplicated_rate",
     "worst_flips",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -11,14 +12,17 @@ import torch
 from torch import Tensor
 
 from lowland.estimate import Estimate
-from lowland.faults.bit_flips import apply_flips
+from lowland.faults.bit_flips import apply_flips, stored_sizes
 from lowland.faults.flip_map_options import ELSEWHERE, RANKINGS, FlipMapOptions
-from lowland.faults.protection import needed_by_simulation, protection_plan, protection_simulator
+from lowland.faults.flip_sample import FlipSample, stratified_flips
+from lowland.faults.flip_sets import Flips
+from lowland.faults.measured_rows import Metric
+from lowland.faults.protection import ProtectionPlan, needed_by_simulation, protection_plan, protection_simulator
 from lowland.faults.ranking import CURVED, flip_scores, recall_at
 from lowland.faults.search import progressive_search
-from lowland.faults.sensitivity import Metric, clean_metric, single_flips
-from lowland.faults.targets import CodeBits
-from lowland.faults.vulnerability import LOSS, MERIT, Vulnerability
+from lowland.faults.sensitivity import clean_metric, single_flips
+from lowland.faults.targets import CODE_BITS, CodeBits
+from lowland.faults.vulnerability import LOSS, MERIT, Protection, Vulnerability
 from lowland.landscape.problem.linearity import obstacle_to_exactness
 from lowland.landscape.problem.model import Loss
 from lowland.quantization.graph.integer import IntegerNetwork
@@ -27,6 +31,7 @@ from lowland.scores import sign
 from lowland.vocabulary.measures import SHARES
 
 Batches = Sequence[tuple[Tensor, Tensor]]
+SAMPLED_FLIPS = 100_000  # networks with more bits have so many of them flipped
 PER_DECADE = 4  # points of the protection curve
 
 
@@ -73,7 +78,9 @@ def measure_vulnerability(
     """The map of all single flips, what rankings find of it, a protection plan and a search for the worst flips.
 
     Args:
-        network: A chain of steps.
+        network: Deployed network. Of one with more than ``SAMPLED_FLIPS`` bits so many are drawn, by tensor and place
+            (``stratified_flips``): the slope is unbiased, the worst flip and the recalls are those of the sample, and
+            there is no protection plan, which would have to know all bits.
         task: Loss and score.
         samples: What flips are measured on, and what rankings, search and simulation see.
         options: How much of it; ``tolerated_drop`` is a share itself or relative to the clean score.
@@ -90,46 +97,67 @@ def measure_vulnerability(
     def merits(outputs: Tensor, targets: Tensor) -> Tensor:
         return sign(task.score_name) * task.sample_scores(outputs, targets).double()
 
-    parts = [single_flips(network, both, [batch], encoding=encoding) for batch in samples.measured]
+    total = sum(size * width for size, width in stored_sizes(network, CODE_BITS.targets).values())
+    sample = stratified_flips(network, SAMPLED_FLIPS, key=(*key, "sample")) if total > SAMPLED_FLIPS else None
+    flips = None if sample is None else sample.flips
+    parts = [single_flips(network, both, [batch], encoding=encoding, flips=flips) for batch in samples.measured]
     sensitivity = _mean([part.metric for part in parts], [len(part.sample_drops) for part in parts])
     clean = clean_metric(network, both, samples.measured)
-    merit = float(clean[MERIT])
     merit_map, loss_map = ({name: both[..., place] for name, both in sensitivity.items()} for place in (MERIT, LOSS))
-    plan = protection_plan(
-        merit_map,
-        clean=merit,
-        bit_error_rate=options.bit_error_rate,
-        floor=merit - options.tolerated_drop * (1.0 if task.score_name in SHARES else abs(merit)),
-        harm=loss_map,
-    )
-    simulated = protection_simulator(
-        network,
-        lambda flipped: _outcomes(flipped, merits, samples.known),
-        plan,
-        draws=options.simulation_draws,
-        encoding=encoding,
-        key=key,
-    )
-    offset = plan.clean - float(clean_metric(network, merits, samples.known))
-
-    def simulate(count: int) -> Estimate:
-        estimate = simulated(count)
-        return replace(estimate, value=estimate.value + offset)
-
+    drops = Estimate.from_samples(torch.cat([part.sample_drops[:, MERIT] for part in parts]))
+    protection = None
+    if sample is None:
+        merit = float(clean[MERIT])
+        plan = protection_plan(
+            merit_map,
+            clean=merit,
+            bit_error_rate=options.bit_error_rate,
+            floor=merit - options.tolerated_drop * (1.0 if task.score_name in SHARES else abs(merit)),
+            harm=loss_map,
+        )
+        simulated = protection_simulator(
+            network,
+            lambda flipped: _outcomes(flipped, merits, samples.known),
+            plan,
+            draws=options.simulation_draws,
+            encoding=encoding,
+            key=key,
+        )
+        protection = _protection(plan, simulated, float(clean_metric(network, merits, samples.known)))
     bits = CodeBits(encoding=encoding)
     return Vulnerability(
         task.score_name,
         clean,
         sensitivity,
-        Estimate.from_samples(torch.cat([part.sample_drops[:, MERIT] for part in parts])),
+        drops if sample is None else _slope(sample, merit_map, float(clean[MERIT]), drops),
         sum(len(part.sample_drops) for part in parts),
-        _recalls(network, task.loss, samples.known, sensitivity, options.recall_counts, bits)
+        _recalls(network, task.loss, samples.known, sensitivity, options.recall_counts, (bits, flips))
         | _ceilings([part.metric for part in parts], options.recall_counts),
-        plan,
-        {count: simulate(count) for count in _spread(len(plan))},
-        needed_by_simulation(simulate, plan),
+        options.bit_error_rate,
+        protection,
         _searched(network, task, samples, options.search_flips, bits),
+        flips,
     )
+
+
+def _protection(plan: ProtectionPlan, simulated: Callable[[int], Estimate], known: float) -> Protection:
+    """A plan and what simulation on other samples says of it, moved by the difference of the clean scores."""
+    offset = plan.clean - known
+
+    def simulate(count: int) -> Estimate:
+        estimate = simulated(count)
+        return replace(estimate, value=estimate.value + offset)
+
+    counts = {count: simulate(count) for count in _spread(len(plan))}
+    return Protection(plan, counts, needed_by_simulation(simulate, plan))
+
+
+def _slope(sample: FlipSample, merits: Mapping[str, Tensor], clean: float, drops: Estimate) -> Estimate:
+    """Merit lost per unit of bit error rate from a sample of flips: its error is over flips and over samples."""
+    mean = sample.mean(merits)
+    over_rows = drops.standard_error * sample.num_bits / len(sample.flips)
+    error = math.hypot(sample.num_bits * mean.standard_error, over_rows)
+    return Estimate(sample.num_bits * (clean - mean.value), error, drops.num_samples, drops.status)
 
 
 def _mean(maps: Sequence[Mapping[str, Tensor]], sizes: Sequence[int]) -> dict[str, Tensor]:
@@ -144,12 +172,21 @@ def _recalls(
     batches: Batches,
     sensitivity: Mapping[str, Tensor],
     counts: Sequence[int],
-    bits: CodeBits,
+    asked: tuple[CodeBits, Flips | None],
 ) -> dict[tuple[str, int], tuple[float, float]]:
-    """How much of the truth each ranking finds; those that need the exact diagonal only where there is one."""
+    """How much of the truth each ranking finds; those that need the exact diagonal only where there is one.
+
+    Of a sample of flips, among the flips of the sample.
+    """
+    bits, flips = asked
     exact = obstacle_to_exactness(network.dequantized(), tuple(batches)) is None
     rankings = [name for name in RANKINGS if exact or name not in CURVED]
     scores = flip_scores(network, loss, batches, rankings=rankings, bits=bits)
+    if flips is not None:
+        scores = {
+            ranking: {name: found[name].flatten(0, -2)[place] for name, place in flips.bits.items()}
+            for ranking, found in scores.items()
+        }
     by_loss, by_score = _harms(sensitivity)
     return {
         (ranking, count): (recall_at(scores[ranking], by_loss, count), recall_at(scores[ranking], by_score, count))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
+from lowland.quantization.graph.float_step import FloatStep
 from lowland.quantization.graph.rounding_steps import Quantize, Requantize
 from lowland.quantization.graph.step import Step
 from lowland.quantization.graph.weighted_step import Weighted
@@ -130,16 +132,19 @@ class MisreadOutput(Misread):
         inputs: See ``Step``.
         stored: What is read instead of the layer's ``output_scale``, in its shape.
         layer: The layer with weights whose accumulators are the outputs.
+        shape: In which step sizes multiply the outputs.
     """
 
     kind = "misread_output"
 
-    def __init__(self, name: str, inputs: tuple[str, ...], *, stored: Tensor, layer: Weighted) -> None:
+    def __init__(
+        self, name: str, inputs: tuple[str, ...], *, stored: Tensor, layer: Weighted, shape: torch.Size
+    ) -> None:
         super().__init__(name, inputs)
         self.stored: Tensor
         self.register_buffer("stored", stored)
         factor = stored.double() / layer.output_scale.double()
-        self.gain = Gain(factor.reshape(-1, *[1] * (layer.weight.ndim - 2)) if factor.ndim else factor)
+        self.gain = Gain(factor.reshape(shape) if factor.ndim else factor)
 
     @classmethod
     def empty(cls, name: str, inputs: tuple[str, ...], **settings: Any) -> MisreadOutput:
@@ -165,6 +170,69 @@ class MisreadOutput(Misread):
     def dequantized(self) -> nn.Module:
         """The wrong factor."""
         return self.gain
+
+
+class MisreadFloatStep(Misread, FloatStep):
+    """A float step that multiplies the integers of its inputs with other numbers than they are worth.
+
+    Args:
+        name: See ``Step``.
+        inputs: See ``Step``.
+        layer: See ``FloatStep``.
+        input_scales: What the integers are worth.
+        stored: What they are multiplied with.
+    """
+
+    def __init__(self, name: str, inputs: tuple[str, ...], *, stored: Sequence[Tensor], **settings: Any) -> None:
+        super().__init__(name, inputs, **settings)
+        self.stored = tuple(stored)
+        self.gains = [Gain(s.double() / scale.double()) for s, scale in zip(stored, self.input_scales, strict=True)]
+
+    @classmethod
+    def of(cls, step: FloatStep, stored: Sequence[Tensor]) -> MisreadFloatStep:
+        """A float step, misread already or not, with these numbers in its store."""
+        return cls(step.name, step.inputs, layer=step.layer, input_scales=step.input_scales, stored=stored)
+
+    @property
+    def stored_scales(self) -> tuple[Tensor, ...]:
+        """What the integers of each input are multiplied with."""
+        return self.stored
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """The layer on floats in wrong units."""
+        return super().forward(*(gain(value) for gain, value in zip(self.gains, values, strict=True)))
+
+    def integer(self, *codes: Tensor) -> Tensor:
+        """The layer's floats from integers that are multiplied with what is stored."""
+        scaled = [code.to(scale.dtype) * scale for code, scale in zip(codes, self.stored, strict=True)]
+        return FloatStep.forward(self, *scaled)
+
+    def with_float_words(self, words: Mapping[str, Tensor]) -> MisreadFloatStep:
+        """The same step with other parameters."""
+        plain = FloatStep(self.name, self.inputs, layer=self.layer, input_scales=self.input_scales)
+        return self.of(plain.with_float_words(words), self.stored)
+
+    def dequantized(self) -> nn.Module:
+        """The wrong factors before the layer."""
+        return GainsBefore(self.gains, super().dequantized())
+
+
+class GainsBefore(nn.Module):
+    """A layer whose inputs are multiplied with factors.
+
+    Args:
+        gains: One an input.
+        layer: Of all of them.
+    """
+
+    def __init__(self, gains: Sequence[Gain], layer: nn.Module) -> None:
+        super().__init__()
+        self.gains = nn.ModuleList(gains)
+        self.layer = layer
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """The layer on floats in wrong units."""
+        return self.layer(*(gain(value) for gain, value in zip(self.gains, values, strict=True)))
 
 
 def fixed_point_ratio(step: Requantize) -> Tensor:

@@ -96,8 +96,8 @@ def progressive_search(
     Source:
         Rakin, He and Fan, "Bit-flip attack: crushing neural network with progressive bit search", ICCV 2019, section 4.
     """
-    if "scales" in bits.targets:
-        raise LowlandError("targets name scales; expected weights or biases: the slope of a scale's word says nothing")
+    for other in {"scales", "tables", "float32"} & set(bits.targets):
+        raise LowlandError(f"targets name {other}; expected weights or biases: slopes in other words say nothing")
     sizes = stored_sizes(network, bits.targets, bits.layers)
     total = sum(size * width for size, width in sizes.values())
     if not 1 <= count <= total:

@@ -57,6 +57,12 @@ CODE_BITS = CodeBits()
 """All weights and biases in two's complement."""
 
 
+def target_of(name: str) -> str | None:
+    """The kind of a stored tensor by its name; ``None`` for those whose names do not tell."""
+    kind = name.rpartition(".")[2]
+    return "scales" if kind.startswith("input_scale_") else TARGET_OF.get(kind)
+
+
 def named_steps(network: IntegerNetwork) -> dict[str, Step]:
     """The steps of a network by name, in their order."""
     return dict(network.steps.items())  # type: ignore[arg-type]  # ModuleDict forgets what it was filled with
@@ -85,7 +91,7 @@ def targeted(
     if not targets or not set(targets) <= set(KINDS):
         raise LowlandError(f"targets are {list(targets)}; expected one or more of {', '.join(KINDS)}")
     own = kinds or {}
-    kind_of = {name: own.get(name, TARGET_OF.get(name.rpartition(".")[2])) for name in tensors}
+    kind_of = {name: own.get(name, target_of(name)) for name in tensors}
     chosen = {name: tensor for name, tensor in tensors.items() if kind_of[name] in targets}
     if not chosen:
         raise LowlandError(f"targets are {list(targets)}; none of the tensors {', '.join(tensors)} is of that kind")

@@ -51,9 +51,10 @@ def test_channels_are_counted_from_the_last_dimension() -> None:
         Affine(3, dim=1)
 
 
-def test_rows_of_an_embedding_are_looked_up() -> None:
+@pytest.mark.parametrize("scale", [torch.tensor(0.3), torch.tensor([[0.3, 0.1, 0.7]])])
+def test_rows_of_an_embedding_are_looked_up(scale: torch.Tensor) -> None:
     weight = torch.randint(-8, 8, (5, 3), dtype=torch.int8, generator=torch.Generator().manual_seed(0))
-    step = Embedding("e", (INPUTS,), weight=weight, weight_bits=4, weight_scale=torch.tensor(0.3))
+    step = Embedding("e", (INPUTS,), weight=weight, weight_bits=4, weight_scale=scale)
     places = torch.tensor([[0, 4], [2, 2]])
     for inputs in (places, places.float()):
         assert step.integer(inputs).tolist() == [[weight[place].tolist() for place in row] for row in places.tolist()]

@@ -126,8 +126,9 @@ def map_flips(
         encoding=encoding,
         key=(cell.task, "protection"),
     )
+    plan = found.plan_columns()
     return (
         table(cell, found.measurements()),
         cell_frame(cell, **found.bit_columns()),
-        cell_frame(cell, **found.plan_columns()),
+        cell_frame(cell, **plan) if plan else pd.DataFrame(),
     )

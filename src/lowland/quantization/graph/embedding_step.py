@@ -22,7 +22,7 @@ class Embedding(StoringStep):
         inputs: See ``Step``.
         weight: Codes [rows, features].
         weight_bits: Their two's complement width.
-        weight_scale: Step size, scalar or [features]: that of the results.
+        weight_scale: Step size, scalar or [1, features]: that of the results.
     """
 
     kind = "embedding"
@@ -81,8 +81,8 @@ class Embedding(StoringStep):
         return functional.embedding(values.to(torch.int64), self.weight.to(torch.float64))
 
     def result_scale(self, scale: Tensor) -> Tensor:
-        """The weights' step size, whatever came in."""
-        return self.weight_scale
+        """The weights' step size, whatever came in, in a shape that multiplies the results."""
+        return self.weight_scale.flatten() if self.weight_scale.ndim else self.weight_scale
 
     def dequantized(self) -> nn.Module:
         """An embedding with weights code * scale."""

@@ -32,12 +32,17 @@ class FloatStep(Step):
         super().__init__(name, inputs)
         self.layer = layer.requires_grad_(False).eval()
         for place, scale in enumerate(input_scales):
-            self.register_buffer(f"input_scale_{place}", scale)
+            self.register_buffer(input_scale_name(place), scale)
 
     @property
     def input_scales(self) -> tuple[Tensor, ...]:
         """Step size of the integers of each input."""
-        return tuple(getattr(self, f"input_scale_{place}") for place in range(len(self.inputs)))
+        return tuple(getattr(self, input_scale_name(place)) for place in range(len(self.inputs)))
+
+    @property
+    def stored_scales(self) -> tuple[Tensor, ...]:
+        """What the integers of each input are multiplied with."""
+        return self.input_scales
 
     @property
     def float_words(self) -> dict[str, Tensor]:
@@ -89,6 +94,11 @@ class FloatStep(Step):
         """A trainable copy of the layer."""
         layer = copy.deepcopy(self.layer).requires_grad_(True)
         return FirstResult(layer) if isinstance(layer, nn.MultiheadAttention) else layer
+
+
+def input_scale_name(place: int) -> str:
+    """The name of the step size of an input's integers among the step's tensors."""
+    return f"input_scale_{place}"
 
 
 class FirstResult(nn.Module):
