@@ -15,6 +15,7 @@ from lowland import tasks
 from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
 from lowland.grid import Grid, grid_of
+from lowland.own_code import folder_of
 from lowland.pipelines.ingestion.stage import IMPORTED
 from lowland.pipelines.preparation.stage import RAW
 from lowland.placing import tasks_with
@@ -76,6 +77,15 @@ def sources(study: Grid) -> dict[str, dict[str, str]]:
     return found
 
 
+def own_code(study: Grid) -> dict[str, str]:
+    """A digest of the user's package that each task or its network lies in; empty where all code is the project's.
+
+    Args:
+        study: Gives the tasks.
+    """
+    return dict(study.own_code)
+
+
 def raw_tables(study: Grid, data: str) -> dict[str, dict[str, str]]:
     """Where the raw tables lie.
 
@@ -92,8 +102,11 @@ def raw_tables(study: Grid, data: str) -> dict[str, dict[str, str]]:
 
 
 def _code(problem: Task) -> Path:
-    """The file of a task's class, or the folder that it shares with other files of the task."""
-    file = Path(sys.modules[type(problem).__module__].__file__ or "")
+    """The file of a task's class, or the folder that it shares with other files of the task: a user's package."""
+    module = type(problem).__module__
+    if module.partition(".")[0] != "lowland":
+        return folder_of(module)
+    file = Path(sys.modules[module].__file__ or "")
     return file if file.parent == Path(tasks.__file__).parent else file.parent
 
 
@@ -110,6 +123,7 @@ def text(env: str) -> str:
     told = {
         "places": places(study),
         "sources": sources(study),
+        "own_code": own_code(study),
         "raw_tables": raw_tables(study, loader["globals"]["data"]),
     }
     return HEADER.format(env=env) + yaml.safe_dump(resolved(env) | told, sort_keys=True)

@@ -31,14 +31,14 @@ TIMINGS = Artifact(
 # Parameters that the grid makes -> the parameters whose values they hold.
 CELLS = ("recipes", "seeds", "precisions", "qat_recipes")
 MADE_FROM = {
-    "task": ("tasks.${item.task}",),
+    "task": ("tasks.${item.task}", "own_code.${item.task}"),
     "recipe": ("recipes",),
     "precision": ("precisions",),
     "run": ("recipes", "seeds"),
     "cell": CELLS,
     "group": CELLS,
-    "everything": ("tasks", *CELLS),
-    "descriptions": ("tasks",),
+    "everything": ("tasks", "own_code", *CELLS),
+    "descriptions": ("tasks", "own_code"),
     "commands": (),
     "folder": (),
 }

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.own_package import package  # noqa: F401 (a fixture of many rooms)
+
 # Before torch is imported: on small tensors several threads cost more than they bring, on busy cores ruinously so.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

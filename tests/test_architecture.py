@@ -22,11 +22,15 @@ BASEMENT = {
     "artifacts",
     "devices",
     "selection",
+    "own_code",
 }
 GROUND = {"architectures", "tasks", "perturbation", "quantization"}
 FIRST = {"training": {"perturbation", "quantization"}, "landscape": set()}
 SECOND = {"faults": {"quantization", "landscape"}}
-THIRD = {"robustness": {"tasks", "perturbation", "quantization", "faults"}}
+THIRD = {
+    "robustness": {"tasks", "perturbation", "quantization", "faults"},
+    "trial": {"tasks", "architectures", "quantization", "landscape"},
+}
 # From the long table on: nothing but its rows and their words is known of networks.
 TABLES = {"analysis": set(), "decision": {"analysis"}, "report": {"analysis", "decision"}}
 ALLOWED = (
@@ -38,6 +42,7 @@ ALLOWED = (
         "devices": {"errors"},
         "coding": {"errors"},
         "selection": {"errors"},
+        "own_code": {"errors"},
     }
     | {room: set(BASEMENT) for room in GROUND}
     | {"tasks": BASEMENT | {"architectures"}}
@@ -247,6 +252,7 @@ MODULES = {
     "Quantize",
 }  # bases of classes whose constructors are torch's kind
 TOO_MANY: dict[str, int] = {
+    "quantization.fake_quantized.build.build_quantized": 7,
     "landscape.surface.connectivity.mode_connectivity": 10,
     "landscape.surface.loss_surface.loss_surface": 8,
 }

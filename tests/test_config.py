@@ -284,3 +284,12 @@ def test_a_number_of_epochs_leaves_nothing_of_auto(good):
     assert (plan.epochs, plan.steps, plan.patience) == (9, None, None)
     with pytest.raises(LowlandError, match=r"training\.steps: got 0"):
         validate(changed(changed(good, "training/epochs", 9), "training/steps", 0))
+
+
+def test_batch_sensitivity_can_be_required_where_a_precision_is_dynamic(good):
+    demand = {"jets": {"needs": [{"measure": "batch_sensitivity", "at_most": 0.01}]}}
+    with pytest.raises(LowlandError, match=r"requirements\.jets\.needs\[0\]"):
+        validate(changed(good, "requirements", demand))
+    dynamic = {"method": "dynamic", "weight_bits": 8, "activation_bits": 8, "runtime": "onnxruntime"}
+    study = validate(changed(changed(good, "precisions/dyn8", dynamic), "requirements", demand))
+    assert study.precisions["dyn8"].runtime == "onnxruntime" and "dyn8" in study.deployed

@@ -303,8 +303,9 @@ def test_raw_jets_become_names_of_classes_with_the_score_that_the_file_tells(rea
     [
         {"kind": "econ", "source": "simulated", "filters": 8, "latent": 16},
         {"kind": "fusion", "source": "simulated", "amplitude_unit": 10.0},
+        {"kind": "images", "source": "digits", "shift": "none", "network": "lenet1"},
     ],
-    ids=["econ", "fusion"],
+    ids=["econ", "fusion", "images"],
 )
 def test_pictures_are_reproduced_from_the_inputs_of_the_task(reader, tmp_path, options):
     options = TaskOptions.model_validate({**options, **SIZES, "shifted_rows": 100})
@@ -315,11 +316,15 @@ def test_pictures_are_reproduced_from_the_inputs_of_the_task(reader, tmp_path, o
     assert np.array_equal(integers, model.network.integer_values(inputs)[spec["output"]["step"]].numpy())
     assert spec["off_device"] == (["decoder"] if options.root.kind == "econ" else [])
     header, _ = reader["read"](path)
-    assert header["preprocessing"]["kind"] == {"econ": "wafers", "fusion": "frames"}[options.root.kind]
+    assert header["preprocessing"]["kind"] == {"econ": "wafers", "fusion": "frames"}.get(options.root.kind, "images")
     if options.root.kind == "fusion":
         modes = integers * scale * header["preprocessing"]["output_scale"]
         outputs = model.network.scaled(model.network.forward_integer(inputs))
         assert np.allclose(modes, preprocessing_from(header["preprocessing"]).predictions(outputs), rtol=1e-6)
+    if options.root.kind == "images":
+        outputs = model.network.scaled(model.network.forward_integer(inputs))
+        names = np.array(header["preprocessing"]["answer"]["names"])[integers.argmax(axis=1)]
+        assert np.array_equal(names, preprocessing_from(header["preprocessing"]).predictions(outputs))
 
 
 def test_the_float_cell_tells_the_same(tmp_path):

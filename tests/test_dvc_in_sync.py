@@ -25,9 +25,9 @@ ADDED = {
     "cells": {"recipes", "seeds", "precisions", "qat_recipes"},
     "runs": {"recipes", "seeds"},
     "groups": {"recipes", "seeds", "precisions", "qat_recipes"},
-    "everything": {"tasks", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
+    "everything": {"tasks", "own_code", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
     | {"attacks", "sensor_faults", "corruptions", "faults"},
-    "descriptions": {"tasks"},
+    "descriptions": {"tasks", "own_code"},
     "commands": set(),
     "folder": set(),
 }

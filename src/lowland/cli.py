@@ -20,6 +20,7 @@ from lowland import pipeline_registry
 from lowland.errors import LowlandError
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runs.selection import expected
+from lowland.trial.command import check_task
 
 RUNNER = "lowland.runners.GridRunner"
 OURS = {"SequentialRunner": "lowland.runners.SequentialRunner", "ParallelRunner": "lowland.runners.ParallelRunner"}
@@ -118,3 +119,4 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(check_task)

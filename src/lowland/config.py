@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +21,7 @@ from lowland.faults.options import MemoryFaultOptions
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
 from lowland.measurements import WITH_CODES
+from lowland.own_code import in_own_code
 from lowland.perturbation import (
     AttackOptions,
     ImageCorruptionOptions,
@@ -76,8 +78,8 @@ class Study(BaseModel):
 
     @property
     def parts(self) -> tuple[object, ...]:
-        """Its axes and options, one by one."""
-        return tuple(getattr(self, name) for name in type(self).model_fields)
+        """Its axes and options, one by one, and what stands on the axis of precisions."""
+        return (*(getattr(self, name) for name in type(self).model_fields), *self.precisions.values())
 
     @property
     def deployed(self) -> tuple[str, ...]:
@@ -106,7 +108,8 @@ class Study(BaseModel):
         sizes: dict[str, int] = {}
         for name, task in tasks.items():
             try:
-                parameters = list(build_network(task.network_spec()).parameters())
+                with in_own_code(f"tasks.{name}") if self.tasks[name].own_code else nullcontext():
+                    parameters = list(build_network(task.network_spec()).parameters())
             except LowlandError:
                 continue
             for precision in self.deployed:

@@ -16,6 +16,7 @@ from lowland.config import Study, validate
 from lowland.config_errors import SaysWhere
 from lowland.config_loader import StudyConfigLoader
 from lowland.measurements import Cell
+from lowland.own_code import digest_of
 from lowland.selection import Selection
 from lowland.tasks import TaskDescription, build_task
 
@@ -69,6 +70,11 @@ class Grid:
     def descriptions(self) -> dict[str, TaskDescription]:
         """What every task says of itself."""
         return {name: build_task(options).about for name, options in self.study.tasks.items()}
+
+    @cached_property
+    def own_code(self) -> dict[str, str]:
+        """A digest of the user's packages that a task or its network lies in, by task; empty where there are none."""
+        return {name: digest_of(options.own_code) for name, options in self.study.tasks.items()}
 
     @cached_property
     def configurations(self) -> list[tuple[str, str]]:

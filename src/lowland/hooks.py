@@ -26,7 +26,8 @@ from lowland.raw_tables import check_raw_tables
 from lowland.report.closing import closing_lines
 from lowland.runners.kedro_runners import NO_THREADS
 from lowland.runners.progress import tag_of
-from lowland.runs.fingerprints import code_of_stages, fingerprints
+from lowland.runs.dvc import refuse_other_code, started_by_dvc
+from lowland.runs.fingerprints import code_of_stages, fingerprints, own_tag
 from lowland.runs.lock import FolderLock
 from lowland.runs.mark import StudyMark
 from lowland.runs.plan import Asked, RunPlan, files_of, plan, selected_tasks
@@ -65,6 +66,8 @@ class GridHook:
         )
         origins = getattr(context.config_loader, "origins", None)
         study = grid.set_parameters(raw, origins=origins)
+        if started_by_dvc():
+            refuse_other_code(context.project_path, study.own_code)
         added = parameters_of(study, commands=commands, folder=str(shared["data"]))
         context.config_loader["parameters"] = raw | added
         if "from_nodes" in options:  # kedro run
@@ -243,5 +246,6 @@ def _mark_of(study: Pipeline, root: Path, data: dict[str, str]) -> StudyMark:
     current = grid.current()
     parameters = current.study.model_dump(mode="json")
     code = code_of_stages(root, {tag_of(node) for node in study.nodes})
+    code |= {own_tag(task): digest for task, digest in current.own_code.items() if digest}
     nodes = fingerprints(study, parameters | parameters_of(current), code=code, data=data)
     return StudyMark(parameters=parameters, code=code, data=data, nodes=nodes)

@@ -6,9 +6,10 @@ from kedro.io import DatasetError
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from lowland.architectures import MLP
+from lowland.architectures import MLP, build_network
 from lowland.artifacts import StoredModel
 from lowland.datasets import ModelDataset, TensorsDataset
+from lowland.own_code import custom_spec
 from tests.datasets.cases import SPEC, model, tensors
 
 
@@ -93,3 +94,20 @@ def test_another_file_is_refused_in_one_line(stored, change):
     with pytest.raises(DatasetError, match=f"{path} cannot be read as a safetensors file of lowland") as caught:
         stored.load()
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_a_users_own_comes_back_while_its_package_is_there(package, tmp_path):
+    package.write("theirs", "from torch import nn\n\ndef build(i, o, bias): return nn.Linear(i[0], o, bias=bias)\n")
+    spec = custom_spec("theirs:build", inputs=(4,), outputs=2, bias=False)
+    data = ModelDataset(filepath=str(tmp_path / "own.safetensors"))
+    network = build_network(spec)
+    data.save(StoredModel(network, "ok"))
+    package.forget("theirs")
+    after = data.load().network
+    assert after.spec == spec and after.bias is None and torch.equal(after.weight, network.weight)
+    (package.folder / "theirs.py").unlink()
+    package.forget("theirs")
+    with pytest.raises(DatasetError) as error:
+        data.load()
+    expected = "own.safetensors needs code of yours: there is no package theirs; expected it in src/"
+    assert expected in str(error.value) and "\n" not in str(error.value) and "delete" not in str(error.value)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from lowland.quantization import Precision, QuantizationOptions
+from lowland.quantization import ARITHMETICS, Precision, QuantizationOptions
+from lowland.quantization.precision import PER_BATCH
 
 
 @pytest.mark.parametrize("bits", [2, 8, 16])
@@ -78,3 +79,50 @@ def test_a_percentile_without_use_is_refused(calibration: str) -> None:
 def test_float_networks_are_not_calibrated(option: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=f"{next(iter(option))} is .* with method float; expected no"):
         Precision(method="float", weight_bits=32, activation_bits=32, **option)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 6, 8])
+def test_runtimes_have_codes_of_a_byte_at_most(bits: int) -> None:
+    dynamic = Precision(method="dynamic", weight_bits=bits, activation_bits=bits)
+    assert (dynamic.runtime, dynamic.per_channel, dynamic.min_elements, dynamic.batch_rows) == (
+        "torchao",
+        None,
+        0,
+        None,
+    )
+    assert Precision(method="weight_only", weight_bits=bits, activation_bits=32, min_elements=2048).weight_bits == bits
+    for method, activation_bits in (("dynamic", 8), ("weight_only", 32)):
+        for wrong in (1, 9, 16, 32):
+            with pytest.raises(ValidationError, match=f"weight_bits is {wrong} with method {method}; expected 2 to 8"):
+                Precision(method=method, weight_bits=wrong, activation_bits=activation_bits)
+    with pytest.raises(ValidationError, match="activation_bits is 8 with method weight_only; expected 32"):
+        Precision(method="weight_only", weight_bits=8, activation_bits=8)
+
+
+@pytest.mark.parametrize(
+    "method, option, message",
+    [
+        ("ptq", {"runtime": "litert"}, "runtime is litert with method ptq; expected no runtime .or method dynamic"),
+        ("ptq", {"per_channel": True}, "per_channel is True with method ptq; .* dynamic or weight_only"),
+        ("qat", {"min_elements": 5}, "min_elements is 5 with method qat"),
+        ("dynamic", {"calibration": "max"}, "calibration is max with method dynamic; .* method qat or ptq"),
+        ("dynamic", {"runtime": "tflite"}, "runtime"),
+        ("dynamic", {"batch_rows": 0, "runtime": "onnxruntime"}, "batch_rows"),
+        ("dynamic", {"batch_rows": 4}, "batch_rows is 4 with runtime torchao, which scales each row by itself"),
+        ("dynamic", {"min_elements": -1}, "min_elements"),
+    ],
+)
+def test_options_belong_to_methods(method: str, option: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Precision(method=method, weight_bits=8, activation_bits=8, **option)
+
+
+def test_every_runtime_can_be_asked_for() -> None:
+    assert Precision.model_fields["runtime"].annotation.__args__ == tuple(ARITHMETICS)
+    assert {name for name, each in ARITHMETICS.items() if each.depends_on_batch} == set(PER_BATCH)
+
+
+def test_precisions_say_what_they_add_to_the_table() -> None:
+    dynamic, ptq = (Precision(method=method, weight_bits=8, activation_bits=8) for method in ("dynamic", "ptq"))
+    assert [plan.measures for plan in dynamic.planned()] == [("batch_sensitivity", "padding_sensitivity")]
+    assert not list(ptq.planned())

@@ -34,7 +34,7 @@ def test_precisions_of_one_width_are_told_apart(small):
     assert len({colour("ptq", 4, twin=number) for number in range(4)}) == 4
 
 
-@pytest.mark.parametrize("method", ["qat", "ptq", "dynamic"])
+@pytest.mark.parametrize("method", ["qat", "ptq", "dynamic", "weight_only"])
 def test_more_bits_are_darker(method):
     brightness = [sum(int(colour(method, bits)[i : i + 2], 16) for i in (1, 3, 5)) for bits in (2, 3, 4, 6, 8, 12)]
     assert brightness == sorted(brightness, reverse=True)

@@ -6,6 +6,7 @@ import yaml
 from lowland.config import validate
 from lowland.config_loader import StudyConfigLoader
 from lowland.errors import LowlandError
+from lowland.runs.dvc import refuse_other_code
 from scripts import write_params
 
 
@@ -90,3 +91,11 @@ def test_a_file_that_is_not_of_this_run_is_refused(project, content, message):
 
 def test_without_params_yaml_the_run_reads_conf(project):
     assert loader(project, "smoke")["parameters"] == loader(project, "smoke", by_dvc=False)["parameters"]
+
+
+def test_dvc_goes_on_with_the_version_of_a_users_code_that_it_records_only(project):
+    refuse_other_code(project, {"jets": ""})  # without params.yaml
+    written(project, None, own_code={"mine": "a1"})
+    refuse_other_code(project, {"mine": "a1", "jets": ""})
+    with pytest.raises(LowlandError, match=r"own_code\.mine is 'a1', but your code is now 'b2'; write it anew"):
+        refuse_other_code(project, {"mine": "b2"})

@@ -67,3 +67,21 @@ def test_the_code_of_a_part_is_its_own():
         fingerprints(Pipeline([node]), {}, code={"perturbation.attacks": code}, data={}) for code in ("a", "b")
     )
     assert one != other
+
+
+def test_a_users_own_code_makes_all_of_its_task_stale_and_nothing_of_others():
+    study = Pipeline(
+        [
+            Node(use, "params:a", "mine.splits", name="prepare", tags=["preparation"], namespace="mine"),
+            Node(use, "mine.splits", "mine.net", name="train", tags=["training"], namespace="mine.plain.s0"),
+            Node(use, "params:a", "jets.splits", name="prepare", tags=["preparation"], namespace="jets"),
+            Node(use, ["mine.net", "jets.splits"], "page", name="page", tags=["report"]),
+        ]
+    )
+
+    def found(code):
+        return fingerprints(study, {"a": 1}, code={"preparation": "x"} | code, data={})
+
+    before, after, none = found({"tasks.mine": "a"}), found({"tasks.mine": "b"}), found({})
+    assert {node for node in before if before[node] != after[node]} == {"mine.prepare", "mine.plain.s0.train", "page"}
+    assert before["jets.prepare"] == none["jets.prepare"]

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from lowland import grid
-from scripts.write_params import raw_tables, resolved, sources
+from scripts.write_params import own_code, raw_tables, resolved, sources
+from tests.own_package import SIZES as PACKAGE_SIZES
 from tests.studies import default_parameters
 
 
@@ -61,3 +62,16 @@ def test_of_several_files_it_is_the_folder_and_a_digest_of_those_elsewhere(tmp_p
     assert before["path"] == str(tmp_path / "near") and bool(before["elsewhere"]) == outside
     (tmp_path / name).write_text("again")
     assert (sources(study_of(econ=options))["econ"]["elsewhere"] != before["elsewhere"]) == outside
+
+
+def test_a_users_code_has_its_digest_and_stands_for_data_where_there_are_no_files(package):
+    gestures = {"kind": "custom", "task": "mine.tasks:Own", "options": PACKAGE_SIZES}
+    file = package.write("mine.tasks", "from gestures import Gestures\n\nclass Own(Gestures): pass\n")
+    study = study_of(gestures=gestures, table=TABLE | {"path": "mine.csv"})
+    before = own_code(study)
+    assert before["table"] == "" and len(before["gestures"]) == 32
+    assert sources(study)["gestures"]["path"] == str(file.parent)
+    alone = sources(study_of(gestures=gestures | {"task": "gestures:Gestures"}))
+    assert alone["gestures"]["path"] == "examples/gestures/gestures.py"
+    package.write("mine.nets", "")
+    assert own_code(study_of(gestures=gestures))["gestures"] != before["gestures"]

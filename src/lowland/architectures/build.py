@@ -10,10 +10,14 @@ import torch
 from torch import nn
 
 from lowland.architectures.cnn import CNN
+from lowland.architectures.custom import build_custom
+from lowland.architectures.lenet import LeNet1, LeNet5
 from lowland.architectures.mlp import MLP
 from lowland.architectures.recurrent import CELLS, Recurrent
+from lowland.architectures.resnet import ResNet8
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 from lowland.errors import LowlandError
+from lowland.own_code import NETWORK
 from lowland.randomness import Key, seed_of
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -21,6 +25,10 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "cnn": CNN,
     "wafer_autoencoder": WaferAutoencoder,
     **{kind: partial(Recurrent, kind) for kind in CELLS},
+    "lenet1": LeNet1,
+    "lenet5": LeNet5,
+    "resnet8": ResNet8,
+    NETWORK: build_custom,
 }
 
 
@@ -28,7 +36,7 @@ def build_network(spec: dict[str, Any]) -> nn.Module:
     """A freshly initialised network from its recipe.
 
     Raises:
-        LowlandError: An unknown kind of network.
+        LowlandError: An unknown kind of network, or one of a user's own that is missing or fails.
     """
     arguments = dict(spec)
     kind = arguments.pop("kind", None)

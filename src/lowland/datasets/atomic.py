@@ -13,6 +13,8 @@ from typing import Any, Generic, NewType, TypeVar
 from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError
 
+from lowland.own_code import OwnCodeError
+
 # kedro-viz chooses the widget by the *name* of the return annotation of ``preview``, hence no ``X | None`` there.
 TablePreview = NewType("TablePreview", dict[str, Any])
 PlotlyPreview = NewType("PlotlyPreview", dict[str, Any])
@@ -66,12 +68,14 @@ class FileDataset(AbstractDataset[T, T], Generic[T]):
         """Return the content of the file.
 
         Raises:
-            DatasetError: The file is missing, truncated or of another kind.
+            DatasetError: The file is missing, truncated or of another kind, or its network's own package is missing.
         """
         if not self._filepath.is_file():
             raise DatasetError(f"{self._filepath} does not exist; run its node first")
         try:
             return self._read(self._filepath)
+        except OwnCodeError as error:  # the file is good
+            raise DatasetError(f"{self._filepath} needs code of yours: {error}") from error
         except Exception as error:
             reason = " ".join(str(error).split())
             raise DatasetError(

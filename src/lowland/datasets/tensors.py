@@ -117,5 +117,14 @@ def _integer_network(spec: dict[str, Any]) -> nn.Module:
     return IntegerNetwork.from_spec(spec)
 
 
+def _dynamic_network(spec: dict[str, Any]) -> nn.Module:
+    from lowland.quantization import DynamicNetwork
+
+    return DynamicNetwork.from_spec(spec, _network(spec["network"]))
+
+
 # spec["kind"] -> what rebuilds the network; every other kind is one of lowland.architectures.
-BUILDERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {"integer": _integer_network}
+BUILDERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
+    "integer": _integer_network,
+    "dynamic": _dynamic_network,
+}

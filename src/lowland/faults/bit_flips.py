@@ -1,37 +1,47 @@
-"""Random bit flips in what a deployed network stores: the codes of its weights and biases, and its scales."""
+"""Random bit flips in what a deployed network stores: the words of its weights and biases, and its scales."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 import torch
 from torch import Tensor
 
+from lowland.coding.encodings import encoding_of
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import FlipDraw, Flips, draw_bits, draw_key
 from lowland.faults.float_flips import FLOAT_BITS, float_words, words_as_floats
 from lowland.faults.scale_words import scale_words, with_scale_words
 from lowland.faults.targets import DrawOptions, targeted, within
+from lowland.quantization.deployed_network import StoredTensor
+from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import Key
 
+Deployed = IntegerNetwork | DynamicNetwork
+SomeDeployed = TypeVar("SomeDeployed", IntegerNetwork, DynamicNetwork)
+
 
 def stored_sizes(
-    network: IntegerNetwork, targets: Sequence[str], layers: Sequence[str] | None = None
+    network: Deployed, targets: Sequence[str], layers: Sequence[str] | None = None
 ) -> dict[str, tuple[int, int]]:
     """Number of words and bits of each by name of the stored tensors, see ``scale_words`` for those of scales.
+
+    A dynamic network stores the scales of its weights, those of activations follow the inputs.
 
     Args:
         network: Deployed network.
         targets: Of ``weights``, ``biases``, ``tables``, ``scales`` and ``float32`` (parameters of float steps).
-        layers: Names of steps; all without it.
+        layers: Names of steps, of a dynamic network of layers; all without it.
 
     Raises:
         LowlandError: An unknown or no target or layer, or none of its tensors.
     """
-    bits = network.bits
-    sizes = {name: (codes.numel(), bits[name]) for name, codes in network.codes.items()}
+    sizes = {name: (stored.values.numel(), stored.bits) for name, stored in network.words.items()}
+    if isinstance(network, DynamicNetwork):
+        steps = tuple(dict.fromkeys(name.rpartition(".")[0] for name in sizes))
+        return within(targeted(sizes, targets), layers, steps=steps)
     if "scales" in targets:
         sizes |= {name: (words.numel(), width) for name, (words, width) in scale_words(network).items()}
     floats = network.float_words if "float32" in targets else {}
@@ -41,14 +51,14 @@ def stored_sizes(
 
 
 def draw_flips(
-    network: IntegerNetwork,
+    network: Deployed,
     *,
     targets: Sequence[str] = ("weights", "biases"),
     layers: Sequence[str] | None = None,
     generator: torch.Generator | None = None,
     key: tuple[Key, ...] | None = None,
 ) -> FlipDraw:
-    """One draw of the flips of an integer network, for any number of levels.
+    """One draw of the flips of a deployed network, for any number of levels.
 
     Every bit gets a uniform number keyed by tensor, element and position counted from the most significant bit, so
     flip sets nest in count and in rate and are shared across precisions.
@@ -69,13 +79,13 @@ def draw_flips(
 
 
 def random_flips(
-    network: IntegerNetwork,
+    network: Deployed,
     *,
     count: int | None = None,
     bit_error_rate: float | None = None,
     **draw: Unpack[DrawOptions],
 ) -> Flips:
-    """Random flips of an integer network at one level, without replacement; ``draw_flips`` serves several levels.
+    """Random flips of a deployed network at one level, without replacement; ``draw_flips`` serves several levels.
 
     Args:
         network: Whose stored words are hit.
@@ -90,7 +100,7 @@ def random_flips(
     return draw_flips(network, **draw).level(count, bit_error_rate)
 
 
-def apply_flips(network: IntegerNetwork, flips: Flips, *, encoding: str = "twos_complement") -> IntegerNetwork:
+def apply_flips(network: SomeDeployed, flips: Flips, *, encoding: str = "twos_complement") -> SomeDeployed:
     """The network with exactly these bits of its stored words flipped; the rest is shared, nothing is derived anew.
 
     All flips of a word happen at once, on the word. In two's complement and offset binary codes and words are one to
@@ -101,7 +111,7 @@ def apply_flips(network: IntegerNetwork, flips: Flips, *, encoding: str = "twos_
         network: Left as it came.
         flips: From a network with the same tensors and widths.
         encoding: How codes of weights and biases are written in bits, a key of ``ENCODINGS``; those of tables are plain
-            binary, scales have words of their own, see ``scale_words``, and parameters of float steps are float32.
+            binary, scales have words of their own, see ``scale_words``, and float32 numbers are IEEE-754.
 
     Returns:
         A network whose outputs may be non-finite after flips of scales.
@@ -114,8 +124,8 @@ def apply_flips(network: IntegerNetwork, flips: Flips, *, encoding: str = "twos_
 
 
 def rewritten(
-    network: IntegerNetwork, sites: Flips, encoding: str, write: Callable[[Tensor, Tensor], Tensor]
-) -> IntegerNetwork:
+    network: SomeDeployed, sites: Flips, encoding: str, write: Callable[[Tensor, Tensor], Tensor]
+) -> SomeDeployed:
     """The network with some stored words written anew.
 
     Args:
@@ -127,6 +137,21 @@ def rewritten(
     Raises:
         LowlandError: As ``apply_flips``.
     """
+    if isinstance(network, IntegerNetwork):
+        return _integers_rewritten(network, sites, encoding, write)
+    stored = network.words
+    new: dict[str, Tensor] = {}
+    for name in sites.bits:
+        if name not in stored:
+            raise LowlandError(f"flips name tensor {name!r}; expected one of {', '.join(stored)}")
+        new[name] = _written(name, stored[name], sites, encoding, write)
+    return network.with_words(new)
+
+
+def _integers_rewritten(
+    network: IntegerNetwork, sites: Flips, encoding: str, write: Callable[[Tensor, Tensor], Tensor]
+) -> IntegerNetwork:
+    """The same of a network in integers, whose scales have words as well."""
     codings = network.encodings(encoding)
     codes, bits = network.codes, network.bits
     others = sites.bits.keys() - codes.keys()
@@ -156,3 +181,21 @@ def rewritten(
     if new_floats:
         changed = changed.with_float_words({name: words_as_floats(words) for name, words in new_floats.items()})
     return with_scale_words(changed, new_words) if new_words else changed
+
+
+def _written(
+    name: str, stored: StoredTensor, sites: Flips, encoding: str, write: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """The values of a stored tensor after some of its words were written anew; only these are looked at."""
+    old, width = stored.values, stored.bits
+    elements, masks = (part.to(old.device) for part in sites.words(name, old.numel(), width))
+    new = old.flatten().clone()
+    if stored.encoding == "float32":
+        words = float_words(new[elements], name=name)
+        new[elements] = words_as_floats(write(words, masks))
+        return new.reshape(old.shape)
+    coding = encoding_of(encoding)
+    coding.check(old, width, name=name)
+    words = coding.encode(new[elements].to(torch.int64), width)
+    new[elements] = coding.decode(write(words, masks), width).to(old.dtype)
+    return new.reshape(old.shape)

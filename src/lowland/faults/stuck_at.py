@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from lowland.errors import LowlandError
-from lowland.faults.bit_flips import rewritten
+from lowland.faults.bit_flips import SomeDeployed, rewritten
 from lowland.faults.flip_sets import Flips
-from lowland.quantization.graph.integer import IntegerNetwork
 
 
 def apply_stuck_bits(
-    network: IntegerNetwork, sites: Flips, *, value: int, encoding: str = "twos_complement"
-) -> IntegerNetwork:
+    network: SomeDeployed, sites: Flips, *, value: int, encoding: str = "twos_complement"
+) -> SomeDeployed:
     """The network with some bits of its stored words stuck; only those of the other value change.
 
     Sticking the same bits again changes nothing more. (In sign-magnitude, a bit stuck at 1 in the sign of a 0 makes it

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from lowland.errors import LowlandError
-from lowland.faults.bit_flips import apply_flips, draw_flips, stored_sizes
+from lowland.faults.bit_flips import Deployed, apply_flips, draw_flips, stored_sizes
 from lowland.faults.flip_sets import FlipDraw, Flips
 from lowland.faults.float_flips import apply_float_flips, draw_float_flips
 from lowland.faults.options import FAULT_CONDITIONS, Fault, MemoryFaultOptions
@@ -58,16 +58,16 @@ class FaultDraw:
         )
 
 
-def _flips(*targets: str) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
+def _flips(*targets: str) -> Callable[[Any, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: Any, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_flips, network, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, targets=targets, key=key), apply)
 
     return drawn
 
 
-def _stuck(value: int) -> Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw]:
-    def drawn(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
+def _stuck(value: int) -> Callable[[Any, MemoryFaultOptions, Keys], FaultDraw]:
+    def drawn(network: Any, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
         apply = partial(apply_stuck_bits, network, value=value, encoding=options.encoding)
         return FaultDraw.of(draw_flips(network, key=key), apply)
 
@@ -79,7 +79,7 @@ def _transient(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) 
     return FaultDraw(by_rate=Series(1.0, lambda rate: TransientFlips(network, bit_error_rate=rate, key=key)))
 
 
-def _upsets(network: IntegerNetwork, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
+def _upsets(network: Any, options: MemoryFaultOptions, key: Keys) -> FaultDraw:
     """Upsets of several bits, counted as upsets; a bit error rate is the share of bits that they flip in all."""
     if options.upsets is None:
         raise LowlandError("upsets are none; expected how many adjacent bits an upset flips")
@@ -126,10 +126,12 @@ class FaultKind:
     Attributes:
         draw: One draw of it; ``None`` for the fault that a ranking chooses, which is not drawn.
         in_floats: Tensors of float32 words that it hits; a float network does not have other faults.
+        of_integers: Whether only networks that compute in integers have it.
     """
 
-    draw: Callable[[IntegerNetwork, MemoryFaultOptions, Keys], FaultDraw] | None
+    draw: Callable[[Any, MemoryFaultOptions, Keys], FaultDraw] | None
     in_floats: tuple[str, ...] = ()
+    of_integers: bool = False
 
 
 FAULTS: dict[Fault, FaultKind] = {
@@ -137,8 +139,8 @@ FAULTS: dict[Fault, FaultKind] = {
     "weights": FaultKind(_flips("weights"), ("weights",)),
     "biases": FaultKind(_flips("biases"), ("biases",)),
     "scales": FaultKind(_flips("scales")),
-    "ranked": FaultKind(None),
-    "activations": FaultKind(_transient),
+    "ranked": FaultKind(None, of_integers=True),
+    "activations": FaultKind(_transient, of_integers=True),
     "upsets": FaultKind(_upsets),
     "stuck_at_0": FaultKind(_stuck(0)),
     "stuck_at_1": FaultKind(_stuck(1)),
@@ -176,7 +178,8 @@ def fault_series(
     faults of stored bits.
 
     Args:
-        network: Integer networks flip their codes; float ones their IEEE-754 words, a target of its own.
+        network: Integer networks flip their codes; float ones their IEEE-754 words, a target of its own; dynamic ones
+            the codes of their weights and the IEEE-754 words of their biases and weight scales.
         options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
         loss: ``loss(outputs, targets)``, mean over samples; the fault ``ranked`` needs it, and
@@ -192,12 +195,14 @@ def fault_series(
     Raises:
         LowlandError: Ranked flips without a loss and samples to rank by, or an unknown ``float_from``.
     """
-    deployed = isinstance(network, IntegerNetwork)
-    stored = network.codes if isinstance(network, IntegerNetwork) else coded_parameters(network, float_from)
+    integers, deployed = isinstance(network, IntegerNetwork), isinstance(network, Deployed)
+    stored = network.words if isinstance(network, Deployed) else coded_parameters(network, float_from)
     parts = {TARGET_OF.get(name.rpartition(".")[2]) for name in stored}
     for fault, asked in options.by_fault.items():
         kind, (by_count, by_rate, hit) = FAULTS[fault], FAULT_CONDITIONS[fault]
         if not (fault in parts if fault in ("weights", "biases") else deployed or kind.in_floats):
+            continue
+        if kind.of_integers and deployed and not integers:
             continue
         if kind.draw is None and isinstance(network, IntegerNetwork):
             if loss is None:
@@ -206,7 +211,8 @@ def fault_series(
         else:
             numbers = range(asked.draws)
             draws = [_drawn(network, kind, options, (*key, number), float_from) for number in numbers]
-        target = hit if deployed else float32_target(hit)
+        in_floats = not deployed or (not integers and fault == "biases")
+        target = float32_target(hit) if in_floats else hit
         for condition, levels, series in (
             (by_count, asked.counts, [draw.by_count for draw in draws if draw.by_count]),
             (by_rate, asked.bit_error_rates, [draw.by_rate for draw in draws if draw.by_rate]),
@@ -225,7 +231,7 @@ def _at(series: Series, condition: str) -> Callable[[float], nn.Module]:
 def _drawn(
     network: nn.Module, kind: FaultKind, options: MemoryFaultOptions, key: Keys, float_from: str | None
 ) -> FaultDraw:
-    if isinstance(network, IntegerNetwork):
+    if isinstance(network, Deployed):
         assert kind.draw is not None  # ranked faults went another way
         return kind.draw(network, options, key)
     draw = draw_float_flips(network, targets=kind.in_floats, key=key, float_from=float_from)

@@ -7,10 +7,9 @@ from typing import Unpack
 import torch
 
 from lowland.errors import LowlandError
-from lowland.faults.bit_flips import stored_sizes
+from lowland.faults.bit_flips import Deployed, stored_sizes
 from lowland.faults.flip_sets import Flips, check_one_level, check_rate, draw_key
 from lowland.faults.targets import DrawOptions
-from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import generator as keyed_generator
 
 
@@ -37,7 +36,7 @@ def adjacent_flips(places: Flips, *, length: int) -> Flips:
 
 
 def random_upsets(
-    network: IntegerNetwork,
+    network: Deployed,
     *,
     length: int,
     count: int | None = None,

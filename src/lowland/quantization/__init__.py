@@ -7,7 +7,12 @@ from lowland.lazy import lazy_names
 if TYPE_CHECKING:
     from lowland.coding.folding import fold_batch_norm
     from lowland.quantization.calibration.calibrate import calibrate
+    from lowland.quantization.deployed_network import DeployedNetwork, StoredTensor
     from lowland.quantization.deployment import DeploymentCheck, deployment_check
+    from lowland.quantization.dynamic.arithmetic import ARITHMETICS, DynamicArithmetic
+    from lowland.quantization.dynamic.batch_sensitivity import batch_sensitivity, padding_sensitivity
+    from lowland.quantization.dynamic.network import DynamicNetwork
+    from lowland.quantization.dynamic.quantize import quantize_dynamically
     from lowland.quantization.fake_quantized.build import build_quantized
     from lowland.quantization.fake_quantized.network import QuantizedNetwork
     from lowland.quantization.freezing import freeze
@@ -18,16 +23,24 @@ else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "ARITHMETICS",
+    "DeployedNetwork",
     "DeploymentCheck",
     "DequantizedNetwork",
+    "DynamicArithmetic",
+    "DynamicNetwork",
     "IntegerNetwork",
     "Precision",
     "QuantizationOptions",
     "QuantizedNetwork",
+    "StoredTensor",
+    "batch_sensitivity",
     "build_quantized",
     "calibrate",
     "coded_parameters",
     "deployment_check",
     "fold_batch_norm",
     "freeze",
+    "padding_sensitivity",
+    "quantize_dynamically",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lowland.errors import LowlandError
+from lowland.vocabulary.planned import Planned
 
 FLOAT_BITS = 32
 FEWEST_BITS, MOST_BITS = 2, 16
@@ -38,29 +40,58 @@ def check_bits(name: str, bits: int) -> int:
     return bits
 
 
+MOST_BYTE_BITS = 8
+"""Width that no code of runtimes with dynamic arithmetic exceeds."""
+
+PER_BATCH = ("onnxruntime", "onnxruntime_no_vnni")
+"""Runtimes whose scales come from all rows that are computed at once."""
+
+_CODED_FROM_FLOAT = ("dynamic", "weight_only")
+_METHODS_OF = {
+    **dict.fromkeys(("calibration", "percentile", "bias_correction", "equalization"), ("qat", "ptq")),
+    **dict.fromkeys(("runtime", "batch_rows"), ("dynamic",)),
+    **dict.fromkeys(("per_channel", "min_elements"), _CODED_FROM_FLOAT),
+}
+"""Methods that have an option."""
+
+
 class Precision(BaseModel):
     """How a model is stored and computed, and how its scales are found.
 
     Attributes:
-        method: ``float`` (as trained), ``qat`` (fine-tuned with quantizers) or ``ptq`` (calibrated, not trained).
-        weight_bits: Width of every weight code; 32 for ``float``.
-        activation_bits: Width of every hidden activation code; 32 for ``float``.
+        method: ``float`` (as trained), ``qat`` (fine-tuned with quantizers), ``ptq`` (calibrated, not trained),
+            ``dynamic`` (weights in codes, activations coded anew for every input, as a runtime does it) or
+            ``weight_only`` (weights in codes, all else float).
+        weight_bits: Width of every weight code; 32 for ``float``, at most 8 for ``dynamic`` and ``weight_only``.
+        activation_bits: Width of every hidden activation code; 32 for ``float`` and ``weight_only``, at most 8 for
+            ``dynamic``. Runtimes have 8 bits for both: fewer extrapolate their arithmetic.
         calibration: Key of ``CALIBRATIONS``: ``mse``, ``percentile`` or ``max``. Method ``qat`` starts from it, as from
             the two options that follow.
         percentile: Of the sizes of activations, above 50 and at most 100, with calibration ``percentile`` only.
         bias_correction: Whether biases take up the mean error of their channel; every layer has a bias then.
         equalization: Whether neighbouring layers share their ranges out before they are quantized.
+        runtime: Whose dynamic arithmetic: ``torchao`` (linear layers, symmetric, each row by itself), ``onnxruntime``
+            (uint8 over the whole batch), ``onnxruntime_no_vnni`` (the same with the saturating kernel of older x86) or
+            ``litert`` (int8, each row by itself).
+        per_channel: With ``dynamic`` and ``weight_only``, whether every output channel has a weight scale of its own;
+            without it as the runtime has it, and with ``weight_only`` it has.
+        min_elements: With the same two, layers with fewer weights than this stay float.
+        batch_rows: With ``dynamic``, rows that are computed at once; without it all that are evaluated together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["float", "qat", "ptq"]
+    method: Literal["float", "qat", "ptq", "dynamic", "weight_only"]
     weight_bits: int
     activation_bits: int
     calibration: Literal["mse", "percentile", "max"] = "mse"
     percentile: float | None = None
     bias_correction: bool = False
     equalization: bool = False
+    runtime: Literal["torchao", "onnxruntime", "onnxruntime_no_vnni", "litert"] = "torchao"
+    per_channel: bool | None = None
+    min_elements: Annotated[int, Field(ge=0)] = 0
+    batch_rows: Annotated[int, Field(ge=1)] | None = None
 
     @property
     def table_bits(self) -> int:
@@ -75,18 +106,39 @@ class Precision(BaseModel):
     @model_validator(mode="after")
     def _widths_fit_the_method(self) -> Precision:
         for name, bits in (("weight_bits", self.weight_bits), ("activation_bits", self.activation_bits)):
-            if self.method != "float":
-                check_bits(name, bits)
-            elif bits != FLOAT_BITS:
+            if self.method == "float" and bits != FLOAT_BITS:
                 raise LowlandError(f"{name} is {bits} with method float; expected {FLOAT_BITS} (or method qat or ptq)")
+            if self.method == "weight_only" and name == "activation_bits":
+                if bits != FLOAT_BITS:
+                    raise LowlandError(
+                        f"{name} is {bits} with method weight_only; expected {FLOAT_BITS} (or method dynamic)"
+                    )
+            elif self.method in _CODED_FROM_FLOAT and not FEWEST_BITS <= bits <= MOST_BYTE_BITS:
+                raise LowlandError(
+                    f"{name} is {bits} with method {self.method}; expected {FEWEST_BITS} to {MOST_BYTE_BITS} bits"
+                )
+            elif self.method in ("qat", "ptq"):
+                check_bits(name, bits)
         return self
 
     @model_validator(mode="after")
-    def _float_is_not_calibrated(self) -> Precision:
-        for name in ("calibration", "percentile", "bias_correction", "equalization"):
+    def _options_fit_the_method(self) -> Precision:
+        for name, methods in _METHODS_OF.items():
             value, default = getattr(self, name), type(self).model_fields[name].default
-            if self.method == "float" and value != default:
-                raise LowlandError(f"{name} is {value} with method float; expected no {name} (or method qat or ptq)")
+            if self.method not in methods and value != default:
+                others = " or ".join(methods)
+                raise LowlandError(
+                    f"{name} is {value} with method {self.method}; expected no {name} (or method {others})"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_where_they_matter(self) -> Precision:
+        if self.batch_rows is not None and self.runtime not in PER_BATCH:
+            raise LowlandError(
+                f"batch_rows is {self.batch_rows} with runtime {self.runtime}, which scales each row by itself; "
+                "expected no batch_rows, or runtime onnxruntime"
+            )
         return self
 
     @model_validator(mode="after")
@@ -103,6 +155,11 @@ class Precision(BaseModel):
                 "such as 99.9"
             )
         return self
+
+    def planned(self) -> Iterator[Planned]:
+        """What is measured of its cells beyond what is measured of all."""
+        if self.method == "dynamic":
+            yield Planned(family="performance", measures=("batch_sensitivity", "padding_sensitivity"))
 
 
 class QuantizationOptions(BaseModel):

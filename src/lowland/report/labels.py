@@ -6,11 +6,15 @@ from lowland.analysis.predictors import CLEAN_SCORES
 from lowland.analysis.rankings import CEILING
 from lowland.vocabulary.measures import MEASURES
 
+RUNTIME_BITS = 8
+"""Of the codes of every runtime with dynamic arithmetic."""
+
 METHODS = {
     "float": "32-bit floating point",
     "qat": "quantization-aware training",
     "ptq": "quantized after training",
     "dynamic": "dynamically quantized",
+    "weight_only": "weights alone quantized",
 }
 _PREDICTORS = {name: f"clean {MEASURES[score].label}" for name, score in CLEAN_SCORES.items()} | {
     "weight_bits": "bit width",
@@ -28,6 +32,18 @@ _RANKINGS = {
     "most_significant": "most significant bit first",
     CEILING: "the map itself, on other rows",
 }
+
+
+def method_label(method: str, *bits: int) -> str:
+    """How a network got its precision, in words.
+
+    Args:
+        method: As the long table has it.
+        bits: Widths of its codes.
+    """
+    if method == "dynamic" and min(bits) < RUNTIME_BITS:
+        return f"{METHODS[method]}, extrapolated: runtimes have {RUNTIME_BITS} bits"
+    return METHODS[method]
 
 
 def predictor_label(name: str) -> str:

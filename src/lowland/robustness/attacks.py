@@ -7,6 +7,7 @@ from itertools import product
 
 from lowland.perturbation import ATTACKS, AttackOptions, Ball
 from lowland.perturbation.ball import Norm
+from lowland.quantization import DynamicNetwork
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
 from lowland.tasks import Samples
@@ -16,11 +17,13 @@ from lowland.vocabulary.conditions import CONDITIONS
 def attack_scenarios(subject: Subject, options: AttackOptions) -> Iterator[Scenario]:
     """Every attack in every norm, through straight-through gradients, evaluated on the deployed network."""
     task, network, (inputs, targets), ranges = subject.task, subject.network, subject.samples, subject.ranges
+    # Its own forward has the derivatives; where scales are of batches, there is no dequantized copy.
+    attacked = network.forward if isinstance(network, DynamicNetwork) else network
     for kind, norm in product(options.kinds, options.norms):
 
         def at(level: float, number: int, kind: str = kind, norm: Norm = norm) -> Disturbed:
             found = ATTACKS[kind](
-                network,
+                attacked,
                 task.sample_losses,
                 inputs,
                 targets,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 from lowland.runs.record import USUAL
 
 FILE = "params.yaml"
-FOR_DVC = ("env", "places", "sources", "raw_tables")
+FOR_DVC = ("env", "places", "sources", "own_code", "raw_tables")
 """What stands there beside globals and parameters, for ``dvc.yaml``."""
 
 
@@ -67,3 +67,27 @@ def recorded_parameters(root: Path, environment: str | None) -> Recorded | None:
             f"make params ENV={name}, or `--env ${{env}}` in dvc.yaml"
         )
     return Recorded(name, {key: value for key, value in content.items() if key not in FOR_DVC})
+
+
+def refuse_other_code(root: Path, now: Mapping[str, str]) -> None:
+    """Refuses a run that DVC started because of a user's own code, of which it records another version.
+
+    DVC takes that code for a parameter: as long as ``params.yaml`` has the digest of an older version, it would go on
+    from results of that one in the stages that it finds unchanged.
+
+    Args:
+        root: Of the project.
+        now: Digests by task, as ``Grid.own_code`` has them.
+
+    Raises:
+        LowlandError: With what to do.
+    """
+    file = root / FILE
+    content = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else {}
+    recorded = content.get("own_code", {})
+    for task, digest in now.items():
+        if recorded.get(task, "") != digest:
+            raise LowlandError(
+                f"{FILE}: own_code.{task} is {recorded.get(task, '')!r}, but your code is now {digest!r}; write it "
+                f"anew, then dvc repro: make params ENV={content.get('env')}"
+            )

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from lowland.runners.progress import tag_of
 
@@ -18,7 +19,11 @@ SOURCES = (".py", ".j2", ".css", ".js")
 
 
 def fingerprints(
-    study: Pipeline, parameters: Mapping[str, Any], *, code: Mapping[str, str], data: Mapping[str, str]
+    study: Pipeline,
+    parameters: Mapping[str, Any],
+    *,
+    code: Mapping[str, str],
+    data: Mapping[str, str],
 ) -> dict[str, str]:
     """Name of every node to a digest of all that decides its result.
 
@@ -27,7 +32,8 @@ def fingerprints(
     Args:
         study: The whole study.
         parameters: Nested, as nodes are given them.
-        code: Tag of a stage, or of a part of one, to the digest of its code.
+        code: Tag of a stage, or of a part of one, to the digest of its code; and ``tasks.<name>`` to that of a user's
+            own code, on which all nodes of this task depend.
         data: Name of a dataset to the digest of its content: raw tables, from whose bytes everything follows, whatever
             made them.
     """
@@ -35,6 +41,8 @@ def fingerprints(
     texts: dict[str, str] = {}
     for node in study.nodes:
         parts = [code.get(tag_of(node), "")]
+        if own := code.get(own_tag(task_of(node))):
+            parts.append(own)
         for name in node.inputs:
             if name.startswith(PREFIX):
                 if name not in texts:
@@ -46,6 +54,16 @@ def fingerprints(
         found[node.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
         made |= {name: data.get(name, found[node.name]) for name in node.outputs}
     return found
+
+
+def task_of(node: Node) -> str:
+    """The task that a node belongs to; empty for those that gather all."""
+    return (node.namespace or "").partition(".")[0]
+
+
+def own_tag(task: str) -> str:
+    """What a user's own code of a task is called among the digests of code."""
+    return f"tasks.{task}"
 
 
 def _at(parameters: Mapping[str, Any], name: str) -> Any:

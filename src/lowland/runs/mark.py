@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lowland.errors import LowlandError
 from lowland.runners.progress import stage_of, tag_of
 from lowland.runs.differences import differences, told
+from lowland.runs.fingerprints import own_tag, task_of
 from lowland.stages import closing_stages
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class StudyMark(BaseModel):
 
     Attributes:
         parameters: The validated ones of the last run.
-        code: Tag of a stage, or of a part of one, to the digest of its code.
+        code: Tag of a stage, or of a part of one, to the digest of its code; ``tasks.<name>`` to that of a user's own.
         data: Raw table to the digest of its bytes.
         nodes: Node to the fingerprint of its result.
     """
@@ -93,7 +94,8 @@ class StudyMark(BaseModel):
         found = differences(self.parameters, now.parameters)
         if found := [each for each in found if each.name.split(".")[0] in read]:
             return told(found, "{name} is {now}, and was {before} when they were made")
-        if other := sorted(s for s in {tag_of(n) for n in nodes} if self.code.get(s) != now.code.get(s)):
+        own = {own_tag(task_of(n)) for n in nodes} & (self.code.keys() | now.code.keys())
+        if other := sorted(s for s in {tag_of(n) for n in nodes} | own if self.code.get(s) != now.code.get(s)):
             return f"the code of {', '.join(other)} has changed since"
         if other := sorted(name for name in self.data if now.data.get(name, self.data[name]) != self.data[name]):
             return f"the data {', '.join(other)} have changed since"

@@ -9,20 +9,32 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lowland.errors import LowlandError
+from lowland.own_code import OwnCodeError, is_dotted, own_object
+from lowland.tasks.classifier import Classifier
+from lowland.tasks.custom import CustomOptions, build_custom_task
 from lowland.tasks.description import Readings, ShiftedSet, TaskDescription
 from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
+from lowland.tasks.images import Images, ImagesOptions
+from lowland.tasks.images.preprocessing import ImagePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
+from lowland.tasks.split_samples import split_samples
+from lowland.tasks.split_sizes import SplitSizes
 from lowland.tasks.splits import HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
 
 
 class TaskOptions(
-    RootModel[Annotated[JetsOptions | EconOptions | FusionOptions | TableOptions, Field(discriminator="kind")]]
+    RootModel[
+        Annotated[
+            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | CustomOptions,
+            Field(discriminator="kind"),
+        ]
+    ]
 ):
     """The options of any task; ``root`` are those of the one that ``kind`` names."""
 
@@ -32,8 +44,20 @@ class TaskOptions(
         """The same with everything decided that depends on which files are there, seen from the project's folder."""
         return TaskOptions(self.root.resolved(root))
 
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """Dotted paths of a user's own code that decides the task's results."""
+        return getattr(self.root, "own_code", ())
 
-TASKS: dict[str, Callable[[Any], Task]] = {"jets": Jets, "econ": Econ, "fusion": Fusion, "table": build_table}
+
+TASKS: dict[str, Callable[[Any], Task]] = {
+    "jets": Jets,
+    "econ": Econ,
+    "fusion": Fusion,
+    "table": build_table,
+    "images": Images,
+    "custom": build_custom_task,
+}
 
 
 def build_task(options: TaskOptions | BaseModel) -> Task:
@@ -46,15 +70,26 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
     "table": TablePreprocessing,
     "wafers": WaferPreprocessing,
     "frames": FramePreprocessing,
+    "images": ImagePreprocessing,
 }
 
 
 def preprocessing_from(record: Mapping[str, Any]) -> Preprocessing:
     """The preprocessing that a file of prepared sets or of a deployed network records.
 
+    Args:
+        record: Its ``kind`` is a name of the project's, or the dotted path of a user's own class.
+
     Raises:
         LowlandError: An unknown kind.
     """
+    if is_dotted(kind := str(record.get("kind"))):
+        own = own_object(kind)
+        if not (isinstance(own, type) and issubclass(own, Preprocessing)):
+            raise OwnCodeError(
+                f"{kind} is no preprocessing; expected a class that inherits from lowland.tasks.Preprocessing"
+            )
+        return own.model_validate(record)
     if record.get("kind") not in PREPROCESSINGS:
         raise LowlandError(f"preprocessing kind is {record.get('kind')!r}; expected one of {', '.join(PREPROCESSINGS)}")
     return PREPROCESSINGS[record["kind"]].model_validate(record)
@@ -63,11 +98,13 @@ def preprocessing_from(record: Mapping[str, Any]) -> Preprocessing:
 __all__ = [
     "PREPROCESSINGS",
     "TASKS",
+    "Classifier",
     "HeldOut",
     "Preprocessing",
     "Readings",
     "Samples",
     "ShiftedSet",
+    "SplitSizes",
     "Splits",
     "Task",
     "TaskDescription",
@@ -75,4 +112,5 @@ __all__ = [
     "build_task",
     "halved",
     "preprocessing_from",
+    "split_samples",
 ]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lowland import randomness
 from lowland.errors import LowlandError
+from lowland.own_code import digest_of
 from lowland.tasks import Task, TaskOptions
 from lowland.tasks.split_sizes import DATA_FOLDER
 
@@ -51,4 +52,5 @@ def origin_of(problem: Task, options: TaskOptions, name: str) -> dict[str, Any]:
     code = hashlib.sha256()
     for source in (*sorted(Path(__file__).parent.rglob("*.py")), Path(randomness.__file__)):
         code.update(source.read_bytes())
-    return {"options": options.model_dump(mode="json"), "code": code.hexdigest(), "files": files}
+    own = {"own_code": digest_of(options.own_code)} if options.own_code else {}
+    return {"options": options.model_dump(mode="json"), "code": code.hexdigest(), "files": files} | own

@@ -40,7 +40,7 @@ class Task(ABC):
     score_name: str
     is_classifier: bool
     description: str
-    shifted_sets: tuple[ShiftedSet, ...]
+    shifted_sets: tuple[ShiftedSet, ...] = ()
     readings: Readings = Readings()
     input_kind: InputKind = "features"
     sensor_dims: tuple[int, ...] = (1,)

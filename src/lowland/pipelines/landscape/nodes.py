@@ -26,6 +26,7 @@ from lowland.landscape import (
     spectral_density,
 )
 from lowland.measurements import Cell, Measurement, cell_frame, stack, table, unavailable
+from lowland.pipelines.rows_of_their_own import row_status
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import fold_batch_norm
 from lowland.randomness import generator
@@ -36,8 +37,8 @@ def measure_cell(
     cell: Cell, task_options: TaskOptions, options: LandscapeOptions, data: StoredTensors, model: StoredModel
 ) -> pd.DataFrame:
     """All scalar landscape measures of one cell, on the landscape rows."""
-    if model.status != "ok":
-        return unavailable(cell, "landscape", model.status)
+    if (status := row_status(cell, model)) != "ok":
+        return unavailable(cell, "landscape", status)
     splits, task = Splits.from_tensors(data.tensors), build_task(task_options)
     rows = measure_landscape(
         model.network,
@@ -55,6 +56,12 @@ def compare_seeds(
 ) -> pd.DataFrame:
     """How alike the outputs and layers of every pair of seeds are, on the landscape rows."""
     inputs, task = Splits.from_tensors(data.tensors)["landscape"].inputs, build_task(task_options)
+    statuses = [row_status(cell, model) for cell, model in zip(group.cells, models, strict=True)]
+    if "undefined" in statuses:  # of all seeds alike: it follows from the precision
+        names = ("cka", "disagreement_rate")
+        missing = [Measurement("landscape", name, Estimate.missing("undefined")) for name in names]
+        pairs = combinations(group.cells, 2)
+        return stack(table(first, _on_landscape_rows(missing, reference=second.id)) for first, second in pairs)
     networks = [model.network if model.status == "ok" else None for model in models]
     return stack(
         table(
@@ -79,8 +86,8 @@ def picture_cell(
     cell: Cell, task: TaskOptions, options: LandscapeDetailOptions, data: StoredTensors, model: StoredModel
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Rows of the long table, spectral density and loss surfaces of one cell, on the landscape rows."""
-    if model.status != "ok":
-        missing = Measurement("landscape", "negative_spectral_mass", Estimate.missing(model.status))
+    if (status := row_status(cell, model)) != "ok":
+        missing = Measurement("landscape", "negative_spectral_mass", Estimate.missing(status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     splits = Splits.from_tensors(data.tensors)
     problem = Problem(_folded(model), build_task(task).loss, [splits["landscape"]])
@@ -127,6 +134,7 @@ def connect_seeds(
     count = None if options.pairs == "all" else options.pairs
     rows, curves = [], []
     for (first, a), (second, b) in islice(combinations(zip(group.cells, models, strict=True), 2), count):
+        statuses = {row_status(first, a), row_status(second, b)}
         found = (
             mode_connectivity(
                 _folded(a),
@@ -140,8 +148,8 @@ def connect_seeds(
                 num_points=options.connectivity_points,
                 generator=generator(first.task, "mode_connectivity"),
             )
-            if a.status == b.status == "ok"
-            else ModeConnectivity.missing("non_finite")
+            if statuses == {"ok"}
+            else ModeConnectivity.missing("undefined" if "undefined" in statuses else "non_finite")
         )
         rows.append(table(first, _on_landscape_rows(found.rows(), reference=second.id)))
         curves.append(cell_frame(first, reference=second.id, **found.columns()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -17,6 +18,8 @@ from lowland.robustness import HalfLifeOptions, Subject
 from lowland.robustness.measure import robustness
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.vocabulary.families import Family
+
+_log = logging.getLogger(__name__)
 
 
 class _Case(NamedTuple):
@@ -112,8 +115,17 @@ def map_flips(
     What flips do is measured on held-out rows of both halves; rankings and the search for the worst flips see
     landscape rows only.
     """
-    if not isinstance(model.network, IntegerNetwork) or model.status != "ok":
-        missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(model.status))
+    status = model.status
+    if status == "ok" and not isinstance(model.network, IntegerNetwork):
+        _log.warning(
+            "%s: the map of single flips is undefined: it follows a changed code through integer arithmetic with fixed "
+            "scales, which networks of method %s do not have",
+            cell.id,
+            cell.method,
+        )
+        status = "undefined"
+    if not isinstance(model.network, IntegerNetwork) or status != "ok":
+        missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(status))
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
     held_out = splits.held_out.samples

@@ -16,16 +16,19 @@ from lowland.grid import Run
 from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import (
-    IntegerNetwork,
+    DynamicNetwork,
     Precision,
     QuantizationOptions,
     QuantizedNetwork,
+    batch_sensitivity,
     build_quantized,
     calibrate,
     coded_parameters,
     deployment_check,
     fold_batch_norm,
     freeze,
+    padding_sensitivity,
+    quantize_dynamically,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import (
@@ -41,6 +44,8 @@ from lowland.training import Recipe, TrainingData, TrainingPlan, train
 from lowland.vocabulary.conditions import shifted_set
 
 FLOAT_BITS = 32
+ROWS_ALONE = 500
+"""Of either half, computed one by one to see whether their batch matters."""
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "shift")
 
 
@@ -74,6 +79,22 @@ def quantize_after_training(
     task = build_task(task_options)
     quantized = _calibrated(trained.network, precision, options, splits, task.float_from)
     return _deployed(cell, task, data, quantized)
+
+
+def quantize_as_runtime(
+    cell: Cell, precision: Precision, task_options: TaskOptions, data: StoredTensors, trained: StoredModel
+) -> tuple[StoredModel, pd.DataFrame]:
+    """As a runtime does it when it loads the float network: weights in codes, activations dynamic or float."""
+    if trained.status != "ok":
+        return trained, _unavailable(cell, trained.status)
+    task, splits = build_task(task_options), Splits.from_tensors(data.tensors, data.facts)
+    network = quantize_dynamically(trained.network, precision, float_from=task.float_from)
+    stored = network.weights_and_biases.values()
+    costs = _costs(size=network.size, parameters=sum(tensor.values.numel() for tensor in stored))
+    rows = _performance(task, network, splits)
+    if precision.method == "dynamic":
+        rows += _dependence(task, network, splits)
+    return _stored(cell, task, splits, network, rows), table(cell, [*rows, *costs])
 
 
 def fine_tune_quantized(
@@ -167,7 +188,7 @@ def _stored(cell: Cell, task: Task, splits: Splits, network: nn.Module, rows: li
     )
 
 
-def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) -> list[Measurement]:
+def _performance(task: Task, model: nn.Module, splits: Splits) -> list[Measurement]:
     """Scores and losses on either half of the held-out rows, of shifted sets, and on the validation rows."""
     held_out = splits.held_out
     with torch.no_grad():
@@ -189,6 +210,20 @@ def _performance(task: Task, model: nn.Module | IntegerNetwork, splits: Splits) 
             response = shift_response(task, here, there.at(mask), conditions.get(name, shifted_set(name)))
             rows += [replace(row, split=split) for row in response]
     return rows
+
+
+def _dependence(task: Task, network: DynamicNetwork, splits: Splits) -> list[Measurement]:
+    """How many decisions depend on what else is in the batch, on the first rows of either half."""
+    found = []
+    for split in splits.held_out.halves:
+        inputs = splits[split].inputs
+        dependence = {
+            "batch_sensitivity": batch_sensitivity(network, inputs, task.decisions, rows=ROWS_ALONE),
+            "padding_sensitivity": padding_sensitivity(network, inputs[:ROWS_ALONE], task.decisions),
+        }
+        for measure, changed in dependence.items():
+            found.append(Measurement("performance", measure, Estimate.from_samples(changed), split=split))
+    return found
 
 
 def _costs(*, size: int, parameters: int) -> list[Measurement]:

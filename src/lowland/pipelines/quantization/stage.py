@@ -47,6 +47,15 @@ STAGE = Stage(
             expects=EXPECTS,
         ),
         NodeTemplate(
+            name="quantize_as_runtime",
+            function="lowland.pipelines.quantization.nodes.quantize_as_runtime",
+            level="cell",
+            methods=("dynamic", "weight_only"),
+            inputs=("params:cell", "params:precision", "params:task", "splits", "trained"),
+            outputs=(MODEL, ROWS),
+            expects=EXPECTS,
+        ),
+        NodeTemplate(
             name="fine_tune_quantized",
             function="lowland.pipelines.quantization.nodes.fine_tune_quantized",
             level="cell",

@@ -265,18 +265,12 @@ def convolution(kind: type[nn.Module]) -> Handler:
     """A convolution whose weights are given."""
 
     def handler(
-        c: Converter,
-        input: Wire,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
+        c: Converter, input: Wire, weight: Tensor, bias: Tensor | None = None, *places: Any, **named: Any
     ) -> Wire:
         outputs, inputs, *kernel = weight.shape
-        sizes = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        layer = kind(inputs * groups, outputs, tuple(kernel), bias=bias is not None, device="meta", **sizes)
+        sizes = {**dict(zip(("stride", "padding", "dilation", "groups"), places, strict=False)), **named}
+        channels = inputs * sizes.get("groups", 1)
+        layer = kind(channels, outputs, tuple(kernel), bias=bias is not None, device="meta", **sizes)
         return layer_of(c, _with_weights(layer, weight, bias), input)
 
     return handler
@@ -290,21 +284,12 @@ def layer_norm(
     return layer_of(c, layer if weight is None else _with_weights(layer, weight, bias), input)
 
 
-def dot_product_attention(
-    c: Converter,
-    query: Wire,
-    key: Wire,
-    value: Wire,
-    attn_mask: Any = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    **others: Any,
-) -> Wire:
+def dot_product_attention(c: Converter, query: Wire, key: Wire, value: Wire, *others: Any, **options: Any) -> Wire:
     """Attention without weights of its own."""
-    if attn_mask is not None or dropout_p or any(others.values()):
-        c.refuse("is called with a mask, dropout or groups; expected none (is_causal is known)")
-    return c.emit(DotProductAttention(is_causal=is_causal, scale=scale), query, key, value)
+    known = {"is_causal": options.pop("is_causal", False), "scale": options.pop("scale", None)}
+    if any(other is not None for other in others) or any(options.values()):
+        c.refuse("is called with a mask, dropout or groups; expected none (is_causal and scale by name are known)")
+    return c.emit(DotProductAttention(**known), query, key, value)
 
 
 def size(c: Converter, input: Wire, dim: int | None = None) -> Any:

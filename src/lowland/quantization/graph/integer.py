@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lowland.coding.encodings import Encoding, encoding_of, plain_binary
 from lowland.errors import LowlandError
+from lowland.quantization.deployed_network import StoredTensor
 from lowland.quantization.graph.float_step import FloatStep
 from lowland.quantization.graph.graph_spec import check_graph, graph_spec
 from lowland.quantization.graph.scan_step import Scan
@@ -128,6 +129,12 @@ class IntegerNetwork(nn.Module):
     def activation_codes(self) -> dict[str, CodeFormat]:
         """What the codes are that each rounding step hands on, by step name (``input``, ``1``)."""
         return {name: codes for step in self._steps() for name, codes in step.rounding.items()}
+
+    @property
+    def words(self) -> dict[str, StoredTensor]:
+        """The stored integers with their widths, see ``DeployedNetwork``."""
+        bits = self.bits
+        return {name: StoredTensor(codes, bits[name], "codes") for name, codes in self.codes.items()}
 
     @property
     def activation_bits(self) -> dict[str, int]:
@@ -304,6 +311,10 @@ class IntegerNetwork(nn.Module):
                 for step in self._steps()
             ]
         )
+
+    def with_words(self, values: Mapping[str, Tensor]) -> IntegerNetwork:
+        """As ``with_codes``: all its words are codes."""
+        return self.with_codes(values)
 
     def dequantized(self) -> DequantizedNetwork:
         """The network as landscapes see it: float parameters code * scale, roundings straight-through.

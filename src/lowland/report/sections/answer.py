@@ -11,7 +11,7 @@ from lowland.decision.references import guess_of
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.interval_plot import interval_plot
-from lowland.report.labels import METHODS
+from lowland.report.labels import method_label
 from lowland.report.score_text import ScoreText
 from lowland.report.section import Section
 from lowland.report.sentences.cautions import cautions
@@ -39,7 +39,7 @@ def _task(task: TaskInputs) -> dict[str, Any]:
         "name": task.name,
         "found": found,
         "subject": subject,
-        "method": METHODS[subject["method"]] if subject else "",
+        "method": method_label(subject["method"], subject["weight_bits"]) if subject else "",
         "score": score,
         "guess": guess_of(found["references"]),
         "references": [r for r in found["references"] if r["score"] is not None],

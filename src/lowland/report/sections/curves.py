@@ -15,7 +15,7 @@ from lowland.analysis.spoiled_shares import spoiled_shares
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.figures import score_curves, shift_curves
 from lowland.report.inputs import ReportInputs, TaskInputs
-from lowland.report.labels import METHODS
+from lowland.report.labels import method_label
 from lowland.report.section import Section
 from lowland.report.sentences.caveats import caveats
 from lowland.report.sentences.flip_comparison import COMPARISONS, flip_sentences
@@ -90,7 +90,7 @@ def _precisions(task: TaskInputs) -> list[dict[str, Any]]:
     columns = ["precision", "method", "weight_bits", "activation_bits"]
     rows = task.measurements[columns].drop_duplicates("precision").set_index("precision")
     found = rows.loc[list(task.style.precisions)].reset_index().to_dict("records")
-    return [row | {"how": METHODS[row["method"]]} for row in found]
+    return [row | {"how": method_label(row["method"], row["weight_bits"], row["activation_bits"])} for row in found]
 
 
 def _half_lives(task: TaskInputs) -> dict[str, Any] | None:

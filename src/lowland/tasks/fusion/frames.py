@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lowland.errors import LowlandError
-from lowland.tasks.fusion.area_average import area_averaged
+from lowland.tasks.area_average import area_averaged
 from lowland.tasks.fusion.mode_errors import TURN
 from lowland.tasks.task import NOMINAL
 

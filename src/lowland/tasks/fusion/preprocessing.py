@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from lowland.tasks.fusion.area_average import area_averaged
+from lowland.tasks.area_average import area_averaged
 from lowland.tasks.fusion.frames import PIXELS, SIDE
 from lowland.tasks.preprocessing import Preprocessing
 

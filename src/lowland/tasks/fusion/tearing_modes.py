@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowland.randomness import Key, seed_of
-from lowland.tasks.fusion.area_average import area_averaged
+from lowland.tasks.area_average import area_averaged
 from lowland.tasks.fusion.plasma_view import Floats, Plasma, View, rendered
 
 

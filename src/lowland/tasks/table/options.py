@@ -5,10 +5,20 @@ from __future__ import annotations
 import codecs
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
 
+from lowland.tasks.network_options import NetworkOptions
 from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
 from lowland.tasks.table.cells import Value
 from lowland.tasks.table.csv_file import CsvFormat
@@ -89,7 +99,7 @@ class ShiftOptions(BaseModel):
     share: Annotated[float, Field(gt=0, le=0.5)]
 
 
-class TableOptions(SplitSizes):
+class TableOptions(NetworkOptions, SplitSizes):
     """Where the table is and what its columns mean.
 
     Attributes:
@@ -109,10 +119,15 @@ class TableOptions(SplitSizes):
         missing: What to do about rows with missing features: refuse the table, put the training mean, or drop them.
         missing_codes: Values that stand for a missing one in features.
         clip_quantile: Features are cut off at this quantile of the training rows and at that of one minus it; 0: never.
-        hidden: Units of each hidden layer.
+        network: ``mlp``, linear layers with ReLU between them; or a function of yours that builds another:
+            ``their_package.nets:build``, called as ``build((features,), outputs, **network_options)``.
+        network_options: Further arguments of your function.
+        hidden: Units of each hidden layer of ``mlp``.
         decision_step: Of a number: outputs nearer to each other than that, in training standard deviations of the
             target, count as the same decision.
     """
+
+    BUILT_IN: ClassVar[tuple[str, ...]] = ("mlp",)
 
     kind: Literal["table"]
     path: Path
@@ -129,7 +144,9 @@ class TableOptions(SplitSizes):
     missing: Literal["refuse", "mean", "drop"] = "refuse"
     missing_codes: tuple[Annotated[Value, AfterValidator(_finite)], ...] = ()
     clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
+    network: str = "mlp"
+    network_options: dict[str, Any] = Field(default={})
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     decision_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
 
     def resolved(self, root: Path) -> Self:
@@ -146,6 +163,15 @@ class TableOptions(SplitSizes):
         """Columns that are never features, by their part."""
         others = [self.group, self.shift.column if self.shift else None]
         return list(dict.fromkeys([self.target, *(name for name in others if name is not None)]))
+
+    @model_validator(mode="after")
+    def _has_a_network(self) -> Self:
+        if self.hidden is None and not self.is_custom:
+            absent = InitErrorDetails(type="missing", loc=("hidden",), input={})
+            raise ValidationError.from_exception_data("hidden", [absent])
+        if self.hidden is not None and self.is_custom:
+            raise ValueError(f"hidden is {list(self.hidden)}, but network is {self.network}; remove hidden")
+        return self
 
     @model_validator(mode="after")
     def _leaks_nothing(self) -> Self:

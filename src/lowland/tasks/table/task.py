@@ -43,14 +43,15 @@ class Table(Task):
         self._listed = False
         self.shifted_sets = (ShiftedSet.named(LATER),) if options.shift else ()
         self.obtained_from = options.obtained_from or Task.obtained_from
-        widths = "-".join(map(str, options.hidden))
         columns = "the numeric columns" if options.features == "all" else f"{len(options.features)} columns"
         sentences = [f"The task: {self._asked} from {columns} of {options.path.name}"]
         if options.group:
             sentences.append(f"rows of equal {options.group} never cross sets")
         if options.shift:
             sentences.append(f"{LATER} holds the rows with the largest {options.shift.column}")
-        self.description = f"{'; '.join(sentences)}; the network has {widths} hidden units with ReLU."
+        widths = "-".join(map(str, options.hidden or ()))
+        network = f"is {options.network}" if options.is_custom else f"has {widths} hidden units with ReLU"
+        self.description = f"{'; '.join(sentences)}; the network {network}."
 
     @property
     @abstractmethod
@@ -228,14 +229,17 @@ class Table(Task):
         return sets | ({LATER: np.flatnonzero(later)} if options.shift is not None else {})
 
     def network_spec(self) -> dict[str, Any]:
-        """A multilayer perceptron; how many columns ``features: all`` are says the table alone."""
+        """A multilayer perceptron or the user's own; how many columns ``features: all`` are says the table alone."""
         if self.options.features == "all":
             raise LowlandError("features: all says not how many there are; ask network_spec_for the prepared rows")
         return self._spec(len(self.options.features))
 
     def network_spec_for(self, rows: Samples) -> dict[str, Any]:
-        """A multilayer perceptron as wide as the rows."""
+        """The same for inputs as wide as the rows."""
         return self._spec(rows.inputs.shape[1])
 
     def _spec(self, inputs: int) -> dict[str, Any]:
-        return {"kind": "mlp", "inputs": inputs, "hidden": list(self.options.hidden), "outputs": self.num_outputs}
+        options = self.options
+        if options.is_custom:
+            return options.custom_network((inputs,), self.num_outputs)
+        return {"kind": "mlp", "inputs": inputs, "hidden": list(options.hidden or ()), "outputs": self.num_outputs}

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowland.errors import LowlandError
-from lowland.tasks.fusion.area_average import area_averaged
+from lowland.tasks.area_average import area_averaged
 
 
 def test_whole_blocks_are_their_means():
