@@ -58,6 +58,7 @@ def test_per_channel_scales_and_corrected_biases_are_frozen_too(name: str) -> No
     assert torch.equal(network.deployed_outputs(rows), network.scaled(network.forward_integer(rows)))
 
 
+@torch.no_grad()
 @pytest.mark.parametrize("name", ["lstm", "gru_text"])
 def test_the_error_falls_with_the_bits(name: str) -> None:
     network, rows = CASES[name].network(), CASES[name].rows(200, seed=4)
