@@ -18,7 +18,7 @@ TARGETS = ("weights", "biases", "tables")
 
 @pytest.mark.parametrize("name", ["lstm", "gru_text"])
 def test_the_map_equals_flips_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan_flips, "ITEMS", 999)
+    monkeypatch.setattr(scan_flips, "SAMPLES", 99)
     network, inputs = CASES[name].integer(3), CASES[name].rows(9, seed=5)
     labels = torch.arange(9) % 3
     batches = [(inputs[:4], labels[:4]), (inputs[4:], labels[4:])]

@@ -129,7 +129,7 @@ class TransientFlips(nn.Module):
                 return result
             return flipped_codes(result, mask[:, place], step.result_codes)
 
-        return scan.along(compute, *operands)
+        return scan.along(compute, operands)
 
     def _masks(self, samples: int, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
         """Masks of flipped bits [samples, ...] by step (int64) for the next inferences."""

@@ -13,7 +13,7 @@ from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
 from lowland.quantization.fake_quantized.grid import Grid, on_grid
 from lowland.quantization.fake_quantized.placement import INPUT, QuantizedBody, QuantizedNode
-from lowland.quantization.graph.loop import scanned
+from lowland.quantization.graph.loop import Place, scanned
 from lowland.quantization.graph.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.graph.operators import passing_step
 from lowland.quantization.graph.step import INPUTS, Step
@@ -187,11 +187,12 @@ class QuantizedNetwork(nn.Module):
             given = [scales[source] for source in node.inputs]
             functions[node.name], scales[node.name] = self.prepared(node, given, read)
 
+        def compute(inner: str, given: list[Tensor], _: Place) -> Tensor:
+            return functions[inner](*given)
+
         def function(*values: Tensor) -> Tensor:
-            traces = scanned(
-                body.loop, body.inputs_of, lambda inner, given, _: functions[inner](*given), values, body.ahead
-            )
-            return traces[body.loop.shown]
+            shown = body.loop.shown
+            return scanned(body.loop, body.inputs_of, compute, values, body.ahead, (shown,))[shown]
 
         return function, scales[body.loop.shown]
 

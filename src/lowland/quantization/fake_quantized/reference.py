@@ -62,5 +62,6 @@ class Reference:
             return value_of(known[name])
 
         values = [value_of(operand) for operand in operands]
-        traces = scanned(body.loop, body.inputs_of, compute, values, body.ahead)
-        return known[body.loop.shown].set(value=traces[body.loop.shown])
+        shown = body.loop.shown
+        traces = scanned(body.loop, body.inputs_of, compute, values, body.ahead, (shown,))
+        return known[shown].set(value=traces[shown])

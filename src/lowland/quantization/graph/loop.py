@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +63,9 @@ def scanned(
     compute: Compute,
     values: Sequence[Tensor],
     ahead: Sequence[str] = (),
+    wanted: Collection[str] | None = None,
 ) -> dict[str, Tensor]:
-    """Everything that a body computes along a sequence.
+    """What a body computes along a sequence.
 
     Args:
         loop: How the body is repeated.
@@ -72,6 +73,7 @@ def scanned(
         compute: The body's steps.
         values: The sequence [rows, places, ...] and, where places are padded, their marks [rows, places].
         ahead: See ``computed_ahead``.
+        wanted: The steps whose results are kept; all without it.
 
     Returns:
         [rows, places, ...] by name of step, in the order of time in the sequence; states where padding has kept them.
@@ -82,11 +84,12 @@ def scanned(
     for name in ahead:
         whole[name] = compute(name, [whole[source] for source in inputs_of[name]], slice(None))
     states = dict.fromkeys(loop.states, sequence.new_zeros(len(sequence), loop.size))
-    found: dict[str, list[Tensor]] = {name: [] for name in inputs_of if name not in whole}
+    along = [name for name in inputs_of if name not in whole]
+    found: dict[str, list[Tensor]] = {name: [] for name in along if wanted is None or name in wanted}
     places = range(sequence.shape[1])
     for place in reversed(places) if loop.reverse else places:
         at: dict[str, Any] = {name: value[:, place] for name, value in whole.items()} | states
-        for name in found:
+        for name in along:
             at[name] = compute(name, [at[source] for source in inputs_of[name]], place)
         for state, source in loop.states.items():
             if padded is not None:
@@ -95,7 +98,8 @@ def scanned(
         for name, value in found.items():
             value.append(at[name])
     del whole[INPUTS]
-    return whole | {name: torch.stack(value[::-1] if loop.reverse else value, 1) for name, value in found.items()}
+    kept = {name: value for name, value in whole.items() if wanted is None or name in wanted}
+    return kept | {name: torch.stack(value[::-1] if loop.reverse else value, 1) for name, value in found.items()}
 
 
 def before(states: Tensor, *, reverse: bool = False) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from lowland.quantization.graph.loop import Loop, computed_ahead, scanned
+from lowland.quantization.graph.loop import Loop, Place, computed_ahead, scanned
 from lowland.quantization.graph.operators import operator
 from lowland.quantization.graph.step import INPUTS
 
@@ -47,14 +47,12 @@ class Recurrence(nn.Module):
             sequence: [rows, places, features].
             marks: [rows, places], of which ``padding`` keeps the states.
         """
-        traces = scanned(
-            self.loop,
-            self.inputs_of,
-            lambda name, operands, _: self.body[name](*operands),
-            (sequence, *marks),
-            self._ahead,
-        )
-        return traces[self.loop.shown]
+
+        def compute(name: str, given: list[Tensor], _: Place) -> Tensor:
+            return self.body[name](*given)
+
+        shown = self.loop.shown
+        return scanned(self.loop, self.inputs_of, compute, (sequence, *marks), self._ahead, (shown,))[shown]
 
 
 def lstm(input: nn.Linear, hidden: nn.Linear) -> Body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Self
 
 from torch import Tensor, nn
@@ -102,14 +102,20 @@ class Scan(StoringStep):
         Returns:
             [samples, places, ...] by the body's names; states where padding has kept them.
         """
-        return self.along(lambda step, given, place: getattr(step, way)(*given), *values)
+        return self.along(lambda step, given, place: getattr(step, way)(*given), values)
 
-    def along(self, compute: Callable[[Step, list[Tensor], Place], Tensor], *values: Tensor) -> dict[str, Tensor]:
+    def along(
+        self,
+        compute: Callable[[Step, list[Tensor], Place], Tensor],
+        values: Sequence[Tensor],
+        wanted: Collection[str] | None = None,
+    ) -> dict[str, Tensor]:
         """``traces`` with results that somebody else computes.
 
         Args:
             compute: A step's result from the step, what it takes and at which place of the sequence.
             values: As the step takes them.
+            wanted: The steps whose results are kept; all without it.
         """
         steps = self.steps
         return scanned(
@@ -118,19 +124,24 @@ class Scan(StoringStep):
             lambda name, given, place: compute(steps[name], given, place),
             values,
             self.ahead,
+            wanted,
         )
+
+    def _shown(self, way: str, values: Sequence[Tensor]) -> Tensor:
+        shown = self.loop.shown
+        return self.along(lambda step, given, place: getattr(step, way)(*given), values, (shown,))[shown]
 
     def forward(self, *values: Tensor) -> Tensor:
         """The state at every place, in floats."""
-        return self.traces("__call__", *values)[self.loop.shown]
+        return self._shown("__call__", values)
 
     def integer(self, *codes: Tensor) -> Tensor:
         """The state's codes at every place."""
-        return self.traces("integer", *codes)[self.loop.shown]
+        return self._shown("integer", codes)
 
     def carried(self, *values: Tensor) -> Tensor:
         """The state's codes in floats."""
-        return self.traces("carried", *values)[self.loop.shown]
+        return self._shown("carried", values)
 
     def result_scale(self, *scales: Tensor) -> Tensor:
         """The state's own step size, whatever came in."""
@@ -165,7 +176,9 @@ class DifferentiableScan(nn.Module):
 
     def forward(self, *values: Tensor) -> Tensor:
         """The state at every place."""
-        traces = scanned(
-            self.loop, self.inputs_of, lambda name, given, _: getattr(self, name)(*given), values, self.ahead
-        )
-        return traces[self.loop.shown]
+
+        def compute(name: str, given: list[Tensor], _: Place) -> Tensor:
+            return getattr(self, name)(*given)
+
+        shown = self.loop.shown
+        return scanned(self.loop, self.inputs_of, compute, values, self.ahead, (shown,))[shown]
