@@ -7,6 +7,7 @@ from lowland.architectures.mlp import MLP
 from lowland.architectures.recurrent import Recurrent
 from lowland.architectures.resnet import ResNet8
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
+from lowland.coding.padded_recurrence import PaddedRecurrence
 
 __all__ = [
     "CNN",
@@ -14,6 +15,7 @@ __all__ = [
     "NETWORKS",
     "LeNet1",
     "LeNet5",
+    "PaddedRecurrence",
     "Recurrent",
     "ResNet8",
     "WaferAutoencoder",
