@@ -25,7 +25,7 @@ BASEMENT = {
     "own_code",
 }
 GROUND = {"architectures", "tasks", "perturbation", "quantization"}
-FIRST = {"training": {"perturbation", "quantization"}, "landscape": set()}
+FIRST = {"training": {"perturbation", "quantization"}, "landscape": set(), "export": {"quantization"}}
 SECOND = {"faults": {"quantization", "landscape"}}
 THIRD = {
     "robustness": {"tasks", "perturbation", "quantization", "faults"},
@@ -121,6 +121,8 @@ def test_library_imports_only_what_lies_below(path):
         ("decision", "from lowland.report.page import render_page"),
         ("decision", "from lowland.quantization import IntegerNetwork"),
         ("report", "from lowland.tasks.description import TaskDescriptions"),
+        ("export", "from lowland.faults.bit_flips import random_flips"),
+        ("quantization", "from lowland.export import export_onnx"),
         ("robustness", "from lowland.analysis.score import Score"),
     ],
 )
