@@ -14,6 +14,7 @@ from lowland.vocabulary.planned import Planned
 FLOAT_BITS = 32
 FEWEST_BITS, MOST_BITS = 2, 16
 TABLE_BITS = 8
+STATE_BITS = 16
 BIAS_BITS = 48
 """Width of bias codes while training, beyond what any bias needs; freezing finds the smallest that holds them."""
 
@@ -96,6 +97,11 @@ class Precision(BaseModel):
     def table_bits(self) -> int:
         """Width of the codes that tables of activations are looked up with: at least 8, activations being fewer."""
         return max(self.activation_bits, TABLE_BITS)
+
+    @property
+    def state_bits(self) -> int:
+        """Width of the codes that cell states are kept in: small steps add up in them."""
+        return STATE_BITS
 
     @model_validator(mode="after")
     def _widths_fit_the_method(self) -> Precision:

@@ -14,8 +14,8 @@ from lowland.coding.folding import fold_batch_norm
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
-from lowland.quantization.graph.calls import SIZES, handler_of
-from lowland.quantization.graph.converter import Converter, Rows, Wire
+from lowland.quantization.graph.calls import SIZES, STATES, handler_of
+from lowland.quantization.graph.converter import Converter, LastStates, Rows, Wire
 from lowland.quantization.graph.modules import WEIGHTED, Handler, handler_of_layer
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
 
@@ -28,6 +28,8 @@ _NEAREST = {
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
     "InstanceNorm2d": "BatchNorm2d folds into the convolution before it",
     "RNN": "LSTM and GRU are supported",
+    "LSTMCell": "LSTM runs over whole sequences",
+    "GRUCell": "GRU runs over whole sequences",
     "Bilinear": "multiply two Linear layers' results",
 }
 
@@ -161,8 +163,7 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module], foreign:
         elif node.op in ("call_function", "call_method") and of_value:
             if handler_of(node.target) is None:
                 missing.append(_place(node))
-            name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-            if name not in SIZES:
+            if _name(node.target) not in SIZES:
                 values.add(node)
     if missing:
         raise LowlandError(
@@ -170,6 +171,10 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module], foreign:
             f"{', '.join(missing)}; expected layers with weights, activations, pooling, sums, products, concatenation "
             "and changes of shape: replace them, or leave the end of the network in float by float_from"
         )
+
+
+def _name(target: Any) -> str:
+    return target if isinstance(target, str) else getattr(target, "__name__", "")
 
 
 def _advised(name: str, layer: nn.Module) -> str:
@@ -208,6 +213,8 @@ def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Con
         elif _holds(Wire, args, kwargs):
             handler = handler_of(node.target)
             assert handler is not None
+            if _holds(LastStates, args, kwargs) and _name(node.target) not in STATES:
+                raise LowlandError(LastStates.refusal(_place(node)))
             converter.at(name=node.name, place=_place(node))
             try:
                 found[node] = handler(converter, *args, **kwargs)
