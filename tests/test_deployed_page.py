@@ -34,6 +34,7 @@ from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from tests.quantization.convolutions import CASES
 from tests.quantization.graphs import GRAPHS, Builder
 from tests.quantization.networks import integer_network, rows
+from tests.quantization.recurrent import CASES as RECURRENT
 from tests.tasks.table.tables import turbines
 from tests.tasks.test_preprocessing import JETS, jets
 
@@ -116,6 +117,15 @@ def test_a_network_that_is_no_chain_is_reproduced(reader, tmp_path, name, bits):
         assert np.array_equal(scale, network.output_scale.numpy())
     else:
         check(reader, network, inputs, tmp_path)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_a_recurrent_network_is_reproduced(reader, tmp_path, name):
+    """LSTM and GRU, over numbers and over padded tokens, several layers and both directions."""
+    network, inputs = RECURRENT[name].integer(4), RECURRENT[name].rows(40, seed=1)
+    found, scale = reader["run"](saved(network, tmp_path), inputs.numpy())
+    assert np.array_equal(found, network.forward_integer(inputs).numpy())
+    assert np.array_equal(scale, network.output_scale.numpy())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from lowland.quantization import Precision, build_quantized, calibrate, freeze, 
 from tests.quantization.networks import FEATURES, integer_network
 from tests.quantization.networks import rows as mlp_rows
 from tests.quantization.options import model, rows
+from tests.quantization.recurrent import CASES as RECURRENT
 
 
 def test_uniform_chains_have_the_bits_of_their_precision() -> None:
@@ -31,6 +32,18 @@ def test_weights_of_float_steps_have_32_bits() -> None:
     frozen = freeze(calibrate(build_quantized(network, precision, input_bits=8), mlp_rows(50)[0]))
     found = mean_bits(frozen, mlp_rows(2)[0])
     assert found.weights == (4 * (24 + 8) + 32 * 4) / (24 + 8 + 4) and found.activations == 5
+
+
+def test_states_count_at_every_place() -> None:
+    case = RECURRENT["lstm"]
+    frozen, inputs = case.integer(4, state_bits=12), case.rows(3)
+    values = frozen.float_values(inputs[:1])
+    widths = {name: bits for name, bits in frozen.activation_bits.items() if name != "input"}
+    assert {4, 8, 12} == set(widths.values())
+    count = sum(values[name].numel() for name in widths)
+    total = sum(bits * values[name].numel() for name, bits in widths.items())
+    found = mean_bits(frozen, inputs)
+    assert (found.weights, found.activations) == (4, total / count) and 4 < total / count < 12
 
 
 def test_a_single_layer_has_no_activations() -> None:

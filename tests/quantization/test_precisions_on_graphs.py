@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from lowland.quantization.graph.table_step import Table
 from tests.quantization.networks import float_network
 from tests.quantization.networks import rows as mlp_rows
 from tests.quantization.options import OPTIONS, model, residual, rows
+from tests.quantization.recurrent import CASES as RECURRENT
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -195,3 +197,28 @@ def test_faults_and_landscapes_work_on_them(option: str) -> None:
     targets = torch.arange(30) % 3
     trace = hessian_trace(Problem(frozen.dequantized().eval(), nn.functional.cross_entropy, [(inputs, targets)]))
     assert trace.status == "ok" and trace.value == trace.value
+
+
+@pytest.mark.parametrize("case", ["lstm", "gru_text"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activations": "asymmetric"},
+        {"scale": "power_of_two", "per_channel": True},
+        {"layer_bits": {"*": {"weights": 6, "activations": 5}}, "state_bits": 10, "table_bits": 7},
+    ],
+    ids=str,
+)
+def test_recurrent_networks_have_them_too(case: str, options: dict[str, Any]) -> None:
+    precision = Precision(method="ptq", weight_bits=4, activation_bits=4, **options)
+    inputs = RECURRENT[case].rows(60, seed=3)
+    quantized = build_quantized(RECURRENT[case].network(), precision, input_bits=8, example=inputs)
+    frozen = freeze(calibrate(quantized, inputs))
+    check = deployment_check(quantized, frozen, inputs[:30])
+    assert check.largest_difference <= 1e-5 and check.integer_codes <= 1 and check.integer_share <= 1e-3
+    again = IntegerNetwork.from_spec(frozen.spec)
+    again.load_state_dict(frozen.state_dict(), assign=True)
+    assert torch.equal(again.forward_integer(inputs), frozen.forward_integer(inputs))
+    if "layer_bits" in options:
+        assert {bits for name, bits in frozen.bits.items() if name.endswith("weight")} == {6}
+        assert set(frozen.activation_bits.values()) - {8} <= {5, 7, 10}

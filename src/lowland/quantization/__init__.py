@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from lowland.quantization.mean_bits import MeanBits, mean_bits
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
+    from lowland.quantization.readers.flow import CodeRange
+    from lowland.quantization.readers.qonnx import read_qonnx
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "ARITHMETICS",
+    "CodeRange",
     "DeployedNetwork",
     "DeploymentCheck",
     "DequantizedNetwork",
@@ -46,4 +49,5 @@ __all__ = [
     "mean_bits",
     "padding_sensitivity",
     "quantize_dynamically",
+    "read_qonnx",
 ]

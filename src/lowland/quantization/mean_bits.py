@@ -36,11 +36,8 @@ def mean_bits(network: IntegerNetwork, inputs: Tensor) -> MeanBits:
     floats = [(FLOAT_BITS, value.numel()) for name, value in network.float_words.items() if name.endswith("weight")]
     with torch.no_grad():
         values = network.float_values(inputs[:1])
-    rounded = [
-        (bits, values[name].numel())
-        for name, bits in network.activation_bits.items()
-        if network.get_submodule(f"steps.{name}").inputs != (INPUTS,)
-    ]
+    of_input = {name for name, step in network.steps.items() if step.inputs == (INPUTS,)}
+    rounded = [(bits, values[name].numel()) for name, bits in network.activation_bits.items() if name not in of_input]
     return MeanBits(_mean([*weights, *floats]), _mean(rounded))
 
 

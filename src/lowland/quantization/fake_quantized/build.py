@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -64,36 +66,53 @@ def build_quantized(
     if precision.equalization:
         graph = equalized(graph)
     placement = placed(graph, input_signed=input_signed, per_channel=bool(precision.per_channel))
-    roles: dict[str, Role] = {node.layer: node.role for node in placement.nodes}
+    bodies = [node for body in placement.bodies.values() for node in body.nodes]
+    roles: dict[str, Role] = {node.layer: node.role for node in (*placement.nodes, *bodies)}
     widths = {INPUT: input_bits, **layer_widths(precision, _coded_layers(placement, roles))}
-    modules: dict[str, nn.Module] = {}
+    modules = nn.ModuleDict()
     with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
         for name, layer in placement.layers.items():
             signed, role = name not in placement.unsigned, roles[name]
+            if role == "scan":
+                continue  # its body has been made
+            module: nn.Module
             if layer is None:
                 make = quantizers.rectifying if role == "rectifier" else quantizers.rounding
-                modules[name] = make(widths[name], precision, signed=signed)
+                module = make(widths[name], precision, signed=signed)
             elif role == "weighted":
                 if precision.per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
                     raise LowlandError(f"layer {name} is transposed and has groups; expected per_channel=False for it")
-                modules[name] = quantizers.quantized_layer(layer, widths[name], precision)
+                module = quantizers.quantized_layer(layer, widths[name], precision)
+            elif isinstance(layer, nn.Embedding):
+                module = quantizers.quantized_embedding(layer, widths[name], precision)
             elif role == "table":
-                modules[name] = quantizers.Table(layer, widths[name], precision, signed=signed)
+                module = quantizers.Table(layer, widths[name], precision, signed=signed)
             else:
-                modules[name] = quantizers.unquantized(layer)
-    quantized = QuantizedNetwork(placement.nodes, nn.ModuleDict(modules), precision, given)
-    quantized.threshold(INPUT).requires_grad_(False)
+                module = quantizers.unquantized(layer)
+            scan, _, own = name.rpartition(".")
+            if scan and scan not in modules:
+                modules[scan] = nn.ModuleDict()
+            owner: Any = modules[scan] if scan else modules
+            owner[own] = module
+    quantized = QuantizedNetwork(placement.nodes, modules, precision, given, placement.bodies)
+    if INPUT in modules:
+        quantized.threshold(INPUT).requires_grad_(False)
     for name, parameter in quantized.stored.items():
-        owner, _, kind = name.rpartition(".")
+        owner_name, _, kind = name.rpartition(".")
         if kind == "weight":  # the scale of frozen weights is a part of them
-            quantized.threshold(owner).requires_grad_(parameter.requires_grad)
+            quantized.threshold(owner_name).requires_grad_(parameter.requires_grad)
     return quantized
 
 
 def _coded_layers(placement: Placement, roles: dict[str, Role]) -> CodedLayers:
     """The layers that have codes, by what they do."""
     return CodedLayers(
-        weighted=[name for name, role in roles.items() if role == "weighted"],
-        quantizers=[name for name, role in roles.items() if role in ("quantizer", "rectifier", "table")],
-        looked_up=[node.inputs[0] for node in placement.nodes if node.role == "table"],
+        weighted=[name for name, role in roles.items() if role in ("weighted", "embedding")],
+        quantizers=[
+            name
+            for name, role in roles.items()
+            if role in ("quantizer", "rectifier", "table") and name not in placement.looked_up
+        ],
+        looked_up=[name for name in roles if name in placement.looked_up],
+        states=[name for name in roles if name in placement.wide],
     )

@@ -17,6 +17,7 @@ from brevitas.nn import (
     QuantConv2d,
     QuantConvTranspose1d,
     QuantConvTranspose2d,
+    QuantEmbedding,
     QuantIdentity,
     QuantLinear,
     QuantReLU,
@@ -312,13 +313,46 @@ def quantized_layer(layer: Any, bits: int, precision: Precision) -> Any:
     quantized.weight.requires_grad_(layer.weight.requires_grad)
     if quantized.bias is not None:
         quantized.bias.requires_grad_((layer.weight if layer.bias is None else layer.bias).requires_grad)
-    for kind in KINDS:
-        mask, values = layer._buffers.get(f"{kind}_mask"), getattr(layer, kind)
-        # A batch-norm that was folded in, or bias correction, gives pruned biases values that are none of pruning's.
-        kept = mask is not None and not (kind == "bias" and biased) and not bool(values[mask == 0].any())
-        if kept:
-            quantized.register_buffer(f"{kind}_mask", mask.clone())
+    _keep_masks(quantized, layer, biased=biased)
     return quantized
+
+
+def quantized_embedding(layer: nn.Embedding, bits: int, precision: Precision) -> QuantEmbedding:
+    """An embedding with the weights and masks of a float one, all in codes of one scale."""
+    quantized = TokenEmbedding(
+        layer.num_embeddings,
+        layer.embedding_dim,
+        layer.padding_idx,
+        weight_quant=_WEIGHT_SCALES[precision.scale, False],
+        weight_bit_width=bits,
+        return_quant_tensor=True,
+        dtype=layer.weight.dtype,
+    )
+    with torch.no_grad():
+        quantized.weight.copy_(layer.weight)
+    quantized.weight.requires_grad_(layer.weight.requires_grad)
+    _keep_masks(quantized, layer, biased=False)
+    return quantized
+
+
+class TokenEmbedding(QuantEmbedding):
+    """An embedding that takes whole numbers of any type."""
+
+    def forward(self, inp: Tensor) -> QuantTensor:
+        """Rows [samples, ..., features] of whole numbers [samples, ...]."""
+        weight = self.quant_weight()
+        return weight.set(value=nn.functional.embedding(inp.to(torch.int64), weight.value, self.padding_idx))
+
+
+def _keep_masks(quantized: nn.Module, layer: nn.Module, *, biased: bool) -> None:
+    """What pruning has put to zero stays there."""
+    for kind in KINDS:
+        mask, values = layer._buffers.get(f"{kind}_mask"), getattr(layer, kind, None)
+        if mask is None or values is None or (kind == "bias" and biased):
+            continue
+        # A batch-norm that was folded in, or bias correction, gives pruned biases values that are none of pruning's.
+        if not bool(values[mask == 0].any()):
+            quantized.register_buffer(f"{kind}_mask", mask.clone())
 
 
 def unquantized(layer: nn.Module) -> nn.Module:
