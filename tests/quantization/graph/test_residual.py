@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowland.landscape import flip_curvature, mean_squared_flip, rounding_curvature
 from lowland.quantization import (
     IntegerNetwork,
     Precision,
@@ -175,3 +176,17 @@ def test_equalization_stays_within_what_one_layer_alone_reads() -> None:
     model = calibrate(build_quantized(network, precision, input_bits=8, example=inputs[:2]), inputs)
     error = (freeze(model)(inputs) - network(inputs)).detach()
     assert float(error.square().mean().sqrt()) < 0.05 * float(network(inputs).detach().std())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_curvature_is_of_weights_and_biases_beside_tables(name: str) -> None:
+    """Entries of tables are stored words without a derivative of their own."""
+    _, model, inputs = quantized(name, 4)
+    frozen = freeze(model)
+    targets = torch.randint(0, 4, (60,), generator=torch.Generator().manual_seed(4))
+    batches = [(inputs[:60], targets)]
+    parameters = sum(codes.numel() for key, codes in frozen.codes.items() if not key.endswith(".table"))
+    assert parameters < sum(codes.numel() for codes in frozen.codes.values())
+    assert flip_curvature(frozen, functional.cross_entropy, batches).status == "ok"
+    assert rounding_curvature(frozen, functional.cross_entropy, batches).status == "ok"
+    assert mean_squared_flip(frozen).num_samples == parameters

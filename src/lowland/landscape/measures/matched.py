@@ -221,7 +221,8 @@ def weight_changes(network: CodedNetwork, encoding: str, targets: Sequence[str])
         raise LowlandError(f"targets: got {', '.join(unknown) or 'none'}; expected some of {', '.join(TARGETS)}")
     codes, scales, bits = network.codes, network.scales, network.bits
     found = []
-    for name, tensor in codes.items():
+    for name in _of_parameters(codes):
+        tensor = codes[name]
         if ("biases" if name.endswith("bias") else "weights") not in targets:
             continue
         words.check(tensor, bits[name], name=name)
@@ -233,9 +234,15 @@ def weight_changes(network: CodedNetwork, encoding: str, targets: Sequence[str])
 
 
 def squared_steps(network: CodedNetwork) -> dict[str, Tensor]:
-    """Squared step size of every code by tensor name, of the codes' shapes (float64)."""
+    """Squared step size of every code of a weight or bias by tensor name, of the codes' shapes (float64)."""
     codes, scales = network.codes, network.scales
-    return {name: step_sizes(scales[name], codes[name]).square().expand(codes[name].shape) for name in codes}
+    names = _of_parameters(codes)
+    return {name: step_sizes(scales[name], codes[name]).square().expand(codes[name].shape) for name in names}
+
+
+def _of_parameters(codes: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors that are parameters of the twin: entries of tables have no derivative."""
+    return [name for name in codes if not name.endswith(".table")]
 
 
 def network_of(integer_network: CodedNetwork | Problem) -> CodedNetwork:
