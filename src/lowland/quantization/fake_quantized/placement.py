@@ -97,6 +97,7 @@ class _Placer:
         self.placement = Placement()
         self._per_channel = per_channel
         self._rounded: dict[str, _Value] = {}
+        self._taken = {INPUT, INPUTS, *network.nodes}
         self.placement.add(INPUT, "input", (INPUTS,))
         if not input_signed:
             self.placement.unsigned.add(INPUT)
@@ -105,7 +106,7 @@ class _Placer:
             values[node.name] = self._place(node, [values[source] for source in node.inputs])
         if network.island is not None:
             name, layers = network.island
-            self.placement.add(name, "island", (values[network.output].name,), layers)
+            self.placement.add(self._free(name), "island", (values[network.output].name,), layers)
 
     def _place(self, node: Node, operands: list[_Value]) -> _Value:
         """The node's own step, behind the quantizers that it needs."""
@@ -122,8 +123,9 @@ class _Placer:
             return _Value(name, True, True)
         if isinstance(layer, TABLES):
             nonnegative = never_negative(layer)
-            add(f"{name}_in", "quantizer", (first.name,))
-            add(name, "table", (f"{name}_in",), layer)
+            looked_up = self._free(f"{name}_in")
+            add(looked_up, "quantizer", (first.name,))
+            add(name, "table", (looked_up,), layer)
             if nonnegative:
                 self.placement.unsigned.add(name)
             return _Value(name, True, nonnegative)
@@ -148,7 +150,7 @@ class _Placer:
         if value.exact:
             return value
         if value.name not in self._rounded:
-            name = f"{value.name}_out"
+            name = self._free(f"{value.name}_out")
             self.placement.add(name, "quantizer", (value.name,))
             if value.nonnegative:
                 self.placement.unsigned.add(name)
@@ -157,13 +159,21 @@ class _Placer:
 
     def _at_one_scale(self, name: str, operands: list[_Value]) -> list[_Value]:
         """Operands rounded to codes of one scale."""
-        shared = f"{name}_in"
+        shared = self._free(f"{name}_in", count=len(operands))
         nonnegative = all(operand.nonnegative for operand in operands)
         if nonnegative:
             self.placement.unsigned.add(shared)
         for index, operand in enumerate(operands):
             self.placement.add(f"{shared}{index}", "quantizer", (operand.name,), shared=shared)
         return [_Value(f"{shared}{index}", True, operand.nonnegative) for index, operand in enumerate(operands)]
+
+    def _free(self, name: str, *, count: int = 0) -> str:
+        """A name that no layer of the network has, nor has with a number up to a count behind it."""
+        wanted = {name, *(f"{name}{index}" for index in range(count))}
+        if wanted & self._taken:
+            return self._free(f"{name}_", count=count)
+        self._taken |= wanted
+        return name
 
 
 _POOLS = ("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d")
