@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.coding.codes import code_range
-from lowland.quantization.graph.step import CodeFormat, Step
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 
 EXACT_BITS = 53
 """Integers of so many bits are exact in float64."""
@@ -102,7 +102,8 @@ class Quantize(Step):
 
     def dequantized(self) -> nn.Module:
         """A straight-through quantizer."""
-        rectifies = self.rectifies and self.lowest == 0
+        behind_floats = self.inputs != (INPUTS,)  # those of a float step, rectified like accumulators
+        rectifies = (self.rectifies or behind_floats) and self.lowest == 0
         return StraightThrough(self.scale.clone(), self.lowest, self.highest, rectifies=rectifies)
 
 
