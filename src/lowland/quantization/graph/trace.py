@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,13 @@ from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
 from lowland.quantization.graph.calls import SIZES, handler_of
 from lowland.quantization.graph.converter import Converter, Rows, Wire
+from lowland.quantization.graph.in_place import AssigningProxy, Memory, changes_by_name
 from lowland.quantization.graph.modules import WEIGHTED, handler_of_layer
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
 
 _LAYERS = "layers."
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _NEAREST = {
     "PReLU": "LeakyReLU has a fixed slope",
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
@@ -81,6 +84,19 @@ class _Tracer(fx.Tracer):
         super().__init__()
         self.record_stack_traces = True
 
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> Any:
+        """Further arguments of ``forward`` have their default values."""
+        first, *others = list(inspect.signature(root_fn).parameters.values())[1:] or [None]
+        needed = [other.name for other in others if other.default is other.empty and other.kind not in _VARIADIC]
+        if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
+            raise LowlandError("forward of the network takes no inputs; expected forward(self, inputs)")
+        if needed:
+            raise LowlandError(f"forward of the network takes {needed[0]!r} besides its inputs; expected inputs alone")
+        return super().create_args_for_root(lambda root, inputs: root_fn(root, inputs), is_module, concrete_args)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return AssigningProxy(node, self)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if "forward" in vars(m) or any(getattr(m, hooks) for hooks in _HOOKS):
             return False  # something is done beside the layer: it is seen from inside
@@ -94,6 +110,8 @@ def _graph(root: nn.Module) -> fx.Graph:
     with torch.random.fork_rng(devices=[]):  # a forward that draws numbers draws them while it is traced
         try:
             return _Tracer().trace(root)
+        except LowlandError:
+            raise
         except Exception as error:  # whatever a forward may raise when it is given no numbers
             reason = str(error).partition("\n")[0].removesuffix(".")
             raise LowlandError(
@@ -163,18 +181,13 @@ def _advised(name: str, layer: nn.Module) -> str:
 def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter) -> str:
     """Collects the nodes of all calls; the name of the one that is the output."""
     found: dict[fx.Node, Any] = {}
+    memory = Memory(modules)
     inside = [str(node.target) for node in graph.nodes if node.op == "call_module"]
     strip = bool(inside) and all(path.startswith(_LAYERS) for path in inside)
     for node in graph.nodes:
         if node.op == "placeholder":
-            if found:
-                if node.args:  # a default value
-                    found[node] = node.args[0]
-                    continue
-                raise LowlandError(
-                    f"forward of the network takes {node.target!r} besides its inputs; expected inputs alone"
-                )
             found[node] = converter.inputs
+            memory.add(node)
             continue
         args, kwargs = (fx.node.map_arg(part, found.__getitem__) for part in (node.args, node.kwargs))
         if node.op == "output":
@@ -201,7 +214,27 @@ def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Con
                 ) from error
         else:
             found[node] = _plain(node, args, kwargs)
+        _follow_changes(node, found, memory, converter)
     raise AssertionError("a graph without output")
+
+
+def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, converter: Converter) -> None:
+    """Puts the result of a call that changes its operand in the operand's place."""
+    source, result = node.args[0] if node.args else None, found[node]
+    if not (isinstance(source, fx.Node) and isinstance(result, Wire)):
+        memory.add(node)
+        return
+    unchanged = result is found[source]
+    if not unchanged and (changes_by_name(node) or converter.changed(result)):
+        if (other := memory.used_otherwise(node, source)) is not None:
+            raise LowlandError(
+                f"{_place(node, converter.path)} of the network changes values in place of which {other.name} is "
+                "another view that is used later; expected operations that give new values"
+            )
+        for same in list(memory.same(source)):
+            found[same] = result
+        unchanged = True
+    memory.add(node, unchanged=unchanged)
 
 
 def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -273,13 +306,14 @@ def _stores(layer: nn.Module) -> bool:
 
 
 def _check_weights_once(nodes: Mapping[str, Node]) -> None:
-    """Refuse layers with weights that are called twice."""
+    """Refuse layers with weights that are called twice, and trained weights that functions take twice."""
     owners: dict[int, str] = {}
     for node in nodes.values():
         for parameter in node.layer.parameters():
-            if owners.setdefault(id(parameter), node.name) != node.name:
+            place = parameter.data_ptr() if parameter.requires_grad and parameter.numel() else id(parameter)
+            if owners.setdefault(place, node.name) != node.name:
                 raise LowlandError(
-                    f"{node.place} of the network has the weights of layer {owners[id(parameter)]}; expected layers "
+                    f"{node.place} of the network has the weights of layer {owners[place]}; expected layers "
                     "with weights of their own"
                 )
 
