@@ -131,6 +131,7 @@ FORWARDS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     ),
     "dropout": (lambda: Net(lambda n, x: n.a(functional.dropout(x, 0.5, n.training)), a=nn.Linear(5, 4)), (5,)),
     "a constant matrix": (lambda: Net(lambda n, x: torch.matmul(n.a(x), n.w) @ n.w, a=nn.Linear(5, 4), w=draw(4, 4)), (5,)),
+    "inputs by name": (lambda: Net(lambda n, x: n.b(input=n.a(input=x)), a=nn.Linear(5, 4), b=nn.Linear(4, 2)), (5,)),
     "defaults": (lambda: Optional(nn.Linear(5, 4)), (5,)),
     "indices that nobody wants": (
         lambda: Net(lambda n, x: functional.adaptive_max_pool2d(n.a(x), 1), a=nn.Conv2d(1, 3, 3)), (1, 8, 8)
@@ -266,6 +267,21 @@ def branching(net: nn.Module, inputs: Tensor) -> Tensor:
         (
             nn.Sequential(nn.Linear(2, 1), nn.Flatten(0)),
             r"layer 1 of the network, Flatten\(start_dim=0, end_dim=-1\), fl",
+        ),
+        (
+            Net(lambda n, x: n.a(x)[:, :, None].add(None), a=nn.Linear(2, 2)),
+            r"add at test_trace.py:\d+ of the network is called in a way that cannot be quantized \(.*None",
+        ),
+        (
+            Net(
+                lambda n, x: n.m(x[:, None], x[:, None], x[:, None])[1].sum(1),
+                m=nn.MultiheadAttention(2, 1, batch_first=True),
+            ),
+            r"sum at test_trace.py:\d+ of the network is called in a way that cannot be quantized \('NoneType' object",
+        ),
+        (
+            Net(lambda n, x: n.p(n.a(x), 3), a=nn.Linear(2, 2), p=nn.Flatten()),
+            r"layer p of the network is called in a way that cannot be quantized",
         ),
         (nn.Sequential(nn.Linear(3, 2)), r"layer 0 of the network cannot take values of shape \(2,\) \(mat1 and mat2"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -86,10 +86,12 @@ class _Tracer(fx.Tracer):
 
     def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> Any:
         """Further arguments of ``forward`` have their default values."""
-        first, *others = list(inspect.signature(root_fn).parameters.values())[1:] or [None]
-        needed = [other.name for other in others if other.default is other.empty and other.kind not in _VARIADIC]
-        if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
+        parameters = list(inspect.signature(root_fn).parameters.values())[1:]  # without self
+        if not parameters or parameters[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
             raise LowlandError("forward of the network takes no inputs; expected forward(self, inputs)")
+        needed = [
+            other.name for other in parameters[1:] if other.default is other.empty and other.kind not in _VARIADIC
+        ]
         if needed:
             raise LowlandError(f"forward of the network takes {needed[0]!r} besides its inputs; expected inputs alone")
         return super().create_args_for_root(lambda root, inputs: root_fn(root, inputs), is_module, concrete_args)
@@ -200,22 +202,32 @@ def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Con
             converter.at(name=shown.replace(".", "_"), place=f"layer {shown}", path=shown)
             handler = handler_of_layer(modules[path])
             assert handler is not None  # all have been looked for
-            found[node] = handler(converter, modules[path], *args, **kwargs)
+            if not args and "input" in kwargs:
+                args, kwargs = (kwargs["input"],), {name: kwargs[name] for name in kwargs if name != "input"}
+            found[node] = _called(f"layer {shown}", handler, converter, modules[path], *args, **kwargs)
         elif _holds(Wire, args, kwargs):
             handler = handler_of(node.target)
             assert handler is not None
             converter.at(name=node.name, place=_place(node))
-            try:
-                found[node] = handler(converter, *args, **kwargs)
-            except TypeError as error:
-                reason = str(error).partition("() ")[2] or str(error)
-                raise LowlandError(
-                    f"{_place(node)} of the network is called in a way that cannot be quantized ({reason})"
-                ) from error
+            found[node] = _called(_place(node), handler, converter, *args, **kwargs)
         else:
-            found[node] = _plain(node, args, kwargs)
+            found[node] = _called(_place(node), _plain, node, args, kwargs)
         _follow_changes(node, found, memory, converter)
     raise AssertionError("a graph without output")
+
+
+def _called(place: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The result of a call, whose arguments nobody has checked before."""
+    try:
+        return function(*args, **kwargs)
+    except LowlandError:
+        raise
+    except Exception as error:  # arguments that no handler takes, results that there are none of
+        reason = str(error).partition("\n")[0]
+        reason = reason.partition("() ")[2] or reason
+        raise LowlandError(
+            f"{place} of the network is called in a way that cannot be quantized ({reason.removesuffix('.')})"
+        ) from error
 
 
 def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, converter: Converter) -> None:
