@@ -254,7 +254,6 @@ MODULES = {
     "Quantize",
 }  # bases of classes whose constructors are torch's kind
 TOO_MANY: dict[str, int] = {
-    "quantization.fake_quantized.build.build_quantized": 7,
     "landscape.surface.connectivity.mode_connectivity": 10,
     "landscape.surface.loss_surface.loss_surface": 8,
 }

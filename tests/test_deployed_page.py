@@ -34,6 +34,7 @@ from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from tests.quantization.convolutions import CASES
 from tests.quantization.graphs import GRAPHS, Builder
 from tests.quantization.networks import integer_network, rows
+from tests.quantization.recurrent import CASES as RECURRENT
 from tests.tasks.table.tables import turbines
 from tests.tasks.test_preprocessing import JETS, jets
 
@@ -118,6 +119,15 @@ def test_a_network_that_is_no_chain_is_reproduced(reader, tmp_path, name, bits):
         check(reader, network, inputs, tmp_path)
 
 
+@pytest.mark.parametrize("name", RECURRENT)
+def test_a_recurrent_network_is_reproduced(reader, tmp_path, name):
+    """LSTM and GRU, over numbers and over padded tokens, several layers and both directions."""
+    network, inputs = RECURRENT[name].integer(4), RECURRENT[name].rows(40, seed=1)
+    found, scale = reader["run"](saved(network, tmp_path), inputs.numpy())
+    assert np.array_equal(found, network.forward_integer(inputs).numpy())
+    assert np.array_equal(scale, network.output_scale.numpy())
+
+
 @pytest.mark.parametrize(
     "put",
     [
@@ -166,8 +176,9 @@ def test_any_perceptron_is_reproduced_whatever_words_it_holds(
         for parameter in layer.parameters():
             parameter.data.normal_(generator=source)
     inputs = torch.randn(40, widths[0], generator=source) * 10 ** float(torch.randn(1, generator=source))
-    precision = Precision(method="ptq", weight_bits=weight_bits, activation_bits=activation_bits)
-    options = {"input_bits": input_bits, "input_signed": signed, "per_channel": per_channel}
+    widths = {"weight_bits": weight_bits, "activation_bits": activation_bits}
+    precision = Precision(method="ptq", per_channel=per_channel, **widths)
+    options = {"input_bits": input_bits, "input_signed": signed}
     twin = build_quantized(nn.Sequential(*layers[:-1]), precision, **options)
     network = freeze(calibrate(twin, inputs if signed else inputs.abs()))
     folder = tmp_path_factory.mktemp("network")

@@ -5,7 +5,18 @@ import pandera.errors
 import pytest
 
 from lowland.estimate import Estimate
-from lowland.measurements import COLUMNS, Cell, Expected, Measurement, complete, stack, table, unavailable, words_of
+from lowland.measurements import (
+    COLUMNS,
+    Cell,
+    Expected,
+    Measurement,
+    complete,
+    stack,
+    table,
+    unavailable,
+    with_widths_of_networks,
+    words_of,
+)
 
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="qat8", method="qat", weight_bits=8, activation_bits=8)
 
@@ -32,6 +43,30 @@ def test_stack_keeps_order_and_skips_children_that_left_nothing():
     stacked = stack([rows(), None, unavailable(CELL, "noise", "failed")])
     assert stacked["family"].tolist() == ["performance", "noise"]
     assert tuple(stack([None]).columns) == COLUMNS and len(stack([])) == 0
+
+
+def mixed(seed="s0", **cell):
+    """Cells of a precision whose layers differ: the stage that quantizes knows their widths, others do not."""
+    nominal = CELL.model_copy(update={"precision": "mixed", "seed": seed, **cell})
+    known = nominal.model_copy(update={"weight_bits": 5.25, "activation_bits": 6})
+    cost = table(known, [Measurement("cost", "size", Estimate(900.0))])
+    return [cost, table(nominal, [Measurement("performance", "accuracy", Estimate(0.7, 0.01, 100), split="test")])]
+
+
+def test_all_rows_about_a_network_have_its_widths():
+    failed = unavailable(CELL.model_copy(update={"precision": "mixed", "seed": "s1"}), "cost", "failed")
+    elsewhere = unavailable(CELL.model_copy(update={"precision": "mixed", "task": "other"}), "cost", "failed")
+    frame = with_widths_of_networks(stack([rows(), *mixed(), failed, elsewhere]))
+    assert frame["weight_bits"].tolist() == [8, 5.25, 5.25, 5.25, 8]
+    assert frame["activation_bits"].tolist() == [8, 6, 6, 6, 8]
+    assert frame["weight_bits"].dtype == "float64" and frame["activation_bits"].dtype == "int64"
+
+
+def test_whole_widths_stay_integers():
+    frame = stack([rows(), unavailable(CELL, "cost", "failed"), None])
+    pd.testing.assert_frame_equal(with_widths_of_networks(frame), frame)
+    pd.testing.assert_frame_equal(with_widths_of_networks(stack([])), stack([]))
+    assert frame["weight_bits"].dtype == frame["activation_bits"].dtype == "int64"
 
 
 def test_every_missing_family_of_every_cell_becomes_a_failed_row():

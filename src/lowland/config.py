@@ -99,7 +99,7 @@ class Study(BaseModel):
             recipes=tuple(self.recipes),
             seeds=tuple(self.seeds),
             precisions=tuple(self.precisions),
-            deployed={name: self.precisions[name].weight_bits for name in self.deployed},
+            deployed={name: self.precisions[name].most_weight_bits for name in self.deployed},
             smallest=self._smallest(tasks),
         )
 
@@ -113,7 +113,7 @@ class Study(BaseModel):
             except LowlandError:
                 continue
             for precision in self.deployed:
-                width = self.precisions[precision].weight_bits
+                width = self.precisions[precision].most_weight_bits
                 bits = sum(each.numel() * (width if each.ndim > 1 else BIAS_BITS) for each in parameters)
                 sizes[f"{name} at {precision}"] = bits
         return min(sizes.items(), key=lambda item: item[1]) if sizes else None

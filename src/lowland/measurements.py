@@ -26,7 +26,10 @@ ReferenceKind = Literal["", "seed", "float", "runtime"]
 
 
 class Cell(BaseModel):
-    """One deployable model: a training run at one precision. Identifies the rows measured on it."""
+    """One deployable model: a training run at one precision. Identifies the rows measured on it.
+
+    Widths are those of the precision, in the long table averages over the network where layers differ.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,8 +38,8 @@ class Cell(BaseModel):
     seed: str
     precision: str
     method: Method
-    weight_bits: int
-    activation_bits: int
+    weight_bits: int | float
+    activation_bits: int | float
 
     @property
     def id(self) -> str:
@@ -108,8 +111,8 @@ SCHEMA = pa.DataFrameSchema(
         "seed": pa.Column(str),
         "precision": pa.Column(str),
         "method": pa.Column(str, pa.Check.isin(get_args(Method))),
-        "weight_bits": pa.Column("int64", pa.Check.ge(0)),
-        "activation_bits": pa.Column("int64", pa.Check.ge(0)),
+        "weight_bits": pa.Column(None, pa.Check.ge(0)),  # averages over layers: see _typed
+        "activation_bits": pa.Column(None, pa.Check.ge(0)),
         "family": pa.Column(str, pa.Check.isin(get_args(Family))),
         "measure": pa.Column(str, pa.Check.isin(list(MEASURES))),
         "condition": pa.Column(str),
@@ -128,8 +131,11 @@ SCHEMA = pa.DataFrameSchema(
     ordered=True,
 )
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.columns)
+WIDTHS = ("weight_bits", "activation_bits")
 _TYPES = {
-    name: pd.api.types.pandas_dtype(str(column.dtype).partition("[")[0]) for name, column in SCHEMA.columns.items()
+    name: pd.api.types.pandas_dtype(str(column.dtype).partition("[")[0])
+    for name, column in SCHEMA.columns.items()
+    if name not in WIDTHS
 }
 _CELL_NAMES = COLUMNS[:4]
 KEYS: tuple[str, ...] = COLUMNS[: COLUMNS.index("value")]
@@ -187,7 +193,29 @@ def stack(tables: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
     """Tables on top of each other in their given order; ``None`` stands for a child that left nothing."""
     present = [t for t in tables if t is not None and len(t)]
     frame = pd.concat(present, ignore_index=True) if present else pd.DataFrame(columns=list(COLUMNS))
-    return frame.astype(_TYPES)
+    return _typed(frame)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the schema's types; widths are integers where all of them are whole."""
+    numbers = {name: frame[name].astype("float64") for name in WIDTHS}
+    widths = {name: "int64" if bool((bits % 1 == 0).all()) else "float64" for name, bits in numbers.items()}
+    return frame.astype({**_TYPES, **widths})
+
+
+def with_widths_of_networks(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with the widths that networks have in every row about them.
+
+    The stage that quantizes a network knows how many bits its layers have on average, all others what the precision
+    says; networks of one task at one precision are alike in this, also those that could not be had.
+
+    Args:
+        frame: Rows of the long table.
+    """
+    keys = ["task", "precision"]
+    known = frame[(frame["family"] == "cost") & (frame["status"] == "ok")].groupby(keys)[list(WIDTHS)].first()
+    found = frame[keys].merge(known.reset_index(), on=keys, how="left").set_axis(frame.index)
+    return _typed(frame.assign(**{name: found[name].fillna(frame[name]) for name in WIDTHS}))
 
 
 class Expected(NamedTuple):
@@ -250,7 +278,7 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         pandera.errors.SchemaError: With the first column and value that do not fit.
     """
-    return SCHEMA.validate(frame.astype(_TYPES))
+    return SCHEMA.validate(_typed(frame))
 
 
 def words_of(frame: pd.DataFrame) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel, StoredTensors
+from lowland.errors import LowlandError
 from lowland.grid import Run
 from lowland.measurements import Cell
 from lowland.pipelines.quantization import nodes
@@ -55,6 +56,10 @@ def test_inputs_have_a_sign_if_calibration_rows_do(signed):
         {"calibration": "percentile", "percentile": 90.0},
         {"bias_correction": True},
         {"equalization": True},
+        {"layer_bits": {"0": {"weights": 6}}},
+        {"activations": "asymmetric"},
+        {"scale": "power_of_two"},
+        {"per_channel": True},
     ],
 )
 def test_options_of_a_precision_are_followed(options):
@@ -66,6 +71,27 @@ def test_options_of_a_precision_are_followed(options):
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
     other = deployed(plain, inputs)[0].state_dict()
     assert any(not torch.equal(found[name], other[name]) for name in found)
+
+
+def test_rows_have_the_average_widths_of_the_network():
+    rows = Samples(torch.randn(64, 16, generator=torch.Generator().manual_seed(1)), torch.arange(64) % 5)
+    data = StoredTensors(all_in(rows, 16).to_tensors())
+    for policy, weights, activations in (
+        ({}, 4, 4),
+        ({"*": {"weights": 5, "activations": 3}}, 5, 3),
+        ({"0": {"weights": 6}, "1": {"activations": 7}}, (6 * 128 + 4 * 40) / 168, 7),
+    ):
+        precision = Precision(method="ptq", weight_bits=4, activation_bits=4, layer_bits=policy)
+        _, measured = quantize_after_training(CELL, precision, OPTIONS, TASK, data, StoredModel(network()))
+        assert set(measured["weight_bits"]) == {weights} and set(measured["activation_bits"]) == {activations}
+        assert measured["weight_bits"].dtype == ("int64" if weights == int(weights) else "float64")
+
+
+def test_a_pattern_without_a_layer_fails_the_cell_by_name():
+    inputs = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
+    precision = Precision(method="ptq", weight_bits=4, activation_bits=4, layer_bits={"3": {"weights": 6}})
+    with pytest.raises(LowlandError, match=r"layer_bits has weights for '3', .* expected a pattern of: 0, 2$"):
+        deployed(precision, inputs)
 
 
 def test_what_integers_decide_otherwise_is_measured(monkeypatch):

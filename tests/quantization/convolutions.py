@@ -23,6 +23,7 @@ class Case:
     build: Callable[[], nn.Module]
     shape: tuple[int, ...]
     options: tuple[tuple[str, Any], ...] = ()
+    per_channel: bool = False
 
     def network(self) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
@@ -36,6 +37,11 @@ class Case:
                     nn.init.normal_(norm.bias)
         return network.eval()
 
+    def untrained(self, precision: Precision) -> QuantizedNetwork:
+        """Not calibrated either."""
+        precision = precision.model_copy(update={"per_channel": self.per_channel})
+        return build_quantized(self.network(), precision, input_bits=8, **dict(self.options))
+
     def rows(self, count: int, *, seed: int = 0) -> Tensor:
         return torch.randn(count, *self.shape, generator=torch.Generator().manual_seed(seed))
 
@@ -47,7 +53,7 @@ class Case:
 @cache
 def _twin(case: Case, bits: int, steps: int) -> QuantizedNetwork:
     precision = Precision(method="qat", weight_bits=bits, activation_bits=bits)
-    quantized = build_quantized(case.network(), precision, input_bits=8, **dict(case.options))
+    quantized = case.untrained(precision)
     inputs = case.rows(64 if prod(case.shape) < 200 else 12)
     calibrate(quantized, inputs)
     optimizer = torch.optim.Adam([p for p in quantized.parameters() if p.requires_grad], 0.003)
@@ -160,5 +166,5 @@ CASES: dict[str, Case] = {
     "averaging": Case(averaging, (2, 8, 8)),
     "upsampling": Case(upsampling, (5,)),
     "series": Case(series, (2, 12)),
-    "one scale a channel": Case(channels, (2, 6, 6), (("per_channel", True),)),
+    "one scale a channel": Case(channels, (2, 6, 6), per_channel=True),
 }

@@ -201,7 +201,7 @@ def dense(b: Builder) -> None:
 
 
 def tables(b: Builder) -> None:
-    """Two tables, a product of both, an affine layer."""
+    """Two tables, a product of both, a narrow range, an affine layer."""
     x = b.quantize("input")
     x = b.layer("first", x, nn.Linear(5, 6))
     left = b.requantize("before", x, scale=0.15, bits=6, signed=True)
@@ -209,7 +209,8 @@ def tables(b: Builder) -> None:
     left = b.table("gate", left, "sigmoid", lowest=-32, scale=1 / 15, signed=False)
     right = b.table("leak", right, "leaky_relu", lowest=-20, scale=0.3, arguments={"negative_slope": 0.1})
     x = b.plain("multiply", "gated", left, right)
-    x = b.requantize("narrow", x, scale=0.3, signed=True)
+    half = 2 ** (b.bits - 1)
+    x = b.requantize("narrow", x, scale=0.3, signed=True, clamp=[1 - half, half - 1])
     x = b.layer("affine", x, Affine(6))
     x = b.requantize("relu", x, scale=0.1)
     b.layer("head", x, nn.Linear(6, 3, bias=False))

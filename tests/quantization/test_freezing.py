@@ -66,7 +66,7 @@ def test_integers_too_wide_for_their_products_are_refused() -> None:
 
 def test_channels_with_scales_of_their_own_are_flattened_as_codes() -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.ReLU(), nn.Linear(8, 2))
-    quantized = build_quantized(network, PRECISION, input_bits=8, per_channel=True)
+    quantized = build_quantized(network, PRECISION.model_copy(update={"per_channel": True}), input_bits=8)
     inputs = torch.randn(50, 1, 3, 3, generator=torch.Generator().manual_seed(0))
     frozen = freeze(calibrate(quantized, inputs))
     assert list(frozen.steps) == ["input", "0", "0_out", "1", "2", "3"] and frozen.scales["0.weight"].numel() == 2

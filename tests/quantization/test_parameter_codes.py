@@ -5,7 +5,9 @@ from torch import nn
 
 from lowland.errors import LowlandError
 from lowland.quantization import coded_parameters, fold_batch_norm, freeze
+from lowland.quantization.parameter_codes import stored_weights
 from tests.quantization.convolutions import CASES
+from tests.quantization.recurrent import CASES as RECURRENT
 
 
 def test_only_what_is_stored_in_codes():
@@ -36,3 +38,17 @@ def test_once_folded_they_are_as_many_as_the_codes_of_the_deployed_network(name)
 def test_an_unknown_layer_is_refused():
     with pytest.raises(LowlandError, match="float_from is 'decodr'; expected the name of a layer"):
         coded_parameters(nn.Linear(2, 1), "decodr")
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_layers_and_embeddings_store_theirs(name):
+    network, frozen = RECURRENT[name].network(), RECURRENT[name].integer(4)
+    found = coded_parameters(network)
+    assert set(found) == {key for key, _ in network.named_parameters()}
+    words = {key: codes.numel() for key, codes in frozen.codes.items() if not key.endswith("table")}
+    assert sorted(p.numel() for p in found.values()) == sorted(words.values())
+    weights = {id(weight) for weight in stored_weights(network)}
+    assert weights == {id(p) for key, p in found.items() if "weight" in key}
+    quantized = RECURRENT[name].quantized(4)
+    stored = {id(weight) for weight in stored_weights(quantized)}
+    assert stored == {id(p) for key, p in quantized.stored.items() if key.endswith("weight")}

@@ -75,7 +75,19 @@ def test_a_percentile_without_use_is_refused(calibration: str) -> None:
         Precision(method="ptq", weight_bits=4, activation_bits=4, calibration=calibration, percentile=99.9)
 
 
-@pytest.mark.parametrize("option", [{"calibration": "max"}, {"bias_correction": True}, {"equalization": True}])
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"calibration": "max"},
+        {"bias_correction": True},
+        {"equalization": True},
+        {"activations": "asymmetric"},
+        {"scale": "power_of_two"},
+        {"per_channel": True},
+        {"table_bits": 8},
+        {"layer_bits": {"0": {"weights": 8}}},
+    ],
+)
 def test_float_networks_are_not_calibrated(option: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=f"{next(iter(option))} is .* with method float; expected no"):
         Precision(method="float", weight_bits=32, activation_bits=32, **option)
@@ -103,7 +115,23 @@ def test_runtimes_have_codes_of_a_byte_at_most(bits: int) -> None:
     "method, option, message",
     [
         ("ptq", {"runtime": "litert"}, "runtime is litert with method ptq; expected no runtime .or method dynamic"),
-        ("ptq", {"per_channel": True}, "per_channel is True with method ptq; .* dynamic or weight_only"),
+        (
+            "dynamic",
+            {"layer_bits": {"*": {"weights": 4}}},
+            "layer_bits is .* with method dynamic; .* qat or ptq",
+        ),
+        ("dynamic", {"table_bits": 9}, "table_bits is 9 with method dynamic; .* method qat or ptq"),
+        ("dynamic", {"state_bits": 9}, "state_bits is 9 with method dynamic; .* method qat or ptq"),
+        ("dynamic", {"activations": "asymmetric"}, "activations is asymmetric with method dynamic"),
+        ("dynamic", {"scale": "power_of_two"}, "scale is power_of_two with method dynamic"),
+        ("ptq", {"scale": "two"}, "scale"),
+        ("ptq", {"activations": "affine"}, "activations"),
+        ("ptq", {"table_bits": 17}, "table_bits is 17; expected 2 to 16 bits"),
+        ("qat", {"state_bits": 1}, "state_bits is 1; expected 2 to 16 bits"),
+        ("qat", {"layer_bits": {"*": {}}}, "bits of a layer are empty; expected weights, activations or both"),
+        ("qat", {"layer_bits": {"*": {"weights": 1}}}, "weights is 1; expected 2 to 16 bits"),
+        ("qat", {"layer_bits": {"*": {"activations": 17}}}, "activations is 17; expected 2 to 16 bits"),
+        ("qat", {"layer_bits": {"*": {"biases": 8}}}, "biases"),
         ("qat", {"min_elements": 5}, "min_elements is 5 with method qat"),
         ("dynamic", {"calibration": "max"}, "calibration is max with method dynamic; .* method qat or ptq"),
         ("dynamic", {"runtime": "tflite"}, "runtime"),

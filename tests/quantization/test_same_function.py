@@ -143,7 +143,7 @@ def test_a_forward_that_calls_its_layers_is_quantized() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_folding_and_float_parts_are_no_difference(case: str) -> None:
-    quantized = build_quantized(CASES[case].network(), PRECISION, input_bits=8, **dict(CASES[case].options))
+    quantized = CASES[case].untrained(PRECISION)
     assert calibrate(quantized, CASES[case].rows(12)).calibrated
 
 

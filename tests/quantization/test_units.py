@@ -34,7 +34,7 @@ def in_unit(unit: float, network: nn.Module, inputs: Tensor, *, absorbed: bool) 
 
 def error(network: nn.Module, inputs: Tensor, precision: Precision, *, per_channel: bool = False) -> float:
     """Relative to the outputs; also that the frozen network is the fake-quantized one."""
-    quantized = build_quantized(network, precision, input_bits=8, per_channel=per_channel)
+    quantized = build_quantized(network, precision.model_copy(update={"per_channel": per_channel}), input_bits=8)
     deployed = freeze(calibrate(quantized, inputs))
     expected = network(inputs).detach()
     largest = float(expected.abs().max())

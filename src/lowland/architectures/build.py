@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from lowland.architectures.cnn import CNN
 from lowland.architectures.custom import build_custom
 from lowland.architectures.lenet import LeNet1, LeNet5
 from lowland.architectures.mlp import MLP
+from lowland.architectures.recurrent import CELLS, Recurrent
 from lowland.architectures.resnet import ResNet8
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 from lowland.errors import LowlandError
@@ -22,6 +24,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
     "cnn": CNN,
     "wafer_autoencoder": WaferAutoencoder,
+    **{kind: partial(Recurrent, kind) for kind in CELLS},
     "lenet1": LeNet1,
     "lenet5": LeNet5,
     "resnet8": ResNet8,

@@ -1,1 +1,1 @@
-"""What landscapes, faults and quantization share: encodings and ranges of codes, patches, batch-norm folding."""
+"""What rooms share of networks: encodings and ranges of codes, patches, batch-norm folding, padded recurrences."""

@@ -247,7 +247,7 @@ class Choice:
             "recipe": recipe,
             "precision": precision,
             "method": method,
-            "weight_bits": int(bits),
+            "weight_bits": int(bits) if bits == int(bits) else float(bits),
             "num_seeds": min(int(self.numbers[name].loc[subject, "num_seeds"]) for name in self.of_every),
             "num_planned": self.planned,
             "gain_over_guess": self._gain(subject),

@@ -12,10 +12,12 @@ from lowland.errors import LowlandError
 from lowland.faults.flip_sets import Flips
 from lowland.faults.layer_flips import Changes, layer_flips
 from lowland.faults.measured_rows import Measure, MeasuredRows, Metric, Outcomes, checked
+from lowland.faults.scan_flips import scan_flips
 from lowland.faults.targets import named_steps, targeted
 from lowland.faults.word_flips import embedding_flips, shared_flips, table_flips
 from lowland.quantization.graph.embedding_step import Embedding
 from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import Step
 from lowland.quantization.graph.table_step import Table
 from lowland.quantization.graph.weighted_step import Weighted
@@ -75,7 +77,8 @@ def flip_sensitivity(
     these changes through; where inputs of the next layer differ, their part of its accumulators is exchanged and what
     depends on them computed again, for those samples alone. Channels that show one code a sample are looked up:
     whatever the flip, the outputs depend on the sample and that code only. An entry of a table and a row of an
-    embedding act in the samples that look them up. Of tensors that several steps read, the network behind the first of
+    embedding act in the samples that look them up. What a scan reads acts at every place of its sequence: the scan is
+    computed again from the first place on. Of tensors that several steps read, the network behind the first of
     them is run for each flip.
 
     The sum over the map of (clean metric - metric) is minus the derivative of the expected metric in the bit error rate
@@ -184,6 +187,12 @@ def _outcomes(measured: MeasuredRows, asked: Mapping[str, Changes], encoding: st
     """What each flip that is asked for does to a block of samples, in the order of the steps."""
     steps = named_steps(measured.network)
     for step_name, step in steps.items():
+        if isinstance(step, Scan):
+            start = f"{step_name}."
+            yield from scan_flips(
+                measured, step, {n.removeprefix(start): asked[n] for n in asked if n.startswith(start)}
+            )
+            continue
         own = {name.rpartition(".")[2]: name for name in asked if name.rpartition(".")[0] == step_name}
         shared = {kind: users for kind in own if len(users := _users(steps, step_name, kind)) > 1}
         alone = {kind: asked[name] for kind, name in own.items() if kind not in shared}

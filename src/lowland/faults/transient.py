@@ -11,7 +11,9 @@ from lowland.errors import LowlandError
 from lowland.faults.flip_sets import check_one_level, check_rate, draw_key
 from lowland.faults.targets import named_steps, within
 from lowland.quantization.graph.integer import IntegerNetwork
-from lowland.quantization.graph.step import INPUTS, CodeFormat
+from lowland.quantization.graph.loop import Place
+from lowland.quantization.graph.scan_step import Scan
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
 
@@ -106,11 +108,28 @@ class TransientFlips(nn.Module):
         """The integers after every step, in floats, with bits flipped where there are masks."""
         values = {INPUTS: inputs}
         for name, step in named_steps(self.network).items():
-            result = step.carried(*(values[source] for source in step.inputs))
+            operands = [values[source] for source in step.inputs]
+            if isinstance(step, Scan):
+                traces = self._along(step, operands, masks)
+                values |= {f"{name}.{inner}": trace for inner, trace in traces.items()}
+                values[name] = traces[step.loop.shown]
+                continue
+            result = step.carried(*operands)
             if name in masks and step.result_codes is not None:
                 result = flipped_codes(result, masks[name], step.result_codes)
             values[name] = result
         return values
+
+    def _along(self, scan: Scan, operands: list[Tensor], masks: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the body of a scan computes: a flip in a state is carried on."""
+
+        def compute(step: Step, given: list[Tensor], place: Place) -> Tensor:
+            result, mask = step.carried(*given), masks.get(f"{scan.name}.{step.name}")
+            if mask is None or step.result_codes is None:
+                return result
+            return flipped_codes(result, mask[:, place], step.result_codes)
+
+        return scan.along(compute, operands)
 
     def _masks(self, samples: int, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
         """Masks of flipped bits [samples, ...] by step (int64) for the next inferences."""

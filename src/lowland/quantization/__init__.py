@@ -17,19 +17,24 @@ if TYPE_CHECKING:
     from lowland.quantization.fake_quantized.network import QuantizedNetwork
     from lowland.quantization.freezing import freeze
     from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
+    from lowland.quantization.mean_bits import MeanBits, mean_bits
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
+    from lowland.quantization.readers.flow import CodeRange
+    from lowland.quantization.readers.qonnx import read_qonnx
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "ARITHMETICS",
+    "CodeRange",
     "DeployedNetwork",
     "DeploymentCheck",
     "DequantizedNetwork",
     "DynamicArithmetic",
     "DynamicNetwork",
     "IntegerNetwork",
+    "MeanBits",
     "Precision",
     "QuantizationOptions",
     "QuantizedNetwork",
@@ -41,6 +46,8 @@ __all__ = [
     "deployment_check",
     "fold_batch_norm",
     "freeze",
+    "mean_bits",
     "padding_sensitivity",
     "quantize_dynamically",
+    "read_qonnx",
 ]

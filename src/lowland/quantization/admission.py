@@ -34,17 +34,22 @@ def check_numbers(network: nn.Module) -> None:
             )
 
 
-def check_samples(inputs: Tensor) -> None:
+def check_samples(inputs: Tensor, *, tokens: bool = False) -> None:
     """Refuse samples that no scale can come from.
 
     Args:
         inputs: [samples, ...].
+        tokens: Whether they are whole numbers that choose rows of weights, of any type.
 
     Raises:
         LowlandError: None at all, values that are NaN or infinite, or another type than float32.
     """
     if len(inputs) == 0:
         raise LowlandError("calibration inputs have 0 samples; expected at least 1")
+    if tokens:
+        if inputs.is_floating_point() and not bool((inputs == inputs.round()).all()):
+            raise LowlandError("calibration inputs hold fractions or NaN; expected tokens, which are whole numbers")
+        return
     if inputs.dtype != torch.float32:
         raise LowlandError(f"calibration inputs are {inputs.dtype}; expected torch.float32: call inputs.float() first")
     if not inputs.isfinite().all():

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lowland.quantization.fake_quantized.network import QuantizedNetwork
 from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import INPUTS, Step
 from lowland.quantization.graph.weighted_step import Weighted
 
@@ -103,14 +104,27 @@ def deployment_check(
 def _in_double(integer: IntegerNetwork) -> IntegerNetwork:
     """A copy that computes in float64, products of scales included."""
     double = copy.deepcopy(integer).double()
-    scales = {INPUTS: torch.ones((), dtype=torch.float64)}
     steps: Iterable[Step] = double.steps.values()  # type: ignore[assignment]  # ModuleDict forgets what it holds
+    _scale_accumulators(steps, {INPUTS: torch.ones((), dtype=torch.float64)})
+    return double
+
+
+def _scale_accumulators(steps: Iterable[Step], scales: dict[str, Tensor]) -> None:
+    """Products of scales in the steps of a network, or of a body, in the type of the scales; in place.
+
+    Args:
+        steps: In order of computation.
+        scales: Of what they take from elsewhere, by name; those of their results are added.
+    """
     for step in steps:
         before = [scales[source] for source in step.inputs]
         if isinstance(step, Weighted):
-            step.output_scale = step.weight_scale.flatten().reshape(step.output_scale.shape) * before[0]
+            shape = step.output_scale.shape
+            given = before[0].reshape(shape) if before[0].ndim else before[0]  # an affine step takes one a channel
+            step.output_scale = step.weight_scale.flatten().reshape(shape) * given
+        elif isinstance(step, Scan):
+            _scale_accumulators(step.steps.values(), step.scales_before(before[0]))
         scales[step.name] = step.result_scale(*before)
-    return double
 
 
 def _as_converted(samples: Tensor, integers: dict[str, Tensor], double: IntegerNetwork) -> Tensor:

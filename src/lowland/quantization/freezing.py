@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from collections.abc import Iterable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from lowland.quantization.fake_quantized.grid import Grid, codes_on
 from lowland.quantization.fake_quantized.network import QuantizedNetwork, check_calibrated
 from lowland.quantization.fake_quantized.placement import QuantizedNode
 from lowland.quantization.graph.activations import table_function
+from lowland.quantization.graph.embedding_step import Embedding
 from lowland.quantization.graph.float_island import FloatIsland
 from lowland.quantization.graph.float_step import FirstResult, FloatStep
 from lowland.quantization.graph.functions import make_table
@@ -26,6 +28,7 @@ from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.operations import fan_in, geometry, weighted_kind
 from lowland.quantization.graph.operators import kind_of, passing_step, summands
 from lowland.quantization.graph.rounding_steps import PRODUCT_BITS, Quantize, Requantize, fixed_points
+from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.steps import STEPS
 from lowland.quantization.graph.table_step import Table
@@ -64,29 +67,63 @@ class _Flow(NamedTuple):
         return 1 + self.reach.bit_length()
 
 
-def freeze(quantized: QuantizedNetwork) -> IntegerNetwork:
+def freeze(quantized: nn.Module, example: Tensor | None = None) -> IntegerNetwork:
     """The integer network that a fake-quantized model stands for; the model is left as it came.
 
     Args:
-        quantized: Calibrated, trained or not.
+        quantized: What ``build_quantized`` made, calibrated, trained or not; or any module of Brevitas layers, which is
+            read as it is (see ``read_brevitas``).
+        example: Of a module of Brevitas layers some hundred inputs [rows, ...], on which the two are compared.
 
     Raises:
         LowlandError: Not calibrated, weights or thresholds that are not finite, pruned weights that are not zero any
             more, a bias too large for its word, a float part that no spec can describe, or integers too wide for 64-bit
-            products.
+            products; of a module of Brevitas layers what is not an integer network.
     """
+    if not isinstance(quantized, QuantizedNetwork):
+        return _foreign(quantized, example)
     check_calibrated(quantized)
     check_numbers(quantized.layers)
     _check_pruned(quantized)
-    steps: list[Step] = []
     flows = {INPUTS: _Flow(INPUTS, torch.ones(()), torch.ones((), dtype=torch.float64), 0, real=True)}
     with torch.no_grad():
-        for node in quantized.nodes.values():
-            step, flow = _step(quantized, node, [flows[source] for source in node.inputs])
-            _check_width(node.name, flow.bits, PRODUCT_BITS)
-            steps.append(step)
-            flows[node.name] = flow
-    return IntegerNetwork(steps)
+        return IntegerNetwork(_steps(quantized, quantized.nodes.values(), flows))
+
+
+def _steps(quantized: QuantizedNetwork, nodes: Iterable[QuantizedNode], flows: dict[str, _Flow]) -> list[Step]:
+    """The steps of nodes in their order.
+
+    Args:
+        quantized: The model.
+        nodes: Its own, or those of a body.
+        flows: What they take from elsewhere, by name; what they hand on is added.
+    """
+    steps: list[Step] = []
+    for node in nodes:
+        step, flow = _step(quantized, node, [flows[source] for source in node.inputs])
+        _check_width(node.name, flow.bits, PRODUCT_BITS)
+        steps.append(step)
+        flows[node.name] = flow
+    return steps
+
+
+def _foreign(network: nn.Module, example: Tensor | None) -> IntegerNetwork:
+    """The integer network that somebody else's model is."""
+    # Here and not above: whoever freezes nothing of Brevitas need not wait for it.
+    from lowland.quantization.readers.brevitas import is_brevitas, read_brevitas
+
+    if not is_brevitas(network):
+        raise LowlandError(
+            f"network is a {type(network).__name__} without quantizers; expected what build_quantized made of it, or "
+            "layers of Brevitas"
+        )
+    if example is None or len(example) == 0:
+        given = None if example is None else tuple(example.shape)
+        raise LowlandError(
+            f"example of {type(network).__name__} is {given}; expected some hundred inputs [rows, ...], on which the "
+            "integer network is compared with it"
+        )
+    return read_brevitas(network, example)
 
 
 def _check_pruned(quantized: QuantizedNetwork) -> None:
@@ -110,34 +147,65 @@ def _check_width(name: str, bits: int, most: int) -> None:
 
 def _step(quantized: QuantizedNetwork, node: QuantizedNode, flows: list[_Flow]) -> tuple[Step, _Flow]:
     """The step of one node of a fake-quantized model, and what it hands on."""
-    layer: Any = quantized.layers[node.layer]
+    if node.role == "scan":
+        return _scan(quantized, node, flows[0])
+    layer: Any = quantized.layer(node.layer)
+    if node.role == "embedding":
+        return _embedding(quantized, node, layer)
     if node.role == "weighted":
         return _weighted(quantized, node, layer, flows[0])
     if node.role == "passing":
         return _passing(node, layer, flows)
     if node.role in ("float", "island"):
         return _floating(node, layer, flows)
-    own, bits = quantized.grid(node.layer), quantized.bits[node.layer]
+    own, _, flow = _codes(quantized, node)
+    return (_table if node.role == "table" else _rounding)(quantized, node, own, flows[0]), flow
+
+
+def _codes(quantized: QuantizedNetwork, node: QuantizedNode) -> tuple[Grid, int, _Flow]:
+    """Grid and width of a quantizer, or of a table's results, and what it hands on."""
+    own = quantized.grid(node.layer)
     own = own._replace(scale=own.scale.clone())
-    reach = max(-own.lowest, own.highest)
-    flow = _Flow(node.name, own.scale, own.scale.double(), reach, lowest=own.lowest, width=bits)
-    return (_table if node.role == "table" else _rounding)(node, layer, own, bits, flows[0]), flow
+    bits, reach = quantized.bits[node.layer], max(-own.lowest, own.highest)
+    return own, bits, _Flow(node.name, own.scale, own.scale.double(), reach, lowest=own.lowest, width=bits)
 
 
-def _rounding(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) -> Step:
+def _embedding(quantized: QuantizedNetwork, node: QuantizedNode, layer: Any) -> tuple[Step, _Flow]:
+    """The step of an embedding."""
+    own, bits, flow = _codes(quantized, node)
+    weight = codes_on(layer.weight, own).to(smallest_dtype(bits))
+    step = Embedding(node.name, node.inputs, weight=weight, weight_bits=bits, weight_scale=own.scale)
+    return step, flow._replace(reach=2 ** (bits - 1), lowest=-(2 ** (bits - 1)))
+
+
+def _scan(quantized: QuantizedNetwork, node: QuantizedNode, given: _Flow) -> tuple[Step, _Flow]:
+    """The step of a scan; the states that its body takes are the codes that it gives."""
+    body = quantized.bodies[node.name]
+    nodes = {inner.name: inner for inner in body.nodes}
+    flows = {INPUTS: given._replace(source=INPUTS)}
+    for state, source in body.loop.states.items():
+        flows[state] = _codes(quantized, nodes[source])[2]._replace(source=state)
+    step = Scan(node.name, node.inputs, body=_steps(quantized, body.nodes, flows), loop=body.loop)
+    return step, flows[body.loop.shown]._replace(source=node.name)
+
+
+def _rounding(quantized: QuantizedNetwork, node: QuantizedNode, own: Grid, given: _Flow) -> Step:
     """A quantizer: of floats, or of integers at another scale."""
-    signed = own.lowest < 0
+    bits = quantized.bits[node.layer]
+    codes: dict[str, Any] = {"bits": bits, "signed": own.lowest < 0}
+    if node.layer in quantized.moved:
+        codes |= {"signed": False, "lowest": own.lowest}
     if given.real:
-        return Quantize(node.name, (given.source,), bits=bits, signed=signed, scale=own.scale)
+        return Quantize(node.name, (given.source,), scale=own.scale, **codes)
     _check_width(given.source, given.bits, PRODUCT_BITS - bits - 1)  # the multiplier must be finer than the codes
     multiplier, shift = fixed_points(given.exact / own.scale.double(), accumulator_bits=given.bits)
-    return Requantize(
-        node.name, (given.source,), bits=bits, signed=signed, scale=own.scale, multiplier=multiplier, shift=shift
-    )
+    return Requantize(node.name, (given.source,), scale=own.scale, multiplier=multiplier, shift=shift, **codes)
 
 
-def _table(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) -> Step:
+def _table(quantized: QuantizedNetwork, node: QuantizedNode, own: Grid, given: _Flow) -> Step:
     """An activation, looked up."""
+    layer: Any = quantized.layer(node.layer)
+    bits, moved = quantized.bits[node.layer], node.layer in quantized.moved
     kind, arguments = table_function(layer.function)
     inputs = CodeFormat(given.width, given.lowest, given.scale)
     entries = make_table(kind, arguments, inputs, CodeFormat(bits, own.lowest, own.scale))
@@ -148,10 +216,11 @@ def _table(node: QuantizedNode, layer: Any, own: Grid, bits: int, given: _Flow) 
         arguments=arguments,
         lowest=given.lowest,
         bits=bits,
-        signed=own.lowest < 0,
+        signed=own.lowest < 0 and not moved,
         table=entries,
         input_scale=given.scale.clone(),
         scale=own.scale,
+        output_lowest=own.lowest if moved else None,
     )
 
 

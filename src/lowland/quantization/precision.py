@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 import torch
@@ -13,7 +13,7 @@ from lowland.vocabulary.planned import Planned
 
 FLOAT_BITS = 32
 FEWEST_BITS, MOST_BITS = 2, 16
-TABLE_BITS = 8
+TABLE_BITS, STATE_BITS = 8, 16
 BIAS_BITS = 48
 """Width of bias codes while training, beyond what any bias needs; freezing finds the smallest that holds them."""
 
@@ -45,13 +45,38 @@ MOST_BYTE_BITS = 8
 PER_BATCH = ("onnxruntime", "onnxruntime_no_vnni")
 """Runtimes whose scales come from all rows that are computed at once."""
 
-_CODED_FROM_FLOAT = ("dynamic", "weight_only")
+_STATIC, _CODED_FROM_FLOAT = ("qat", "ptq"), ("dynamic", "weight_only")
 _METHODS_OF = {
-    **dict.fromkeys(("calibration", "percentile", "bias_correction", "equalization"), ("qat", "ptq")),
+    **dict.fromkeys(("calibration", "percentile", "bias_correction", "equalization"), _STATIC),
+    **dict.fromkeys(("layer_bits", "table_bits", "state_bits", "activations", "scale"), _STATIC),
     **dict.fromkeys(("runtime", "batch_rows"), ("dynamic",)),
-    **dict.fromkeys(("per_channel", "min_elements"), _CODED_FROM_FLOAT),
+    "per_channel": (*_STATIC, *_CODED_FROM_FLOAT),
+    "min_elements": _CODED_FROM_FLOAT,
 }
 """Methods that have an option."""
+
+
+class LayerBits(BaseModel):
+    """Widths of the layers that a pattern names; what is not given stays as it is for all.
+
+    Attributes:
+        weights: Width of the weight codes of layers with weights.
+        activations: Width of the codes of quantizers, and of the results of tables.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weights: int | None = None
+    activations: int | None = None
+
+    @model_validator(mode="after")
+    def _something_is_said(self) -> LayerBits:
+        given = {name: bits for name, bits in self if bits is not None}
+        if not given:
+            raise LowlandError("bits of a layer are empty; expected weights, activations or both, such as {weights: 8}")
+        for name, bits in given.items():
+            check_bits(name, bits)
+        return self
 
 
 class Precision(BaseModel):
@@ -69,12 +94,23 @@ class Precision(BaseModel):
         percentile: Of the sizes of activations, above 50 and at most 100, with calibration ``percentile`` only.
         bias_correction: Whether biases take up the mean error of their channel; every layer has a bias then.
         equalization: Whether neighbouring layers share their ranges out before they are quantized.
+        layer_bits: Other widths for some layers: a pattern of names (``*``, ``?``, ``[...]``) and ``weights``,
+            ``activations`` or both. Names are those of the deployed network's steps: layers with weights have weights,
+            ReLUs, tables and the quantizers between layers (``conv_out``, ``add_in``) have activations. Of several
+            patterns with a number for a layer the last one counts; one that names no layer is refused.
+        table_bits: Width of the codes that tables of activations are looked up with; without it that of activations,
+            and at least 8.
+        state_bits: Width of the codes in which recurrent layers keep their cell state.
+        activations: Whether activations that can be negative have codes around zero (``symmetric``), or from the lowest
+            to the highest value that was seen (``asymmetric``), with a whole number as zero point. Those that are never
+            negative are as they are.
+        scale: Whether step sizes are any numbers (``float``), or powers of two, so that codes are rescaled by shifts.
         runtime: Whose dynamic arithmetic: ``torchao`` (linear layers, symmetric, each row by itself), ``onnxruntime``
             (uint8 over the whole batch), ``onnxruntime_no_vnni`` (the same with the saturating kernel of older x86) or
             ``litert`` (int8, each row by itself).
-        per_channel: With ``dynamic`` and ``weight_only``, whether every output channel has a weight scale of its own;
-            without it as the runtime has it, and with ``weight_only`` it has.
-        min_elements: With the same two, layers with fewer weights than this stay float.
+        per_channel: Whether every output channel has a weight scale of its own. Without it: with ``qat`` and ``ptq`` it
+            has not, with ``dynamic`` it is as the runtime has it, and with ``weight_only`` it has.
+        min_elements: With ``dynamic`` and ``weight_only``, layers with fewer weights than this stay float.
         batch_rows: With ``dynamic``, rows that are computed at once; without it all that are evaluated together.
     """
 
@@ -87,15 +123,15 @@ class Precision(BaseModel):
     percentile: float | None = None
     bias_correction: bool = False
     equalization: bool = False
+    layer_bits: Mapping[str, LayerBits] = {}
+    table_bits: int | None = None
+    state_bits: int = STATE_BITS
+    activations: Literal["symmetric", "asymmetric"] = "symmetric"
+    scale: Literal["float", "power_of_two"] = "float"
     runtime: Literal["torchao", "onnxruntime", "onnxruntime_no_vnni", "litert"] = "torchao"
     per_channel: bool | None = None
     min_elements: Annotated[int, Field(ge=0)] = 0
     batch_rows: Annotated[int, Field(ge=1)] | None = None
-
-    @property
-    def table_bits(self) -> int:
-        """Width of the codes that tables of activations are looked up with: at least 8, activations being fewer."""
-        return max(self.activation_bits, TABLE_BITS)
 
     @model_validator(mode="after")
     def _widths_fit_the_method(self) -> Precision:
@@ -113,6 +149,13 @@ class Precision(BaseModel):
                 )
             elif self.method in ("qat", "ptq"):
                 check_bits(name, bits)
+        return self
+
+    @model_validator(mode="after")
+    def _other_widths_exist(self) -> Precision:
+        if self.table_bits is not None:
+            check_bits("table_bits", self.table_bits)
+        check_bits("state_bits", self.state_bits)
         return self
 
     @model_validator(mode="after")
@@ -149,6 +192,11 @@ class Precision(BaseModel):
                 "such as 99.9"
             )
         return self
+
+    @property
+    def most_weight_bits(self) -> int:
+        """Width of the widest weight codes that a network can have."""
+        return max(self.weight_bits, *(bits.weights or 0 for bits in self.layer_bits.values()), 0)
 
     def planned(self) -> Iterator[Planned]:
         """What is measured of its cells beyond what is measured of all."""

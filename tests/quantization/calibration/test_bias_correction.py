@@ -22,10 +22,10 @@ from tests.quantization.networks import float_network, rows, trained_float
 
 
 def corrected(network: nn.Module, inputs: Tensor, bits: int, *, correct: bool = True, input_bits: int = 8,
-              activation_bits: int | None = None, **options: object) -> QuantizedNetwork:  # fmt: skip
-    precision = Precision(
-        method="ptq", weight_bits=bits, activation_bits=activation_bits or bits, bias_correction=correct
-    )
+              activation_bits: int | None = None, per_channel: bool = False,
+              **options: object) -> QuantizedNetwork:  # fmt: skip
+    widths = {"weight_bits": bits, "activation_bits": activation_bits or bits}
+    precision = Precision(method="ptq", bias_correction=correct, per_channel=per_channel, **widths)
     return calibrate(build_quantized(network, precision, input_bits=input_bits, **options), inputs)
 
 
@@ -55,6 +55,7 @@ def mean_errors(quantized: QuantizedNetwork, plain: QuantizedNetwork, inputs: Te
 @pytest.mark.parametrize("bits", [3, 8])
 def test_the_mean_error_of_every_channel_is_zero_up_to_half_a_step(case: str, bits: int) -> None:
     network, options = CASES[case].network(), dict(CASES[case].options)
+    options["per_channel"] = CASES[case].per_channel
     inputs = CASES[case].rows(24)
     quantized = corrected(network, inputs, bits, **options)
     plain = corrected(network, inputs, bits, correct=False, **options)

@@ -21,8 +21,8 @@ def tiny_weights(size: float, layer: str) -> nn.Sequential:
 
 
 def twin(network: nn.Module, bits: int, inputs: Tensor, **options: bool) -> QuantizedNetwork:
-    precision = Precision(method="ptq", weight_bits=bits, activation_bits=bits)
-    return calibrate(build_quantized(network, precision, input_bits=bits, **options), inputs)
+    precision = Precision(method="ptq", weight_bits=bits, activation_bits=bits, **options)
+    return calibrate(build_quantized(network, precision, input_bits=bits), inputs)
 
 
 @pytest.mark.parametrize("per_channel", [False, True])

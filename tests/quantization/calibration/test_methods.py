@@ -145,7 +145,7 @@ def test_weights_are_not_clipped(case: str, calibration: str) -> None:
         calibration=calibration,
         percentile=99.0 if calibration == "percentile" else None,
     )
-    quantized = build_quantized(CASES[case].network(), precision, input_bits=8, **dict(CASES[case].options))
+    quantized = CASES[case].untrained(precision)
     calibrate(quantized, CASES[case].rows(32))
     for name in quantized.bits:
         layer, own = quantized.layers.get_submodule(name), quantized.grid(name)

@@ -110,14 +110,14 @@ def test_a_scale_a_channel_is_at_least_as_near_as_one_a_tensor() -> None:
     precision = Precision(method="ptq", weight_bits=3, activation_bits=8)
     errors = []
     for per_channel in (True, False):
-        quantized = build_quantized(network, precision, input_bits=8, per_channel=per_channel)
+        quantized = build_quantized(network, precision.model_copy(update={"per_channel": per_channel}), input_bits=8)
         errors.append(float((calibrate(quantized, inputs)(inputs) - network(inputs)).detach().square().mean()))
     assert quantized.threshold("0").shape == () and errors[0] < 0.8 * errors[1]
 
 
 def test_transposed_groups_have_no_scale_a_channel() -> None:
     with pytest.raises(LowlandError, match="layer 3 is transposed and has groups; expected per_channel=False"):
-        build_quantized(CASES["upsampling"].network(), PRECISION, input_bits=8, per_channel=True)
+        build_quantized(CASES["upsampling"].network(), PRECISION.model_copy(update={"per_channel": True}), input_bits=8)
 
 
 def test_the_float_part_is_trained_beside_the_quantized_one() -> None:

@@ -71,10 +71,9 @@ def test_scales_by_channel_before_it_do_not_reach_behind_it() -> None:
     network = CASE.network()
     quantized = build_quantized(
         network,
-        Precision(method="ptq", weight_bits=8, activation_bits=8),
+        Precision(method="ptq", weight_bits=8, activation_bits=8, per_channel=True),
         input_bits=8,
         float_from="decoder",
-        per_channel=True,
     )
     calibrate(quantized, CASE.rows(100))
     frozen = freeze(quantized)

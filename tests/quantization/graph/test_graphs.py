@@ -84,8 +84,8 @@ def test_the_dequantized_twin_computes_the_same(name: str) -> None:
     assert all(float(parameters[key].grad.abs().sum()) > 0 for key in codes if key.endswith("weight"))
 
 
-def test_all_kinds_of_steps_are_here_or_in_the_chains() -> None:
-    chains = {"conv_transpose2d", "max_pool1d", "max_pool2d", "flatten", "unflatten", "float_island"}
+def test_all_kinds_of_steps_are_here_in_the_chains_or_recurrent() -> None:
+    chains = {"conv_transpose2d", "max_pool1d", "max_pool2d", "flatten", "unflatten", "float_island", "scan"}
     kinds = {step["kind"] for graph in GRAPHS.values() for step in graph.network().spec["steps"]}
     assert kinds | chains == set(STEPS)
 

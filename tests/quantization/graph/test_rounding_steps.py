@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lowland.errors import LowlandError
 from lowland.quantization.graph.rounding_steps import Quantize, Requantize, StraightThrough, fixed_point
 from lowland.quantization.graph.step import INPUTS
 
@@ -45,6 +46,37 @@ def test_quantize_gives_the_codes_of_its_floats() -> None:
     values = torch.tensor([-9.0, -0.76, 0.0, 0.25, 0.75, 9.0])
     assert step.integer(values).tolist() == [-4, -2, 0, 0, 2, 3]
     assert torch.equal(step(values), step.integer(values) * 0.5)
+
+
+def test_a_clamp_keeps_codes_inside_a_part_of_their_word() -> None:
+    narrow = Quantize("input", ("inputs",), bits=3, signed=True, scale=torch.tensor(0.5), clamp=(-3, 3))
+    values = torch.tensor([-9.0, -1.4, 0.3, 9.0])
+    assert narrow.integer(values).tolist() == [-3, -3, 1, 3]
+    assert torch.equal(narrow(values), narrow.integer(values) * 0.5)
+    assert torch.equal(narrow.dequantized()(values), narrow(values))
+    assert narrow.result_codes.lowest == -4 and narrow.result_codes.twos_complement  # a flipped bit can leave the range
+    again = Quantize.empty("input", ("inputs",), **narrow.settings())
+    assert again.settings() == narrow.settings() == {"bits": 3, "signed": True, "clamp": [-3, 3]}
+    moved = Quantize("input", ("inputs",), bits=3, signed=False, scale=torch.tensor(0.5), lowest=-2, clamp=(-2, 4))
+    assert moved.settings() == {"bits": 3, "signed": False, "lowest": -2, "clamp": [-2, 4]}
+    assert moved.integer(values).tolist() == [-2, -2, 1, 4]
+    whole = Quantize("input", ("inputs",), bits=3, signed=True, scale=torch.tensor(0.5), clamp=(-4, 3))
+    assert whole.settings() == {"bits": 3, "signed": True}
+
+
+def test_a_requantization_with_a_clamp_keeps_it_with_another_ratio() -> None:
+    multiplier, shift = fixed_point(0.5, accumulator_bits=22)
+    ratio = {"multiplier": multiplier, "shift": shift}
+    step = Requantize("1", ("0",), bits=4, signed=True, scale=torch.tensor(1.0), clamp=(0, 5), **ratio)
+    other = step.with_ratio(multiplier * 0 + 1, shift * 0 + 1)
+    accumulators = torch.tensor([-9, 3, 100])
+    assert step.integer(accumulators).tolist() == other.integer(accumulators).tolist() == [0, 2, 5]
+    assert step.carried(accumulators.float()).tolist() == [0, 2, 5]
+
+
+def test_a_clamp_outside_the_word_is_refused() -> None:
+    with pytest.raises(LowlandError, match=r"clamp of step 'input' is \[-5, 3\]; expected a range within -4 to 3"):
+        Quantize("input", ("inputs",), bits=3, signed=True, scale=torch.tensor(1.0), clamp=(-5, 3))
 
 
 @pytest.mark.parametrize(("lowest", "highest"), [(-4, 3), (0, 7)])

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.devices import resolve_device
@@ -17,6 +17,7 @@ from lowland.measurements import Cell, Family, Measurement, stack, table, unavai
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import (
     DynamicNetwork,
+    IntegerNetwork,
     Precision,
     QuantizationOptions,
     QuantizedNetwork,
@@ -27,6 +28,7 @@ from lowland.quantization import (
     deployment_check,
     fold_batch_norm,
     freeze,
+    mean_bits,
     padding_sensitivity,
     quantize_dynamically,
 )
@@ -168,7 +170,15 @@ def _deployed(
         checks.append(Measurement("performance", "integer_decision_rate", decided))
     costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
     rows = _performance(task, network, splits)
-    return _stored(cell, task, splits, network, rows), table(cell, [*rows, *checks, *costs])
+    model = _stored(cell, task, splits, network, rows)
+    return model, table(_with_widths(cell, network, inputs), [*rows, *checks, *costs])
+
+
+def _with_widths(cell: Cell, network: IntegerNetwork, inputs: Tensor) -> Cell:
+    """The cell with the average widths of its network."""
+    weights, activations = mean_bits(network, inputs)
+    found = {"weight_bits": weights, "activation_bits": activations}
+    return cell.model_copy(update={name: bits for name, bits in found.items() if bits is not None})
 
 
 def _stored(cell: Cell, task: Task, splits: Splits, network: nn.Module, rows: list[Measurement]) -> StoredModel:

@@ -9,7 +9,7 @@ import pandas as pd
 
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.expectations import Everything
-from lowland.measurements import checked, complete, stack, words_of
+from lowland.measurements import checked, complete, stack, with_widths_of_networks, words_of
 from lowland.pipelines.frames import FACTS, gather_frames
 
 
@@ -73,5 +73,5 @@ def gather_pictures(
 
 def close_study(everything: Everything, *tables: pd.DataFrame | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The long table, with a ``failed`` row for whatever left no result, and what the names in it mean."""
-    whole = checked(complete(stack(tables), everything.expected()))
+    whole = checked(with_widths_of_networks(complete(stack(tables), everything.expected())))
     return whole, words_of(whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +15,8 @@ from lowland.quantization.calibration.bias_room import with_room_for_bias
 from lowland.quantization.calibration.methods import CALIBRATIONS, Calibration
 from lowland.quantization.fake_quantized.grid import on_grid
 from lowland.quantization.fake_quantized.network import INPUT, QuantizedNetwork
+from lowland.quantization.fake_quantized.placement import QuantizedNode
+from lowland.quantization.graph.loop import before, scanned
 from lowland.quantization.graph.operations import geometry, operation, weighted_kind
 from lowland.quantization.graph.step import INPUTS
 from lowland.quantization.graph.traced_network import last_uses
@@ -89,51 +91,109 @@ class _Calibration:
             name: Of the node.
             values: What the nodes before it give.
         """
-        quantized, node = self._quantized, self._quantized.nodes[name]
-        layer: Any = quantized.layers[node.layer]
-        operands = [values[source] for source in node.inputs]
-        exact = operands[0].exact
-        if node.role == "weighted":
-            exact = self._weighted(node.layer, layer, operands[0])
-        elif node.role == "table":
-            exact = layer.function(exact)
-            self._round(node.layer, [layer.function(operands[0].values)])
-        elif node.layer in quantized.bits:
-            exact = functional.relu(exact) if node.role == "rectifier" else exact
-            if node.layer not in self._set:  # operands of a sum have one scale, and are there when the first is rounded
-                sharing = [other for other in quantized.nodes.values() if other.layer == node.layer]
-                self._round(node.layer, [values[other.inputs[0]].values for other in sharing])
+        node = self._quantized.nodes[name]
+        return self._calibrated(node, self._quantized.nodes.values(), values)
+
+    def _calibrated(
+        self, node: QuantizedNode, nodes: Iterable[QuantizedNode], values: Mapping[str, _Values]
+    ) -> _Values:
+        """The same of a node among those of the network or of a body."""
+        quantized, operands = self._quantized, [values[source] for source in node.inputs]
+        if node.role == "scan":
+            exact = self._scan(node, operands)
         else:
-            exact = _finite(name, layer(*(operand.exact for operand in operands)))
-        rounded, scale = quantized.compute(name, [(operand.values, operand.scale) for operand in operands])
-        return _Values(exact, rounded, scale)
+            exact = _finite(node.name, self._exact(node, [operand.exact for operand in operands]))
+            layer: Any = quantized.layer(node.layer)
+            if node.role == "weighted":
+                self._weigh(node.layer, layer, operands[0], exact)
+            elif node.role == "embedding":
+                grid = quantized.grid(node.layer)
+                quantized.set_threshold(node.layer, self._calibration.activations(layer.weight, grid))
+            elif node.role == "table":
+                self._round(node.layer, [layer.function(operands[0].values)])
+            elif node.layer in quantized.bits and node.layer not in self._set:
+                # Operands of a sum have one scale, and are there when the first is rounded.
+                sharing = [other for other in nodes if other.layer == node.layer]
+                self._round(node.layer, [values[other.inputs[0]].values for other in sharing])
+        function, scale = quantized.prepared(node, [operand.scale for operand in operands])
+        return _Values(exact, function(*(operand.values for operand in operands)), scale)
+
+    def _exact(self, node: QuantizedNode, operands: Sequence[Tensor]) -> Tensor:
+        """What a node gives in the float network."""
+        layer: Any = self._quantized.layer(node.layer)
+        if node.role == "weighted":
+            return operation(str(weighted_kind(layer)), geometry(layer))(operands[0], layer.weight, layer.bias)
+        if node.role == "embedding":
+            return functional.embedding(operands[0].to(torch.int64), layer.weight)
+        if node.role == "table":
+            return layer.function(operands[0])
+        if node.layer in self._quantized.bits:
+            return functional.relu(operands[0]) if node.role == "rectifier" else operands[0]
+        return layer(*operands)
+
+    def _scan(self, scan: QuantizedNode, operands: Sequence[_Values]) -> Tensor:
+        """Calibrates the body of a scan on all places that count at once; what the scan gives in the float network.
+
+        The states that a place takes are those of the float network, rounded: each layer of the body sees what the
+        layers before it deliver, as outside of bodies, and no place has to wait for the one before.
+        """
+        body, (sequence, *marks) = self._quantized.bodies[scan.name], operands
+        loop, nodes = body.loop, {node.name: node for node in body.nodes}
+        traces = scanned(
+            loop,
+            body.inputs_of,
+            lambda name, given, _: _finite(f"{scan.name}.{name}", self._exact(nodes[name], given)),
+            [operand.exact for operand in operands],
+            body.ahead,
+        )
+        shape = sequence.values.shape[:2]
+        counts = sequence.values.new_ones(shape, dtype=torch.bool) if not marks else marks[0].exact != loop.padding
+        values = {INPUTS: _Values(sequence.exact[counts], sequence.values[counts], sequence.scale)}
+        for state, source in loop.states.items():
+            self._round(nodes[source].layer, [traces[source][counts]])
+            grid = self._quantized.grid(nodes[source].layer)
+            taken = before(traces[source], reverse=loop.reverse)[counts]
+            values[state] = _Values(taken, on_grid(taken, grid), grid.scale)
+        for node in body.nodes:
+            values[node.name] = self._calibrated(node, body.nodes, values)
+        return traces[loop.shown]
 
     def _round(self, layer: str, rounded: Sequence[Tensor]) -> None:
-        """Sets the scale of a quantizer from what it rounds."""
+        """Sets the scale of a quantizer from what it rounds, and its zero point if it has one."""
         values = rounded[0] if len(rounded) == 1 else torch.cat([tensor.flatten() for tensor in rounded])
-        grid = self._quantized.grid(layer)
-        self._quantized.threshold(layer).fill_(self._calibration.activations(values, grid))
+        if layer in self._quantized.moved:
+            zero_point, threshold = self._calibration.ranges(values, self._quantized.bits[layer])
+            self._quantized.move(layer, zero_point)
+        else:
+            threshold = self._calibration.activations(values, self._quantized.grid(layer))
+        self._quantized.set_threshold(layer, threshold)
         self._set.add(layer)
 
-    def _weighted(self, name: str, layer: Any, given: _Values) -> Tensor:
-        """Sets the scale of a layer's weights and corrects its bias; what it gives in the float network."""
+    def _weigh(self, name: str, layer: Any, given: _Values, exact: Tensor) -> None:
+        """Sets the scale of a layer's weights and corrects its bias.
+
+        Args:
+            name: Of the layer.
+            layer: With weights.
+            given: What it takes.
+            exact: What it gives in the float network.
+        """
         quantized, kind = self._quantized, str(weighted_kind(layer))
-        compute = operation(kind, geometry(layer))
         threshold = self._calibration.weights(layer, quantized.grid(name), given.values, given.exact)
         if layer.bias is not None:
             threshold = with_room_for_bias(threshold, quantized.grid(name), layer.bias, given.scale)
-        quantized.threshold(name).copy_(threshold)
-        exact = _finite(name, compute(given.exact, layer.weight, layer.bias))
+        quantized.set_threshold(name, threshold)
         if quantized.precision.bias_correction:
+            compute = operation(kind, geometry(layer))
             rounded = compute(given.values, on_grid(layer.weight, quantized.grid(name)), None)
             layer.bias.copy_(_means(layer, exact) - _means(layer, rounded))
-        return exact
 
 
 def _check(quantized: QuantizedNetwork, inputs: Tensor) -> None:
     """Refuse samples that no scale can come from."""
-    check_samples(inputs)
-    if quantized.grid(INPUT).lowest == 0 and bool((inputs < 0).any()):
+    check_samples(inputs, tokens=INPUT not in quantized.nodes)
+    unsigned = INPUT in quantized.nodes and quantized.grid(INPUT).lowest == 0 and INPUT not in quantized.moved
+    if unsigned and bool((inputs < 0).any()):
         raise LowlandError(
             f"calibration inputs go down to {float(inputs.min()):g}; expected none below 0: build the model with "
             "input_signed=True"

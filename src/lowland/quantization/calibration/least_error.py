@@ -20,10 +20,11 @@ ratio of scales a simple fraction too, and products would fall on rounding ties,
 
 _BINS = 2048
 _CANDIDATES = 200
+_POWERS = 10  # of two, downwards from the one that clips nothing
 _PATCH_ELEMENTS = 2**24  # convolutions are fitted to as many samples as fill 64 MiB with what their outputs sum
 
 
-def least_output_error(layer: Any, shape: Grid, values: Tensor, exact: Tensor) -> Tensor:
+def least_output_error(layer: Any, shape: Grid, values: Tensor, exact: Tensor, *, powers: bool = False) -> Tensor:
     """The thresholds for a layer's weights whose outputs are nearest to the float network's.
 
     The network knows which inputs occur (cf. Nagel et al. 2020, arXiv:2004.10568, eq. 13); at 4 bits and below this is
@@ -34,6 +35,7 @@ def least_output_error(layer: Any, shape: Grid, values: Tensor, exact: Tensor) -
         shape: Lowest and highest code, and a scale in the shape that is looked for.
         values: What the quantized network feeds the layer, [samples, ...].
         exact: What the float network feeds it, [samples, ...].
+        powers: Whether scales are powers of two.
 
     Returns:
         In the shape of the scale: scale times the number of codes on a side, above 0.
@@ -44,11 +46,11 @@ def least_output_error(layer: Any, shape: Grid, values: Tensor, exact: Tensor) -
     samples = max(1, _PATCH_ELEMENTS // patches(kind, sizes, values[:1]).numel())
     pieces = [patches(kind, sizes, tensor[:samples]) for tensor in (values, exact)]
     if shape.scale.ndim:
-        return best_channel_thresholds(matrices, shape, *pieces).reshape(shape.scale.shape)
-    return values.new_tensor(best_weight_threshold(matrices, shape, *pieces))
+        return best_channel_thresholds(matrices, shape, *pieces, powers=powers).reshape(shape.scale.shape)
+    return values.new_tensor(best_weight_threshold(matrices, shape, *pieces, powers=powers))
 
 
-def best_threshold(values: Tensor, shape: Grid) -> float:
+def best_threshold(values: Tensor, shape: Grid, *, powers: bool = False) -> float:
     """The threshold whose grid rounds values with the least squared error.
 
     Values are counted in bins first, so that the search costs the same however many there are.
@@ -56,6 +58,7 @@ def best_threshold(values: Tensor, shape: Grid) -> float:
     Args:
         values: Floats of any shape.
         shape: Lowest and highest code; the scale is what is looked for.
+        powers: Whether it is a power of two.
 
     Returns:
         Scale times the number of codes on the longer side, above 0.
@@ -67,13 +70,13 @@ def best_threshold(values: Tensor, shape: Grid) -> float:
     edge = -largest if shape.lowest < 0 else 0.0
     counts = torch.histc(flat, _BINS, min=edge, max=largest)
     centres = edge + (largest - edge) / _BINS * (torch.arange(_BINS, device=values.device) + 0.5)
-    candidates = _candidates(largest, values.device)
+    candidates = _candidates(torch.tensor(largest, device=values.device), shape, powers=powers)
     rounded = on_grid(centres, Grid(candidates[:, None] / unit(shape), shape.lowest, shape.highest))
     errors = (rounded - centres) / power_of_two(largest)
     return float(candidates[(errors.square() @ counts).argmin()])
 
 
-def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor) -> float:
+def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor, *, powers: bool = False) -> float:
     """The threshold for weights whose outputs on quantized inputs are nearest to the float network's.
 
     The mean of |Q x' - W x|^2 over samples depends on Q = Q(threshold) through tr(Q A Q^T) - 2 tr(Q B W^T) with the
@@ -84,6 +87,7 @@ def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Te
         shape: Lowest and highest code; the scale is what is looked for.
         values: x', what the quantized network feeds the layer, [..., samples, inputs].
         exact: x, what the float network feeds it, [..., samples, inputs].
+        powers: Whether scales are powers of two.
 
     Returns:
         Scale times the number of codes on a side, above 0.
@@ -91,15 +95,17 @@ def best_weight_threshold(weight: Tensor, shape: Grid, values: Tensor, exact: Te
     largest = weight.abs().amax()
     if largest == 0:
         return 1.0
-    candidates = _candidates(float(largest), weight.device)
+    candidates = _candidates(largest, shape, powers=powers)
     errors = _output_errors(weight, shape, values, exact, candidates.reshape(-1, *[1] * (weight.ndim - 1)))
     return float(candidates[errors.flatten(1).sum(1).argmin()])
 
 
-def best_channel_thresholds(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor) -> Tensor:
+def best_channel_thresholds(
+    weight: Tensor, shape: Grid, values: Tensor, exact: Tensor, *, powers: bool = False
+) -> Tensor:
     """``best_weight_threshold`` of every output by itself, [..., outputs]."""
     largest = weight.abs().amax(-1)
-    candidates = _candidates(1.0, weight.device).reshape(-1, *[1] * largest.ndim) * largest.where(largest > 0, 1.0)
+    candidates = _candidates(largest.where(largest > 0, 1.0), shape, powers=powers)
     errors = _output_errors(weight, shape, values, exact, candidates)
     return candidates.gather(0, errors.argmin(0, keepdim=True))[0]
 
@@ -116,9 +122,16 @@ def _output_errors(weight: Tensor, shape: Grid, values: Tensor, exact: Tensor, c
     return (rounded @ quantized_moments * rounded - 2 * (rounded @ cross_moments) * weight).sum(-1)
 
 
-def _candidates(largest: float, device: torch.device) -> Tensor:
-    """Thresholds to try: up to the largest value there is."""
-    return largest * OFF_GRID * torch.arange(1, _CANDIDATES + 1, device=device) / _CANDIDATES
+def _candidates(largest: Tensor, shape: Grid, *, powers: bool) -> Tensor:
+    """Thresholds to try [candidates, ...]: up to the largest value there is, [...]."""
+    if powers:
+        top = (largest.double() / unit(shape)).log2().ceil()
+        exponents = torch.arange(_POWERS, device=largest.device).reshape(-1, *[1] * largest.ndim)
+        return ((top - exponents).exp2() * unit(shape)).to(largest.dtype)
+    shares = torch.arange(1, _CANDIDATES + 1, device=largest.device).reshape(-1, *[1] * largest.ndim)
+    if not largest.ndim:
+        return float(largest) * OFF_GRID * shares / _CANDIDATES
+    return OFF_GRID * shares / _CANDIDATES * largest
 
 
 def power_of_two(largest: float) -> float:

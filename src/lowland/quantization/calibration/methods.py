@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lowland.quantization.calibration.least_error import OFF_GRID, best_threshold, least_output_error
+from lowland.quantization.calibration.zero_points import MovedRange, range_of_least_error, range_of_percentiles
 from lowland.quantization.fake_quantized.grid import Grid
 from lowland.quantization.precision import Precision
 
@@ -20,28 +21,44 @@ class Calibration(NamedTuple):
 
     Attributes:
         activations: From what is rounded and lowest and highest code.
+        ranges: From what is rounded and the width of asymmetric codes.
         weights: From a layer, the shape of its grid, and what the quantized and the float network feed the layer; in
             the shape of the scale.
     """
 
     activations: Callable[[Tensor, Grid], float]
+    ranges: Callable[[Tensor, int], MovedRange]
     weights: Callable[[Any, Grid, Tensor, Tensor], Tensor]
 
 
 def least_squared_error(precision: Precision) -> Calibration:
     """The error of rounding for activations, of the layer's outputs for weights."""
-    return Calibration(best_threshold, least_output_error)
+    powers = precision.scale == "power_of_two"
+    return Calibration(
+        partial(best_threshold, powers=powers),
+        partial(range_of_least_error, powers=powers),
+        partial(least_output_error, powers=powers),
+    )
 
 
 def percentile(precision: Precision) -> Calibration:
     """A percentile of the sizes of activations and the largest weights, as Brevitas' quantizers have it by default."""
     assert precision.percentile is not None  # Precision has seen to it
-    return Calibration(partial(size_threshold, percentile=precision.percentile), largest_weights)
+    return _clipping(precision.percentile, precision)
 
 
 def largest(precision: Precision) -> Calibration:
     """The largest activations and weights: nothing is clipped."""
-    return Calibration(partial(size_threshold, percentile=100), largest_weights)
+    return _clipping(100, precision)
+
+
+def _clipping(percentile: float, precision: Precision) -> Calibration:
+    """What lies inside a percentile of the activations, and the largest weights."""
+    return Calibration(
+        partial(size_threshold, percentile=percentile),
+        partial(range_of_percentiles, percentile=percentile, powers=precision.scale == "power_of_two"),
+        largest_weights,
+    )
 
 
 CALIBRATIONS: dict[str, Callable[[Precision], Calibration]] = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.quantization.calibration.equalization import equalized
+from lowland.quantization.fake_quantized.bit_policy import CodedLayers, layer_widths
 from lowland.quantization.fake_quantized.network import QuantizedNetwork
-from lowland.quantization.fake_quantized.placement import INPUT, Role, placed
+from lowland.quantization.fake_quantized.placement import INPUT, Placement, Role, placed
 from lowland.quantization.graph.trace import traced
 from lowland.quantization.precision import Precision, check_bits
 from lowland.quantization.same_function import GivenNetwork
@@ -21,14 +24,14 @@ def build_quantized(
     input_bits: int,
     input_signed: bool = True,
     float_from: str | None = None,
-    per_channel: bool = False,
     example: Tensor | None = None,
 ) -> QuantizedNetwork:
     """A float network with fake quantizers, carrying its weights; ``calibrate`` it before use.
 
     The network's graph is read off its ``forward``. Batch-norm is folded first, then layers are equalized where the
     precision asks for it. Weights are signed and narrow-range, activations unsigned where they cannot be negative,
-    each tensor with one scale that is a parameter; the inputs' scale is fixed by calibration and not trained. Biases
+    each tensor with one scale that is a parameter (weights with one an output channel, if the precision says so); the
+    inputs' scale is fixed by calibration and not trained, and so are zero points of asymmetric activations. Biases
     are quantized at the accumulator's scale; with bias correction every layer has one. The outputs are the last
     accumulators, not requantized.
 
@@ -44,12 +47,11 @@ def build_quantized(
         input_signed: Whether inputs can be negative; if not, no bit is spent on a sign and what lies below 0 becomes 0.
         float_from: Name of the layer (or nested module) from which on the network stays float, such as ``decoder``; by
             default nothing does.
-        per_channel: Whether weights have one scale per output channel instead of one per tensor.
         example: Inputs [rows, ...] that tell sizes; needed only where ``forward`` computes with shapes.
 
     Raises:
-        LowlandError: Method ``float``, a width out of range, operations that cannot be quantized, or batch-norm in
-            training mode.
+        LowlandError: Method ``float``, a width out of range, a pattern of bits without a layer, operations that cannot
+            be quantized, or batch-norm in training mode.
     """
     # Here and not above: whoever only runs integer networks need not wait for Brevitas.
     from lowland.quantization.fake_quantized import quantizers
@@ -63,32 +65,54 @@ def build_quantized(
     given = GivenNetwork(network, graph)
     if precision.equalization:
         graph = equalized(graph)
-    placement = placed(graph, input_signed=input_signed, per_channel=per_channel)
-    roles: dict[str, Role] = {node.layer: node.role for node in placement.nodes}
-    modules: dict[str, nn.Module] = {}
+    placement = placed(graph, input_signed=input_signed, per_channel=bool(precision.per_channel))
+    bodies = [node for body in placement.bodies.values() for node in body.nodes]
+    roles: dict[str, Role] = {node.layer: node.role for node in (*placement.nodes, *bodies)}
+    widths = {INPUT: input_bits, **layer_widths(precision, _coded_layers(placement, roles))}
+    modules = nn.ModuleDict()
     with torch.random.fork_rng(devices=[]):  # Brevitas' layers draw initial weights before they get the network's
         for name, layer in placement.layers.items():
             signed, role = name not in placement.unsigned, roles[name]
+            if role == "scan":
+                continue  # its body has been made
+            module: nn.Module
             if layer is None:
-                bits = input_bits if role == "input" else precision.activation_bits
-                if f"{name}" in {node.inputs[0] for node in placement.nodes if node.role == "table"}:
-                    bits = max(bits, precision.table_bits)
                 make = quantizers.rectifying if role == "rectifier" else quantizers.rounding
-                modules[name] = make(bits, signed=signed)
+                module = make(widths[name], precision, signed=signed)
             elif role == "weighted":
-                if per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
+                if precision.per_channel and isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1:
                     raise LowlandError(f"layer {name} is transposed and has groups; expected per_channel=False for it")
-                modules[name] = quantizers.quantized_layer(
-                    layer, precision.weight_bits, per_channel=per_channel, biased=precision.bias_correction
-                )
+                module = quantizers.quantized_layer(layer, widths[name], precision)
+            elif isinstance(layer, nn.Embedding):
+                module = quantizers.quantized_embedding(layer, widths[name], precision)
             elif role == "table":
-                modules[name] = quantizers.Table(layer, precision.activation_bits, signed=signed)
+                module = quantizers.Table(layer, widths[name], precision, signed=signed)
             else:
-                modules[name] = quantizers.unquantized(layer)
-    quantized = QuantizedNetwork(placement.nodes, nn.ModuleDict(modules), precision, given)
-    quantized.threshold(INPUT).requires_grad_(False)
+                module = quantizers.unquantized(layer)
+            scan, _, own = name.rpartition(".")
+            if scan and scan not in modules:
+                modules[scan] = nn.ModuleDict()
+            owner: Any = modules[scan] if scan else modules
+            owner[own] = module
+    quantized = QuantizedNetwork(placement.nodes, modules, precision, given, placement.bodies)
+    if INPUT in modules:
+        quantized.threshold(INPUT).requires_grad_(False)
     for name, parameter in quantized.stored.items():
-        owner, _, kind = name.rpartition(".")
+        owner_name, _, kind = name.rpartition(".")
         if kind == "weight":  # the scale of frozen weights is a part of them
-            quantized.threshold(owner).requires_grad_(parameter.requires_grad)
+            quantized.threshold(owner_name).requires_grad_(parameter.requires_grad)
     return quantized
+
+
+def _coded_layers(placement: Placement, roles: dict[str, Role]) -> CodedLayers:
+    """The layers that have codes, by what they do."""
+    return CodedLayers(
+        weighted=[name for name, role in roles.items() if role in ("weighted", "embedding")],
+        quantizers=[
+            name
+            for name, role in roles.items()
+            if role in ("quantizer", "rectifier", "table") and name not in placement.looked_up
+        ],
+        looked_up=[name for name in roles if name in placement.looked_up],
+        states=[name for name in roles if name in placement.wide],
+    )

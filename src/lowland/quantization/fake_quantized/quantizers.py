@@ -8,18 +8,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from brevitas.inject.enum import ScalingImplType
+from brevitas.core.function_wrapper import RoundSte
+from brevitas.core.quant import IntQuant
+from brevitas.inject import ExtendedInjector
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import (
     QuantConv1d,
     QuantConv2d,
     QuantConvTranspose1d,
     QuantConvTranspose2d,
+    QuantEmbedding,
     QuantIdentity,
     QuantLinear,
     QuantReLU,
 )
 from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer as QuantWBIOL
-from brevitas.quant.base import IntQuant, NarrowIntQuant, PerTensorFloatScaling8bit, UintQuant
+from brevitas.quant.base import IntQuant as SignedQuant
+from brevitas.quant.base import NarrowIntQuant, PerTensorFloatScaling8bit, UintQuant
 from brevitas.quant.scaled_int import Int32Bias
 from brevitas.quant.solver.act import ActQuantSolver
 from brevitas.quant.solver.weight import WeightQuantSolver
@@ -30,7 +35,7 @@ from lowland.quantization.effective_weights import KINDS
 from lowland.quantization.graph.affine import Affine, affine
 from lowland.quantization.graph.operations import geometry, weighted_kind
 from lowland.quantization.graph.step import Step
-from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD
+from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision
 
 
 class LearnedWeightScale(NarrowIntQuant, PerTensorFloatScaling8bit, WeightQuantSolver):
@@ -61,12 +66,107 @@ class LearnedUnsignedScale(UintQuant, PerTensorFloatScaling8bit, ActQuantSolver)
     scaling_init = torch.tensor(1.0)
 
 
-class LearnedSignedScale(IntQuant, PerTensorFloatScaling8bit, ActQuantSolver):
+class LearnedSignedScale(SignedQuant, PerTensorFloatScaling8bit, ActQuantSolver):
     """Signed inputs, one scale."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
     scaling_min_val = SMALLEST_THRESHOLD
     scaling_init = torch.tensor(1.0)
+
+
+class PowersOfTwo(ExtendedInjector):
+    """Step sizes that are powers of two: the logarithm of a threshold is learned, rounded straight through.
+
+    Source: Jain et al. 2020, arXiv:1903.08066, who round up; rounding to the nearest leaves a calibrated scale in the
+    middle of the range in which it stays.
+    """
+
+    restrict_scaling_type = RestrictValueType.POWER_OF_TWO
+    restrict_value_float_to_int_impl = RoundSte
+
+
+class PowerOfTwoWeightScale(PowersOfTwo, LearnedWeightScale):
+    """``LearnedWeightScale`` in powers of two."""
+
+
+class PowerOfTwoChannelScale(PowersOfTwo, LearnedChannelScale):
+    """``LearnedChannelScale`` in powers of two."""
+
+
+class PowerOfTwoUnsignedScale(PowersOfTwo, LearnedUnsignedScale):
+    """``LearnedUnsignedScale`` in powers of two."""
+
+
+class PowerOfTwoSignedScale(PowersOfTwo, LearnedSignedScale):
+    """``LearnedSignedScale`` in powers of two."""
+
+
+class MovedIntQuant(IntQuant):
+    """Codes minus a zero point: whole numbers from ``lowest`` up, 0 among them.
+
+    Brevitas adds its zero points before it rounds, so that they decide ties and cost float32 some digits; the deployed
+    arithmetic adds them to codes, where they cancel.
+
+    Args:
+        bit_width: Of the codes.
+        input_view_impl: As Brevitas has it.
+        float_to_int_impl: Rounds.
+    """
+
+    def __init__(self, bit_width: int, input_view_impl: nn.Module, float_to_int_impl: nn.Module) -> None:
+        super().__init__(False, True, input_view_impl, float_to_int_impl)
+        self.lowest: Tensor
+        self.register_buffer("lowest", torch.tensor(-(2.0 ** (bit_width - 1))))
+
+    def min_int(self, bit_width: Tensor) -> Tensor:
+        """The lowest one."""
+        return self.lowest
+
+    def max_int(self, bit_width: Tensor) -> Tensor:
+        """The highest one."""
+        return self.lowest + 2**bit_width - 1
+
+
+class LongerSide(nn.Module):
+    """How many steps of a moved range a threshold covers: its longer side.
+
+    Args:
+        int_quant: That moves it.
+    """
+
+    def __init__(self, int_quant: MovedIntQuant) -> None:
+        super().__init__()
+        self._int_quant = (int_quant,)  # not as a module: it is one elsewhere
+
+    def forward(self, bit_width: Tensor) -> Tensor:
+        """Number of steps."""
+        (quantizer,) = self._int_quant
+        return torch.maximum(-quantizer.min_int(bit_width), quantizer.max_int(bit_width))
+
+
+class AllCodes(nn.Module):
+    """The same where steps are powers of two: 2^bits."""
+
+    def __init__(self) -> None:  # Brevitas' injection reads the arguments of this very class
+        super().__init__()
+
+    def forward(self, bit_width: Tensor) -> Tensor:
+        """Number of steps."""
+        return 2**bit_width
+
+
+class LearnedMovedScale(LearnedSignedScale):
+    """Activations around a zero point, one learned scale."""
+
+    int_quant = MovedIntQuant
+    int_scaling_impl = LongerSide
+
+
+class PowerOfTwoMovedScale(PowersOfTwo, LearnedSignedScale):
+    """``LearnedMovedScale`` in powers of two."""
+
+    int_quant = MovedIntQuant
+    int_scaling_impl = AllCodes
 
 
 class QuantAffine(QuantWBIOL, Affine):
@@ -127,15 +227,32 @@ WEIGHTED: dict[str, type[nn.Module]] = {
 }
 
 
-def rounding(bits: int, *, signed: bool) -> nn.Module:
-    """Values to codes."""
-    scale = LearnedSignedScale if signed else LearnedUnsignedScale
-    return QuantIdentity(act_quant=scale, bit_width=bits, return_quant_tensor=True)
+_ACTIVATION_SCALES = {
+    ("float", "unsigned"): LearnedUnsignedScale,
+    ("float", "symmetric"): LearnedSignedScale,
+    ("float", "asymmetric"): LearnedMovedScale,
+    ("power_of_two", "unsigned"): PowerOfTwoUnsignedScale,
+    ("power_of_two", "symmetric"): PowerOfTwoSignedScale,
+    ("power_of_two", "asymmetric"): PowerOfTwoMovedScale,
+}
 
 
-def rectifying(bits: int, *, signed: bool = False) -> nn.Module:
+def rounding(bits: int, precision: Precision, *, signed: bool) -> nn.Module:
+    """Values to codes.
+
+    Args:
+        bits: Width.
+        precision: Says how scales and ranges are.
+        signed: Whether values can be negative.
+    """
+    kind = "unsigned" if not signed else precision.activations
+    return QuantIdentity(act_quant=_ACTIVATION_SCALES[precision.scale, kind], bit_width=bits, return_quant_tensor=True)
+
+
+def rectifying(bits: int, precision: Precision, *, signed: bool = False) -> nn.Module:
     """A rectifier with unsigned codes behind it."""
-    return QuantReLU(act_quant=LearnedUnsignedScale, bit_width=bits, return_quant_tensor=True)
+    scale = _ACTIVATION_SCALES[precision.scale, "unsigned"]
+    return QuantReLU(act_quant=scale, bit_width=bits, return_quant_tensor=True)
 
 
 class Table(nn.Module):
@@ -144,35 +261,44 @@ class Table(nn.Module):
     Args:
         function: A layer without parameters.
         bits: Width of the results.
+        precision: Says how their scales and ranges are.
         signed: Whether they can be negative.
     """
 
-    def __init__(self, function: nn.Module, bits: int, *, signed: bool) -> None:
+    def __init__(self, function: nn.Module, bits: int, precision: Precision, *, signed: bool) -> None:
         super().__init__()
         self.function = function
-        self.result = rounding(bits, signed=signed)
+        self.result = rounding(bits, precision, signed=signed)
 
     def forward(self, values: Tensor | QuantTensor) -> QuantTensor:
         """Results on tensors of Brevitas."""
         return self.result(self.function(value_of(values)))
 
 
-def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -> Any:
+_WEIGHT_SCALES = {
+    ("float", False): LearnedWeightScale,
+    ("float", True): LearnedChannelScale,
+    ("power_of_two", False): PowerOfTwoWeightScale,
+    ("power_of_two", True): PowerOfTwoChannelScale,
+}
+
+
+def quantized_layer(layer: Any, bits: int, precision: Precision) -> Any:
     """A layer with the weights and masks of a float one; the bias is quantized at the accumulator's scale.
 
     Args:
         layer: Of a kind with weights.
         bits: Width of the weight codes.
-        per_channel: Whether each output channel has a scale of its own.
-        biased: Whether a layer without bias gets one of zeros.
+        precision: Says how their scales are; with bias correction, a layer without bias gets one of zeros.
     """
+    biased = precision.bias_correction
     kind = weighted_kind(layer)
     assert kind is not None  # the chain holds no others
     sizes = {name: tuple(size) if isinstance(size, list) else size for name, size in geometry(layer).items()}
     quantized: Any = WEIGHTED[kind](
         **sizes,
         bias=layer.bias is not None or biased,
-        weight_quant=LearnedChannelScale if per_channel else LearnedWeightScale,
+        weight_quant=_WEIGHT_SCALES[precision.scale, bool(precision.per_channel)],
         weight_bit_width=bits,
         bias_quant=WideBias,
         return_quant_tensor=False,
@@ -187,13 +313,46 @@ def quantized_layer(layer: Any, bits: int, *, per_channel: bool, biased: bool) -
     quantized.weight.requires_grad_(layer.weight.requires_grad)
     if quantized.bias is not None:
         quantized.bias.requires_grad_((layer.weight if layer.bias is None else layer.bias).requires_grad)
-    for kind in KINDS:
-        mask, values = layer._buffers.get(f"{kind}_mask"), getattr(layer, kind)
-        # A batch-norm that was folded in, or bias correction, gives pruned biases values that are none of pruning's.
-        kept = mask is not None and not (kind == "bias" and biased) and not bool(values[mask == 0].any())
-        if kept:
-            quantized.register_buffer(f"{kind}_mask", mask.clone())
+    _keep_masks(quantized, layer, biased=biased)
     return quantized
+
+
+def quantized_embedding(layer: nn.Embedding, bits: int, precision: Precision) -> QuantEmbedding:
+    """An embedding with the weights and masks of a float one, all in codes of one scale."""
+    quantized = TokenEmbedding(
+        layer.num_embeddings,
+        layer.embedding_dim,
+        layer.padding_idx,
+        weight_quant=_WEIGHT_SCALES[precision.scale, False],
+        weight_bit_width=bits,
+        return_quant_tensor=True,
+        dtype=layer.weight.dtype,
+    )
+    with torch.no_grad():
+        quantized.weight.copy_(layer.weight)
+    quantized.weight.requires_grad_(layer.weight.requires_grad)
+    _keep_masks(quantized, layer, biased=False)
+    return quantized
+
+
+class TokenEmbedding(QuantEmbedding):
+    """An embedding that takes whole numbers of any type."""
+
+    def forward(self, inp: Tensor) -> QuantTensor:
+        """Rows [samples, ..., features] of whole numbers [samples, ...]."""
+        weight = self.quant_weight()
+        return weight.set(value=nn.functional.embedding(inp.to(torch.int64), weight.value, self.padding_idx))
+
+
+def _keep_masks(quantized: nn.Module, layer: nn.Module, *, biased: bool) -> None:
+    """What pruning has put to zero stays there."""
+    for kind in KINDS:
+        mask, values = layer._buffers.get(f"{kind}_mask"), getattr(layer, kind, None)
+        if mask is None or values is None or (kind == "bias" and biased):
+            continue
+        # A batch-norm that was folded in, or bias correction, gives pruned biases values that are none of pruning's.
+        if not bool(values[mask == 0].any()):
+            quantized.register_buffer(f"{kind}_mask", mask.clone())
 
 
 def unquantized(layer: nn.Module) -> nn.Module:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowland.quantization.graph.attention import DotProductAttention
-from lowland.quantization.graph.converter import Converter, Rows, Sizes, Wire
+from lowland.quantization.graph.converter import Converter, LastStates, Rows, Sizes, Wire
 from lowland.quantization.graph.modules import adaptive_pool, layer_of
 from lowland.quantization.graph.operators import arguments_of, operator
+from lowland.quantization.graph.step import INPUTS
 
 Number = int | float
 Handler = Callable[..., Any]
@@ -142,11 +143,20 @@ def unflatten(c: Converter, input: Wire, dim: int, sizes: Sequence[int]) -> Wire
 
 def squeeze(c: Converter, input: Wire, dim: int | None = None) -> Wire:
     """Without a dimension of size 1, or without all of them."""
+    if isinstance(input, LastStates) and dim == 0:
+        return input.only
     shape = c.shape(input)
     if dim is None:
         return c.reshape(input, tuple(size for size in shape if size != 1))
     place = c.dim(input, dim) - 1
     return input if shape[place] != 1 else c.reshape(input, shape[:place] + shape[place + 1 :])
+
+
+def tokens(c: Converter, input: Wire) -> Wire:
+    """Whole numbers, which the network's own inputs are already where it takes them for tokens."""
+    if input.name != INPUTS:
+        c.refuse("cuts computed values down to whole numbers; expected that of the network's own inputs alone")
+    return input
 
 
 def unsqueeze(c: Converter, input: Wire, dim: int) -> Wire:
@@ -447,12 +457,17 @@ _HANDLERS: dict[str, Handler] = {
     "contiguous": same,
     "to": same,
     "float": same,
+    "long": tokens,
+    "int": tokens,
     "clone": same,
     "detach": same,
 }
 
 SIZES = frozenset({"size", "dim", "getattr"})
 """Calls whose results are no values but facts about them."""
+
+STATES = frozenset({"getitem", "squeeze"})
+"""Calls that pick one of the last states of recurrent layers."""
 
 
 def handler_of(target: Any) -> Handler | None:

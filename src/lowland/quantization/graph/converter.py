@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -47,6 +48,54 @@ class Sizes:
         if index == 0:
             return Rows(0)
         self._converter.needs_example()
+
+
+class LastStates(tuple[Wire, ...]):
+    """The last states of recurrent layers, [layers, rows, ...] in torch: one wire each, picked by its place.
+
+    Args:
+        place: Where they come from, for messages.
+        wires: None for cell states, which stay inside.
+    """
+
+    def __new__(cls, place: str, wires: Iterable[Wire] = ()) -> LastStates:
+        """A tuple of the wires."""
+        states = super().__new__(cls, wires)
+        states.place = place
+        return states
+
+    place: str
+
+    def __getitem__(self, index: Any) -> Any:
+        if not self:
+            raise LowlandError(
+                f"{self.place} of the network hands on its cell state; expected its hidden states alone: out, or h[-1]"
+            )
+        if isinstance(index, tuple) and index and all(part == slice(None) for part in index[1:]):
+            index = index[0]
+        if not isinstance(index, int):
+            raise LowlandError(self.refusal(self.place))
+        return super().__getitem__(index)
+
+    @property
+    def only(self) -> Wire:
+        """The one that there is.
+
+        Raises:
+            LowlandError: There are several.
+        """
+        if len(self) > 1:
+            raise LowlandError(self.refusal(self.place))
+        return self[0]
+
+    @staticmethod
+    def refusal(place: str) -> str:
+        """Why they are not taken together.
+
+        Args:
+            place: Where they are.
+        """
+        return f"{place} of the network takes all last states at once; expected one of them by its place, h[-1]"
 
 
 class Converter:

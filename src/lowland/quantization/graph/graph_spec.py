@@ -14,6 +14,7 @@ from lowland.quantization.graph.joining_steps import Multiply
 from lowland.quantization.graph.pooling_steps import AvgPool1d, AvgPool2d
 from lowland.quantization.graph.rounding_steps import Quantize
 from lowland.quantization.graph.scaling_steps import Mean, Rescale
+from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import INPUTS, Step
 from lowland.quantization.graph.storing_step import StoringStep
 from lowland.quantization.graph.table_step import Table
@@ -101,6 +102,8 @@ def _output(steps: Iterable[Step], name: str) -> dict[str, Any]:
         elif isinstance(step, Embedding):
             shape = [-1] if step.weight_scale.ndim else []
             scale = {"scale": tensor_name(step.name, "weight_scale"), "scale_shape": shape, "divided_by": []}
+        elif isinstance(step, Scan):
+            scale = {"scale": tensor_name(step.name, f"{step.loop.shown}.scale"), "scale_shape": [], "divided_by": []}
         elif isinstance(step, Weighted):
             behind = -1 - step.sizes["dim"] if isinstance(step, AffineStep) else step.weight.ndim - 2
             shape = [-1, *[1] * behind] if step.output_scale.ndim else []

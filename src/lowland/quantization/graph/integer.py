@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from lowland.errors import LowlandError
 from lowland.quantization.deployed_network import StoredTensor
 from lowland.quantization.graph.float_step import FloatStep
 from lowland.quantization.graph.graph_spec import check_graph, graph_spec
+from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.steps import step_from_spec
 from lowland.quantization.graph.storing_step import StoredCodes, StoringStep
@@ -87,7 +89,10 @@ class IntegerNetwork(nn.Module):
     def scales(self) -> dict[str, Tensor]:
         """Step size of each tensor in ``codes``, scalar or one per channel: its float value is code * scale."""
         return {
-            name: getattr(self.steps[name.rpartition(".")[0]], stored.scale) for name, stored in self._stored().items()
+            f"{step.name}.{kind}": attrgetter(stored.scale)(step)
+            for step in self._steps()
+            if isinstance(step, StoringStep)
+            for kind, stored in step.stored.items()
         }
 
     @property
@@ -123,8 +128,7 @@ class IntegerNetwork(nn.Module):
     @property
     def activation_codes(self) -> dict[str, CodeFormat]:
         """What the codes are that each rounding step hands on, by step name (``input``, ``1``)."""
-        found = {step.name: step.result_codes for step in self._steps()}
-        return {name: codes for name, codes in found.items() if codes is not None}
+        return {name: codes for step in self._steps() for name, codes in step.rounding.items()}
 
     @property
     def words(self) -> dict[str, StoredTensor]:
@@ -176,12 +180,9 @@ class IntegerNetwork(nn.Module):
             inputs: Floats [samples, ...].
 
         Returns:
-            Floats [samples, ...] by step name.
+            Floats [samples, ...] by step name; of a scan's body [samples, places, ...] by both names (``lstm.c``).
         """
-        values = {INPUTS: inputs}
-        for step in self._steps():
-            values[step.name] = step(*(values[name] for name in step.inputs))
-        return {name: value for name, value in values.items() if name != INPUTS}
+        return self._values("__call__", inputs)
 
     def integer_values(self, inputs: Tensor) -> dict[str, Tensor]:
         """The integers after every step, computed in integers only.
@@ -193,9 +194,19 @@ class IntegerNetwork(nn.Module):
             int64 tensors [samples, ...] by step name: activation codes, accumulators after steps with weights;
             floats from a float island on.
         """
+        return self._values("integer", inputs)
+
+    def _values(self, way: str, inputs: Tensor) -> dict[str, Tensor]:
+        """What every step gives, those of bodies included."""
         values = {INPUTS: inputs}
         for step in self._steps():
-            values[step.name] = step.integer(*(values[name] for name in step.inputs))
+            operands = [values[name] for name in step.inputs]
+            if isinstance(step, Scan):
+                traces = step.traces(way, *operands)
+                values |= {f"{step.name}.{name}": value for name, value in traces.items()}
+                values[step.name] = traces[step.loop.shown]
+            else:
+                values[step.name] = getattr(step, way)(*operands)
         return {name: value for name, value in values.items() if name != INPUTS}
 
     def forward_integer(self, inputs: Tensor) -> Tensor:
@@ -273,7 +284,7 @@ class IntegerNetwork(nn.Module):
                 raise LowlandError(
                     f"codes of {name} span {int(low)} to {int(high)}; {bits} bits of {way} hold {lowest} to {highest}"
                 )
-            step, kind = name.rsplit(".", 1)
+            step, _, kind = name.partition(".")
             changed.setdefault(step, {})[kind] = new.to(old.dtype)
         return IntegerNetwork(
             [

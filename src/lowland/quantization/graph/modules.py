@@ -10,12 +10,16 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from lowland.coding.padded_recurrence import PaddedRecurrence
 from lowland.quantization.graph.activations import ACTIVATIONS
 from lowland.quantization.graph.attention import DotProductAttention
-from lowland.quantization.graph.converter import Converter, Wire, affine_layer
+from lowland.quantization.graph.converter import Converter, LastStates, Wire, affine_layer
+from lowland.quantization.graph.embedding_step import TokenEmbedding
 from lowland.quantization.graph.float_step import FirstResult
 from lowland.quantization.graph.operators import operator
 from lowland.quantization.graph.pooling_steps import pair
+from lowland.quantization.graph.recurrence import Recurrence
+from lowland.quantization.graph.step import INPUTS
 
 Handler = Callable[..., Any]
 
@@ -156,6 +160,64 @@ def attention(c: Converter, layer: nn.MultiheadAttention, query: Wire, key: Wire
     return c.emit(FirstResult(layer), query, key, value), None
 
 
+def embedding(c: Converter, layer: nn.Embedding, input: Wire) -> Wire:
+    """Rows of weights, chosen by the network's own inputs."""
+    if layer.max_norm is not None:
+        c.refuse(f", {layer!r}, changes its weights when it is called; expected max_norm=None")
+    if input.name != INPUTS:
+        c.refuse("chooses rows of weights by computed values; expected the network's own inputs, as they come")
+    tokens = TokenEmbedding(layer.num_embeddings, layer.embedding_dim, layer.padding_idx, device="meta")
+    tokens.weight = layer.weight
+    if (mask := layer._buffers.get("weight_mask")) is not None:
+        tokens.register_buffer("weight_mask", mask)
+    return c.emit(tokens, input)
+
+
+def recurrence(c: Converter, layer: nn.LSTM | nn.GRU, input: Wire, hx: Any = None) -> Any:
+    """Scans, one a layer and direction; as torch, all hidden states of the last layer, and the last ones of each."""
+    if hx is not None:
+        c.refuse("is given its first state; expected none, so that it begins with zeros")
+    if not layer.batch_first or layer.proj_size:
+        c.refuse(f", {layer!r}, has rows second or projections; expected batch_first=True and proj_size=0")
+    if input.example is not None and c.ndim(input) != 3:
+        c.refuse(f"gets values of {c.ndim(input)} dimensions; expected [rows, places, features]")
+    name, last = c.name, []
+    for index in range(layer.num_layers):
+        ways = []
+        for end in ("", "_reverse") if layer.bidirectional else ("",):
+            suffix = f"_l{index}{end}" if layer.num_layers > 1 or layer.bidirectional else ""
+            c.at(name=f"{name}{suffix}", place=c.place, path=c.path)
+            ways.append(c.emit(_cell(layer, f"_l{index}{end}"), input))
+            last.append(c.emit(operator("slice", dim=1, index=0 if end else -1), ways[-1]))
+        c.at(name=name, place=c.place, path=c.path)
+        input = ways[0] if len(ways) == 1 else c.emit(operator("concat", dim=2), *ways)
+    states = LastStates(c.place, last)
+    return input, (states, LastStates(c.place)) if isinstance(layer, nn.LSTM) else states
+
+
+def padded_recurrence(c: Converter, layer: PaddedRecurrence, sequence: Wire, tokens: Wire) -> Wire:
+    """A scan that padded places do not change."""
+    if tokens.name != INPUTS:
+        c.refuse("tells padding by computed values; expected the network's own inputs, as they come")
+    return c.emit(_cell(layer.recurrence, "_l0", padding=layer.padding_idx), sequence, tokens)
+
+
+def _cell(layer: Any, suffix: str, padding: int | None = None) -> Recurrence:
+    """One layer in one direction."""
+    parts = []
+    for part in ("ih", "hh"):
+        weight = getattr(layer, f"weight_{part}{suffix}")
+        linear = nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias, device="meta")
+        for kind in ("weight", "bias") if layer.bias else ("weight",):
+            given = getattr(layer, f"{kind}_{part}{suffix}")
+            setattr(linear, kind, nn.Parameter(given.detach(), requires_grad=given.requires_grad))
+            if (mask := layer._buffers.get(f"{kind}_{part}{suffix}_mask")) is not None:
+                linear.register_buffer(f"{kind}_mask", mask)
+        parts.append(linear)
+    kind = "lstm" if isinstance(layer, nn.LSTM) else "gru"
+    return Recurrence(kind, parts[0], parts[1], reverse=suffix.endswith("_reverse"), padding=padding)
+
+
 MODULES: dict[type[nn.Module], Handler] = {
     nn.Linear: itself,
     nn.Conv1d: convolution,
@@ -185,6 +247,10 @@ MODULES: dict[type[nn.Module], Handler] = {
     nn.ConstantPad2d: zero_pad,
     nn.Upsample: upsample,
     nn.MultiheadAttention: attention,
+    nn.Embedding: embedding,
+    nn.LSTM: recurrence,
+    nn.GRU: recurrence,
+    PaddedRecurrence: padded_recurrence,
     DotProductAttention: itself,
     nn.LayerNorm: itself,
     nn.GroupNorm: itself,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.coding.codes import code_range
+from lowland.errors import LowlandError
 from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 
 EXACT_BITS = 53
@@ -33,6 +34,11 @@ class Quantize(Step):
         scale: Step size, scalar.
         lowest: The lowest integer where a zero point moves the range: minus the zero point; the highest is
             ``lowest`` + 2^bits - 1.
+        clamp: Lowest and highest integer where not all of the word is used: a narrow range, a rectifier of signed
+            codes.
+
+    Raises:
+        LowlandError: A clamp that the word does not hold.
     """
 
     kind = "quantize"
@@ -47,25 +53,36 @@ class Quantize(Step):
         signed: bool,
         scale: Tensor,
         lowest: int | None = None,
+        clamp: Sequence[int] | None = None,
     ) -> None:
         super().__init__(name, inputs)
         self.bits = bits
         self.signed = signed
         self.moved = lowest is not None
-        self.lowest: int = code_range(bits, signed=signed)[0] if lowest is None else lowest
-        self.highest: int = self.lowest + 2**bits - 1
+        self.first: int = code_range(bits, signed=signed)[0] if lowest is None else lowest
+        word = (self.first, self.first + 2**bits - 1)
+        self.clamp = None if clamp is None or tuple(clamp) == word else [int(bound) for bound in clamp]
+        self.lowest: int
+        self.highest: int
+        self.lowest, self.highest = word if self.clamp is None else self.clamp
+        if not word[0] <= self.lowest <= self.highest <= word[1]:
+            raise LowlandError(
+                f"clamp of step {name!r} is {self.clamp}; expected a range within {word[0]} to {word[1]}"
+            )
         self.scale: Tensor
         self.register_buffer("scale", scale)
 
     @property
     def format(self) -> dict[str, Any]:
-        """Width, signedness, and the lowest code where a zero point moves it: as the constructor takes them."""
-        return {"bits": self.bits, "signed": self.signed, **({"lowest": self.lowest} if self.moved else {})}
+        """Width, signedness, the lowest code where a zero point moves it, a clamp: as the constructor takes them."""
+        moved = {"lowest": self.first} if self.moved else {}
+        clamped = {} if self.clamp is None else {"clamp": list(self.clamp)}
+        return {"bits": self.bits, "signed": self.signed, **moved, **clamped}
 
     @property
     def result_codes(self) -> CodeFormat:
         """The codes that it rounds to."""
-        return CodeFormat(self.bits, self.lowest, self.scale, self.signed and not self.moved)
+        return CodeFormat(self.bits, self.first, self.scale, self.signed and not self.moved)
 
     def settings(self) -> dict[str, Any]:
         """The format of the codes."""
@@ -103,15 +120,16 @@ class Quantize(Step):
     def dequantized(self) -> nn.Module:
         """A straight-through quantizer."""
         behind_floats = self.inputs != (INPUTS,)  # those of a float step, rectified like accumulators
-        rectifies = (self.rectifies or behind_floats) and self.lowest == 0
+        rectifies = (self.rectifies or behind_floats) and self.lowest == 0 and not self.moved
         return StraightThrough(self.scale.clone(), self.lowest, self.highest, rectifies=rectifies)
 
 
 class Requantize(Quantize):
     """Accumulators, or codes at another scale, to codes of an activation: clamp(round(integer * input scale / scale)).
 
-    With unsigned codes the lower clamp is the rectifier. In integers the ratio of scales is a fixed-point number,
-    multiplier / 2^shift (Jacob et al. 2018, arXiv:1712.05877, eq. 5-6), rounded half to even as in floats.
+    With unsigned codes the lower clamp is the rectifier; a range that a zero point moves is none. In integers the ratio
+    of scales is a fixed-point number, multiplier / 2^shift (Jacob et al. 2018, arXiv:1712.05877, eq. 5-6), rounded half
+    to even as in floats.
 
     Args:
         name: See ``Step``.
@@ -120,6 +138,7 @@ class Requantize(Quantize):
         signed: Whether codes are two's complement or unsigned.
         scale: Step size of the result, scalar.
         lowest: See ``Quantize``.
+        clamp: See ``Quantize``.
         multiplier: Integers below 2^31: a scalar, or one per channel in a shape that multiplies the accumulators.
         shift: Integers of the same shape.
     """
@@ -138,8 +157,9 @@ class Requantize(Quantize):
         multiplier: Tensor,
         shift: Tensor,
         lowest: int | None = None,
+        clamp: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(name, inputs, bits=bits, signed=signed, scale=scale, lowest=lowest)
+        super().__init__(name, inputs, bits=bits, signed=signed, scale=scale, lowest=lowest, clamp=clamp)
         self.multiplier: Tensor
         self.shift: Tensor
         self.register_buffer("multiplier", multiplier)

@@ -57,6 +57,11 @@ class Step(nn.Module, ABC):
         """The codes that the step rounds its results to; nothing if it does not round."""
         return None
 
+    @property
+    def rounding(self) -> dict[str, CodeFormat]:
+        """The codes of everything that the step rounds, by the name that the rounded values have in its network."""
+        return {} if self.result_codes is None else {self.name: self.result_codes}
+
     def spec(self) -> dict[str, Any]:
         """What ``step_from_spec`` needs to build this step without its tensors, jsonable."""
         return {"kind": self.kind, "name": self.name, "inputs": list(self.inputs), **self.settings()}

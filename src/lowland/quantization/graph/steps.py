@@ -18,6 +18,7 @@ from lowland.quantization.graph.pooling_steps import AvgPool1d, AvgPool2d, MaxPo
 from lowland.quantization.graph.reshaping_steps import Flatten, Unflatten
 from lowland.quantization.graph.rounding_steps import Quantize, Requantize
 from lowland.quantization.graph.scaling_steps import Mean, Rescale
+from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import Step
 from lowland.quantization.graph.table_step import Table
 
@@ -50,6 +51,7 @@ STEPS: dict[str, type[Step]] = {
         Slice,
         Pad,
         Upsample,
+        Scan,
         FloatStep,
         FloatIsland,
     )
@@ -65,4 +67,6 @@ def step_from_spec(spec: Mapping[str, Any]) -> Step:
     settings = {key: value for key, value in spec.items() if key not in ("kind", "name", "inputs", "tensors")}
     if spec["kind"] not in STEPS:
         raise LowlandError(f"step kind is {spec['kind']!r}; expected one of {', '.join(STEPS)}")
+    if "body" in settings:
+        settings["body"] = [step_from_spec(part) for part in settings["body"]]
     return STEPS[spec["kind"]].empty(spec["name"], tuple(spec["inputs"]), **settings)

@@ -15,11 +15,13 @@ from lowland.coding.folding import fold_batch_norm
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
-from lowland.quantization.graph.calls import SIZES, handler_of
-from lowland.quantization.graph.converter import Converter, Rows, Wire
+from lowland.quantization.graph.calls import SIZES, STATES, handler_of
+from lowland.quantization.graph.converter import Converter, LastStates, Rows, Wire
 from lowland.quantization.graph.in_place import AssigningProxy, Memory, changes_by_name
-from lowland.quantization.graph.modules import WEIGHTED, handler_of_layer
+from lowland.quantization.graph.modules import WEIGHTED, Handler, handler_of_layer
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
+
+Foreign = Mapping[type[nn.Module], Handler]
 
 _LAYERS = "layers."
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
@@ -29,11 +31,19 @@ _NEAREST = {
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
     "InstanceNorm2d": "BatchNorm2d folds into the convolution before it",
     "RNN": "LSTM and GRU are supported",
+    "LSTMCell": "LSTM runs over whole sequences",
+    "GRUCell": "GRU runs over whole sequences",
     "Bilinear": "multiply two Linear layers' results",
 }
 
 
-def traced(network: nn.Module, *, float_from: str | None = None, example: Tensor | None = None) -> TracedNetwork:
+def traced(
+    network: nn.Module,
+    *,
+    float_from: str | None = None,
+    example: Tensor | None = None,
+    foreign: Foreign | None = None,
+) -> TracedNetwork:
     """The graph of a network, weights computed and batch-norm folded.
 
     Layers inside a module named ``layers`` that holds all of them go by their names there.
@@ -42,6 +52,7 @@ def traced(network: nn.Module, *, float_from: str | None = None, example: Tensor
         network: Left as it came; in evaluation mode if it has batch-norm.
         float_from: Name of the layer (or nested module) from which on everything stays float.
         example: Inputs [rows, ...] that tell sizes; needed only where the forward computes with them.
+        foreign: What turns layers of other packages into nodes, by their class.
 
     Raises:
         LowlandError: Weights that are not finite or no float32, a forward that branches on its data, operations that
@@ -59,11 +70,12 @@ def traced(network: nn.Module, *, float_from: str | None = None, example: Tensor
                 "something, or one with an nn.Sequential in `.layers`"
             )
         root = root.layers  # type: ignore[assignment]  # just seen
-    graph = _graph(root)
+    foreign = foreign or {}
+    graph = _Tracer(foreign).traced(root)
     modules = dict(root.named_modules(remove_duplicate=False))
-    _check_supported(graph, modules)
+    _check_supported(graph, modules, foreign)
     converter = Converter(example)
-    output = _converted(graph, modules, converter)
+    output = _converted(graph, modules, converter, foreign)
     nodes = _bare(converter.nodes)
     _check_weights_once(nodes)
     island = None
@@ -80,9 +92,10 @@ def traced(network: nn.Module, *, float_from: str | None = None, example: Tensor
 class _Tracer(fx.Tracer):
     """Calls of layers that have a meaning of their own, and what happens inside all others."""
 
-    def __init__(self) -> None:
+    def __init__(self, foreign: Foreign) -> None:
         super().__init__()
         self.record_stack_traces = True
+        self._foreign = foreign
 
     def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> Any:
         """Further arguments of ``forward`` have their default values."""
@@ -102,24 +115,30 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if "forward" in vars(m) or any(getattr(m, hooks) for hooks in _HOOKS):
             return False  # something is done beside the layer: it is seen from inside
-        return handler_of_layer(m) is not None or (
+        return _handler(m, self._foreign) is not None or (
             super().is_leaf_module(m, module_qualified_name) and not isinstance(m, nn.ModuleList | nn.ModuleDict)
         )
 
+    def traced(self, root: nn.Module) -> fx.Graph:
+        """The calls of a forward."""
+        with torch.random.fork_rng(devices=[]):  # a forward that draws numbers draws them while it is traced
+            try:
+                return self.trace(root)
+            except LowlandError:
+                raise
+            except Exception as error:  # whatever a forward may raise when it is given no numbers
+                reason = str(error).partition("\n")[0].removesuffix(".")
+                raise LowlandError(
+                    f"{type(root).__name__}.forward cannot be traced{_where(error)} ({reason}); expected the same "
+                    "calls for all data: no branches on values, no loops over their sizes, no len(x) (x.shape[0] is "
+                    "known)"
+                ) from error
 
-def _graph(root: nn.Module) -> fx.Graph:
-    """The calls of a forward."""
-    with torch.random.fork_rng(devices=[]):  # a forward that draws numbers draws them while it is traced
-        try:
-            return _Tracer().trace(root)
-        except LowlandError:
-            raise
-        except Exception as error:  # whatever a forward may raise when it is given no numbers
-            reason = str(error).partition("\n")[0].removesuffix(".")
-            raise LowlandError(
-                f"{type(root).__name__}.forward cannot be traced{_where(error)} ({reason}); expected the same calls "
-                "for all data: no branches on values, no loops over their sizes, no len(x) (x.shape[0] is known)"
-            ) from error
+
+def _handler(layer: nn.Module, foreign: Foreign) -> Handler | None:
+    """What turns a layer into nodes."""
+    own = (handler for kind, handler in foreign.items() if isinstance(layer, kind))
+    return next(own, None) or handler_of_layer(layer)
 
 
 def _where(error: BaseException) -> str:
@@ -148,7 +167,7 @@ def _place(node: fx.Node, path: str = "") -> str:
     return str(name)
 
 
-def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> None:
+def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module], foreign: Foreign) -> None:
     """Refuse what nothing turns into nodes, all of it at once."""
     values: set[fx.Node] = set()
     missing: list[str] = []
@@ -159,13 +178,12 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> None:
         elif node.op == "call_module":
             values.add(node)
             layer = modules[str(node.target)]
-            if handler_of_layer(layer) is None:
+            if _handler(layer, foreign) is None:
                 missing.append(_advised(f"{_without_holder(str(node.target))} ({type(layer).__name__})", layer))
         elif node.op in ("call_function", "call_method") and of_value:
             if handler_of(node.target) is None:
                 missing.append(_place(node))
-            name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-            if name not in SIZES:
+            if _name(node.target) not in SIZES:
                 values.add(node)
     if missing:
         raise LowlandError(
@@ -175,12 +193,16 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> None:
         )
 
 
+def _name(target: Any) -> str:
+    return target if isinstance(target, str) else getattr(target, "__name__", "")
+
+
 def _advised(name: str, layer: nn.Module) -> str:
     nearest = _NEAREST.get(type(layer).__name__)
     return f"{name}: {nearest}" if nearest else name
 
 
-def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter) -> str:
+def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter, foreign: Foreign) -> str:
     """Collects the nodes of all calls; the name of the one that is the output."""
     found: dict[fx.Node, Any] = {}
     memory = Memory(modules)
@@ -200,7 +222,7 @@ def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Con
             path = str(node.target)
             shown = path.removeprefix(_LAYERS) if strip else path
             converter.at(name=shown.replace(".", "_"), place=f"layer {shown}", path=shown)
-            handler = handler_of_layer(modules[path])
+            handler = _handler(modules[path], foreign)
             assert handler is not None  # all have been looked for
             if not args and "input" in kwargs:
                 args, kwargs = (kwargs["input"],), {name: kwargs[name] for name in kwargs if name != "input"}
@@ -208,6 +230,8 @@ def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Con
         elif _holds(Wire, args, kwargs):
             handler = handler_of(node.target)
             assert handler is not None
+            if _holds(LastStates, args, kwargs) and _name(node.target) not in STATES:
+                raise LowlandError(LastStates.refusal(_place(node)))
             converter.at(name=node.name, place=_place(node))
             found[node] = _called(_place(node), handler, converter, *args, **kwargs)
         else:
@@ -321,6 +345,8 @@ def _check_weights_once(nodes: Mapping[str, Node]) -> None:
     """Refuse layers with weights that are called twice, and trained weights that functions take twice."""
     owners: dict[int, str] = {}
     for node in nodes.values():
+        if getattr(node.layer, "shareable", False):  # a foreign quantizer: several values may have its scale
+            continue
         for parameter in node.layer.parameters():
             place = parameter.data_ptr() if parameter.requires_grad and parameter.numel() else id(parameter)
             if owners.setdefault(place, node.name) != node.name:

@@ -1,0 +1,50 @@
+"""How many bits the weights and the activations of a deployed network have on average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lowland.quantization.graph.integer import FLOAT_BITS, IntegerNetwork
+from lowland.quantization.graph.step import INPUTS
+
+
+class MeanBits(NamedTuple):
+    """Average widths; whole numbers where they are.
+
+    Attributes:
+        weights: Over all weights, biases excluded; those of float steps have 32 bits. ``None`` without weights.
+        activations: Over the values of one row that are rounded, those of the input excluded. ``None`` without any.
+    """
+
+    weights: float | None
+    activations: float | None
+
+
+def mean_bits(network: IntegerNetwork, inputs: Tensor) -> MeanBits:
+    r"""Average widths: :math:`\sum_i b_i n_i / \sum_i n_i` over tensors of :math:`n_i` elements with :math:`b_i` bits.
+
+    Args:
+        network: As it is deployed.
+        inputs: Rows [rows, ...], of which the first tells how many values there are.
+    """
+    widths = network.bits
+    weights = [(widths[name], codes.numel()) for name, codes in network.codes.items() if name.endswith(".weight")]
+    floats = [(FLOAT_BITS, value.numel()) for name, value in network.float_words.items() if name.endswith("weight")]
+    with torch.no_grad():
+        values = network.float_values(inputs[:1])
+    of_input = {name for name, step in network.steps.items() if step.inputs == (INPUTS,)}
+    rounded = [(bits, values[name].numel()) for name, bits in network.activation_bits.items() if name not in of_input]
+    return MeanBits(_mean([*weights, *floats]), _mean(rounded))
+
+
+def _mean(counted: Iterable[tuple[int, int]]) -> float | None:
+    """The mean of numbers with how often they occur."""
+    pairs = list(counted)
+    total, count = sum(bits * size for bits, size in pairs), sum(size for _, size in pairs)
+    if not count:
+        return None
+    return total // count if total % count == 0 else total / count

@@ -1,0 +1,1 @@
+"""Models that were quantized elsewhere, read into integer networks as they are."""
