@@ -17,7 +17,7 @@ from lowland.export.results import deployed
 from lowland.quantization.graph.steps import STEPS
 from tests.export.networks import NAMES, edges, needs_gcc, network, rows
 from tests.export.random_graphs import RandomGraph
-from tests.quantization.graphs import GRAPHS
+from tests.quantization.graphs import GRAPHS, one_for_all
 
 
 def some_flips(given, count, *, seed=0):
@@ -211,3 +211,10 @@ def test_a_folder_that_is_there_stays(tmp_path):
 
 def test_every_kind_of_step_has_a_rule_or_is_known_to_have_none():
     assert set(STEPS) - set(C_RULES) == {"float_island", "float_step"}
+
+
+@needs_gcc
+def test_one_summand_for_all_channels(tmp_path):
+    given, inputs = one_for_all(), torch.randn(9, 5, generator=torch.Generator().manual_seed(0))
+    folder = export_c(given, inputs[:3], tmp_path / "c")
+    assert torch.equal(run_c(folder, given, inputs), given.forward_integer(inputs))

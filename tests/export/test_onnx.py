@@ -12,11 +12,12 @@ from lowland.errors import LowlandError, MistakesError
 from lowland.export import export_onnx, run_onnx
 from lowland.export.onnx_rules import ONNX_RULES
 from lowland.export.results import deployed
+from lowland.quantization import IntegerNetwork
 from lowland.quantization.graph.attention import DotProductAttention
 from lowland.quantization.graph.steps import STEPS
 from tests.export.networks import NAMES, edges, network, rows
 from tests.export.random_graphs import RandomGraph
-from tests.quantization.graphs import GRAPHS, Builder
+from tests.quantization.graphs import GRAPHS, Builder, one_for_all
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -34,6 +35,22 @@ def test_runtimes_compute_the_integers_of_the_network(name, bits, tmp_path):
 
 def test_a_chain_gives_forward_integer(tmp_path):
     given, inputs = network("classifier", 8), rows("classifier", 9)
+    path = export_onnx(given, inputs, tmp_path / "network.onnx")
+    assert torch.equal(run_onnx(path, inputs), given.forward_integer(inputs))
+
+
+def test_floats_of_a_last_step_are_told_as_floats(tmp_path):
+    b = Builder(8)
+    b.floats("softmax", (b.layer("head", b.quantize("input"), nn.Linear(5, 3)),), nn.Softmax(-1))
+    given, inputs = IntegerNetwork(b.steps), torch.randn(9, 5, generator=torch.Generator().manual_seed(0))
+    path = export_onnx(given, inputs, tmp_path / "network.onnx")
+    for runtime in ("onnxruntime", "reference"):
+        outputs = run_onnx(path, inputs, runtime=runtime)
+        torch.testing.assert_close(outputs, given.forward_integer(inputs).float())
+
+
+def test_one_summand_for_all_channels(tmp_path):
+    given, inputs = one_for_all(), torch.randn(9, 5, generator=torch.Generator().manual_seed(0))
     path = export_onnx(given, inputs, tmp_path / "network.onnx")
     assert torch.equal(run_onnx(path, inputs), given.forward_integer(inputs))
 

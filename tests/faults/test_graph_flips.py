@@ -28,7 +28,7 @@ from lowland.faults.targets import KINDS
 from lowland.faults.transient import TransientFlips, flipped_codes
 from lowland.quantization import IntegerNetwork
 from lowland.quantization.graph.step import CodeFormat
-from tests.quantization.graphs import GRAPHS
+from tests.quantization.graphs import GRAPHS, one_for_all
 
 TARGETS = ("weights", "biases", "tables")
 
@@ -261,3 +261,14 @@ def test_what_a_float_step_multiplies_with_is_a_word() -> None:
     )
     torch.testing.assert_close(flipped.float_values(inputs)["attend"], integers["attend"], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(flipped.dequantized()(inputs), flipped(inputs), rtol=1e-4, atol=1e-5)
+
+
+def test_one_summand_for_all_channels_acts_in_all_of_them() -> None:
+    network = one_for_all()
+    inputs, targets = torch.randn(9, 5, generator=torch.Generator().manual_seed(1)), torch.arange(9) % 3
+    found = flip_sensitivity(network, scores, [(inputs, targets)])
+    for tensor in ("add.weight", "add.bias"):
+        for bit in range(network.bits[tensor]):
+            outputs = integer_outputs(apply_flips(network, one(tensor, 0, bit)), inputs)
+            expected = scores(outputs, targets).double().mean(0)
+            torch.testing.assert_close(found[tensor][0, bit], expected, rtol=1e-6, atol=1e-6)

@@ -266,3 +266,11 @@ GRAPHS: dict[str, Graph] = {
 
 def elements(graph: Graph) -> int:
     return prod(graph.shape)
+
+
+def one_for_all() -> IntegerNetwork:
+    """Codes, one factor and one summand for all five features, and what a linear layer makes of them."""
+    b = Builder(4)
+    x = b.layer("add", b.quantize("input", scale=0.5, bits=4), Affine(1))
+    b.layer("head", b.requantize("add_out", x, scale=0.5, signed=True), nn.Linear(5, 3))
+    return IntegerNetwork(b.steps)

@@ -109,6 +109,23 @@ def test_a_forward_that_changes_from_call_to_call_is_refused(change: Callable, m
     assert "\n" not in str(caught.value) and "expected a forward that makes the same calls" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("compute", "message"),
+    [
+        (lambda net, inputs: net(inputs) + inputs[:, 0, :3], "cannot take some of the calibration inputs"),
+        (lambda net, inputs: net(inputs) / inputs.shape[0], "other outputs when it is called with 2 of the inputs"),
+    ],
+)
+def test_rows_that_depend_on_their_number_or_neighbours_are_refused(compute: Callable, message: str) -> None:
+    network = Net(compute)
+    network.layers = nn.Linear(6, 3)
+    inputs = torch.randn(3, 3, 6, generator=torch.Generator().manual_seed(0))  # as many rows as places
+    precision = Precision(method="ptq", weight_bits=8, activation_bits=8)
+    with pytest.raises(LowlandError, match=message) as caught:
+        calibrate(build_quantized(network, precision, input_bits=8, example=inputs), inputs)
+    assert "\n" not in str(caught.value)
+
+
 def test_several_outputs_are_refused() -> None:
     with pytest.raises(LowlandError, match="forward of the network returns a tuple; expected one tensor"):
         calibrated(Net(lambda layers, inputs: (layers(inputs), inputs)))

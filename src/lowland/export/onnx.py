@@ -30,7 +30,8 @@ def export_onnx(network: IntegerNetwork, example: Tensor, path: str | Path, *, f
     """Write a deployed network as an ONNX file whose output ``integers`` equals ``forward_integer``, bit for bit.
 
     Codes of up to 8 bits meet in MatMulInteger and ConvInteger, wider ones in MatMul of int64; accumulators are scaled
-    by integer multipliers and shifts. No float scale occurs but the one that quantizes the inputs.
+    by integer multipliers and shifts. No float scale occurs but the one that quantizes the inputs. Behind a last step
+    that computes in floats, such as a softmax, ``integers`` holds these floats, as ``forward_integer`` gives them.
 
     Args:
         network: Frozen. A float part behind it (``off_device`` of its spec) is left off: the output is what it reads.
@@ -74,7 +75,7 @@ def _model(graph: OnnxGraph, part: Deployed, integers: str, *, float_outputs: bo
     helper = graph.helper
     graph.begin(OUTPUTS)
     graph.nodes.append(helper.make_node("Identity", [integers], [INTEGERS], INTEGERS))
-    outputs = [_typed(helper, INTEGERS, part.result, np.int64)]
+    outputs = [_typed(helper, INTEGERS, part.result, np.float32 if part.result.is_float else np.int64)]
     if float_outputs:
         floats = graph.cast(integers, np.float32)
         graph.nodes.append(helper.make_node("Mul", [floats, graph.constant(part.scale)], [OUTPUTS], OUTPUTS))

@@ -120,7 +120,7 @@ def deployed(network: IntegerNetwork, example: Tensor) -> Deployed:
     for step in kept:
         inputs = tuple(found[name] for name in step.inputs)
         value = values[step.name]
-        if value.ndim < 2 or len(value) != len(rows):
+        if value.ndim < 1 or len(value) != len(rows):
             raise LowlandError(
                 f"step {step.name!r} makes {tuple(value.shape)} of {len(rows)} rows; expected rows first, each alone"
             )

@@ -196,7 +196,7 @@ def _outcomes(measured: MeasuredRows, asked: Mapping[str, Changes], encoding: st
         own = {name.rpartition(".")[2]: name for name in asked if name.rpartition(".")[0] == step_name}
         shared = {kind: users for kind in own if len(users := _users(steps, step_name, kind)) > 1}
         alone = {kind: asked[name] for kind, name in own.items() if kind not in shared}
-        if alone and isinstance(step, Weighted):
+        if alone and isinstance(step, Weighted) and not _for_all_channels(step):
             yield from layer_flips(measured, step, alone)
         elif alone and isinstance(step, Table):
             yield from table_flips(measured, step, alone["table"])
@@ -218,6 +218,11 @@ def _users(steps: Mapping[str, Step], owner: str, kind: str) -> tuple[str, ...]:
         if isinstance(step, Weighted) and step.tied_to == owner and kind in step.borrowed
     ]
     return owner, *tied
+
+
+def _for_all_channels(step: Weighted) -> bool:
+    """Whether a step has one factor and one summand for all channels, so that a flip changes all of them."""
+    return step.kind == "affine" and step.weight.numel() == 1
 
 
 def _keep_examples(examples: Tensor, found: Outcomes, tensor: int) -> None:

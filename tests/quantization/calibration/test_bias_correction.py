@@ -108,3 +108,23 @@ def test_the_outputs_are_nearer_in_the_mean_than_with_brevitas(bits: int) -> Non
     with torch.no_grad():
         errors = [float((part(inputs).mean(0) - network(inputs).mean(0)).abs().max()) for part in (ours, theirs, plain)]
     assert errors[0] < 0.6 * errors[1] and errors[0] < 0.6 * errors[2]
+
+
+def test_one_summand_for_all_channels_is_corrected_by_their_mean() -> None:
+    network = nn.Sequential(nn.Linear(6, 6), Shifted(0.3)).eval()
+    inputs = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    quantized = corrected(network, inputs, 3, input_bits=3)
+    with torch.no_grad():
+        error = quantized(inputs).double().mean() - network(inputs).double().mean()
+    assert abs(float(error)) <= 0.5 * float(freeze(quantized).output_scale) + 1e-6
+
+
+class Shifted(nn.Module):
+    """Adds a number to all values."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return functional.relu(inputs) + self.by

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lowland.errors import LowlandError
 from lowland.quantization.graph.rounding_steps import Quantize, Requantize, StraightThrough, fixed_point
+from lowland.quantization.graph.step import INPUTS
 
 
 def requantize(ratio: float, *, bits: int, accumulator_bits: int) -> Requantize:
@@ -93,3 +94,13 @@ def test_rounding_noise_does_not_open_a_rectifier() -> None:
     values = torch.tensor([0.0, 1e-9, -1e-9, 0.3], requires_grad=True)
     StraightThrough(torch.tensor(0.5), lowest=0, highest=3, rectifies=True)(values).sum().backward()
     assert values.grad is not None and values.grad.tolist() == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_a_rectifier_behind_floats_is_closed_below_zero() -> None:
+    slopes = []
+    for source in (INPUTS, "norm"):
+        step = Quantize("relu", (source,), bits=3, signed=False, scale=torch.tensor(0.5))
+        values = torch.tensor([-0.2, 0.2], requires_grad=True)
+        (slope,) = torch.autograd.grad(step.dequantized()(values).sum(), values)
+        slopes.append(slope.tolist())
+    assert slopes == [[1.0, 1.0], [0.0, 1.0]]

@@ -130,8 +130,28 @@ FORWARDS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         (1, 4, 4),
     ),
     "dropout": (lambda: Net(lambda n, x: n.a(functional.dropout(x, 0.5, n.training)), a=nn.Linear(5, 4)), (5,)),
+    "a constant matrix": (lambda: Net(lambda n, x: torch.matmul(n.a(x), n.w) @ n.w, a=nn.Linear(5, 4), w=draw(4, 4)), (5,)),
+    "inputs by name": (lambda: Net(lambda n, x: n.b(input=n.a(input=x)), a=nn.Linear(5, 4), b=nn.Linear(4, 2)), (5,)),
+    "defaults": (lambda: Optional(nn.Linear(5, 4)), (5,)),
+    "indices that nobody wants": (
+        lambda: Net(lambda n, x: functional.adaptive_max_pool2d(n.a(x), 1), a=nn.Conv2d(1, 3, 3)), (1, 8, 8)
+    ),
     "a module that forwards itself": (lambda: nn.Sequential(Scaled(5, 4), nn.ReLU(), nn.Linear(4, 2)), (5,)),
 }  # fmt: skip
+
+
+class Optional(nn.Module):
+    """A network with arguments that need not be given."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(
+        self, inputs: Tensor, scale: float = 2.0, *more: Tensor, mask: Tensor | None = None, **others: bool
+    ) -> Tensor:
+        outputs = self.layer(inputs) * scale
+        return outputs if mask is None and not others else outputs * mask
 
 
 class Scaled(nn.Linear):
@@ -235,6 +255,33 @@ def branching(net: nn.Module, inputs: Tensor) -> Tensor:
         (
             Net(lambda n, x: n.a(n.a(x)), a=nn.Linear(2, 2)),
             "layer a of the network has the weights of layer a; expected",
+        ),
+        (
+            Net(lambda n, x: functional.linear(functional.linear(x, n.a.weight), n.a.weight.T), a=nn.Linear(2, 2)),
+            r"linear at test_trace.py:\d+ of the network has the weights of layer linear; expected",
+        ),
+        (
+            Net(lambda n, x: n.a(x).unsqueeze(2) @ n.b(x).unsqueeze(1), a=nn.Linear(2, 2), b=nn.Linear(2, 2)),
+            "multiplies matrices that both change; expected a value times a constant matrix",
+        ),
+        (
+            nn.Sequential(nn.Linear(2, 1), nn.Flatten(0)),
+            r"layer 1 of the network, Flatten\(start_dim=0, end_dim=-1\), fl",
+        ),
+        (
+            Net(lambda n, x: n.a(x)[:, :, None].add(None), a=nn.Linear(2, 2)),
+            r"add at test_trace.py:\d+ of the network is called in a way that cannot be quantized \(.*None",
+        ),
+        (
+            Net(
+                lambda n, x: n.m(x[:, None], x[:, None], x[:, None])[1].sum(1),
+                m=nn.MultiheadAttention(2, 1, batch_first=True),
+            ),
+            r"sum at test_trace.py:\d+ of the network is called in a way that cannot be quantized \('NoneType' object",
+        ),
+        (
+            Net(lambda n, x: n.p(n.a(x), 3), a=nn.Linear(2, 2), p=nn.Flatten()),
+            r"layer p of the network is called in a way that cannot be quantized",
         ),
         (nn.Sequential(nn.Linear(3, 2)), r"layer 0 of the network cannot take values of shape \(2,\) \(mat1 and mat2"),
     ],

@@ -73,6 +73,8 @@ def _convolution(
 def affine(site: Site[Weighted], program: CProgram, codes: Buffer) -> Buffer:
     """A product and a sum for every element."""
     shape, dim = site.result.shape, site.step.sizes["dim"]
+    if site.step.weight.numel() == 1:  # for all channels
+        shape, dim = (prod(shape), 1), -1
     return program.call(
         "affine.c.j2",
         [codes],

@@ -212,6 +212,8 @@ def _finite(name: str, outputs: Tensor) -> Tensor:
 
 def _means(layer: Any, outputs: Tensor) -> Tensor:
     """The mean of each channel over samples and positions."""
+    if layer.bias is not None and len(layer.bias) == 1:  # one for all channels, however many there are
+        return outputs.double().mean().reshape(1)
     dim = {"linear": -1, "affine": getattr(layer, "dim", -1)}.get(str(weighted_kind(layer)), 1)
     channel = dim % outputs.ndim
     return outputs.double().mean([dim for dim in range(outputs.ndim) if dim != channel])

@@ -122,7 +122,7 @@ def placed(network: TracedNetwork, *, input_signed: bool, per_channel: bool) -> 
     placer.walk(network.nodes.values())
     if network.island is not None:
         name, layers = network.island
-        placer.add(name, "island", (values[network.output].name,), layers)
+        placer.add(placer.free(name), "island", (values[network.output].name,), layers)
     placement.nodes = placer.nodes
     return placement
 
@@ -137,9 +137,12 @@ class _Placer:
         self._per_channel = per_channel
         self._scan = scan
         self._rounded: dict[str, _Value] = {}
+        self._taken = {INPUT, INPUTS}
 
     def walk(self, nodes: Iterable[Node]) -> None:
         """Places all of them."""
+        nodes = list(nodes)
+        self._taken |= {*self._values, *(node.name for node in nodes)}
         for node in nodes:
             self._values[node.name] = self._place(node, [self._values[source] for source in node.inputs])
 
@@ -192,8 +195,9 @@ class _Placer:
             return _Value(name, True, True)
         if isinstance(layer, TABLES):
             nonnegative = never_negative(layer)
-            add(f"{name}_in", "quantizer", (first.name,), looked_up=True)
-            add(name, "table", (f"{name}_in",), layer, unsigned=nonnegative)
+            looked_up = self.free(f"{name}_in")
+            add(looked_up, "quantizer", (first.name,), looked_up=True)
+            add(name, "table", (looked_up,), layer, unsigned=nonnegative)
             return _Value(name, True, nonnegative)
         if isinstance(layer, FLOATS):
             add(name, "float", [operand.name for operand in operands], layer)
@@ -231,19 +235,27 @@ class _Placer:
         if value.exact:
             return value
         if value.name not in self._rounded:
-            name = f"{value.name}_out"
+            name = self.free(f"{value.name}_out")
             self.add(name, "quantizer", (value.name,), unsigned=value.nonnegative)
             self._rounded[value.name] = _Value(name, True, value.nonnegative)
         return self._rounded[value.name]
 
     def _at_one_scale(self, name: str, operands: list[_Value]) -> list[_Value]:
         """Operands rounded to codes of one scale."""
-        shared = f"{name}_in"
+        shared = self.free(f"{name}_in", count=len(operands))
         unsigned, wide = all(operand.nonnegative for operand in operands), bool(self._scan) and name in WIDE
         for index, operand in enumerate(operands):
             source, add = (operand.name,), self.add
             add(f"{shared}{index}", "quantizer", source, shared=shared, unsigned=unsigned, wide=wide)
         return [_Value(f"{shared}{index}", True, operand.nonnegative) for index, operand in enumerate(operands)]
+
+    def free(self, name: str, *, count: int = 0) -> str:
+        """A name that no layer of the network has, nor has with a number up to a count behind it."""
+        wanted = {name, *(f"{name}{index}" for index in range(count))}
+        if wanted & self._taken:
+            return self.free(f"{name}_", count=count)
+        self._taken |= wanted
+        return name
 
 
 def _are_tokens(network: TracedNetwork) -> bool:

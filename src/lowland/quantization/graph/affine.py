@@ -11,8 +11,8 @@ def affine(values: Tensor, weight: Tensor, bias: Tensor | None, *, dim: int) -> 
 
     Args:
         values: [samples, ...] with the channels along ``dim``.
-        weight: [channels].
-        bias: [channels] or ``None``.
+        weight: [channels], or [1] for all channels.
+        bias: Likewise, or ``None``.
         dim: Dimension of the channels, counted from the last one (-1).
     """
     shape = (-1, *[1] * (-1 - dim))
@@ -24,7 +24,7 @@ class Affine(nn.Module):
     """Every channel times a number of its own, plus another one.
 
     Args:
-        num_channels: Size of the dimension.
+        num_channels: Size of the dimension, or 1: the same numbers for all channels.
         dim: Dimension of the channels, counted from the last one: -1 for features, -3 for [channels, height, width].
         bias: Whether something is added.
         device: Where the parameters are made.

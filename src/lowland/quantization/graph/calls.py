@@ -254,6 +254,13 @@ def interpolate(
     return layer_of(c, nn.Upsample(size, scale_factor, mode), input)
 
 
+def matmul(c: Converter, input: Any, other: Any) -> Wire:
+    """A product with a constant matrix from the right: a linear layer."""
+    if not isinstance(input, Wire) or isinstance(other, Wire) or other.ndim != 2:
+        c.refuse("multiplies matrices that both change; expected a value times a constant matrix [inputs, outputs]")
+    return linear(c, input, other.mT)
+
+
 def linear(c: Converter, input: Wire, weight: Tensor, bias: Tensor | None = None) -> Wire:
     """A linear layer whose weights are given."""
     outputs, inputs = weight.shape
@@ -322,14 +329,15 @@ def _made(layer: Callable[..., nn.Module]) -> Handler:
     """A call that a layer of torch stands for: its further arguments are the layer's."""
 
     def handler(c: Converter, input: Wire, *arguments: Any, **keywords: Any) -> Wire:
-        keywords.pop("inplace", None)
         return layer_of(c, layer(*arguments, **keywords), input)
 
     return handler
 
 
 def _pooled(layer: type[nn.Module]) -> Handler:
-    def handler(c: Converter, input: Wire, output_size: Any) -> Wire:
+    def handler(c: Converter, input: Wire, output_size: Any, return_indices: bool = False) -> Wire:
+        if return_indices:
+            c.refuse("returns indices; expected return_indices=False")
         return adaptive_pool(c, layer(output_size), input)
 
     return handler
@@ -365,7 +373,6 @@ def _with_weights(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.M
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
-    "relu_": nn.ReLU,
     "relu6": nn.ReLU6,
     "leaky_relu": nn.LeakyReLU,
     "hardtanh": nn.Hardtanh,
@@ -389,7 +396,6 @@ _HANDLERS: dict[str, Handler] = {
     **{name: _made(layer) for name, layer in ACTIVATIONS.items()},
     "add": add,
     "iadd": add,
-    "add_": add,
     "sub": subtract,
     "isub": subtract,
     "subtract": subtract,
@@ -429,6 +435,7 @@ _HANDLERS: dict[str, Handler] = {
     "pad": pad,
     "interpolate": interpolate,
     "linear": linear,
+    "matmul": matmul,
     "conv1d": convolution(nn.Conv1d),
     "conv2d": convolution(nn.Conv2d),
     "max_pool1d": _made(nn.MaxPool1d),
@@ -465,8 +472,9 @@ STATES = frozenset({"getitem", "squeeze"})
 
 def handler_of(target: Any) -> Handler | None:
     """What turns a call of this function, or of the method of this name, into nodes; ``None`` where nothing does."""
-    if isinstance(target, str):
-        return _HANDLERS.get(target)
-    name = getattr(target, "__name__", "")
-    of_torch = any(getattr(module, name, None) is target for module in (operators, torch, functional, builtins))
-    return _HANDLERS.get(name) if of_torch else None
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    if name is not target and not any(
+        getattr(m, name, None) is target for m in (operators, torch, functional, builtins)
+    ):
+        return None
+    return _HANDLERS.get(name) or _HANDLERS.get(name.removesuffix("_"))  # relu_ changes its operand: see Memory

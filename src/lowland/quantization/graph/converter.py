@@ -112,6 +112,7 @@ class Converter:
         self.nodes: dict[str, Node] = {}
         self.paths: dict[str, str] = {}
         self._calls: dict[tuple[Any, ...], Wire] = {}
+        self._changing: set[int] = set()
         self.place = self.name = self.path = ""
 
     def at(self, *, name: str, place: str, path: str = "") -> None:
@@ -130,7 +131,7 @@ class Converter:
         Raises:
             LowlandError: Always.
         """
-        raise LowlandError(f"{self.place} of the network {what}")
+        raise LowlandError(f"{self.place} of the network{'' if what.startswith(',') else ' '}{what}")
 
     def needs_example(self) -> NoReturn:
         """Sizes are asked for that no example tells.
@@ -148,6 +149,9 @@ class Converter:
             wires: What it takes.
         """
         layer.eval()
+        if getattr(layer, "inplace", False) is True:
+            layer.inplace = False  # type: ignore[assignment]  # a value may have other readers
+            self._changing.add(id(layer))
         call = (id(layer), *(wire.name for wire in wires))
         if call in self._calls:  # the same layer on the same values: computed once
             return self._calls[call]
@@ -173,6 +177,10 @@ class Converter:
         self.paths[name] = self.path
         self._calls[call] = Wire(name, example)
         return self._calls[call]
+
+    def changed(self, wire: Wire) -> bool:
+        """Whether a value was computed in place of what it was computed from."""
+        return wire.name in self.nodes and id(self.nodes[wire.name].layer) in self._changing
 
     def shape(self, wire: Wire) -> tuple[int, ...]:
         """Sizes of a value behind its rows."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
-from lowland.quantization.graph.step import CodeFormat, Step
+from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 
 EXACT_BITS = 53
 """Integers of so many bits are exact in float64."""
@@ -119,7 +119,8 @@ class Quantize(Step):
 
     def dequantized(self) -> nn.Module:
         """A straight-through quantizer."""
-        rectifies = self.rectifies and self.lowest == 0 and not self.moved
+        behind_floats = self.inputs != (INPUTS,)  # those of a float step, rectified like accumulators
+        rectifies = (self.rectifies or behind_floats) and self.lowest == 0 and not self.moved
         return StraightThrough(self.scale.clone(), self.lowest, self.highest, rectifies=rectifies)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
 from lowland.quantization.graph.calls import SIZES, STATES, handler_of
 from lowland.quantization.graph.converter import Converter, LastStates, Rows, Wire
+from lowland.quantization.graph.in_place import AssigningProxy, Memory, changes_by_name
 from lowland.quantization.graph.modules import WEIGHTED, Handler, handler_of_layer
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
 
@@ -23,6 +25,7 @@ Foreign = Mapping[type[nn.Module], Handler]
 
 _LAYERS = "layers."
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _NEAREST = {
     "PReLU": "LeakyReLU has a fixed slope",
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
@@ -94,6 +97,21 @@ class _Tracer(fx.Tracer):
         self.record_stack_traces = True
         self._foreign = foreign
 
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> Any:
+        """Further arguments of ``forward`` have their default values."""
+        parameters = list(inspect.signature(root_fn).parameters.values())[1:]  # without self
+        if not parameters or parameters[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
+            raise LowlandError("forward of the network takes no inputs; expected forward(self, inputs)")
+        needed = [
+            other.name for other in parameters[1:] if other.default is other.empty and other.kind not in _VARIADIC
+        ]
+        if needed:
+            raise LowlandError(f"forward of the network takes {needed[0]!r} besides its inputs; expected inputs alone")
+        return super().create_args_for_root(lambda root, inputs: root_fn(root, inputs), is_module, concrete_args)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return AssigningProxy(node, self)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if "forward" in vars(m) or any(getattr(m, hooks) for hooks in _HOOKS):
             return False  # something is done beside the layer: it is seen from inside
@@ -106,6 +124,8 @@ class _Tracer(fx.Tracer):
         with torch.random.fork_rng(devices=[]):  # a forward that draws numbers draws them while it is traced
             try:
                 return self.trace(root)
+            except LowlandError:
+                raise
             except Exception as error:  # whatever a forward may raise when it is given no numbers
                 reason = str(error).partition("\n")[0].removesuffix(".")
                 raise LowlandError(
@@ -185,18 +205,13 @@ def _advised(name: str, layer: nn.Module) -> str:
 def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter, foreign: Foreign) -> str:
     """Collects the nodes of all calls; the name of the one that is the output."""
     found: dict[fx.Node, Any] = {}
+    memory = Memory(modules)
     inside = [str(node.target) for node in graph.nodes if node.op == "call_module"]
     strip = bool(inside) and all(path.startswith(_LAYERS) for path in inside)
     for node in graph.nodes:
         if node.op == "placeholder":
-            if found:
-                if node.args:  # a default value
-                    found[node] = node.args[0]
-                    continue
-                raise LowlandError(
-                    f"forward of the network takes {node.target!r} besides its inputs; expected inputs alone"
-                )
             found[node] = converter.inputs
+            memory.add(node)
             continue
         args, kwargs = (fx.node.map_arg(part, found.__getitem__) for part in (node.args, node.kwargs))
         if node.op == "output":
@@ -209,23 +224,53 @@ def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Con
             converter.at(name=shown.replace(".", "_"), place=f"layer {shown}", path=shown)
             handler = _handler(modules[path], foreign)
             assert handler is not None  # all have been looked for
-            found[node] = handler(converter, modules[path], *args, **kwargs)
+            if not args and "input" in kwargs:
+                args, kwargs = (kwargs["input"],), {name: kwargs[name] for name in kwargs if name != "input"}
+            found[node] = _called(f"layer {shown}", handler, converter, modules[path], *args, **kwargs)
         elif _holds(Wire, args, kwargs):
             handler = handler_of(node.target)
             assert handler is not None
             if _holds(LastStates, args, kwargs) and _name(node.target) not in STATES:
                 raise LowlandError(LastStates.refusal(_place(node)))
             converter.at(name=node.name, place=_place(node))
-            try:
-                found[node] = handler(converter, *args, **kwargs)
-            except TypeError as error:
-                reason = str(error).partition("() ")[2] or str(error)
-                raise LowlandError(
-                    f"{_place(node)} of the network is called in a way that cannot be quantized ({reason})"
-                ) from error
+            found[node] = _called(_place(node), handler, converter, *args, **kwargs)
         else:
-            found[node] = _plain(node, args, kwargs)
+            found[node] = _called(_place(node), _plain, node, args, kwargs)
+        _follow_changes(node, found, memory, converter)
     raise AssertionError("a graph without output")
+
+
+def _called(place: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The result of a call, whose arguments nobody has checked before."""
+    try:
+        return function(*args, **kwargs)
+    except LowlandError:
+        raise
+    except Exception as error:  # arguments that no handler takes, results that there are none of
+        reason = str(error).partition("\n")[0]
+        reason = reason.partition("() ")[2] or reason
+        raise LowlandError(
+            f"{place} of the network is called in a way that cannot be quantized ({reason.removesuffix('.')})"
+        ) from error
+
+
+def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, converter: Converter) -> None:
+    """Puts the result of a call that changes its operand in the operand's place."""
+    source, result = node.args[0] if node.args else None, found[node]
+    if not (isinstance(source, fx.Node) and isinstance(result, Wire)):
+        memory.add(node)
+        return
+    unchanged = result is found[source]
+    if not unchanged and (changes_by_name(node) or converter.changed(result)):
+        if (other := memory.used_otherwise(node, source)) is not None:
+            raise LowlandError(
+                f"{_place(node, converter.path)} of the network changes values in place of which {other.name} is "
+                "another view that is used later; expected operations that give new values"
+            )
+        for same in list(memory.same(source)):
+            found[same] = result
+        unchanged = True
+    memory.add(node, unchanged=unchanged)
 
 
 def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -297,15 +342,16 @@ def _stores(layer: nn.Module) -> bool:
 
 
 def _check_weights_once(nodes: Mapping[str, Node]) -> None:
-    """Refuse layers with weights that are called twice."""
+    """Refuse layers with weights that are called twice, and trained weights that functions take twice."""
     owners: dict[int, str] = {}
     for node in nodes.values():
         if getattr(node.layer, "shareable", False):  # a foreign quantizer: several values may have its scale
             continue
         for parameter in node.layer.parameters():
-            if owners.setdefault(id(parameter), node.name) != node.name:
+            place = parameter.data_ptr() if parameter.requires_grad and parameter.numel() else id(parameter)
+            if owners.setdefault(place, node.name) != node.name:
                 raise LowlandError(
-                    f"{node.place} of the network has the weights of layer {owners[id(parameter)]}; expected layers "
+                    f"{node.place} of the network has the weights of layer {owners[place]}; expected layers "
                     "with weights of their own"
                 )
 
