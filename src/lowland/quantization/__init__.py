@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lowland.quantization.fake_quantized.network import QuantizedNetwork
     from lowland.quantization.freezing import freeze
     from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
-    from lowland.quantization.mean_bits import MeanBits, mean_bits
+    from lowland.quantization.mean_widths import MeanBits, mean_bits
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
     from lowland.quantization.readers.flow import CodeRange

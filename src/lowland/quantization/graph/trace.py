@@ -30,7 +30,7 @@ _NEAREST = {
     "PReLU": "LeakyReLU has a fixed slope",
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
     "InstanceNorm2d": "BatchNorm2d folds into the convolution before it",
-    "RNN": "LSTM and GRU with batch_first=True can be",
+    "RNN": "LSTM and GRU are supported",
     "LSTMCell": "LSTM runs over whole sequences",
     "GRUCell": "GRU runs over whole sequences",
     "Bilinear": "multiply two Linear layers' results",
