@@ -20,9 +20,22 @@ def failed(measurements: pd.DataFrame) -> pd.Series:
 
 
 def meaningless(measurements: pd.DataFrame) -> pd.Series:
-    """Which rows are about a measure that is undefined for every network of its task: decisions where none is made."""
+    """Which rows are about a measure that is undefined for every network of its task: decisions where none is made.
+
+    Where the measure's family gave no result for any network of a method, nobody knows whether it is defined there:
+    what float networks do not have, others may.
+    """
     undefined = (measurements.status == "undefined") & ~measurements.measure.isin(BOUNDS)
-    return undefined.groupby([measurements.task, measurements.measure]).transform("all")
+    everywhere = undefined.groupby([measurements.task, measurements.measure]).transform("all")
+    lost = measurements[(measurements.measure == "all") & ~measurements.status.isin(["ok", "undefined"])]
+    lost_methods = {where: set(rows.method) for where, rows in lost.groupby(["task", "family"])}
+    unknown = [
+        name
+        for name, rows in measurements[everywhere].groupby(["task", "family", "measure"])
+        if lost_methods.get(name[:2], set()) - set(rows.method)
+    ]
+    keys = pd.MultiIndex.from_frame(measurements[["task", "family", "measure"]])
+    return everywhere & ~keys.isin(unknown)
 
 
 def meaningless_measures(measurements: pd.DataFrame) -> list[str]:

@@ -48,7 +48,8 @@ class Condition:
         explanation: One sentence for an engineer who has not met it.
         target: What it always hits; empty where that is the whole, or a matter of choice.
         unit: What its levels count; ``NO_LEVEL`` for what is there or not.
-        axis: Title of the axis of its levels, ``{bit}`` standing for a bit of its target; empty: label and unit.
+        axis: Title of the axis of its levels, ``{bit}`` standing for a bit of its target, ``{bits}`` for all; empty:
+            label and unit.
         falls: A lower level disturbs more.
         random: Chance is involved, so that it is drawn several times.
         needs_codes: Networks that store floats cannot meet it.
@@ -178,7 +179,7 @@ _GENERAL = (
         label="bit flips{place}, fixed number",
         short_label="flips",
         unit=FLIPS,
-        axis="bits flipped, out of all {bit}s",
+        axis="bits flipped, of the {bits}",
     ),
     _flips(
         name="bit_error_rate",

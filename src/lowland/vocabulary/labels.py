@@ -28,7 +28,8 @@ def level_title(condition: str, target: str = "") -> str:
     """What the level of a condition is, for the title of its axis."""
     known = condition_named(condition)
     if known.axis:
-        return known.axis.format(bit=TARGETS[target].bit if target in TARGETS else f"bit of {target}")
+        part = TARGETS[target].part if target in TARGETS else target
+        return known.axis.format(bit=f"bit of {part}", bits=f"bits of {part}")
     return f"{condition_label(condition, target)}, {known.unit.title}"
 
 

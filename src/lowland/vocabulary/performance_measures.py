@@ -127,6 +127,12 @@ PERFORMANCE: dict[str, Measure] = {
         selected=True,
         is_rate=True,
     ),
-    "size": Measure("size", "bit", False, "Bits that store weights and biases.", families=("cost",)),
+    "size": Measure(
+        "size",
+        "bit",
+        False,
+        "Bits that store weights, biases, tables and whatever else the network keeps.",
+        families=("cost",),
+    ),
     "parameters": Measure("parameters", "1", False, "Number of weights and biases.", families=("cost",)),
 }

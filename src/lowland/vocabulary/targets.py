@@ -12,14 +12,14 @@ class Target:
     Attributes:
         name: As the long table has it; empty for everything that the network stores as codes.
         place: What follows "bit flips" in a sentence; empty for the whole.
-        bit: One bit of it, in the title of an axis.
+        part: Whose bits are hit, in the title of an axis.
         codes: Of a part of float32 words, the name of the same part of stored codes, beside which it is shown; else
             the name itself.
     """
 
     name: str
     place: str = ""
-    bit: str = "stored bit"
+    part: str = "weights and biases"
     codes: str = ""
 
     @property
@@ -32,13 +32,13 @@ TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
         Target(""),
-        Target("weights", "in weights", "bit of weights", "weights"),
-        Target("biases", "in biases", "bit of biases", "biases"),
-        Target("scales", "in scales", "bit of scales", "scales"),
-        Target("activations", "in activations", "bit of activations", "activations"),
+        Target("weights", "in weights", "weights", "weights"),
+        Target("biases", "in biases", "biases", "biases"),
+        Target("scales", "in scales", "scales", "scales"),
+        Target("activations", "in activations", "activations", "activations"),
         Target("float32", "in float32 words"),
-        Target("float32_weights", "in float32 words of weights", "bit of weights", "weights"),
-        Target("float32_biases", "in float32 words of biases", "bit of biases", "biases"),
+        Target("float32_weights", "in float32 words of weights", "weights", "weights"),
+        Target("float32_biases", "in float32 words of biases", "biases", "biases"),
     )
 }
 

@@ -60,6 +60,15 @@ def test_one_recipe_one_seed_is_never_sure():
     assert "Probably plain at qat4" in page(lonely, Requirements(needs=[{"at_least": 0.1}]))
 
 
+def test_one_seed_has_no_interval_and_the_answer_says_so():
+    lonely = study(recipes=("plain", "clipping"), seeds=("s0",), precisions=("qat4",))
+    text = page(lonely, Requirements(needs=[{"at_least": 0.1}]))
+    assert "it meets the requirements on the mean, but one seed gives no interval" in text
+    assert "Another seed is needed" in text and "no interval" in text
+    assert "One seed gives no interval, so this study cannot tell them apart" in text
+    assert "reaches beyond" not in text and "would settle it" not in text and "overlap" not in text
+
+
 def test_two_tasks_have_an_answer_each_and_names_cannot_break_it(tiny):
     evil = tiny.replace({"recipe": {"plain": "</script><b>&\"'"}}).assign(task="econ")
     table = pd.concat([tiny, evil], ignore_index=True)
@@ -117,6 +126,7 @@ def test_a_limit_that_is_missed_is_not_kept(tables):
     requirements = Requirements(needs=[{"at_least": best["mean"] - 1e-9}])
     assert answer_of(tables.measurements, needs=requirements.needs)["outcome"] == ON_THE_MEAN
     text = page(tables.measurements, requirements)
+    assert "draws reaches beyond them" in text and "More seeds, test rows or draws would settle it" in text
     missed = 100 * (best["mean"] - best["low"])
     assert f"misses the limit by {missed:.1f} percentage points" in text and "interval keeps" not in text
 

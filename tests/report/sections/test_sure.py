@@ -37,6 +37,22 @@ def test_failures_are_counted(tiny):
     assert "There are fewer than eight recipes" in text
 
 
+def test_what_crashed_is_not_told_to_have_no_meaning(tiny):
+    rows = tiny[(tiny.precision == "fp32") & (tiny.family == "landscape")].groupby(["recipe", "seed"]).head(1)
+    without_codes = rows.assign(measure="flip_curvature", value=np.nan, status="undefined")
+    kept = tiny[(tiny.family != "landscape") | (tiny.method == "float")]
+    kept = kept[kept.measure != "flip_curvature"]
+    crashed = [
+        unavailable(Cell(**cell), "landscape", "failed")
+        for cell in tiny[tiny.method != "float"][list(Cell.model_fields)].drop_duplicates().to_dict("records")
+    ]
+    tables = Tables.of(pd.concat([kept, without_codes, *crashed], ignore_index=True), Requirements(), 2)
+    text = text_of(section_of("sure", tables.inputs()))
+    assert f"landscape failed {len(crashed)} {len(crashed)} no result" in text
+    assert f"landscape undefined {len(rows)} {len(rows)} has no meaning there" in text
+    assert "Without a meaning" not in text and "nothing failed" not in text
+
+
 def test_learning_curves_are_drawn_where_there_are_some(tiny):
     tables = Tables.of(tiny, Requirements(), 2)
     html = section_of("sure", tables.inputs(learning_curves=curves("plain", [1.0, 0.5, 0.4])))

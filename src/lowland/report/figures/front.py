@@ -99,7 +99,7 @@ def pareto_figure(
         traces,
         height=540,
         x={
-            "title": "size of all weights and biases, in bits",
+            "title": "size, in bits",
             "type": "log",
             "tickvals": ticks,
             "ticktext": [f"{v:,.0f}" for v in ticks],
