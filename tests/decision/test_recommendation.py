@@ -14,6 +14,8 @@ from lowland.decision.outcomes import NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.decision.recommendation import recommend
 from lowland.decision.requirements import Requirements, TaskRequirements
 from lowland.measurements import Cell, unavailable
+from lowland.report.score_text import ScoreText
+from lowland.report.sentences.cautions import cautions, unconfirmed
 
 ACCURACY = Score.named("accuracy")
 
@@ -64,6 +66,22 @@ def test_met_on_the_mean_only(tables):
     assert answer["outcome"] == ON_THE_MEAN
     assert answer["chosen"]["numbers"]["score"]["met"] == "on the mean"
     assert answer["num_meeting_surely"] == 0
+
+
+def test_a_requirement_that_test_rows_miss_is_not_told_as_met(tables):
+    """The rows that choose are lucky for the chosen: others say how it fares."""
+    rows = tables.measurements
+    best = _answer(rows, prefer=("score",))["chosen"]["numbers"]["score"]
+    needs = Requirements(needs=({"measure": "score", "at_least": best["mean"] - 1e-9},), prefer=("score",))
+    worse = rows.assign(value=rows.value.where(rows.measure != "accuracy", rows.value - 0.05))
+    told = recommend(rows, TaskRequirements({"jets": needs}), reported=worse)["tasks"]["jets"]
+    score = told["chosen"]["numbers"]["score"]
+    assert told["outcome"] == ON_THE_MEAN and score["met"] == "on the mean" and score["confirmed"] == "no"
+    assert score["mean"] == pytest.approx(best["mean"] - 0.05)
+    assert unconfirmed(told["chosen"]) == ["clean accuracy"]
+    assert "it misses what is required of clean accuracy" in " ".join(cautions(told, ScoreText.named("accuracy")))
+    same = recommend(rows, TaskRequirements({"jets": needs}))["tasks"]["jets"]["chosen"]
+    assert same["numbers"]["score"]["confirmed"] == "on the mean" and unconfirmed(same) == []
 
 
 def test_nothing_meets_is_a_result_that_names_the_nearest(tables):

@@ -240,7 +240,8 @@ class Choice:
             if criterion.name in thresholds:
                 parameter, threshold = thresholds[criterion.name]
                 sure, mean = self.surely.loc[subject, parameter], self.on_the_mean.loc[subject, parameter]
-                entry |= {"threshold": threshold, "met": "surely" if sure else "on the mean" if mean else "no"}
+                entry |= {"threshold": threshold, "met": _met(sure, mean)}
+                entry["confirmed"] = self._confirmed(criterion, threshold, subject)
             numbers[criterion.name] = entry
         _, recipe, precision, method, bits = subject
         return {
@@ -254,6 +255,12 @@ class Choice:
             "numbers": numbers,
             "deploy": to_deploy(self.measurements, subject, score=self.score, folder=self.folder),
         }
+
+    def _confirmed(self, criterion: Criterion, threshold: float, subject: tuple[Any, ...]) -> str:
+        """How a requirement fares on the rows that are told, which had no part in the choice."""
+        worst, mean = (self._spare(criterion, threshold, end, reported=True).loc[subject] for end in ("worst", "mean"))
+        complete = self.reported_numbers[criterion.name].loc[subject, "num_not_ok"] == 0
+        return _met(worst >= 0 and complete, mean >= 0)
 
     def _gain(self, subject: tuple[Any, ...]) -> dict[str, Any] | None:
         """What it does better than the guess; None where that was not measured."""
@@ -273,6 +280,11 @@ def _by_criterion(measurements: pd.DataFrame, criteria: Sequence[Criterion]) -> 
         str(name): rows.set_index(CONFIGURATION)[["mean", *_ENDS, "num_seeds", "num_not_ok"]]
         for name, rows in numbers.groupby("criterion", sort=False)
     }
+
+
+def _met(surely: Any, on_the_mean: Any) -> str:
+    """The word for how a requirement is met."""
+    return "surely" if surely else "on the mean" if on_the_mean else "no"
 
 
 def _about(criterion: Criterion) -> dict[str, Any]:

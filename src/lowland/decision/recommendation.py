@@ -53,7 +53,8 @@ def recommend(
         - ``score`` (its measure), ``outcome`` (see ``lowland.decision.outcomes``), ``lost`` (networks that gave no
           result), ``still_falling`` (recipes and precisions whose training ended too early);
         - ``chosen`` (configuration, numbers with ``low`` and ``high`` over seeds, test rows and draws, ``seeds_low``
-          and ``seeds_high`` over seeds alone, ``num_seeds`` of ``num_planned``, ``gain_over_guess``, ``deploy`` (file,
+          and ``seeds_high`` over seeds alone, ``met`` on the rows that chose and ``confirmed`` on those that are told,
+          ``num_seeds`` of ``num_planned``, ``gain_over_guess``, ``deploy`` (file,
           seed, validation); None where nothing meets), ``tied`` (list like chosen), ``runner_up`` (the first of the
           tied, else the best of the others that may be recommended);
         - ``chosen_by`` (how many competed, did not beat the guess or rank behind; ``steps``, what each preference left;

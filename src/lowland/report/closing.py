@@ -7,7 +7,7 @@ from typing import Any
 
 from lowland.decision.outcomes import FAILED, GUESSING, INCOMPLETE, ON_THE_MEAN, RECOMMENDED
 from lowland.report.score_text import ScoreText
-from lowland.report.sentences.cautions import lost_words, references_words
+from lowland.report.sentences.cautions import lost_words, references_words, unconfirmed
 
 
 def closing_lines(recommendation: Mapping[str, Any]) -> list[str]:
@@ -46,6 +46,8 @@ def _answer(found: Mapping[str, Any]) -> str:
         ON_THE_MEAN: "probably train with {0} and deploy at {1}, which meets the requirements on the mean only",
         INCOMPLETE: "{0} at {1}, but it is incomplete ({2} of {3} seeds)",
     }[outcome].format(chosen["recipe"], chosen["precision"], chosen["num_seeds"], chosen["num_planned"])
+    if unconfirmed(chosen):
+        how += ", but misses some of them on test rows"
     return f"{how}; {score.label} {score.text(chosen['numbers']['score']['mean'])}{_aside(beside)}."
 
 

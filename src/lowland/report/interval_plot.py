@@ -26,7 +26,7 @@ def interval_plot(entry: Mapping[str, Any], *, higher_is_better: bool) -> str:
     def place(value: float) -> float:
         return round(MARGIN + (WIDTH - 2 * MARGIN) * (value - low) / (high - low), 1)
 
-    colour = _COLOURS[entry.get("met", "")]
+    colour = _COLOURS[entry.get("confirmed", entry.get("met", ""))]
     middle = HEIGHT / 2
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     parts = [f'<svg class="interval-plot" {size} aria-hidden="true">']

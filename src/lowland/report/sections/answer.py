@@ -14,7 +14,7 @@ from lowland.report.interval_plot import interval_plot
 from lowland.report.labels import method_label
 from lowland.report.score_text import ScoreText
 from lowland.report.section import Section
-from lowland.report.sentences.cautions import cautions
+from lowland.report.sentences.cautions import cautions, unconfirmed
 from lowland.report.sentences.choice import asked, blocked_sentence, choice_sentences, least_to_spare
 from lowland.report.values import display
 from lowland.vocabulary.labels import level_text
@@ -44,6 +44,7 @@ def _task(task: TaskInputs) -> dict[str, Any]:
         "guess": guess_of(found["references"]),
         "references": [r for r in found["references"] if r["score"] is not None],
         "cautions": cautions(found, score),
+        "unconfirmed": unconfirmed(found["chosen"]) if found["chosen"] else [],
         "numbers": _numbers(subject, score) if subject else [],
         "gain": _gain(subject, score) if subject else None,
         "blocked": blocked_sentence(found, score),

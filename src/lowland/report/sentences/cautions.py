@@ -80,7 +80,19 @@ def _of_the_choice(chosen: Mapping[str, Any] | None) -> list[str]:
         sentences.append(
             f"On {'its' if len(gain['idle_seeds']) == 1 else 'their'} own, {seeds} learned no more than guessing."
         )
+    missed = unconfirmed(chosen)
+    if missed:
+        sentences.append(
+            f"On the test rows, which had no part in the choice, it misses what is required of {listed(missed)}; "
+            "on the rows that chose it, it did not."
+        )
     return sentences
+
+
+def unconfirmed(chosen: Mapping[str, Any]) -> list[str]:
+    """The requirements that a configuration met where it was chosen and misses on the rows that are told, by label."""
+    numbers = chosen["numbers"].values()
+    return [n["label"] for n in numbers if n.get("met", "no") != "no" and n["confirmed"] == "no"]
 
 
 def _behind(recommendation: Mapping[str, Any], score: ScoreText) -> list[str]:
