@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -83,61 +82,126 @@ FORWARDS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "in place": (lambda: Net(lambda n, x: n.a(x).relu_().add_(1), a=nn.Linear(5, 5)), (5,)),
     "dense": (lambda: Net(lambda n, x: n.b(torch.cat([x, n.a(x)], 1)), a=nn.Linear(5, 3), b=nn.Linear(8, 2)), (5,)),
     "constants": (
-        lambda: Net(lambda n, x: 2 - n.a((x - n.mean) / n.std) * n.k, a=nn.Linear(5, 4), mean=draw(5),
-                    std=draw(5).abs() + 1, k=torch.tensor(3.0)),
+        lambda: Net(
+            lambda n, x: 2 - n.a((x - n.mean) / n.std) * n.k,
+            a=nn.Linear(5, 4),
+            mean=draw(5),
+            std=draw(5).abs() + 1,
+            k=torch.tensor(3.0),
+        ),
         (5,),
     ),
     "an offset for each place": (lambda: Net(lambda n, x: n.a(x) + n.p, a=nn.Linear(5, 4), p=draw(3, 4)), (3, 5)),
-    "one for each channel": (lambda: Net(lambda n, x: n.a(x * n.p) - n.p, a=nn.Conv2d(3, 3, 1), p=draw(3, 1, 1)), (3, 4, 4)),
+    "one for each channel": (
+        lambda: Net(lambda n, x: n.a(x * n.p) - n.p, a=nn.Conv2d(3, 3, 1), p=draw(3, 1, 1)),
+        (3, 4, 4),
+    ),
     "shapes": (
-        lambda: Net(lambda n, x: n.a(x.view(x.size(0), -1, 2).transpose(1, 2).reshape(x.shape[0], 6)), a=nn.Linear(6, 2)),
+        lambda: Net(
+            lambda n, x: n.a(x.view(x.size(0), -1, 2).transpose(1, 2).reshape(x.shape[0], 6)), a=nn.Linear(6, 2)
+        ),
         (6,),
     ),
     "unpacked": (lambda: Net(unpacked, a=nn.Conv2d(2, 3, 2), b=nn.Linear(27, 4)), (2, 4, 4)),
     "parts": (lambda: Net(parts, a=nn.Linear(6, 8)), (6,)),
-    "places": (lambda: Net(lambda n, x: n.a(x)[:, -1] + n.a2(x)[..., 0:4][:, 0], a=nn.Linear(5, 4), a2=nn.Linear(5, 6)), (3, 5)),
+    "places": (
+        lambda: Net(lambda n, x: n.a(x)[:, -1] + n.a2(x)[..., 0:4][:, 0], a=nn.Linear(5, 4), a2=nn.Linear(5, 6)),
+        (3, 5),
+    ),
     "pools": (
-        lambda: Net(lambda n, x: functional.max_pool2d(functional.adaptive_avg_pool2d(n.a(x), 4), 2).mean((2, 3)),
-                    a=nn.Conv2d(1, 3, 3, padding=1)),
+        lambda: Net(
+            lambda n, x: functional.max_pool2d(functional.adaptive_avg_pool2d(n.a(x), 4), 2).mean((2, 3)),
+            a=nn.Conv2d(1, 3, 3, padding=1),
+        ),
         (1, 8, 8),
     ),
-    "global pool": (lambda: Net(lambda n, x: n.p(n.a(x)).flatten(1), a=nn.Conv2d(1, 3, 3), p=nn.AdaptiveAvgPool2d(1)), (1, 8, 8)),
-    "largest": (lambda: Net(lambda n, x: n.p(n.a(x)).squeeze(), a=nn.Conv2d(1, 3, 3), p=nn.AdaptiveMaxPool2d(1)), (1, 8, 8)),
+    "global pool": (
+        lambda: Net(lambda n, x: n.p(n.a(x)).flatten(1), a=nn.Conv2d(1, 3, 3), p=nn.AdaptiveAvgPool2d(1)),
+        (1, 8, 8),
+    ),
+    "largest": (
+        lambda: Net(lambda n, x: n.p(n.a(x)).squeeze(), a=nn.Conv2d(1, 3, 3), p=nn.AdaptiveMaxPool2d(1)),
+        (1, 8, 8),
+    ),
     "activations": (
-        lambda: Net(lambda n, x: torch.tanh(functional.leaky_relu(n.a(x), 0.2)) * torch.sigmoid(x), a=nn.Linear(5, 5)), (5,)
+        lambda: Net(lambda n, x: torch.tanh(functional.leaky_relu(n.a(x), 0.2)) * torch.sigmoid(x), a=nn.Linear(5, 5)),
+        (5,),
     ),
     "gates": (lambda: Net(gated, a=nn.Conv2d(4, 4, 1), b=nn.Linear(4, 4)), (4, 3, 3)),
     "clamp": (lambda: Net(lambda n, x: n.a(x).clamp(-1, 2).clamp(min=0), a=nn.Linear(5, 4)), (5,)),
+    "functions of one number": (
+        lambda: Net(
+            lambda n, x: n.a(x).abs().sqrt() + torch.exp(-n.a(x).square()) + n.a(x).clamp(min=-0.5).sin(),
+            a=nn.Linear(5, 4),
+        ),
+        (5,),
+    ),
+    "cut off below and above": (
+        lambda: Net(
+            lambda n, x: n.a(x).clamp(max=0.3) + torch.clamp(n.a(x), min=-0.1) + n.t(n.a(x)),
+            a=nn.Linear(5, 4),
+            t=nn.Threshold(0.1, 0.0),
+        ),
+        (5,),
+    ),
+    "another layout": (
+        lambda: Net(lambda n, x: n.a(x.to(torch.float32).to(memory_format=torch.channels_last)), a=nn.Conv2d(2, 3, 2)),
+        (2, 4, 4),
+    ),
     "given weights": (
-        lambda: Net(lambda n, x: functional.linear(functional.conv1d(x, n.k, padding=1).flatten(1), n.w), k=draw(2, 3, 3),
-                    w=draw(4, 10)),
+        lambda: Net(
+            lambda n, x: functional.linear(functional.conv1d(x, n.k, padding=1).flatten(1), n.w),
+            k=draw(2, 3, 3),
+            w=draw(4, 10),
+        ),
         (3, 5),
     ),
-    "lone batch-norm": (lambda: Net(lambda n, x: n.a(n.n(x).relu()), n=nn.BatchNorm2d(2), a=nn.Conv2d(2, 3, 1)), (2, 4, 4)),
-    "normalised": (lambda: Net(lambda n, x: n.s(n.n(n.a(x))), a=nn.Linear(5, 4), n=nn.LayerNorm(4), s=nn.Softmax(-1)), (5,)),
+    "lone batch-norm": (
+        lambda: Net(lambda n, x: n.a(n.n(x).relu()), n=nn.BatchNorm2d(2), a=nn.Conv2d(2, 3, 1)),
+        (2, 4, 4),
+    ),
+    "normalised": (
+        lambda: Net(lambda n, x: n.s(n.n(n.a(x))), a=nn.Linear(5, 4), n=nn.LayerNorm(4), s=nn.Softmax(-1)),
+        (5,),
+    ),
     "attention": (
-        lambda: Net(lambda n, x: n.b(n.m(n.a(x), n.a2(x), n.a2(x))[0]), a=nn.Linear(5, 4), a2=nn.Linear(5, 4),
-                    m=nn.MultiheadAttention(4, 2, batch_first=True), b=nn.Linear(4, 2)),
+        lambda: Net(
+            lambda n, x: n.b(n.m(n.a(x), n.a2(x), n.a2(x))[0]),
+            a=nn.Linear(5, 4),
+            a2=nn.Linear(5, 4),
+            m=nn.MultiheadAttention(4, 2, batch_first=True),
+            b=nn.Linear(4, 2),
+        ),
         (3, 5),
     ),
     "own attention": (
-        lambda: Net(lambda n, x: functional.scaled_dot_product_attention(n.a(x), n.b(x), n.c(x)), a=nn.Linear(5, 4),
-                    b=nn.Linear(5, 4), c=nn.Linear(5, 4)),
+        lambda: Net(
+            lambda n, x: functional.scaled_dot_product_attention(n.a(x), n.b(x), n.c(x)),
+            a=nn.Linear(5, 4),
+            b=nn.Linear(5, 4),
+            c=nn.Linear(5, 4),
+        ),
         (3, 5),
     ),
     "upsampled": (
-        lambda: Net(lambda n, x: n.a(functional.interpolate(functional.pad(x, (1, 1)), scale_factor=2)), a=nn.Conv2d(1, 2, 3)),
+        lambda: Net(
+            lambda n, x: n.a(functional.interpolate(functional.pad(x, (1, 1)), scale_factor=2)), a=nn.Conv2d(1, 2, 3)
+        ),
         (1, 4, 4),
     ),
     "dropout": (lambda: Net(lambda n, x: n.a(functional.dropout(x, 0.5, n.training)), a=nn.Linear(5, 4)), (5,)),
-    "a constant matrix": (lambda: Net(lambda n, x: torch.matmul(n.a(x), n.w) @ n.w, a=nn.Linear(5, 4), w=draw(4, 4)), (5,)),
+    "a constant matrix": (
+        lambda: Net(lambda n, x: torch.matmul(n.a(x), n.w) @ n.w, a=nn.Linear(5, 4), w=draw(4, 4)),
+        (5,),
+    ),
     "inputs by name": (lambda: Net(lambda n, x: n.b(input=n.a(input=x)), a=nn.Linear(5, 4), b=nn.Linear(4, 2)), (5,)),
     "defaults": (lambda: Optional(nn.Linear(5, 4)), (5,)),
     "indices that nobody wants": (
-        lambda: Net(lambda n, x: functional.adaptive_max_pool2d(n.a(x), 1), a=nn.Conv2d(1, 3, 3)), (1, 8, 8)
+        lambda: Net(lambda n, x: functional.adaptive_max_pool2d(n.a(x), 1), a=nn.Conv2d(1, 3, 3)),
+        (1, 8, 8),
     ),
     "a module that forwards itself": (lambda: nn.Sequential(Scaled(5, 4), nn.ReLU(), nn.Linear(4, 2)), (5,)),
-}  # fmt: skip
+}
 
 
 class Optional(nn.Module):
@@ -162,10 +226,9 @@ class Scaled(nn.Linear):
 
 
 def unpacked(net: nn.Module, inputs: Tensor) -> Tensor:
-    rows, channels, height, width = net.a(inputs).shape
-    return net.b(net.a(inputs).view(rows, channels * height * width)) if False else net.b(
-        torch.stack([inputs[:, 0].flatten(1)[:, :9]] * 3, 1).view(rows, channels * height * width)
-    )  # fmt: skip
+    values = net.a(inputs)
+    rows, channels, height, width = values.shape
+    return net.b(values.view(rows, channels * height * width))
 
 
 def parts(net: nn.Module, inputs: Tensor) -> Tensor:
@@ -199,8 +262,7 @@ def test_the_graph_computes_what_the_network_does(name: str) -> None:
 
 
 def test_sizes_are_needed_only_where_the_forward_computes_with_them() -> None:
-    build, shape = FORWARDS["skip"]
-    inputs = draw(4, *shape)
+    build, _ = FORWARDS["skip"]
     assert list(traced(build()).nodes) == ["a", "add", "relu"]
     build, _ = FORWARDS["unpacked"]
     with pytest.raises(LowlandError, match=r"at test_trace.py:\d+ of the network depends on .*expected example="):
@@ -208,7 +270,6 @@ def test_sizes_are_needed_only_where_the_forward_computes_with_them() -> None:
     build, _ = FORWARDS["pools"]
     with pytest.raises(LowlandError, match=r"expected example=, some inputs \[rows, ...\]"):
         traced(build())
-    assert inputs.shape == (4, 5)
 
 
 def branching(net: nn.Module, inputs: Tensor) -> Tensor:
@@ -247,6 +308,14 @@ def branching(net: nn.Module, inputs: Tensor) -> Tensor:
         (Net(lambda n, x: functional.dropout(n.a(x)), a=nn.Linear(2, 2)), "drops values at random in evaluation"),
         (Net(lambda n, x: n.a(x) * 0, a=nn.Linear(2, 2)), "multiplies by 0.0; expected a finite number other than 0"),
         (Net(lambda n, x: n.a(x.flatten()), a=nn.Linear(2, 2)), "flattens the rows too; expected start_dim=1 or more"),
+        (
+            Net(lambda n, x: n.a(x).to(torch.bfloat16).float(), a=nn.Linear(2, 2)),
+            "turns values into torch.bfloat16; expected",
+        ),
+        (
+            Net(lambda n, x: functional.layer_norm(n.a(x), (2,), None, n.b), a=nn.Linear(2, 2), b=draw(2)),
+            "has a bias and no weight; expected both or none",
+        ),
         (Net(lambda n, x: n.a(x).pow(3), a=nn.Linear(2, 2)), "raises to the power 3; expected 2"),
         (
             Net(lambda n, x: (n.a(x), x), a=nn.Linear(2, 2)),

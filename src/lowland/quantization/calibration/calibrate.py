@@ -19,7 +19,6 @@ from lowland.quantization.fake_quantized.placement import QuantizedNode
 from lowland.quantization.graph.loop import before, scanned
 from lowland.quantization.graph.operations import geometry, operation, weighted_kind
 from lowland.quantization.graph.step import INPUTS
-from lowland.quantization.graph.traced_network import last_uses
 
 
 def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
@@ -51,14 +50,8 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
         quantized.given.check(inputs)
         quantized.given = None  # from now on the weights are the model's own
     walk = _Calibration(quantized, CALIBRATIONS[quantized.precision.calibration](quantized.precision))
-    inputs_of = {name: node.inputs for name, node in quantized.nodes.items()}
     with torch.no_grad():
-        values = {INPUTS: _Values(inputs, inputs, inputs.new_ones(()))}
-        done = last_uses(inputs_of)
-        for name in inputs_of:
-            values[name] = walk.calibrated(name, values)
-            for source in done.get(name, ()):
-                del values[source]
+        quantized.schedule.run(walk.calibrated, _Values(inputs, inputs, inputs.new_ones(())))
         quantized.calibrated.fill_(True)
     return quantized
 

@@ -18,7 +18,7 @@ from lowland.quantization.graph.loop import Place, scanned
 from lowland.quantization.graph.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.graph.operators import passing_step
 from lowland.quantization.graph.step import INPUTS, Step
-from lowland.quantization.graph.traced_network import evaluated
+from lowland.quantization.graph.traced_network import Schedule
 from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision
 from lowland.quantization.same_function import GivenNetwork
 
@@ -87,8 +87,7 @@ class QuantizedNetwork(nn.Module):
         self.bits: dict[str, int] = {}
         self.moved: set[str] = set()
         """Names of layers whose range of codes a zero point moves."""
-        self._output = nodes[-1].name
-        self._inputs = {node.name: node.inputs for node in nodes}
+        self.schedule = Schedule({node.name: node.inputs for node in nodes})
         self._codes: dict[str, tuple[int, int]] = {}
         self._rectifying: set[str] = set()
         self._operations: dict[str, Operation] = {}
@@ -273,10 +272,11 @@ class QuantizedNetwork(nn.Module):
             inputs: Floats.
             read: See ``compute``.
         """
-        start = (inputs, inputs.new_ones(()))
-        outputs, _ = evaluated(
-            self._inputs, lambda name, operands: self.compute(name, operands, read), start, wanted=self._output
-        )
+
+        def compute(name: str, values: Mapping[str, Scaled]) -> Scaled:
+            return self.compute(name, [values[source] for source in self.nodes[name].inputs], read)
+
+        outputs, _ = self.schedule.run(compute, (inputs, inputs.new_ones(())))
         return outputs
 
     def reference(self, inputs: Tensor) -> Tensor:
@@ -285,11 +285,13 @@ class QuantizedNetwork(nn.Module):
         from lowland.quantization.fake_quantized.quantizers import value_of
         from lowland.quantization.fake_quantized.reference import Reference
 
-        compute = Reference(self.layer, self._passing, self.bodies)
-        result = evaluated(
-            self._inputs, lambda name, operands: compute(self.nodes[name], operands), inputs, wanted=self._output
-        )
-        return value_of(result)
+        reference = Reference(self.layer, self._passing, self.bodies)
+
+        def compute(name: str, values: Mapping[str, Any]) -> Any:
+            node = self.nodes[name]
+            return reference(node, [values[source] for source in node.inputs])
+
+        return value_of(self.schedule.run(compute, inputs))
 
 
 def _quantizer(layer: nn.Module) -> Any:

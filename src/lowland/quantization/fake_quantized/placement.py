@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 from torch import nn
 
 from lowland.errors import LowlandError
-from lowland.quantization.graph.activations import never_negative
+from lowland.quantization.graph.activations import TABLES, never_negative
 from lowland.quantization.graph.loop import Loop, computed_ahead
-from lowland.quantization.graph.modules import FLOATS, TABLES
+from lowland.quantization.graph.modules import FLOATS
 from lowland.quantization.graph.operations import weighted_kind
 from lowland.quantization.graph.operators import arguments_of, kind_of
 from lowland.quantization.graph.recurrence import WIDE, Recurrence, State

@@ -1,11 +1,34 @@
-"""Activation layers of torch by the function of a table that they are."""
+"""Layers that become tables, by the function that they are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+
+from lowland.quantization.graph.functions import activation
+
+UNARY = ("abs", "exp", "expm1", "log1p", "sqrt", "erf", "sin", "cos", "atan")
+"""Functions that torch has no layers of."""
+
+
+class Unary(nn.Module):
+    """A function of one number as a layer.
+
+    Args:
+        name: Key of ``FUNCTIONS``.
+        arguments: Of the function.
+    """
+
+    def __init__(self, name: str, **arguments: Any) -> None:
+        super().__init__()
+        self.name, self.arguments = name, arguments
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The function of every value."""
+        return activation(self.name, self.arguments)(values)
+
 
 ACTIVATIONS: dict[type[nn.Module], tuple[str, Callable[[Any], dict[str, Any]]]] = {
     nn.ReLU6: ("relu6", lambda layer: {}),
@@ -27,12 +50,17 @@ ACTIVATIONS: dict[type[nn.Module], tuple[str, Callable[[Any], dict[str, Any]]]] 
     nn.Hardshrink: ("hardshrink", lambda layer: {"lambd": layer.lambd}),
     nn.Softshrink: ("softshrink", lambda layer: {"lambd": layer.lambd}),
     nn.Tanhshrink: ("tanhshrink", lambda layer: {}),
+    nn.Threshold: ("threshold", lambda layer: {"threshold": layer.threshold, "value": layer.value}),
 }
 """Name of the function in ``FUNCTIONS`` and its arguments."""
+
+TABLES = (*ACTIVATIONS, Unary)
+"""Layers that become tables."""
 
 _NONNEGATIVE: dict[type[nn.Module], Callable[[Any], bool]] = {
     **dict.fromkeys((nn.ReLU6, nn.Hardsigmoid, nn.Sigmoid, nn.Softplus), lambda layer: True),
     nn.Hardtanh: lambda layer: bool(layer.min_val >= 0),
+    Unary: lambda layer: layer.name in ("abs", "exp", "sqrt") or layer.arguments.get("min", -1) >= 0,
 }
 
 
@@ -40,8 +68,10 @@ def table_function(layer: nn.Module) -> tuple[str, dict[str, Any]]:
     """Name and arguments of the function that an activation layer is.
 
     Args:
-        layer: Of a class in ``ACTIVATIONS``.
+        layer: Of a class in ``ACTIVATIONS``, or a ``Unary``.
     """
+    if isinstance(layer, Unary):
+        return layer.name, dict(layer.arguments)
     name, arguments = ACTIVATIONS[_kind(layer)]
     return name, arguments(layer)
 
@@ -52,4 +82,4 @@ def never_negative(layer: nn.Module) -> bool:
 
 
 def _kind(layer: nn.Module) -> type[nn.Module]:
-    return next((kind for kind in type(layer).__mro__ if kind in ACTIVATIONS), type(layer))
+    return next((kind for kind in type(layer).__mro__ if kind in TABLES), type(layer))

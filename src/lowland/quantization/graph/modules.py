@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from lowland.coding.padded_recurrence import PaddedRecurrence
-from lowland.quantization.graph.activations import ACTIVATIONS
+from lowland.quantization.graph.activations import TABLES
 from lowland.quantization.graph.attention import DotProductAttention
 from lowland.quantization.graph.converter import Converter, LastStates, Wire, affine_layer
 from lowland.quantization.graph.embedding_step import TokenEmbedding
@@ -22,10 +22,6 @@ from lowland.quantization.graph.recurrence import Recurrence
 from lowland.quantization.graph.step import INPUTS
 
 Handler = Callable[..., Any]
-
-WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
-TABLES = tuple(ACTIVATIONS)
-"""Unary activations that become tables."""
 
 FLOATS = (nn.Softmax, nn.LogSoftmax, nn.LayerNorm, nn.GroupNorm, FirstResult, DotProductAttention)
 """Layers that compute in float inside an integer network."""
@@ -154,7 +150,8 @@ def softmax(c: Converter, layer: Any, input: Wire) -> Wire:
 def attention(c: Converter, layer: nn.MultiheadAttention, query: Wire, key: Wire, value: Wire, **others: Any) -> Any:
     """Attention over the rows' own places; its weights are not given."""
     asked = {name: given for name, given in others.items() if given not in (None, False)}
-    asked.pop("need_weights", None)
+    for only_of_weights in ("need_weights", "average_attn_weights"):
+        asked.pop(only_of_weights, None)
     if asked or not layer.batch_first:
         c.refuse(f"is called with {asked or 'rows second'}; expected batch_first=True and no masks")
     return c.emit(FirstResult(layer), query, key, value), None
@@ -272,8 +269,3 @@ def handler_of_layer(layer: nn.Module) -> Handler | None:
 def _computes_as(layer: nn.Module, kind: type[nn.Module]) -> bool:
     """Whether a layer of a derived class does what its parent does."""
     return type(layer).forward is kind.forward or isinstance(layer, nn.Identity | _DropoutNd)
-
-
-def computed(values: Any) -> Any:
-    """A constant that a network computes from its own tensors, without gradient."""
-    return values.detach() if isinstance(values, Tensor) else values

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-import torch
 from torch import Tensor, fx, nn
 
 from lowland.coding.folding import fold_batch_norm
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
-from lowland.quantization.graph.calls import SIZES, STATES, handler_of
-from lowland.quantization.graph.converter import Converter, LastStates, Rows, Wire
-from lowland.quantization.graph.in_place import AssigningProxy, Memory, changes_by_name
-from lowland.quantization.graph.modules import WEIGHTED, Handler, handler_of_layer
+from lowland.quantization.graph.calls.registry import SIZES, handler_of
+from lowland.quantization.graph.conversion import converted
+from lowland.quantization.graph.converter import Converter
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
+from lowland.quantization.graph.tracer import HOOKS, LAYERS, Foreign, Tracer, handler_for, name_of, place_of
 
-Foreign = Mapping[type[nn.Module], Handler]
-
-_LAYERS = "layers."
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _NEAREST = {
     "PReLU": "LeakyReLU has a fixed slope",
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
@@ -71,100 +62,22 @@ def traced(
             )
         root = root.layers  # type: ignore[assignment]  # just seen
     foreign = foreign or {}
-    graph = _Tracer(foreign).traced(root)
+    graph = Tracer(foreign).traced(root)
     modules = dict(root.named_modules(remove_duplicate=False))
     _check_supported(graph, modules, foreign)
     converter = Converter(example)
-    output = _converted(graph, modules, converter, foreign)
+    output = converted(graph, modules, converter, foreign)
     nodes = _bare(converter.nodes)
     _check_weights_once(nodes)
     island = None
     if float_from is not None:
         nodes, output, island = _cut(nodes, converter.paths, output, float_from)
-    if not any(isinstance(node.layer, WEIGHTED) or _stores(node.layer) for node in nodes.values()):
+    if not any(_stores(node.layer) for node in nodes.values()):
         raise LowlandError(
             f"the network has {len(nodes)} layers and none with weights; expected at least one such as Linear or "
             "Conv2d" + (", before the part that stays float" if float_from else "")
         )
     return TracedNetwork(_needed(nodes, output), output, island)
-
-
-class _Tracer(fx.Tracer):
-    """Calls of layers that have a meaning of their own, and what happens inside all others."""
-
-    def __init__(self, foreign: Foreign) -> None:
-        super().__init__()
-        self.record_stack_traces = True
-        self._foreign = foreign
-
-    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> Any:
-        """Further arguments of ``forward`` have their default values."""
-        parameters = list(inspect.signature(root_fn).parameters.values())[1:]  # without self
-        if not parameters or parameters[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
-            raise LowlandError("forward of the network takes no inputs; expected forward(self, inputs)")
-        needed = [
-            other.name for other in parameters[1:] if other.default is other.empty and other.kind not in _VARIADIC
-        ]
-        if needed:
-            raise LowlandError(f"forward of the network takes {needed[0]!r} besides its inputs; expected inputs alone")
-        return super().create_args_for_root(lambda root, inputs: root_fn(root, inputs), is_module, concrete_args)
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        return AssigningProxy(node, self)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if "forward" in vars(m) or any(getattr(m, hooks) for hooks in _HOOKS):
-            return False  # something is done beside the layer: it is seen from inside
-        return _handler(m, self._foreign) is not None or (
-            super().is_leaf_module(m, module_qualified_name) and not isinstance(m, nn.ModuleList | nn.ModuleDict)
-        )
-
-    def traced(self, root: nn.Module) -> fx.Graph:
-        """The calls of a forward."""
-        with torch.random.fork_rng(devices=[]):  # a forward that draws numbers draws them while it is traced
-            try:
-                return self.trace(root)
-            except LowlandError:
-                raise
-            except Exception as error:  # whatever a forward may raise when it is given no numbers
-                reason = str(error).partition("\n")[0].removesuffix(".")
-                raise LowlandError(
-                    f"{type(root).__name__}.forward cannot be traced{_where(error)} ({reason}); expected the same "
-                    "calls for all data: no branches on values, no loops over their sizes, no len(x) (x.shape[0] is "
-                    "known)"
-                ) from error
-
-
-def _handler(layer: nn.Module, foreign: Foreign) -> Handler | None:
-    """What turns a layer into nodes."""
-    own = (handler for kind, handler in foreign.items() if isinstance(layer, kind))
-    return next(own, None) or handler_of_layer(layer)
-
-
-def _where(error: BaseException) -> str:
-    """The last line of the user's own code."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((f" at {_line(frame)}" for frame in reversed(frames) if _own(frame.filename)), "")
-
-
-def _line(frame: Any) -> str:
-    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-
-
-def _own(filename: str) -> bool:
-    return "/torch/" not in filename and "/lowland/quantization/graph/" not in filename
-
-
-def _place(node: fx.Node, path: str = "") -> str:
-    """Where a call stands, for messages."""
-    if node.op == "call_module":
-        return f"layer {path}"
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-    for line in reversed((node.stack_trace or "").splitlines()):
-        file, _, rest = line.strip().partition('", line ')
-        if rest and _own(file):
-            return f"{name} at {file.rpartition('/')[2]}:{rest.partition(',')[0]}"
-    return str(name)
 
 
 def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module], foreign: Foreign) -> None:
@@ -178,12 +91,12 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module], foreign:
         elif node.op == "call_module":
             values.add(node)
             layer = modules[str(node.target)]
-            if _handler(layer, foreign) is None:
-                missing.append(_advised(f"{_without_holder(str(node.target))} ({type(layer).__name__})", layer))
+            if handler_for(layer, foreign) is None:
+                missing.append(_advised(f"{str(node.target).removeprefix(LAYERS)} ({type(layer).__name__})", layer))
         elif node.op in ("call_function", "call_method") and of_value:
             if handler_of(node.target) is None:
-                missing.append(_place(node))
-            if _name(node.target) not in SIZES:
+                missing.append(place_of(node))
+            if name_of(node.target) not in SIZES:
                 values.add(node)
     if missing:
         raise LowlandError(
@@ -193,125 +106,9 @@ def _check_supported(graph: fx.Graph, modules: Mapping[str, nn.Module], foreign:
         )
 
 
-def _name(target: Any) -> str:
-    return target if isinstance(target, str) else getattr(target, "__name__", "")
-
-
 def _advised(name: str, layer: nn.Module) -> str:
     nearest = _NEAREST.get(type(layer).__name__)
     return f"{name}: {nearest}" if nearest else name
-
-
-def _converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter, foreign: Foreign) -> str:
-    """Collects the nodes of all calls; the name of the one that is the output."""
-    found: dict[fx.Node, Any] = {}
-    memory = Memory(modules)
-    inside = [str(node.target) for node in graph.nodes if node.op == "call_module"]
-    strip = bool(inside) and all(path.startswith(_LAYERS) for path in inside)
-    for node in graph.nodes:
-        if node.op == "placeholder":
-            found[node] = converter.inputs
-            memory.add(node)
-            continue
-        args, kwargs = (fx.node.map_arg(part, found.__getitem__) for part in (node.args, node.kwargs))
-        if node.op == "output":
-            return _output(args[0])
-        if node.op == "get_attr":
-            found[node] = _attribute(modules, str(node.target))
-        elif node.op == "call_module":
-            path = str(node.target)
-            shown = path.removeprefix(_LAYERS) if strip else path
-            converter.at(name=shown.replace(".", "_"), place=f"layer {shown}", path=shown)
-            handler = _handler(modules[path], foreign)
-            assert handler is not None  # all have been looked for
-            if not args and "input" in kwargs:
-                args, kwargs = (kwargs["input"],), {name: kwargs[name] for name in kwargs if name != "input"}
-            found[node] = _called(f"layer {shown}", handler, converter, modules[path], *args, **kwargs)
-        elif _holds(Wire, args, kwargs):
-            handler = handler_of(node.target)
-            assert handler is not None
-            if _holds(LastStates, args, kwargs) and _name(node.target) not in STATES:
-                raise LowlandError(LastStates.refusal(_place(node)))
-            converter.at(name=node.name, place=_place(node))
-            found[node] = _called(_place(node), handler, converter, *args, **kwargs)
-        else:
-            found[node] = _called(_place(node), _plain, node, args, kwargs)
-        _follow_changes(node, found, memory, converter)
-    raise AssertionError("a graph without output")
-
-
-def _called(place: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """The result of a call, whose arguments nobody has checked before."""
-    try:
-        return function(*args, **kwargs)
-    except LowlandError:
-        raise
-    except Exception as error:  # arguments that no handler takes, results that there are none of
-        reason = str(error).partition("\n")[0]
-        reason = reason.partition("() ")[2] or reason
-        raise LowlandError(
-            f"{place} of the network is called in a way that cannot be quantized ({reason.removesuffix('.')})"
-        ) from error
-
-
-def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, converter: Converter) -> None:
-    """Puts the result of a call that changes its operand in the operand's place."""
-    source, result = node.args[0] if node.args else None, found[node]
-    if not (isinstance(source, fx.Node) and isinstance(result, Wire)):
-        memory.add(node)
-        return
-    unchanged = result is found[source]
-    if not unchanged and (changes_by_name(node) or converter.changed(result)):
-        if (other := memory.used_otherwise(node, source)) is not None:
-            raise LowlandError(
-                f"{_place(node, converter.path)} of the network changes values in place of which {other.name} is "
-                "another view that is used later; expected operations that give new values"
-            )
-        for same in list(memory.same(source)):
-            found[same] = result
-        unchanged = True
-    memory.add(node, unchanged=unchanged)
-
-
-def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """A call that no value of the network goes into."""
-    with torch.no_grad():
-        called = getattr(args[0], node.target) if isinstance(node.target, str) else node.target
-        result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)
-    if isinstance(result, Tensor) and _holds(Rows, args, kwargs):
-        raise LowlandError(
-            f"{_place(node)} of the network makes a tensor with as many rows as the inputs; expected constants of the "
-            "shape of one row, which go with all of them"
-        )
-    return result
-
-
-def _holds(kind: type, *parts: Any) -> bool:
-    """Whether such an object is somewhere in arguments."""
-    if isinstance(parts, kind):
-        return True
-    return any(
-        isinstance(part, kind)
-        or (isinstance(part, list | tuple) and _holds(kind, *part))
-        or (isinstance(part, Mapping) and _holds(kind, *part.values()))
-        or (isinstance(part, slice) and _holds(kind, part.start, part.stop, part.step))
-        for part in parts
-    )
-
-
-def _attribute(modules: Mapping[str, nn.Module], target: str) -> Any:
-    owner, _, name = target.rpartition(".")
-    return getattr(modules[owner], name)
-
-
-def _output(result: Any) -> str:
-    """The name of the node whose value the network returns."""
-    if isinstance(result, Wire):
-        return result.name
-    raise LowlandError(
-        f"forward of the network returns a {type(result).__name__}; expected one tensor: wrap it in a module whose "
-        "forward returns the outputs alone"
-    )
 
 
 def _apart(network: nn.Module) -> nn.Module:
@@ -321,7 +118,7 @@ def _apart(network: nn.Module) -> nn.Module:
         for name, child in module._modules.items():
             if child is None or next(child.parameters(), None) is not None or next(child.buffers(), None) is not None:
                 continue
-            if id(child) in seen and not any(getattr(child, hooks) for hooks in _HOOKS):
+            if id(child) in seen and not any(getattr(child, hooks) for hooks in HOOKS):
                 module._modules[name] = independent_copy(child)
             seen.add(id(child))
     return network
@@ -331,7 +128,7 @@ def _bare(nodes: Mapping[str, Node]) -> dict[str, Node]:
     """The nodes with layers of their own, without the hooks that the trace has followed."""
     for node in nodes.values():
         for part in node.layer.modules():
-            for hooks in _HOOKS:
+            for hooks in HOOKS:
                 getattr(part, hooks).clear()
             vars(part).pop("forward", None)
     return dict(nodes)
@@ -354,10 +151,6 @@ def _check_weights_once(nodes: Mapping[str, Node]) -> None:
                     f"{node.place} of the network has the weights of layer {owners[place]}; expected layers "
                     "with weights of their own"
                 )
-
-
-def _without_holder(path: str) -> str:
-    return path.removeprefix(_LAYERS)
 
 
 def _cut(

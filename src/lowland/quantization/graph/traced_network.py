@@ -48,12 +48,12 @@ class TracedNetwork:
         Args:
             inputs: [rows, ...].
         """
-        values = evaluated(
-            {node.name: node.inputs for node in self.nodes.values()},
-            lambda name, operands: self.nodes[name].layer(*operands),
-            inputs,
-            wanted=self.output,
-        )
+
+        def compute(name: str, values: Mapping[str, Tensor]) -> Tensor:
+            node = self.nodes[name]
+            return node.layer(*(values[source] for source in node.inputs))
+
+        values = Schedule({node.name: node.inputs for node in self.nodes.values()}).run(compute, inputs)
         return values if self.island is None else self.island[1](values)
 
     @property
@@ -66,41 +66,30 @@ class TracedNetwork:
         return found
 
 
-def evaluated(
-    inputs_of: Mapping[str, Sequence[str]],
-    compute: Callable[[str, list[Any]], Any],
-    inputs: Any,
-    *,
-    wanted: str,
-) -> Any:
-    """The result of one node of a graph; results that no later node takes are let go of.
+class Schedule:
+    """The order in which the nodes of a graph are computed, and when each result is needed for the last time.
 
     Args:
         inputs_of: Names of the nodes whose results each node takes, in an order in which they can be computed.
-        compute: A node's result from its name and the results it takes.
-        inputs: The network's own input.
-        wanted: Name of the node.
     """
-    done = last_uses(inputs_of)
-    values = {INPUTS: inputs}
-    for name, sources in inputs_of.items():
-        values[name] = compute(name, [values[source] for source in sources])
-        if name == wanted:
-            break
-        for source in done.get(name, ()):
-            if source != wanted:
+
+    def __init__(self, inputs_of: Mapping[str, Sequence[str]]) -> None:
+        self._order = tuple(inputs_of)
+        last = {source: name for name, sources in inputs_of.items() for source in sources}
+        self._done: dict[str, list[str]] = {}
+        for source, name in last.items():
+            self._done.setdefault(name, []).append(source)
+
+    def run(self, compute: Callable[[str, Mapping[str, Any]], Any], inputs: Any) -> Any:
+        """The result of the last node; results that no later node takes are let go of.
+
+        Args:
+            compute: A node's result from its name and the results before it, by name.
+            inputs: The network's own input.
+        """
+        values = {INPUTS: inputs}
+        for name in self._order:
+            values[name] = result = compute(name, values)
+            for source in self._done.get(name, ()):
                 del values[source]
-    return values[wanted]
-
-
-def last_uses(inputs_of: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
-    """The results that no node after a node takes any more, by its name.
-
-    Args:
-        inputs_of: See ``evaluated``.
-    """
-    last = {source: name for name, sources in inputs_of.items() for source in sources}
-    found: dict[str, set[str]] = {}
-    for source, name in last.items():
-        found.setdefault(name, set()).add(source)
-    return found
+        return result

@@ -1,0 +1,1 @@
+"""What the functions and methods that networks call mean as nodes."""

@@ -1,0 +1,127 @@
+"""From the calls of a forward to the nodes of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from lowland.errors import LowlandError
+from lowland.quantization.graph.calls.registry import STATES, handler_of
+from lowland.quantization.graph.converter import Converter, LastStates, Rows, Wire
+from lowland.quantization.graph.in_place import Memory, changes_by_name
+from lowland.quantization.graph.tracer import LAYERS, Foreign, handler_for, name_of, place_of
+
+
+def converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter, foreign: Foreign) -> str:
+    """Collects the nodes of all calls; the name of the one that is the output."""
+    found: dict[fx.Node, Any] = {}
+    memory = Memory(modules)
+    inside = [str(node.target) for node in graph.nodes if node.op == "call_module"]
+    strip = bool(inside) and all(path.startswith(LAYERS) for path in inside)
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            found[node] = converter.inputs
+            memory.add(node)
+            continue
+        args, kwargs = (fx.node.map_arg(part, found.__getitem__) for part in (node.args, node.kwargs))
+        if node.op == "output":
+            return _output(args[0])
+        if node.op == "get_attr":
+            found[node] = _attribute(modules, str(node.target))
+        elif node.op == "call_module":
+            path = str(node.target)
+            shown = path.removeprefix(LAYERS) if strip else path
+            converter.at(name=shown.replace(".", "_"), place=f"layer {shown}", path=shown)
+            handler = handler_for(modules[path], foreign)
+            assert handler is not None  # all have been looked for
+            if not args and "input" in kwargs:
+                args, kwargs = (kwargs["input"],), {name: kwargs[name] for name in kwargs if name != "input"}
+            found[node] = _called(f"layer {shown}", handler, converter, modules[path], *args, **kwargs)
+        elif _holds(Wire, args, kwargs):
+            handler = handler_of(node.target)
+            assert handler is not None
+            if _holds(LastStates, args, kwargs) and name_of(node.target) not in STATES:
+                raise LowlandError(LastStates.refusal(place_of(node)))
+            converter.at(name=node.name, place=place_of(node))
+            found[node] = _called(place_of(node), handler, converter, *args, **kwargs)
+        else:
+            found[node] = _called(place_of(node), _plain, node, args, kwargs)
+        _follow_changes(node, found, memory, converter)
+    raise AssertionError("a graph without output")
+
+
+def _called(place: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The result of a call, whose arguments nobody has checked before."""
+    try:
+        return function(*args, **kwargs)
+    except LowlandError:
+        raise
+    except Exception as error:  # arguments that no handler takes, results that there are none of
+        reason = str(error).partition("\n")[0]
+        reason = reason.partition("() ")[2] or reason
+        raise LowlandError(
+            f"{place} of the network is called in a way that cannot be quantized ({reason.removesuffix('.')})"
+        ) from error
+
+
+def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, converter: Converter) -> None:
+    """Puts the result of a call that changes its operand in the operand's place."""
+    source, result = node.args[0] if node.args else None, found[node]
+    if not (isinstance(source, fx.Node) and isinstance(result, Wire)):
+        memory.add(node)
+        return
+    unchanged = result is found[source]
+    if not unchanged and (changes_by_name(node) or converter.changed(result)):
+        if (other := memory.used_otherwise(node, source)) is not None:
+            raise LowlandError(
+                f"{place_of(node, converter.path)} of the network changes values in place of which {other.name} is "
+                "another view that is used later; expected operations that give new values"
+            )
+        for same in list(memory.same(source)):
+            found[same] = result
+        unchanged = True
+    memory.add(node, unchanged=unchanged)
+
+
+def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A call that no value of the network goes into."""
+    with torch.no_grad():
+        called = getattr(args[0], node.target) if isinstance(node.target, str) else node.target
+        result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)
+    if isinstance(result, Tensor) and _holds(Rows, args, kwargs):
+        raise LowlandError(
+            f"{place_of(node)} of the network makes a tensor with as many rows as the inputs; expected constants of "
+            "the shape of one row, which go with all of them"
+        )
+    return result
+
+
+def _holds(kind: type, *parts: Any) -> bool:
+    """Whether such an object is somewhere in arguments."""
+    if isinstance(parts, kind):
+        return True
+    return any(
+        isinstance(part, kind)
+        or (isinstance(part, list | tuple) and _holds(kind, *part))
+        or (isinstance(part, Mapping) and _holds(kind, *part.values()))
+        or (isinstance(part, slice) and _holds(kind, part.start, part.stop, part.step))
+        for part in parts
+    )
+
+
+def _attribute(modules: Mapping[str, nn.Module], target: str) -> Any:
+    owner, _, name = target.rpartition(".")
+    return getattr(modules[owner], name)
+
+
+def _output(result: Any) -> str:
+    """The name of the node whose value the network returns."""
+    if isinstance(result, Wire):
+        return result.name
+    raise LowlandError(
+        f"forward of the network returns a {type(result).__name__}; expected one tensor: wrap it in a module whose "
+        "forward returns the outputs alone"
+    )
