@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from lowland.architectures.lenet import LeNet1, LeNet5
 from lowland.architectures.mlp import MLP
+from lowland.architectures.recurrent import Recurrent
 from lowland.architectures.resnet import ResNet8
 
 
@@ -71,18 +72,6 @@ class NormalisedMLP(nn.Module):
         return self.last(values)
 
 
-class Recurrent(nn.Module):
-    """A recurrent layer and a linear one on its last output."""
-
-    def __init__(self, kind: type[nn.LSTM] | type[nn.GRU]) -> None:
-        super().__init__()
-        self.recurrence, self.head = kind(6, 20, batch_first=True), nn.Linear(20, 5)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [rows, 5] of [rows, places, 6]."""
-        return self.head(self.recurrence(inputs)[0][:, -1])
-
-
 def tiny_autoencoder() -> nn.Module:
     """The dense autoencoder of MLPerf Tiny (anomaly detection): 640-128-128-128-128-8-128-128-128-128-640."""
     widths = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128]
@@ -99,8 +88,8 @@ SUBJECTS: dict[str, Subject] = {
     "ResNet-8": Subject(lambda: ResNet8(inputs=(1, 8, 8), outputs=10, width=8), (1, 8, 8), signed=False),
     "depthwise-separable": Subject(lambda: Separable(16, 2, 10, (3, 3)), (1, 8, 8), signed=False),
     "MLP, GELU, layer norm": Subject(NormalisedMLP, (16,)),
-    "LSTM": Subject(lambda: Recurrent(nn.LSTM), (12, 6)),
-    "GRU": Subject(lambda: Recurrent(nn.GRU), (12, 6)),
+    "LSTM": Subject(lambda: Recurrent("lstm", inputs=6, hidden=20, outputs=5), (12, 6)),
+    "GRU": Subject(lambda: Recurrent("gru", inputs=6, hidden=20, outputs=5), (12, 6)),
     "autoencoder (MLPerf Tiny)": Subject(tiny_autoencoder, (640,)),
     "DS-CNN (MLPerf Tiny)": Subject(Separable, (1, 49, 10)),
 }

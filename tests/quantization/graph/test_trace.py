@@ -313,6 +313,10 @@ def branching(net: nn.Module, inputs: Tensor) -> Tensor:
             "turns values into torch.bfloat16; expected",
         ),
         (
+            Net(lambda n, x: n.a(x).to(torch.int32).float(), a=nn.Linear(2, 2)),
+            "cuts computed values down to whole numbers; expected",
+        ),
+        (
             Net(lambda n, x: functional.layer_norm(n.a(x), (2,), None, n.b), a=nn.Linear(2, 2), b=draw(2)),
             "has a bias and no weight; expected both or none",
         ),

@@ -7,8 +7,8 @@ import torch
 
 from lowland.errors import LowlandError
 from lowland.quantization.graph.scan_step import Scan
-from lowland.quantization.graph.unrolling import unrolled
 from tests.quantization.recurrent import CASES, PLACES
+from tests.quantization.unrolling import unrolled
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.tokens])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -18,12 +17,11 @@ from lowland.quantization.readers.flow import CodeRange
 from lowland.quantization.readers.qonnx import read_qonnx
 from tests.quantization.readers.agreement import check_agrees, codes_apart
 from tests.quantization.readers.test_brevitas import KINDS, Residual, settled, values
+from tests.real_data import real
 
 pytest.importorskip("onnx")
 
 from tests.quantization.readers.qonnx_files import DOMAIN, File, computed
-
-ZOO = Path(os.environ.get("LOWLAND_DATA", "data")) / "peers" / "qonnx"
 
 
 def normalised(file: File, value: str, channels: int, seed: int = 1) -> str:
@@ -235,9 +233,7 @@ CONVERTERS = {"qkeras_jettagging": CodeRange(16, True, torch.tensor(2.0**-10))}
 
 @pytest.mark.parametrize("name", ["qkeras_jettagging", "kwsmlp_w3a3", "TFC_2W2A"])
 def test_models_of_the_zoo_equal_their_own_executor(name: str) -> None:
-    path = ZOO / f"{name}.onnx"
-    if not path.is_file():
-        pytest.skip(f"{path} is not there (set LOWLAND_DATA)")
+    path = real(f"peers/qonnx/{name}.onnx")
     wrapper = pytest.importorskip("qonnx.core.modelwrapper")
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.change_batchsize import ChangeBatchSize

@@ -16,12 +16,12 @@ from lowland.tasks.econ.hgcal import (
     supercells,
 )
 from lowland.tasks.econ.telescope import LEVELS
-from tests.tasks.econ.wafer_data import real_file
+from tests.real_data import real
 
 
 @pytest.fixture(scope="module")
 def published():
-    return json.loads(real_file("geometry.json").read_text())
+    return json.loads(real("hgcal/geometry.json").read_text())
 
 
 def test_every_cell_has_its_nearest_neighbours_one_trigger_cell_or_a_seam_away():

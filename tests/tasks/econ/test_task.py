@@ -13,7 +13,7 @@ from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.econ.hgcal import PIXEL_OF_CELL, VALID_PIXEL, cell_distances
 from lowland.tasks.econ.wafers import CHARGES
-from tests.tasks.econ.wafer_data import real_file
+from tests.real_data import real
 
 
 def names(task):
@@ -206,8 +206,8 @@ def test_the_real_wafers_are_split(tmp_path):
     options = EconOptions(
         **OPTIONS.model_dump(exclude={"source", "path", "shifted"}),
         source="file",
-        path=real_file("CALQ_output.csv"),
-        shifted={"high_occupancy": real_file("econt_mc_ttbar_testInput.csv")},
+        path=real("hgcal/CALQ_output.csv"),
+        shifted={"high_occupancy": real("hgcal/econt_mc_ttbar_testInput.csv")},
     )
     task = build_task(options)
     raw = task.fetch()

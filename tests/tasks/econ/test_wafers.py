@@ -5,7 +5,7 @@ import pytest
 from lowland.errors import LowlandError
 from lowland.tasks.econ.hgcal import CELLS, cell_distances
 from lowland.tasks.econ.wafers import CHARGES, VALUE_OF_CELL, WORDS, decoded, normalised, read_wafers
-from tests.tasks.econ.wafer_data import real_file
+from tests.real_data import real
 
 GOOD = pd.DataFrame(np.arange(3 * CELLS).reshape(3, CELLS), columns=list(CHARGES))
 
@@ -139,10 +139,10 @@ def test_normalised_wafers_sum_to_one_up_to_two_and_forget_powers_of_two():
 
 
 def test_real_words_decode_to_the_published_arrays_and_lie_where_neighbours_correlate():
-    charges = read_wafers(real_file("econt_mc_ttbar_testInput.csv")).to_numpy()
-    with np.load(real_file("hgcal_calq.npz")) as arrays:
+    charges = read_wafers(real("hgcal/econt_mc_ttbar_testInput.csv")).to_numpy()
+    with np.load(real("hgcal/hgcal_calq.npz")) as arrays:
         assert np.array_equal(charges, arrays["econt_mc_ttbar_rx"][:, VALUE_OF_CELL])
-        assert np.array_equal(read_wafers(real_file("CALQ_output.csv")).to_numpy(), arrays["calq_output"])
+        assert np.array_equal(read_wafers(real("hgcal/CALQ_output.csv")).to_numpy(), arrays["calq_output"])
     distances = cell_distances()
     neighbours, others = (distances > 0) & (distances < 2.1), distances > 2.1
     likeness = np.corrcoef(np.log1p(charges).T)

@@ -2,8 +2,6 @@
 
 import logging
 import math
-import os
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -15,10 +13,9 @@ from lowland.errors import LowlandError
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from lowland.tasks.images.image_sets import IMAGE_SETS
 from lowland.tasks.images.preprocessing import pixel_columns
+from tests.real_data import folder, needs
 
-ROOT = Path(__file__).resolve().parents[3]
-DATA = Path(os.environ.get("LOWLAND_DATA", ROOT / "data"))
-FILES = {name: DATA / name for name in ("mnist/mnist_full.npz", "usps/usps.h5", "cifar10/cifar10_10k.npz")}
+FILES = {name: folder() / name for name in ("mnist/mnist_full.npz", "usps/usps.h5", "cifar10/cifar10_10k.npz")}
 SIZES = {"train_rows": 1000, "validation_rows": 200, "landscape_rows": 197, "test_rows": 400}
 FEW = {"train_rows": 60, "validation_rows": 20, "landscape_rows": 20, "test_rows": 40}
 DIGITS = {"kind": "images", "source": "digits", "shift": "none"} | SIZES
@@ -28,11 +25,6 @@ CIFAR = MNIST | {"source": "cifar10"}
 
 def task_of(options, **change):
     return build_task(TaskOptions.model_validate(options | change))
-
-
-def needs(*names):
-    missing = [str(FILES[name]) for name in names if not FILES[name].is_file()]
-    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} not there (see docs/data/images.md)")
 
 
 def npz(path, *, shape, train=200, test=100):

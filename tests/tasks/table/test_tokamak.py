@@ -1,6 +1,5 @@
 """The environment on real plasma data: its parameters always, its data where they are."""
 
-import os
 from itertools import combinations
 from pathlib import Path
 
@@ -10,10 +9,12 @@ from kedro.framework.project import settings
 from lowland.config import validate
 from lowland.config_loader import StudyConfigLoader
 from lowland.tasks import build_task
+from tests.real_data import folder, needs
 
 ROOT = Path(__file__).resolve().parents[3]
-DATA = Path(os.environ.get("LOWLAND_DATA", ROOT / "data")) / "tokamak" / "d3d_ae_2513.csv"
-needs_data = pytest.mark.skipif(not DATA.is_file(), reason=f"{DATA} is not there (see docs/data/tokamak.md)")
+FILE = "tokamak/d3d_ae_2513.csv"
+DATA = folder() / FILE
+needs_data = needs(FILE)
 
 
 @pytest.fixture(scope="module")

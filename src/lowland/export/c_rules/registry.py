@@ -8,26 +8,19 @@ from typing import Any
 from lowland.export.c_program import Buffer, CProgram
 from lowland.export.refusals import tell_all
 from lowland.export.results import Site
+from lowland.export.rules import Rules
 
 CRule = Callable[..., Buffer]
 """Adds the function of a step: of its site, the program and the buffers that it takes; the buffer that it hands on."""
 
-C_RULES: dict[str, CRule] = {}
+C_RULES: Rules[CRule] = Rules()
 """By kind of step."""
 
-
-def c_rule(*kinds: str) -> Callable[[CRule], CRule]:
-    """Registers a function as the rule of these kinds of steps.
-
-    Its arguments are the ``Site``, the ``CProgram``, and the ``Buffer`` of each result that the step takes. It returns
-    the buffer of what the step hands on: as a rule that of ``CProgram.call``.
-    """
-
-    def register(rule: CRule) -> CRule:
-        C_RULES.update(dict.fromkeys(kinds, rule))
-        return rule
-
-    return register
+c_rule = C_RULES.of
+"""Makes a function the rule of kinds of steps. Its arguments are the ``Site``, the ``CProgram``, and the ``Buffer`` of
+each result that the step takes. It returns the buffer of what the step hands on: as a rule that of
+``CProgram.call``.
+"""
 
 
 def tell_steps(sites: Sequence[Site[Any]], program: CProgram, buffers: dict[str, Buffer]) -> None:

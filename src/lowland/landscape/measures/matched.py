@@ -18,7 +18,8 @@ from lowland.landscape.problem.model import Batches, Dequantizable, Loss
 from lowland.landscape.problem.problem import Model, Problem, problem_of
 from lowland.randomness import generator as keyed_generator
 
-TARGETS = ("weights", "biases")
+_TARGET_OF = {"weight": "weights", "bias": "biases"}
+TARGETS = tuple(_TARGET_OF.values())
 
 
 @runtime_checkable
@@ -27,7 +28,7 @@ class CodedNetwork(Dequantizable, Protocol):
 
     @property
     def codes(self) -> Mapping[str, Tensor]:
-        """Integers by tensor name; the names are those of the twin's parameters."""
+        """Integers by tensor name; weights and biases have the names of the twin's parameters."""
         ...
 
     @property
@@ -221,9 +222,8 @@ def weight_changes(network: CodedNetwork, encoding: str, targets: Sequence[str])
         raise LowlandError(f"targets: got {', '.join(unknown) or 'none'}; expected some of {', '.join(TARGETS)}")
     codes, scales, bits = network.codes, network.scales, network.bits
     found = []
-    for name in _of_parameters(codes):
-        tensor = codes[name]
-        if ("biases" if name.endswith("bias") else "weights") not in targets:
+    for name, tensor in codes.items():
+        if _target(name) not in targets:
             continue
         words.check(tensor, bits[name], name=name)
         changes = words.changes(tensor, bits[name])
@@ -236,13 +236,13 @@ def weight_changes(network: CodedNetwork, encoding: str, targets: Sequence[str])
 def squared_steps(network: CodedNetwork) -> dict[str, Tensor]:
     """Squared step size of every code of a weight or bias by tensor name, of the codes' shapes (float64)."""
     codes, scales = network.codes, network.scales
-    names = _of_parameters(codes)
+    names = [name for name in codes if _target(name) in TARGETS]
     return {name: step_sizes(scales[name], codes[name]).square().expand(codes[name].shape) for name in names}
 
 
-def _of_parameters(codes: Mapping[str, Tensor]) -> list[str]:
-    """Names of the tensors that are parameters of the twin: entries of tables have no derivative."""
-    return [name for name in codes if not name.endswith(".table")]
+def _target(name: str) -> str | None:
+    """What a stored tensor is by the last part of its name; ``None`` for entries of tables: they have no derivative."""
+    return _TARGET_OF.get(name.rpartition(".")[2])
 
 
 def network_of(integer_network: CodedNetwork | Problem) -> CodedNetwork:

@@ -223,21 +223,6 @@ class IntegerNetwork(nn.Module):
         *_, outputs = self.integer_values(inputs).values()
         return outputs
 
-    def chain(self) -> tuple[Step, ...]:
-        """The steps in their order, each fed by the one before it.
-
-        Raises:
-            LowlandError: A step that is fed by another one.
-        """
-        before = INPUTS
-        for step in self._steps():
-            if step.inputs != (before,):
-                raise LowlandError(
-                    f"network: step {step.name!r} takes {', '.join(step.inputs)}; expected a chain, {before!r} alone"
-                )
-            before = step.name
-        return tuple(self._steps())
-
     def deployed_outputs(self, inputs: Tensor) -> Tensor:
         """What the deployed arithmetic gives: ``forward_integer`` times ``output_scale``, at the speed of floats.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lowland.errors import LowlandError
 from lowland.tasks.area_average import area_averaged
 from lowland.tasks.fusion.mode_errors import TURN
+from lowland.tasks.hdf5 import opened
 from lowland.tasks.task import NOMINAL
 
 if TYPE_CHECKING:
@@ -50,19 +51,9 @@ def read_frames(path: Path, shifted: tuple[str, ...] = ()) -> pd.DataFrame:
     Raises:
         LowlandError: One line: what the file lacks or holds that cannot be used.
     """
-    try:
+    with opened(path, expected="an HDF5 file with frames and labels") as file:
         import h5py
-    except ImportError:
-        raise LowlandError(
-            f"{path}: reading HDF5 needs the package h5py, which is not installed; pip install -e '.[hdf5]'"
-        ) from None
-    if not path.is_file():
-        raise LowlandError(f"{path}: the file is missing; expected an HDF5 file with frames and labels")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise LowlandError(f"{path}: cannot be read ({str(error).splitlines()[0]}); expected an HDF5 file") from None
-    with file:
+
         for name in shifted:
             if not isinstance(file.get(name), h5py.Group):
                 raise LowlandError(f"{path}: group {name!r} is missing; the file has {_listed(file)}")

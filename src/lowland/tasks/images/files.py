@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowland.errors import LowlandError
+from lowland.tasks.hdf5 import opened
 
 USPS_SIDE = 16
 
@@ -64,21 +65,12 @@ def read_usps(path: Path) -> Labelled:
     Raises:
         LowlandError: One line: what the file lacks or holds that cannot be used.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise LowlandError(
-            f"{path}: reading HDF5 needs the package h5py, which is not installed; pip install -e '.[hdf5]'"
-        ) from None
-    try:
-        with h5py.File(path, "r") as file:
-            parts = {name: file.get(f"test/{name}") for name in ("data", "target")}
-            for name, found in parts.items():
-                if not isinstance(found, h5py.Dataset):
-                    raise LowlandError(f"{path}: dataset 'test/{name}' is missing; expected test/data and test/target")
-            images, labels = parts["data"][:], parts["target"][:]
-    except OSError as error:
-        raise LowlandError(f"{path}: cannot be read ({str(error).splitlines()[0]}); expected an HDF5 file") from None
+    with opened(path, expected="an HDF5 file with test/data and test/target") as file:
+        parts = {name: file.get(f"test/{name}") for name in ("data", "target")}
+        for name, found in parts.items():
+            if not hasattr(found, "dtype"):  # nothing, or a group
+                raise LowlandError(f"{path}: dataset 'test/{name}' is missing; expected test/data and test/target")
+        images, labels = parts["data"][:], parts["target"][:]
     if images.ndim != 2 or images.shape[1] != USPS_SIDE**2 or images.dtype.kind != "f":
         raise LowlandError(
             f"{path}: dataset 'test/data' is {images.dtype} {list(images.shape)}; expected floats [n, {USPS_SIDE**2}]"

@@ -25,8 +25,10 @@ def unary(name: str) -> Handler:
 
 
 def moved(c: Converter, input: Wire, *others: Any, **more: Any) -> Wire:
-    """The value itself, on another device or in another layout, but never as another kind of number."""
+    """The value itself, on another device or in another layout; as whole numbers only where it is tokens."""
     kinds = [kind for kind in (*others, *more.values()) if isinstance(kind, torch.dtype)]
+    if any(kind in (torch.int32, torch.int64) for kind in kinds):
+        return tokens(c, input)
     if any(kind != torch.float32 for kind in kinds):
         c.refuse(f"turns values into {kinds[0]}; expected torch.float32, which everything is computed in")
     return input
