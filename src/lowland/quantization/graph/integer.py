@@ -312,12 +312,16 @@ class IntegerNetwork(nn.Module):
 class DequantizedNetwork(nn.Module):
     """A differentiable copy of an integer network, same outputs: one submodule a step, named like the step.
 
+    Restore one with ``DequantizedNetwork.from_spec(spec)`` and ``load_state_dict(state, assign=True)``.
+
     Args:
         steps: In order of computation.
     """
 
     def __init__(self, steps: Iterable[Step]) -> None:
         super().__init__()
+        steps = tuple(steps)
+        self.spec: dict[str, Any] = graph_spec(steps) | {"kind": "dequantized"}
         self._inputs: dict[str, tuple[str, ...]] = {}
         for step in steps:
             module = step.dequantized()
@@ -327,6 +331,15 @@ class DequantizedNetwork(nn.Module):
                     setattr(module, parameter, getattr(owner, parameter))
             self.add_module(step.name, module)
             self._inputs[step.name] = step.inputs
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> DequantizedNetwork:
+        """A copy of this structure whose tensors wait for ``load_state_dict(state, assign=True)``.
+
+        Raises:
+            LowlandError: As of ``IntegerNetwork.from_spec``.
+        """
+        return IntegerNetwork.from_spec(spec).dequantized()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs [samples, ...] of inputs [samples, ...]."""

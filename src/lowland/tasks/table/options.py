@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from lowland.tasks.given_network import NetworkChoice
 from lowland.tasks.network_options import NetworkOptions
 from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
 from lowland.tasks.table.cells import Value
@@ -120,7 +121,8 @@ class TableOptions(NetworkOptions, SplitSizes):
         missing_codes: Values that stand for a missing one in features.
         clip_quantile: Features are cut off at this quantile of the training rows and at that of one minus it; 0: never.
         network: ``mlp``, linear layers with ReLU between them; or a function of yours that builds another:
-            ``their_package.nets:build``, called as ``build((features,), outputs, **network_options)``.
+            ``their_package.nets:build``, called as ``build((features,), outputs, **network_options)``; or a quantized
+            one from outside (docs/imported.md): ``{qonnx: path}`` or ``{brevitas: their_package.nets:build}``.
         network_options: Further arguments of your function.
         hidden: Units of each hidden layer of ``mlp``.
         decision_step: Of a number: outputs nearer to each other than that, in training standard deviations of the
@@ -144,14 +146,15 @@ class TableOptions(NetworkOptions, SplitSizes):
     missing: Literal["refuse", "mean", "drop"] = "refuse"
     missing_codes: tuple[Annotated[Value, AfterValidator(_finite)], ...] = ()
     clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    network: str = "mlp"
+    network: NetworkChoice = "mlp"
     network_options: dict[str, Any] = Field(default={})
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     decision_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
 
     def resolved(self, root: Path) -> Self:
-        """The file found from the project's folder."""
-        return self.model_copy(update={"path": seen_from(root, self.path)})
+        """The files found from the project's folder."""
+        found = {"path": seen_from(root, self.path), "network": self.network_seen_from(root)}
+        return self.model_copy(update=found)
 
     @property
     def csv_format(self) -> CsvFormat:
@@ -166,10 +169,10 @@ class TableOptions(NetworkOptions, SplitSizes):
 
     @model_validator(mode="after")
     def _has_a_network(self) -> Self:
-        if self.hidden is None and not self.is_custom:
+        if self.hidden is None and self.is_built_in:
             absent = InitErrorDetails(type="missing", loc=("hidden",), input={})
             raise ValidationError.from_exception_data("hidden", [absent])
-        if self.hidden is not None and self.is_custom:
+        if self.hidden is not None and not self.is_built_in:
             raise ValueError(f"hidden is {list(self.hidden)}, but network is {self.network}; remove hidden")
         return self
 

@@ -50,7 +50,7 @@ class Table(Task):
         if options.shift:
             sentences.append(f"{LATER} holds the rows with the largest {options.shift.column}")
         widths = "-".join(map(str, options.hidden or ()))
-        network = f"is {options.network}" if options.is_custom else f"has {widths} hidden units with ReLU"
+        network = f"has {widths} hidden units with ReLU" if options.is_built_in else f"is {options.network}"
         self.description = f"{'; '.join(sentences)}; the network {network}."
 
     @property
@@ -240,6 +240,6 @@ class Table(Task):
 
     def _spec(self, inputs: int) -> dict[str, Any]:
         options = self.options
-        if options.is_custom:
-            return options.custom_network((inputs,), self.num_outputs)
-        return {"kind": "mlp", "inputs": inputs, "hidden": list(options.hidden or ()), "outputs": self.num_outputs}
+        if options.is_built_in:
+            return {"kind": "mlp", "inputs": inputs, "hidden": list(options.hidden or ()), "outputs": self.num_outputs}
+        return options.user_network((inputs,), self.num_outputs)
