@@ -120,6 +120,8 @@ class TableOptions(NetworkOptions, SplitSizes):
         missing: What to do about rows with missing features: refuse the table, put the training mean, or drop them.
         missing_codes: Values that stand for a missing one in features.
         clip_quantile: Features are cut off at this quantile of the training rows and at that of one minus it; 0: never.
+        scale: What the network reads: features less the mean of the training rows, over their standard deviation
+            (``training``), or as they stand in the table (``none``), which networks from outside may ask for.
         network: ``mlp``, linear layers with ReLU between them; or a function of yours that builds another:
             ``their_package.nets:build``, called as ``build((features,), outputs, **network_options)``; or a quantized
             one from outside (docs/imported.md): ``{qonnx: path}`` or ``{brevitas: their_package.nets:build}``.
@@ -146,6 +148,7 @@ class TableOptions(NetworkOptions, SplitSizes):
     missing: Literal["refuse", "mean", "drop"] = "refuse"
     missing_codes: tuple[Annotated[Value, AfterValidator(_finite)], ...] = ()
     clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    scale: Literal["training", "none"] = "training"
     network: NetworkChoice = "mlp"
     network_options: dict[str, Any] = Field(default={})
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None

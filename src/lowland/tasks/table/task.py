@@ -18,7 +18,7 @@ from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Target
 from lowland.tasks.splits import Samples, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
-from lowland.tasks.standardisation import standardisation
+from lowland.tasks.standardisation import standardisation, unscaled
 from lowland.tasks.table.cells import cells_of, equals
 from lowland.tasks.table.features import CellFormat, Features, feature_columns
 from lowland.tasks.table.listing import lines_of
@@ -194,6 +194,8 @@ class Table(Task):
             fill_gaps=options.missing == "mean",
             missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
         )
+        if options.scale == "none":
+            preprocessing = unscaled(preprocessing)
         # codes became gaps in ``fetch``, which knows the columns' types: a duration of 0 is no code
         decoded = preprocessing.model_copy(update={"missing_codes": ()})
         rows = {name: decoded.samples(features[chosen], targets[chosen]) for name, chosen in sets.items()}
