@@ -88,7 +88,7 @@ def test_its_copy_with_float_parameters_comes_back_from_spec_and_tensors(tmp_pat
             {},
             r"a\.onnx has outputs of shape \(5,\); the task has 2: expected one a class",
         ),
-        ({"quantized": False}, {}, r"a\.onnx does not quantize its inputs \(MatMul takes them as they are\); expected"),
+        ({"quantized": False}, {}, r"a\.onnx does not quantize its inputs \(MatMul takes them as they are\); say what"),
         ({}, {"path": "b.onnx"}, r"no file b\.onnx; expected a model in QONNX format"),
     ],
 )

@@ -57,7 +57,7 @@ def _from_qonnx(spec: Mapping[str, Any], example: Tensor) -> tuple[IntegerNetwor
     takers = {node.kind for node in graph.nodes if graph.input in node.inputs}
     if given is None and takers & _LAYERS:
         raise LowlandError(
-            f"{path} does not quantize its inputs ({', '.join(sorted(takers))} takes them as they are); expected what "
+            f"{path} does not quantize its inputs ({', '.join(sorted(takers))} takes them as they are); say what "
             "the converter before it does, such as network: {qonnx: ..., converter: {bits: 16, step: 0.0009765625}}"
         )
     converter = given and CodeRange(given["bits"], given["signed"], torch.tensor(float(given["step"])))
