@@ -326,8 +326,12 @@ def branching(net: nn.Module, inputs: Tensor) -> Tensor:
             "forward of the network returns a tuple; expected one tensor",
         ),
         (
-            Net(lambda n, x: n.a(n.a(x)), a=nn.Linear(2, 2)),
-            "layer a of the network has the weights of layer a; expected",
+            Net(lambda n, x: n.a(n.b(n.b(x))), a=nn.Linear(2, 2), b=nn.LayerNorm(2)),
+            "layer b of the network has the weights of layer b; expected .* only a linear or convolutional layer",
+        ),
+        (
+            Net(lambda n, x: n.b(n.b(x[:, None])[0])[0].flatten(1), b=nn.LSTM(2, 2, batch_first=True)),
+            "layer b of the network has the weights of layer b_input; expected|layer b of the network has the weights",
         ),
         (
             Net(lambda n, x: functional.linear(functional.linear(x, n.a.weight), n.a.weight.T), a=nn.Linear(2, 2)),

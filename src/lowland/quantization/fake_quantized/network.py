@@ -13,7 +13,7 @@ from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
 from lowland.quantization.fake_quantized.grid import Grid, on_grid
 from lowland.quantization.fake_quantized.learned_grids import LearnedGrids
-from lowland.quantization.fake_quantized.placement import INPUT, QuantizedBody, QuantizedNode
+from lowland.quantization.fake_quantized.quantized_nodes import INPUT, QuantizedBody, QuantizedNode
 from lowland.quantization.graph.loop import Place, scanned
 from lowland.quantization.graph.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.graph.operators import passing_step
@@ -198,9 +198,10 @@ class QuantizedNetwork(LearnedGrids):
             inputs: Floats.
             read: See ``compute``.
         """
+        once = None if read is None else _once(read)
 
         def compute(name: str, values: Mapping[str, Scaled]) -> Scaled:
-            return self.compute(name, [values[source] for source in self.nodes[name].inputs], read)
+            return self.compute(name, [values[source] for source in self.nodes[name].inputs], once)
 
         outputs, _ = self.schedule.run(compute, (inputs, inputs.new_ones(())))
         return outputs
@@ -218,6 +219,18 @@ class QuantizedNetwork(LearnedGrids):
             return reference(node, [values[source] for source in node.inputs])
 
         return value_of(self.schedule.run(compute, inputs))
+
+
+def _once(read: Read) -> Read:
+    """What reads each stored tensor once, however many layers compute with it."""
+    known: dict[str, Tensor] = {}
+
+    def kept(tensor: Stored) -> Tensor:
+        if tensor.name not in known:
+            known[tensor.name] = read(tensor)
+        return known[tensor.name]
+
+    return kept
 
 
 def check_calibrated(quantized: QuantizedNetwork) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -113,6 +113,7 @@ class Converter:
         self.paths: dict[str, str] = {}
         self._calls: dict[tuple[Any, ...], Wire] = {}
         self._changing: set[int] = set()
+        self._made: dict[tuple[Any, ...], tuple[nn.Module, tuple[Any, ...]]] = {}
         self.place = self.name = self.path = ""
 
     def at(self, *, name: str, place: str, path: str = "") -> None:
@@ -177,6 +178,18 @@ class Converter:
         self.paths[name] = self.path
         self._calls[call] = Wire(name, example)
         return self._calls[call]
+
+    def once(self, make: Callable[[], nn.Module], *of: Any) -> nn.Module:
+        """The layer that was made of the same objects before, so that what is stored once is one layer.
+
+        Args:
+            make: Makes it.
+            of: What it is made of: tensors and modules by identity, all else by value.
+        """
+        key = tuple(id(part) if isinstance(part, Tensor | nn.Module) else repr(part) for part in of)
+        if key not in self._made:
+            self._made[key] = make(), of  # kept, so that no other object gets the identity
+        return self._made[key][0]
 
     def changed(self, wire: Wire) -> bool:
         """Whether a value was computed in place of what it was computed from."""

@@ -113,7 +113,8 @@ def batch_norm(c: Converter, layer: _BatchNorm, input: Wire) -> Wire:
     gain = (variance + layer.eps).rsqrt() * (1 if layer.weight is None else layer.weight.double())
     shift = -mean * gain + (0 if layer.bias is None else layer.bias.double())
     trained = layer.weight is None or layer.weight.requires_grad
-    affine = affine_layer(gain.detach(), shift.detach(), 1 - c.ndim(input))
+    dim = 1 - c.ndim(input)
+    affine = c.once(lambda: affine_layer(gain.detach(), shift.detach(), dim), layer, dim)
     return c.emit(affine.requires_grad_(trained), input)
 
 
