@@ -13,13 +13,14 @@ from torch.nn.modules.dropout import _DropoutNd
 from lowland.coding.padded_recurrence import PaddedRecurrence
 from lowland.quantization.graph.activations import TABLES
 from lowland.quantization.graph.attention import DotProductAttention
-from lowland.quantization.graph.converter import Converter, LastStates, Wire, affine_layer
+from lowland.quantization.graph.converter import Converter, affine_layer
 from lowland.quantization.graph.embedding_step import TokenEmbedding
 from lowland.quantization.graph.float_step import FirstResult
 from lowland.quantization.graph.operators import operator
 from lowland.quantization.graph.pooling_steps import pair
 from lowland.quantization.graph.recurrence import Recurrence
 from lowland.quantization.graph.step import INPUTS
+from lowland.quantization.graph.wires import LastStates, Wire
 
 Handler = Callable[..., Any]
 
@@ -216,6 +217,36 @@ def _cell(layer: Any, suffix: str, padding: int | None = None) -> Recurrence:
     return Recurrence(kind, parts[0], parts[1], reverse=suffix.endswith("_reverse"), padding=padding)
 
 
+def prelu(c: Converter, layer: nn.PReLU, input: Wire) -> Wire:
+    """What lies above 0, plus a trained factor times what lies below: relu(x) - a relu(-x)."""
+    return parametric_relu(c, layer.weight, input)
+
+
+def parametric_relu(c: Converter, slope: torch.Tensor, input: Wire) -> Wire:
+    """The same by a factor that is given.
+
+    Args:
+        c: Where its nodes are collected.
+        slope: [1], or [channels] along the first dimension behind the rows.
+        input: The value.
+    """
+    name = c.name
+
+    def made() -> nn.Module:
+        factor = affine_layer(-slope.detach(), None, -1 if slope.numel() == 1 else 1 - c.ndim(input))
+        return factor.requires_grad_(slope.requires_grad)
+
+    dim = -1 if slope.numel() == 1 else 1 - c.ndim(input)
+    c.at(name=f"{name}_above", place=c.place, path=c.path)
+    above = c.emit(nn.ReLU(), input)
+    c.at(name=f"{name}_below", place=c.place, path=c.path)
+    below = c.emit(nn.ReLU(), c.scaled(input, -1.0))
+    c.at(name=f"{name}_slope", place=c.place, path=c.path)
+    sloping = c.emit(c.once(made, "prelu", slope, dim), below)
+    c.at(name=name, place=c.place, path=c.path)
+    return c.emit(operator("add"), above, sloping)
+
+
 MODULES: dict[type[nn.Module], Handler] = {
     nn.Linear: itself,
     nn.Conv1d: convolution,
@@ -223,6 +254,7 @@ MODULES: dict[type[nn.Module], Handler] = {
     nn.ConvTranspose1d: convolution,
     nn.ConvTranspose2d: convolution,
     nn.ReLU: itself,
+    nn.PReLU: prelu,
     **dict.fromkeys(TABLES, itself),
     nn.Identity: nothing,
     nn.Dropout: nothing,
@@ -256,6 +288,13 @@ MODULES: dict[type[nn.Module], Handler] = {
     nn.LogSoftmax: softmax,
 }
 """Layers of torch by what turns them into nodes; others are looked into."""
+
+
+def is_placewise(layer: nn.Module) -> bool:
+    """Whether a layer does the same at every place, with any number of dimensions before the last."""
+    if isinstance(layer, nn.PReLU):
+        return layer.weight.numel() == 1
+    return isinstance(layer, (nn.Linear, nn.ReLU, *TABLES, nn.Identity, nn.Dropout, nn.LayerNorm))
 
 
 def handler_of_layer(layer: nn.Module) -> Handler | None:

@@ -19,7 +19,6 @@ from lowland.quantization.graph.traced_network import Node, TracedNetwork
 from lowland.quantization.graph.tracer import HOOKS, LAYERS, Foreign, Tracer, handler_for, name_of, place_of
 
 _NEAREST = {
-    "PReLU": "LeakyReLU has a fixed slope",
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
     "InstanceNorm2d": "BatchNorm2d folds into the convolution before it",
     "RNN": "LSTM and GRU are supported",

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from lowland.quantization.graph.activations import Unary
 from lowland.quantization.graph.attention import DotProductAttention
-from lowland.quantization.graph.converter import Converter, Wire
+from lowland.quantization.graph.converter import Converter
 from lowland.quantization.graph.modules import Handler, adaptive_pool, layer_of
 from lowland.quantization.graph.step import INPUTS
+from lowland.quantization.graph.wires import Wire
 
 
 def unary(name: str) -> Handler:
