@@ -47,7 +47,7 @@ def equalized(network: TracedNetwork) -> TracedNetwork:
         name: replace(node, layer=copy.deepcopy(node.layer, copies)) if weighted_kind(node.layer) else node
         for name, node in network.nodes.items()
     }
-    first = {id(node.layer): name for name, node in reversed(nodes.items())}
+    first = {id(nodes[name].layer): name for name in reversed(list(nodes))}
     weighted: dict[str, Any] = {name: nodes[name].layer for name in nodes if weighted_kind(nodes[name].layer)}
     weighted = {name: layer for name, layer in weighted.items() if first[id(layer)] == name}
     result = replace(network, nodes=nodes)
@@ -71,7 +71,7 @@ def equalized(network: TracedNetwork) -> TracedNetwork:
 
 def _once_a_layer(pairs: Iterable[_Pair], nodes: Mapping[str, Node]) -> Iterator[_Pair]:
     """Pairs of layers under the names of their first calls; only those whose calls all stand in the same pair."""
-    first = {id(node.layer): name for name, node in reversed(nodes.items())}
+    first = {id(nodes[name].layer): name for name in reversed(list(nodes))}
     calls = Counter(first[id(node.layer)] for node in nodes.values())
     named = Counter(
         _Pair(first[id(nodes[pair.first].layer)], first[id(nodes[pair.second].layer)], pair.channels) for pair in pairs

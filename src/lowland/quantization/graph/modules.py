@@ -17,6 +17,7 @@ from lowland.quantization.graph.converter import Converter, affine_layer
 from lowland.quantization.graph.embedding_step import TokenEmbedding
 from lowland.quantization.graph.float_step import FirstResult
 from lowland.quantization.graph.operators import operator
+from lowland.quantization.graph.parametric_relu import parametric_relu
 from lowland.quantization.graph.pooling_steps import pair
 from lowland.quantization.graph.recurrence import Recurrence
 from lowland.quantization.graph.step import INPUTS
@@ -220,31 +221,6 @@ def _cell(layer: Any, suffix: str, padding: int | None = None) -> Recurrence:
 def prelu(c: Converter, layer: nn.PReLU, input: Wire) -> Wire:
     """What lies above 0, plus a trained factor times what lies below: relu(x) - a relu(-x)."""
     return parametric_relu(c, layer.weight, input)
-
-
-def parametric_relu(c: Converter, slope: torch.Tensor, input: Wire) -> Wire:
-    """The same by a factor that is given.
-
-    Args:
-        c: Where its nodes are collected.
-        slope: [1], or [channels] along the first dimension behind the rows.
-        input: The value.
-    """
-    name = c.name
-
-    def made() -> nn.Module:
-        factor = affine_layer(-slope.detach(), None, -1 if slope.numel() == 1 else 1 - c.ndim(input))
-        return factor.requires_grad_(slope.requires_grad)
-
-    dim = -1 if slope.numel() == 1 else 1 - c.ndim(input)
-    c.at(name=f"{name}_above", place=c.place, path=c.path)
-    above = c.emit(nn.ReLU(), input)
-    c.at(name=f"{name}_below", place=c.place, path=c.path)
-    below = c.emit(nn.ReLU(), c.scaled(input, -1.0))
-    c.at(name=f"{name}_slope", place=c.place, path=c.path)
-    sloping = c.emit(c.once(made, "prelu", slope, dim), below)
-    c.at(name=name, place=c.place, path=c.path)
-    return c.emit(operator("add"), above, sloping)
 
 
 MODULES: dict[type[nn.Module], Handler] = {

@@ -20,6 +20,7 @@ from lowland.quantization.graph.tracer import HOOKS, LAYERS, Foreign, Tracer, ha
 
 _NEAREST = {
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
+    "RReLU": "LeakyReLU has a fixed slope, PReLU a trained one",
     "InstanceNorm2d": "BatchNorm2d folds into the convolution before it",
     "RNN": "LSTM and GRU are supported",
     "LSTMCell": "LSTM runs over whole sequences",

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from lowland.quantization.graph.activations import Unary
 from lowland.quantization.graph.calls.layers import linear
 from lowland.quantization.graph.converter import Converter
-from lowland.quantization.graph.modules import parametric_relu
 from lowland.quantization.graph.operators import arguments_of, operator
+from lowland.quantization.graph.parametric_relu import parametric_relu
 from lowland.quantization.graph.wires import Wire
 
 Number = int | float
