@@ -16,6 +16,7 @@ from lowland.faults.bit_flips import apply_flips, stored_sizes
 from lowland.faults.flip_map_options import ELSEWHERE, RANKINGS, FlipMapOptions
 from lowland.faults.flip_sample import FlipSample, stratified_flips
 from lowland.faults.flip_sets import Flips
+from lowland.faults.map_rows import mapped_rows, mean_map
 from lowland.faults.measured_rows import Metric
 from lowland.faults.protection import ProtectionPlan, needed_by_simulation, protection_plan, protection_simulator
 from lowland.faults.ranking import CURVED, flip_scores, recall_at
@@ -57,8 +58,9 @@ class MapSamples:
     """Batches (inputs, targets) for a map of flips.
 
     Attributes:
-        measured: Flips are measured on them; of two batches or more, each one's map is also a ranking for the next, the
-            ceiling that the noise of the samples leaves.
+        measured: Flips are measured on them, or on the first of them that give the error that is asked for; of two
+            batches or more, each one's map is also a ranking for the next, the ceiling that the noise of the samples
+            leaves (of blocks that were added, the map of one half of all batches for the other).
         known: Other samples, which rankings and search may look at, and on which the plan is simulated.
     """
 
@@ -100,8 +102,14 @@ def measure_vulnerability(
     total = sum(size * width for size, width in stored_sizes(network, CODE_BITS.targets).values())
     sample = stratified_flips(network, SAMPLED_FLIPS, key=(*key, "sample")) if total > SAMPLED_FLIPS else None
     flips = None if sample is None else sample.flips
-    parts = [single_flips(network, both, [batch], encoding=encoding, flips=flips) for batch in samples.measured]
-    sensitivity = _mean([part.metric for part in parts], [len(part.sample_drops) for part in parts])
+    mapped = mapped_rows(
+        lambda batch: single_flips(network, both, [batch], encoding=encoding, flips=flips),
+        samples.measured,
+        loss=LOSS,
+        standard_error=options.standard_error,
+    )
+    parts, samples = mapped.parts, replace(samples, measured=mapped.batches)
+    sensitivity = mean_map(parts)
     clean = clean_metric(network, both, samples.measured)
     merit_map, loss_map = ({name: both[..., place] for name, both in sensitivity.items()} for place in (MERIT, LOSS))
     drops = Estimate.from_samples(torch.cat([part.sample_drops[:, MERIT] for part in parts]))
@@ -132,11 +140,14 @@ def measure_vulnerability(
         drops if sample is None else _slope(sample, merit_map, float(clean[MERIT]), drops),
         sum(len(part.sample_drops) for part in parts),
         _recalls(network, task.loss, samples.known, sensitivity, options.recall_counts, (bits, flips))
-        | _ceilings([part.metric for part in parts], options.recall_counts),
+        | _ceilings(mapped.compared, options.recall_counts),
         options.bit_error_rate,
         protection,
         _searched(network, task, samples, options.search_flips, bits),
         flips,
+        mapped.rise
+        if sample is None or mapped.rise is None
+        else _rise(sample, loss_map, float(clean[LOSS]), mapped.rise),
     )
 
 
@@ -160,10 +171,10 @@ def _slope(sample: FlipSample, merits: Mapping[str, Tensor], clean: float, drops
     return Estimate(sample.num_bits * (clean - mean.value), error, drops.num_samples, drops.status)
 
 
-def _mean(maps: Sequence[Mapping[str, Tensor]], sizes: Sequence[int]) -> dict[str, Tensor]:
-    """The map of all samples from those of parts of them."""
-    shares = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    return {name: torch.tensordot(shares, torch.stack([part[name] for part in maps]), 1) for name in maps[0]}
+def _rise(sample: FlipSample, losses: Mapping[str, Tensor], clean: float, rise: Estimate) -> Estimate:
+    """Loss risen per unit of bit error rate, likewise."""
+    fallen = _slope(sample, losses, clean, rise)
+    return replace(fallen, value=-fallen.value)
 
 
 def _recalls(

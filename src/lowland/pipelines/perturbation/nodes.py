@@ -129,15 +129,26 @@ def map_flips(
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
     held_out = splits.held_out.samples
-    rows = held_out if options.rows == "all" else held_out.head(options.rows)
+    block = len(held_out.inputs) if options.rows == "all" else options.rows
+    most = options.rows if options.standard_error is None else options.max_rows
+    rows = held_out if most == "all" else held_out.head(most)
     found = measure_vulnerability(
         model.network,
         task,
-        MapSamples(rows.batches((len(rows.inputs) + 1) // 2), known=[splits["landscape"]]),
+        MapSamples(rows.batches((min(block, len(rows.inputs)) + 1) // 2), known=[splits["landscape"]]),
         options=options,
         encoding=encoding,
         key=(cell.task, "protection"),
     )
+    if found.rise is not None and found.rise.status == "not_converged":
+        _log.warning(
+            "%s: %d rows were not enough for the map of single flips: the standard error of the mean rise of the loss "
+            "is %.2g of it, %.2g is asked; expected more rows, flip_map.max_rows, or a larger standard_error",
+            cell.id,
+            found.num_rows,
+            found.rise.standard_error / abs(found.rise.value) if found.rise.value else float("inf"),
+            options.standard_error,
+        )
     plan = found.plan_columns()
     return (
         table(cell, found.measurements()),
