@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lowland.errors import LowlandError
-from lowland.quantization import DequantizedNetwork, IntegerNetwork, deployment_check, imported_network
+from lowland.quantization import IntegerNetwork, deployment_check, imported_network
 
 pytest.importorskip("onnx")
 from tests.quantization.readers.qonnx_files import File, computed
@@ -71,7 +71,7 @@ def test_a_brevitas_module_is_frozen_as_it_is(package):
 def test_its_copy_with_float_parameters_comes_back_from_spec_and_tensors(tmp_path):
     network = imported_network(spec(file(tmp_path / "a.onnx")), ROWS).eval()
     copied = network.dequantized().eval()
-    again = DequantizedNetwork.from_spec(copied.spec)
+    again = IntegerNetwork.from_spec(copied.spec).dequantized()
     again.load_state_dict(copied.state_dict(), assign=True)
     assert copied.spec["kind"] == "dequantized" and isinstance(network, IntegerNetwork)
     assert torch.equal(again.eval()(ROWS), network(ROWS))

@@ -118,9 +118,9 @@ def _integer_network(spec: dict[str, Any]) -> nn.Module:
 
 
 def _dequantized_network(spec: dict[str, Any]) -> nn.Module:
-    from lowland.quantization import DequantizedNetwork
+    from lowland.quantization import IntegerNetwork
 
-    return DequantizedNetwork.from_spec(spec)
+    return IntegerNetwork.from_spec(spec).dequantized()
 
 
 def _dynamic_network(spec: dict[str, Any]) -> nn.Module:

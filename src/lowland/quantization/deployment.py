@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lowland.quantization.fake_quantized.network import QuantizedNetwork
-from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
+from lowland.quantization.graph.dequantized import DequantizedNetwork
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import INPUTS, Step
 from lowland.quantization.graph.weighted_step import Weighted

@@ -21,6 +21,7 @@ from lowland.tasks.given_network import GivenNetwork
 from lowland.tasks.images import Images, ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
+from lowland.tasks.plane import Plane, PlaneOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.split_samples import split_samples
 from lowland.tasks.split_sizes import SplitSizes
@@ -32,7 +33,7 @@ from lowland.tasks.task import Task
 class TaskOptions(
     RootModel[
         Annotated[
-            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | CustomOptions,
+            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | PlaneOptions | CustomOptions,
             Field(discriminator="kind"),
         ]
     ]
@@ -62,6 +63,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "fusion": Fusion,
     "table": build_table,
     "images": Images,
+    "plane": Plane,
     "custom": build_custom_task,
 }
 

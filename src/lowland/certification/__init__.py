@@ -1,0 +1,16 @@
+"""What a network can never lose through rounding or an upset: bounds that are proved, and what each proof is of."""
+
+from typing import TYPE_CHECKING
+
+from lowland.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from lowland.certification.bounds import Bounds
+    from lowland.certification.inputs import InputBox
+    from lowland.certification.query import Query
+    from lowland.certification.real_network import RealNetwork
+    from lowland.certification.weight_box import WeightBox
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = ["Bounds", "InputBox", "Query", "RealNetwork", "WeightBox"]
