@@ -148,8 +148,8 @@ def _looked_up(
     sight = (items % span + lowest).to(sights.dtype).reshape(-1, *shape)
     table[items] = measured.after(walk.outputs, items // span, sight, width=walk.width)
     if measured.only_answers:  # of many flips: no metric is summed
-        changed = (table[:, 0] > 0)[keys]
-        return changed.sum(1, dtype=torch.float64)[:, None], changed.sum(0, dtype=torch.float64)[:, None], changed
+        others = (table[:, 0] > 0)[keys]
+        return others.sum(1, dtype=torch.float64)[:, None], others.sum(0, dtype=torch.float64)[:, None], others
     times = keys.flatten().bincount(minlength=len(table)).to(table.dtype).reshape(-1, *[1] * (table.ndim - 1))
     by_row = (times * table).reshape(samples, span, *table.shape[1:]).sum(1)
     changed = None if measured.answers is None else table[:, -1][keys] > 0

@@ -74,9 +74,7 @@ def _looked_up(measured: MeasuredRows, step: StoringStep, flips: tuple[int, Tens
     return Outcomes.of(name, elements, positions, found, answers=measured.answers is not None)
 
 
-def shared_flips(
-    measured: MeasuredRows, name: str, users: Collection[str], changes: Changes
-) -> Iterator[Outcomes]:
+def shared_flips(measured: MeasuredRows, name: str, users: Collection[str], changes: Changes) -> Iterator[Outcomes]:
     """What each flip of a tensor does that acts in several places: the network from the first of them on, each time.
 
     Args:
