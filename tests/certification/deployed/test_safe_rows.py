@@ -16,16 +16,23 @@ from lowland.faults import apply_flips, layer_flips
 from lowland.faults.bit_flips import stored_sizes
 from lowland.faults.flip_sets import Flips
 from lowland.faults.targets import named_steps, target_of
-from lowland.faults.transient import flipped_codes
+from lowland.faults.transient import TransientFlips, flipped_codes
 from lowland.faults.upsets import adjacent_flips
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from lowland.quantization.graph.step import INPUTS
 from tests.quantization.graphs import GRAPHS
-from tests.quantization.networks import rows, twin
-
-trained = cache(lambda: freeze(twin(8, steps=100)))
+from tests.quantization.networks import rows, trained_float
+from tests.quantization.recurrent import CASES as RECURRENT
 
 STORED = ("weights", "biases", "scales")
+
+
+@cache
+def trained() -> IntegerNetwork:
+    """With margins, so that there are safe rows."""
+    network = build_quantized(trained_float(), Precision(method="ptq", weight_bits=8, activation_bits=8), input_bits=8)
+    calibrate(network, rows(512)[0])
+    return freeze(network)
 
 
 def tiny(bits: int, *, classes: int = 3, **precision: object) -> tuple[IntegerNetwork, Tensor]:
@@ -180,6 +187,39 @@ def test_graphs_scans_tables_and_float_steps(name: str) -> None:
             changed = answers(apply_flips(network, flips), inputs) != clean
         assert torch.equal(changed, dense[number]), (tensor, element, bit)
     assert len(worst) > 0
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru_text"])
+def test_recurrent_networks(name: str) -> None:
+    """Words and activations of a body act at every place, or at one and from there on."""
+    network, inputs = RECURRENT[name].integer(3), RECURRENT[name].rows(4, seed=5)
+    _, unsafe = unsafe_bits(network, inputs, words=("biases", "scales", "activations"))
+    dense = torch.zeros(unsafe.hit.num_bits, len(inputs), dtype=torch.bool)
+    dense[torch.as_tensor(unsafe.numbers[unsafe.bits]), torch.as_tensor(unsafe.rows)] = True
+    clean, values = answers(network, inputs), network.integer_values(inputs)
+    draws = torch.Generator().manual_seed(0)
+    worst = torch.as_tensor(unsafe.numbers)[torch.randperm(len(unsafe.numbers), generator=draws)[:40]]
+    inside = 0
+    for number in (*torch.randint(unsafe.hit.num_bits, (40,), generator=draws).tolist(), *worst.tolist()):
+        tensor, element, bit = unsafe.hit.bit(number)
+        if tensor.endswith(".activation"):
+            step = tensor.removesuffix(".activation")
+            masks = torch.zeros(len(inputs), values[step][0].numel(), dtype=torch.int64)
+            masks[:, element] = 1 << bit
+            outputs = struck(network, inputs, step, masks.reshape(values[step].shape))
+            changed = asked(outputs, network.output_scale) != clean
+            inside += bool(changed.any()) and "." in step
+        else:
+            flips = Flips({tensor: (torch.tensor([element]), torch.tensor([bit]))})
+            changed = answers(apply_flips(network, flips), inputs) != clean
+        assert torch.equal(changed, dense[number]), (tensor, element, bit)
+    assert inside > 0
+
+
+def struck(network: IntegerNetwork, inputs: Tensor, step: str, masks: Tensor) -> Tensor:
+    """Outputs where the fault simulation is told which bits flip."""
+    *_, outputs = TransientFlips(network, count=0)._computed(inputs, {step: masks}).values()
+    return outputs
 
 
 def test_what_a_statement_says() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +17,8 @@ from lowland.faults.misread_steps import MisreadOutput
 from lowland.faults.scale_words import scale_words, with_scale_words
 from lowland.faults.sensitivity import flip_outcomes
 from lowland.faults.targets import named_steps
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.rounding_steps import Quantize, Requantize
-from lowland.quantization.graph.step import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,18 +89,18 @@ def _misread(answered: AnsweredRows, name: str, size: int, width: int, length: i
             other = network.with_float_words({name: words_as_floats(new)})
         else:
             other = with_scale_words(network, {name: new})
-        changed[upset] = _behind(answered, named_steps(other), other.output_scale)
+        changed[upset] = _behind(answered, other)
     return Changed(name, length, elements, positions, changed)
 
 
-def _behind(answered: AnsweredRows, steps: Mapping[str, Step], scale: Tensor) -> Tensor:
-    """Whether answers change [rows] where one step is another."""
-    prefix, every = answered.prefix, torch.arange(len(answered))
-    hit = next((step for name, step in steps.items() if prefix.steps.get(name) is not step), None)
-    if hit is None or (isinstance(hit, MisreadOutput) and scale.numel() == 1):  # no comparison reads one for all
+def _behind(answered: AnsweredRows, other: IntegerNetwork) -> Tensor:
+    """Whether answers change [rows] in a network of which one step is another."""
+    prefix = answered.prefix
+    hit = next((step for name, step in named_steps(other).items() if prefix.steps.get(name) is not step), None)
+    if hit is None or (isinstance(hit, MisreadOutput) and hit.stored.numel() == 1):  # answers do not read one for all
         return torch.zeros(len(answered), dtype=torch.bool)
     if isinstance(hit, MisreadOutput):
-        return answered.changed(prefix.outputs, every, scale)[:, 0] > 0
+        return answered.changed(prefix.outputs, torch.arange(len(answered)), other.output_scale)[:, 0] > 0
     clean = prefix.values[hit.name]
     operands = [prefix.values[source] for source in hit.inputs]
     if not isinstance(hit, Quantize) or isinstance(hit, Requantize):  # a converter takes what is no integer

@@ -12,7 +12,7 @@ from torch import Tensor
 from lowland.certification.deployed.answered_rows import AnsweredRows
 from lowland.certification.deployed.changed_answers import changed_answers
 from lowland.certification.deployed.share import Share
-from lowland.certification.deployed.unsafe_bits import UnsafeBits, UnsafeCollector
+from lowland.certification.deployed.unsafe_pairs import UnsafeBits, UnsafeCollector
 from lowland.certification.deployed.upset_words import HitWords, Upsets
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import Flips
