@@ -6,6 +6,7 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
+    from lowland.certification.deployed.safe_rows import UpsetSafety, upset_safe_rows
     from lowland.certification.inputs import InputBox
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
@@ -13,4 +14,4 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
-__all__ = ["Bounds", "InputBox", "Query", "RealNetwork", "WeightBox"]
+__all__ = ["Bounds", "InputBox", "Query", "RealNetwork", "UpsetSafety", "WeightBox", "upset_safe_rows"]
