@@ -6,7 +6,7 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
-    from lowland.certification.deviation import METHODS, local_deviation
+    from lowland.certification.deviation import METHODS, global_deviation, local_deviation
     from lowland.certification.inputs import InputBox
     from lowland.certification.options import MethodOptions
     from lowland.certification.query import Query
@@ -23,5 +23,6 @@ __all__ = [
     "Query",
     "RealNetwork",
     "WeightBox",
+    "global_deviation",
     "local_deviation",
 ]

@@ -137,15 +137,29 @@ class Programme:
             )
         return self._assembled
 
-    def largest(self, variables: Places, factors: Numbers, *, timeout: float | None = None) -> Solution:
+    def largest(
+        self,
+        variables: Places,
+        factors: Numbers,
+        *,
+        timeout: float | None = None,
+        within: tuple[Places, Numbers, Numbers] | None = None,
+    ) -> Solution:
         """The largest value of a sum of variables.
 
         Args:
             variables: Which.
             factors: Of each.
             timeout: Seconds; ``None``: no limit.
+            within: Variables with other ends, their lower and their upper ones, for this time.
         """
         matrix, least, greatest, lower, upper, integral = self.assembled()
+        if within is not None:
+            lower, upper = lower.copy(), upper.copy()
+            lower[within[0]] = np.maximum(lower[within[0]], within[1])
+            upper[within[0]] = np.minimum(upper[within[0]], within[2])
+            if bool((lower > upper).any()):
+                return Solution("infeasible", -np.inf, None)
         costs = np.zeros(self.num_variables)
         np.add.at(costs, variables, -factors)
         if not self.num_rows:
