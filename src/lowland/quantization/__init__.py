@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lowland.quantization.fake_quantized.build import build_quantized
     from lowland.quantization.fake_quantized.network import QuantizedNetwork
     from lowland.quantization.freezing import freeze
-    from lowland.quantization.graph.integer import DequantizedNetwork, IntegerNetwork
+    from lowland.quantization.graph.dequantized import DequantizedNetwork
+    from lowland.quantization.graph.integer import IntegerNetwork
     from lowland.quantization.mean_widths import MeanBits, mean_bits
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions

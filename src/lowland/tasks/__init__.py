@@ -20,6 +20,7 @@ from lowland.tasks.fusion.preprocessing import FramePreprocessing
 from lowland.tasks.images import Images, ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
+from lowland.tasks.plane import Plane, PlaneOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.split_samples import split_samples
 from lowland.tasks.split_sizes import SplitSizes
@@ -31,7 +32,7 @@ from lowland.tasks.task import Task
 class TaskOptions(
     RootModel[
         Annotated[
-            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | CustomOptions,
+            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | PlaneOptions | CustomOptions,
             Field(discriminator="kind"),
         ]
     ]
@@ -56,6 +57,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "fusion": Fusion,
     "table": build_table,
     "images": Images,
+    "plane": Plane,
     "custom": build_custom_task,
 }
 

@@ -96,6 +96,7 @@ def quantize_as_runtime(
     rows = _performance(task, network, splits)
     if precision.method == "dynamic":
         rows += _dependence(task, network, splits)
+    cell = _with_widths(cell, network, splits.held_out.samples.inputs)
     return _stored(cell, task, splits, network, rows), table(cell, [*rows, *costs])
 
 
@@ -174,7 +175,7 @@ def _deployed(
     return model, table(_with_widths(cell, network, inputs), [*rows, *checks, *costs])
 
 
-def _with_widths(cell: Cell, network: IntegerNetwork, inputs: Tensor) -> Cell:
+def _with_widths(cell: Cell, network: IntegerNetwork | DynamicNetwork, inputs: Tensor) -> Cell:
     """The cell with the average widths of its network."""
     weights, activations = mean_bits(network, inputs)
     found = {"weight_bits": weights, "activation_bits": activations}
