@@ -226,6 +226,8 @@ def member_of(query: Query, encoded: Encoded, values: Numbers) -> Disturbances:
             moved = (result - operation.layer(operands[0])) / operation.layer.half_step
             member.roundings[operation.name].copy_(moved.clamp(-1, 1))
             continue
+        if operation.owner:
+            continue  # moves as for its first operation
         radii = {name: query.box.radii[f"{operation.name}.{name}"] for name in names}
         if any(f"{operation.name}.{name}" in encoded.deltas for name in names):
             for name in names:
