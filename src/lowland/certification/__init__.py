@@ -6,12 +6,36 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
+    from lowland.certification.checker import ProofError, check_proof
     from lowland.certification.deployed.safe_rows import UpsetSafety, upset_safe_rows
+    from lowland.certification.deviation import METHODS, global_deviation, local_deviation
     from lowland.certification.inputs import InputBox
+    from lowland.certification.margins import MarginBounds, answer_of, margin_bounds
+    from lowland.certification.options import MethodOptions
+    from lowland.certification.proof import Proof, prove_at_most
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
     from lowland.certification.weight_box import WeightBox
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
-__all__ = ["Bounds", "InputBox", "Query", "RealNetwork", "UpsetSafety", "WeightBox", "upset_safe_rows"]
+__all__ = [
+    "METHODS",
+    "Bounds",
+    "InputBox",
+    "MarginBounds",
+    "MethodOptions",
+    "Proof",
+    "ProofError",
+    "Query",
+    "RealNetwork",
+    "UpsetSafety",
+    "WeightBox",
+    "answer_of",
+    "check_proof",
+    "global_deviation",
+    "local_deviation",
+    "margin_bounds",
+    "prove_at_most",
+    "upset_safe_rows",
+]
