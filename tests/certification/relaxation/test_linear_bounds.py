@@ -1,14 +1,10 @@
 """Bounds hold for whatever is drawn from the boxes, and are never wider than the better of their two sources."""
 
-import itertools
 
 import pytest
-import torch
-from torch import nn
 
-from lowland.certification import InputBox, Query, RealNetwork
-from lowland.certification.relaxation import enclose, smallest
-from tests.certification.relaxation.networks import ACTIVATIONS, SHAPES, dense, draws, made, quantized
+from lowland.certification.relaxation import enclose
+from tests.certification.relaxation.networks import ACTIVATIONS, SHAPES, draws, made, quantized
 
 METHODS = ("interval", "crown_ibp", "crown")
 

@@ -20,8 +20,8 @@ from lowland.quantization.graph.operators import kind_of
 from lowland.quantization.graph.step import INPUTS
 
 Method = Literal["interval", "crown_ibp", "crown"]
-"""``interval``: intervals alone. ``crown_ibp``: linear bounds of the outputs, intervals before. ``crown``: linear bounds
-of everything (full backward)."""
+"""``interval``: intervals alone. ``crown_ibp``: linear bounds of the outputs, intervals before. ``crown``: linear
+bounds of everything (full backward)."""
 _NUMBERS = 2**22
 """How many coefficients are held at once (32 MB); a few times as many exist while they are computed."""
 
