@@ -22,8 +22,8 @@ from lowland.quantization.graph.step import INPUTS
 Method = Literal["interval", "crown_ibp", "crown"]
 """``interval``: intervals alone. ``crown_ibp``: linear bounds of the outputs, intervals before. ``crown``: linear
 bounds of everything (full backward)."""
-_NUMBERS = 2**22
-"""How many coefficients are held at once (32 MB); a few times as many exist while they are computed."""
+_NUMBERS = 2**18
+"""How many coefficients are computed at once (2 MB): they stay in the cache."""
 
 
 def enclose(query: Query, method: Method, limits: Mapping[str, Interval] | None = None) -> Enclosure:
