@@ -11,14 +11,14 @@ def smallest_in_loops(layers, objective, lows, highs):
     """
     hidden = [(lows, highs)]
     before = []  # ranges before each ReLU
-    for layer in layers[:-1]:
+    for layer in layers:
         size = len(layer[2])
         units = [[float(i == j) for j in range(size)] for i in range(size)]
         low = [_back(layers[: len(before) + 1], unit, hidden, before) for unit in units]
         high = [-_back(layers[: len(before) + 1], [-a for a in unit], hidden, before) for unit in units]
         before.append((low, high))
         hidden.append(([max(value, 0.0) for value in low], [max(value, 0.0) for value in high]))
-    return _back(layers, objective, hidden, before)
+    return max(_back(layers, objective, hidden, before), _least(objective, *before[-1]))
 
 
 def _back(layers, coefficients, hidden, before):

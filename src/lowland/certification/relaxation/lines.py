@@ -10,7 +10,7 @@ from torch import Tensor
 from lowland.certification.relaxation.curves import Curve
 from lowland.certification.relaxation.interval import Interval, roundoff
 
-_GRID = 8
+_GRID = 12
 """Parts of an interval whose ends are tried for a slope."""
 _HALVINGS = 40
 """Of an interval in search of the place where a slope touches."""
@@ -71,7 +71,7 @@ def _lower_line(curve: Curve, interval: Interval) -> tuple[Tensor, Tensor]:
 
 
 def _slope_below(curve: Curve, interval: Interval) -> Tensor:
-    """The slope of the convex envelope in the middle of the interval, through points of the curve."""
+    """The slope of the convex envelope in the middle of the interval: that of a chord of points, or of the tangent."""
     low, high = interval.lower, interval.upper
     middle = low / 2 + high / 2
     places = [low, high, *(high.clamp(max=knot).maximum(low) for knot in curve.knots)]
@@ -79,7 +79,7 @@ def _slope_below(curve: Curve, interval: Interval) -> Tensor:
         places += [low + (high - low) * (part / _GRID) for part in range(1, _GRID)]
     ends = torch.stack(places)
     values = curve.function(ends)
-    height, slope = curve.function(middle), curve.derivative(middle)
+    height, chord = torch.full_like(low, torch.inf), curve.derivative(middle)
     near = 1e-7 * interval.size  # chords of closer points are noise
     for left, at_left in zip(ends, values, strict=True):
         run = ends - left
@@ -88,8 +88,10 @@ def _slope_below(curve: Curve, interval: Interval) -> Tensor:
         reached, which = torch.where(usable, at_left + chords * (middle - left), torch.inf).min(0)
         better = reached < height
         height = torch.where(better, reached, height)
-        slope = torch.where(better, chords.gather(0, which.unsqueeze(0)).squeeze(0), slope)
-    return slope
+        chord = torch.where(better, chords.gather(0, which.unsqueeze(0)).squeeze(0), chord)
+    tangent = curve.derivative(middle)
+    at_tangent = (values - tangent * (ends - middle)).amin(0)
+    return torch.where(at_tangent >= (values - chord * (ends - middle)).amin(0), tangent, chord)
 
 
 def _least(curve: Curve, interval: Interval, slope: Tensor) -> Tensor:
