@@ -24,7 +24,8 @@ def roundoff(terms: int) -> float:
 
 def below(values: Tensor) -> Tensor:
     """The next float64 below each: what a single sum that was rounded is certainly not below of."""
-    return torch.nextafter(values, torch.full_like(values, -torch.inf))
+    lower = torch.nextafter(values.detach(), torch.full_like(values, -torch.inf))
+    return values + (lower - values.detach())  # both exact; gradients pass
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -16,6 +17,7 @@ from lowland.certification.relaxation.interval import Interval, below, roundoff
 from lowland.certification.relaxation.intervals import begun, interval_bounds, learn
 from lowland.certification.relaxation.linear import MOVING
 from lowland.certification.relaxation.rules import RULES
+from lowland.certification.relaxation.tuning import Tuning, relu_pull
 from lowland.quantization.graph.operators import kind_of
 from lowland.quantization.graph.step import INPUTS
 
@@ -92,23 +94,57 @@ def smallest(enclosure: Enclosure, objectives: Tensor, operation: str | None = N
 
 
 def _smallest(enclosure: Enclosure, coefficients: Tensor, name: str) -> Tensor:
+    best = torch.full((len(enclosure.query), coefficients.shape[1]), -torch.inf, dtype=torch.float64)
+    for step in way_back(enclosure, coefficients, name):
+        best = best.maximum(step.bound)
+    return best
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Where a sum has been pulled back to.
+
+    Attributes:
+        bound: What is proved of it here [rows, objectives].
+        pending: Coefficients by name of the results that it is now a sum of.
+    """
+
+    bound: Tensor
+    pending: Mapping[str, Tensor]
+
+
+def way_back(enclosure: Enclosure, coefficients: Tensor, name: str, tuning: Tuning | None = None) -> Iterator[Step]:
+    """A sum of results pulled back to the inputs, with the bound at every operation; all bounds hold.
+
+    Args:
+        enclosure: Intervals of everything before.
+        coefficients: [rows or 1, objectives, *shape].
+        name: Of the operation whose results are summed.
+        tuning: Slopes and multipliers to take.
+    """
     pending = {name: coefficients}
     constant = coefficients.new_zeros(len(enclosure.query), coefficients.shape[1])
-    best = _least(enclosure, pending, constant)
+    yield Step(_least(enclosure, pending, constant), pending)
     operations = enclosure.query.network.operations
     for source in reversed(list(operations)):
         if source not in pending:
             continue
         operation = operations[source]
-        pulled, added = RULES[operation.kind].pull(enclosure, operation, pending.pop(source))
-        constant = below(constant + added)
+        if tuning is not None and source in tuning.multipliers:
+            added = tuning.signs[source].unsqueeze(1) * tuning.multipliers[source]
+            pending[source], lost = _joined(pending[source], added, enclosure.intervals[source])
+            constant = below(constant - lost)
+        if tuning is not None and source in tuning.slopes:
+            pulled, gained = relu_pull(enclosure, operation, pending.pop(source), tuning.slopes[source])
+        else:
+            pulled, gained = RULES[operation.kind].pull(enclosure, operation, pending.pop(source))
+        constant = below(constant + gained)
         for operand, part in zip(operation.inputs, pulled, strict=True):
             if operand in pending:
                 part, lost = _joined(pending[operand], part, enclosure.intervals[operand])
                 constant = below(constant - lost)
             pending[operand] = part
-        best = best.maximum(_least(enclosure, pending, constant))
-    return best
+        yield Step(_least(enclosure, pending, constant), dict(pending))
 
 
 def _joined(first: Tensor, second: Tensor, values: Interval) -> tuple[Tensor, Tensor]:

@@ -23,5 +23,6 @@ def transposed(function: Callable[..., Tensor], coefficients: Tensor, shapes: Se
     with torch.enable_grad():
         arguments = [flat.new_zeros(len(flat), *shape, requires_grad=True) for shape in shapes]
         results = function(*arguments)
-        gradients = torch.autograd.grad(results, arguments, flat.expand_as(results))
+        differentiated = flat.requires_grad
+        gradients = torch.autograd.grad(results, arguments, flat.expand_as(results), create_graph=differentiated)
     return [gradient.unflatten(0, coefficients.shape[:2]) for gradient in gradients]
