@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lowland.certification.smt.solvers import Solver, solver_of
     from lowland.certification.smt.text import Script, smt_text
     from lowland.certification.smt.verdicts import Verdict, decide
+    from lowland.certification.smt.vnnlib import write_vnnlib
     from lowland.certification.smt.witnesses import Witness
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -31,4 +32,5 @@ __all__ = [
     "smt_margin",
     "smt_text",
     "solver_of",
+    "write_vnnlib",
 ]

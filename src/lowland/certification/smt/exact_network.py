@@ -13,7 +13,6 @@ from torch.func import functional_call
 from lowland.certification.real_network import Operation, RealNetwork
 from lowland.certification.smt.pieces import Pieces, pieces_of, range_of, value_of
 from lowland.certification.smt.rationals import fractions
-from lowland.errors import LowlandError
 from lowland.quantization.graph.step import INPUTS
 
 Interval = tuple[Fraction, Fraction]
@@ -55,7 +54,7 @@ class ExactNetwork:
         shape: Of one row of its inputs.
 
     Raises:
-        LowlandError: Smooth activations, or a padding that repeats inputs.
+        LowlandError: Smooth activations.
     """
 
     def __init__(self, network: RealNetwork, shape: Sequence[int]) -> None:
@@ -180,7 +179,6 @@ def _weighted(operation: Operation, shapes: Sequence[Sequence[int]]) -> ExactOpe
         for name, tensor in parameters.items()
     }
     silent = {name: torch.zeros_like(tensor) for name, tensor in parameters.items()}
-    ones = {name: torch.ones_like(tensor) for name, tensor in parameters.items()}
     units = _units(shape)
 
     def tried(weights: Tensor, rows: Tensor, biases: Mapping[str, Tensor] = silent) -> Tensor:
@@ -188,10 +186,6 @@ def _weighted(operation: Operation, shapes: Sequence[Sequence[int]]) -> ExactOpe
         result: Tensor = functional_call(operation.layer, changed, (rows,))
         return result.reshape(len(rows), -1).round().long()
 
-    if int(tried(ones["weight"], units).max()) > 1:
-        raise LowlandError(
-            f"{operation.name} multiplies an input by several weights for one result; expected zero padding"
-        )
     met = tried(numbered["weight"], units).T.tolist()  # [results, places]: number of the weight, or 0
     biases = tried(silent["weight"], units[:1], numbered)[0].tolist() if "bias" in parameters else [0] * len(met)
     products = tuple(tuple((weight - 1, place) for place, weight in enumerate(row) if weight) for row in met)
