@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lowland.certification import InputBox, Query
-from lowland.certification.smt import SmtOptions, smt_deviation, smt_margin
-from lowland.errors import LowlandError
+from lowland.certification import InputBox, MethodOptions, Query, local_deviation
+from lowland.certification.margins import margin_bounds
+from lowland.certification.smt import SmtOptions, smt_deviation, smt_margin, solved
 from tests.certification.smt.nets import dense, margins_of_corners, margins_of_draws, needs_z3
 
 ROW = torch.tensor([[0.5, -0.25]])
@@ -61,9 +61,37 @@ def test_without_time_there_are_still_bounds():
     assert bounds.upper >= float((after.sigmoid() - before.sigmoid()).abs().max())
 
 
-@pytest.mark.parametrize(
-    "options, message", [({"tolerance": 0.0}, "tolerance is 0.0"), ({"timeout": -1.0}, "timeout is -1.0")]
-)
-def test_options_are_checked(options, message):
-    with pytest.raises(LowlandError, match=message):
-        SmtOptions(**options)
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.LeakyReLU, nn.Hardtanh, nn.Identity])
+def test_solvers_and_programmes_agree(seed, activation):
+    """Two encodings that share no code, two solvers that share no method."""
+    needs_z3()
+    outputs = 1 + seed % 2
+    network = dense(nn.Linear(2, 3), activation(), nn.Linear(3, 2), activation(), nn.Linear(2, outputs), seed=seed)
+    rows = torch.randn(2, 2, generator=torch.Generator().manual_seed(seed))
+    programme, solver = (
+        local_deviation(network, rows, 0.0625, method=method, tolerance=5e-3) for method in ("milp", "smt")
+    )
+    assert max(programme.lower, solver.lower) <= min(programme.upper, solver.upper) + 1e-9
+    assert (programme.status, solver.status) == ("exact", "exact")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_margins_of_several_classes_agree_with_programmes(seed):
+    needs_z3()
+    network = dense(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), seed=seed)
+    query = Query.of(network, InputBox(ROW - 0.125, ROW + 0.125), 0.0625)
+    programme = margin_bounds(query, 0, MethodOptions())
+    others = [other for other in range(3) if other != programme.assigned]
+    for other, least in zip(others, programme.least.tolist(), strict=True):
+        bounds = smt_margin(query, other, SmtOptions(tolerance=5e-3), assigned=programme.assigned)
+        assert bounds.status == "exact"
+        assert bounds.lower - 1e-4 <= least <= bounds.upper
+
+
+def test_all_rows_share_the_time():
+    needs_z3()
+    query = Query.of(dense(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)), ROW.repeat(3, 1), 0.125)
+    assert solved(query, MethodOptions(timeout=1e-3)).status == "timeout"
+    one = solved(query[:1], MethodOptions(tolerance=1e-2))
+    assert solved(query, MethodOptions(tolerance=1e-2)) == one

@@ -86,8 +86,9 @@ def test_a_quantizer_clamps_then_moves():
         (Fraction(1, 4), Fraction(3, 4)),
         (Fraction(3, 4), Fraction(5, 4)),
     ]
-    still = exact.intervals([(value, value) for value in inputs], {}, clamps_only=True)["quantizer"]
-    assert still == [(0, 0), (Fraction(1, 2), Fraction(1, 2)), (1, 1)]
+    still = exact.intervals([(value, value) for value in inputs], {}, quantized=False)["quantizer"]
+    assert still == [(value, value) for value in inputs]
+    assert exact.values(inputs, {}, None)["quantizer"] == inputs
 
 
 def test_smooth_activations_are_refused():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from lowland.certification.smt.bisection import SmtOptions, smt_deviation, smt_margin
+    from lowland.certification.smt.bisection import SmtOptions, smt_deviation, smt_margin, solved
     from lowland.certification.smt.goals import Deviation, Margin
     from lowland.certification.smt.questions import Question, deviation_question, margin_question
     from lowland.certification.smt.solvers import Solver, solver_of
@@ -31,6 +31,7 @@ __all__ = [
     "smt_deviation",
     "smt_margin",
     "smt_text",
+    "solved",
     "solver_of",
     "write_vnnlib",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from lowland.certification.bounds import Bounds, Status
+from lowland.certification.options import MethodOptions
 from lowland.certification.query import Query
 from lowland.certification.smt.goals import Deviation, Margin
 from lowland.certification.smt.questions import Question, deviation_question, margin_question
@@ -17,30 +17,36 @@ from lowland.certification.smt.solvers import solver_of
 from lowland.certification.smt.text import Encoding
 from lowland.certification.smt.verdicts import decide
 from lowland.certification.smt.witnesses import Witness, witness_of
-from lowland.errors import LowlandError
 
 
-@dataclass(frozen=True, slots=True)
-class SmtOptions:
+@dataclass(frozen=True)
+class SmtOptions(MethodOptions):
     """How bounds are found by an SMT solver.
 
     Attributes:
         solver: See ``solver_of``.
         encoding: See ``smt_text``.
-        timeout: Seconds for all thresholds of one number together; ``None``: as long as it takes.
-        tolerance: How close the bounds are to be, above 0: of a confidence, or of a margin.
     """
 
     solver: str = "z3"
     encoding: Encoding = "linear"
-    timeout: float | None = None
-    tolerance: float = 1e-3
 
-    def __post_init__(self) -> None:
-        if not self.tolerance > 0:
-            raise LowlandError(f"tolerance is {self.tolerance}; expected a number above 0")
-        if self.timeout is not None and not self.timeout > 0:
-            raise LowlandError(f"timeout is {self.timeout}; expected seconds above 0, or none")
+
+def solved(query: Query, options: MethodOptions) -> Bounds:
+    """The largest deviation over all rows of a question.
+
+    Args:
+        query: Local or global, of a network with one output (a logit) or two.
+        options: Time for all rows together and tolerance; ``SmtOptions`` to name solver and encoding.
+
+    Raises:
+        LowlandError: As ``deviation_question`` and ``solver_of`` do.
+    """
+    if not isinstance(options, SmtOptions):
+        options = SmtOptions(timeout=options.timeout, tolerance=options.tolerance, started=options.started)
+    found = [smt_deviation(query, options, row=row) for row in range(len(query))]
+    worst = max((bounds.status for bounds in found), key=_WORST.index)
+    return Bounds(max(bounds.lower for bounds in found), max(bounds.upper for bounds in found), worst)
 
 
 def smt_deviation(query: Query, options: SmtOptions, *, row: int = 0) -> Bounds:
@@ -113,14 +119,18 @@ def _between(
         options: Solver, time and tolerance.
     """
     solver = solver_of(options.solver)
-    deadline = None if options.timeout is None else time.monotonic() + options.timeout
     most_cells = math.ceil(4 / options.tolerance)
     reached, proved = ends
     floor = reached  # below the floor nothing is asked any more
     while proved - floor > options.tolerance:
         middle = (floor + proved) / 2
-        left = None if deadline is None else deadline - time.monotonic()
-        verdict = decide(question(middle), solver, encoding=options.encoding, timeout=left, most_cells=most_cells)
+        verdict = decide(
+            question(middle),
+            solver,
+            encoding=options.encoding,
+            timeout=options.seconds_left,
+            most_cells=most_cells,
+        )
         if verdict.witness is not None:
             reached = max(reached, shown(verdict.witness))
         if verdict.status == "timeout":
@@ -130,3 +140,6 @@ def _between(
         else:
             floor = max(middle, reached)
     return reached, proved, "exact" if proved - reached <= 2 * Fraction(options.tolerance) else "relaxed"
+
+
+_WORST: tuple[Status, ...] = ("exact", "relaxed", "unknown", "timeout")

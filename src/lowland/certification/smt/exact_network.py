@@ -67,20 +67,21 @@ class ExactNetwork:
         }
         self.parameters = {name: fractions(tensor) for name, tensor in network.parameters.items()}
 
-    def values(self, inputs: Sequence[Fraction], parameters: Values, moves: Values) -> dict[str, list[Fraction]]:
+    def values(self, inputs: Sequence[Fraction], parameters: Values, moves: Values | None) -> dict[str, list[Fraction]]:
         """Every result of every operation.
 
         Args:
             inputs: Of one row.
             parameters: Other weights and biases by name; the network's own where they are missing.
-            moves: How far each quantizer moves what it clamped, by operation; not at all where it is missing.
+            moves: How far each quantizer moves what it clamped, by operation; not at all where it is missing. ``None``:
+                without quantizers, the float network.
         """
         results = {INPUTS: list(inputs)}
         for name in self.operations:
             results[name] = self.results(name, results, parameters, moves)
         return results
 
-    def results(self, name: str, values: Values, parameters: Values, moves: Values) -> list[Fraction]:
+    def results(self, name: str, values: Values, parameters: Values, moves: Values | None) -> list[Fraction]:
         """The results of one operation.
 
         Args:
@@ -104,18 +105,20 @@ class ExactNetwork:
             return [sum((by * operands[k][i] for k, i, by in terms), constant) for terms, constant in exact.sums]
         if exact.windows:
             return [max(first[place] for place in window) for window in exact.windows]
-        moved = moves.get(name, [Fraction(0)] * len(first))
+        if exact.half_step and moves is None:
+            return list(first)
+        moved = (moves or {}).get(name, [Fraction(0)] * len(first))
         return [value_of(exact.pieces, value) + move for value, move in zip(first, moved, strict=True)]
 
     def intervals(
-        self, inputs: Sequence[Interval], radii: Values, *, clamps_only: bool = False
+        self, inputs: Sequence[Interval], radii: Values, *, quantized: bool = True
     ) -> dict[str, list[Interval]]:
         """Sound bounds on every result while inputs and weights move within their boxes.
 
         Args:
             inputs: Ends of the box around each input of one row.
             radii: Of weights and biases by name; 0 where they are missing.
-            clamps_only: Whether quantizers of activations move nothing, as in the float network.
+            quantized: Whether activations are; otherwise it is the float network.
         """
         results = {INPUTS: list(inputs)}
         for name, exact in self.operations.items():
@@ -141,7 +144,10 @@ class ExactNetwork:
                     for window in exact.windows
                 ]
             else:
-                half = Fraction(0) if clamps_only else exact.half_step
+                half = exact.half_step
+                if half and not quantized:
+                    results[name] = operands[0]
+                    continue
                 ranges = [range_of(exact.pieces, *ends) for ends in operands[0]]
                 results[name] = [(low - half, high + half) for low, high in ranges]
         return results

@@ -23,6 +23,7 @@ class Encoded:
         radii: Of weights and biases; empty for the network as it is.
         known: Sound bounds on all results, which spare case splits; ``None``: they are not used.
         prefix: What all names begin with.
+        quantized: Whether activations are; otherwise it is the float network.
         asked: Variables that a counterexample is made from.
         exact: Whether all of it can happen in the network.
     """
@@ -33,6 +34,7 @@ class Encoded:
     radii: Values
     known: dict[str, list[Interval]] | None
     prefix: str = ""
+    quantized: bool = True
     asked: list[str] = field(default_factory=list)
     exact: bool = True
     _sizes: dict[str, Variable] = field(default_factory=dict)
@@ -193,9 +195,12 @@ def _maximum(encoded: Encoded, name: str, exact: ExactOperation) -> None:
 
 
 def _pieces(encoded: Encoded, name: str, exact: ExactOperation) -> None:
-    """An activation; of a quantizer its clamp and, but for the float network, a movement."""
+    """An activation; of a quantizer its clamp and a movement."""
     (source,) = exact.operation.inputs
-    moves = exact.half_step if encoded.prefix == "" else Fraction(0)
+    moves = exact.half_step
+    if moves and not encoded.quantized:
+        encoded.values[name] = encoded.values[source]
+        return
     results: list[Value] = []
     for place, value in enumerate(encoded.values[source]):
         pieces = meeting(exact.pieces, *encoded.bounds(source, place))

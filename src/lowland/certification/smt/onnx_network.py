@@ -124,6 +124,9 @@ def _margin(built: _Built, scope: str, moving: Mapping[str, str]) -> str:
         graph.begin(f"{scope}/{name}")
         operation = exact.operation
         operands = [values[source] for source in operation.inputs]
+        if isinstance(operation.layer, Rounding) and scope == "float":
+            values[name] = operands[0]
+            continue
         if operation.kind == "linear":
             values[name] = _linear(graph, exact, operands, question.network.sizes)
             continue

@@ -44,7 +44,7 @@ class Question:
         if self.query.inputs.is_fixed:
             margin = self.margin(self.float_outputs([low for low, _ in self.inputs]))
             return margin, margin
-        return self._margins(self.network.intervals(self.inputs, {}, clamps_only=True)[self.output])
+        return self._margins(self.network.intervals(self.inputs, {}, quantized=False)[self.output])
 
     @cached_property
     def margins(self) -> Interval:
@@ -70,8 +70,8 @@ class Question:
         return sum((low for low, _ in ends), Fraction(0)), sum((high for _, high in ends), Fraction(0))
 
     def float_outputs(self, inputs: Sequence[Fraction]) -> list[Fraction]:
-        """Outputs of the network as it is, quantizers of activations only clamping."""
-        return self.network.values(inputs, {}, {})[self.output]
+        """Outputs of the network as it is, without quantizers of activations."""
+        return self.network.values(inputs, {}, None)[self.output]
 
 
 def margin_question(
@@ -139,7 +139,7 @@ def _classes(query: Query, network: ExactNetwork, assigned: int | None) -> tuple
     if assigned is None:
         if not query.inputs.is_fixed:
             raise LowlandError("assigned is missing; expected the class that all of the input box is to have")
-        results = network.values(fractions(query.inputs.lower), {}, {})[query.network.output.name]
+        results = network.values(fractions(query.inputs.lower), {}, None)[query.network.output.name]
         logits = [Fraction(0), *results] if outputs == 1 else results
         assigned = logits.index(max(logits))
     if not 0 <= assigned < count:

@@ -65,8 +65,8 @@ def smt_text(question: Question, encoding: Encoding = "linear") -> Script:
     margin = script.difference(encoded.values[question.output], question.signs)
     reference = None
     if question.goal.compares and not question.query.inputs.is_fixed:
-        known = question.network.intervals(question.inputs, {}, clamps_only=True) if encoding == "linear" else None
-        as_it_is = Encoded(question.network, script, {INPUTS: inputs}, {}, known, prefix=FLOAT)
+        known = question.network.intervals(question.inputs, {}, quantized=False) if encoding == "linear" else None
+        as_it_is = Encoded(question.network, script, {INPUTS: inputs}, {}, known, prefix=FLOAT, quantized=False)
         for name in question.network.operations:
             tell_operation(as_it_is, name, weighted)
         reference = script.difference(as_it_is.values[question.output], question.signs)

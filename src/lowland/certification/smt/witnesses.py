@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from lowland.certification.real_network import Rounding
 from lowland.certification.smt.exact_network import ExactOperation
 from lowland.certification.smt.expressions import symbol
 from lowland.certification.smt.questions import Question
@@ -90,7 +91,7 @@ def witness_of(question: Question, values: Mapping[str, Fraction]) -> Witness:
         margin,
         reference,
         _margin_float32(question, inputs, parameters, moves),
-        _margin_float32(question, inputs, {}, {}),
+        _margin_float32(question, inputs, {}, None),
     )
 
 
@@ -147,13 +148,16 @@ def _margin_float32(
     question: Question,
     inputs: Sequence[Fraction],
     parameters: Mapping[str, Sequence[Fraction]],
-    moves: Mapping[str, Sequence[Fraction]],
+    moves: Mapping[str, Sequence[Fraction]] | None,
 ) -> float:
     """The margin of one row, every number of it in float32."""
     real = question.query.network
     shapes = {name: tensor.shape for name, tensor in real.parameters.items()}
     results = {INPUTS: _float32(inputs).reshape(question.query.inputs.lower.shape)}
     for name, operation in real.operations.items():
+        if isinstance(operation.layer, Rounding) and moves is None:
+            results[name] = results[operation.inputs[0]]
+            continue
         layer = copy.deepcopy(operation.layer).float()
         changed = {
             of: _float32(parameters[full]).reshape(shapes[full])
@@ -161,7 +165,7 @@ def _margin_float32(
             if (full := f"{name}.{of}") in parameters
         }
         result = functional_call(layer, changed, tuple(results[source] for source in operation.inputs))
-        if name in moves:
+        if moves is not None and name in moves:
             result = result + _float32(moves[name]).reshape(result.shape)
         results[name] = result
     outputs = results[question.output].flatten()
