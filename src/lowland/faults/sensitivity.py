@@ -77,8 +77,8 @@ def flip_sensitivity(
     these changes through; where inputs of the next layer differ, their part of its accumulators is exchanged and what
     depends on them computed again, for those samples alone. Channels that show one code a sample are looked up:
     whatever the flip, the outputs depend on the sample and that code only. An entry of a table and a row of an
-    embedding act in the samples that look them up. What a scan reads acts at every place of its sequence: the scan is
-    computed again from the first place on. Of tensors that several steps read, the network behind the first of
+    embedding act in the samples that look them up. What a scan reads acts at every place of its sequence: the scan
+    is computed again where states differ. Of tensors that several steps read, the network behind the first of
     them is run for each flip.
 
     The sum over the map of (clean metric - metric) is minus the derivative of the expected metric in the bit error rate
