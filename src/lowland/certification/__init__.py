@@ -6,9 +6,12 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
-    from lowland.certification.deviation import METHODS, local_deviation
+    from lowland.certification.checker import ProofError, check_proof
+    from lowland.certification.deviation import METHODS, global_deviation, local_deviation
     from lowland.certification.inputs import InputBox
+    from lowland.certification.margins import MarginBounds, answer_of, margin_bounds
     from lowland.certification.options import MethodOptions
+    from lowland.certification.proof import Proof, prove_at_most
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
     from lowland.certification.weight_box import WeightBox
@@ -19,9 +22,17 @@ __all__ = [
     "METHODS",
     "Bounds",
     "InputBox",
+    "MarginBounds",
     "MethodOptions",
+    "Proof",
+    "ProofError",
     "Query",
     "RealNetwork",
     "WeightBox",
+    "answer_of",
+    "check_proof",
+    "global_deviation",
     "local_deviation",
+    "margin_bounds",
+    "prove_at_most",
 ]
