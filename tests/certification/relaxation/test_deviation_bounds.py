@@ -6,12 +6,13 @@ import torch
 from lowland.certification import METHODS, InputBox, MethodOptions, Query, local_deviation
 from tests.certification.networks import ACTIVATIONS, Skipping, perceptron
 
+ORDER = ("sample", "search", "milp", "relaxation", "interval")
 QUICK = MethodOptions(num_samples=32, num_steps=8)
 ROUNDED = 1e-4  # how far the solver's tolerances widen the bounds of networks of this size
 
 
 def _in_order(query):
-    bounds = {name: METHODS[name](query, QUICK) for name in METHODS}
+    bounds = {name: METHODS[name](query, QUICK) for name in ORDER}
     assert bounds["sample"].lower <= bounds["search"].lower <= bounds["milp"].upper
     assert bounds["milp"].upper <= bounds["relaxation"].upper + ROUNDED
     assert bounds["relaxation"].upper <= bounds["interval"].upper + 1e-12
@@ -22,7 +23,7 @@ def _in_order(query):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_methods_stand_in_order_on_rows(activation):
     gains = []
-    for seed in range(12):
+    for seed in range(6):
         network = perceptron(seed, (2, 4, 3, 1 + seed % 3), activation)
         rows = torch.randn(2, 2, generator=torch.Generator().manual_seed(seed))
         gains.append(_in_order(Query.of(network, rows, [0.01, 0.1, 0.3][seed % 3])))
@@ -30,14 +31,14 @@ def test_methods_stand_in_order_on_rows(activation):
 
 
 def test_methods_stand_in_order_on_boxes_of_inputs():
-    for seed in range(12):
-        network = perceptron(seed, (2, 4, 1), "relu")
+    for seed in range(3):
+        network = perceptron(seed, (2, 3, 1), "relu")
         center = torch.randn(1, 2, generator=torch.Generator().manual_seed(seed))
         _in_order(Query.of(network, InputBox(center - 0.2, center + 0.2), 0.05))
 
 
 def test_methods_stand_in_order_on_skips():
-    for seed in range(10):
+    for seed in range(6):
         torch.manual_seed(seed)
         _in_order(Query.of(Skipping(1 + seed % 3).eval(), torch.randn(1, 2), 0.05))
 
