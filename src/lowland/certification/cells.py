@@ -120,7 +120,7 @@ class JointProgramme:
             self.logits = self._logit(self.still.outputs), self._logit(self.moving.outputs)
         ends = substituted_ends(network)
         network.lower, network.upper = ends.lower, ends.upper
-        self.rows: Rows = rows_of(network, ends)
+        self.rows: Rows = rows_of(network, ends.lower, ends.upper, ends.tops)
         apart = difference_ranges(query.network, self.moving, encoder.matrices)
         for name in still.operations:
             if name in self.moving.places and name in self.still.places:

@@ -156,7 +156,7 @@ class EncodedProgramme:
         self.encoded = encoded
         ends = substituted_ends(encoded.network)
         self.lower, self.upper = ends.lower, ends.upper
-        self.rows: Rows = rows_of(encoded.network, ends)
+        self.rows: Rows = rows_of(encoded.network, ends.lower, ends.upper, ends.tops)
 
     def interval(self, factors: Numbers) -> float:
         """The largest value of a sum of outputs by the ends of each.
