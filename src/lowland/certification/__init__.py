@@ -7,6 +7,7 @@ from lowland.lazy import lazy_names
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
     from lowland.certification.checker import ProofError, check_proof
+    from lowland.certification.deployed.safe_rows import UpsetSafety, upset_safe_rows
     from lowland.certification.deviation import METHODS, global_deviation, local_deviation
     from lowland.certification.inputs import InputBox
     from lowland.certification.margins import MarginBounds, answer_of, margin_bounds
@@ -28,6 +29,7 @@ __all__ = [
     "ProofError",
     "Query",
     "RealNetwork",
+    "UpsetSafety",
     "WeightBox",
     "answer_of",
     "check_proof",
@@ -35,4 +37,5 @@ __all__ = [
     "local_deviation",
     "margin_bounds",
     "prove_at_most",
+    "upset_safe_rows",
 ]
