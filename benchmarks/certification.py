@@ -39,7 +39,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def told(name: str, times: Sequence[float]) -> None:
     """One line: the median and both ends."""
-    print(f"{name:<44} {statistics.median(times):8.3f} s   ({min(times):.3f} to {max(times):.3f})")
+    print(f"{name:<58} {statistics.median(times):8.3f} s   ({min(times):.3f} to {max(times):.3f})")
 
 
 def main() -> None:
@@ -61,10 +61,14 @@ def main() -> None:
 
 def compare(name: str, queries: Sequence[Query], epsilon: float, options: argparse.Namespace) -> None:
     """All ways to one local question."""
-    limits = MethodOptions(options.timeout)
     title = f"{name}, epsilon {epsilon:g}"
-    told(f"{title}: milp", [seconds(lambda query=query: METHODS["milp"](query, limits)) for query in queries])
-    told(f"{title}: search", [seconds(lambda query=query: METHODS["search"](query, limits)) for query in queries])
+    for method in ("milp", "search"):
+        times, statuses = [], set()
+        for query in queries:
+            start = time.process_time()
+            statuses.add(METHODS[method](query, MethodOptions(options.timeout)).status)
+            times.append(time.process_time() - start)
+        told(f"{title}: {method} ({', '.join(sorted(statuses))})", times)
     proving, checking = [], []
     for query in queries:
         bounds = margin_bounds(query, 0, MethodOptions(options.timeout), least_only=True)

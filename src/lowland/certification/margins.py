@@ -17,6 +17,7 @@ from lowland.certification.encoding.encode import Encoded, Encoder, encoded_row
 from lowland.certification.encoding.rows import Rows, rows_of
 from lowland.certification.encoding.scalar_network import Numbers
 from lowland.certification.encoding.slack import solver_slack
+from lowland.certification.encoding.substitution import substituted_ends
 from lowland.certification.options import MethodOptions
 from lowland.certification.programme import DUAL_FEASIBILITY, FEASIBILITY, TIGHT, has_highspy
 from lowland.certification.proof import prove_at_most
@@ -77,7 +78,7 @@ def margin_bounds(
         row: Which of its rows.
         options: Until when.
         encoder: Of this question, where several rows are asked for.
-        least_only: Whether the greatest margins are not asked for; they are then those of interval arithmetic.
+        least_only: Whether the greatest margins are not asked for; they are then those of the outputs' ends.
 
     Raises:
         LowlandError: Outputs that are no classes, or an activation that is not made of linear pieces.
@@ -149,17 +150,16 @@ class EncodedProgramme:
 
     Args:
         encoded: The row.
-        ends: Tighter ends of all values, where some are known.
     """
 
-    def __init__(self, encoded: Encoded, ends: tuple[Numbers, Numbers] | None = None) -> None:
+    def __init__(self, encoded: Encoded) -> None:
         self.encoded = encoded
-        network = encoded.network
-        self.lower, self.upper = (network.lower, network.upper) if ends is None else ends
-        self.rows: Rows = rows_of(network, self.lower, self.upper)
+        ends = substituted_ends(encoded.network)
+        self.lower, self.upper = ends.lower, ends.upper
+        self.rows: Rows = rows_of(encoded.network, ends.lower, ends.upper, ends.tops)
 
     def interval(self, factors: Numbers) -> float:
-        """The largest value of a sum of outputs by interval arithmetic.
+        """The largest value of a sum of outputs by the ends of each.
 
         Args:
             factors: Of each output.
@@ -179,8 +179,8 @@ class EncodedProgramme:
         """
         encoded = self.encoded
         columns = self.rows.columns[encoded.outputs]
-        solution = self.rows.programme.largest(columns, factors, timeout=timeout, tight=tight)
         bound = self.interval(factors)
+        solution = self.rows.programme.largest(columns, factors, timeout=timeout, tight=tight)
         if solution.outcome != "infeasible":  # a box is never empty
             tolerances = (TIGHT, TIGHT) if tight else (FEASIBILITY, DUAL_FEASIBILITY)
             slack = solver_slack(encoded.network, self.lower, self.upper, encoded.outputs, factors, tolerances)

@@ -118,11 +118,6 @@ class Programme:
         self.num_rows += count
         self._assembled = None
 
-    @property
-    def num_integers(self) -> int:
-        """How many variables are whole numbers."""
-        return int(sum(integral.sum() for integral in self._integral))
-
     def assembled(self) -> tuple[csc_array, Numbers, Numbers, Numbers, Numbers, Numbers]:
         """Matrix [rows, variables], ends of the rows, ends of the variables, and 1 where a variable is whole."""
         if self._assembled is None:

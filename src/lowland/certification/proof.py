@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
+from lowland.certification.encoding.lines import Line, chords, lines_of
 from lowland.certification.encoding.scalar_network import (
     Numbers,
     Places,
@@ -209,16 +210,16 @@ def leaf_rows(
             of[np.arange(len(places)), block.sources] = 1.0
             low, high = lower[block.sources], upper[block.sources]
             yield "above", places, of - own, np.zeros(len(places))
-            yield "below", places, *_chords(own, of, np.zeros(len(places)), low, high)
+            yield "below", places, *_below_chords(own, (of, np.zeros(len(places))), low, high)
             continue
-        above, below, beneath = _linear_ends(block, lower, upper)
+        above, below, beneath = lines_of(block, lower, upper)
         yield "above", places, below[0] - own, -below[1]
         if not block.positive:
             yield "below", places, own - above[0], above[1]
             continue
         known = np.array([signs.get(place, 0) for place in places.tolist()])
         least, most = highest_range(block, lower, upper)
-        matrix, right = _chords(own, *above, np.where(known > 0, 0.0, least), most)
+        matrix, right = _below_chords(own, above, np.where(known > 0, 0.0, least), most)
         opened = known >= 0
         yield "below", places[opened], matrix[opened], right[opened]
         plus, minus = known > 0, known < 0
@@ -226,35 +227,10 @@ def leaf_rows(
         yield "sign", places[minus], beneath[0][minus], -beneath[1][minus]
 
 
-def _linear_ends(
-    block: Sums, lower: Numbers, upper: Numbers
-) -> tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers], tuple[Numbers, Numbers]]:
-    """Linear functions above the greatest, below the least and below the greatest that sums can be."""
-    low, high = lower[block.sources], upper[block.sources]
-    straddling = (low < 0) & (high > 0)
-    span = np.where(straddling, high - low, 1.0)
-    slopes = np.where(straddling, (high + low) / span, np.where(low >= 0, 1.0, -1.0))
-    constants = np.where(straddling, -2 * high * low / span, 0.0)
-    radii = np.zeros_like(block.weights) if block.radii is None else block.radii
-
-    def spread(matrix: Numbers) -> Numbers:
-        wide = np.zeros((len(matrix), len(lower)))
-        wide[:, block.sources] = matrix
-        return wide
-
-    shift = radii @ constants
-    return (
-        (spread(block.weights + radii * slopes), block.biases + block.bias_radii + shift),
-        (spread(block.weights - radii * slopes), block.biases - block.bias_radii - shift),
-        (spread(block.weights + radii * np.where(straddling, 0.0, slopes)), block.biases + block.bias_radii),
-    )
-
-
-def _chords(own: Numbers, matrix: Numbers, constants: Numbers, low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
-    """Rows own <= line above the positive part of ``matrix v + constants``, which lies between two ends."""
-    span = np.where((low < 0) & (high > 0), high - low, 1.0)
-    slopes = np.where(low >= 0, 1.0, np.where(high > 0, high / span, 0.0))
-    return own - slopes[:, None] * matrix, slopes * (constants - np.where(low >= 0, 0.0, low))
+def _below_chords(own: Numbers, line: Line, low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
+    """Rows own <= what is above the positive part of a line that lies between two ends."""
+    slopes, constants = chords(low, high)
+    return own - slopes[:, None] * line[0], slopes * line[1] + constants
 
 
 def _relaxed(

@@ -68,11 +68,6 @@ class ScalarNetwork:
     lower: Numbers = field(default_factory=lambda: np.zeros(0))
     upper: Numbers = field(default_factory=lambda: np.zeros(0))
 
-    @property
-    def num_inputs(self) -> int:
-        """How many values are made of nothing, wherever they stand."""
-        return len(self.lower) - sum(len(block_places(block)) for block in self.blocks)
-
     def add_inputs(self, lower: Numbers, upper: Numbers) -> Places:
         """Places of new free values between two ends [new]."""
         return self._extended(lower, upper)
