@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lowland.certification.options import MethodOptions
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
+    from lowland.certification.relaxation.certified import CertifiedRows, certified_rows
     from lowland.certification.weight_box import WeightBox
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -18,10 +19,12 @@ else:
 __all__ = [
     "METHODS",
     "Bounds",
+    "CertifiedRows",
     "InputBox",
     "MethodOptions",
     "Query",
     "RealNetwork",
     "WeightBox",
+    "certified_rows",
     "local_deviation",
 ]

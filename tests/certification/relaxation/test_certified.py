@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lowland.certification import InputBox, MethodOptions, Query
-from lowland.certification.certified import certified_rows
+from lowland.certification import InputBox, MethodOptions, Query, certified_rows
 from lowland.certification.encoding.encode import Encoder
 from lowland.certification.margins import answer_of
 from lowland.errors import LowlandError
