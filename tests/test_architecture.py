@@ -30,7 +30,7 @@ SECOND = {"faults": {"quantization", "landscape"}}
 THIRD = {
     "robustness": {"tasks", "perturbation", "quantization", "faults"},
     "trial": {"tasks", "architectures", "quantization", "landscape"},
-    "certification": {"quantization", "faults"},
+    "certification": {"quantization", "export", "faults"},
 }
 # From the long table on: nothing but its rows and their words is known of networks.
 TABLES = {"analysis": set(), "decision": {"analysis"}, "report": {"analysis", "decision"}}
@@ -66,6 +66,7 @@ KEDRO_LAYER = {
     "config_layers",
     "config_loader",
     "expectations",
+    "given_axes",
     "measurable",
     "node_functions",
     "placing",

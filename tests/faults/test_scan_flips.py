@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lowland.faults import Flips, apply_flips, scan_flips, single_flips
+from lowland.faults import Flips, apply_flips, scan_flips, sensitivity, single_flips
 from lowland.faults.measured_rows import Measure
 from lowland.faults.scale_words import scale_words
 from lowland.faults.transient import TransientFlips
 from lowland.quantization import IntegerNetwork
+from tests.faults import slow_scan
 from tests.faults.test_graph_flips import answers, integer_outputs, one, places, scores
 from tests.quantization.recurrent import CASES
 
@@ -18,7 +19,7 @@ TARGETS = ("weights", "biases", "tables")
 
 @pytest.mark.parametrize("name", ["lstm", "gru_text"])
 def test_the_map_equals_flips_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan_flips, "SAMPLES", 99)
+    monkeypatch.setattr(scan_flips, "NUMBERS", 999)
     network, inputs = CASES[name].integer(3), CASES[name].rows(9, seed=5)
     labels = torch.arange(9) % 3
     batches = [(inputs[:4], labels[:4]), (inputs[4:], labels[4:])]
@@ -39,6 +40,27 @@ def test_the_map_equals_flips_one_by_one(name: str, monkeypatch: pytest.MonkeyPa
             torch.testing.assert_close(found.metric[tensor][place], expected, rtol=1e-6, atol=1e-6)
             changed += answers(outputs) != clean
     assert found.changing is not None and torch.equal(found.changing, changed) and int(changed.sum()) > 0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_map_is_that_of_whole_sequences_to_the_last_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what differs is followed: padded places, both directions, several layers, states that come back."""
+    network, inputs = CASES[name].integer(8), CASES[name].rows(7, seed=5)
+    chosen: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    for tensor, codes in network.codes.items():
+        if "." in tensor.rpartition(".")[0]:
+            bits = network.bits[tensor]
+            sites = torch.arange(0, codes.numel() * bits, codes.numel() * bits // 24 | 1)  # all places of bits
+            chosen[tensor] = (sites // bits, sites % bits)
+    batches = [(inputs, torch.arange(7) % 3)]
+    found = single_flips(network, Measure(scores, answers), batches, flips=Flips(chosen))
+    monkeypatch.setattr(sensitivity, "scan_flips", slow_scan.scan_flips)
+    expected = single_flips(network, Measure(scores, answers), batches, flips=Flips(chosen))
+    assert all(torch.equal(found.metric[tensor], expected.metric[tensor]) for tensor in chosen)
+    assert found.changing is not None and expected.changing is not None
+    assert torch.equal(found.changing, expected.changing)
+    assert all(len(found.metric[tensor].unique(dim=0)) > 1 for tensor in chosen if tensor.endswith("weight"))
+    torch.testing.assert_close(found.sample_drops, expected.sample_drops, rtol=1e-12, atol=1e-12)
 
 
 def test_all_bits_of_a_body_are_in_the_map() -> None:

@@ -3,14 +3,18 @@ from itertools import pairwise
 import pytest
 import torch
 from pydantic import ValidationError
+from torch import nn
 
 from lowland.architectures import initialised_network
 from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
 from lowland.faults import MemoryFaultOptions, TransientFlips, fault_series
+from lowland.faults.float_flips import float_words
 from lowland.faults.scale_words import scale_words
 from lowland.faults.sweep import FAULTS
-from lowland.quantization import Precision, build_quantized, calibrate, freeze
+from lowland.quantization import Precision, build_quantized, calibrate, freeze, quantize_dynamically
+from lowland.selection import Axes
+from tests.quantization.graphs import GRAPHS
 
 SPEC = {"kind": "mlp", "inputs": 6, "hidden": [5], "outputs": 3}
 INPUTS = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
@@ -263,3 +267,55 @@ def test_a_hessian_that_is_no_number_ranks_nothing():
         known_batches=KNOWN,
     )
     assert not list(found)
+
+
+def words_by_target(network):
+    """All stored words as whole numbers, by what the long table calls the part."""
+    tables = {name: codes.long() for name, codes in network.codes.items() if name.endswith(".table")}
+    others = {name: codes.long() for name, codes in network.codes.items() if name not in tables}
+    floats = {name: float_words(value, name=name) for name, value in network.float_words.items()}
+    scales = {name: words for name, (words, _) in scale_words(network).items()}
+    return {"tables": tables, "": others, "float_steps": floats, "scales": scales}
+
+
+@pytest.mark.parametrize(("name", "target"), [("tables", "tables"), ("attention", "float_steps")])
+def test_tables_and_float_steps_are_parts_of_their_own(name, target):
+    network = GRAPHS[name].network(4)
+    before = words_by_target(network)
+    options = faults("tables", "float_steps", levels={"counts": (3, 10**9), "bit_error_rates": (0.02,), "draws": 2})
+    found = {(series.condition, series.target): series for series in fault_series(network, options, key=("a",))}
+    asked = set() if not before["float_steps"] else {("flips", "float_steps"), ("bit_error_rate", "float_steps")}
+    asked |= {("flips", "tables"), ("bit_error_rate", "tables")} if before["tables"] else set()
+    assert set(found) == asked and target in {where for _, where in found}
+    for (condition, where), series in found.items():
+        assert len(series.draws) == 2 and len(series.levels) == 1  # there are not so many bits
+        bits = sum(words.numel() for words in before[where].values()) * (32 if where == "float_steps" else 8)
+        for draw in series.draws:
+            flipped = draw(series.levels[0])
+            after = words_by_target(flipped)
+            changed = {
+                part: sum(int((old != after[part][n]).sum()) for n, old in words.items())
+                for part, words in before.items()
+            }
+            assert all(not count for part, count in changed.items() if part != where)
+            assert 1 <= changed[where] <= (3 if condition == "flips" else bits)
+
+
+def test_flips_of_float_steps_reach_what_is_computed():
+    network, rows = GRAPHS["attention"].network(4), GRAPHS["attention"].rows(12, seed=1)
+    options = faults("float_steps", levels={"counts": (), "bit_error_rates": (0.2,), "draws": 2})
+    (series,) = fault_series(network, options, key=("a",))
+    clean = network.deployed_outputs(rows)
+    first, second = (draw(0.2).deployed_outputs(rows) for draw in series.draws)
+    assert not torch.equal(first, clean) and not torch.equal(first.nan_to_num(), second.nan_to_num())
+
+
+def test_networks_without_tables_and_float_steps_have_no_such_faults():
+    options = faults("tables", "float_steps")
+    plain = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
+    dynamic = quantize_dynamically(plain, Precision(method="dynamic", weight_bits=8, activation_bits=8))
+    for network in (integer_network(), plain, dynamic):
+        assert list(fault_series(network, options, key=("a",))) == []
+    with_numbers = faults("tables", levels={"counts": (10**9,), "draws": 2})
+    axes = Axes(tasks={}, recipes=(), seeds=(), precisions=(), deployed={"q": 4}, smallest=("a at q", 100))
+    assert not list(with_numbers.misfits(axes)) and list(faults("codes").misfits(axes))

@@ -22,6 +22,7 @@ from lowland.landscape import (
     noise_mismatch_curvature,
     pyhessian_eigenvalues,
 )
+from lowland.landscape.curvature.products import HessianProducts
 from tests.landscape.zoo import Made
 from tests.oracles import dense_gradient, dense_hessian
 
@@ -318,3 +319,32 @@ def test_a_hessian_that_is_zero_up_to_rounding_is_symmetric():
         model[0].bias.zero_()
     found = hessian_eigenvalues(model, lambda z, y: z.sum(1).mean(), [_data(20, 4)])
     assert found.largest.status in ("ok", "not_converged") and abs(found.largest.value) < 1e-6
+
+
+def test_a_saturated_network_is_not_taken_for_a_wrong_derivative():
+    """Curvature is what float32 leaves of 1 - p: two products differ by more than rounding of their own size allows."""
+
+    class Saturated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(2, 16), nn.Linear(16, 16), nn.Linear(16, 2)
+
+        def forward(self, inputs):
+            return self.c(functional.hardtanh(self.b(functional.hardtanh(self.a(inputs)))))
+
+    torch.manual_seed(0)
+    model, inputs = Saturated(), torch.randn(200, 2)
+    inputs += 0.5 * torch.sign(inputs.sum(1, keepdim=True))
+    targets = (inputs.sum(1) > 0).long()
+    with torch.no_grad():  # a straight line that is as sure as float32 can be
+        model.a.weight.copy_(0.2 + 0.01 * torch.randn(16, 2))
+        model.b.weight.copy_(torch.eye(16) + 0.01 * torch.randn(16, 16))
+        model.c.weight.copy_(torch.stack([-torch.ones(16), torch.ones(16)]) * 2.0)
+        for layer in (model.a, model.b, model.c):
+            layer.bias.zero_()
+    products = HessianProducts(Problem(model.eval(), functional.cross_entropy, [(inputs, targets)]), chains=False)
+    found = products(torch.ones(products.size))
+    assert 0 < float(found.norm()) < 1e-3
+    wide = Problem(model.double(), functional.cross_entropy, [(inputs.double(), targets)])
+    exact = HessianProducts(wide, chains=False)(torch.ones(products.size, dtype=torch.float64))
+    assert float((found - exact).norm()) < 0.5 * float(exact.norm())  # few digits, not another function

@@ -108,12 +108,22 @@ def test_landscapes_need_rows_of_their_own(deployed, subject, caplog):
     assert not caplog.text
 
 
-def test_the_map_of_flips_is_undefined_with_the_reason(deployed, subject, caplog):
+def test_the_map_of_flips_is_that_of_weights_or_undefined_with_the_reason(deployed, subject, caplog):
     name, model, _ = deployed
-    options = FlipMapOptions(**base("flip_map"))
+    options = FlipMapOptions(**base("flip_map", recall_counts=(10,), rows=40))
     rows, flips, plan = map_flips(cell(name), TASK, options, "twos_complement", subject[0], model)
-    assert list(rows.status) == ["undefined"] and not len(flips) and not len(plan)
-    assert f"networks of method {PRECISIONS[name].method} do not have" in caplog.text
+    assert not len(plan)
+    if name == "dyn8_batch":
+        assert list(rows.status) == ["undefined"] and not len(flips)
+        assert "scales of runtime onnxruntime come from the whole batch" in caplog.text
+        return
+    assert not caplog.text and set(rows.target) == {"weights"}
+    known = rows.drop_duplicates("measure").set_index("measure")
+    assert known.status["bit_error_slope"] == "ok" and known.value["worst_flip_drop"] > 0
+    assert known.status["protected_bits"] == "undefined" and 0 < known.value["ranking_recall"] <= 1
+    bits = PRECISIONS[name].weight_bits
+    assert list(flips.tensor) == ["layers.0.weight"] * bits + ["layers.2.weight"] * bits
+    assert list(flips.num_flips) == [16 * 8] * bits + [8 * 5] * bits and set(flips.num_rows) == {40}
 
 
 def test_every_disturbance_is_measured(deployed, subject):
@@ -147,6 +157,15 @@ def test_what_is_not_deployed_is_neither_coded_nor_counted():
     model, found = quantize_as_runtime(cell("dyn8_batch"), PRECISIONS["dyn8_batch"], econ, data, trained)
     _, exact = deploy_float(cell("dyn8_batch"), econ, data, trained)
     assert {name for name, _ in model.network.coded_layers()} == {"layers.encoder.0", "layers.encoder.3"}
+    layers = dict(model.network.network.named_modules())
+    coded, floats = (layers[f"layers.encoder.{place}"].weight.numel() for place in (0, 3))
+    assert set(found.weight_bits) == {8} and set(found.activation_bits) == {8} and coded and floats
+    linear_only, rows_of_it = quantize_as_runtime(cell("dyn4"), PRECISIONS["dyn4"], econ, data, trained)
+    ((name, _),) = linear_only.network.coded_layers()
+    width = (4 * floats + 32 * coded) / (coded + floats)
+    assert (
+        name == "layers.encoder.3" and set(rows_of_it.weight_bits) == {width} and set(rows_of_it.activation_bits) == {4}
+    )
     parameters = [table.set_index("measure")["value"]["parameters"] for table in (found, exact)]
     assert parameters[0] == parameters[1]
     diverged = StoredModel(trained.network, "non_finite")

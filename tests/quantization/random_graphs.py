@@ -31,13 +31,18 @@ class RandomNetwork(nn.Module):
     def __init__(self, calls: list[Call], seed: int) -> None:
         super().__init__()
         self.calls, self.layers_of = calls, nn.ModuleDict()
+        self.again: dict[int, str] = {}
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
             values = [torch.randn(3, 2, SIZE, SIZE)]
             for place, call in enumerate(calls):
-                layer = LAYERS[call.name](values[call.operands[0]].shape[1]) if call.name in LAYERS else None
-                if layer is not None:
-                    self.layers_of[str(place)] = layer.eval()
+                channels = values[call.operands[0]].shape[1]
+                if call.name in LAYERS:
+                    self.layers_of[str(place)] = LAYERS[call.name](channels).eval()
+                elif call.name == "again":
+                    self.again[place] = name = f"again{channels}"
+                    if name not in self.layers_of:
+                        self.layers_of[name] = nn.Conv2d(channels, channels, 3, padding=1)
                 values.append(self._result(place, values))
             self.head = nn.Linear(values[-1].flatten(1).shape[1], 3)
             for norm in self.modules():
@@ -50,6 +55,8 @@ class RandomNetwork(nn.Module):
         operands = [values[operand] for operand in call.operands]
         if call.name in LAYERS:
             return self.layers_of[str(place)](operands[0])
+        if call.name == "again":  # one layer for all values of so many channels
+            return self.layers_of[self.again[place]](operands[0])
         return FUNCTIONS[call.name](*operands)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -103,7 +110,7 @@ def networks(draw: st.DrawFn) -> RandomNetwork:
     channels = [2]
     calls: list[Call] = []
     for _ in range(draw(st.integers(1, 8))):
-        name = draw(st.sampled_from([*LAYERS, *FUNCTIONS]))
+        name = draw(st.sampled_from([*LAYERS, *FUNCTIONS, "again", "again", "again"]))
         first = draw(st.integers(max(0, len(channels) - 3), len(channels) - 1))
         operands = (first,)
         if name in _TWO:

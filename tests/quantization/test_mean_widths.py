@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lowland.quantization import Precision, build_quantized, calibrate, freeze, mean_bits
+from lowland.quantization import Precision, build_quantized, calibrate, freeze, mean_bits, quantize_dynamically
 from tests.quantization.networks import FEATURES, integer_network
 from tests.quantization.networks import rows as mlp_rows
 from tests.quantization.options import model, rows
@@ -52,3 +52,17 @@ def test_a_single_layer_has_no_activations() -> None:
     precision = Precision(method="ptq", weight_bits=4, activation_bits=5)
     frozen = freeze(calibrate(build_quantized(network, precision, input_bits=8), mlp_rows(50)[0]))
     assert mean_bits(frozen, mlp_rows(2)[0]) == (4, None)
+
+
+def test_layers_that_a_runtime_leaves_float_have_32_bits() -> None:
+    with torch.random.fork_rng(devices=[]):
+        network = nn.Sequential(nn.Linear(FEATURES, 4), nn.LayerNorm(4), nn.Linear(4, 2)).eval()
+    inputs = mlp_rows(2)[0]
+    dynamic = quantize_dynamically(network, Precision(method="dynamic", weight_bits=8, activation_bits=6))
+    assert mean_bits(dynamic, inputs) == ((8 * (24 + 8) + 32 * 4) / (24 + 8 + 4), 6)
+    only = {"method": "weight_only", "weight_bits": 4, "activation_bits": 32}
+    found = mean_bits(quantize_dynamically(network, Precision(**only, min_elements=10)), inputs)
+    assert found == ((4 * 24 + 32 * (8 + 4)) / (24 + 8 + 4), 32)
+    plain = nn.Sequential(nn.Linear(FEATURES, 4), nn.ReLU(), nn.Linear(4, 2)).eval()
+    whole = mean_bits(quantize_dynamically(plain, Precision(**only)), inputs)
+    assert whole == (4, 32) and all(isinstance(number, int) for number in whole)

@@ -6,9 +6,13 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
-    from lowland.certification.deviation import METHODS, local_deviation
+    from lowland.certification.checker import ProofError, check_proof
+    from lowland.certification.deployed.safe_rows import UpsetSafety, upset_safe_rows
+    from lowland.certification.deviation import METHODS, global_deviation, local_deviation
     from lowland.certification.inputs import InputBox
+    from lowland.certification.margins import MarginBounds, answer_of, margin_bounds
     from lowland.certification.options import MethodOptions
+    from lowland.certification.proof import Proof, prove_at_most
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
     from lowland.certification.relaxation.certified import CertifiedRows, certified_rows
@@ -21,10 +25,20 @@ __all__ = [
     "Bounds",
     "CertifiedRows",
     "InputBox",
+    "MarginBounds",
     "MethodOptions",
+    "Proof",
+    "ProofError",
     "Query",
     "RealNetwork",
+    "UpsetSafety",
     "WeightBox",
+    "answer_of",
     "certified_rows",
+    "check_proof",
+    "global_deviation",
     "local_deviation",
+    "margin_bounds",
+    "prove_at_most",
+    "upset_safe_rows",
 ]

@@ -8,11 +8,13 @@ from torch import Tensor, nn
 
 from lowland.certification.bounds import Bounds
 from lowland.certification.exact import programmed
+from lowland.certification.inputs import InputBox
 from lowland.certification.options import MethodOptions
 from lowland.certification.query import Query
 from lowland.certification.real_network import RealNetwork
 from lowland.certification.relaxation.deviation_bounds import by_intervals, by_relaxation
 from lowland.certification.sampling import sampled, searched
+from lowland.certification.smt.bisection import solved
 from lowland.errors import LowlandError, did_you_mean
 
 Method = Callable[[Query, MethodOptions], Bounds]
@@ -22,10 +24,11 @@ METHODS: dict[str, Method] = {
     "sample": sampled,
     "search": searched,
     "milp": programmed,
+    "smt": solved,
     "relaxation": by_relaxation,
     "interval": by_intervals,
 }
-"""Local deviation by name."""
+"""By name; inputs without extent make the question local, boxes of them global."""
 
 
 def local_deviation(
@@ -46,7 +49,7 @@ def local_deviation(
         model: Float classifier.
         x: One row [1, features ...], or several: the largest of them.
         epsilon: Radius of all weights and biases, or by name (see ``WeightBox.around``); ``None``: none moves.
-        method: A key of ``METHODS``: ``sample`` and ``search`` find, ``milp``, ``relaxation`` and ``interval`` prove.
+        method: A key of ``METHODS``: ``sample`` and ``search`` find, the others prove.
         timeout: Seconds, after which the bounds reached are returned.
         tolerance: Width of bounds that count as ``exact``.
 
@@ -54,6 +57,34 @@ def local_deviation(
         LowlandError: Whatever in the question cannot be (see ``Query.of``), or a method that is not known.
     """
     return method_of(method)(Query.of(model, x, epsilon), MethodOptions(timeout, tolerance))
+
+
+def global_deviation(
+    model: nn.Module | RealNetwork,
+    input_box: InputBox,
+    epsilon: float | Mapping[str, float | Tensor] | None,
+    *,
+    method: str,
+    timeout: float | None = None,
+    tolerance: float = 1e-3,
+) -> Bounds:
+    """The largest change of the assigned class's confidence when inputs as well are anywhere in a box.
+
+    delta = sup over x in the box and |Delta_i| <= epsilon_i of |c(x; theta + Delta) - c(x; theta)|, c being of the
+    class that is assigned to that x.
+
+    Args:
+        model: Float classifier.
+        input_box: One box, or several: the largest over all of them.
+        epsilon: As for ``local_deviation``.
+        method: A key of ``METHODS``.
+        timeout: Seconds, after which the bounds reached are returned.
+        tolerance: Width of bounds that count as ``exact``; cells of the logit are halved until it is reached.
+
+    Raises:
+        LowlandError: Whatever in the question cannot be (see ``Query.of``), or a method that is not known.
+    """
+    return method_of(method)(Query.of(model, input_box, epsilon), MethodOptions(timeout, tolerance))
 
 
 def method_of(name: str) -> Method:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from lowland.certification.bounds import Bounds, Status
+from lowland.certification.cells import bracketed
 from lowland.certification.confidence import deviation_of_margins
 from lowland.certification.encoding.encode import Encoder
 from lowland.certification.margins import margin_bounds
@@ -23,6 +24,8 @@ def programmed(query: Query, options: MethodOptions) -> Bounds:
     Raises:
         LowlandError: Outputs that are no classes, or an activation that is not made of linear pieces.
     """
+    if not query.inputs.is_fixed:
+        return largest_of([bracketed(query, row, options) for row in range(len(query))], options.tolerance)
     encoder = Encoder.of(query)
     rows = [_of_row(query, row, options, encoder) for row in range(len(query))]
     return largest_of(rows, options.tolerance)

@@ -191,15 +191,18 @@ def _traced(module: nn.Module, *, fine: bool) -> fx.Graph | None:
 
 
 def _consumers(graph: fx.Graph) -> Iterator[tuple[str, str]]:
-    """Pairs of modules, each called once, the second of which alone consumes what the first gives."""
+    """Pairs of modules, the second of which alone consumes what the first gives, in all their calls."""
     calls = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")
     touched = {str(node.target).rpartition(".")[0] for node in graph.nodes if node.op == "get_attr"}
     whole = tuple(f"{target}." for target in calls)  # what lies inside a module that is called as a whole
+    found: Counter[tuple[str, str]] = Counter()
     for node in graph.nodes:
         if node.op != "call_module" or len(node.all_input_nodes) != 1:
             continue
         source = node.all_input_nodes[0]
         names = (str(source.target), str(node.target))
-        alone = len(source.users) == 1 and all(calls[name] == 1 and name not in touched for name in names)
+        alone = len(source.users) == 1 and not any(name in touched for name in names)
         if source.op == "call_module" and alone and not any(name.startswith(whole) for name in names):
-            yield names
+            found[names] += 1
+    # Of layers that are called several times, all calls must be together.
+    yield from (names for names, count in found.items() if all(calls[name] == count for name in names))

@@ -6,6 +6,7 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.faults.bit_flips import apply_flips, draw_flips, random_flips
+    from lowland.faults.dynamic_map import computed_flips, measure_code_vulnerability
     from lowland.faults.flip_map import MapSamples, ScoredTask, measure_vulnerability
     from lowland.faults.flip_map_options import RANKINGS, FlipMapOptions
     from lowland.faults.flip_sample import FlipSample, stratified_flips
@@ -56,11 +57,13 @@ __all__ = [
     "apply_float_flips",
     "apply_stuck_bits",
     "clean_metric",
+    "computed_flips",
     "draw_flips",
     "draw_float_flips",
     "fault_series",
     "flip_scores",
     "flip_sensitivity",
+    "measure_code_vulnerability",
     "measure_vulnerability",
     "needed_by_simulation",
     "progressive_search",

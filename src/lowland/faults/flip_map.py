@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,9 +12,11 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.faults.bit_flips import apply_flips, stored_sizes
-from lowland.faults.flip_map_options import ELSEWHERE, RANKINGS, FlipMapOptions
-from lowland.faults.flip_sample import FlipSample, stratified_flips
+from lowland.faults.flip_map_options import RANKINGS, FlipMapOptions
+from lowland.faults.flip_sample import rise_of_sample, slope_of_sample, stratified_flips
 from lowland.faults.flip_sets import Flips
+from lowland.faults.map_recall import ceilings, harms, possible_counts
+from lowland.faults.map_rows import mapped_rows, mean_map
 from lowland.faults.measured_rows import Metric
 from lowland.faults.protection import ProtectionPlan, needed_by_simulation, protection_plan, protection_simulator
 from lowland.faults.ranking import CURVED, flip_scores, recall_at
@@ -57,13 +58,24 @@ class MapSamples:
     """Batches (inputs, targets) for a map of flips.
 
     Attributes:
-        measured: Flips are measured on them; of two batches or more, each one's map is also a ranking for the next, the
-            ceiling that the noise of the samples leaves.
+        measured: Flips are measured on them, or on the first of them that give the error that is asked for; of two
+            batches or more, each one's map is also a ranking for the next, the ceiling that the noise of the samples
+            leaves (of blocks that were added, the map of one half of all batches for the other).
         known: Other samples, which rankings and search may look at, and on which the plan is simulated.
     """
 
     measured: Batches
     known: Batches
+
+
+def merit_and_loss(task: ScoredTask) -> Metric:
+    """The two metrics of a map, by the places that ``lowland.faults.vulnerability`` names."""
+
+    def both(outputs: Tensor, targets: Tensor) -> Tensor:
+        merits = sign(task.score_name) * task.sample_scores(outputs, targets).double()
+        return torch.stack([merits, task.sample_losses(outputs, targets).double()], 1)
+
+    return both
 
 
 def measure_vulnerability(
@@ -90,18 +102,22 @@ def measure_vulnerability(
     Raises:
         LowlandError: As ``flip_sensitivity`` and ``progressive_search``.
     """
-
-    def both(outputs: Tensor, targets: Tensor) -> Tensor:
-        return torch.stack([merits(outputs, targets), task.sample_losses(outputs, targets).double()], 1)
+    both = merit_and_loss(task)
 
     def merits(outputs: Tensor, targets: Tensor) -> Tensor:
-        return sign(task.score_name) * task.sample_scores(outputs, targets).double()
+        return both(outputs, targets)[:, MERIT]
 
     total = sum(size * width for size, width in stored_sizes(network, CODE_BITS.targets).values())
     sample = stratified_flips(network, SAMPLED_FLIPS, key=(*key, "sample")) if total > SAMPLED_FLIPS else None
     flips = None if sample is None else sample.flips
-    parts = [single_flips(network, both, [batch], encoding=encoding, flips=flips) for batch in samples.measured]
-    sensitivity = _mean([part.metric for part in parts], [len(part.sample_drops) for part in parts])
+    mapped = mapped_rows(
+        lambda batch: single_flips(network, both, [batch], encoding=encoding, flips=flips),
+        samples.measured,
+        loss=LOSS,
+        standard_error=options.standard_error,
+    )
+    parts, samples = mapped.parts, replace(samples, measured=mapped.batches)
+    sensitivity = mean_map(parts)
     clean = clean_metric(network, both, samples.measured)
     merit_map, loss_map = ({name: both[..., place] for name, both in sensitivity.items()} for place in (MERIT, LOSS))
     drops = Estimate.from_samples(torch.cat([part.sample_drops[:, MERIT] for part in parts]))
@@ -129,14 +145,17 @@ def measure_vulnerability(
         task.score_name,
         clean,
         sensitivity,
-        drops if sample is None else _slope(sample, merit_map, float(clean[MERIT]), drops),
+        drops if sample is None else slope_of_sample(sample, merit_map, float(clean[MERIT]), drops),
         sum(len(part.sample_drops) for part in parts),
         _recalls(network, task.loss, samples.known, sensitivity, options.recall_counts, (bits, flips))
-        | _ceilings([part.metric for part in parts], options.recall_counts),
+        | ceilings(mapped.compared, options.recall_counts),
         options.bit_error_rate,
         protection,
         _searched(network, task, samples, options.search_flips, bits),
         flips,
+        mapped.rise
+        if sample is None or mapped.rise is None
+        else rise_of_sample(sample, loss_map, float(clean[LOSS]), mapped.rise),
     )
 
 
@@ -150,20 +169,6 @@ def _protection(plan: ProtectionPlan, simulated: Callable[[int], Estimate], know
 
     counts = {count: simulate(count) for count in _spread(len(plan))}
     return Protection(plan, counts, needed_by_simulation(simulate, plan))
-
-
-def _slope(sample: FlipSample, merits: Mapping[str, Tensor], clean: float, drops: Estimate) -> Estimate:
-    """Merit lost per unit of bit error rate from a sample of flips: its error is over flips and over samples."""
-    mean = sample.mean(merits)
-    over_rows = drops.standard_error * sample.num_bits / len(sample.flips)
-    error = math.hypot(sample.num_bits * mean.standard_error, over_rows)
-    return Estimate(sample.num_bits * (clean - mean.value), error, drops.num_samples, drops.status)
-
-
-def _mean(maps: Sequence[Mapping[str, Tensor]], sizes: Sequence[int]) -> dict[str, Tensor]:
-    """The map of all samples from those of parts of them."""
-    shares = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    return {name: torch.tensordot(shares, torch.stack([part[name] for part in maps]), 1) for name in maps[0]}
 
 
 def _recalls(
@@ -187,42 +192,12 @@ def _recalls(
             ranking: {name: found[name].flatten(0, -2)[place] for name, place in flips.bits.items()}
             for ranking, found in scores.items()
         }
-    by_loss, by_score = _harms(sensitivity)
+    by_loss, by_score = harms(sensitivity)
     return {
         (ranking, count): (recall_at(scores[ranking], by_loss, count), recall_at(scores[ranking], by_score, count))
         for ranking in rankings
-        for count in _possible(counts, by_loss)
+        for count in possible_counts(counts, by_loss)
     }
-
-
-def _ceilings(
-    maps: Sequence[Mapping[str, Tensor]], counts: Sequence[int]
-) -> dict[tuple[str, int], tuple[float, float]]:
-    """Recall of the map of one part of the samples in that of the next: what chance leaves for any ranking to find."""
-    if len(maps) < 2:
-        return {}
-    harms = [_harms(part) for part in maps]
-    pairs = list(zip(harms, [*harms[1:], harms[0]], strict=True))
-    recalls = {}
-    for count in _possible(counts, harms[0][0]):
-        by_loss, by_score = (
-            sum(recall_at(one[kind], other[kind], count) for one, other in pairs) / len(pairs) for kind in (0, 1)
-        )
-        recalls[ELSEWHERE, count] = by_loss, by_score
-    return recalls
-
-
-def _harms(sensitivity: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Each flip's harm by loss and by score, up to a constant."""
-    return (
-        {name: outcomes[..., LOSS] for name, outcomes in sensitivity.items()},
-        {name: -outcomes[..., MERIT] for name, outcomes in sensitivity.items()},
-    )
-
-
-def _possible(counts: Sequence[int], harm: Mapping[str, Tensor]) -> list[int]:
-    total = sum(values.numel() for values in harm.values())
-    return [count for count in counts if count < total]
 
 
 def _searched(

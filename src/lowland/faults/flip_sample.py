@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.faults.flip_sets import Flips
 from lowland.faults.targets import targeted
-from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.quantization.deployed_network import DeployedNetwork
 from lowland.randomness import Key
 from lowland.randomness import generator as keyed_generator
 
@@ -67,7 +67,7 @@ class FlipSample:
 
 
 def stratified_flips(
-    network: IntegerNetwork,
+    network: DeployedNetwork,
     count: int,
     *,
     targets: Sequence[str] = ("weights", "biases"),
@@ -88,14 +88,29 @@ def stratified_flips(
     """
     if count < 2:
         raise LowlandError(f"count is {count}; expected at least 2 flips")
-    codes = targeted(network.codes, targets)
-    sizes = {(name, bit): words.numel() for name, words in codes.items() for bit in range(network.bits[name])}
+    coded = {name: stored for name, stored in network.words.items() if stored.encoding == "codes"}
+    codes = targeted(coded, targets)
+    sizes = {(name, bit): stored.values.numel() for name, stored in codes.items() for bit in range(stored.bits)}
     share = min(1.0, count / sum(sizes.values()))
     bits = {}
-    for name, words in codes.items():
-        size, width = words.numel(), network.bits[name]
+    for name, stored in codes.items():
+        size, width = stored.values.numel(), stored.bits
         number = min(size, max(2, math.ceil(share * size)))
         draws = [torch.rand(size, generator=keyed_generator(*key, name, width - 1 - bit)) for bit in range(width)]
         elements = torch.stack([draw.argsort(stable=True)[:number] for draw in draws])
         bits[name] = (elements.flatten(), torch.arange(width).repeat_interleave(number))
     return FlipSample(Flips(bits), sizes)
+
+
+def slope_of_sample(sample: FlipSample, merits: Mapping[str, Tensor], clean: float, drops: Estimate) -> Estimate:
+    """Merit lost per unit of bit error rate from a sample of flips: its error is over flips and over samples."""
+    mean = sample.mean(merits)
+    over_rows = drops.standard_error * sample.num_bits / len(sample.flips)
+    error = math.hypot(sample.num_bits * mean.standard_error, over_rows)
+    return Estimate(sample.num_bits * (clean - mean.value), error, drops.num_samples, drops.status)
+
+
+def rise_of_sample(sample: FlipSample, losses: Mapping[str, Tensor], clean: float, rise: Estimate) -> Estimate:
+    """Loss risen per unit of bit error rate, likewise."""
+    fallen = slope_of_sample(sample, losses, clean, rise)
+    return replace(fallen, value=-fallen.value)

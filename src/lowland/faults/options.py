@@ -18,7 +18,19 @@ from lowland.selection import (
 )
 from lowland.vocabulary.planned import Planned
 
-Fault = Literal["codes", "weights", "biases", "ranked", "scales", "activations", "upsets", "stuck_at_0", "stuck_at_1"]
+Fault = Literal[
+    "codes",
+    "weights",
+    "biases",
+    "ranked",
+    "scales",
+    "tables",
+    "float_steps",
+    "activations",
+    "upsets",
+    "stuck_at_0",
+    "stuck_at_1",
+]
 Counts = tuple[Annotated[int, Field(ge=1)], ...]
 Rates = tuple[Annotated[float, Field(gt=0, le=1)], ...]
 
@@ -42,6 +54,8 @@ FAULT_CONDITIONS: dict[Fault, FaultConditions] = {
     "weights": FaultConditions(target="weights"),
     "biases": FaultConditions(target="biases"),
     "scales": FaultConditions(target="scales"),
+    "tables": FaultConditions(target="tables"),
+    "float_steps": FaultConditions(target="float_steps"),
     "ranked": FaultConditions("ranked_flips", "", target="weights"),
     "activations": FaultConditions("", "transient_bit_error_rate", target="activations"),
     "upsets": FaultConditions("upsets", "upset_rate"),
@@ -133,7 +147,10 @@ class MemoryFaultOptions(BaseModel):
         weights: Weights alone.
         biases: Biases alone.
         ranked: The weights' bits that FKeras' ranking names first.
-        scales: Scales, multipliers and shifts.
+        scales: Scales (float32 words), multipliers and shifts.
+        tables: Entries of lookup tables; networks without tables have no such fault.
+        float_steps: Float32 words of what stays float between integers, such as layer norms; networks without have no
+            such fault.
         activations: Results of the layers, anew at every inference.
         upsets: Several adjacent bits of a weight or bias at once.
         stuck_at_0: Bits of weights and biases that are 0 whatever was written.
@@ -148,6 +165,8 @@ class MemoryFaultOptions(BaseModel):
     biases: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
     ranked: Annotated[RankedFlipOptions | None, NONE_IS_NOTHING] = None
     scales: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
+    tables: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
+    float_steps: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
     activations: Annotated[ActivationFlipOptions | None, NONE_IS_NOTHING] = None
     upsets: Annotated[UpsetOptions | None, NONE_IS_NOTHING] = None
     stuck_at_0: Annotated[FaultOptions | None, NONE_IS_NOTHING] = None
@@ -173,6 +192,8 @@ class MemoryFaultOptions(BaseModel):
             "biases": self.biases,
             "ranked": self.ranked,
             "scales": self.scales,
+            "tables": self.tables,
+            "float_steps": self.float_steps,
             "activations": self.activations,
             "upsets": self.upsets,
             "stuck_at_0": self.stuck_at_0,
@@ -200,6 +221,8 @@ class MemoryFaultOptions(BaseModel):
             return
         cell, bits = axes.smallest
         for fault, options in self.by_fault.items():
+            if fault in ("tables", "float_steps"):
+                continue  # words beside the weights and biases, as many as the network asks for
             for flips in options.counts:
                 if flips > bits:
                     yield (

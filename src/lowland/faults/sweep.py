@@ -139,12 +139,18 @@ FAULTS: dict[Fault, FaultKind] = {
     "weights": FaultKind(_flips("weights"), ("weights",)),
     "biases": FaultKind(_flips("biases"), ("biases",)),
     "scales": FaultKind(_flips("scales")),
+    "tables": FaultKind(_flips("tables")),
+    "float_steps": FaultKind(_flips("float32")),
     "ranked": FaultKind(None, of_integers=True),
     "activations": FaultKind(_transient, of_integers=True),
     "upsets": FaultKind(_upsets),
     "stuck_at_0": FaultKind(_stuck(0)),
     "stuck_at_1": FaultKind(_stuck(1)),
 }
+
+
+OF_PARTS = frozenset({"weights", "biases", "tables", "float_steps"})
+"""Faults of words that not every network stores."""
 
 
 class FaultSeries(NamedTuple):
@@ -178,8 +184,9 @@ def fault_series(
     faults of stored bits.
 
     Args:
-        network: Integer networks flip their codes; float ones their IEEE-754 words, a target of its own; dynamic ones
-            the codes of their weights and the IEEE-754 words of their biases and weight scales.
+        network: Integer networks flip their codes, entries of tables and parameters of float steps; float ones their
+            IEEE-754 words, a target of its own; dynamic ones the codes of their weights and the IEEE-754 words of their
+            biases and weight scales.
         options: Faults, levels and number of draws.
         key: Names the disturbance, such as (task, ...); equal keys flip the same bits of equal tensors.
         loss: ``loss(outputs, targets)``, mean over samples; the fault ``ranked`` needs it, and
@@ -198,9 +205,11 @@ def fault_series(
     integers, deployed = isinstance(network, IntegerNetwork), isinstance(network, Deployed)
     stored = network.words if isinstance(network, Deployed) else coded_parameters(network, float_from)
     parts = {TARGET_OF.get(name.rpartition(".")[2]) for name in stored}
+    if isinstance(network, IntegerNetwork) and network.float_words:
+        parts.add("float_steps")
     for fault, asked in options.by_fault.items():
         kind, (by_count, by_rate, hit) = FAULTS[fault], FAULT_CONDITIONS[fault]
-        if not (fault in parts if fault in ("weights", "biases") else deployed or kind.in_floats):
+        if not (fault in parts if fault in OF_PARTS else deployed or kind.in_floats):
             continue
         if kind.of_integers and deployed and not integers:
             continue

@@ -18,7 +18,7 @@ from lowland.quantization.calibration.bias_room import check_bias
 from lowland.quantization.effective_weights import KINDS, pruned_tensors
 from lowland.quantization.fake_quantized.grid import Grid, codes_on
 from lowland.quantization.fake_quantized.network import QuantizedNetwork, check_calibrated
-from lowland.quantization.fake_quantized.placement import QuantizedNode
+from lowland.quantization.fake_quantized.quantized_nodes import QuantizedNode
 from lowland.quantization.graph.activations import table_function
 from lowland.quantization.graph.embedding_step import Embedding
 from lowland.quantization.graph.float_island import FloatIsland
@@ -99,8 +99,13 @@ def _steps(quantized: QuantizedNetwork, nodes: Iterable[QuantizedNode], flows: d
         flows: What they take from elsewhere, by name; what they hand on is added.
     """
     steps: list[Step] = []
+    owners: dict[str, str] = {}
     for node in nodes:
         step, flow = _step(quantized, node, [flows[source] for source in node.inputs])
+        owner = next((other for other in steps if owners.get(other.name) == node.layer), None)
+        if isinstance(step, Weighted) and isinstance(owner, Weighted):
+            step = step.sharing(owner)
+        owners[node.name] = node.layer
         _check_width(node.name, flow.bits, PRODUCT_BITS)
         steps.append(step)
         flows[node.name] = flow

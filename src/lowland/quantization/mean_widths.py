@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.integer import FLOAT_BITS, IntegerNetwork
 from lowland.quantization.graph.step import INPUTS
 
@@ -16,21 +17,24 @@ class MeanBits(NamedTuple):
     """Average widths; whole numbers where they are.
 
     Attributes:
-        weights: Over all weights, biases excluded; those of float steps have 32 bits. ``None`` without weights.
-        activations: Over the values of one row that are rounded, those of the input excluded. ``None`` without any.
+        weights: Over all weights, biases excluded; those that stay float have 32 bits. ``None`` without weights.
+        activations: Over the values of one row that are rounded, those of the input excluded; 32 where all stay float.
+            ``None`` without any.
     """
 
     weights: float | None
     activations: float | None
 
 
-def mean_bits(network: IntegerNetwork, inputs: Tensor) -> MeanBits:
+def mean_bits(network: IntegerNetwork | DynamicNetwork, inputs: Tensor) -> MeanBits:
     r"""Average widths: :math:`\sum_i b_i n_i / \sum_i n_i` over tensors of :math:`n_i` elements with :math:`b_i` bits.
 
     Args:
         network: As it is deployed.
         inputs: Rows [rows, ...], of which the first tells how many values there are.
     """
+    if isinstance(network, DynamicNetwork):
+        return _of_words(network)
     widths = network.bits
     weights = [(widths[name], codes.numel()) for name, codes in network.codes.items() if name.endswith(".weight")]
     floats = [(FLOAT_BITS, value.numel()) for name, value in network.float_words.items() if name.endswith("weight")]
@@ -39,6 +43,14 @@ def mean_bits(network: IntegerNetwork, inputs: Tensor) -> MeanBits:
     of_input = {name for name, step in network.steps.items() if step.inputs == (INPUTS,)}
     rounded = [(bits, values[name].numel()) for name, bits in network.activation_bits.items() if name not in of_input]
     return MeanBits(_mean([*weights, *floats]), _mean(rounded))
+
+
+def _of_words(network: DynamicNetwork) -> MeanBits:
+    """Those of a network whose layers have codes of one width or stay float."""
+    words = network.weights_and_biases.items()
+    weights = [(stored.bits, stored.values.numel()) for name, stored in words if "weight" in name.rpartition(".")[2]]
+    rounds = network.arithmetic.activations is not None
+    return MeanBits(_mean(weights), network.conversion.activation_bits if rounds else FLOAT_BITS)
 
 
 def _mean(counted: Iterable[tuple[int, int]]) -> float | None:

@@ -78,6 +78,14 @@ SINGLE_BITS: dict[str, Measure] = {
         True,
         families=("bit_flip",),
     ),
+    "bit_error_loss_slope": Measure(
+        "bit error slope of the loss",
+        "1",
+        False,
+        "Rise of the loss per unit of bit error rate while errors are few, on the rows that its asked error takes.",
+        True,
+        families=("bit_flip",),
+    ),
     "worst_flip_drop": Measure(
         "worst flip", "1", False, "Score lost to the one bit whose flip costs most.", True, families=("bit_flip",)
     ),

@@ -24,7 +24,7 @@ class Target:
 
     @property
     def is_float32(self) -> bool:
-        """Whether it is stored as IEEE-754 words."""
+        """Whether it is the form in IEEE-754 words of a part that other networks store as codes."""
         return self.name != self.codes
 
 
@@ -35,6 +35,8 @@ TARGETS: dict[str, Target] = {
         Target("weights", "in weights", "weights", "weights"),
         Target("biases", "in biases", "biases", "biases"),
         Target("scales", "in scales", "scales", "scales"),
+        Target("tables", "in lookup tables", "lookup tables", "tables"),
+        Target("float_steps", "in parameters of float steps", "float steps' parameters", "float_steps"),
         Target("activations", "in activations", "activations", "activations"),
         Target("float32", "in float32 words"),
         Target("float32_weights", "in float32 words of weights", "weights", "weights"),

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from lowland.errors import LowlandError
-from lowland.landscape.measures import eigenvalues
+from lowland.landscape.measures import block_lanczos
 from lowland.landscape.surface.directions import (
     checked_direction,
     filter_normalised_directions,
@@ -144,8 +144,8 @@ def test_eigenvectors_that_missed_the_tolerance_say_so(monkeypatch):
     case = CASES["mlp"]
     model, rows = case.model(), case.data()
     assert hessian_directions(model, case.loss, [rows]).status == "ok"
-    monkeypatch.setattr(eigenvalues, "MAXIMUM_PRODUCTS", 2)
-    monkeypatch.setattr(eigenvalues, "MAXIMUM_BLOCKS", 1)
+    monkeypatch.setattr(block_lanczos, "MAXIMUM_PRODUCTS", 2)
+    monkeypatch.setattr(block_lanczos, "MAXIMUM_BLOCKS", 1)
     rough = hessian_directions(model, case.loss, [rows], tolerance=1e-12)
     assert rough.status == "not_converged"
     surface = loss_surface(model, case.loss, [rows], directions=rough, num_points=3)

@@ -194,8 +194,8 @@ def test_a_twin_survives_its_state() -> None:
     [
         (nn.Module(), "network is a Module without a forward; expected an nn.Module that computes something"),
         (
-            nn.Sequential(nn.Linear(3, 2), nn.PReLU()),
-            r"has 1 operation that cannot be quantized: 1 \(PReLU\): LeakyReLU",
+            nn.Sequential(nn.Linear(3, 2), nn.RReLU()),
+            r"has 1 operation that cannot be quantized: 1 \(RReLU\): LeakyReLU",
         ),
         (nn.Sequential(nn.ReLU(), nn.Flatten()), "has 2 layers and none with weights; expected at least one such as"),
         (nn.Sequential(), "has 0 layers and none with weights"),

@@ -292,9 +292,9 @@ def branching(net: nn.Module, inputs: Tensor) -> Tensor:
             r"Net.forward cannot be traced at test_trace.py:\d+ .*no branches on values",
         ),
         (
-            Net(lambda n, x: torch.topk(n.p(n.a(x)).cumsum(1), 2)[0], a=nn.Linear(2, 2), p=nn.PReLU()),
-            r"has 3 operations that cannot be quantized: p \(PReLU\): LeakyReLU has a fixed slope, cumsum at "
-            r"test_trace.py:\d+, topk at test_trace.py:\d+; expected",
+            Net(lambda n, x: torch.topk(n.p(n.a(x)).cumsum(1), 2)[0], a=nn.Linear(2, 2), p=nn.RReLU()),
+            r"has 3 operations that cannot be quantized: p \(RReLU\): LeakyReLU has a fixed slope, PReLU a "
+            r"trained one, cumsum at test_trace.py:\d+, topk at test_trace.py:\d+; expected",
         ),
         (Net(lambda n, x: n.a(x) / x, a=nn.Linear(2, 2)), "divides by a value; expected division by constants"),
         (Net(lambda n, x: n.a(x)[:1], a=nn.Linear(2, 2)), r"picks rows; expected all of them, x\[:, ...\]"),
@@ -326,8 +326,12 @@ def branching(net: nn.Module, inputs: Tensor) -> Tensor:
             "forward of the network returns a tuple; expected one tensor",
         ),
         (
-            Net(lambda n, x: n.a(n.a(x)), a=nn.Linear(2, 2)),
-            "layer a of the network has the weights of layer a; expected",
+            Net(lambda n, x: n.a(n.b(n.b(x))), a=nn.Linear(2, 2), b=nn.LayerNorm(2)),
+            "layer b of the network has the weights of layer b; expected .* only a linear or convolutional layer",
+        ),
+        (
+            Net(lambda n, x: n.b(n.b(x[:, None])[0])[0].flatten(1), b=nn.LSTM(2, 2, batch_first=True)),
+            "layer b of the network has the weights of layer b_input; expected|layer b of the network has the weights",
         ),
         (
             Net(lambda n, x: functional.linear(functional.linear(x, n.a.weight), n.a.weight.T), a=nn.Linear(2, 2)),

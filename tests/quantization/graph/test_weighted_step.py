@@ -150,3 +150,16 @@ def test_ties_that_cannot_be_are_refused() -> None:
     spec["steps"][3] |= {"tied_to": "cell", "out_features": 5}
     with pytest.raises(LowlandError, match="step 'cell2' is tied to 'cell', whose weights have another shape"):
         IntegerNetwork.from_spec(spec)
+
+
+def test_a_step_shares_what_an_earlier_one_of_the_same_tensors_has() -> None:
+    network = GRAPHS["tied"].network()
+    cell = network.steps["cell"]
+    assert isinstance(cell, Linear) and cell.bias is not None
+    assert cell.sharing(cell).settings()["own"] == {} and cell.sharing(cell).stored == {}
+    other = cell.with_codes({})
+    other.output_scale = cell.output_scale * 2
+    with pytest.raises(
+        LowlandError, match="step 'cell' shares the bias of 'cell' at another step size; expected inputs"
+    ):
+        other.sharing(cell)

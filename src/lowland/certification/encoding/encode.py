@@ -54,11 +54,14 @@ class Encoder:
     Args:
         network: Whose values.
         box: How far its weights move.
+
+    Attributes:
+        matrices: Of the operations that were encoded so far.
     """
 
     def __init__(self, network: RealNetwork, box: WeightBox) -> None:
         self._network, self._box = network, box
-        self._matrices: dict[str, Matrices] = {}
+        self.matrices: dict[str, Matrices] = {}
         self._joins = _joins(network)
 
     @classmethod
@@ -88,7 +91,7 @@ class Encoder:
             inputs: Places of the inputs.
             shape: Theirs for one row.
         """
-        builder = Builder(self._box, network, matrices=self._matrices)
+        builder = Builder(self._box, network, matrices=self.matrices)
         places, shapes = {INPUTS: inputs}, {INPUTS: shape}
         for operation in self._network.operations.values():
             shapes[operation.name] = operation.shape

@@ -98,6 +98,9 @@ class ScalarNetwork:
             positive: Whether the new values are the positive parts of the sums.
         """
         zeros = np.zeros(len(weights))
+        if len(distinct := np.unique(sources)) < len(sources):  # a value that comes twice is one summand
+            belongs = (sources[:, None] == distinct).astype(np.float64)
+            weights, radii, sources = weights @ belongs, None if radii is None else radii @ belongs, distinct
         block = Sums(
             len(self.lower),
             sources,

@@ -9,11 +9,17 @@ import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate
-from lowland.faults import FlipMapOptions, MapSamples, MemoryFaultOptions, measure_vulnerability
+from lowland.faults import (
+    FlipMapOptions,
+    MapSamples,
+    MemoryFaultOptions,
+    measure_code_vulnerability,
+    measure_vulnerability,
+)
 from lowland.measurements import Cell, Measurement, cell_frame, table, unavailable
 from lowland.perturbation import AttackOptions, ImageCorruptionOptions, InputNoiseOptions, SensorFaultOptions
 from lowland.pipelines.sensor_ranges import sensor_ranges
-from lowland.quantization import IntegerNetwork
+from lowland.quantization import DynamicNetwork, IntegerNetwork
 from lowland.robustness import HalfLifeOptions, Subject
 from lowland.robustness.measure import robustness
 from lowland.tasks import Splits, TaskOptions, build_task
@@ -113,31 +119,43 @@ def map_flips(
     """Rows of the long table, the map of all single flips and the protection plan of one cell.
 
     What flips do is measured on held-out rows of both halves; rankings and the search for the worst flips see
-    landscape rows only.
+    landscape rows only. Networks with dynamic or float activations have a map of the codes of their weights, as long as
+    every row has an answer of its own.
     """
-    status = model.status
-    if status == "ok" and not isinstance(model.network, IntegerNetwork):
+    status, network = model.status, model.network
+    if status == "ok" and isinstance(network, DynamicNetwork) and network.depends_on_batch:
         _log.warning(
-            "%s: the map of single flips is undefined: it follows a changed code through integer arithmetic with fixed "
-            "scales, which networks of method %s do not have",
+            "%s: the map of single flips is undefined: scales of runtime %s come from the whole batch, so that a flip "
+            "changes rows through their neighbours",
             cell.id,
-            cell.method,
+            network.arithmetic.name,
         )
         status = "undefined"
-    if not isinstance(model.network, IntegerNetwork) or status != "ok":
-        missing = Measurement("bit_flip", "bit_error_slope", Estimate.missing(status))
+    if status != "ok" or not isinstance(network, IntegerNetwork | DynamicNetwork):
+        missing = Measurement(
+            "bit_flip", "bit_error_slope", Estimate.missing("undefined" if status == "ok" else status)
+        )
         return table(cell, [missing]), pd.DataFrame(), pd.DataFrame()
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
     held_out = splits.held_out.samples
-    rows = held_out if options.rows == "all" else held_out.head(options.rows)
-    found = measure_vulnerability(
-        model.network,
-        task,
-        MapSamples(rows.batches((len(rows.inputs) + 1) // 2), known=[splits["landscape"]]),
-        options=options,
-        encoding=encoding,
-        key=(cell.task, "protection"),
-    )
+    block = len(held_out.inputs) if options.rows == "all" else options.rows
+    most = options.rows if options.standard_error is None else options.max_rows
+    rows = held_out if most == "all" else held_out.head(most)
+    samples = MapSamples(rows.batches((min(block, len(rows.inputs)) + 1) // 2), known=[splits["landscape"]])
+    how: Any = {"options": options, "encoding": encoding, "key": (cell.task, "protection")}
+    if isinstance(network, IntegerNetwork):
+        found = measure_vulnerability(network, task, samples, **how)
+    else:
+        found = measure_code_vulnerability(network, task, samples, **how)
+    if found.rise is not None and found.rise.status == "not_converged":
+        _log.warning(
+            "%s: %d rows were not enough for the map of single flips: the standard error of the mean rise of the loss "
+            "is %.2g of it, %.2g is asked; expected more rows, flip_map.max_rows, or a larger standard_error",
+            cell.id,
+            found.num_rows,
+            found.rise.standard_error / abs(found.rise.value) if found.rise.value else float("inf"),
+            options.standard_error,
+        )
     plan = found.plan_columns()
     return (
         table(cell, found.measurements()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import pandas as pd
 import torch
@@ -16,6 +17,7 @@ from lowland.grid import Run
 from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import (
+    DequantizedNetwork,
     DynamicNetwork,
     IntegerNetwork,
     Precision,
@@ -80,7 +82,15 @@ def quantize_after_training(
     splits = Splits.from_tensors(data.tensors)
     task = build_task(task_options)
     quantized = _calibrated(trained.network, precision, options, splits, task.float_from)
-    return _deployed(cell, task, data, quantized)
+    return _deployed(cell, task, data, quantized, freeze(quantized))
+
+
+def deploy_imported(
+    cell: Cell, task_options: TaskOptions, data: StoredTensors, trained: StoredModel, as_given: StoredModel
+) -> tuple[StoredModel, pd.DataFrame]:
+    """A network from outside as it came, compared with its dequantized copy."""
+    network = cast(IntegerNetwork, as_given.network)
+    return _deployed(cell, build_task(task_options), data, cast(DequantizedNetwork, trained.network), network)
 
 
 def quantize_as_runtime(
@@ -96,6 +106,7 @@ def quantize_as_runtime(
     rows = _performance(task, network, splits)
     if precision.method == "dynamic":
         rows += _dependence(task, network, splits)
+    cell = _with_widths(cell, network, splits.held_out.samples.inputs)
     return _stored(cell, task, splits, network, rows), table(cell, [*rows, *costs])
 
 
@@ -131,7 +142,8 @@ def fine_tune_quantized(
     if result.status != "ok":
         diverged = StoredModel(trained.network, result.status)
         return diverged, curves, _unavailable(cell, result.status)
-    model, rows = _deployed(cell, task, data, result.network.cpu())
+    tuned = result.network.cpu()
+    model, rows = _deployed(cell, task, data, tuned, freeze(tuned))
     return model, curves, rows
 
 
@@ -155,9 +167,13 @@ def _calibrated(
 
 
 def _deployed(
-    cell: Cell, task: Task, data: StoredTensors, quantized: QuantizedNetwork
+    cell: Cell,
+    task: Task,
+    data: StoredTensors,
+    quantized: QuantizedNetwork | DequantizedNetwork,
+    network: IntegerNetwork,
 ) -> tuple[StoredModel, pd.DataFrame]:
-    network, splits = freeze(quantized), Splits.from_tensors(data.tensors, data.facts)
+    splits = Splits.from_tensors(data.tensors, data.facts)
     inputs = splits.held_out.samples.inputs
     check = deployment_check(quantized, network, inputs, classifier=task.is_classifier)
     count = len(inputs)
@@ -174,7 +190,7 @@ def _deployed(
     return model, table(_with_widths(cell, network, inputs), [*rows, *checks, *costs])
 
 
-def _with_widths(cell: Cell, network: IntegerNetwork, inputs: Tensor) -> Cell:
+def _with_widths(cell: Cell, network: IntegerNetwork | DynamicNetwork, inputs: Tensor) -> Cell:
     """The cell with the average widths of its network."""
     weights, activations = mean_bits(network, inputs)
     found = {"weight_bits": weights, "activation_bits": activations}

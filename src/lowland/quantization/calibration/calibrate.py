@@ -13,10 +13,11 @@ from lowland.errors import LowlandError
 from lowland.quantization.admission import check_samples
 from lowland.quantization.calibration.bias_room import with_room_for_bias
 from lowland.quantization.calibration.methods import CALIBRATIONS, Calibration
+from lowland.quantization.calibration.several_calls import fed_later, in_turn
 from lowland.quantization.fake_quantized.grid import on_grid
 from lowland.quantization.fake_quantized.network import INPUT, QuantizedNetwork
-from lowland.quantization.fake_quantized.placement import QuantizedNode
-from lowland.quantization.graph.loop import before, scanned
+from lowland.quantization.fake_quantized.quantized_nodes import QuantizedNode
+from lowland.quantization.graph.loop import Place, before, scanned
 from lowland.quantization.graph.operations import geometry, operation, weighted_kind
 from lowland.quantization.graph.step import INPUTS
 
@@ -49,7 +50,7 @@ def calibrate(quantized: QuantizedNetwork, inputs: Tensor) -> QuantizedNetwork:
     if quantized.given is not None:
         quantized.given.check(inputs)
         quantized.given = None  # from now on the weights are the model's own
-    walk = _Calibration(quantized, CALIBRATIONS[quantized.precision.calibration](quantized.precision))
+    walk = _Calibration(quantized, CALIBRATIONS[quantized.precision.calibration](quantized.precision), inputs)
     with torch.no_grad():
         quantized.schedule.run(walk.calibrated, _Values(inputs, inputs, inputs.new_ones(())))
         quantized.calibrated.fill_(True)
@@ -73,9 +74,11 @@ class _Values(NamedTuple):
 class _Calibration:
     """The walk through a model, node by node."""
 
-    def __init__(self, quantized: QuantizedNetwork, calibration: Calibration) -> None:
+    def __init__(self, quantized: QuantizedNetwork, calibration: Calibration, inputs: Tensor) -> None:
         self._quantized, self._calibration = quantized, calibration
         self._set: set[str] = set()
+        with torch.no_grad():
+            self._ahead = fed_later(quantized, self._float, inputs)
 
     def calibrated(self, name: str, values: Mapping[str, _Values]) -> _Values:
         """A node's result, its scale set and its bias corrected.
@@ -98,18 +101,41 @@ class _Calibration:
             exact = _finite(node.name, self._exact(node, [operand.exact for operand in operands]))
             layer: Any = quantized.layer(node.layer)
             if node.role == "weighted":
-                self._weigh(node.layer, layer, operands[0], exact)
+                if node.layer not in self._set:
+                    given = self._calls(node, nodes, values)
+                    all_of_it = exact if given.exact is operands[0].exact else self._exact(node, [given.exact])
+                    self._weigh(node.layer, layer, given, all_of_it)
             elif node.role == "embedding":
                 grid = quantized.grid(node.layer)
                 quantized.set_threshold(node.layer, self._calibration.activations(layer.weight, grid))
-            elif node.role == "table":
-                self._round(node.layer, [layer.function(operands[0].values)])
             elif node.layer in quantized.bits and node.layer not in self._set:
                 # Operands of a sum have one scale, and are there when the first is rounded.
-                sharing = [other for other in nodes if other.layer == node.layer]
-                self._round(node.layer, [values[other.inputs[0]].values for other in sharing])
+                sharing = [other.inputs[0] for other in nodes if other.layer == node.layer]
+                rounded = [values[name].values if name in values else self._ahead[name] for name in sharing]
+                self._round(node.layer, [layer.function(v) for v in rounded] if node.role == "table" else rounded)
         function, scale = quantized.prepared(node, [operand.scale for operand in operands])
         return _Values(exact, function(*(operand.values for operand in operands)), scale)
+
+    def _calls(self, node: QuantizedNode, nodes: Iterable[QuantizedNode], values: Mapping[str, _Values]) -> _Values:
+        """What a layer with weights takes in all its calls, rows in turn; of those of one shape."""
+        given = values[node.inputs[0]]
+        others = [other.inputs[0] for other in nodes if other.layer == node.layer and other is not node]
+        exact = in_turn([given.exact, *(values[n].exact if n in values else self._ahead[n] for n in others)])
+        rounded = in_turn([given.values, *(values[n].values if n in values else self._ahead[n] for n in others)])
+        return _Values(exact, rounded, given.scale)
+
+    def _float(self, node: QuantizedNode, operands: list[Tensor]) -> Tensor:
+        """``_exact``, of scans as well."""
+        if node.role != "scan":
+            return self._exact(node, operands)
+        body = self._quantized.bodies[node.name]
+        nodes = {inner.name: inner for inner in body.nodes}
+
+        def compute(name: str, given: list[Tensor], _: Place) -> Tensor:
+            return self._exact(nodes[name], given)
+
+        shown = body.loop.shown
+        return scanned(body.loop, body.inputs_of, compute, operands, body.ahead, (shown,))[shown]
 
     def _exact(self, node: QuantizedNode, operands: Sequence[Tensor]) -> Tensor:
         """What a node gives in the float network."""
@@ -171,6 +197,7 @@ class _Calibration:
             given: What it takes.
             exact: What it gives in the float network.
         """
+        self._set.add(name)
         quantized, kind = self._quantized, str(weighted_kind(layer))
         threshold = self._calibration.weights(layer, quantized.grid(name), given.values, given.exact)
         if layer.bias is not None:

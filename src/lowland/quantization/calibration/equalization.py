@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.quantization.graph.operations import TRANSPOSED, geometry, num_channels, weighted_kind
-from lowland.quantization.graph.traced_network import TracedNetwork
+from lowland.quantization.graph.traced_network import Node, TracedNetwork
 
 _TOLERANCE = 1e-7  # of the logarithms of a sweep's factors
 _COMMUTING = (nn.ReLU, nn.LeakyReLU, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.Flatten, nn.Unflatten)
@@ -41,13 +42,16 @@ def equalized(network: TracedNetwork) -> TracedNetwork:
     Source:
         Nagel et al. 2019, arXiv:1906.04721, section 4.1, eq. 9 to 11.
     """
+    copies: dict[int, Any] = {}  # a layer that is called twice stays one
     nodes = {
-        name: replace(node, layer=copy.deepcopy(node.layer)) if weighted_kind(node.layer) else node
+        name: replace(node, layer=copy.deepcopy(node.layer, copies)) if weighted_kind(node.layer) else node
         for name, node in network.nodes.items()
     }
-    weighted: dict[str, Any] = {name: node.layer for name, node in nodes.items() if weighted_kind(node.layer)}
+    first = {id(nodes[name].layer): name for name in reversed(list(nodes))}
+    weighted: dict[str, Any] = {name: nodes[name].layer for name in nodes if weighted_kind(nodes[name].layer)}
+    weighted = {name: layer for name, layer in weighted.items() if first[id(layer)] == name}
     result = replace(network, nodes=nodes)
-    pairs = list(_pairs(result))
+    pairs = list(_once_a_layer(_pairs(result), nodes))
     with torch.no_grad():
         # In float64, so that all the factors together leave the function alone.
         weights = {name: layer.weight.double().contiguous() for name, layer in weighted.items()}
@@ -63,6 +67,18 @@ def equalized(network: TracedNetwork) -> TracedNetwork:
             if name in biases:
                 layer.bias.copy_(biases[name])
     return result
+
+
+def _once_a_layer(pairs: Iterable[_Pair], nodes: Mapping[str, Node]) -> Iterator[_Pair]:
+    """Pairs of layers under the names of their first calls; only those whose calls all stand in the same pair."""
+    first = {id(nodes[name].layer): name for name in reversed(list(nodes))}
+    calls = Counter(first[id(node.layer)] for node in nodes.values())
+    named = Counter(
+        _Pair(first[id(nodes[pair.first].layer)], first[id(nodes[pair.second].layer)], pair.channels) for pair in pairs
+    )
+    for pair, count in named.items():
+        if count == calls[pair.first] == calls[pair.second] and (count == 1 or pair.first != pair.second):
+            yield pair
 
 
 class _Pair(NamedTuple):

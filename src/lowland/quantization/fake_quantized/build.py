@@ -11,7 +11,8 @@ from lowland.errors import LowlandError
 from lowland.quantization.calibration.equalization import equalized
 from lowland.quantization.fake_quantized.bit_policy import CodedLayers, layer_widths
 from lowland.quantization.fake_quantized.network import QuantizedNetwork
-from lowland.quantization.fake_quantized.placement import INPUT, Placement, Role, placed
+from lowland.quantization.fake_quantized.placement import placed
+from lowland.quantization.fake_quantized.quantized_nodes import INPUT, Placement, Role
 from lowland.quantization.graph.trace import traced
 from lowland.quantization.precision import Precision, check_bits
 from lowland.quantization.same_function import GivenNetwork
@@ -65,7 +66,12 @@ def build_quantized(
     given = GivenNetwork(network, graph)
     if precision.equalization:
         graph = equalized(graph)
-    placement = placed(graph, input_signed=input_signed, per_channel=bool(precision.per_channel))
+    placement = placed(
+        graph,
+        input_signed=input_signed,
+        per_channel=bool(precision.per_channel),
+        biased=bool(precision.bias_correction),
+    )
     bodies = [node for body in placement.bodies.values() for node in body.nodes]
     roles: dict[str, Role] = {node.layer: node.role for node in (*placement.nodes, *bodies)}
     widths = {INPUT: input_bits, **layer_widths(precision, _coded_layers(placement, roles))}

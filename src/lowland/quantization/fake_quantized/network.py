@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import log2
 from typing import Any, NamedTuple
 
 import torch
@@ -13,13 +12,14 @@ from torch.nn import functional
 from lowland.coding.codes import code_range
 from lowland.errors import LowlandError
 from lowland.quantization.fake_quantized.grid import Grid, on_grid
-from lowland.quantization.fake_quantized.placement import INPUT, QuantizedBody, QuantizedNode
+from lowland.quantization.fake_quantized.learned_grids import LearnedGrids
+from lowland.quantization.fake_quantized.quantized_nodes import INPUT, QuantizedBody, QuantizedNode
 from lowland.quantization.graph.loop import Place, scanned
 from lowland.quantization.graph.operations import Operation, geometry, operation, weighted_kind
 from lowland.quantization.graph.operators import passing_step
 from lowland.quantization.graph.step import INPUTS, Step
 from lowland.quantization.graph.traced_network import Schedule
-from lowland.quantization.precision import BIAS_BITS, SMALLEST_THRESHOLD, Precision
+from lowland.quantization.precision import BIAS_BITS, Precision
 from lowland.quantization.same_function import GivenNetwork
 
 
@@ -47,13 +47,11 @@ Read = Callable[[Stored], Tensor]
 Scaled = tuple[Tensor, Tensor]
 """Values and the step size of the integers that they stand for."""
 
-_ROUNDING = 1e-4
-"""Of logarithms of scales: what float32 adds to a power of two does not double it."""
 Prepared = tuple[Callable[..., Tensor], Tensor]
 """A function of values and the step size of the integers that its results stand for."""
 
 
-class QuantizedNetwork(nn.Module):
+class QuantizedNetwork(LearnedGrids):
     """A float network with fake quantizers: it trains like any module and is frozen into an integer network.
 
     ``layers`` are Brevitas' own modules and hold all state; ``reference`` runs them as Brevitas does. ``forward``
@@ -76,20 +74,13 @@ class QuantizedNetwork(nn.Module):
         given: GivenNetwork | None = None,
         bodies: Mapping[str, QuantizedBody] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(layers, precision)
         self.nodes = {node.name: node for node in nodes}
-        self.layers = layers
         self.bodies = dict(bodies or {})
         self.given = given
-        self.precision = precision
         self.calibrated: Tensor
         self.register_buffer("calibrated", torch.tensor(False))
-        self.bits: dict[str, int] = {}
-        self.moved: set[str] = set()
-        """Names of layers whose range of codes a zero point moves."""
         self.schedule = Schedule({node.name: node.inputs for node in nodes})
-        self._codes: dict[str, tuple[int, int]] = {}
-        self._rectifying: set[str] = set()
         self._operations: dict[str, Operation] = {}
         self._passing: dict[str, Step] = {}
         for node in self.all_nodes:
@@ -100,18 +91,8 @@ class QuantizedNetwork(nn.Module):
                 self._operations[node.layer] = operation(kind, geometry(layer))
             if node.role == "passing":
                 self._passing[node.layer] = passing_step(node.name, node.inputs, layer)
-            quantizer = _quantizer(layer)
-            if quantizer is None:
-                continue
-            self.bits[node.layer] = int(quantizer.msb_clamp_bit_width_impl())
-            lowest, highest = code_range(self.bits[node.layer], signed=quantizer.int_quant.signed)
-            self._codes[node.layer] = (lowest + quantizer.int_quant.narrow_range, highest)
-            if hasattr(quantizer.int_quant, "lowest"):
-                self.moved.add(node.layer)
-            elif lowest == 0 and node.role in ("quantizer", "rectifier"):
-                self._rectifying.add(node.layer)
-        _read_zero_points(self)
-        self.register_load_state_dict_post_hook(_read_zero_points)
+            self.take_quantizer(node.layer, rectifies=node.role in ("quantizer", "rectifier"))
+        self.read_zero_points()
 
     @property
     def all_nodes(self) -> Iterator[QuantizedNode]:
@@ -120,53 +101,6 @@ class QuantizedNetwork(nn.Module):
             if node.role == "scan":
                 yield from self.bodies[node.name].nodes
             yield node
-
-    def layer(self, name: str) -> Any:
-        """The module of this name, in bodies behind the scan's (``lstm.hidden``)."""
-        return self.layers.get_submodule(name)
-
-    def threshold(self, name: str) -> nn.Parameter:
-        """The learned parameter of a layer's quantizer.
-
-        Scale times the number of codes on its longer side; with scales that are powers of two, the logarithm to base 2
-        of the scale times 2^bits (signed codes: 2^(bits-1)), which is rounded.
-        """
-        return _quantizer(self.layer(name)).scaling_impl.value
-
-    def set_threshold(self, name: str, threshold: Tensor | float) -> None:
-        """Sets the scale of a layer's quantizer; one that must be a power of two becomes the next one above.
-
-        Args:
-            name: Of the layer.
-            threshold: Scale times the number of codes on the longer side, above 0, of the scale's shape.
-        """
-        parameter = self.threshold(name)
-        with torch.no_grad():
-            if self.precision.scale == "float":
-                parameter.copy_(torch.as_tensor(threshold))
-                return
-            lowest, highest = self._codes[name]
-            steps = torch.as_tensor(threshold, dtype=torch.float64) / max(-lowest, highest)
-            exponent = (steps.log2() - _ROUNDING).ceil()
-            parameter.copy_(exponent + log2(self._steps(name)))
-
-    def move(self, name: str, zero_point: int) -> None:
-        """Sets the zero point of a layer's quantizer: its codes less this are what is computed with.
-
-        Args:
-            name: Of the layer, one of ``moved``.
-            zero_point: From 0 to 2^bits - 1.
-        """
-        _quantizer(self.layer(name)).int_quant.lowest.fill_(-zero_point)
-        self._codes[name] = (-zero_point, 2 ** self.bits[name] - 1 - zero_point)
-
-    def _steps(self, name: str) -> int:
-        """How many steps a threshold covers."""
-        lowest, highest = self._codes[name]
-        if self.precision.scale == "float":
-            return max(-lowest, highest)
-        is_symmetric = lowest < 0 and name not in self.moved
-        return int(2 ** (self.bits[name] - is_symmetric))
 
     @property
     def stored(self) -> dict[str, nn.Parameter]:
@@ -177,14 +111,6 @@ class QuantizedNetwork(nn.Module):
             (f"{name}.{kind}", getattr(layer, kind, None)) for name, layer in layers for kind in ("weight", "bias")
         )
         return {name: parameter for name, parameter in named if parameter is not None}
-
-    def grid(self, name: str) -> Grid:
-        """The grid of a layer's quantizer (of the weights, if it has any), differentiable by the threshold."""
-        lowest, highest = self._codes[name]
-        learned = self.threshold(name)
-        threshold = learned.abs() if self.precision.scale == "float" else _power_of_two(learned)
-        scale = threshold.clamp_min(SMALLEST_THRESHOLD) / self._steps(name)
-        return Grid(scale, lowest, highest, rectifies=name in self._rectifying)
 
     def compute(self, name: str, operands: Sequence[Scaled], read: Read | None = None) -> Scaled:
         """One node's result and the step size of its integers.
@@ -272,9 +198,10 @@ class QuantizedNetwork(nn.Module):
             inputs: Floats.
             read: See ``compute``.
         """
+        once = None if read is None else _once(read)
 
         def compute(name: str, values: Mapping[str, Scaled]) -> Scaled:
-            return self.compute(name, [values[source] for source in self.nodes[name].inputs], read)
+            return self.compute(name, [values[source] for source in self.nodes[name].inputs], once)
 
         outputs, _ = self.schedule.run(compute, (inputs, inputs.new_ones(())))
         return outputs
@@ -294,27 +221,16 @@ class QuantizedNetwork(nn.Module):
         return value_of(self.schedule.run(compute, inputs))
 
 
-def _quantizer(layer: nn.Module) -> Any:
-    """Brevitas' quantizer inside a layer: of the weights of one that has any, of the results of others."""
-    brevitas_layer: Any = getattr(layer, "result", layer)
-    if hasattr(brevitas_layer, "weight_quant"):
-        return brevitas_layer.weight_quant.tensor_quant
-    if not hasattr(brevitas_layer, "act_quant"):
-        return None
-    return brevitas_layer.act_quant.fused_activation_quant_proxy.tensor_quant
+def _once(read: Read) -> Read:
+    """What reads each stored tensor once, however many layers compute with it."""
+    known: dict[str, Tensor] = {}
 
+    def kept(tensor: Stored) -> Tensor:
+        if tensor.name not in known:
+            known[tensor.name] = read(tensor)
+        return known[tensor.name]
 
-def _power_of_two(exponent: Tensor) -> Tensor:
-    """2 to the power of an exponent that is rounded straight through."""
-    # x - x is exactly zero and carries the derivative, so the rounded exponent stays a whole number.
-    result: Tensor = 2.0 ** (exponent.detach().round() + (exponent - exponent.detach()))
-    return result
-
-
-def _read_zero_points(quantized: QuantizedNetwork, *_: Any) -> None:
-    """Takes the ranges of codes from the zero points in the modules: they come with a state."""
-    for name in quantized.moved:
-        quantized.move(name, -int(_quantizer(quantized.layer(name)).int_quant.lowest))
+    return kept
 
 
 def check_calibrated(quantized: QuantizedNetwork) -> None:

@@ -2,85 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from torch import nn
 
 from lowland.errors import LowlandError
+from lowland.quantization.fake_quantized.quantized_nodes import INPUT, Placement, QuantizedBody, QuantizedNode, Role
+from lowland.quantization.fake_quantized.twins import twins
 from lowland.quantization.graph.activations import TABLES, never_negative
-from lowland.quantization.graph.loop import Loop, computed_ahead
+from lowland.quantization.graph.loop import computed_ahead
 from lowland.quantization.graph.modules import FLOATS
 from lowland.quantization.graph.operations import weighted_kind
 from lowland.quantization.graph.operators import arguments_of, kind_of
 from lowland.quantization.graph.recurrence import WIDE, Recurrence, State
 from lowland.quantization.graph.step import INPUTS
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
-
-Role = Literal[
-    "input", "quantizer", "rectifier", "weighted", "embedding", "table", "passing", "scan", "float", "island"
-]
-
-INPUT = "input"
-"""The name of the input quantizer."""
-
-
-class QuantizedNode(NamedTuple):
-    """One step of a fake-quantized network.
-
-    Attributes:
-        name: Unique in the network, or in the body of a scan; that of the deployed step.
-        layer: Name of the module that computes it, in bodies behind the scan's (``lstm.hidden``); nodes that share one
-            share its scale.
-        inputs: Names of the nodes whose results it takes, ``inputs`` for the network's own input.
-        role: What it does to values: rounds them, weighs them, hands them on.
-    """
-
-    name: str
-    layer: str
-    inputs: tuple[str, ...]
-    role: Role
-
-
-class QuantizedBody(NamedTuple):
-    """What a scan repeats, with quantizers placed in it.
-
-    Attributes:
-        nodes: In order of computation; they take one place of the sequence by the name ``inputs``.
-        loop: How they are repeated.
-        ahead: Names of those that can be computed for all places at once.
-    """
-
-    nodes: tuple[QuantizedNode, ...]
-    loop: Loop
-    ahead: tuple[str, ...]
-
-    @property
-    def inputs_of(self) -> dict[str, tuple[str, ...]]:
-        """Names of what each node takes, by its name."""
-        return {node.name: node.inputs for node in self.nodes}
-
-
-@dataclass
-class Placement:
-    """A network with quantizers placed in it.
-
-    Attributes:
-        nodes: In order of computation.
-        layers: The layer that each name of a node's ``layer`` stands for; ``None`` for quantizers.
-        unsigned: Names of layers whose quantized values are never negative.
-        wide: Names of quantizers whose codes are as wide as those of cell states.
-        looked_up: Names of quantizers whose codes tables are looked up with.
-        bodies: Of the scans, by their names.
-    """
-
-    nodes: list[QuantizedNode] = field(default_factory=list)
-    layers: dict[str, nn.Module | None] = field(default_factory=dict)
-    unsigned: set[str] = field(default_factory=set)
-    wide: set[str] = field(default_factory=set)
-    looked_up: set[str] = field(default_factory=set)
-    bodies: dict[str, QuantizedBody] = field(default_factory=dict)
 
 
 class _Value(NamedTuple):
@@ -90,14 +28,34 @@ class _Value(NamedTuple):
         name: The node that gives it.
         exact: Whether it is codes, or sums of codes at one scale, that a layer with weights can take.
         nonnegative: Whether it can never lie below 0.
+        scale: What decides its step size, the same for values of one step size; those of accumulators stay apart.
     """
 
     name: str
     exact: bool
     nonnegative: bool
+    scale: Hashable
 
 
-def placed(network: TracedNetwork, *, input_signed: bool, per_channel: bool) -> Placement:
+@dataclass(frozen=True)
+class _Rules:
+    """What a walk goes by.
+
+    Attributes:
+        per_channel: Whether accumulators have a scale for each channel, so that only pooling may touch them.
+        biased: Whether every layer has a bias.
+        twins: See ``twins``.
+        rounded: Whether what a layer is called on is never negative, by the name of the first call, of the layers whose
+            calls need a quantizer for their values to have one scale.
+    """
+
+    per_channel: bool
+    biased: bool = False
+    twins: Mapping[str, str] = field(default_factory=dict)
+    rounded: Mapping[str, bool] = field(default_factory=dict)
+
+
+def placed(network: TracedNetwork, *, input_signed: bool, per_channel: bool, biased: bool = False) -> Placement:
     """Quantizers placed in a network.
 
     Inputs are rounded first. Layers with weights take codes and give accumulators; ReLU rounds accumulators to codes
@@ -106,38 +64,63 @@ def placed(network: TracedNetwork, *, input_signed: bool, per_channel: bool) -> 
     (``<layer>_in``, steps ``<layer>_in0``, ``<layer>_in1`` ...), what a table looks up
     (``<layer>_in``), results of layers that stay float (``<layer>_out``).
 
+    A layer that is called several times has its bias at one scale, and so what it is called on: values of several
+    scales are rounded to one (``<layer>_in``). What is done in the same way to all its results has one scale as well.
+
     Args:
         network: See ``traced``.
         input_signed: Whether inputs can be negative.
         per_channel: Whether accumulators have a scale for each channel, so that only pooling may touch them.
+        biased: Whether every layer with weights has a bias, those too that have none in the network.
     """
+    rules = _Rules(per_channel, biased, twins(network))
+    while True:
+        placement, placer = _walked(network, rules, input_signed=input_signed)
+        if not placer.apart:
+            return placement
+        rules = replace(rules, rounded={**rules.rounded, **placer.apart})
+
+
+def _walked(network: TracedNetwork, rules: _Rules, *, input_signed: bool) -> tuple[Placement, _Placer]:
+    """Quantizers placed by some rules, and who has placed them."""
     placement = Placement()
     values: dict[str, _Value] = {}
-    placer = _Placer(placement, values, per_channel=per_channel)
+    placer = _Placer(placement, values, rules)
     if _are_tokens(network):
-        values[INPUTS] = _Value(INPUTS, False, False)
+        values[INPUTS] = _Value(INPUTS, False, False, INPUTS)
     else:
         placer.add(INPUT, "input", (INPUTS,), unsigned=not input_signed)
-        values[INPUTS] = _Value(INPUT, True, not input_signed)
+        values[INPUTS] = _Value(INPUT, True, not input_signed, INPUT)
     placer.walk(network.nodes.values())
     if network.island is not None:
         name, layers = network.island
         placer.add(placer.free(name), "island", (values[network.output].name,), layers)
     placement.nodes = placer.nodes
-    return placement
+    return placement, placer
 
 
 class _Placer:
     """The walk through a network, or through the body of a scan."""
 
-    def __init__(self, placement: Placement, values: dict[str, _Value], *, per_channel: bool, scan: str = "") -> None:
+    def __init__(self, placement: Placement, values: dict[str, _Value], rules: _Rules, scan: str = "") -> None:
         self.nodes: list[QuantizedNode] = []
         self._placement = placement
         self._values = values
-        self._per_channel = per_channel
+        self._rules = rules
         self._scan = scan
         self._rounded: dict[str, _Value] = {}
+        self._of_twins: dict[tuple[str, str], str] = {}
+        self._called_on: dict[str, list[_Value]] = {}
         self._taken = {INPUT, INPUTS}
+
+    @property
+    def apart(self) -> dict[str, bool]:
+        """The layers whose calls take values of several scales where one is needed: whether none can be negative."""
+        return {
+            name: all(value.nonnegative for value in values)
+            for name, values in self._called_on.items()
+            if len({value.scale for value in values}) > 1
+        }
 
     def walk(self, nodes: Iterable[Node]) -> None:
         """Places all of them."""
@@ -179,48 +162,73 @@ class _Placer:
         first = operands[0]
         if isinstance(layer, nn.Embedding):
             add(name, "embedding", node.inputs, layer)
-            return _Value(name, True, False)
+            return _Value(name, True, False, name)
         if isinstance(layer, Recurrence):
             return self._scanned(node, layer, first)
         if isinstance(layer, State):
             add(name, "quantizer", (first.name,), wide=name in WIDE)
-            return _Value(name, True, False)
+            return _Value(name, True, False, name)
+        own = self._twin(name)
         if weighted_kind(layer) is not None:
-            add(name, "weighted", (self._codes(first).name,), layer)
-            return _Value(name, False, False)
+            add(name, "weighted", (self._taken_by(name, layer, first).name,), layer, shared=own)
+            return _Value(name, False, False, own)
         if isinstance(layer, nn.ReLU):
             if first.exact and first.nonnegative and first.name != INPUT:
                 return first
-            add(name, "rectifier", (first.name,), unsigned=True)
-            return _Value(name, True, True)
+            add(name, "rectifier", (first.name,), shared=own, unsigned=True)
+            return _Value(name, True, True, own)
         if isinstance(layer, TABLES):
             nonnegative = never_negative(layer)
             looked_up = self.free(f"{name}_in")
-            add(looked_up, "quantizer", (first.name,), looked_up=True)
-            add(name, "table", (looked_up,), layer, unsigned=nonnegative)
-            return _Value(name, True, nonnegative)
+            add(looked_up, "quantizer", (first.name,), shared=self._shared(own, "looked up", looked_up), looked_up=True)
+            add(name, "table", (looked_up,), layer, shared=own, unsigned=nonnegative)
+            return _Value(name, True, nonnegative, own)
         if isinstance(layer, FLOATS):
             add(name, "float", [operand.name for operand in operands], layer)
-            return _Value(name, False, False)
+            return _Value(name, False, False, own)
         kind = kind_of(layer)
         if kind in ("add", "concat"):
             operands = self._at_one_scale(name, operands)
         elif kind == "multiply":
             operands = [self._codes(operand) for operand in operands]
-        elif self._per_channel and not first.exact and kind not in _POOLS:
+        elif self._rules.per_channel and not first.exact and kind not in _POOLS:
             operands = [self._codes(first)]
         nonnegative = all(operand.nonnegative for operand in operands)
         if kind == "rescale":
             nonnegative = nonnegative and arguments_of(layer)["factor"] > 0
         add(name, "passing", [operand.name for operand in operands], layer)
-        return _Value(name, operands[0].exact and kind != "multiply", nonnegative)
+        scale = operands[0].scale
+        if kind in _SCALING or isinstance(layer, nn.AvgPool1d | nn.AvgPool2d):
+            scale = (kind, repr(arguments_of(layer)), *(operand.scale for operand in operands))
+        return _Value(name, operands[0].exact and kind != "multiply", nonnegative, scale)
+
+    def _twin(self, name: str) -> str:
+        """The first of the nodes that share a scale with this one."""
+        return self._rules.twins.get(name, name)
+
+    def _shared(self, twin: str, what: str, name: str) -> str:
+        """The name of a quantizer that twins share: that which the first of them has given it."""
+        return self._of_twins.setdefault((twin, what), name)
+
+    def _taken_by(self, name: str, layer: nn.Module, value: _Value) -> _Value:
+        """What a layer with weights takes in place of a value; one scale for all calls of a layer with a bias."""
+        twin = self._twin(name)
+        if twin in self._rules.rounded:
+            own, unsigned = self.free(f"{name}_in"), self._rules.rounded[twin]
+            shared = self._shared(twin, "taken", own)
+            self.add(own, "quantizer", (value.name,), shared=shared, unsigned=unsigned)
+            return _Value(own, True, unsigned, shared)
+        codes = self._codes(value)
+        if name in self._rules.twins and (self._rules.biased or layer.bias is not None):
+            self._called_on.setdefault(twin, []).append(codes)
+        return codes
 
     def _scanned(self, node: Node, layer: Recurrence, sequence: _Value) -> _Value:
         """A recurrent layer: its body has quantizers of its own."""
         codes = self._codes(sequence)
-        values = {INPUTS: _Value(INPUTS, True, codes.nonnegative)}
-        values |= {state: _Value(state, True, False) for state in layer.loop.states}
-        inside = _Placer(self._placement, values, per_channel=self._per_channel, scan=node.name)
+        values = {INPUTS: _Value(INPUTS, True, codes.nonnegative, INPUTS)}
+        values |= {state: _Value(state, True, False, state) for state in layer.loop.states}
+        inside = _Placer(self._placement, values, _Rules(self._rules.per_channel), node.name)
         inside.walk(Node(name, layer.inputs_of[name], part, node.place) for name, part in layer.body.items())
         inputs_of = {inner.name: inner.inputs for inner in inside.nodes}
         ahead = computed_ahead(
@@ -228,7 +236,7 @@ class _Placer:
         )
         self._placement.bodies[node.name] = QuantizedBody(tuple(inside.nodes), layer.loop, ahead)
         self.add(node.name, "scan", (codes.name, *node.inputs[1:]))
-        return _Value(node.name, True, False)
+        return _Value(node.name, True, False, node.name)
 
     def _codes(self, value: _Value) -> _Value:
         """A value that layers with weights can take: itself, or rounded once for all that take it."""
@@ -236,18 +244,20 @@ class _Placer:
             return value
         if value.name not in self._rounded:
             name = self.free(f"{value.name}_out")
-            self.add(name, "quantizer", (value.name,), unsigned=value.nonnegative)
-            self._rounded[value.name] = _Value(name, True, value.nonnegative)
+            shared = self._shared(self._twin(value.name), "rounded", name)
+            self.add(name, "quantizer", (value.name,), shared=shared, unsigned=value.nonnegative)
+            self._rounded[value.name] = _Value(name, True, value.nonnegative, shared)
         return self._rounded[value.name]
 
     def _at_one_scale(self, name: str, operands: list[_Value]) -> list[_Value]:
         """Operands rounded to codes of one scale."""
-        shared = self.free(f"{name}_in", count=len(operands))
+        own = self.free(f"{name}_in", count=len(operands))
+        shared = self._shared(self._twin(name), "joined", own)
         unsigned, wide = all(operand.nonnegative for operand in operands), bool(self._scan) and name in WIDE
         for index, operand in enumerate(operands):
             source, add = (operand.name,), self.add
-            add(f"{shared}{index}", "quantizer", source, shared=shared, unsigned=unsigned, wide=wide)
-        return [_Value(f"{shared}{index}", True, operand.nonnegative) for index, operand in enumerate(operands)]
+            add(f"{own}{index}", "quantizer", source, shared=shared, unsigned=unsigned, wide=wide)
+        return [_Value(f"{own}{index}", True, operand.nonnegative, shared) for index, operand in enumerate(operands)]
 
     def free(self, name: str, *, count: int = 0) -> str:
         """A name that no layer of the network has, nor has with a number up to a count behind it."""
@@ -281,3 +291,6 @@ def _are_tokens(network: TracedNetwork) -> bool:
 
 
 _POOLS = ("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d")
+
+_SCALING = ("mean", "rescale", "multiply")
+"""Kinds of steps whose results have another step size than what they take."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lowland.quantization.fake_quantized.placement import QuantizedBody, QuantizedNode
+from lowland.quantization.fake_quantized.quantized_nodes import QuantizedBody, QuantizedNode
 from lowland.quantization.fake_quantized.quantizers import handed_on, value_of
 from lowland.quantization.graph.loop import Place, scanned
 from lowland.quantization.graph.step import INPUTS, Step

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from lowland.errors import LowlandError
-from lowland.quantization.graph.calls.registry import STATES, handler_of
-from lowland.quantization.graph.converter import Converter, LastStates, Rows, Wire
+from lowland.quantization.graph.calls.registry import PLACEWISE, RESHAPING, STATES, handler_of
+from lowland.quantization.graph.converter import Converter
 from lowland.quantization.graph.in_place import Memory, changes_by_name
+from lowland.quantization.graph.modules import is_placewise
 from lowland.quantization.graph.tracer import LAYERS, Foreign, handler_for, name_of, place_of
+from lowland.quantization.graph.wires import LastStates, Rows, Wire
 
 
 def converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Converter, foreign: Foreign) -> str:
@@ -39,14 +42,19 @@ def converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Conv
             assert handler is not None  # all have been looked for
             if not args and "input" in kwargs:
                 args, kwargs = (kwargs["input"],), {name: kwargs[name] for name in kwargs if name != "input"}
-            found[node] = _called(f"layer {shown}", handler, converter, modules[path], *args, **kwargs)
+            called = _on_places(f"layer {shown}", is_placewise(modules[path]), handler)
+            found[node] = _called(f"layer {shown}", called, converter, modules[path], *args, **kwargs)
         elif _holds(Wire, args, kwargs):
             handler = handler_of(node.target)
             assert handler is not None
             if _holds(LastStates, args, kwargs) and name_of(node.target) not in STATES:
                 raise LowlandError(LastStates.refusal(place_of(node)))
             converter.at(name=node.name, place=place_of(node))
-            found[node] = _called(place_of(node), handler, converter, *args, **kwargs)
+            name = name_of(node.target)
+            called = (
+                handler if name in RESHAPING else _on_places(place_of(node), name.rstrip("_") in PLACEWISE, handler)
+            )
+            found[node] = _called(place_of(node), called, converter, *args, **kwargs)
         else:
             found[node] = _called(place_of(node), _plain, node, args, kwargs)
         _follow_changes(node, found, memory, converter)
@@ -65,6 +73,33 @@ def _called(place: str, function: Callable[..., Any], *args: Any, **kwargs: Any)
         raise LowlandError(
             f"{place} of the network is called in a way that cannot be quantized ({reason.removesuffix('.')})"
         ) from error
+
+
+def _on_places(place: str, placewise: bool, handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler that keeps the places that values count among their rows.
+
+    Args:
+        place: Of the call, for messages.
+        placewise: Whether the call does the same at every place, whatever dimensions lie before the last.
+        handler: Of the call.
+    """
+
+    def handled(c: Converter, *args: Any, **kwargs: Any) -> Any:
+        wires = [wire for wire in (*args, *kwargs.values()) if isinstance(wire, Wire)]
+        if not any(wire.merged for wire in wires):
+            return handler(c, *args, **kwargs)
+        shapes = {(wire.merged, c.shape(wire)[: wire.merged]) for wire in wires}
+        if not placewise or len(shapes) > 1:
+            raise LowlandError(
+                f"{place} of the network takes values whose rows count several places of a row; expected layers on the "
+                "last dimension there (Linear, activations, sums): reshape to (rows, places, ...) before it"
+            )
+        apart = [replace(part, merged=0) if isinstance(part, Wire) else part for part in args]
+        named = {name: replace(p, merged=0) if isinstance(p, Wire) else p for name, p in kwargs.items()}
+        result = handler(c, *apart, **named)
+        return replace(result, merged=wires[0].merged) if isinstance(result, Wire) else result
+
+    return handled
 
 
 def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, converter: Converter) -> None:
@@ -91,12 +126,22 @@ def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any
     with torch.no_grad():
         called = getattr(args[0], node.target) if isinstance(node.target, str) else node.target
         result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)
+    if isinstance(result, Tensor) and result.is_floating_point() and _trained(*args, *kwargs.values()):
+        result = result.detach().requires_grad_()  # what is computed of trained tensors is trained in their place
     if isinstance(result, Tensor) and _holds(Rows, args, kwargs):
         raise LowlandError(
             f"{place_of(node)} of the network makes a tensor with as many rows as the inputs; expected constants of "
             "the shape of one row, which go with all of them"
         )
     return result
+
+
+def _trained(*parts: Any) -> bool:
+    """Whether a trained tensor is among arguments."""
+    return any(
+        (isinstance(part, Tensor) and part.requires_grad) or (isinstance(part, list | tuple) and _trained(*part))
+        for part in parts
+    )
 
 
 def _holds(kind: type, *parts: Any) -> bool:
@@ -120,6 +165,11 @@ def _attribute(modules: Mapping[str, nn.Module], target: str) -> Any:
 def _output(result: Any) -> str:
     """The name of the node whose value the network returns."""
     if isinstance(result, Wire):
+        if result.merged:
+            raise LowlandError(
+                "forward of the network returns several places for each row; expected one row of outputs for each row "
+                "of inputs: reshape them to (rows, places, ...) at the end"
+            )
         return result.name
     raise LowlandError(
         f"forward of the network returns a {type(result).__name__}; expected one tensor: wrap it in a module whose "

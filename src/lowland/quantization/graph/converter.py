@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import torch
@@ -14,88 +13,12 @@ from lowland.quantization.graph.affine import Affine
 from lowland.quantization.graph.operators import operator
 from lowland.quantization.graph.step import INPUTS
 from lowland.quantization.graph.traced_network import Node
+from lowland.quantization.graph.wires import Wire
 
 EXAMPLE_ROWS = 3
 """Rows that shapes are found with: more than one, so that a dimension of size 1 is not taken for the rows."""
 
 _TAKEN = (INPUTS, "input")
-
-
-class Rows(int):
-    """The number of rows, which no shape may depend on in any other way than by having that many."""
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A value of the traced network.
-
-    Attributes:
-        name: Of the node that makes it.
-        example: What it is for some rows, or ``None`` where there is no example.
-    """
-
-    name: str
-    example: Tensor | None
-
-
-class Sizes:
-    """The shape of a value without an example: only its rows are known."""
-
-    def __init__(self, converter: Converter) -> None:
-        self._converter = converter
-
-    def __getitem__(self, index: Any) -> Rows:
-        if index == 0:
-            return Rows(0)
-        self._converter.needs_example()
-
-
-class LastStates(tuple[Wire, ...]):
-    """The last states of recurrent layers, [layers, rows, ...] in torch: one wire each, picked by its place.
-
-    Args:
-        place: Where they come from, for messages.
-        wires: None for cell states, which stay inside.
-    """
-
-    def __new__(cls, place: str, wires: Iterable[Wire] = ()) -> LastStates:
-        """A tuple of the wires."""
-        states = super().__new__(cls, wires)
-        states.place = place
-        return states
-
-    place: str
-
-    def __getitem__(self, index: Any) -> Any:
-        if not self:
-            raise LowlandError(
-                f"{self.place} of the network hands on its cell state; expected its hidden states alone: out, or h[-1]"
-            )
-        if isinstance(index, tuple) and index and all(part == slice(None) for part in index[1:]):
-            index = index[0]
-        if not isinstance(index, int):
-            raise LowlandError(self.refusal(self.place))
-        return super().__getitem__(index)
-
-    @property
-    def only(self) -> Wire:
-        """The one that there is.
-
-        Raises:
-            LowlandError: There are several.
-        """
-        if len(self) > 1:
-            raise LowlandError(self.refusal(self.place))
-        return self[0]
-
-    @staticmethod
-    def refusal(place: str) -> str:
-        """Why they are not taken together.
-
-        Args:
-            place: Where they are.
-        """
-        return f"{place} of the network takes all last states at once; expected one of them by its place, h[-1]"
 
 
 class Converter:
@@ -113,6 +36,7 @@ class Converter:
         self.paths: dict[str, str] = {}
         self._calls: dict[tuple[Any, ...], Wire] = {}
         self._changing: set[int] = set()
+        self._made: dict[tuple[Any, ...], tuple[nn.Module, tuple[Any, ...]]] = {}
         self.place = self.name = self.path = ""
 
     def at(self, *, name: str, place: str, path: str = "") -> None:
@@ -178,6 +102,18 @@ class Converter:
         self._calls[call] = Wire(name, example)
         return self._calls[call]
 
+    def once(self, make: Callable[[], nn.Module], *of: Any) -> nn.Module:
+        """The layer that was made of the same objects before, so that what is stored once is one layer.
+
+        Args:
+            make: Makes it.
+            of: What it is made of: tensors and modules by identity, all else by value.
+        """
+        key = tuple(id(part) if isinstance(part, Tensor | nn.Module) else repr(part) for part in of)
+        if key not in self._made:
+            self._made[key] = make(), of  # kept, so that no other object gets the identity
+        return self._made[key][0]
+
     def changed(self, wire: Wire) -> bool:
         """Whether a value was computed in place of what it was computed from."""
         return wire.name in self.nodes and id(self.nodes[wire.name].layer) in self._changing
@@ -230,8 +166,7 @@ class Converter:
         """
         constants = [constant.detach().to(torch.float32) for constant in (weight, bias) if constant is not None]
         if all(constant.numel() == 1 for constant in constants):
-            gain = torch.ones(1) if weight is None else constants[0].reshape(1)
-            return self.emit(affine_layer(gain, None if bias is None else constants[-1].reshape(1), -1), wire)
+            return self._affine(wire, tuple(constant.reshape(1) for constant in constants), weight, bias, -1)
         shape = self.shape(wire)
         try:
             full = [torch.broadcast_to(constant, (1, *shape)) for constant in constants]
@@ -257,8 +192,17 @@ class Converter:
     def _affine(
         self, wire: Wire, values: tuple[Tensor, ...], weight: Tensor | None, bias: Tensor | None, dim: int
     ) -> Wire:
-        gain = torch.ones_like(values[0]) if weight is None else values[0]
-        return self.emit(affine_layer(gain, None if bias is None else values[-1], dim), wire)
+        def make() -> Affine:
+            gain = torch.ones_like(values[0]) if weight is None else values[0]
+            layer = affine_layer(gain, None if bias is None else values[-1], dim)
+            layer.weight.requires_grad_(weight is not None and weight.requires_grad)
+            if layer.bias is not None:
+                layer.bias.requires_grad_(bias is not None and bias.requires_grad)
+            return layer
+
+        trained = any(constant is not None and constant.requires_grad for constant in (weight, bias))
+        # What is trained is one layer wherever it multiplies; constants stand where they are.
+        return self.emit(self.once(make, weight, bias, dim, tuple(values[0].shape)) if trained else make(), wire)
 
     def _free(self, name: str) -> str:
         """A name that nothing else has and that modules can have."""

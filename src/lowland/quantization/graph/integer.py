@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from lowland.coding.encodings import Encoding, encoding_of, plain_binary
 from lowland.errors import LowlandError
 from lowland.quantization.deployed_network import StoredTensor
+from lowland.quantization.graph.dequantized import DequantizedNetwork
 from lowland.quantization.graph.float_step import FloatStep
 from lowland.quantization.graph.graph_spec import check_graph, graph_spec
 from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import INPUTS, CodeFormat, Step
 from lowland.quantization.graph.steps import step_from_spec
-from lowland.quantization.graph.storing_step import StoredCodes, StoringStep
+from lowland.quantization.graph.storing_step import StoredCodes, StoringStep, check_codes
 from lowland.quantization.graph.weighted_step import Weighted
 
 FLOAT_BITS = 32
@@ -251,26 +252,14 @@ class IntegerNetwork(nn.Module):
         Raises:
             LowlandError: An unknown name, another shape, a float, or a code that its width cannot hold.
         """
-        stored, encodings = self._stored(), self.encodings()
+        stored = self._stored()
         changed: dict[str, dict[str, Tensor]] = {}
         for name, new in codes.items():
             if name not in stored:
                 raise LowlandError(f"codes name {name!r}; expected one of {', '.join(stored)}")
-            old, bits = stored[name].codes, stored[name].bits
-            if new.shape != old.shape or new.is_floating_point():
-                raise LowlandError(
-                    f"codes of {name} are {new.dtype} of shape {tuple(new.shape)}; "
-                    f"expected integers of shape {tuple(old.shape)}"
-                )
-            lowest, highest = encodings[name].lowest(bits), encodings[name].highest(bits)
-            low, high = torch.aminmax(new)
-            if low < lowest or high > highest:
-                way = "two's complement" if stored[name].lowest is None else "plain binary"
-                raise LowlandError(
-                    f"codes of {name} span {int(low)} to {int(high)}; {bits} bits of {way} hold {lowest} to {highest}"
-                )
+            check_codes(name, new, stored[name])
             step, _, kind = name.partition(".")
-            changed.setdefault(step, {})[kind] = new.to(old.dtype)
+            changed.setdefault(step, {})[kind] = new.to(stored[name].codes.dtype)
         return IntegerNetwork(
             [
                 step.with_codes(changed[step.name]) if isinstance(step, StoringStep) and step.name in changed else step
@@ -307,30 +296,3 @@ class IntegerNetwork(nn.Module):
         Its parameters carry the names of ``codes``; it is a copy (changing it leaves the codes alone).
         """
         return DequantizedNetwork(self._steps())
-
-
-class DequantizedNetwork(nn.Module):
-    """A differentiable copy of an integer network, same outputs: one submodule a step, named like the step.
-
-    Args:
-        steps: In order of computation.
-    """
-
-    def __init__(self, steps: Iterable[Step]) -> None:
-        super().__init__()
-        self._inputs: dict[str, tuple[str, ...]] = {}
-        for step in steps:
-            module = step.dequantized()
-            if isinstance(step, Weighted) and step.tied_to is not None:
-                owner = self.get_submodule(step.tied_to)
-                for parameter in {"weight", "bias"} & set(step.borrowed):
-                    setattr(module, parameter, getattr(owner, parameter))
-            self.add_module(step.name, module)
-            self._inputs[step.name] = step.inputs
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs [samples, ...] of inputs [samples, ...]."""
-        values = {INPUTS: inputs}
-        for name, module in self.named_children():
-            values[name] = result = module(*(values[key] for key in self._inputs[name]))
-        return result

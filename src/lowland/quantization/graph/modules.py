@@ -13,13 +13,15 @@ from torch.nn.modules.dropout import _DropoutNd
 from lowland.coding.padded_recurrence import PaddedRecurrence
 from lowland.quantization.graph.activations import TABLES
 from lowland.quantization.graph.attention import DotProductAttention
-from lowland.quantization.graph.converter import Converter, LastStates, Wire, affine_layer
+from lowland.quantization.graph.converter import Converter, affine_layer
 from lowland.quantization.graph.embedding_step import TokenEmbedding
 from lowland.quantization.graph.float_step import FirstResult
 from lowland.quantization.graph.operators import operator
+from lowland.quantization.graph.parametric_relu import parametric_relu
 from lowland.quantization.graph.pooling_steps import pair
 from lowland.quantization.graph.recurrence import Recurrence
 from lowland.quantization.graph.step import INPUTS
+from lowland.quantization.graph.wires import LastStates, Wire
 
 Handler = Callable[..., Any]
 
@@ -113,7 +115,8 @@ def batch_norm(c: Converter, layer: _BatchNorm, input: Wire) -> Wire:
     gain = (variance + layer.eps).rsqrt() * (1 if layer.weight is None else layer.weight.double())
     shift = -mean * gain + (0 if layer.bias is None else layer.bias.double())
     trained = layer.weight is None or layer.weight.requires_grad
-    affine = affine_layer(gain.detach(), shift.detach(), 1 - c.ndim(input))
+    dim = 1 - c.ndim(input)
+    affine = c.once(lambda: affine_layer(gain.detach(), shift.detach(), dim), layer, dim)
     return c.emit(affine.requires_grad_(trained), input)
 
 
@@ -215,6 +218,11 @@ def _cell(layer: Any, suffix: str, padding: int | None = None) -> Recurrence:
     return Recurrence(kind, parts[0], parts[1], reverse=suffix.endswith("_reverse"), padding=padding)
 
 
+def prelu(c: Converter, layer: nn.PReLU, input: Wire) -> Wire:
+    """What lies above 0, plus a trained factor times what lies below: relu(x) - a relu(-x)."""
+    return parametric_relu(c, layer.weight, input)
+
+
 MODULES: dict[type[nn.Module], Handler] = {
     nn.Linear: itself,
     nn.Conv1d: convolution,
@@ -222,6 +230,7 @@ MODULES: dict[type[nn.Module], Handler] = {
     nn.ConvTranspose1d: convolution,
     nn.ConvTranspose2d: convolution,
     nn.ReLU: itself,
+    nn.PReLU: prelu,
     **dict.fromkeys(TABLES, itself),
     nn.Identity: nothing,
     nn.Dropout: nothing,
@@ -255,6 +264,13 @@ MODULES: dict[type[nn.Module], Handler] = {
     nn.LogSoftmax: softmax,
 }
 """Layers of torch by what turns them into nodes; others are looked into."""
+
+
+def is_placewise(layer: nn.Module) -> bool:
+    """Whether a layer does the same at every place, with any number of dimensions before the last."""
+    if isinstance(layer, nn.PReLU):
+        return layer.weight.numel() == 1
+    return isinstance(layer, (nn.Linear, nn.ReLU, *TABLES, nn.Identity, nn.Dropout, nn.LayerNorm))
 
 
 def handler_of_layer(layer: nn.Module) -> Handler | None:

@@ -14,12 +14,13 @@ from lowland.quantization.effective_weights import independent_copy, with_plain_
 from lowland.quantization.graph.calls.registry import SIZES, handler_of
 from lowland.quantization.graph.conversion import converted
 from lowland.quantization.graph.converter import Converter
+from lowland.quantization.graph.operations import weighted_kind
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
 from lowland.quantization.graph.tracer import HOOKS, LAYERS, Foreign, Tracer, handler_for, name_of, place_of
 
 _NEAREST = {
-    "PReLU": "LeakyReLU has a fixed slope",
     "TransformerEncoderLayer": "spell it out of MultiheadAttention, LayerNorm and Linear",
+    "RReLU": "LeakyReLU has a fixed slope, PReLU a trained one",
     "InstanceNorm2d": "BatchNorm2d folds into the convolution before it",
     "RNN": "LSTM and GRU are supported",
     "LSTMCell": "LSTM runs over whole sequences",
@@ -68,7 +69,7 @@ def traced(
     converter = Converter(example)
     output = converted(graph, modules, converter, foreign)
     nodes = _bare(converter.nodes)
-    _check_weights_once(nodes)
+    _check_weights_once(nodes, foreign=bool(foreign))
     island = None
     if float_from is not None:
         nodes, output, island = _cut(nodes, converter.paths, output, float_from)
@@ -138,19 +139,26 @@ def _stores(layer: nn.Module) -> bool:
     return next(layer.parameters(), None) is not None
 
 
-def _check_weights_once(nodes: Mapping[str, Node]) -> None:
-    """Refuse layers with weights that are called twice, and trained weights that functions take twice."""
-    owners: dict[int, str] = {}
+def _check_weights_once(nodes: Mapping[str, Node], *, foreign: bool) -> None:
+    """Refuse what is stored once and used twice, but for layers with weights that are called on several values.
+
+    Args:
+        nodes: The graph.
+        foreign: Whether layers of other packages are among them, which are read one by one.
+    """
+    owners: dict[int, Node] = {}
     for node in nodes.values():
         if getattr(node.layer, "shareable", False):  # a foreign quantizer: several values may have its scale
             continue
         for parameter in node.layer.parameters():
             place = parameter.data_ptr() if parameter.requires_grad and parameter.numel() else id(parameter)
-            if owners.setdefault(place, node.name) != node.name:
-                raise LowlandError(
-                    f"{node.place} of the network has the weights of layer {owners[place]}; expected layers "
-                    "with weights of their own"
-                )
+            owner = owners.setdefault(place, node)
+            if owner is node or (owner.layer is node.layer and weighted_kind(node.layer) is not None and not foreign):
+                continue
+            raise LowlandError(
+                f"{node.place} of the network has the weights of layer {owner.name}; expected layers with weights of "
+                "their own: only a linear or convolutional layer can be called on several values, as a whole"
+            )
 
 
 def _cut(
@@ -178,6 +186,13 @@ def _cut(
                 f"{', '.join(nodes[name].inputs)}; expected layers in turn, each taking the one before"
             )
         inner = paths[name].removeprefix(f"{float_from}.").replace(".", "_") or name
+        if any(nodes[other].layer is nodes[name].layer for other in names if other != name) and _stores(
+            nodes[name].layer
+        ):
+            raise LowlandError(
+                f"{nodes[name].place} of the network, in the part that stays float, is called several times; expected "
+                "layers of its own there"
+            )
         layers[inner], before = nodes[name].layer, name
     if before != output:
         raise LowlandError(f"the output of the network is {output!r}; expected the last layer of what stays float")

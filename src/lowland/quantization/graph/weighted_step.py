@@ -112,6 +112,35 @@ class Weighted(StoringStep):
         bound.__dict__["_owner"] = (owner,)
         return bound
 
+    def sharing(self, owner: Weighted) -> Self:
+        """The step tied to one of the same tensors; the step size of its accumulators is its own where it differs.
+
+        Args:
+            owner: An earlier step, not tied itself.
+
+        Raises:
+            LowlandError: There is a bias, which has one step size.
+        """
+        own = None if torch.equal(self.output_scale, owner.output_scale) else self.output_scale
+        if own is not None and self.bias is not None:
+            raise LowlandError(
+                f"step {self.name!r} shares the bias of {owner.name!r} at another step size; expected inputs of one "
+                "step size wherever a layer with a bias is called"
+            )
+        return type(self)(
+            self.name,
+            self.inputs,
+            sizes=self.sizes,
+            weight=None,
+            weight_bits=self.weight_bits,
+            weight_scale=None,
+            bias=None,
+            bias_bits=self.bias_bits,
+            output_scale=own,
+            accumulator_bits=self.accumulator_bits,
+            tied_to=owner.name,
+        )
+
     def settings(self) -> dict[str, Any]:
         """Sizes and widths; the shape of the weight scale where it is no scalar; what is tied, and what is not."""
         widths = {width: getattr(self, width) for width in _WIDTHS}

@@ -18,13 +18,14 @@ from lowland.errors import LowlandError
 from lowland.quantization.effective_weights import independent_copy
 from lowland.quantization.graph.activations import ACTIVATIONS, table_function
 from lowland.quantization.graph.affine import Affine
-from lowland.quantization.graph.converter import Converter, Wire
+from lowland.quantization.graph.converter import Converter
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.operations import geometry, num_channels, weighted_kind
 from lowland.quantization.graph.operators import arguments_of, kind_of
 from lowland.quantization.graph.step import INPUTS
 from lowland.quantization.graph.trace import traced
 from lowland.quantization.graph.traced_network import Node
+from lowland.quantization.graph.wires import Wire
 from lowland.quantization.readers.activations import activated
 from lowland.quantization.readers.assembler import Assembler
 from lowland.quantization.readers.comparison import check_same

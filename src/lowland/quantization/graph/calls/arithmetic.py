@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from lowland.quantization.graph.activations import Unary
 from lowland.quantization.graph.calls.layers import linear
-from lowland.quantization.graph.converter import Converter, Wire
+from lowland.quantization.graph.converter import Converter
 from lowland.quantization.graph.operators import arguments_of, operator
+from lowland.quantization.graph.parametric_relu import parametric_relu
+from lowland.quantization.graph.wires import Wire
 
 Number = int | float
 
@@ -22,7 +24,7 @@ def add(c: Converter, input: Any, other: Any, *, alpha: Number = 1) -> Wire:
     if isinstance(input, Wire) and isinstance(other, Wire):
         return c.emit(operator("add"), input, c.scaled(other, alpha))
     if isinstance(input, Wire):
-        return _shifted(c, input, _constant(other) * alpha)
+        return _shifted(c, input, _derived(_constant(other), lambda constant: constant * alpha))
     return _shifted(c, c.scaled(other, alpha), _constant(input))
 
 
@@ -36,14 +38,16 @@ def multiply(c: Converter, input: Any, other: Any) -> Wire:
     if isinstance(input, Wire) and isinstance(other, Wire):
         return c.emit(operator("multiply"), input, other)
     value, constant = (input, _constant(other)) if isinstance(input, Wire) else (other, _constant(input))
-    return c.scaled(value, float(constant)) if constant.numel() == 1 else c.affine(value, constant, None)
+    if constant.numel() == 1 and not constant.requires_grad:
+        return c.scaled(value, float(constant))
+    return c.affine(value, constant, None)
 
 
 def divide(c: Converter, input: Any, other: Any) -> Wire:
     """A value divided by a constant."""
     if isinstance(other, Wire):
         c.refuse("divides by a value; expected division by constants: compute the reciprocal outside")
-    return multiply(c, input, 1 / _constant(other).double())
+    return multiply(c, input, _derived(_constant(other), lambda constant: 1 / constant.double()))
 
 
 def negative(c: Converter, input: Wire) -> Wire:
@@ -63,6 +67,11 @@ def power(c: Converter, input: Wire, exponent: Any) -> Wire:
     if exponent != 2:
         c.refuse(f"raises to the power {exponent}; expected 2")
     return square(c, input)
+
+
+def prelu(c: Converter, input: Wire, weight: Tensor) -> Wire:
+    """A rectifier with a trained slope below 0."""
+    return parametric_relu(c, weight, input)
 
 
 def clamp(c: Converter, input: Wire, min: Any = None, max: Any = None) -> Wire:
@@ -103,5 +112,12 @@ def _constant(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else torch.as_tensor(value)
 
 
+def _derived(constant: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """A function of a constant, trained if the constant is."""
+    result = function(constant.detach())
+    return result.requires_grad_() if constant.requires_grad else result
+
+
 def _shifted(c: Converter, wire: Wire, constant: Tensor) -> Wire:
-    return wire if not bool(constant.any()) else c.affine(wire, None, constant)
+    unchanging = not constant.requires_grad and not bool(constant.any())
+    return wire if unchanging else c.affine(wire, None, constant)

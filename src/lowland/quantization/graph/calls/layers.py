@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from lowland.quantization.graph.activations import Unary
 from lowland.quantization.graph.attention import DotProductAttention
-from lowland.quantization.graph.converter import Converter, Wire
+from lowland.quantization.graph.converter import Converter
 from lowland.quantization.graph.modules import Handler, adaptive_pool, layer_of
 from lowland.quantization.graph.step import INPUTS
+from lowland.quantization.graph.wires import Wire
 
 
 def unary(name: str) -> Handler:
@@ -50,9 +51,13 @@ def interpolate(
 
 def linear(c: Converter, input: Wire, weight: Tensor, bias: Tensor | None = None) -> Wire:
     """A linear layer whose weights are given."""
-    outputs, inputs = weight.shape
-    layer = nn.Linear(inputs, outputs, bias=bias is not None, device="meta")
-    return layer_of(c, _with_weights(layer, weight, bias), input)
+
+    def make() -> nn.Module:
+        outputs, inputs = weight.shape
+        layer = nn.Linear(inputs, outputs, bias=bias is not None, device="meta")
+        return _with_weights(layer, weight, bias)
+
+    return layer_of(c, c.once(make, "linear", weight, bias), input)
 
 
 def convolution(kind: type[nn.Module]) -> Handler:
@@ -64,8 +69,12 @@ def convolution(kind: type[nn.Module]) -> Handler:
         outputs, inputs, *kernel = weight.shape
         sizes = {**dict(zip(("stride", "padding", "dilation", "groups"), places, strict=False)), **named}
         channels = inputs * sizes.get("groups", 1)
-        layer = kind(channels, outputs, tuple(kernel), bias=bias is not None, device="meta", **sizes)
-        return layer_of(c, _with_weights(layer, weight, bias), input)
+
+        def make() -> nn.Module:
+            layer = kind(channels, outputs, tuple(kernel), bias=bias is not None, device="meta", **sizes)
+            return _with_weights(layer, weight, bias)
+
+        return layer_of(c, c.once(make, kind.__name__, weight, bias, sorted(sizes.items())), input)
 
     return handler
 

@@ -29,6 +29,7 @@ _HANDLERS: dict[str, Handler] = {
     "truediv": arithmetic.divide,
     "itruediv": arithmetic.divide,
     "div": arithmetic.divide,
+    "prelu": arithmetic.prelu,
     "neg": arithmetic.negative,
     "square": arithmetic.square,
     "pow": arithmetic.power,
@@ -92,6 +93,17 @@ SIZES = frozenset({"size", "dim", "getattr"})
 
 STATES = frozenset({"getitem", "squeeze"})
 """Calls that pick one of the last states of recurrent layers."""
+
+
+RESHAPING = frozenset({"reshape", "view", "unflatten", "flatten", *SIZES})
+"""Calls that know of places counted among the rows."""
+
+PLACEWISE = frozenset(
+    {"relu", *(name for name, _ in ACTIVATIONS.values()), *UNARY, "linear", "matmul", "layer_norm"}
+    | {"add", "iadd", "sub", "isub", "subtract", "mul", "imul", "multiply", "truediv", "itruediv", "div", "neg"}
+    | {"square", "pow", "clamp", "clip", "dropout", "contiguous", "to", "float", "clone", "detach"}
+)
+"""Calls that do the same at every place, with any number of dimensions before the last."""
 
 
 def handler_of(target: Any) -> Handler | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import torch
 from torch import nn
 
-from lowland.quantization.graph.converter import Converter, LastStates, Rows, Sizes, Wire
+from lowland.quantization.graph.converter import Converter
 from lowland.quantization.graph.operators import operator
+from lowland.quantization.graph.wires import LastStates, Rows, Sizes, Wire
 
 
 def concat(c: Converter, tensors: Sequence[Any], dim: int = 0) -> Wire:
@@ -27,25 +29,45 @@ def stack(c: Converter, tensors: Sequence[Wire], dim: int = 0) -> Wire:
 
 
 def flatten(c: Converter, input: Wire, start_dim: int = 0, end_dim: int = -1) -> Wire:
-    """Several dimensions made one."""
+    """Several dimensions made one; the rows among them where others are left, which are then places of a row."""
     if start_dim == 0 or (start_dim < 0 and c.dim(input, start_dim) == 0):
-        c.refuse("flattens the rows too; expected start_dim=1 or more")
+        last = end_dim if end_dim >= 0 or input.example is None else end_dim + c.ndim(input)
+        if not 0 < last < c.ndim(input) - 1:
+            c.refuse("flattens the rows too; expected start_dim=1 or more")
+        return replace(input, merged=last)
     return c.emit(nn.Flatten(start_dim, end_dim), input)
 
 
 def reshape(c: Converter, input: Wire, *shape: Any) -> Wire:
-    """Another shape."""
+    """Another shape; places of a row may be counted among the rows for what works on the last dimension."""
     sizes: list[Any] = list(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else list(shape)
     first, rest = sizes[0], sizes[1:]
     if not (isinstance(first, Rows) or first == -1) or any(isinstance(size, Rows) for size in rest):
         c.refuse(f"reshapes to {tuple(sizes)}; expected the number of rows first (x.shape[0] or -1), and nowhere else")
-    if first == -1 and input.example is None and -1 in rest:
+    if first == -1 and -1 in rest and (input.example is None or input.merged):
         c.refuse("reshapes with two sizes -1; expected one")
-    if first == -1 and input.example is not None and -1 not in rest and prod(rest) != prod(c.shape(input)):
-        c.refuse(f"reshapes rows of shape {c.shape(input)} to {tuple(rest)}; expected as many numbers in each row")
-    if list(rest) == [-1]:
-        return c.emit(nn.Flatten(), input)
-    return c.reshape(input, tuple(int(size) for size in rest))
+    plain = not input.merged and (first == -1 or first.places == 1)
+    if plain and (input.example is None or first != -1 or -1 in rest or prod(rest) == prod(c.shape(input))):
+        if list(rest) == [-1]:
+            return c.emit(nn.Flatten(), input)
+        return c.reshape(input, tuple(int(size) for size in rest))
+    return _with_places(c, input, first, [int(size) for size in rest])
+
+
+def _with_places(c: Converter, input: Wire, first: int, rest: Sequence[int]) -> Wire:
+    """The value with some of its dimensions counted among the rows, or no longer."""
+    given = c.shape(input)
+    known = prod(size for size in rest if size != -1)
+    places = first.places if isinstance(first, Rows) else prod(given) // known
+    kept = next((count for count in range(len(given)) if prod(given[:count]) == places), None)
+    behind = -1 if kept is None else prod(given[kept:])
+    if kept is None or (behind != known if -1 not in rest else behind % known):
+        c.refuse(
+            f"reshapes rows of shape {given} to {tuple(rest)}; expected as many numbers in each row, or whole "
+            "dimensions counted among the rows: x.reshape(rows * places, features)"
+        )
+    shape = tuple(behind // known if size == -1 else size for size in rest)
+    return replace(c.reshape(replace(input, merged=0), (*given[:kept], *shape)), merged=kept)
 
 
 def view_as(c: Converter, input: Wire, other: Wire) -> Wire:
@@ -55,6 +77,11 @@ def view_as(c: Converter, input: Wire, other: Wire) -> Wire:
 
 def unflatten(c: Converter, input: Wire, dim: int, sizes: Sequence[int]) -> Wire:
     """One dimension made several."""
+    if input.merged:
+        places, given = list(sizes), c.shape(input)
+        if dim != 0 or prod(size for size in places[1:]) != prod(given[: input.merged]) or -1 in places[1:]:
+            c.refuse(f"unflattens dimension {dim} to {tuple(sizes)}; expected the rows and their places again")
+        return c.reshape(replace(input, merged=0), (*places[1:], *given[input.merged :]))
     return c.emit(nn.Unflatten(dim, tuple(sizes)), input)
 
 
@@ -159,7 +186,12 @@ def pad(c: Converter, input: Wire, pad: Sequence[int], mode: str = "constant", v
 
 def size(c: Converter, input: Wire, dim: int | None = None) -> Any:
     """Sizes, or one of them."""
-    sizes = Sizes(c) if input.example is None else (Rows(len(input.example)), *c.shape(input))
+    if input.example is None:
+        sizes: Any = Sizes(c.needs_example)
+    else:
+        shape = c.shape(input)
+        places = prod(shape[: input.merged])
+        sizes = (Rows(len(input.example) * places, places), *shape[input.merged :])
     return sizes if dim is None else sizes[dim]
 
 
