@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lowland.certification.proof import Proof, prove_at_most
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
+    from lowland.certification.relaxation.certified import CertifiedRows, certified_rows
     from lowland.certification.weight_box import WeightBox
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -22,6 +23,7 @@ else:
 __all__ = [
     "METHODS",
     "Bounds",
+    "CertifiedRows",
     "InputBox",
     "MarginBounds",
     "MethodOptions",
@@ -32,6 +34,7 @@ __all__ = [
     "UpsetSafety",
     "WeightBox",
     "answer_of",
+    "certified_rows",
     "check_proof",
     "global_deviation",
     "local_deviation",

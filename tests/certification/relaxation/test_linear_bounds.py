@@ -35,12 +35,12 @@ def _leaving(query, count=40):
 def test_nothing_that_is_drawn_leaves_the_bounds(architecture):
     for seed, activation in enumerate(ACTIVATIONS):
         for shift in (0, 100):
-            outside, seen = _leaving(made(architecture, activation, seed + shift), 20)
+            outside, seen = _leaving(made(architecture, activation, seed + shift), 12)
             assert seen and not outside, (seed, activation)
 
 
 def test_nothing_leaves_the_bounds_of_quantizers_and_factors():
-    for seed in range(20):
+    for seed in range(8):
         outside, seen = _leaving(quantized(seed))
         assert seen and not outside
 
@@ -67,7 +67,7 @@ def _lists(query):
 
 
 def test_equal_to_loops_over_single_numbers():
-    for seed in range(30):
+    for seed in range(12):
         query = made(dense, nn.ReLU(), seed)
         objectives = torch.tensor([[[1.0, -1.0], [0.3, 2.0], [-1.0, 0.0]]], dtype=torch.float64)
         bounds = smallest(enclose(query, "crown"), objectives)

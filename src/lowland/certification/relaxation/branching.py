@@ -19,7 +19,9 @@ from lowland.quantization.graph.step import INPUTS
 _AT_ONCE = 128
 """Parts that are bounded together."""
 _FEW_INPUTS = 16
-"""Up to so many inputs of some extent, boxes of inputs are cut rather than signs."""
+"""Up to so many inputs of some extent, boxes of inputs are cut before signs are."""
+_SMALL = 1 / 8
+"""Share of the whole box from which on signs are cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +51,8 @@ def positive_by_branching(
 ) -> Tensor:
     """Whether sums of outputs are above 0 for everything that a query allows.
 
-    Open parts are cut at the ReLU whose unknown sign costs the bound most, or, where few inputs have an extent, in the
-    middle of the input whose extent does; all open parts of all rows are bounded together.
+    Where few inputs have an extent, open parts are cut in the middle of one of them until they are small; then, and
+    else at once, at the ReLU whose unknown sign costs the bound most. Open parts of all rows are bounded together.
 
     Args:
         query: The question.
@@ -74,7 +76,8 @@ def positive_by_branching(
         for place in (bounds[:, 0] <= 0).nonzero()[:, 0].tolist():
             part = batch[place]
             unproved[part.pair] += 1
-            halves = _cut(enclosure, coefficients, place, part) if unproved[part.pair] < parts else []
+            whole = query.inputs[slice(row := int(rows[part.pair]), row + 1)]
+            halves = _cut(enclosure, coefficients, place, part, whole) if unproved[part.pair] < parts else []
             given_up[part.pair] |= not halves
             waiting += halves
         waiting = [part for part in waiting if not given_up[part.pair]]
@@ -94,37 +97,49 @@ def _enclosed(query: Query, batch: list[Part]) -> tuple[Enclosure, dict[str, Int
     return enclose(replace(query, inputs=boxes), "crown", limits), limits
 
 
-def _cut(enclosure: Enclosure, coefficients: dict[str, Tensor], place: int, part: Part) -> list[Part]:
+def _cut(enclosure: Enclosure, coefficients: dict[str, Tensor], place: int, part: Part, whole: InputBox) -> list[Part]:
     """Two parts that together are this one; none where nothing is left to cut."""
-    extent = (part.inputs.upper - part.inputs.lower)[0]
+    extent = part.inputs.upper - part.inputs.lower
+    by_inputs = []
     if 0 < int((extent > 0).sum()) <= _FEW_INPUTS:
-        at_inputs = coefficients[INPUTS][min(place, len(coefficients[INPUTS]) - 1), 0]
-        cost = extent * (at_inputs.abs() + 1e-12)
-        at = int(torch.where(extent > 0, cost, -1.0).argmax())
-        middle = part.inputs.center.flatten()[at]
-        lower, upper = part.inputs.lower.clone(), part.inputs.upper.clone()
-        if not lower.flatten()[at] < middle < upper.flatten()[at]:
-            return []
-        lower.view(-1)[at] = upper.view(-1)[at] = middle
-        return [
-            replace(part, inputs=InputBox(part.inputs.lower, upper)),
-            replace(part, inputs=InputBox(lower, part.inputs.upper)),
-        ]
-    best, found = 0.0, None
+        factors = coefficients[INPUTS]
+        by_inputs = _cut_inputs(part, factors[min(place, len(factors) - 1), 0])
+        if float(extent.max()) > _SMALL * float((whole.upper - whole.lower).max()):
+            return by_inputs
+    return _cut_signs(enclosure, coefficients, place, part) or by_inputs
+
+
+def _cut_inputs(part: Part, factors: Tensor) -> list[Part]:
+    """Cut in the middle of the input whose extent moves the bound most."""
+    extent = (part.inputs.upper - part.inputs.lower)[0]
+    at = int(torch.where(extent > 0, extent * (factors.abs() + 1e-12), -1.0).argmax())
+    lower, upper = part.inputs.lower.clone(), part.inputs.upper.clone()
+    middle = part.inputs.center.flatten()[at]
+    if not lower.flatten()[at] < middle < upper.flatten()[at]:
+        return []
+    lower.view(-1)[at] = upper.view(-1)[at] = middle
+    return [
+        replace(part, inputs=InputBox(part.inputs.lower, upper)),
+        replace(part, inputs=InputBox(lower, part.inputs.upper)),
+    ]
+
+
+def _cut_signs(enclosure: Enclosure, coefficients: dict[str, Tensor], place: int, part: Part) -> list[Part]:
+    """Cut at the ReLU whose lines cost the bound most."""
+    best, name, at = 0.0, "", 0
     for relu, before in relus(enclosure).items():
-        values = enclosure.intervals[before]
+        values, factors = enclosure.intervals[before], coefficients[relu]
         low, high = values.lower[place].flatten(), values.upper[place].flatten()
-        factor = coefficients[relu][min(place, len(coefficients[relu]) - 1), 0].flatten()
+        factor = factors[min(place, len(factors) - 1), 0].flatten()
         unknown = (low < 0) & (high > 0)
         span = torch.where(unknown, high - low, 1.0)
-        # What the lines leave open: the height of the upper one at 0, or the depth of the better lower one.
+        # The height of the upper line at 0, or how far the better lower one lies below at an end.
         cost = factor.clamp(max=0).abs() * (-low * high / span) + factor.clamp(min=0) * torch.minimum(-low, high) / 2
         cost = torch.where(unknown, cost, 0.0)
         if float(cost.max()) > best:
-            best, found = float(cost.max()), (before, int(cost.argmax()))
-    if found is None:
+            best, name, at = float(cost.max()), before, int(cost.argmax())
+    if not name:
         return []
-    name, at = found
     known = part.signs.get(name, torch.zeros(1, *enclosure.intervals[name].lower.shape[1:], dtype=torch.float64))
     halves = []
     for sign in (1.0, -1.0):

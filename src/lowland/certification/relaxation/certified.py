@@ -126,7 +126,7 @@ def certified_rows(
     if relus(enclosure):
         with _timed(found, "slopes"):
             for rows in found.open.nonzero()[:, 0].split(_ROWS):
-                if options.seconds_left == 0:
+                if len(rows) == 0 or options.seconds_left == 0:
                     break
                 bounds, _ = tuned_smallest(enclose(query[rows], "crown"), objectives[rows])
                 least[rows] = least[rows].maximum(bounds)
