@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from lowland.certification.programme import Places, Programme
 from lowland.certification.rounding.integer_graph import IntegerGraph, Looked, Rounded, Sum
-from lowland.certification.rounding.linear_parts import Matrix, Vector
+from lowland.certification.rounding.linear_parts import Vector
 from lowland.certification.rounding.staircase import Staircase
 from lowland.certification.rounding.symbolic import Box, Symbolic
 
@@ -42,7 +43,7 @@ def put_network(programme: Programme, graph: IntegerGraph, bounds: Symbolic) -> 
 
 
 def put_sum(
-    programme: Programme, own: Places, parts: Mapping[str, Matrix], offset: Vector, columns: Mapping[str, Places]
+    programme: Programme, own: Places, parts: Mapping[str, csr_array], offset: Vector, columns: Mapping[str, Places]
 ) -> None:
     """Rows that make variables a linear function of others."""
     terms = [(columns[source], matrix.toarray()) for source, matrix in parts.items()]
@@ -99,7 +100,7 @@ def _put_border(
     numbers: tuple[Vector, Vector, Vector],
     sign: float,
 ) -> None:
-    """sign * (ratio * value - code - shift) >= -room * held, the shift by the code's parity.
+    """Rows sign * (ratio * value - code - shift) >= -room * held, the shift by the code's parity.
 
     Args:
         programme: Gets the rows.
@@ -131,9 +132,7 @@ def _put_held(programme: Programme, own: Places, held: Places, end: int, other: 
         programme.add_rows([(own[chosen], sign), (held[chosen], reach)], None, sign * end + reach)
 
 
-def _put_looked(
-    programme: Programme, node: Looked, variables: tuple[Places, Places], boxes: tuple[Box, Box]
-) -> None:
+def _put_looked(programme: Programme, node: Looked, variables: tuple[Places, Places], boxes: tuple[Box, Box]) -> None:
     """Entries by runs of codes with the same one, each with a variable that is 1 for its codes."""
     given, own = variables
     for place in np.flatnonzero(boxes[1].width > 0):

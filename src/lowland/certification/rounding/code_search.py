@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from lowland.certification.rounding.symbolic import Box
-from lowland.randomness import Key, generator
 
 Score = Callable[[Tensor], Tensor]
 """Of codes [rows, inputs] in float32: a score each [rows]."""
@@ -46,16 +45,16 @@ def climb(score: Score, gradient: Score, box: Box, start: Tensor, *, steps: int 
     return (codes[place], float(scores[place])) if float(scores[place]) > highest else (best, highest)
 
 
-def starts(box: Box, center: Tensor, key: Key, *, count: int = 8) -> Tensor:
+def starts(box: Box, center: Tensor, draws: torch.Generator, *, count: int = 8) -> Tensor:
     """First codes [count, inputs]: the centre, then drawn ones.
 
     Args:
         box: In which they lie.
         center: Codes [inputs].
-        key: Of the draw.
+        draws: Of the drawn ones.
         count: How many.
     """
-    draws = torch.rand(count - 1, len(box.lower), generator=generator(key), dtype=torch.float64)
+    shares = torch.rand(count - 1, len(box.lower), generator=draws, dtype=torch.float64)
     lower, width = torch.from_numpy(box.lower), torch.from_numpy(np.asarray(box.width))
-    drawn = (lower + (draws * (width + 1)).floor()).clamp(max=lower + width)
+    drawn = (lower + (shares * (width + 1)).floor()).clamp(max=lower + width)
     return torch.cat([center[None].double(), drawn]).float()

@@ -23,6 +23,7 @@ from lowland.certification.rounding.linear_parts import sparse_row
 from lowland.certification.rounding.symbolic import Box, Line, Symbolic
 from lowland.errors import LowlandError
 from lowland.quantization.graph.integer import IntegerNetwork
+from lowland.randomness import generator
 
 Verdict = Literal["proved", "refuted", "open"]
 Way = Literal["bounds", "search", "programme"]
@@ -33,7 +34,7 @@ class NoiseAnswer:
     """What is known of a row's answer under noise.
 
     Attributes:
-        verdict: ``proved``: no input within the radius has another answer. ``refuted``: ``witness`` has one, computed by
+        verdict: ``proved``: no input within the radius has another answer. ``refuted``: ``witness`` has one, by
             ``forward_integer``. ``open``: neither, in the time that was given.
         answer: Index of the row's highest output; of equal ones the lowest.
         witness: An input [...] within the radius whose answer is another; ``None`` unless refuted.
@@ -160,7 +161,9 @@ class Question:
     def _possible(self, bounds: Symbolic) -> list[int]:
         """Outputs of which bounds do not show that they stay below the answer's, the nearest first."""
         highest = {
-            other: float(bounds.highest(self._margin(other))[0]) for other in range(len(self.weights)) if other != self.answer
+            other: float(bounds.highest(self._margin(other))[0])
+            for other in range(len(self.weights))
+            if other != self.answer
         }
         needed = {other: margin_to_change(self.answer, other, self.weights) for other in highest}
         possible = [other for other in highest if highest[other] >= needed[other]]
@@ -178,7 +181,7 @@ class Question:
                 outputs: Tensor = self.differentiable(inputs_of(self.graph, codes, self.row)).flatten(1)
                 return outputs[:, other] - outputs[:, self.answer]
 
-            first = starts(box, torch.from_numpy(self.codes), ("answer under noise", other))
+            first = starts(box, torch.from_numpy(self.codes), generator("answer under noise", other))
             codes, _ = climb(margin, slope, box, first)
             if (witness := self._changing(codes)) is not None:
                 return self._told("refuted", "search", witness)

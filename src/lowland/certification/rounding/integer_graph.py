@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
-from lowland.certification.rounding.linear_parts import Matrix, Vector, linear_parts
+from lowland.certification.rounding.linear_parts import Vector, linear_parts
 from lowland.certification.rounding.staircase import Staircase
 from lowland.errors import LowlandError
 from lowland.quantization.graph.integer import IntegerNetwork
@@ -33,7 +34,7 @@ class Sum:
         offset: What is added.
     """
 
-    parts: Mapping[str, Matrix]
+    parts: Mapping[str, csr_array]
     offset: Vector
 
 
@@ -95,7 +96,7 @@ def rule(*kinds: str) -> Callable[[Rule], Rule]:
 def linear(step: Step, shapes: Shapes) -> Sum:
     """Whatever is linear in its integers, the same step taken twice included."""
     matrices, offset = linear_parts(step.integer, [shapes[source] for source in step.inputs], torch.int64)
-    parts: dict[str, Matrix] = {}
+    parts: dict[str, csr_array] = {}
     for source, matrix in zip(step.inputs, matrices, strict=True):
         parts[source] = parts[source] + matrix if source in parts else matrix
     return Sum(parts, offset)

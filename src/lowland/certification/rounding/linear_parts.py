@@ -9,20 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import sparse
+from scipy.sparse import csr_array
 from torch import Tensor
 
 Vector = npt.NDArray[np.float64]
 """Numbers of one tensor of one row, flattened."""
-
-Matrix = sparse.csr_array
-"""[results, operands] of flattened tensors."""
 
 _AT_ONCE = 512
 
 
 def linear_parts(
     function: Callable[..., Tensor], shapes: Sequence[tuple[int, ...]], dtype: torch.dtype
-) -> tuple[list[Matrix], Vector]:
+) -> tuple[list[csr_array], Vector]:
     """The matrices and the offset of an affine function of one or several tensors: f(v) = sum_i M_i v_i + offset.
 
     Args:
@@ -43,12 +41,12 @@ def linear_parts(
             operands = [zero.expand(len(block), *zero.shape[1:]) for zero in zeros]
             operands[place] = block.reshape(len(block), *shape)
             columns = (function(*operands) - offset).flatten(1)
-            blocks.append(sparse.csr_array(columns.to(torch.float64).numpy()))
-        matrices.append(sparse.csr_array(sparse.vstack(blocks).T))
+            blocks.append(csr_array(columns.to(torch.float64).numpy()))
+        matrices.append(csr_array(sparse.vstack(blocks).T))
     return matrices, offset.flatten().to(torch.float64).numpy()
 
 
-def sparse_row(factors: dict[int, float], size: int) -> Matrix:
+def sparse_row(factors: dict[int, float], size: int) -> csr_array:
     """A matrix of one row [1, size] from its factors by place."""
     places = list(factors)
-    return sparse.csr_array((list(factors.values()), ([0] * len(places), places)), shape=(1, size))
+    return csr_array((list(factors.values()), ([0] * len(places), places)), shape=(1, size))

@@ -66,7 +66,7 @@ class Staircase:
 
     @property
     def ratio(self) -> Vector:
-        """multiplier / 2^shift: exact in float64, for multipliers have at most 31 bits."""
+        """The factor multiplier / 2^shift: exact in float64, for multipliers have at most 31 bits."""
         return np.ldexp(self.multiplier.astype(np.float64), -self.shift.astype(np.int32))
 
     def at(self, elements: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Staircase:
@@ -167,7 +167,7 @@ def _above(ratio: Vector, lowest: Vector, highest: Vector, floor: float, ceiling
 
 
 def _shifts(element: Staircase, codes: Codes, tolerance: float) -> tuple[Vector, bool]:
-    """Shifts [lower or upper, even or odd] of the borders below some codes of one element, and whether they are exact."""
+    """Shifts [lower or upper, even or odd] of the borders of one element's codes, and whether they are exact."""
     ratio = float(element.ratio[0])
     above = ratio * element.first_values(codes[:, None])[:, 0] - (codes - 0.5)  # from each border to its first integer
     even = codes % 2 == 0

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse import csr_array
 
-from lowland.certification.rounding.linear_parts import Matrix, Vector
+from lowland.certification.rounding.linear_parts import Vector
 
 _SLACK = 1e-10
 """Relative to the largest sizes that are summed: a thousand times what float64 loses."""
@@ -17,7 +18,7 @@ _SLACK = 1e-10
 class Line(NamedTuple):
     """A linear function of earlier results: sum of matrix * result, plus an offset."""
 
-    parts: Mapping[str, Matrix]
+    parts: Mapping[str, csr_array]
     offset: Vector
 
     @classmethod
@@ -45,8 +46,8 @@ class Box(NamedTuple):
 class Symbolic:
     """Results in the order of their computation, each in a box and between two lines (Singh et al. 2019, DeepPoly).
 
-    At every result on the way back the rest is also bounded by boxes alone, and the better of all bounds is taken: it is
-    never wider than by intervals.
+    At every result on the way back the rest is also bounded by boxes alone, and the better of all bounds is taken: none
+    is wider than by intervals.
     """
 
     def __init__(self) -> None:
