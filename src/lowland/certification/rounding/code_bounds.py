@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lowland.certification.rounding.integer_graph import IntegerGraph, Looked, Rounded, Sum
+from lowland.certification.rounding.integer_graph import IntegerGraph, Looked, Node, Rounded, Sum
 from lowland.certification.rounding.symbolic import Box, Line, Symbolic
 
 _NEAR = 1e-6
@@ -26,14 +26,19 @@ def code_bounds(graph: IntegerGraph, codes: Box) -> Symbolic:
     symbolic = Symbolic()
     symbolic.put_box(graph.sensor.name, codes)
     for name, node in graph.nodes.items():
-        if isinstance(node, Sum):
-            box = symbolic.put_sum(name, Line(node.parts, node.offset))
-        elif isinstance(node, Rounded):
-            box = put_rounded(symbolic, name, node)
-        else:
-            box = put_looked(symbolic, name, node)
-        symbolic.boxes[name] = inward(box)
+        put_node(symbolic, name, node)
     return symbolic
+
+
+def put_node(symbolic: Symbolic, name: str, node: Node) -> None:
+    """The integers of one step, behind those that it takes."""
+    if isinstance(node, Sum):
+        box = symbolic.put_sum(name, Line(node.parts, node.offset))
+    elif isinstance(node, Rounded):
+        box = put_rounded(symbolic, name, node)
+    else:
+        box = put_looked(symbolic, name, node)
+    symbolic.boxes[name] = inward(box)
 
 
 def put_rounded(symbolic: Symbolic, name: str, node: Rounded) -> Box:

@@ -134,26 +134,43 @@ class Staircase:
             lowest: The range's lower end [elements], whole numbers.
             highest: Its upper end.
         """
-        ratio, (first, last) = self.ratio, self._ends(lowest, highest)
-        upper_slope, upper_offset = _above(ratio, lowest, highest, float(self.lowest), float(self.highest))
-        slope, offset = _above(ratio, -highest, -lowest, -float(self.highest), -float(self.lowest))
-        lower_slope, lower_offset = slope, -offset
-        # Where only the lower clamp is reached, the flat line is as sound; the one that leaves less between is taken.
-        steep = (ratio * highest <= self.highest) & (ratio * (lowest + highest) > 2 * self.lowest)
-        flat = (ratio * lowest < self.lowest) & ~steep & (ratio * highest <= self.highest + 0.5)
-        lower_slope, lower_offset = np.where(flat, 0.0, lower_slope), np.where(flat, first, lower_offset)
-        fixed = first == last
-        slack = _SLACK * (1 + np.abs(ratio) * np.maximum(np.abs(lowest), np.abs(highest)))
-        return Lines(
-            np.where(fixed, 0.0, lower_slope),
-            np.where(fixed, first, lower_offset - slack),
-            np.where(fixed, 0.0, upper_slope),
-            np.where(fixed, first, upper_offset + slack),
-        )
+        return rounding_lines(self.ratio, (lowest, highest), self._ends(lowest, highest), (self.lowest, self.highest))
 
     def _ends(self, lowest: Vector, highest: Vector) -> tuple[Vector, Vector]:
         first, last = (self.codes(ends.astype(np.int64)).astype(np.float64) for ends in (lowest, highest))
         return first, last
+
+
+def rounding_lines(
+    ratio: Vector,
+    values: tuple[Vector, Vector],
+    codes: tuple[Vector, Vector],
+    clamps: tuple[int, int],
+    slack: float = _SLACK,
+) -> Lines:
+    """Lines around clamp(round(ratio * value)) of real values between two ends.
+
+    Args:
+        ratio: [elements].
+        values: Both ends of the values.
+        codes: The codes of these ends.
+        clamps: Lowest and highest code.
+        slack: What the product may be off, relative to its size.
+    """
+    (lowest, highest), (first, last), (floor, ceiling) = values, codes, clamps
+    upper_slope, upper_offset = _above(ratio, lowest, highest, float(floor), float(ceiling))
+    lower_slope, lower_offset = _above(ratio, -highest, -lowest, -float(ceiling), -float(floor))
+    # Where only the lower clamp is reached, the flat line is as sound; the one that leaves less between is taken.
+    flat = (ratio * lowest < floor) & (ratio * (lowest + highest) <= 2 * floor) & (ratio * highest <= ceiling + 0.5)
+    lower_slope, lower_offset = np.where(flat, 0.0, lower_slope), np.where(flat, first, -lower_offset)
+    fixed = first == last
+    error = slack * (1 + np.abs(ratio) * np.maximum(np.abs(lowest), np.abs(highest)))
+    return Lines(
+        np.where(fixed, 0.0, lower_slope),
+        np.where(fixed, first, lower_offset - error),
+        np.where(fixed, 0.0, upper_slope),
+        np.where(fixed, first, upper_offset + error),
+    )
 
 
 def _above(ratio: Vector, lowest: Vector, highest: Vector, floor: float, ceiling: float) -> tuple[Vector, Vector]:

@@ -26,6 +26,12 @@ class Line(NamedTuple):
         """Element by element."""
         return cls({source: sparse.diags_array(slope, format="csr")}, offset)
 
+    def plus(self, source: str, matrix: csr_array) -> Line:
+        """With a multiple of a result added to it."""
+        parts = dict(self.parts)
+        parts[source] = parts[source] + matrix if source in parts else matrix
+        return Line(parts, self.offset)
+
 
 class Box(NamedTuple):
     """Numbers between two ends, element by element."""
