@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from lowland.certification.rounding.code_bounds import code_bounds
 from lowland.certification.rounding.code_box import Unit, box_around, inputs_of
 from lowland.certification.rounding.code_rows import put_network
 from lowland.certification.rounding.code_search import climb, starts
-from lowland.certification.rounding.integer_graph import IntegerGraph
+from lowland.certification.rounding.integer_graph import IntegerGraph, Rounded
 from lowland.certification.rounding.linear_parts import sparse_row
 from lowland.certification.rounding.symbolic import Box, Line, Symbolic
 from lowland.errors import LowlandError
@@ -124,8 +124,13 @@ class Question:
 
     @cached_property
     def differentiable(self) -> nn.Module:
-        """The network with derivatives straight through its roundings."""
-        return self.network.dequantized()
+        """The network with derivatives straight through its roundings, of outputs before they are rounded themselves.
+
+        Outputs at the end of their codes would have none.
+        """
+        steps: list[Any] = list(self.network.steps.values())
+        rounds = isinstance(self.graph.nodes[self.graph.output], Rounded)
+        return IntegerNetwork(steps[:-1] if rounds else steps).dequantized()
 
     def at(self, box: Box, deadline: float) -> NoiseAnswer:
         """The answer over a box of codes, by the cheapest way that decides it."""
@@ -193,15 +198,15 @@ class Question:
             if (left := deadline - monotonic()) <= 0:
                 return self._told("open", "programme")
             programme = Programme()
-            columns = put_network(programme, self.graph, bounds)
-            pair = columns[self.graph.output][[other, self.answer]]
-            factors = np.array([self.weights[other], -self.weights[self.answer]])
+            variables = put_network(programme, self.graph, bounds)
+            pair, unit = variables[self.graph.output].at(np.array([other, self.answer]))
+            factors = np.array([self.weights[other], -self.weights[self.answer]]) * unit
             needed = np.array([margin_to_change(self.answer, other, self.weights)])
             programme.add_rows([(pair[[0]], factors[[0]]), (pair[[1]], factors[[1]])], needed, None)
             share = None if left == float("inf") else left / (len(others) - place)
             solution = programme.largest(pair, factors, timeout=share)
             if solution.values is not None:
-                codes = torch.from_numpy(solution.values[columns[self.graph.sensor.name]].round())
+                codes = torch.from_numpy(solution.values[variables[self.graph.sensor.name].places].round())
                 if (witness := self._changing(codes.float())) is not None:
                     return self._told("refuted", "programme", witness)
             closed &= solution.outcome == "infeasible" or solution.bound < needed[0]
