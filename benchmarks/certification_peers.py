@@ -107,9 +107,7 @@ def acasxu(options: argparse.Namespace) -> Iterator[dict[str, object]]:
                 box = InputBox(
                     (point - NOISE).clamp(lowest, highest)[None], (point + NOISE).clamp(lowest, highest)[None]
                 )
-                for reads, timeout in (("codes", 0.0), ("inputs", 0.0), ("inputs", options.timeout)):
-                    if timeout == 0.0 and reads == "inputs" and options.timeout == 0.0:
-                        continue
+                for reads, timeout in (("codes", 0.0), ("inputs", options.timeout)):
                     started = time.perf_counter()
                     found = deployed_deviation(deployed, network, box, reads=reads, timeout=timeout)  # type: ignore[arg-type]
                     yield {

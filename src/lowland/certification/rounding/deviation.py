@@ -12,6 +12,7 @@ from lowland.certification.bounds import Bounds, Status
 from lowland.certification.inputs import InputBox
 from lowland.certification.real_network import RealNetwork
 from lowland.certification.rounding.deviation_search import Deviations, searched
+from lowland.certification.rounding.input_splitting import MOST_INPUTS, Side, extended, sides, split
 from lowland.certification.rounding.integer_graph import IntegerGraph
 from lowland.certification.rounding.pair_bounds import Pair, Reads, pair_bounds
 from lowland.certification.rounding.pair_rows import PairRows, dual_slack, pair_rows
@@ -39,7 +40,7 @@ def deployed_deviation(
 
     The deployed output is that of ``forward_integer`` times its step size, the float output that of the float network
     in real arithmetic. First bounds on the differences layer by layer, then a search, then a mixed-integer programme of
-    both networks in which codes are whole numbers; ties to even are encoded exactly where a solver can tell the codes
+    both networks in which codes are whole numbers, and of few inputs the same bounds on parts of the box; ties to even are encoded exactly where a solver can tell the codes
     apart and enclosed elsewhere, so that the upper bound always holds; the lower one is reached by an input on which
     both networks were run (Zhang et al., "QEBVerif: quantization error bound verification of neural networks", CAV
     2023). Where the float network reads codes and these are few, all of them are tried.
@@ -51,7 +52,7 @@ def deployed_deviation(
         output: Index of the output (of flattened ones); ``None``: the largest deviation of all.
         reads: ``inputs``: the float network is given the inputs themselves, and what their quantizer rounds away
             counts. ``codes``: what their codes stand for, as if the sensor gave these alone.
-        timeout: Seconds for programmes, of all boxes together; 0: bounds and search alone; ``None``: no limit.
+        timeout: Seconds for programmes and parts, of all boxes together; 0: bounds and search alone; ``None``: no limit.
         tolerance: Share of the upper bound within which both sides are ``exact``.
 
     Returns:
@@ -90,35 +91,37 @@ def _of_box(pair: Pair, outputs: list[int], deadline: float, tolerance: float) -
     if pair.reads == "codes" and deviations.num_codes <= MOST_TRIED:
         largest = float(deviations(deviations.every_code())[:, outputs].abs().max())
         return Bounds(largest, largest * (1 + 1e-9), "exact")
-    box = pair.deviation_box()
-    proved = {(place, sign): float(max(sign * end[place] for end in box)) for place in outputs for sign in (1, -1)}
-    lower = searched(deviations, outputs)
+    proved, lower = sides(pair, outputs), searched(deviations, outputs)
+
+    def enough(bound: float) -> bool:
+        return bound - lower <= tolerance * bound
+
+    splittable = extended(pair) <= MOST_INPUTS and deadline < float("inf")
+    until = (monotonic() + deadline) / 2 if splittable else deadline
     rows: PairRows | None = None
     timed_out = False
     descending = sorted(proved.items(), key=lambda item: -item[1])
-    for index, ((place, sign), bound) in enumerate(descending):
-        if bound - lower <= tolerance * bound or bound <= lower:
+    for index, (side, bound) in enumerate(descending):
+        if enough(bound):
             break
-        if (left := deadline - monotonic()) <= 0:
+        if (left := until - monotonic()) <= 0:
             timed_out = True
             break
         rows = rows or pair_rows(pair)
-        size = float(box.upper[place] - box.lower[place])
-        share = None if left == float("inf") else left / sum(value > lower for _, value in descending[index:])
-        highest, reached, stopped = _solved(rows, deviations, (place, sign, size), share)
+        share = None if left == float("inf") else left / sum(not enough(value) for _, value in descending[index:])
+        highest, reached, stopped = _solved(rows, deviations, side, share)
         timed_out |= stopped
         lower = max(lower, reached)
-        proved[place, sign] = min(bound, highest)
+        proved[side] = min(bound, highest)
+    if timed_out and splittable:
+        proved = split(pair, proved, enough, deadline)
     upper = max(proved.values())
     if lower <= upper * (1 + _ARITHMETIC):  # beyond that a bound is unsound, which Bounds refuses
         upper = max(lower, upper)
-    exact = upper - lower <= tolerance * upper
-    return Bounds(lower, upper, "exact" if exact else "timeout" if timed_out else "relaxed")
+    return Bounds(lower, upper, "exact" if enough(upper) else "timeout" if timed_out else "relaxed")
 
 
-def _solved(
-    rows: PairRows, deviations: Deviations, objective: tuple[int, int, float], timeout: float | None
-) -> tuple[float, float, bool]:
+def _solved(rows: PairRows, deviations: Deviations, side: Side, timeout: float | None) -> tuple[float, float, bool]:
     """What one side of one output's deviation cannot exceed, what an input reaches, and whether time ran out.
 
     A row that the solver violates only admits more: its tolerance for rows cannot hide a larger deviation. That for
@@ -127,10 +130,11 @@ def _solved(
     Args:
         rows: The programme.
         deviations: Of both networks.
-        objective: Index of the output, the sign, and the size of the deviation that bounds leave.
+        side: Index of the output, and the sign.
         timeout: Seconds.
     """
-    place, sign, size = objective
+    place, sign = side
+    size = float(deviations.pair.deviation_box().width[place])
     scale = deviations.pair.scale(deviations.pair.graph.output)[place] * rows.outputs.unit[place]
     variables = np.array([rows.outputs.places[place], rows.floats[place]])
     solution = rows.programme.largest(variables, np.array([sign * scale, -sign]) / size, timeout=timeout)
