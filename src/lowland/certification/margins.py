@@ -176,17 +176,24 @@ def member_of(query: Query, encoded: Encoded, values: Numbers) -> Disturbances:
         operation = query.network.operations.get(name)
         return numbers[places].reshape(1, *(shape if operation is None else operation.shape))
 
+    relus = {operation.inputs[0]: name for name, operation in query.network.operations.items()}
+
     inputs = of("inputs")
     low, high = (torch.from_numpy(end[encoded.places["inputs"]]).reshape(inputs.shape) for end in _ends(encoded))
     member.inputs.copy_(torch.where(high > low, 2 * (inputs - low) / (high - low).clamp(min=1e-300) - 1, 0.0))
     for operation in query.network.operations.values():
+        names = [name for name in operation.parameters if f"{operation.name}.{name}" in query.box.radii]
+        if not names and operation.kind != "rounding":
+            continue
         operands = [of(name) for name in operation.inputs]
-        result = of(operation.name)
+        if operation.name in encoded.places:
+            result = of(operation.name)
+        else:  # its positive part alone is known; where that is 0, any small enough result will do
+            result = of(relus[operation.name])
+            result = torch.where(result > 0, result, -torch.inf)
         if isinstance(operation.layer, Rounding):
             moved = (result - operation.layer(operands[0])) / operation.layer.half_step
             member.roundings[operation.name].copy_(moved.clamp(-1, 1))
-        names = [name for name in operation.parameters if f"{operation.name}.{name}" in query.box.radii]
-        if not names:
             continue
         radii = {name: query.box.radii[f"{operation.name}.{name}"] for name in names}
         if any(f"{operation.name}.{name}" in encoded.deltas for name in names):
@@ -199,7 +206,7 @@ def member_of(query: Query, encoded: Encoded, values: Numbers) -> Disturbances:
             continue
         still = {name: torch.zeros_like(tensor) for name, tensor in operation.parameters.items()}
         reach = functional_call(operation.layer, still | radii, (operands[0].abs(),))
-        share = (result - operation.layer(*operands)) / torch.where(reach > 0, reach, 1.0)
+        share = ((result - operation.layer(*operands)) / torch.where(reach > 0, reach, 1.0)).clamp(-1, 1)
         # d/dw of sum_r share_r z_r at inputs sign(u) is share_r sign(u) for the one result that w acts in.
         leaves = {name: torch.zeros_like(radii[name]).requires_grad_(True) for name in names}
         pull = (share * functional_call(operation.layer, still | leaves, (operands[0].sign(),))).sum()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from torch import nn
 
 from lowland.certification.encoding.activation import encode_activation
 from lowland.certification.encoding.builder import Builder, Matrices, Rule
@@ -34,6 +35,7 @@ class Encoded:
     Attributes:
         network: All values.
         places: Of the results of each operation in ``network``, flat, by its name; ``inputs`` are the network's own.
+            Weighted sums that only go into a ReLU have none.
         outputs: Places of the outputs.
         exact: Whether the values are those that the network with its boxes takes, and no others.
         deltas: Places of the movements of shared parameters, by ``<operation>.weight`` or ``.bias``.
@@ -57,6 +59,7 @@ class Encoder:
     def __init__(self, network: RealNetwork, box: WeightBox) -> None:
         self._network, self._box = network, box
         self._matrices: dict[str, Matrices] = {}
+        self._joins = _joins(network)
 
     @classmethod
     def of(cls, query: Query) -> Encoder:
@@ -88,11 +91,33 @@ class Encoder:
         builder = Builder(self._box, network, matrices=self._matrices)
         places, shapes = {INPUTS: inputs}, {INPUTS: shape}
         for operation in self._network.operations.values():
-            operands = [places[name] for name in operation.inputs]
-            sizes = [shapes[name] for name in operation.inputs]
-            places[operation.name] = RULES[operation.kind](operation, operands, sizes, builder)
             shapes[operation.name] = operation.shape
+            if operation.name in self._joins.values():
+                continue  # is encoded with the ReLU that takes it
+            sums = self._network.operations.get(self._joins.get(operation.name, ""), operation)
+            operands = [places[name] for name in sums.inputs]
+            sizes = [shapes[name] for name in sums.inputs]
+            if sums is operation:
+                places[operation.name] = RULES[operation.kind](operation, operands, sizes, builder)
+            else:
+                places[operation.name] = encode_weighted(sums, operands, sizes, builder, positive=True)
         return Encoded(network, places, places[self._network.output.name], builder.exact, builder.deltas)
+
+
+def _joins(network: RealNetwork) -> dict[str, str]:
+    """The weighted operation before each ReLU that alone takes it.
+
+    Together they need a binary only where the greatest that a sum can be has no known sign.
+    """
+    takers = [source for operation in network.operations.values() for source in operation.inputs]
+    joins = {}
+    for operation in network.operations.values():
+        before = network.operations.get(operation.inputs[0])
+        if before is None or before.kind != "weighted" or not isinstance(operation.layer, nn.ReLU):
+            continue
+        if takers.count(before.name) == 1:
+            joins[operation.name] = before.name
+    return joins
 
 
 def encoded_row(query: Query, row: int, encoder: Encoder | None = None) -> Encoded:

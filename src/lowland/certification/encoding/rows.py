@@ -13,6 +13,7 @@ from lowland.certification.encoding.scalar_network import (
     ScalarNetwork,
     Sums,
     block_places,
+    highest_range,
 )
 from lowland.certification.programme import Programme
 
@@ -24,7 +25,8 @@ class Rows:
     Attributes:
         programme: Its rows and variables.
         columns: The variable of every value.
-        signs: The binary variable that says whether a value is positive, by the value's place.
+        signs: The binary variable that says whether a value is positive, by the value's place; for the positive part of
+            a sum that moves whether the greatest that the sum can be is.
     """
 
     programme: Programme
@@ -88,28 +90,55 @@ def _split(rows: Rows, sources: Places, results: Places, lower: Numbers, upper: 
 
 def _sum_rows(block: Sums, lower: Numbers, upper: Numbers, rows: Rows, parts: dict[int, int]) -> None:
     programme = rows.programme
-    results = rows.columns[block_places(block)]
-    sources = block.sources
-    if not block.moves:
-        programme.add_matrix(results, [(rows.columns[sources], block.weights)], block.biases, block.biases)
+    sources, places = block.sources, block_places(block)
+    if block.moves and bool((lower[sources] == upper[sources]).all()):
+        return  # the ends of the values say everything
+    values, results = rows.columns[sources], rows.columns[places]
+    if not block.moves and not block.positive:
+        programme.add_matrix(results, [(values, block.weights)], block.biases, block.biases)
         return
+    highest, lowest = [(values, block.weights)], [(values, block.weights)]
+    if block.radii is not None:
+        straddling = (lower[sources] < 0) & (upper[sources] > 0) & block.radii.any(axis=0)
+        positive = _parts_of(sources[straddling], lower, upper, rows, parts)
+        # |u| = s u where the sign s is known, 2 p - u elsewhere.
+        signs = np.where((upper[sources] <= 0) | straddling, -1.0, 1.0)
+        doubled = 2.0 * block.radii[:, straddling]
+        highest = [(values, block.weights + block.radii * signs), (positive, doubled)]
+        lowest = [(values, block.weights - block.radii * signs), (positive, -doubled)]
     above, below = block.biases + block.bias_radii, block.biases - block.bias_radii
-    if block.radii is None:
-        programme.add_matrix(results, [(rows.columns[sources], block.weights)], below, above)
+    programme.add_matrix(results, lowest, below, None)
+    if not block.positive:
+        programme.add_matrix(results, highest, None, above)
         return
-    straddling = (lower[sources] < 0) & (upper[sources] > 0) & block.radii.any(axis=0)
-    missing = np.unique([source for source in sources[straddling] if int(source) not in parts])
+    least, greatest = highest_range(block, lower, upper)
+    split = (least < 0) & (greatest > 0)
+    signs = programme.add_variables(np.zeros(int(split.sum())), np.ones(int(split.sum())), integer=True)
+    rows.signs.update(zip(places[split].tolist(), signs.tolist(), strict=True))
+    one = np.ones(len(signs))
+    programme.add_rows([(results[split], one), (signs, -greatest[split])], None, np.zeros(len(signs)))
+    # p <= U - min U (1 - a), with min U = 0 where U has one sign: there p <= U, or p = 0 by its own ends.
+    opened = greatest > 0
+    dips = np.where(split, least, 0.0)
+    sign_columns = np.zeros((len(places), len(signs)))
+    sign_columns[split, np.arange(len(signs))] = least[split]
+    programme.add_matrix(
+        results[opened],
+        [(columns, matrix[opened]) for columns, matrix in [*highest, (signs, sign_columns)]],
+        None,
+        (above - dips)[opened],
+    )
+
+
+def _parts_of(sources: Places, lower: Numbers, upper: Numbers, rows: Rows, parts: dict[int, int]) -> Places:
+    """The variables of positive parts of values, new ones where there are none yet."""
+    missing = np.array([source for source in np.unique(sources).tolist() if source not in parts], dtype=np.intp)
     if len(missing):
-        new = programme.add_variables(np.zeros(len(missing)), upper[missing])
+        new = rows.programme.add_variables(np.zeros(len(missing)), upper[missing])
         # Positive parts that are no values of the network: their places lie behind all of them.
         places = np.arange(len(rows.columns), len(rows.columns) + len(missing))
         rows.columns = np.concatenate([rows.columns, new])
         parts.update(zip(missing.tolist(), places.tolist(), strict=True))
-        _split(rows, missing.astype(np.intp), new, lower, upper)
-    # |u| = s u where the sign s is known, 2 p - u elsewhere.
-    signs = np.where(upper[sources] <= 0, -1.0, np.where(straddling, -1.0, 1.0))
-    positive = np.array([rows.columns[parts[int(source)]] for source in sources[straddling]], dtype=np.intp)
-    doubled = 2.0 * block.radii[:, straddling]
-    values = rows.columns[sources]
-    programme.add_matrix(results, [(values, block.weights + block.radii * signs), (positive, doubled)], None, above)
-    programme.add_matrix(results, [(values, block.weights - block.radii * signs), (positive, -doubled)], below, None)
+        _split(rows, missing, new, lower, upper)
+    found: Places = np.array([rows.columns[parts[source]] for source in sources.tolist()], dtype=np.intp)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +15,8 @@ Places = NDArray[np.intp]
 class Sums:
     """New values v with |v - W u - b| <= E |u| + e: weighted sums whose weights lie in a box.
 
+    With ``positive`` they are the positive parts of such sums: max(W u + b - E |u| - e, 0) <= v, likewise from above.
+
     Attributes:
         first: Place of the first new value.
         sources: Places of the values u [sources].
@@ -23,6 +24,7 @@ class Sums:
         radii: E, likewise; ``None``: no weight moves.
         biases: b [new].
         bias_radii: e [new].
+        positive: Whether the values are the positive parts of the sums, which are no values themselves.
     """
 
     first: int
@@ -31,6 +33,7 @@ class Sums:
     radii: Numbers | None
     biases: Numbers
     bias_radii: Numbers
+    positive: bool = False
 
     @property
     def moves(self) -> bool:
@@ -81,6 +84,8 @@ class ScalarNetwork:
         radii: Numbers | None = None,
         biases: Numbers | None = None,
         bias_radii: Numbers | None = None,
+        *,
+        positive: bool = False,
     ) -> Places:
         """Places of new weighted sums [new].
 
@@ -90,6 +95,7 @@ class ScalarNetwork:
             radii: How far each weight moves; ``None``: not at all.
             biases: [new]; ``None``: zeros.
             bias_radii: [new]; ``None``: zeros.
+            positive: Whether the new values are the positive parts of the sums.
         """
         zeros = np.zeros(len(weights))
         block = Sums(
@@ -99,14 +105,16 @@ class ScalarNetwork:
             None if radii is None or not radii.any() else radii,
             zeros if biases is None else biases,
             zeros if bias_radii is None else bias_radii,
+            positive,
         )
         self.blocks.append(block)
-        return self._extended(*sum_range(block, self.lower, self.upper))
+        return self._extended(*block_range(block, self.lower, self.upper))
 
     def add_positive_parts(self, sources: Places) -> Places:
         """Places of max(u, 0) of other values [new]."""
-        self.blocks.append(PositiveParts(len(self.lower), sources))
-        return self._extended(self.lower[sources].clip(min=0.0), self.upper[sources].clip(min=0.0))
+        block = PositiveParts(len(self.lower), sources)
+        self.blocks.append(block)
+        return self._extended(*block_range(block, self.lower, self.upper))
 
     def fixed(self, places: Places) -> bool:
         """Whether values are numbers: both ends are the same."""
@@ -125,8 +133,22 @@ def block_places(block: Sums | PositiveParts) -> Places:
     return np.arange(block.first, block.first + count)
 
 
+def block_range(block: Sums | PositiveParts, lower: Numbers, upper: Numbers) -> tuple[Numbers, Numbers]:
+    """Both ends of new values, tight for every one of them.
+
+    Args:
+        block: What makes them.
+        lower: Lower ends of all values before.
+        upper: Upper ends.
+    """
+    if isinstance(block, PositiveParts):
+        return lower[block.sources].clip(min=0.0), upper[block.sources].clip(min=0.0)
+    low, high = sum_range(block, lower, upper)
+    return (low.clip(min=0.0), high.clip(min=0.0)) if block.positive else (low, high)
+
+
 def sum_range(block: Sums, lower: Numbers, upper: Numbers) -> tuple[Numbers, Numbers]:
-    """Both ends of new sums, tight for every one of them.
+    """Both ends of weighted sums, tight for every one of them.
 
     w u - E|u| is concave in u and w u + E|u| convex: their extremes lie at the ends of u.
 
@@ -148,27 +170,39 @@ def sum_range(block: Sums, lower: Numbers, upper: Numbers) -> tuple[Numbers, Num
     return least - rounding, greatest + rounding
 
 
-def ranges(
-    network: ScalarNetwork, lower: Numbers, upper: Numbers, blocks: Sequence[Sums | PositiveParts] | None = None
-) -> tuple[Numbers, Numbers]:
+def highest_range(block: Sums, lower: Numbers, upper: Numbers) -> tuple[Numbers, Numbers]:
+    """Both ends of W u + E |u| + b + e, the greatest that sums can be with given summands.
+
+    Args:
+        block: The sums.
+        lower: Lower ends of all values before.
+        upper: Upper ends.
+    """
+    low, high = lower[block.sources], upper[block.sources]
+    radii = np.zeros_like(block.weights) if block.radii is None else block.radii
+    at_low, at_high = block.weights * low + radii * np.abs(low), block.weights * high + radii * np.abs(high)
+    least = np.minimum(at_low, at_high)
+    least = np.where((low < 0) & (high > 0), np.minimum(least, 0.0), least)
+    offset = block.biases + block.bias_radii
+    rounding = 1e-12 * (1.0 + np.abs(at_low).sum(axis=1) + np.abs(at_high).sum(axis=1) + np.abs(offset))
+    return least.sum(axis=1) + offset - rounding, np.maximum(at_low, at_high).sum(axis=1) + offset + rounding
+
+
+def ranges(network: ScalarNetwork, lower: Numbers, upper: Numbers) -> tuple[Numbers, Numbers]:
     """Both ends of all values by interval arithmetic, from tighter ends of some of them.
 
     Args:
         network: The values.
         lower: Lower ends that hold already [values].
         upper: Upper ends.
-        blocks: In which order; ``None``: all.
 
     Returns:
         New ends; a lower one above the upper one says that there are no such values.
     """
     lower, upper = lower.copy(), upper.copy()
-    for block in network.blocks if blocks is None else blocks:
+    for block in network.blocks:
         places = block_places(block)
-        if isinstance(block, Sums):
-            low, high = sum_range(block, lower, upper)
-        else:
-            low, high = lower[block.sources].clip(min=0.0), upper[block.sources].clip(min=0.0)
+        low, high = block_range(block, lower, upper)
         lower[places] = np.maximum(lower[places], low)
         upper[places] = np.minimum(upper[places], high)
     return lower, upper

@@ -47,7 +47,7 @@ def solver_slack(
             total += float(gain @ own[block.sources])
             np.add.at(gains, block.sources, gain)
             continue
-        total += float(gain.sum())
+        total += float((gain * (1.0 + reach[block_places(block)] * block.positive)).sum())
         passed = gain @ np.abs(block.weights)
         if block.radii is not None:
             absolute = gain @ block.radii

@@ -13,22 +13,32 @@ from lowland.certification.real_network import Operation
 
 
 def encode_weighted(
-    operation: Operation, operands: list[Places], sizes: list[tuple[int, ...]], builder: Builder
+    operation: Operation,
+    operands: list[Places],
+    sizes: list[tuple[int, ...]],
+    builder: Builder,
+    *,
+    positive: bool = False,
 ) -> Places:
     """Each result on its own within W u + b +- (E|u| + e): exact where every weight acts in one result.
 
     Where weights act in several results, fixed values make the results linear in the weights' movements, which are then
     variables that the results share. With values that vary the results are taken as if each had weights of its own:
-    sound, not exact.
+    sound, not exact. With ``positive`` the positive parts of the results, which nothing else may take.
     """
     (values,) = operands
     network = builder.network
     moves = builder.radius(operation, "weight") is not None or builder.radius(operation, "bias") is not None
     if not operation.acts_once and moves and network.fixed(values):
-        return _shared(operation, values, sizes[0], builder)
+        results = _shared(operation, values, sizes[0], builder)
+        return network.add_positive_parts(results) if positive else results
     builder.exact &= operation.acts_once or not moves
     matrices = builder.matrices_of(operation, tuple(sizes))
-    return network.add_sums(values, matrices.weights, matrices.radii, matrices.biases, matrices.bias_radii)
+    if positive and not moves:
+        return network.add_positive_parts(network.add_sums(values, matrices.weights, biases=matrices.biases))
+    return network.add_sums(
+        values, matrices.weights, matrices.radii, matrices.biases, matrices.bias_radii, positive=positive
+    )
 
 
 def _shared(operation: Operation, values: Places, size: tuple[int, ...], builder: Builder) -> Places:
