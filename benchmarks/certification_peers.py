@@ -30,8 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from lowland.certification import InputBox
-from lowland.certification.rounding import certified_radius, deployed_deviation
+from lowland.certification import InputBox, certified_radius, deployed_deviation
 from lowland.coding.codes import smallest_dtype
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from lowland.quantization.graph.linear_step import Linear

@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from lowland.certification import InputBox, RealNetwork
 from lowland.certification.rounding import deviation, pair_bounds
+from lowland.certification.rounding.code_cells import by_cells, sides
 from lowland.certification.rounding.deviation import deployed_deviation
+from lowland.certification.rounding.deviation_search import Deviations
+from lowland.certification.rounding.integer_graph import IntegerGraph
 from lowland.certification.rounding.symbolic import Line
 from lowland.errors import LowlandError
 from tests.certification.rounding.networks import every_input, float_perceptron, perceptron
@@ -117,3 +120,18 @@ def test_what_cannot_be_asked_is_refused(changes, message):
     network = perceptron(0)
     with pytest.raises(LowlandError, match=message):
         deployed_deviation(network, float_perceptron(network, 0), _box(0, 0.1), **changes)
+
+
+def test_cells_of_the_codes_close_what_bounds_leave_open():
+    network = perceptron(7, bits=5)
+    model, box = float_perceptron(network, 7), _box(7, 0.2)
+    real = RealNetwork.of(model, box.lower.float())
+    ends = (end[0] for end in (box.lower, box.upper))
+    pair = pair_bounds.pair_bounds(IntegerGraph(network, box.lower[0]), real, *ends, "inputs")
+    proved, deviations = sides(pair, [0, 1, 2]), Deviations(pair)
+    closer, reached = by_cells(deviations, proved, lambda upper, lower: upper - lower <= 1e-3 * upper, float("inf"))
+    exact = deployed_deviation(network, model, box)
+    assert exact.lower * (1 - 1e-9) <= max(closer.values()) <= reached * (1 + 2e-3)
+    assert reached <= exact.upper * (1 + 1e-9)
+    assert max(closer.values()) < max(proved.values())
+    assert by_cells(deviations, proved, lambda upper, lower: False, 0.0) == (proved, 0.0)  # no time: what was known

@@ -11,8 +11,8 @@ from torch import nn
 from lowland.certification.bounds import Bounds, Status
 from lowland.certification.inputs import InputBox
 from lowland.certification.real_network import RealNetwork
+from lowland.certification.rounding.code_cells import MOST_CELLS, Side, by_cells, sides
 from lowland.certification.rounding.deviation_search import Deviations, searched
-from lowland.certification.rounding.input_splitting import MOST_INPUTS, Side, extended, sides, split
 from lowland.certification.rounding.integer_graph import IntegerGraph
 from lowland.certification.rounding.pair_bounds import Pair, Reads, pair_bounds
 from lowland.certification.rounding.pair_rows import PairRows, dual_slack, pair_rows
@@ -40,10 +40,11 @@ def deployed_deviation(
 
     The deployed output is that of ``forward_integer`` times its step size, the float output that of the float network
     in real arithmetic. First bounds on the differences layer by layer, then a search, then a mixed-integer programme of
-    both networks in which codes are whole numbers, and of few inputs the same bounds on parts of the box; ties to even are encoded exactly where a solver can tell the codes
-    apart and enclosed elsewhere, so that the upper bound always holds; the lower one is reached by an input on which
-    both networks were run (Zhang et al., "QEBVerif: quantization error bound verification of neural networks", CAV
-    2023). Where the float network reads codes and these are few, all of them are tried.
+    both networks in which codes are whole numbers: ties to even are encoded exactly where a solver can tell the codes
+    apart, and enclosed elsewhere. Where the box has few input codes, bounds of the float network over the inputs of
+    each follow. The upper bound always holds; the lower one is reached by an input on which both networks were run
+    (Zhang et al., "QEBVerif: quantization error bound verification of neural networks", CAV 2023). Where the float
+    network reads codes and these are few, all of them are tried.
 
     Args:
         network: What is deployed; its quantizer of the inputs is part of it.
@@ -52,7 +53,7 @@ def deployed_deviation(
         output: Index of the output (of flattened ones); ``None``: the largest deviation of all.
         reads: ``inputs``: the float network is given the inputs themselves, and what their quantizer rounds away
             counts. ``codes``: what their codes stand for, as if the sensor gave these alone.
-        timeout: Seconds for programmes and parts, of all boxes together; 0: bounds and search alone; ``None``: no limit.
+        timeout: Seconds for programmes and cells, of all boxes together; 0: bounds and search alone; ``None``: none.
         tolerance: Share of the upper bound within which both sides are ``exact``.
 
     Returns:
@@ -93,11 +94,11 @@ def _of_box(pair: Pair, outputs: list[int], deadline: float, tolerance: float) -
         return Bounds(largest, largest * (1 + 1e-9), "exact")
     proved, lower = sides(pair, outputs), searched(deviations, outputs)
 
-    def enough(bound: float) -> bool:
-        return bound - lower <= tolerance * bound
+    def enough(bound: float, reached: float = 0.0) -> bool:
+        return bound - max(lower, reached) <= tolerance * bound
 
-    splittable = extended(pair) <= MOST_INPUTS and deadline < float("inf")
-    until = (monotonic() + deadline) / 2 if splittable else deadline
+    has_cells = pair.reads == "inputs" and deviations.num_codes <= MOST_CELLS and deadline < float("inf")
+    until = monotonic() + (deadline - monotonic()) / 8 if has_cells else deadline
     rows: PairRows | None = None
     timed_out = False
     descending = sorted(proved.items(), key=lambda item: -item[1])
@@ -113,8 +114,9 @@ def _of_box(pair: Pair, outputs: list[int], deadline: float, tolerance: float) -
         timed_out |= stopped
         lower = max(lower, reached)
         proved[side] = min(bound, highest)
-    if timed_out and splittable:
-        proved = split(pair, proved, enough, deadline)
+    if timed_out and has_cells and monotonic() < deadline:
+        proved, reached = by_cells(deviations, proved, enough, deadline)
+        lower = max(lower, reached)
     upper = max(proved.values())
     if lower <= upper * (1 + _ARITHMETIC):  # beyond that a bound is unsound, which Bounds refuses
         upper = max(lower, upper)

@@ -26,7 +26,7 @@ class Deviations:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self._scale = torch.from_numpy(pair.scale(pair.graph.output))
-        self._step = torch.from_numpy(pair.scale(pair.graph.sensor.name))
+        self.step = torch.from_numpy(pair.scale(pair.graph.sensor.name))
         box = pair.inputs if pair.reads == "inputs" else pair.symbolic.boxes[pair.graph.sensor.name]
         self.lower, self.upper = (torch.from_numpy(end) for end in box)
 
@@ -37,14 +37,22 @@ class Deviations:
             points: [points, inputs]: inputs, or codes where the float network is given what these stand for.
         """
         pair, shape = self.pair, (-1, *self.pair.graph.row_shape)
-        inputs = points * self._step if pair.reads == "codes" else points
+        inputs = points * self.step if pair.reads == "codes" else points
         with torch.no_grad():
             parts = [
-                pair.graph.network.forward_integer(rows.reshape(shape).float()).flatten(1) * self._scale
-                - pair.real(rows.reshape(shape)).flatten(1)
-                for rows in inputs.double().split(_ROWS)
+                self.deployed(rows) - pair.real(rows.reshape(shape)).flatten(1) for rows in inputs.double().split(_ROWS)
             ]
         return torch.cat(parts)
+
+    def deployed(self, inputs: Tensor) -> Tensor:
+        """Deployed outputs [points, outputs] in float64.
+
+        Args:
+            inputs: [points, inputs].
+        """
+        rows = inputs.float().reshape(-1, *self.pair.graph.row_shape)
+        with torch.no_grad():
+            return self.pair.graph.network.forward_integer(rows).flatten(1) * self._scale
 
     def drawn(self, count: int, draws: torch.Generator) -> Tensor:
         """Points of the box [count, inputs], drawn evenly; whole codes where these are what is given."""
@@ -75,7 +83,7 @@ class Deviations:
         if self.pair.reads == "codes":
             return codes[None]
         # Half a step from a code lies its border, on which float32 may decide for the other one.
-        middle = [torch.minimum(torch.maximum(inputs, (codes - reach) * self._step), (codes + reach) * self._step)
+        middle = [torch.minimum(torch.maximum(inputs, (codes - reach) * self.step), (codes + reach) * self.step)
                   for reach in (0.5, 0.4999, 0.49)]  # fmt: skip
         return torch.stack(middle).clamp(self.lower, self.upper)
 

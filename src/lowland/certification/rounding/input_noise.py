@@ -92,7 +92,8 @@ def certified_radius(
     sensor = question.graph.sensor
     proved, refuted = 0, 1 + (sensor.highest - sensor.lowest if most is None else most)
     for way in ("bounds", "search", "programme"):
-        proved, refuted = _narrowed(question, way, (proved, refuted), deadline)
+        until = monotonic() + (deadline - monotonic()) / 3 if way == "search" else deadline
+        proved, refuted = _narrowed(question, way, (proved, refuted), until)
     return Bounds(proved, refuted - 1, "exact" if refuted - proved == 1 else "timeout")
 
 

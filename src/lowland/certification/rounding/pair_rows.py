@@ -46,8 +46,8 @@ def pair_rows(pair: Pair) -> PairRows:
     given = symbolic.boxes[float_name(INPUTS)]
     encoded = Encoder(pair.real, WeightBox({}))(given.lower.reshape(shape), given.upper.reshape(shape))
     lower, upper = encoded.network.lower.copy(), encoded.network.upper.copy()
-    for operation in pair.real.operations:
-        box, places = symbolic.boxes[float_name(operation)], encoded.places[operation]
+    for operation, places in encoded.places.items():  # weighted sums that only go into a ReLU are not among them
+        box = symbolic.boxes[float_name(operation)]
         np.maximum.at(lower, places, box.lower)
         np.minimum.at(upper, places, box.upper)
     rows = rows_of(encoded.network, np.minimum(lower, upper), upper)
@@ -57,6 +57,8 @@ def pair_rows(pair: Pair) -> PairRows:
     _put_sensor(programme, pair, Variables(floats[INPUTS], np.ones(len(given.lower))), codes)
     deployed = put_network(programme, pair.graph, symbolic, codes)
     for step, operation in pair.partners.items():
+        if operation not in floats:
+            continue
         difference, (places, unit) = symbolic.boxes[difference_name(step)], deployed[step]
         terms = [(places, pair.scale(step) * unit), (floats[operation], -np.ones(len(places)))]
         programme.add_rows(terms, difference.lower, difference.upper)
