@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
     from lowland.certification.relaxation.certified import CertifiedRows, certified_rows
+    from lowland.certification.rounding.deviation import deployed_deviation
+    from lowland.certification.rounding.input_noise import NoiseAnswer, answer_under_noise, certified_radius
     from lowland.certification.weight_box import WeightBox
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -27,6 +29,7 @@ __all__ = [
     "InputBox",
     "MarginBounds",
     "MethodOptions",
+    "NoiseAnswer",
     "Proof",
     "ProofError",
     "Query",
@@ -34,8 +37,11 @@ __all__ = [
     "UpsetSafety",
     "WeightBox",
     "answer_of",
+    "answer_under_noise",
+    "certified_radius",
     "certified_rows",
     "check_proof",
+    "deployed_deviation",
     "global_deviation",
     "local_deviation",
     "margin_bounds",
