@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lowland.certification.options import MethodOptions
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
-    from lowland.certification.rounding.deviation import deployed_deviation
+    from lowland.certification.rounding.deviation import deployed_deviation, deviation_on_codes
     from lowland.certification.rounding.input_noise import NoiseAnswer, answer_under_noise, certified_radius
     from lowland.certification.weight_box import WeightBox
 else:
@@ -29,5 +29,6 @@ __all__ = [
     "answer_under_noise",
     "certified_radius",
     "deployed_deviation",
+    "deviation_on_codes",
     "local_deviation",
 ]
