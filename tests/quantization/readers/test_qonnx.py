@@ -172,6 +172,18 @@ REFUSED = {
         "MatMul", f.quant("x", 0.1, 4), f.weights(6, 6, scale=np.linspace(0.1, 0.6, 6, dtype=np.float32)[:, None])
     ),
     "joins integers worth": lambda f: f.call("Add", f.quant("x", 0.1, 4), f.quant("x", 0.07, 4)),
+    "has weights that are not finite": lambda f: f.call(
+        "MatMul", f.quant("x", 0.1, 4), f.quant(np.full((6, 6), np.nan), 0.1, 4)
+    ),
+    "computes with constants that are not finite": lambda f: f.call(
+        "Add", f.call("MatMul", f.quant("x", 0.1, 4), f.weights(6, 6)), np.full(6, np.nan)
+    ),
+    "adds numbers that are not finite": lambda f: f.call(
+        "Gemm", f.quant("x", 0.1, 4), f.weights(6, 6), np.full(6, np.nan)
+    ),
+    "Softmax .* has no integer step": lambda f: f.call(
+        "Softmax", f.call("MatMul", f.quant("x", 0.1, 4), f.weights(6, 6)), axis=0
+    ),
     "takes the mean over rows": lambda f: f.call("ReduceMean", f.quant("x", 0.1, 4), axes=[0]),
     "expected rows to stay first": lambda f: f.call("Reshape", f.quant("x", 0.1, 4), np.array([2, 3], dtype=np.int64)),
 }

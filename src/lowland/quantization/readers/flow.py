@@ -146,8 +146,11 @@ class Flow:
             shift: Likewise.
 
         Raises:
-            NotInteger: Values that were cut off or looked up before, and by then not rounded.
+            NotInteger: Values that were cut off or looked up before, and by then not rounded; numbers that are not
+                finite.
         """
+        if not bool(gain.isfinite().all() and shift.isfinite().all()):
+            raise NotInteger("computes with constants that are not finite")
         if self.cut_off or self.function is not None:
             raise NotInteger("computes with values that were rectified and not quantized: quantize them first")
         return replace(self, gain=self.gain * gain, shift=self.shift * gain + shift)
