@@ -12,6 +12,7 @@ import torch
 
 from lowland.errors import LowlandError
 from lowland.quantization import freeze
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.weighted_step import Weighted
 from lowland.quantization.readers.flow import CodeRange
 from lowland.quantization.readers.qonnx import read_qonnx
@@ -120,6 +121,30 @@ def test_files_are_read_as_they_compute(name: str, tmp_path: Path) -> None:
         assert torch.allclose(logits.softmax(1), expected, atol=1e-6)
         expected = logits
     check_agrees(read_qonnx(path), expected, inputs)
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_weights_that_several_layers_take_stand_once(tmp_path: Path, *, biased: bool) -> None:
+    file, biases = File(6), iter((np.arange(6) / 16, np.arange(6) / -8))
+
+    def layer(value: str, weights: str) -> str:
+        result = file.call("MatMul", value, weights)
+        return file.call("Add", result, next(biases)) if biased else result
+
+    x, weights = file.quant("x", 2.0**-4, 8), file.weights(6, 6, scale=2.0**-2)
+    x = file.quant(file.call("Relu", layer(x, weights)), 2.0**-2, 5, signed=0)
+    path = file.save(layer(x, weights), tmp_path / "model.onnx")
+    inputs = torch.randn(60, 6, generator=torch.Generator().manual_seed(0))
+    network = read_qonnx(path)
+    check_agrees(network, computed(path, inputs), inputs)
+    assert [codes.numel() for name, codes in network.codes.items() if name.endswith("weight")] == [36]
+    assert sum(name.endswith("bias") for name in network.codes) == 2 * biased
+    again = IntegerNetwork.from_spec(network.spec)
+    again.load_state_dict(network.state_dict(), assign=True)
+    assert torch.equal(again.forward_integer(inputs), network.forward_integer(inputs))
+    copied = network.dequantized()
+    assert sum(p.numel() for p in copied.parameters()) == 36 + 12 * biased
+    torch.testing.assert_close(copied(inputs), network(inputs))
 
 
 def test_summands_between_steps_keep_every_threshold(tmp_path: Path) -> None:

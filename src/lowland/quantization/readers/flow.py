@@ -76,12 +76,14 @@ class Layer:
         kind: A key of ``OPERATIONS``.
         sizes: See ``operations.geometry``.
         weight: In the shape of the layer's weights.
+        origin: The constant of the file that they come from, which other layers may have as well.
     """
 
     name: str
     kind: str
     sizes: Mapping[str, Any]
     weight: Codes
+    origin: object = None
 
 
 ONE = torch.ones((), dtype=torch.float64)
