@@ -24,7 +24,6 @@ _OF_INTEGERS = (
     "codes",
     "scales",
     "steps",
-    "chain",
     "activation_scales",
     "output_scale",
     "with_codes",
