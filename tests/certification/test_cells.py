@@ -15,7 +15,7 @@ from lowland.certification.encoding import differences
 from lowland.certification.encoding.differences import difference_ranges
 from lowland.certification.encoding.encode import Encoder
 from lowland.certification.sampling import _drawn
-from tests.certification.networks import ACTIVATIONS, Skipping, deviation_at_corners, perceptron
+from tests.certification.networks import ACTIVATIONS, Convolving, Skipping, deviation_at_corners, perceptron
 
 QUICK = MethodOptions(num_samples=64, num_steps=10, tolerance=2e-3)
 
@@ -59,6 +59,16 @@ def test_skips_and_concatenations_globally():
     box = InputBox(torch.full((1, 2), -0.3), torch.full((1, 2), 0.3))
     bounds = METHODS["milp"](Query.of(Skipping().eval(), box, 0.02), QUICK)
     assert bounds.status == "exact"
+
+
+def test_rows_without_extent_beside_boxes():
+    torch.manual_seed(1)
+    model = Convolving(pool=False).eval()  # its first layer acts several times, on a fixed row by shared movements
+    center, half = torch.rand(2, 1, 3, 3), torch.zeros(2, 1, 3, 3)
+    half[1, 0, 0, 0] = 0.1
+    both = METHODS["milp"](Query.of(model, InputBox(center - half, center + half), 0.01), QUICK)
+    assert both.lower >= METHODS["milp"](Query.of(model, center[:1], 0.01), QUICK).lower
+    assert both.upper >= METHODS["search"](Query.of(model, InputBox(center - half, center + half), 0.01), QUICK).lower
 
 
 def test_a_box_without_extent_is_a_row():

@@ -149,7 +149,7 @@ def _sum(*terms, radius=0.0):
 def test_values_of_which_anything_would_be_true_are_refused(values, terms):
     below = [["below", place, 1.0] for place, value in enumerate(values) if value["kind"] == "sum"]
     proof = {"claim": {"terms": terms, "bound": 1.0}, "values": values, "tree": {"multipliers": below}}
-    with pytest.raises(ProofError, match="expected (?!at most)"):
+    with pytest.raises(ProofError, match=r"expected (?!at most)"):
         check_proof(proof)
 
 

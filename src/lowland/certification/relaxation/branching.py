@@ -71,7 +71,7 @@ def positive_by_branching(
         enclosure, limits = _enclosed(query, batch)
         chosen = objectives[torch.tensor([part.pair for part in batch])].unsqueeze(1)
         bounds, coefficients = tuned_smallest(enclosure, chosen, limits, steps=steps)
-        for place in (bounds[:, 0] <= 0).nonzero()[:, 0].tolist():
+        for place in (~(bounds[:, 0] > 0)).nonzero()[:, 0].tolist():
             part = batch[place]
             unproved[part.pair] += 1
             halves = _cut(enclosure, coefficients, place, part) if unproved[part.pair] < parts else []
@@ -112,6 +112,8 @@ def _cut(enclosure: Enclosure, coefficients: dict[str, Tensor], place: int, part
         ]
     best, found = 0.0, None
     for relu, before in relus(enclosure).items():
+        if before == INPUTS:  # their boxes say all there is to say of them
+            continue
         values = enclosure.intervals[before]
         low, high = values.lower[place].flatten(), values.upper[place].flatten()
         factor = coefficients[relu][min(place, len(coefficients[relu]) - 1), 0].flatten()
