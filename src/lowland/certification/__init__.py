@@ -6,11 +6,23 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
+    from lowland.certification.deviation import METHODS, global_deviation, local_deviation
     from lowland.certification.inputs import InputBox
+    from lowland.certification.options import MethodOptions
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
     from lowland.certification.weight_box import WeightBox
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
-__all__ = ["Bounds", "InputBox", "Query", "RealNetwork", "WeightBox"]
+__all__ = [
+    "METHODS",
+    "Bounds",
+    "InputBox",
+    "MethodOptions",
+    "Query",
+    "RealNetwork",
+    "WeightBox",
+    "global_deviation",
+    "local_deviation",
+]

@@ -1,0 +1,1 @@
+"""A question as numbers: rules that turn operations into sums with intervals of weights and positive parts."""

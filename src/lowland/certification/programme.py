@@ -1,0 +1,191 @@
+"""Mixed-integer linear programmes: variables between two ends, rows, and bounds on what a sum of them can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds as Box
+from scipy.optimize import LinearConstraint, milp
+from scipy.sparse import csc_array
+
+Numbers = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+FEASIBILITY = 1e-6
+"""How far a solution of HiGHS may violate a row or be from a whole number."""
+DUAL_FEASIBILITY = 1e-7
+"""How far a reduced cost may have the wrong sign."""
+
+Outcome = Literal["optimal", "timeout", "infeasible", "failed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a solver says of the largest value of a sum.
+
+    Attributes:
+        outcome: ``failed`` where the solver gave up; its bound is then infinite.
+        bound: No solution is higher, up to the solver's tolerances.
+        values: Of all variables in the best solution known; ``None`` where there is none.
+    """
+
+    outcome: Outcome
+    bound: float
+    values: Numbers | None
+
+
+class Programme:
+    """Variables, rows and which variables are whole numbers."""
+
+    def __init__(self) -> None:
+        self._lower: list[Numbers] = []
+        self._upper: list[Numbers] = []
+        self._integral: list[Numbers] = []
+        self.num_variables = 0
+        self._entries: list[tuple[Numbers, Places, Places]] = []
+        self._least: list[Numbers] = []
+        self._greatest: list[Numbers] = []
+        self.num_rows = 0
+        self._assembled: tuple[csc_array, Numbers, Numbers, Numbers, Numbers, Numbers] | None = None
+
+    def add_variables(self, lower: Numbers, upper: Numbers, *, integer: bool = False) -> Places:
+        """Numbers of new variables [new].
+
+        Args:
+            lower: Their lower ends.
+            upper: Their upper ends.
+            integer: Whether they are whole numbers.
+        """
+        count = len(lower)
+        self._lower.append(lower)
+        self._upper.append(upper)
+        self._integral.append(np.full(count, float(integer)))
+        self.num_variables += count
+        self._assembled = None
+        return np.arange(self.num_variables - count, self.num_variables)
+
+    def add_rows(
+        self, terms: Sequence[tuple[Places, Numbers]], least: Numbers | None, greatest: Numbers | None
+    ) -> None:
+        """Rows least <= sum of factor times variable <= greatest, one variable of each term in every row.
+
+        Args:
+            terms: Variables and factors [rows] each.
+            least: [rows], or ``None``: minus infinity.
+            greatest: [rows], or ``None``: infinity.
+        """
+        count = len(terms[0][0])
+        places = np.arange(self.num_rows, self.num_rows + count)
+        for variables, factors in terms:
+            self._entries.append((factors, places, variables))
+        self._finish(count, least, greatest)
+
+    def add_matrix(
+        self,
+        results: Places,
+        terms: Sequence[tuple[Places, Numbers]],
+        least: Numbers | None,
+        greatest: Numbers | None,
+    ) -> None:
+        """Rows least <= result - sum of matrices times variables <= greatest.
+
+        Args:
+            results: One variable a row.
+            terms: Variables [columns] and matrices [rows, columns].
+            least: [rows], or ``None``: minus infinity.
+            greatest: [rows], or ``None``: infinity.
+        """
+        count = len(results)
+        self._entries.append((np.ones(count), np.arange(self.num_rows, self.num_rows + count), results))
+        for variables, matrix in terms:
+            rows, columns = np.nonzero(matrix)
+            self._entries.append((-matrix[rows, columns], rows + self.num_rows, variables[columns]))
+        self._finish(count, least, greatest)
+
+    def _finish(self, count: int, least: Numbers | None, greatest: Numbers | None) -> None:
+        self._least.append(np.full(count, -np.inf) if least is None else least)
+        self._greatest.append(np.full(count, np.inf) if greatest is None else greatest)
+        self.num_rows += count
+        self._assembled = None
+
+    @property
+    def num_integers(self) -> int:
+        """How many variables are whole numbers."""
+        return int(sum(integral.sum() for integral in self._integral))
+
+    def assembled(self) -> tuple[csc_array, Numbers, Numbers, Numbers, Numbers, Numbers]:
+        """Matrix [rows, variables], ends of the rows, ends of the variables, and 1 where a variable is whole."""
+        if self._assembled is None:
+            factors = [entry[0] for entry in self._entries] or [np.zeros(0)]
+            rows = [entry[1] for entry in self._entries] or [np.zeros(0, dtype=np.intp)]
+            columns = [entry[2] for entry in self._entries] or [np.zeros(0, dtype=np.intp)]
+            matrix = csc_array(
+                (np.concatenate(factors), (np.concatenate(rows), np.concatenate(columns))),
+                shape=(self.num_rows, self.num_variables),
+            )
+            empty = np.zeros(0)
+            self._assembled = (
+                matrix,
+                *(
+                    np.concatenate([empty, *parts])
+                    for parts in (self._least, self._greatest, self._lower, self._upper, self._integral)
+                ),
+            )
+        return self._assembled
+
+    def largest(
+        self,
+        variables: Places,
+        factors: Numbers,
+        *,
+        timeout: float | None = None,
+        within: tuple[Places, Numbers, Numbers] | None = None,
+    ) -> Solution:
+        """The largest value of a sum of variables.
+
+        Args:
+            variables: Which.
+            factors: Of each.
+            timeout: Seconds; ``None``: no limit.
+            within: Variables with other ends, their lower and their upper ones, for this time.
+        """
+        matrix, least, greatest, lower, upper, integral = self.assembled()
+        if within is not None:
+            lower, upper = lower.copy(), upper.copy()
+            lower[within[0]] = np.maximum(lower[within[0]], within[1])
+            upper[within[0]] = np.minimum(upper[within[0]], within[2])
+            if bool((lower > upper).any()):
+                return Solution("infeasible", -np.inf, None)
+        costs = np.zeros(self.num_variables)
+        np.add.at(costs, variables, -factors)
+        if not self.num_rows:
+            values = np.where(costs > 0, lower, upper)
+            return Solution("optimal", float(-(costs @ values)), values)
+        options: dict[str, float] = {"mip_rel_gap": 1e-9}
+        if timeout is not None:
+            options["time_limit"] = max(timeout, 1e-3)
+        result = milp(
+            costs,
+            integrality=integral,
+            bounds=Box(lower, upper),
+            constraints=LinearConstraint(matrix, least, greatest),
+            options=options,
+        )
+        return _solution(result, bool(integral.any()))
+
+
+def _solution(result: object, has_integers: bool) -> Solution:
+    status = getattr(result, "status", 4)
+    outcome: Outcome = {0: "optimal", 1: "timeout", 2: "infeasible"}.get(status, "failed")  # type: ignore[assignment]
+    values = getattr(result, "x", None)
+    if outcome == "infeasible":
+        return Solution(outcome, -np.inf, None)
+    bound = getattr(result, "mip_dual_bound", None) if has_integers else None
+    if bound is None and outcome == "optimal":  # without whole numbers the solution's value is the bound
+        bound = getattr(result, "fun", None)
+    usable = bound is not None and np.isfinite(bound) and outcome != "failed"
+    return Solution(outcome, -float(bound) if usable else np.inf, values)  # type: ignore[arg-type]
