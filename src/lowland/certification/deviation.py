@@ -12,13 +12,20 @@ from lowland.certification.inputs import InputBox
 from lowland.certification.options import MethodOptions
 from lowland.certification.query import Query
 from lowland.certification.real_network import RealNetwork
+from lowland.certification.relaxation.deviation_bounds import by_intervals, by_relaxation
 from lowland.certification.sampling import sampled, searched
 from lowland.errors import LowlandError, did_you_mean
 
 Method = Callable[[Query, MethodOptions], Bounds]
 """The largest deviation over all rows of a question; sound from both sides, whatever it costs."""
 
-METHODS: dict[str, Method] = {"sample": sampled, "search": searched, "milp": programmed}
+METHODS: dict[str, Method] = {
+    "sample": sampled,
+    "search": searched,
+    "milp": programmed,
+    "relaxation": by_relaxation,
+    "interval": by_intervals,
+}
 """By name; inputs without extent make the question local, boxes of them global."""
 
 
@@ -40,7 +47,7 @@ def local_deviation(
         model: Float classifier.
         x: One row [1, features ...], or several: the largest of them.
         epsilon: Radius of all weights and biases, or by name (see ``WeightBox.around``); ``None``: none moves.
-        method: A key of ``METHODS``: ``sample`` and ``search`` find, ``milp`` proves.
+        method: A key of ``METHODS``: ``sample`` and ``search`` find, ``milp``, ``relaxation`` and ``interval`` prove.
         timeout: Seconds, after which the bounds reached are returned.
         tolerance: Width of bounds that count as ``exact``.
 

@@ -72,12 +72,12 @@ def undisturbed(query: Query, members: int = 1) -> Disturbances:
     )
 
 
-def disturbed_inputs(query: Query, row: int, disturbances: Disturbances) -> Tensor:
+def disturbed_inputs(query: Query, row: int | slice, disturbances: Disturbances) -> Tensor:
     """The inputs of the members [members, ...].
 
     Args:
         query: Whose input boxes.
-        row: Which of them.
+        row: Which of them; a slice takes one row for each member.
         disturbances: The members.
     """
     lower, upper = query.inputs.lower[row], query.inputs.upper[row]
@@ -85,12 +85,12 @@ def disturbed_inputs(query: Query, row: int, disturbances: Disturbances) -> Tens
     return torch.minimum(torch.maximum(inputs, lower), upper)
 
 
-def disturbed_outputs(query: Query, row: int, disturbances: Disturbances) -> Tensor:
+def disturbed_outputs(query: Query, row: int | slice, disturbances: Disturbances) -> Tensor:
     """What the network computes with each member [members, outputs].
 
     Args:
         query: Whose network and boxes.
-        row: Which of its rows.
+        row: Which of its rows; a slice takes one row for each member.
         disturbances: The members.
     """
     network = query.network
