@@ -64,3 +64,15 @@ def test_sign_magnitude_has_no_lowest_code_of_twos_complement():
 def test_an_unknown_encoding_is_one_line():
     with pytest.raises(LowlandError, match="encoding: got 'gray'; expected one of twos_complement, sign_magnitude, of"):
         encoding_of("gray")
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_changes_by_upsets_are_those_of_adjacent_bits(name, length):
+    encoding, bits = ENCODINGS[name], 5
+    codes = every_code(encoding, bits)
+    changes = encoding.changes(codes, bits, length=length)
+    assert changes.shape == (len(codes), bits - length + 1)
+    for code, own in zip(codes.tolist(), changes.tolist(), strict=True):
+        for lowest, change in enumerate(own):
+            assert code + change == flipped(code, range(lowest, lowest + length), bits, name)

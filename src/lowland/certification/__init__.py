@@ -6,6 +6,7 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.certification.bounds import Bounds
+    from lowland.certification.deployed.safe_rows import UpsetSafety, upset_safe_rows
     from lowland.certification.deviation import METHODS, global_deviation, local_deviation
     from lowland.certification.inputs import InputBox
     from lowland.certification.options import MethodOptions
@@ -22,7 +23,9 @@ __all__ = [
     "MethodOptions",
     "Query",
     "RealNetwork",
+    "UpsetSafety",
     "WeightBox",
     "global_deviation",
     "local_deviation",
+    "upset_safe_rows",
 ]

@@ -45,17 +45,19 @@ class Encoding:
                 f"{self.name}"
             )
 
-    def changes(self, codes: Tensor, bits: int) -> Tensor:
-        """Signed change of each code by each single bit flip.
+    def changes(self, codes: Tensor, bits: int, *, length: int = 1) -> Tensor:
+        """Signed change of each code by each single bit flip, or by each upset of adjacent bits.
 
         Args:
             codes: Integers of any shape that the word can hold.
             bits: Width of the word.
+            length: Adjacent bits that flip together, 1 to ``bits``.
 
         Returns:
-            [*codes.shape, bits] int64, least significant bit first.
+            [*codes.shape, bits - length + 1] int64, by the lowest of the bits that flip.
         """
-        places = torch.ones(bits, dtype=torch.int64, device=codes.device) << torch.arange(bits, device=codes.device)
+        lowest = torch.arange(bits - length + 1, device=codes.device)
+        places = torch.full_like(lowest, 2**length - 1) << lowest
         values = codes.to(torch.int64)
         return self.flipped(values[..., None], places, bits) - values[..., None]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lowland.faults.channel_walk import ChannelWalk
-from lowland.faults.measured_rows import MeasuredRows, Outcomes, first_changing
+from lowland.faults.measured_rows import MeasuredRows, Outcomes
 from lowland.quantization.graph.operations import patches, weight_matrices
 from lowland.quantization.graph.weighted_step import Weighted
 
@@ -49,8 +49,8 @@ def layer_flips(measured: MeasuredRows, step: Weighted, wanted: Mapping[str, Cha
                 bound = max(1, SIGHTS // walk.unchanged.numel())
                 for some in torch.arange(len(sources)).split(bound):
                     flips = _Flips(moves, sources[some], sizes[some], shape)
-                    sums, by_row, first = _channel(measured, walk, own, flips)
-                    yield Outcomes(f"{step.name}.{kind}", elements[sources[some]], positions[some], sums, by_row, first)
+                    found = _channel(measured, walk, own, flips)
+                    yield Outcomes(f"{step.name}.{kind}", elements[sources[some]], positions[some], *found)
 
 
 def channel_dim(step: Weighted, dims: int) -> int:
@@ -109,7 +109,7 @@ class _Flips:
 def _channel(
     measured: MeasuredRows, walk: ChannelWalk, own: Tensor, flips: _Flips
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Sums of the metric [flips, ...] over samples, and [samples, ...] over flips; the first that changes an answer.
+    """Sums of the metric [flips, ...] over samples, and [samples, ...] over flips; which flips change which answers.
 
     Args:
         measured: The samples.
@@ -147,17 +147,20 @@ def _looked_up(
     shape = walk.unchanged.shape[1:]
     sight = (items % span + lowest).to(sights.dtype).reshape(-1, *shape)
     table[items] = measured.after(walk.outputs, items // span, sight, width=walk.width)
+    if measured.only_answers:  # of many flips: no metric is summed
+        others = (table[:, 0] > 0)[keys]
+        return others.sum(1, dtype=torch.float64)[:, None], others.sum(0, dtype=torch.float64)[:, None], others
     times = keys.flatten().bincount(minlength=len(table)).to(table.dtype).reshape(-1, *[1] * (table.ndim - 1))
     by_row = (times * table).reshape(samples, span, *table.shape[1:]).sum(1)
-    first = None if measured.answers is None else first_changing(table[:, -1][keys] > 0)
-    return torch.stack([table[some].sum(0) for some in keys]), by_row, first
+    changed = None if measured.answers is None else table[:, -1][keys] > 0
+    return torch.stack([table[some].sum(0) for some in keys]), by_row, changed
 
 
 def _compared(measured: MeasuredRows, walk: ChannelWalk, sights: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     """As ``_channel``; computed where the channel shows something else."""
-    changed = (sights != walk.unchanged).flatten(2).any(2)
-    flips, samples = changed.nonzero(as_tuple=True)
+    differs = (sights != walk.unchanged).flatten(2).any(2)
+    flips, samples = differs.nonzero(as_tuple=True)
     found = measured.clean.expand(len(sights), *measured.clean.shape).clone()
     found[flips, samples] = measured.after(walk.outputs, samples, sights[flips, samples], width=walk.width)
-    first = None if measured.answers is None else first_changing(found[..., -1] > 0)
-    return found.sum(1), found.sum(0), first
+    changed = None if measured.answers is None else found[..., -1] > 0
+    return found.sum(1), found.sum(0), changed

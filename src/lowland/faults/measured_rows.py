@@ -86,6 +86,11 @@ class MeasuredRows:
     def __len__(self) -> int:
         return len(self.clean)
 
+    @property
+    def only_answers(self) -> bool:
+        """Whether nothing is measured but the answers."""
+        return self.answers is not None and self.clean.shape[1:] == (1,)
+
     def after(
         self, outputs: Callable[[Tensor, Tensor], Tensor], samples: Tensor, shown: Tensor, *, width: int
     ) -> Tensor:
@@ -122,7 +127,7 @@ class Outcomes:
         positions: [flips] its bit, 0 the least significant.
         sums: [flips, ...] the metric summed over samples.
         by_row: [samples, ...] the metric summed over flips.
-        first: [samples] which of them is the first that changes the answer of a sample, -1: none; if that is asked.
+        changed: [flips, samples] whether a flip changes the answer of a sample; if that is asked.
     """
 
     name: str
@@ -130,13 +135,13 @@ class Outcomes:
     positions: Tensor
     sums: Tensor
     by_row: Tensor
-    first: Tensor | None
+    changed: Tensor | None
 
     @classmethod
     def of(cls, name: str, elements: Tensor, positions: Tensor, found: Tensor, *, answers: bool) -> Outcomes:
         """From the metric [flips, samples, ...] after each flip."""
-        first = first_changing(found[..., -1] > 0) if answers else None
-        return cls(name, elements, positions, found.sum(1), found.sum(0), first)
+        changed = found[..., -1] > 0 if answers else None
+        return cls(name, elements, positions, found.sum(1), found.sum(0), changed)
 
 
 def first_changing(changed: Tensor) -> Tensor:

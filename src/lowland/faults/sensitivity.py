@@ -11,7 +11,7 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.faults.flip_sets import Flips
 from lowland.faults.layer_flips import Changes, layer_flips
-from lowland.faults.measured_rows import Measure, MeasuredRows, Metric, Outcomes, checked
+from lowland.faults.measured_rows import Measure, MeasuredRows, Metric, Outcomes, checked, first_changing
 from lowland.faults.scan_flips import scan_flips
 from lowland.faults.targets import named_steps, targeted
 from lowland.faults.word_flips import embedding_flips, shared_flips, table_flips
@@ -130,7 +130,7 @@ def single_flips(
             measured = MeasuredRows.of(network, measure, samples, their_labels)
             totals = torch.zeros_like(measured.clean)
             example = torch.full((len(samples), 3), -1)
-            for found in _outcomes(measured, asked, encoding):
+            for found in flip_outcomes(measured, asked):
                 shape = shapes[found.name]
                 if found.name not in sums:
                     sums[found.name] = found.sums.new_zeros(*shape, *found.sums.shape[1:])
@@ -183,8 +183,13 @@ def _asked(network: IntegerNetwork, targets: Sequence[str], encoding: str, flips
 
 
 @torch.no_grad()
-def _outcomes(measured: MeasuredRows, asked: Mapping[str, Changes], encoding: str) -> Iterator[Outcomes]:
-    """What each flip that is asked for does to a block of samples, in the order of the steps."""
+def flip_outcomes(measured: MeasuredRows, asked: Mapping[str, Changes]) -> Iterator[Outcomes]:
+    """What each flip that is asked for does to a block of samples, in the order of the steps.
+
+    Args:
+        measured: The samples.
+        asked: By how much each flip changes the codes of a tensor, by its name in ``network.codes``.
+    """
     steps = named_steps(measured.network)
     for step_name, step in steps.items():
         if isinstance(step, Scan):
@@ -206,8 +211,7 @@ def _outcomes(measured: MeasuredRows, asked: Mapping[str, Changes], encoding: st
             shared |= {kind: (step_name,) for kind in alone}
         for kind, users in shared.items():
             name = own[kind]
-            coding = measured.network.encodings(encoding)[name]
-            yield from shared_flips(measured, name, users, coding, asked[name])
+            yield from shared_flips(measured, name, users, asked[name])
 
 
 def _users(steps: Mapping[str, Step], owner: str, kind: str) -> tuple[str, ...]:
@@ -227,9 +231,10 @@ def _for_all_channels(step: Weighted) -> bool:
 
 def _keep_examples(examples: Tensor, found: Outcomes, tensor: int) -> None:
     """The first flip that changes the answer, for samples that have none yet."""
-    if found.first is None:
+    if found.changed is None:
         return
-    fresh = (found.first >= 0) & (examples[:, 0] < 0)
-    first = found.first[fresh]
+    every = first_changing(found.changed)
+    fresh = (every >= 0) & (examples[:, 0] < 0)
+    first = every[fresh]
     where = torch.full_like(first, tensor)
     examples[fresh] = torch.stack([where, found.elements[first], found.positions[first]], 1)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from lowland.coding.encodings import Encoding
 from lowland.faults.layer_flips import Changes
 from lowland.faults.measured_rows import VALUES, MeasuredRows, Outcomes
 from lowland.faults.targets import named_steps
@@ -75,29 +74,25 @@ def _looked_up(measured: MeasuredRows, step: StoringStep, flips: tuple[int, Tens
     return Outcomes.of(name, elements, positions, found, answers=measured.answers is not None)
 
 
-def shared_flips(
-    measured: MeasuredRows, name: str, users: Collection[str], coding: Encoding, changes: Changes
-) -> Iterator[Outcomes]:
+def shared_flips(measured: MeasuredRows, name: str, users: Collection[str], changes: Changes) -> Iterator[Outcomes]:
     """What each flip of a tensor does that acts in several places: the network from the first of them on, each time.
 
     Args:
         measured: The samples.
         name: Of the tensor.
         users: The steps that read it.
-        coding: How its words are written.
         changes: Of its codes.
     """
-    codes, bits = measured.network.codes[name], measured.network.bits[name]
+    codes = measured.network.codes[name]
     every = torch.arange(len(measured))
     width = max(measured.prefix.width_behind(user) for user in users)
     behind = (*users, *measured.prefix.behind(users))
     order = [step for step in measured.prefix.steps if step in behind]
     for element in range(codes.numel()):
-        _, positions, _ = changes.at(torch.tensor([element]))
-        for position in positions.tolist():
+        _, positions, sizes = changes.at(torch.tensor([element]))
+        for position, size in zip(positions.tolist(), sizes.tolist(), strict=True):
             new = codes.flatten().clone()
-            flipped = coding.flipped(new[element].to(torch.int64), torch.tensor(1 << position), bits)
-            new[element] = flipped.to(codes.dtype)
+            new[element] = int(new[element]) + size
             steps = named_steps(measured.network.with_codes({name: new.reshape(codes.shape)}))
             parts = []
             for samples in every.split(max(1, VALUES // width)):
