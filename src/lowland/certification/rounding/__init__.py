@@ -1,0 +1,1 @@
+"""What is proved of integer networks in their own arithmetic, roundings included."""
