@@ -30,7 +30,7 @@ SECOND = {"faults": {"quantization", "landscape"}}
 THIRD = {
     "robustness": {"tasks", "perturbation", "quantization", "faults"},
     "trial": {"tasks", "architectures", "quantization", "landscape"},
-    "certification": {"quantization", "faults"},
+    "certification": {"quantization", "export", "faults"},
 }
 # From the long table on: nothing but its rows and their words is known of networks.
 TABLES = {"analysis": set(), "decision": {"analysis"}, "report": {"analysis", "decision"}}

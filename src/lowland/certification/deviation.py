@@ -14,6 +14,7 @@ from lowland.certification.query import Query
 from lowland.certification.real_network import RealNetwork
 from lowland.certification.relaxation.deviation_bounds import by_intervals, by_relaxation
 from lowland.certification.sampling import sampled, searched
+from lowland.certification.smt.bisection import solved
 from lowland.errors import LowlandError, did_you_mean
 
 Method = Callable[[Query, MethodOptions], Bounds]
@@ -25,6 +26,7 @@ METHODS: dict[str, Method] = {
     "milp": programmed,
     "relaxation": by_relaxation,
     "interval": by_intervals,
+    "smt": solved,
 }
 """By name; inputs without extent make the question local, boxes of them global."""
 
@@ -47,7 +49,7 @@ def local_deviation(
         model: Float classifier.
         x: One row [1, features ...], or several: the largest of them.
         epsilon: Radius of all weights and biases, or by name (see ``WeightBox.around``); ``None``: none moves.
-        method: A key of ``METHODS``: ``sample`` and ``search`` find, ``milp``, ``relaxation`` and ``interval`` prove.
+        method: A key of ``METHODS``: ``sample`` and ``search`` find, ``milp``, ``smt``, ``relaxation`` and ``interval`` prove.
         timeout: Seconds, after which the bounds reached are returned.
         tolerance: Width of bounds that count as ``exact``.
 
