@@ -126,7 +126,7 @@ def certified_rows(
     if relus(enclosure):
         with _timed(found, "slopes"):
             for rows in found.open.nonzero()[:, 0].split(_ROWS):
-                if options.seconds_left == 0:
+                if options.seconds_left == 0 or not len(rows):
                     break
                 bounds, _ = tuned_smallest(enclose(query[rows], "crown"), objectives[rows])
                 least[rows] = least[rows].maximum(bounds)
