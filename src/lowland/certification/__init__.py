@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lowland.certification.options import MethodOptions
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
+    from lowland.certification.rounding.deviation import deployed_deviation
+    from lowland.certification.rounding.input_noise import NoiseAnswer, answer_under_noise, certified_radius
     from lowland.certification.weight_box import WeightBox
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -21,10 +23,14 @@ __all__ = [
     "Bounds",
     "InputBox",
     "MethodOptions",
+    "NoiseAnswer",
     "Query",
     "RealNetwork",
     "UpsetSafety",
     "WeightBox",
+    "answer_under_noise",
+    "certified_radius",
+    "deployed_deviation",
     "global_deviation",
     "local_deviation",
     "upset_safe_rows",

@@ -19,12 +19,12 @@ class Even(Builder):
         return torch.tensor(2.0 ** round(np.log2(scale)))
 
 
-def perceptron(seed: int, *, bits: int = 4, even: bool = False) -> IntegerNetwork:
-    """Three inputs of four bits, two hidden layers, three outputs."""
+def perceptron(seed: int, *, bits: int = 4, even: bool = False, steps: float = 1.0) -> IntegerNetwork:
+    """Three inputs of four bits, two hidden layers with so many times their usual step sizes, three outputs."""
     b = (Even if even else Builder)(bits, seed)
     x = b.quantize("input", scale=0.25, bits=4)
-    x = b.requantize("1", b.layer("0", x, nn.Linear(3, 5), reach=8), scale=0.5)
-    x = b.requantize("3", b.layer("2", x, nn.Linear(5, 4), reach=16), scale=0.7)
+    x = b.requantize("1", b.layer("0", x, nn.Linear(3, 5), reach=8), scale=0.5 * steps)
+    x = b.requantize("3", b.layer("2", x, nn.Linear(5, 4), reach=16), scale=0.7 * steps)
     b.layer("4", x, nn.Linear(4, 3), reach=16)
     return b.network()
 
@@ -74,3 +74,17 @@ def codes_around(network: IntegerNetwork, row: Tensor, radius: int) -> tuple[Ten
     step = network.steps["input"]
     codes = step.integer(row)
     return tuple((codes + sign * radius).clamp(step.lowest, step.highest) for sign in (-1, 1))  # type: ignore[return-value]
+
+
+def float_perceptron(network: IntegerNetwork, seed: int, *, noise: float = 0.3) -> nn.Sequential:
+    """The float network that a perceptron might stand for: its weights moved by up to so many half steps."""
+    draws = torch.Generator().manual_seed(seed)
+    layers: list[nn.Module] = []
+    for name in ("0", "2", "4"):
+        step = network.steps[name]
+        layer = nn.Linear(step.sizes["in_features"], step.sizes["out_features"])
+        weight, bias = step.float_parameters()
+        moved = noise * (torch.rand(weight.shape, generator=draws) - 0.5) * step.weight_scale
+        layer.weight.data, layer.bias.data = weight + moved, bias.clone()
+        layers += [layer, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

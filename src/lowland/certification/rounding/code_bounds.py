@@ -38,7 +38,7 @@ def put_node(symbolic: Symbolic, name: str, node: Node) -> None:
         box = put_rounded(symbolic, name, node)
     else:
         box = put_looked(symbolic, name, node)
-    symbolic.boxes[name] = inward(box)
+    symbolic.narrow(name, inward(box))
 
 
 def put_rounded(symbolic: Symbolic, name: str, node: Rounded) -> Box:

@@ -1,4 +1,4 @@
-"""How far a deployed step is from the float operation that it stands for, between lines of the differences before it."""
+"""How far a deployed step is from the float operation that it stands for, by the differences before it."""
 
 from __future__ import annotations
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import nn
 
 from lowland.certification.real_network import Operation
-from lowland.certification.rounding.linear_parts import linear_parts
+from lowland.certification.rounding.linear_parts import Vector, linear_parts
 from lowland.certification.rounding.symbolic import Box, Line, Symbolic
 from lowland.errors import LowlandError
 
@@ -32,12 +34,18 @@ def affine_line(operation: Operation, names: Mapping[str, str], shapes: Shapes) 
         names: What its operands are called.
         shapes: Of its operands for one row.
     """
-    with torch.no_grad():
-        matrices, offset = linear_parts(operation.layer, [shapes[source] for source in operation.inputs], torch.float64)
+    matrices, offset = _parts(operation, tuple(shapes[source] for source in operation.inputs))
     line = Line({}, offset)
     for source, matrix in zip(operation.inputs, matrices, strict=True):
         line = line.plus(names[source], matrix)
     return line
+
+
+@lru_cache(maxsize=64)
+def _parts(operation: Operation, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[csr_array], Vector]:
+    """Matrices and offset; kept, as the same networks are asked about box by box."""
+    with torch.no_grad():
+        return linear_parts(operation.layer, shapes, torch.float64)
 
 
 def put_activation(

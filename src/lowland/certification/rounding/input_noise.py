@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from lowland.certification.rounding.code_bounds import code_bounds
 from lowland.certification.rounding.code_box import Unit, box_around, inputs_of
 from lowland.certification.rounding.code_rows import put_network
 from lowland.certification.rounding.code_search import climb, starts
-from lowland.certification.rounding.integer_graph import IntegerGraph
+from lowland.certification.rounding.integer_graph import IntegerGraph, Rounded
 from lowland.certification.rounding.linear_parts import sparse_row
 from lowland.certification.rounding.symbolic import Box, Line, Symbolic
 from lowland.errors import LowlandError
@@ -92,22 +92,36 @@ def certified_radius(
     sensor = question.graph.sensor
     proved, refuted = 0, 1 + (sensor.highest - sensor.lowest if most is None else most)
     for way in ("bounds", "search", "programme"):
-        low, high = proved, refuted
-        while high - low > 1 and monotonic() < deadline:
-            radius = (low + high) // 2
-            found = question.by(way, box_around(question.graph, row, radius, "codes"), deadline)
-            if found.verdict == "proved":
-                low = proved = radius
-            elif found.verdict == "refuted":
-                high = refuted = min(radius, question.distance(found.witness))
-                low = min(low, high - 1)
-            elif way == "bounds":  # what bounds leave open at a radius they leave open at every larger one
-                high = radius
-            elif way == "search":
-                low = radius
-            else:
-                break
+        until = monotonic() + (deadline - monotonic()) / 3 if way == "search" else deadline
+        proved, refuted = _narrowed(question, way, (proved, refuted), until)
     return Bounds(proved, refuted - 1, "exact" if refuted - proved == 1 else "timeout")
+
+
+def _narrowed(question: Question, way: Way, radii: tuple[int, int], deadline: float) -> tuple[int, int]:
+    """The largest radius that is proved and the smallest that is refuted, by one way of finding out.
+
+    What bounds leave open at a radius they leave open at every larger one, a search what it does at every smaller one.
+    Programmes are fastest near what is proved: they climb from there, in strides that double.
+    """
+    proved, refuted = radii
+    low, high, stride = proved, refuted, 1
+    while high - low > 1 and (left := deadline - monotonic()) > 0:
+        middle = (low + high) // 2
+        radius = min(low + stride, middle) if way == "programme" else middle
+        until = monotonic() + left / 2 if way == "programme" and radius > low + 1 else deadline
+        found = question.by(way, box_around(question.graph, question.row, radius, "codes"), until)
+        if found.verdict == "proved":
+            low = proved = radius
+            stride *= 2
+        elif found.verdict == "refuted":
+            refuted = min(radius, question.distance(found.witness))
+            high = min(high, refuted)
+            low = min(low, high - 1)
+        elif way == "search":
+            low = radius
+        else:
+            high, stride = radius, 1
+    return proved, refuted
 
 
 class Question:
@@ -124,8 +138,13 @@ class Question:
 
     @cached_property
     def differentiable(self) -> nn.Module:
-        """The network with derivatives straight through its roundings."""
-        return self.network.dequantized()
+        """The network with derivatives straight through its roundings, of outputs before they are rounded themselves.
+
+        Outputs at the end of their codes would have none.
+        """
+        steps: list[Any] = list(self.network.steps.values())
+        rounds = isinstance(self.graph.nodes[self.graph.output], Rounded)
+        return IntegerNetwork(steps[:-1] if rounds else steps).dequantized()
 
     def at(self, box: Box, deadline: float) -> NoiseAnswer:
         """The answer over a box of codes, by the cheapest way that decides it."""
@@ -193,15 +212,15 @@ class Question:
             if (left := deadline - monotonic()) <= 0:
                 return self._told("open", "programme")
             programme = Programme()
-            columns = put_network(programme, self.graph, bounds)
-            pair = columns[self.graph.output][[other, self.answer]]
-            factors = np.array([self.weights[other], -self.weights[self.answer]])
+            variables = put_network(programme, self.graph, bounds)
+            pair, unit = variables[self.graph.output].at(np.array([other, self.answer]))
+            factors = np.array([self.weights[other], -self.weights[self.answer]]) * unit
             needed = np.array([margin_to_change(self.answer, other, self.weights)])
             programme.add_rows([(pair[[0]], factors[[0]]), (pair[[1]], factors[[1]])], needed, None)
             share = None if left == float("inf") else left / (len(others) - place)
             solution = programme.largest(pair, factors, timeout=share)
             if solution.values is not None:
-                codes = torch.from_numpy(solution.values[columns[self.graph.sensor.name]].round())
+                codes = torch.from_numpy(solution.values[variables[self.graph.sensor.name].places].round())
                 if (witness := self._changing(codes.float())) is not None:
                     return self._told("refuted", "programme", witness)
             closed &= solution.outcome == "infeasible" or solution.bound < needed[0]

@@ -146,6 +146,7 @@ class IntegerGraph:
         if wide := [step.name for step in others if getattr(step, "accumulator_bits", 0) >= EXACT_BITS]:
             raise LowlandError(f"accumulators of {', '.join(wide)} have {EXACT_BITS} bits or more; expected fewer")
         self.network = network
+        self.row_shape = tuple(row.shape)
         self.sensor: Quantize = sensors[0]
         with torch.no_grad():
             values = network.integer_values(row[None])

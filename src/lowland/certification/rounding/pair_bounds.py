@@ -172,12 +172,10 @@ def _put_difference(pair: Pair, step: str, names: dict[str, str], shapes: dict[s
         symbolic.put(name, *lines, box)
     scale, difference = pair.scale(step), symbolic.boxes[name]
     deployed, real = symbolic.boxes[step], symbolic.boxes[float_name(partner)]
-    symbolic.boxes[step] = deployed & inward(
-        Box((real.lower + difference.lower) / scale, (real.upper + difference.upper) / scale)
-    )
-    symbolic.boxes[float_name(partner)] = real & Box(
-        deployed.lower * scale - difference.upper, deployed.upper * scale - difference.lower
-    )
+    ends = (real.lower + difference.lower) / scale, (real.upper + difference.upper) / scale
+    symbolic.narrow(step, inward(Box(*ends)))
+    ends = deployed.lower * scale - difference.upper, deployed.upper * scale - difference.lower
+    symbolic.narrow(float_name(partner), Box(*ends))
 
 
 def _difference_lines(

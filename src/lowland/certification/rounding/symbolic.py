@@ -14,6 +14,9 @@ from lowland.certification.rounding.linear_parts import Vector
 _SLACK = 1e-10
 """Relative to the largest sizes that are summed: a thousand times what float64 loses."""
 
+_APART = 1e-6
+"""Relative: by how much boxes of one number may miss each other through float64's roundings."""
+
 
 class Line(NamedTuple):
     """A linear function of earlier results: sum of matrix * result, plus an offset."""
@@ -76,16 +79,24 @@ class Symbolic:
         Returns:
             The box in which it lies.
         """
-        found = Box(self.bounds(lower).lower, self.bounds(upper).upper)
-        self.boxes[name] = found = found if box is None else found & box
+        self.boxes[name] = Box(self.bounds(lower).lower, self.bounds(upper).upper)
         self._lines[name] = (lower, upper)
-        return found
+        return self.boxes[name] if box is None else self.narrow(name, box)
 
     def put_sum(self, name: str, line: Line, box: Box | None = None) -> Box:
         """A result that is a linear function."""
-        found = self.bounds(line)
-        self.boxes[name] = found = found if box is None else found & box
-        self._lines[name] = (line, line)
+        return self.put(name, line, line, box)
+
+    def narrow(self, name: str, box: Box) -> Box:
+        """A result that is known to lie in another box as well.
+
+        Raises:
+            ValueError: The boxes do not meet, which only an unsound bound can cause.
+        """
+        lower, upper = self.boxes[name] & box
+        if bool((lower > upper + _APART * (1 + np.abs(upper))).any()):
+            raise ValueError(f"bounds of {name!r} contradict each other: the lower one first was expected")
+        self.boxes[name] = found = Box(np.minimum(lower, upper), upper)
         return found
 
     def bounds(self, line: Line) -> Box:

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from lowland.certification.inputs import InputBox
+from lowland.certification.rounding.deviation import deployed_deviation
 from lowland.certification.rounding.input_noise import answer_under_noise
 from lowland.certification.statements.options import NOISE
 from lowland.certification.statements.statement import Statement, Subject, certified, status_of
@@ -37,8 +38,6 @@ def deployed(subject: Subject) -> Statement:
     Args:
         subject: A deployed cell.
     """
-    from lowland.certification.rounding.deviation import deployed_deviation
-
     network = integers_of(subject)
     region = InputBox(subject.test.amin(0, keepdim=True), subject.test.amax(0, keepdim=True))
     bounds = deployed_deviation(network, subject.float_model, region, timeout=subject.options.seconds)
