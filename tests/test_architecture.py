@@ -66,6 +66,7 @@ KEDRO_LAYER = {
     "config_layers",
     "config_loader",
     "expectations",
+    "given_axes",
     "measurable",
     "node_functions",
     "placing",

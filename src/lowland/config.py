@@ -19,6 +19,7 @@ from lowland.decision.requirements import TaskRequirements
 from lowland.errors import LowlandError, MistakesError
 from lowland.faults.flip_map_options import FlipMapOptions
 from lowland.faults.options import MemoryFaultOptions
+from lowland.given_axes import misfits_of_given
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
 from lowland.measurements import WITH_CODES
@@ -144,6 +145,7 @@ def _parts(study: Study) -> Iterator[tuple[str, Any]]:
 
 
 def _axes(study: Study) -> Iterator[Misfit]:
+    yield from misfits_of_given(study.tasks, study.recipes, study.seeds, study.precisions)
     if len(set(study.seeds.values())) < len(study.seeds):
         yield "seeds", f"are {study.seeds}; equal numbers would repeat the same training, not vary it"
     if study.qat_recipes != "all":

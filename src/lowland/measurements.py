@@ -17,6 +17,8 @@ from lowland.vocabulary.measures import MEASURES, SELECTED
 from lowland.vocabulary.targets import TARGETS
 
 Method = Literal["float", "qat", "ptq", "weight_only", "dynamic", "imported"]
+IMPORTED: Method = "imported"
+"""That of networks from outside, of which each configuration is one network and no sample of trainings."""
 WITH_CODES: tuple[Method, ...] = tuple(method for method in get_args(Method) if method != "float")
 """Those whose networks store codes."""
 Split = Literal["", "validation", "landscape", "selection", "test"]

@@ -196,13 +196,16 @@ def folder_of(path: str) -> Path:
     return Path(str(found.origin))
 
 
-def digest_of(paths: Iterable[str]) -> str:
-    """A digest of all Python files of the packages that dotted paths lie in; empty where there are none.
+def digest_of(paths: Iterable[str | Path]) -> str:
+    """A digest of all Python files of the packages that dotted paths lie in, and of files; empty where there are none.
+
+    Args:
+        paths: Dotted ones as text.
 
     Raises:
-        OwnCodeError: A package is missing.
+        OwnCodeError: A package or file is missing.
     """
-    folders = sorted({folder_of(path) for path in paths})
+    folders = sorted({_there(path) if isinstance(path, Path) else folder_of(path) for path in paths})
     if not folders:
         return ""
     digest = hashlib.sha256()
@@ -212,6 +215,13 @@ def digest_of(paths: Iterable[str]) -> str:
             digest.update(file.relative_to(folder.parent).as_posix().encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()[:32]
+
+
+def _there(file: Path) -> Path:
+    """A file that is there."""
+    if not file.is_file():
+        raise OwnCodeError(f"{file}: the file is missing; a network is read from it (`network` of a task)")
+    return file
 
 
 def _missing(module: str, name: str) -> str:

@@ -113,11 +113,13 @@ def holds(where: Iterable[str], place: Place, study: Grid) -> bool:
 
     Args:
         where: Dotted names.
-        place: Gives ``{task}``.
+        place: Gives ``{task}`` and what ``task``, ``recipe`` and ``precision`` are.
         study: Gives the values.
     """
     for dotted in where:
-        first, *rest = dotted.format(task=place.task).split(".")
+        axes = {"task": place.task, "recipe": place.recipe, "precision": place.precision}
+        head, *tail = dotted.format(**axes).split(".")
+        first, *rest = [*PLACED.get(head, head).format(**axes, seed=place.seed).split("."), *tail]
         value: Any = study.descriptions if first == "descriptions" else getattr(study.study, first)
         for part in rest:
             value = value[part] if isinstance(value, Mapping) else getattr(value, part)

@@ -159,7 +159,7 @@ class NodeTemplate:
         selection: A parameter with a ``Selection`` that says on which cells; empty for all.
         methods: Of the precisions that it is for; empty for all.
         where: Only where these parameters all hold something, dotted and with ``{task}``: ``attacks.kinds``;
-            ``descriptions.{task}`` is what a task says of itself.
+            ``descriptions.{task}`` is what a task says of itself, and ``recipe.trains`` is about the place's own.
         gathers: Whether it reads what there is, also after a failure.
     """
 

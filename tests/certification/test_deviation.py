@@ -149,6 +149,54 @@ def test_a_weight_that_acts_twice_on_values_that_vary_is_relaxed_and_says_so():
     assert bounds.lower <= 1e-6
 
 
+class Tied(nn.Module):
+    """relu(f(x1)) and relu(f(x2)), f one dense layer that is called twice, perhaps behind another layer."""
+
+    def __init__(self, deeper=False):
+        super().__init__()
+        self.before = nn.Linear(2, 2) if deeper else nn.Identity()
+        self.shared, self.relu = nn.Linear(1, 1), nn.ReLU()
+        with torch.no_grad():
+            self.shared.weight.fill_(1.0)
+            self.shared.bias.zero_()
+            if deeper:
+                self.before.weight.copy_(torch.eye(2))
+                self.before.bias.zero_()
+
+    def forward(self, inputs):
+        hidden = self.before(inputs)
+        return torch.cat([self.relu(self.shared(hidden[:, :1])), self.relu(self.shared(hidden[:, 1:]))], dim=1)
+
+
+@pytest.mark.parametrize("deeper", [False, True])
+def test_a_layer_that_is_called_twice_moves_as_one(deeper):
+    # x1 = x2: both outputs are the same number whatever the weights are, and nothing can change.
+    epsilon = {"shared.weight": 0.1, "shared.bias": 0.1} | ({"before.weight": 1e-9} if deeper else {})
+    query = Query.of(Tied(deeper), torch.ones(1, 2), epsilon)
+    again = [operation for operation in query.network.operations.values() if operation.owner]
+    assert [operation.owner for operation in again] == ["shared"]
+    assert METHODS["sample"](query, QUICK).lower <= 1e-8
+    assert METHODS["search"](query, QUICK).lower <= 1e-8
+    proved = METHODS["milp"](query, QUICK)
+    assert proved.lower <= 1e-8
+    if deeper:
+        assert proved.status == "relaxed"  # sound, but each call is taken to have weights of its own
+        assert proved.upper > 0.05
+    else:
+        assert proved.status == "exact"
+        assert proved.upper <= ROUNDED
+
+
+def test_radii_and_values_of_a_layer_that_is_called_twice_are_given_once():
+    query = Query.of(Tied(), torch.ones(1, 2), {"shared.weight": 0.1})
+    again = next(name for name in query.network.tied if name.endswith("weight"))
+    assert query.network.tied[again] == "shared.weight"
+    assert float(query.box.radii[again]) == pytest.approx(0.1)
+    assert query.network(torch.ones(1, 2), {"shared.weight": torch.full((1, 1), 3.0).double()}).tolist() == [[3.0, 3.0]]
+    with pytest.raises(LowlandError, match="epsilon names"):
+        Query.of(Tied(), torch.ones(1, 2), {again: 0.1})
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_skips_and_concatenations_are_exact(seed):
     torch.manual_seed(seed)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lowland.analysis.conditions import codes_targets, is_logarithmic
 from lowland.analysis.criteria import CONFIGURATION, SIZE, Criterion, clean_criterion, criterion_values, of_the_whole
 from lowland.analysis.intervals import Ends, bounded_interval, normal_quantile, t_quantile
 from lowland.analysis.score import Score, score_of
+from lowland.measurements import IMPORTED
 from lowland.vocabulary.measures import MEASURES, SCORES
 
 
@@ -54,7 +56,7 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
 
     Half-lives whose levels span decades are averaged in the logarithm. The size is counted, not estimated: its interval
     is the smallest and the largest of the seeds (biases take the width that their codes need, so seeds differ by a few
-    bits).
+    bits). A network from outside is all that there is of it: its interval over seeds is its value.
 
     Returns:
         One row per configuration and criterion: task, recipe, precision, method, weight_bits, ``criterion`` (its
@@ -65,6 +67,7 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
         values = _values(measurements, criterion)
         ends = Score.named(criterion.measure).ends if criterion.measure in SCORES else "none"
         part = over_seeds(values, by=CONFIGURATION, ends=ends).assign(criterion=criterion.name)
+        part.loc[part.method == IMPORTED, ["low", "high", "half"]] = _of_one_network(part)
         if _by_ratio(criterion):
             part = part.assign(**{name: np.exp(part[name]) for name in ("mean", "low", "high")})
         if criterion.name == SIZE.name:
@@ -72,6 +75,12 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
             part = part.assign(low=ends.low, high=ends.high)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def _of_one_network(part: pd.DataFrame) -> NDArray[np.float64]:
+    """Ends and half of the intervals of networks that no training repeats; NaN where there is no number."""
+    means = part.loc[part.method == IMPORTED, "mean"].to_numpy(dtype=float)
+    return np.stack([means, means, 0 * means], axis=1)
 
 
 def _by_ratio(criterion: Criterion) -> bool:

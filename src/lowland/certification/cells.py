@@ -18,6 +18,7 @@ from lowland.certification.encoding.encode import Encoded, Encoder
 from lowland.certification.encoding.rows import Rows, rows_of
 from lowland.certification.encoding.scalar_network import Numbers, Places, ScalarNetwork
 from lowland.certification.encoding.slack import solver_slack
+from lowland.certification.encoding.substitution import substituted_ends
 from lowland.certification.margins import member_of
 from lowland.certification.options import MethodOptions
 from lowland.certification.programme import Solution
@@ -117,7 +118,9 @@ class JointProgramme:
         self.logits: tuple[int, int] = (0, 0)
         if num_outputs(query.network) <= 2:
             self.logits = self._logit(self.still.outputs), self._logit(self.moving.outputs)
-        self.rows: Rows = rows_of(network, network.lower, network.upper)
+        ends = substituted_ends(network)
+        network.lower, network.upper = ends.lower, ends.upper
+        self.rows: Rows = rows_of(network, ends.lower, ends.upper, ends.tops)
         apart = difference_ranges(query.network, self.moving, encoder.matrices)
         for name in still.operations:
             if name in self.moving.places and name in self.still.places:

@@ -24,9 +24,9 @@ METHODS: dict[str, Method] = {
     "sample": sampled,
     "search": searched,
     "milp": programmed,
+    "smt": solved,
     "relaxation": by_relaxation,
     "interval": by_intervals,
-    "smt": solved,
 }
 """By name; inputs without extent make the question local, boxes of them global."""
 
@@ -49,8 +49,7 @@ def local_deviation(
         model: Float classifier.
         x: One row [1, features ...], or several: the largest of them.
         epsilon: Radius of all weights and biases, or by name (see ``WeightBox.around``); ``None``: none moves.
-        method: A key of ``METHODS``: ``sample`` and ``search`` find, ``milp``, ``smt``, ``relaxation`` and ``interval``
-            prove.
+        method: A key of ``METHODS``: ``sample`` and ``search`` find, the others prove.
         timeout: Seconds, after which the bounds reached are returned.
         tolerance: Width of bounds that count as ``exact``.
 

@@ -103,7 +103,7 @@ def disturbed_outputs(query: Query, row: int | slice, disturbances: Disturbances
             moved = {
                 name: values[full] + parameters[full] * query.box.radii[full]
                 for name in operation.parameters
-                if (full := f"{operation.name}.{name}") in parameters
+                if (full := f"{operation.owner or operation.name}.{name}") in parameters
             }
             result = functional_call(operation.layer, moved, operands) if moved else operation.layer(*operands)
             if isinstance(operation.layer, Rounding):

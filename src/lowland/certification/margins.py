@@ -10,19 +10,27 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from lowland.certification.checker import check_proof
 from lowland.certification.confidence import assigned_classes, contrasts, num_outputs, wins_ties
 from lowland.certification.disturbances import Disturbances, disturbed_outputs, undisturbed, without_roundings
 from lowland.certification.encoding.encode import Encoded, Encoder, encoded_row
 from lowland.certification.encoding.rows import Rows, rows_of
 from lowland.certification.encoding.scalar_network import Numbers
 from lowland.certification.encoding.slack import solver_slack
+from lowland.certification.encoding.substitution import substituted_ends
 from lowland.certification.options import MethodOptions
+from lowland.certification.programme import DUAL_FEASIBILITY, FEASIBILITY, TIGHT, has_highspy
+from lowland.certification.proof import prove_at_most
 from lowland.certification.query import Query
 from lowland.certification.real_network import Rounding
 
 Answer = Literal["certain", "changes", "unknown", "timeout"]
 """``certain``: no member of the box changes the assigned class. ``changes``: one that does is known. ``unknown``: the
-smallest margin lies within what the solver's tolerances blur."""
+smallest margin lies within what the solver's tolerances blur, and no proof in rational numbers is found."""
+
+
+_SMALLEST = 1e-12
+"""Margin that is asked of a proof where a tie is lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +78,7 @@ def margin_bounds(
         row: Which of its rows.
         options: Until when.
         encoder: Of this question, where several rows are asked for.
-        least_only: Whether the greatest margins are not asked for; they are then those of interval arithmetic.
+        least_only: Whether the greatest margins are not asked for; they are then those of the outputs' ends.
 
     Raises:
         LowlandError: Outputs that are no classes, or an activation that is not made of linear pieces.
@@ -114,7 +122,27 @@ def answer_of(query: Query, row: int, options: MethodOptions, *, encoder: Encode
     for member in bounds.members:
         if int(assigned_classes(disturbed_outputs(query, row, member))) != bounds.assigned:
             return "changes"
-    return "timeout" if bounds.timed_out else "unknown"
+    if bounds.timed_out:
+        return "timeout"
+    opened = torch.where(ties, bounds.least < 0, bounds.least <= 0).nonzero()[:, 0].tolist()
+    encoded = encoded_row(query, row, encoder)
+    factors = contrasts(num_outputs(query.network), bounds.assigned).numpy()
+    proofs = (_certain_beyond_tolerances(encoded, factors[pair], bool(ties[pair]), options) for pair in opened)
+    return "certain" if all(proofs) else "unknown"
+
+
+def _certain_beyond_tolerances(encoded: Encoded, factors: Numbers, tie: bool, options: MethodOptions) -> bool:
+    """Whether a margin is proved with tighter tolerances, or else in rational numbers."""
+    if has_highspy():
+        bound, _, _ = EncodedProgramme(encoded).largest(-factors, options.seconds_left, tight=True)
+        if bound < 0 or (tie and bound == 0):
+            return True
+    claim = 0.0 if tie else -_SMALLEST
+    proof = prove_at_most(encoded.network, encoded.outputs, -factors, claim, timeout=options.seconds_left)
+    if proof is None:
+        return False
+    check_proof(proof.stored)
+    return True
 
 
 class EncodedProgramme:
@@ -122,17 +150,16 @@ class EncodedProgramme:
 
     Args:
         encoded: The row.
-        ends: Tighter ends of all values, where some are known.
     """
 
-    def __init__(self, encoded: Encoded, ends: tuple[Numbers, Numbers] | None = None) -> None:
+    def __init__(self, encoded: Encoded) -> None:
         self.encoded = encoded
-        network = encoded.network
-        self.lower, self.upper = (network.lower, network.upper) if ends is None else ends
-        self.rows: Rows = rows_of(network, self.lower, self.upper)
+        ends = substituted_ends(encoded.network)
+        self.lower, self.upper = ends.lower, ends.upper
+        self.rows: Rows = rows_of(encoded.network, ends.lower, ends.upper, ends.tops)
 
     def interval(self, factors: Numbers) -> float:
-        """The largest value of a sum of outputs by interval arithmetic.
+        """The largest value of a sum of outputs by the ends of each.
 
         Args:
             factors: Of each output.
@@ -140,19 +167,23 @@ class EncodedProgramme:
         places = self.encoded.outputs
         return float(np.maximum(factors * self.lower[places], factors * self.upper[places]).sum())
 
-    def largest(self, factors: Numbers, timeout: float | None) -> tuple[float, Numbers | None, bool]:
+    def largest(
+        self, factors: Numbers, timeout: float | None, *, tight: bool = False
+    ) -> tuple[float, Numbers | None, bool]:
         """What a sum of outputs cannot exceed, all values where it is near that, and whether time ran out.
 
         Args:
             factors: Of each output.
             timeout: Seconds.
+            tight: Whether to solve by ``highspy`` with tolerances of 1e-9.
         """
         encoded = self.encoded
         columns = self.rows.columns[encoded.outputs]
-        solution = self.rows.programme.largest(columns, factors, timeout=timeout)
         bound = self.interval(factors)
+        solution = self.rows.programme.largest(columns, factors, timeout=timeout, tight=tight)
         if solution.outcome != "infeasible":  # a box is never empty
-            slack = solver_slack(encoded.network, self.lower, self.upper, encoded.outputs, factors)
+            tolerances = (TIGHT, TIGHT) if tight else (FEASIBILITY, DUAL_FEASIBILITY)
+            slack = solver_slack(encoded.network, self.lower, self.upper, encoded.outputs, factors, tolerances)
             bound = min(bound, solution.bound + slack)
         values = solution.values
         reached = None if values is None else values[self.rows.columns[: len(self.lower)]]
@@ -195,6 +226,8 @@ def member_of(query: Query, encoded: Encoded, values: Numbers) -> Disturbances:
             moved = (result - operation.layer(operands[0])) / operation.layer.half_step
             member.roundings[operation.name].copy_(moved.clamp(-1, 1))
             continue
+        if operation.owner:
+            continue  # moves as for its first operation
         radii = {name: query.box.radii[f"{operation.name}.{name}"] for name in names}
         if any(f"{operation.name}.{name}" in encoded.deltas for name in names):
             for name in names:

@@ -18,6 +18,7 @@ class MethodOptions:
         num_samples: How many disturbances ``sample`` draws for each row.
         num_steps: How many steps ``search`` takes from each start.
         key: Of the draws; equal keys draw equal disturbances.
+        started: When the timeout begins: options are made for one question.
 
     Raises:
         LowlandError: A timeout or tolerance that is not above 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,8 @@ from scipy.optimize import Bounds as Box
 from scipy.optimize import LinearConstraint, milp
 from scipy.sparse import csc_array
 
+from lowland.errors import LowlandError
+
 Numbers = NDArray[np.float64]
 Places = NDArray[np.intp]
 
@@ -19,6 +22,9 @@ FEASIBILITY = 1e-6
 """How far a solution of HiGHS may violate a row or be from a whole number."""
 DUAL_FEASIBILITY = 1e-7
 """How far a reduced cost may have the wrong sign."""
+
+TIGHT = 1e-9
+"""Both of them where ``highspy`` is told so: SciPy cannot pass them on."""
 
 Outcome = Literal["optimal", "timeout", "infeasible", "failed"]
 
@@ -112,11 +118,6 @@ class Programme:
         self.num_rows += count
         self._assembled = None
 
-    @property
-    def num_integers(self) -> int:
-        """How many variables are whole numbers."""
-        return int(sum(integral.sum() for integral in self._integral))
-
     def assembled(self) -> tuple[csc_array, Numbers, Numbers, Numbers, Numbers, Numbers]:
         """Matrix [rows, variables], ends of the rows, ends of the variables, and 1 where a variable is whole."""
         if self._assembled is None:
@@ -144,6 +145,7 @@ class Programme:
         *,
         timeout: float | None = None,
         within: tuple[Places, Numbers, Numbers] | None = None,
+        tight: bool = False,
     ) -> Solution:
         """The largest value of a sum of variables.
 
@@ -152,6 +154,10 @@ class Programme:
             factors: Of each.
             timeout: Seconds; ``None``: no limit.
             within: Variables with other ends, their lower and their upper ones, for this time.
+            tight: Whether to solve by ``highspy`` with tolerances of ``TIGHT``.
+
+        Raises:
+            LowlandError: ``tight`` where highspy is not installed.
         """
         matrix, least, greatest, lower, upper, integral = self.assembled()
         if within is not None:
@@ -165,6 +171,8 @@ class Programme:
         if not self.num_rows:
             values = np.where(costs > 0, lower, upper)
             return Solution("optimal", float(-(costs @ values)), values)
+        if tight:
+            return _tightly_solved(self.assembled()[:3], (lower, upper, integral), costs, timeout)
         options: dict[str, float] = {"mip_rel_gap": 1e-9}
         if timeout is not None:
             options["time_limit"] = max(timeout, 1e-3)
@@ -189,3 +197,56 @@ def _solution(result: object, has_integers: bool) -> Solution:
         bound = getattr(result, "fun", None)
     usable = bound is not None and np.isfinite(bound) and outcome != "failed"
     return Solution(outcome, -float(bound) if usable else np.inf, values)  # type: ignore[arg-type]
+
+
+def has_highspy() -> bool:
+    """Whether programmes can be solved with tighter tolerances than SciPy's."""
+    return importlib.util.find_spec("highspy") is not None
+
+
+def _tightly_solved(
+    rows: tuple[csc_array, Numbers, Numbers],
+    variables: tuple[Numbers, Numbers, Numbers],
+    costs: Numbers,
+    timeout: float | None,
+) -> Solution:
+    """The same by ``highspy`` with tolerances of ``TIGHT``."""
+    if not has_highspy():
+        raise LowlandError(
+            "highspy is not installed, which solves programmes with tolerances of 1e-9; "
+            "install it by `pip install highspy`, or ask without tight"
+        )
+    import highspy
+
+    (matrix, least, greatest), (lower, upper, integral) = rows, variables
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(costs), len(least)
+    model.col_cost_, model.col_lower_, model.col_upper_ = costs, lower, upper
+    model.row_lower_, model.row_upper_ = least, greatest
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
+    model.a_matrix_.value_ = matrix.data
+    kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+    model.integrality_ = [kinds[int(whole)] for whole in integral]
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("mip_rel_gap", TIGHT)
+    for name in ("mip_feasibility_tolerance", "primal_feasibility_tolerance", "dual_feasibility_tolerance"):
+        solver.setOptionValue(name, TIGHT)
+    if timeout is not None:
+        solver.setOptionValue("time_limit", max(timeout, 1e-3))
+    solver.passModel(model)
+    solver.run()
+    statuses = {
+        highspy.HighsModelStatus.kOptimal: "optimal",
+        highspy.HighsModelStatus.kTimeLimit: "timeout",
+        highspy.HighsModelStatus.kInfeasible: "infeasible",
+    }
+    outcome: Outcome = statuses.get(solver.getModelStatus(), "failed")  # type: ignore[assignment]
+    if outcome == "infeasible":
+        return Solution(outcome, -np.inf, None)
+    information = solver.getInfo()
+    bound = information.mip_dual_bound if integral.any() else information.objective_function_value
+    usable = outcome != "failed" and np.isfinite(bound) and (bool(integral.any()) or outcome == "optimal")
+    values = np.array(solver.getSolution().col_value)
+    return Solution(outcome, -float(bound) if usable else np.inf, values if len(values) == len(costs) else None)

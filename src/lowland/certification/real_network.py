@@ -63,8 +63,10 @@ class Operation:
         kind: What rules go by.
         layer: What it computes, in float64 and evaluation mode; without gradients.
         shape: Of its result for one row.
-        acts_once: Of a weighted operation whether each of its weights and biases acts in one number of the result for a
-            row, as in dense layers: only there an interval encoding is exact.
+        acts_once: Of a weighted operation whether each of its weights and biases acts in one number of a row's results,
+            as in dense layers that are called once: only there an interval encoding is exact.
+        owner: Of a layer that is called on several values the operation that it was called for first, whose parameters
+            these are; empty for all others.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Operation:
     layer: nn.Module
     shape: tuple[int, ...]
     acts_once: bool
+    owner: str = ""
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -117,6 +120,9 @@ class RealNetwork:
                 f": {', '.join(unknown)}; expected dense and convolutional layers, activations, pooling, sums, "
                 "concatenation and changes of shape"
             )
+        calls: dict[int, list[str]] = {}
+        for node in graph.nodes.values():
+            calls.setdefault(id(node.layer), []).append(node.name)
         operations: dict[str, Operation] = {}
         values = {INPUTS: example[:1].to(torch.float64)}
         for node in graph.nodes.values():
@@ -125,8 +131,15 @@ class RealNetwork:
             values[node.name] = result = layer(*operands)
             kind = kinds[node.name]
             assert kind is not None  # refused above
+            first, *others = calls[id(node.layer)]
             operations[node.name] = Operation(
-                node.name, node.inputs, kind, layer, tuple(result.shape[1:]), _acts_once(layer, result)
+                node.name,
+                node.inputs,
+                kind,
+                layer,
+                tuple(result.shape[1:]),
+                _acts_once(layer, result) and (not others or kind != "weighted"),
+                first if kind == "weighted" and node.name != first else "",
             )
         return cls(operations)
 
@@ -135,10 +148,13 @@ class RealNetwork:
 
         Args:
             inputs: [rows, ...].
-            parameters: Other values of some weights and biases, by ``<operation>.weight`` or ``<operation>.bias``.
+            parameters: Other values of some weights and biases, by ``<operation>.weight`` or ``<operation>.bias``; of a
+                layer that is called on several values by the first of its operations.
         """
         changed: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in (parameters or {}).items():
+        given = dict(parameters or {})
+        given |= {name: given[owner] for name, owner in self.tied.items() if owner in given}
+        for name, tensor in given.items():
             operation, _, parameter = name.rpartition(".")
             changed.setdefault(operation, {})[parameter] = tensor
 
@@ -160,8 +176,18 @@ class RealNetwork:
         return next(reversed(self.operations.values()))
 
     @property
+    def tied(self) -> dict[str, str]:
+        """Names under which parameters come again, and those under which they are stored."""
+        return {
+            f"{operation.name}.{name}": f"{operation.owner}.{name}"
+            for operation in self.operations.values()
+            if operation.owner
+            for name in operation.parameters
+        }
+
+    @property
     def parameters(self) -> dict[str, Tensor]:
-        """All weights and biases, by ``<operation>.weight`` and ``<operation>.bias``."""
+        """All weights and biases, by ``<operation>.weight`` and ``<operation>.bias``; tied ones under each name."""
         return {
             f"{operation.name}.{name}": tensor
             for operation in self.operations.values()

@@ -18,7 +18,8 @@ class WeightBox:
 
     Attributes:
         radii: By name of the parameter (``<operation>.weight``), in float64 and the parameter's shape, nowhere
-            negative; parameters that are not named do not move.
+            negative; parameters that are not named do not move. Those of a layer that is called on several values stand
+            under each of its operations, with the same radius.
     """
 
     radii: Mapping[str, Tensor]
@@ -35,12 +36,14 @@ class WeightBox:
             LowlandError: A radius that is not above 0 (or a tensor that is negative, or 0 everywhere), not finite or of
                 another shape, or a name that no parameter has.
         """
-        parameters = network.parameters
+        parameters, tied = network.parameters, network.tied
+        parameters = {name: tensor for name, tensor in parameters.items() if name not in tied}
         if not isinstance(epsilon, Mapping):
             epsilon = dict.fromkeys(parameters, epsilon)
         if missing := [name for name in epsilon if name not in parameters]:
             raise LowlandError(f"epsilon names {', '.join(missing)}; expected some of {', '.join(parameters)}")
-        return cls({name: _radius(name, given, parameters[name]) for name, given in epsilon.items()})
+        radii = {name: _radius(name, given, parameters[name]) for name, given in epsilon.items()}
+        return cls(radii | {name: radii[owner] for name, owner in tied.items() if owner in radii})
 
     def radius(self, name: str, like: Tensor) -> Tensor:
         """The radius of every element of a parameter; 0 where the box does not name it."""

@@ -117,6 +117,12 @@ def _integer_network(spec: dict[str, Any]) -> nn.Module:
     return IntegerNetwork.from_spec(spec)
 
 
+def _dequantized_network(spec: dict[str, Any]) -> nn.Module:
+    from lowland.quantization import IntegerNetwork
+
+    return IntegerNetwork.from_spec(spec).dequantized()
+
+
 def _dynamic_network(spec: dict[str, Any]) -> nn.Module:
     from lowland.quantization import DynamicNetwork
 
@@ -126,5 +132,6 @@ def _dynamic_network(spec: dict[str, Any]) -> nn.Module:
 # spec["kind"] -> what rebuilds the network; every other kind is one of lowland.architectures.
 BUILDERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "integer": _integer_network,
+    "dequantized": _dequantized_network,
     "dynamic": _dynamic_network,
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lowland.quantization.freezing import freeze
     from lowland.quantization.graph.dequantized import DequantizedNetwork
     from lowland.quantization.graph.integer import IntegerNetwork
+    from lowland.quantization.imported import IMPORTS, imported_network
     from lowland.quantization.mean_widths import MeanBits, mean_bits
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
@@ -28,6 +29,7 @@ else:
 
 __all__ = [
     "ARITHMETICS",
+    "IMPORTS",
     "CodeRange",
     "DeployedNetwork",
     "DeploymentCheck",
@@ -47,6 +49,7 @@ __all__ = [
     "deployment_check",
     "fold_batch_norm",
     "freeze",
+    "imported_network",
     "mean_bits",
     "padding_sensitivity",
     "quantize_dynamically",

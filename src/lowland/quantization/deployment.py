@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lowland.quantization.fake_quantized.network import QuantizedNetwork
+from lowland.quantization.graph.dequantized import DequantizedNetwork
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.scan_step import Scan
 from lowland.quantization.graph.step import INPUTS, Step
@@ -51,17 +52,22 @@ class DeploymentCheck(NamedTuple):
 
 @torch.no_grad()
 def deployment_check(
-    quantized: QuantizedNetwork, integer: IntegerNetwork, inputs: Tensor, *, classifier: bool | None = None
+    quantized: QuantizedNetwork | DequantizedNetwork,
+    integer: IntegerNetwork,
+    inputs: Tensor,
+    *,
+    classifier: bool | None = None,
 ) -> DeploymentCheck:
     """Compare fake-quantized model (by Brevitas' own forward), frozen network and integer arithmetic sample by sample.
 
     Args:
-        quantized: The fake-quantized model; left as it came.
-        integer: What ``freeze`` made of it.
+        quantized: The fake-quantized model, or of a network from outside its dequantized copy; left as it came.
+        integer: What ``freeze`` made of it, or the network itself.
         inputs: Samples [samples, ...].
         classifier: Whether the highest output is a decision; by default of networks with outputs [samples, 2 or more].
     """
     training = quantized.training
+    reference = quantized.reference if isinstance(quantized, QuantizedNetwork) else quantized
     quantized.eval()
     double = _in_double(integer)
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]] = []
@@ -73,7 +79,7 @@ def deployment_check(
             *_, accumulators = integers.values()
             results = accumulators.double() * integer.output_scale.double()
             apart = _apart(double, exact, integers)
-            parts.append((quantized.reference(samples), outputs, results, apart, _apart(integer, floats, integers)))
+            parts.append((reference(samples), outputs, results, apart, _apart(integer, floats, integers)))
     finally:
         quantized.train(training)
     expected, outputs, results, apart, single = (torch.cat(tensors) for tensors in zip(*parts, strict=True))

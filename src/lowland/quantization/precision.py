@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -14,6 +14,8 @@ from lowland.vocabulary.planned import Planned
 FLOAT_BITS = 32
 FEWEST_BITS, MOST_BITS = 2, 16
 TABLE_BITS, STATE_BITS = 8, 16
+NOT_SAID = 0
+"""Widths of an imported precision until its network is read: the long table has the network's own."""
 BIAS_BITS = 48
 """Width of bias codes while training, beyond what any bias needs; freezing finds the smallest that holds them."""
 
@@ -84,11 +86,12 @@ class Precision(BaseModel):
 
     Attributes:
         method: ``float`` (as trained), ``qat`` (fine-tuned with quantizers), ``ptq`` (calibrated, not trained),
-            ``dynamic`` (weights in codes, activations coded anew for every input, as a runtime does it) or
-            ``weight_only`` (weights in codes, all else float).
-        weight_bits: Width of every weight code; 32 for ``float``, at most 8 for ``dynamic`` and ``weight_only``.
+            ``dynamic`` (weights in codes, activations coded anew for every input, as a runtime does it),
+            ``weight_only`` (weights in codes, all else float) or ``imported`` (a network from outside, as it came).
+        weight_bits: Width of every weight code; 32 for ``float``, at most 8 for ``dynamic`` and ``weight_only``, and
+            none for ``imported``, whose network says it.
         activation_bits: Width of every hidden activation code; 32 for ``float`` and ``weight_only``, at most 8 for
-            ``dynamic``. Runtimes have 8 bits for both: fewer extrapolate their arithmetic.
+            ``dynamic``, none for ``imported``. Runtimes have 8 bits for both: fewer extrapolate their arithmetic.
         calibration: Key of ``CALIBRATIONS``: ``mse``, ``percentile`` or ``max``. Method ``qat`` starts from it, as from
             the two options that follow.
         percentile: Of the sizes of activations, above 50 and at most 100, with calibration ``percentile`` only.
@@ -116,7 +119,7 @@ class Precision(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["float", "qat", "ptq", "dynamic", "weight_only"]
+    method: Literal["float", "qat", "ptq", "dynamic", "weight_only", "imported"]
     weight_bits: int
     activation_bits: int
     calibration: Literal["mse", "percentile", "max"] = "mse"
@@ -133,9 +136,18 @@ class Precision(BaseModel):
     min_elements: Annotated[int, Field(ge=0)] = 0
     batch_rows: Annotated[int, Field(ge=1)] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _imported_networks_have_their_own_widths(cls, given: Any) -> Any:
+        if not (isinstance(given, Mapping) and given.get("method") == "imported"):
+            return given
+        return {"weight_bits": NOT_SAID, "activation_bits": NOT_SAID} | dict(given)
+
     @model_validator(mode="after")
     def _widths_fit_the_method(self) -> Precision:
         for name, bits in (("weight_bits", self.weight_bits), ("activation_bits", self.activation_bits)):
+            if self.method == "imported" and bits != NOT_SAID:
+                raise LowlandError(f"{name} is {bits} with method imported; expected none: the network has its own")
             if self.method == "float" and bits != FLOAT_BITS:
                 raise LowlandError(f"{name} is {bits} with method float; expected {FLOAT_BITS} (or method qat or ptq)")
             if self.method == "weight_only" and name == "activation_bits":
@@ -195,7 +207,9 @@ class Precision(BaseModel):
 
     @property
     def most_weight_bits(self) -> int:
-        """Width of the widest weight codes that a network can have."""
+        """Width of the widest weight codes that a network can have; an imported one says it only once it is read."""
+        if self.method == "imported":
+            return MOST_BITS
         return max(self.weight_bits, *(bits.weights or 0 for bits in self.layer_bits.values()), 0)
 
     def planned(self) -> Iterator[Planned]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lowland.analysis.grid_size import GridSize, grid_size
+from lowland.measurements import IMPORTED
 from lowland.report.style import Style
 
 
@@ -141,6 +142,11 @@ class ReportInputs:
     def size(self) -> GridSize:
         """How much was planned and measured of all tasks."""
         return grid_size(self.measurements)
+
+    @cached_property
+    def imported(self) -> bool:
+        """Whether its networks come from outside: nothing was trained, and there is nothing to choose between."""
+        return bool(self.measurements.method.eq(IMPORTED).all())
 
     @property
     def quality(self) -> str:

@@ -15,6 +15,7 @@ METHODS = {
     "ptq": "quantized after training",
     "dynamic": "dynamically quantized",
     "weight_only": "weights alone quantized",
+    "imported": "from outside, as it came",
 }
 _PREDICTORS = {name: f"clean {MEASURES[score].label}" for name, score in CLEAN_SCORES.items()} | {
     "weight_bits": "bit width",

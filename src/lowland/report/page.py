@@ -35,6 +35,7 @@ def render_page(inputs: ReportInputs, *, sections: Sequence[Section] = SECTIONS)
         .get_template("page.html.j2")
         .render(
             size=inputs.size,
+            imported=inputs.imported,
             contents=[(section.name, section.heading(inputs)) for section in shown],
             sections=[render_section(section, inputs, figures) for section in shown],
             plotly=Markup(get_plotlyjs()),  # the library's own text, once
@@ -53,7 +54,8 @@ def render_section(section: Section, inputs: ReportInputs, figures: FigureRegist
     """
     context = section.context(inputs, figures)
     template = _environment().get_template(section.template)
-    return Markup(template.render(several=len(inputs.tasks) > 1, **context))  # the template escapes
+    of_all = {"several": len(inputs.tasks) > 1, "imported": inputs.imported}
+    return Markup(template.render(**of_all, **context))  # the template escapes
 
 
 def _environment() -> jinja2.Environment:

@@ -43,7 +43,10 @@ class Section(ABC):
 
     @abstractmethod
     def context(self, inputs: ReportInputs, figures: FigureRegistry) -> dict[str, Any]:
-        """The names that its template uses, besides ``several`` (whether the page is about more than one task).
+        """The names that its template uses, besides those that all have.
+
+        These are ``several`` (whether the page is about more than one task) and ``imported`` (whether its networks come
+        from outside).
 
         Args:
             inputs: What the page is made of.

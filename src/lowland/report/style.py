@@ -25,10 +25,18 @@ _RAMPS = {
     "ptq": ("#f5ac3d", "#dd6b12", "#8c3000"),
     "dynamic": ("#63c6a4", "#149471", "#064d3b"),
     "weight_only": ("#e39ac0", "#c2508a", "#6b1745"),
+    "imported": ("#6db8ad", "#16877a", "#06433c"),
 }
 # Where precisions differ in neither, but in how they find their scales: every further one has more of this.
 _OTHER, _KEPT = "#7b3fa0", 0.6
-_DASHES = {"float": "solid", "qat": "solid", "ptq": "5px,3px", "dynamic": "1px,3px", "weight_only": "8px,3px,1px,3px"}
+_DASHES = {
+    "float": "solid",
+    "qat": "solid",
+    "ptq": "5px,3px",
+    "dynamic": "1px,3px",
+    "weight_only": "8px,3px,1px,3px",
+    "imported": "solid",
+}
 # Neighbours in a grid are often two strengths of one recipe: full and open twins of one shape stand together.
 _MARKERS = (
     "circle",

@@ -17,6 +17,7 @@ from lowland.tasks.econ import Econ, EconOptions
 from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.fusion import Fusion, FusionOptions
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
+from lowland.tasks.given_network import GivenNetwork
 from lowland.tasks.images import Images, ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing
 from lowland.tasks.jets import Jets, JetsOptions
@@ -46,9 +47,14 @@ class TaskOptions(
         return TaskOptions(self.root.resolved(root))
 
     @property
-    def own_code(self) -> tuple[str, ...]:
-        """Dotted paths of a user's own code that decides the task's results."""
+    def own_code(self) -> tuple[str | Path, ...]:
+        """Dotted paths of a user's own code, and a network's file, that decide the task's results."""
         return getattr(self.root, "own_code", ())
+
+    @property
+    def given(self) -> GivenNetwork | None:
+        """The quantized network that the task has from outside; None: networks are trained for it."""
+        return getattr(self.root, "given", None)
 
 
 TASKS: dict[str, Callable[[Any], Task]] = {

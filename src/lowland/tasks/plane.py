@@ -177,7 +177,7 @@ def banana(count: int, spread: float, draw: torch.Generator) -> Points:
     labels = _halves(count)
     along = _uniform(count, draw)
     arcs = _arc(math.pi * (0.125 + 0.75 * along)) * np.array([1.0, 1.4])
-    places = np.where(labels[:, None] == 0, arcs, np.array([0.6, 1.0]) - arcs)
+    places = np.where(labels[:, None] == 0, arcs, np.array([0.8, 1.4]) - arcs)
     return places + spread * (0.5 + along)[:, None] * _normal(count, draw), labels
 
 

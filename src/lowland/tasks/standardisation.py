@@ -56,3 +56,14 @@ def standardisation(
         for place, (name, unit) in enumerate(units.items())
     ]
     return TablePreprocessing(features=tuple(features), missing_codes=tuple(missing_codes), answer=target)
+
+
+def unscaled(preprocessing: TablePreprocessing) -> TablePreprocessing:
+    """The same without shift and scale: features in their own units, gaps and tails treated alike.
+
+    Args:
+        preprocessing: From ``standardisation``.
+    """
+    plain = {"mean": 0.0, "scale": 1.0, "constant": False}
+    features = tuple(feature.model_copy(update=plain) for feature in preprocessing.features)
+    return preprocessing.model_copy(update={"features": features})

@@ -115,13 +115,29 @@ class Clipping(RecipeBase):
         clip_weights(network, self.limit, float_from=float_from)
 
 
+class Given(RecipeBase):
+    """Not trained at all: the recipe of a network from outside, which is studied as it came."""
+
+    kind: Literal["given"]
+
+
 AnyRecipe = Plain | WeightDecay | Jacobian | Orthogonal | Clipping | Noise | Sam | BitErrors
 
 
-class Recipe(RootModel[Annotated[AnyRecipe, Field(discriminator="kind")]]):
+class Recipe(RootModel[Annotated[AnyRecipe | Given, Field(discriminator="kind")]]):
     """Any recipe; ``root`` is the one that ``kind`` names."""
 
     model_config = ConfigDict(frozen=True)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its networks come from outside."""
+        return isinstance(self.root, Given)
+
+    @property
+    def trains(self) -> bool:
+        """Whether its networks are trained here."""
+        return not self.is_given
 
     def misfits(self, axes: Axes) -> Iterable[Misfit]:
         """What does not fit the tasks."""

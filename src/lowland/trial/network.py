@@ -10,7 +10,15 @@ from torch import Tensor, nn
 
 from lowland.architectures import build_network, initialised_network
 from lowland.landscape import Problem
-from lowland.quantization import Precision, build_quantized, calibrate, deployment_check, freeze
+from lowland.quantization import (
+    IMPORTS,
+    Precision,
+    build_quantized,
+    calibrate,
+    deployment_check,
+    freeze,
+    imported_network,
+)
 from lowland.tasks import Samples, Task
 from lowland.trial.findings import Findings
 
@@ -47,6 +55,40 @@ class Built(NamedTuple):
     def name(self) -> str:
         """In messages."""
         return _name(self.spec)
+
+
+def is_imported(task: Task, samples: Samples) -> bool:
+    """Whether a task has its network from outside; one that cannot say is looked at later.
+
+    Args:
+        task: What is tried.
+        samples: A few prepared samples.
+    """
+    try:
+        return task.network_spec_for(samples).get("kind") in IMPORTS
+    except Exception:  # a user's own code, whose mistakes ``built`` tells
+        return False
+
+
+def imported(task: Task, samples: Samples, findings: Findings) -> Tensor | None:
+    """The outputs of a network from outside; None where it is not what the task needs.
+
+    Args:
+        task: What is tried.
+        samples: A few prepared samples.
+        findings: Gets what is wrong.
+    """
+    outputs: Tensor | None = None
+    with findings.attempt("network"):
+        network = imported_network(task.network_spec_for(samples), samples.inputs)
+        with torch.no_grad():
+            outputs = network(samples.inputs)
+        copied = network.eval().dequantized().eval()
+        check = deployment_check(copied, network, samples.inputs, classifier=task.is_classifier)
+        Problem(copied, task.loss, [samples])
+        differ = f"integers and floats differ in {100 * check.integer_samples:.1f} % of samples"
+        findings.note("network", f"{network.size} bits; {differ}")
+    return outputs
 
 
 def built(task: Task, samples: Samples, findings: Findings) -> Built | None:

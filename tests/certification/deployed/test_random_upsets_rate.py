@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, reduce
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from lowland.certification.deployed import Share, Upsets, accuracy_at_rates, floor_at_rates
+from lowland.certification.deployed import Exposure, Share, Upsets, accuracy_at_rates, floor_at_rates
 from lowland.errors import LowlandError
 from lowland.faults import apply_flips, draw_flips
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from tests.quantization.networks import CLASSES, FEATURES, rows
 
-RATE, ROWS, DRAWS = 0.02, 80, 300
+RATE, ROWS, DRAWS = 0.02, 500, 200
 
 
 @cache
@@ -42,30 +43,35 @@ def right() -> np.ndarray:
     return torch.stack(found).numpy()
 
 
+def coverage(chances: np.ndarray, trials: int, truth: float) -> float:
+    """How often the interval holds the truth, from the probabilities of 0, 1, 2 ... successes."""
+    shares = [Share.of(count, trials) for count in range(trials + 1)]
+    return float(
+        sum(chance for chance, share in zip(chances, shares, strict=True) if share.lower <= truth <= share.upper)
+    )
+
+
+def sums(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Probabilities of the sum of independent counts."""
+    return reduce(np.convolve, parts)
+
+
 def test_a_fresh_set_for_each_row_covers_and_draws_times_rows_do_not() -> None:
-    """The truth is known: draws are taken from a population that was run whole."""
-    population, source = right(), np.random.default_rng(0)
-    truth = population.mean()
-    own, trials, repeats = 0, 0, 400
-    for _ in range(repeats):
-        fresh = population[source.integers(DRAWS, size=ROWS), np.arange(ROWS)]
-        share = Share.of(int(fresh.sum()), ROWS)
-        own += share.lower <= truth <= share.upper
-        shared = population[source.integers(DRAWS, size=20)]
-        wrong = Share.of(int(shared.sum()), shared.size)
-        trials += wrong.lower <= truth <= wrong.upper
-    assert own / repeats >= 0.95
-    assert trials / repeats <= 0.6, "rows under one set of flips are no independent trials"
+    """Exactly, where draws are taken from a population that was run whole."""
+    population, truth = right(), right().mean()
+    assert 0.5 < truth < 0.95
+    own = sums(np.array([1 - chance, chance]) for chance in population.mean(0))
+    assert coverage(own, ROWS, truth) >= 0.95
+    counts = np.bincount(population.sum(1), minlength=ROWS + 1) / DRAWS
+    shared = coverage(sums([counts] * 20), 20 * ROWS, truth)
+    assert shared <= 0.3, "rows under one set of flips are no independent trials"
 
 
 def test_the_probability_of_a_floor_covers() -> None:
-    population, source = right(), np.random.default_rng(1)
-    held = population.mean(1) >= np.median(population.mean(1))
-    covered = 0
-    for _ in range(400):
-        share = Share.of(int(held[source.integers(DRAWS, size=30)].sum()), 30)
-        covered += share.lower <= held.mean() <= share.upper
-    assert covered / 400 >= 0.95
+    accuracies = right().mean(1)
+    for floor in np.quantile(accuracies, [0.1, 0.5, 0.9]):
+        held = (accuracies >= floor).mean()
+        assert coverage(sums([np.array([1 - held, held])] * 30), 30, held) >= 0.95
 
 
 def flipped_answer(inputs: Tensor, rate: float, *key: object) -> Tensor:
@@ -76,7 +82,7 @@ def flipped_answer(inputs: Tensor, rate: float, *key: object) -> Tensor:
 def test_every_row_has_a_set_of_its_own() -> None:
     inputs, labels = rows(40, seed=4)
     rates = (0.0, 0.01, 0.2)
-    found = accuracy_at_rates(network(), (inputs, labels), rates, key=("own",))
+    found = accuracy_at_rates(network(), (inputs, labels), Exposure(rates, key=("own",)))
     for rate, share in zip(rates, found, strict=True):
         answers = [flipped_answer(inputs[row : row + 1], rate, "own", row) for row in range(40)]
         assert share == Share.of(int((torch.cat(answers) == labels).sum()), 40, levels=3)
@@ -87,7 +93,7 @@ def test_every_row_has_a_set_of_its_own() -> None:
 def test_a_floor_is_held_by_draws_on_all_rows() -> None:
     inputs, labels = rows(60, seed=4)
     rates = (0.001, 0.05)
-    found = floor_at_rates(network(), (inputs, labels), rates, floor=0.8, draws=25, key=("floor",))
+    found = floor_at_rates(network(), (inputs, labels), Exposure(rates, key=("floor",)), floor=0.8, draws=25)
     for rate, share in zip(rates, found, strict=True):
         accuracies = [(flipped_answer(inputs, rate, "floor", number) == labels).double().mean() for number in range(25)]
         assert share == Share.of(sum(float(value) >= 0.8 for value in accuracies), 25, levels=2)
@@ -95,12 +101,16 @@ def test_a_floor_is_held_by_draws_on_all_rows() -> None:
 
 
 def test_mistakes() -> None:
-    samples = rows(5)
+    (inputs, labels), known = rows(5), Exposure((0.1,))
     with pytest.raises(LowlandError, match=r"rates is 2.0; expected 0 to 1"):
-        accuracy_at_rates(network(), samples, (2.0,))
-    with pytest.raises(LowlandError, match="got 0 rows and 1 rates"):
-        accuracy_at_rates(network(), (samples[0][:0], samples[1][:0]), (0.1,))
+        Exposure((2.0,))
+    with pytest.raises(LowlandError, match=r"rates are empty; expected at least one"):
+        Exposure(())
     with pytest.raises(LowlandError, match=r"upsets are of activations .*use TransientFlips"):
-        accuracy_at_rates(network(), samples, (0.1,), upsets=Upsets(("activations",)))
+        Exposure((0.1,), Upsets(("activations",)))
+    with pytest.raises(LowlandError, match="samples have no rows"):
+        accuracy_at_rates(network(), (inputs[:0], labels[:0]), known)
+    with pytest.raises(LowlandError, match="samples have no rows"):
+        floor_at_rates(network(), (inputs[:0], labels[:0]), known, floor=0.5, draws=2)
     with pytest.raises(LowlandError, match=r"draws is 0 and floor 0.5"):
-        floor_at_rates(network(), samples, (0.1,), floor=0.5, draws=0)
+        floor_at_rates(network(), (inputs, labels), known, floor=0.5, draws=0)

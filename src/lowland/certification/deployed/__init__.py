@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         order_by_rows_hit,
         protection_order,
     )
-    from lowland.certification.deployed.random_upsets_rate import accuracy_at_rates, floor_at_rates
+    from lowland.certification.deployed.random_upsets_rate import Exposure, accuracy_at_rates, floor_at_rates
     from lowland.certification.deployed.safe_rows import Upset, UpsetSafety, unsafe_bits, upset_safe_rows
     from lowland.certification.deployed.safety_prediction import Ranking, ranked
     from lowland.certification.deployed.share import Share
@@ -22,6 +22,7 @@ else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "Exposure",
     "Protection",
     "Ranking",
     "Share",

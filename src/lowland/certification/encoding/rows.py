@@ -34,7 +34,7 @@ class Rows:
     signs: dict[int, int]
 
 
-def rows_of(network: ScalarNetwork, lower: Numbers, upper: Numbers) -> Rows:
+def rows_of(network: ScalarNetwork, lower: Numbers, upper: Numbers, tops: Numbers | None = None) -> Rows:
     """The programme of all values that a network takes between some ends.
 
     A positive part p of u in (l, h) with l < 0 < h has a binary a: p >= 0, p >= u, p <= h a, p <= u - l (1 - a). |u| is
@@ -44,6 +44,7 @@ def rows_of(network: ScalarNetwork, lower: Numbers, upper: Numbers) -> Rows:
         network: The values.
         lower: Their lower ends [values].
         upper: Their upper ends.
+        tops: Lower ends of the greatest that sums with positive parts can be, where they are known (see ``Ends``).
     """
     programme = Programme()
     columns = programme.add_variables(lower, upper)
@@ -53,7 +54,7 @@ def rows_of(network: ScalarNetwork, lower: Numbers, upper: Numbers) -> Rows:
         if isinstance(block, PositiveParts):
             _positive_rows(block_places(block), block.sources, lower, upper, rows, parts)
         else:
-            _sum_rows(block, lower, upper, rows, parts)
+            _sum_rows(block, (lower, upper, tops), rows, parts)
     return rows
 
 
@@ -88,8 +89,8 @@ def _split(rows: Rows, sources: Places, results: Places, lower: Numbers, upper: 
     programme.add_rows([(results, one), (values, -one), (signs, -low)], None, -low)
 
 
-def _sum_rows(block: Sums, lower: Numbers, upper: Numbers, rows: Rows, parts: dict[int, int]) -> None:
-    programme = rows.programme
+def _sum_rows(block: Sums, ends: tuple[Numbers, Numbers, Numbers | None], rows: Rows, parts: dict[int, int]) -> None:
+    programme, (lower, upper, tops) = rows.programme, ends
     sources, places = block.sources, block_places(block)
     if block.moves and bool((lower[sources] == upper[sources]).all()):
         return  # the ends of the values say everything
@@ -111,7 +112,8 @@ def _sum_rows(block: Sums, lower: Numbers, upper: Numbers, rows: Rows, parts: di
     if not block.positive:
         programme.add_matrix(results, highest, None, above)
         return
-    least, greatest = highest_range(block, lower, upper)
+    least = highest_range(block, lower, upper)[0] if tops is None else tops[places]
+    greatest = upper[places]
     split = (least < 0) & (greatest > 0)
     signs = programme.add_variables(np.zeros(int(split.sum())), np.ones(int(split.sum())), integer=True)
     rows.signs.update(zip(places[split].tolist(), signs.tolist(), strict=True))

@@ -68,11 +68,6 @@ class ScalarNetwork:
     lower: Numbers = field(default_factory=lambda: np.zeros(0))
     upper: Numbers = field(default_factory=lambda: np.zeros(0))
 
-    @property
-    def num_inputs(self) -> int:
-        """How many values are made of nothing, wherever they stand."""
-        return len(self.lower) - sum(len(block_places(block)) for block in self.blocks)
-
     def add_inputs(self, lower: Numbers, upper: Numbers) -> Places:
         """Places of new free values between two ends [new]."""
         return self._extended(lower, upper)
@@ -98,6 +93,9 @@ class ScalarNetwork:
             positive: Whether the new values are the positive parts of the sums.
         """
         zeros = np.zeros(len(weights))
+        if len(distinct := np.unique(sources)) < len(sources):  # a value that comes twice is one summand
+            belongs = (sources[:, None] == distinct).astype(np.float64)
+            weights, radii, sources = weights @ belongs, None if radii is None else radii @ belongs, distinct
         block = Sums(
             len(self.lower),
             sources,

@@ -53,7 +53,7 @@ def _shared(operation: Operation, values: Places, size: tuple[int, ...], builder
             continue
         free = radius.flatten().nonzero()[:, 0]
         reach = radius.flatten()[free].numpy()
-        key = f"{operation.name}.{name}"
+        key = f"{operation.owner or operation.name}.{name}"
         if key not in builder.deltas:
             builder.deltas[key] = network.add_inputs(-reach, reach)
         sources.append(builder.deltas[key])

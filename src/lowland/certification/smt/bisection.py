@@ -119,10 +119,11 @@ def _between(
         options: Solver, time and tolerance.
     """
     solver = solver_of(options.solver)
-    most_cells = math.ceil(4 / options.tolerance)
+    tolerance = Fraction(options.tolerance)
+    most_cells = math.ceil(5 / tolerance)  # what a cell hides and the last step are one tolerance together
     reached, proved = ends
     floor = reached  # below the floor nothing is asked any more
-    while proved - floor > options.tolerance:
+    while proved - floor > tolerance * 3 / 4:
         middle = (floor + proved) / 2
         verdict = decide(
             question(middle),
@@ -139,7 +140,7 @@ def _between(
             proved = middle
         else:
             floor = max(middle, reached)
-    return reached, proved, "exact" if proved - reached <= 2 * Fraction(options.tolerance) else "relaxed"
+    return reached, proved, "exact" if proved - reached <= tolerance else "relaxed"
 
 
 _WORST: tuple[Status, ...] = ("exact", "relaxed", "unknown", "timeout")

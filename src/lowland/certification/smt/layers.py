@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil, floor
 
 from lowland.certification.smt.exact_network import ExactNetwork, ExactOperation, Interval, Values
 from lowland.certification.smt.expressions import Assertions, Value, Variable, scaled, total
@@ -203,15 +204,35 @@ def _pieces(encoded: Encoded, name: str, exact: ExactOperation) -> None:
         return
     results: list[Value] = []
     for place, value in enumerate(encoded.values[source]):
-        pieces = meeting(exact.pieces, *encoded.bounds(source, place))
+        low, high = encoded.bounds(source, place)
+        pieces = meeting(exact.pieces, low, high)
         full = f"{encoded.prefix}{name}.{place}"
         text = _piecewise(pieces, value)
         if moves:
             move = encoded.script.bounded(f"{full}.move", -moves, moves)
             encoded.asked.append(move.name)
             text = f"(+ {text} {move.name})"
-        results.append(encoded.script.equal(full, text))
+        result = encoded.script.equal(full, text)
+        results.append(result)
+        if not moves and low is not None and high is not None and low < high and len(pieces) == 2:
+            _hull(encoded.script, pieces, (low, high), value, result)
     encoded.values[name] = results
+
+
+def _hull(script: Assertions, pieces: Pieces, ends: Interval, value: Value, result: Variable) -> None:
+    """What follows from a bend and the bounds of its input, as linear rows: solvers then split less."""
+    low, high = (Fraction(floor(ends[0] * _GRID), _GRID), Fraction(ceil(ends[1] * _GRID), _GRID))
+    first, last = pieces
+    convex = last.slope > first.slope
+    for piece in pieces:
+        row = total([piece.offset, scaled(piece.slope, value)])
+        script.say(f"({'>=' if convex else '<='} {result.name} {row})")
+    slope = (last.value(high) - first.value(low)) / (high - low)
+    chord = total([first.value(low) - slope * low, scaled(slope, value)])
+    script.say(f"({'<=' if convex else '>='} {result.name} {chord})")
+
+
+_GRID = 2**16  # bounds are rounded outward to these: short numbers
 
 
 def _piecewise(pieces: Pieces, value: Value) -> str:

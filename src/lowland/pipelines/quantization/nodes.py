@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import pandas as pd
 import torch
@@ -16,6 +17,7 @@ from lowland.grid import Run
 from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import (
+    DequantizedNetwork,
     DynamicNetwork,
     IntegerNetwork,
     Precision,
@@ -80,7 +82,15 @@ def quantize_after_training(
     splits = Splits.from_tensors(data.tensors)
     task = build_task(task_options)
     quantized = _calibrated(trained.network, precision, options, splits, task.float_from)
-    return _deployed(cell, task, data, quantized)
+    return _deployed(cell, task, data, quantized, freeze(quantized))
+
+
+def deploy_imported(
+    cell: Cell, task_options: TaskOptions, data: StoredTensors, trained: StoredModel, as_given: StoredModel
+) -> tuple[StoredModel, pd.DataFrame]:
+    """A network from outside as it came, compared with its dequantized copy."""
+    network = cast(IntegerNetwork, as_given.network)
+    return _deployed(cell, build_task(task_options), data, cast(DequantizedNetwork, trained.network), network)
 
 
 def quantize_as_runtime(
@@ -132,7 +142,8 @@ def fine_tune_quantized(
     if result.status != "ok":
         diverged = StoredModel(trained.network, result.status)
         return diverged, curves, _unavailable(cell, result.status)
-    model, rows = _deployed(cell, task, data, result.network.cpu())
+    tuned = result.network.cpu()
+    model, rows = _deployed(cell, task, data, tuned, freeze(tuned))
     return model, curves, rows
 
 
@@ -156,9 +167,13 @@ def _calibrated(
 
 
 def _deployed(
-    cell: Cell, task: Task, data: StoredTensors, quantized: QuantizedNetwork
+    cell: Cell,
+    task: Task,
+    data: StoredTensors,
+    quantized: QuantizedNetwork | DequantizedNetwork,
+    network: IntegerNetwork,
 ) -> tuple[StoredModel, pd.DataFrame]:
-    network, splits = freeze(quantized), Splits.from_tensors(data.tensors, data.facts)
+    splits = Splits.from_tensors(data.tensors, data.facts)
     inputs = splits.held_out.samples.inputs
     check = deployment_check(quantized, network, inputs, classifier=task.is_classifier)
     count = len(inputs)

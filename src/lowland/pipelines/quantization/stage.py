@@ -56,6 +56,15 @@ STAGE = Stage(
             expects=EXPECTS,
         ),
         NodeTemplate(
+            name="deploy_imported",
+            function="lowland.pipelines.quantization.nodes.deploy_imported",
+            level="cell",
+            methods=("imported",),
+            inputs=("params:cell", "params:task", "splits", "trained", "as_given"),
+            outputs=(MODEL, ROWS),
+            expects=EXPECTS,
+        ),
+        NodeTemplate(
             name="fine_tune_quantized",
             function="lowland.pipelines.quantization.nodes.fine_tune_quantized",
             level="cell",

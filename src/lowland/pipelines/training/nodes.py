@@ -1,4 +1,4 @@
-"""Float training of one run."""
+"""Float training of one run, or the network that a task has from outside."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from lowland.artifacts import StoredModel, StoredTensors
 from lowland.devices import resolve_device
 from lowland.grid import Run
 from lowland.pipelines.sensor_ranges import sensor_ranges
+from lowland.quantization import imported_network
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.training import Recipe, TrainingData, TrainingPlan, train
+
+COMPARED_ROWS = 1000
+"""Training rows on which a network from outside is compared with the module that it is read from."""
 
 
 def train_float(
@@ -34,3 +38,10 @@ def train_float(
     )
     curves = result.curves.assign(task=run.task, recipe=run.recipe, seed=run.seed, precision="float")
     return StoredModel(result.network.cpu(), result.status), curves
+
+
+def read_network(task_options: TaskOptions, data: StoredTensors) -> tuple[StoredModel, StoredModel]:
+    """The dequantized copy of the task's network from outside, which stands for what is trained, and the network."""
+    task, rows = build_task(task_options), Splits.from_tensors(data.tensors)["train"]
+    network = imported_network(task.network_spec_for(rows), rows.inputs[:COMPARED_ROWS]).eval()
+    return StoredModel(network.dequantized()), StoredModel(network)

@@ -1,8 +1,15 @@
-"""One float training per run."""
+"""One float training per run; of a network from outside, its copy with float parameters."""
 
 from __future__ import annotations
 
 from lowland.stages import Artifact, NodeTemplate, Stage
+
+TRAINED = Artifact(
+    name="trained",
+    kind="model",
+    path="06_models/trained/{task}/{recipe}/{seed}.safetensors",
+    layer="models",
+)
 
 STAGE = Stage(
     name="training",
@@ -13,12 +20,7 @@ STAGE = Stage(
             level="run",
             inputs=("params:run", "params:task", "params:recipe", "params:training", "params:device", "splits"),
             outputs=(
-                Artifact(
-                    name="trained",
-                    kind="model",
-                    path="06_models/trained/{task}/{recipe}/{seed}.safetensors",
-                    layer="models",
-                ),
+                TRAINED,
                 Artifact(
                     name="curves",
                     kind="table",
@@ -28,6 +30,23 @@ STAGE = Stage(
                     gathered="learning",
                 ),
             ),
+            where=("recipe.trains",),
+        ),
+        NodeTemplate(
+            name="read_network",
+            function="lowland.pipelines.training.nodes.read_network",
+            level="run",
+            inputs=("params:task", "splits"),
+            outputs=(
+                TRAINED,
+                Artifact(
+                    name="as_given",
+                    kind="model",
+                    path="06_models/trained/{task}/{recipe}/{seed}.given.safetensors",
+                    layer="models",
+                ),
+            ),
+            where=("recipe.is_given",),
         ),
     ),
 )

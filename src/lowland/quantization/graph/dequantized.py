@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from torch import Tensor, nn
 
+from lowland.quantization.graph.graph_spec import graph_spec
 from lowland.quantization.graph.step import INPUTS, Step
 from lowland.quantization.graph.weighted_step import Weighted
 
@@ -13,12 +15,16 @@ from lowland.quantization.graph.weighted_step import Weighted
 class DequantizedNetwork(nn.Module):
     """A differentiable copy of an integer network, same outputs: one submodule a step, named like the step.
 
+    Restore one with ``IntegerNetwork.from_spec(spec).dequantized()`` and ``load_state_dict(state, assign=True)``.
+
     Args:
         steps: In order of computation.
     """
 
     def __init__(self, steps: Iterable[Step]) -> None:
         super().__init__()
+        steps = tuple(steps)
+        self.spec: dict[str, Any] = graph_spec(steps) | {"kind": "dequantized"}
         self._inputs: dict[str, tuple[str, ...]] = {}
         for step in steps:
             module = step.dequantized()

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lowland.decision.references import guess_of
+from lowland.measurements import IMPORTED
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.interval_plot import interval_plot
@@ -64,7 +65,7 @@ def _numbers(subject: Mapping[str, Any], score: ScoreText) -> Sequence[Mapping[s
         {
             **entry,
             "mean": _shown(entry["mean"], entry, score),
-            "interval": _interval(name, entry, score),
+            "interval": _interval(name, entry, score, imported=subject["method"] == IMPORTED),
             "required": _required(entry, score),
             "plot": Markup(interval_plot(entry, higher_is_better=entry["higher_is_better"])),  # our drawing
         }
@@ -72,11 +73,11 @@ def _numbers(subject: Mapping[str, Any], score: ScoreText) -> Sequence[Mapping[s
     ]
 
 
-def _interval(name: str, entry: Mapping[str, Any], score: ScoreText) -> str:
+def _interval(name: str, entry: Mapping[str, Any], score: ScoreText, *, imported: bool) -> str:
     if entry["low"] is None:
         return "no interval"
     if name == "size" and entry["low"] == entry["high"]:
-        return "the same for all seeds"
+        return "counted" if imported else "the same for all seeds"
     return f"{_shown(entry['low'], entry, score)} to {_shown(entry['high'], entry, score)}"
 
 

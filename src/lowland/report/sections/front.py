@@ -20,6 +20,10 @@ class Front(Section):
 
     name, title = "front", "Size, score, robustness"
 
+    def applies(self, inputs: ReportInputs) -> bool:
+        """Where there is something to choose between."""
+        return not inputs.imported
+
     def heading(self, inputs: ReportInputs) -> str:
         """With the score by its name, where all tasks have the same."""
         return f"Size, {inputs.quality}, robustness"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowland.decision.references import guess_of
+from lowland.measurements import IMPORTED
 from lowland.report.score_text import ScoreText
 from lowland.report.words import capital, listed
 
@@ -101,6 +102,12 @@ def _behind(recommendation: Mapping[str, Any], score: ScoreText) -> list[str]:
         return []
     best = recommendation["chosen"] or recommendation["nearest"] or recommendation["best"]
     reached = score.text(best["numbers"]["score"]["mean"])
+    if best["method"] == IMPORTED:
+        return [
+            f"{capital(ahead['label'])} reaches {score.text(ahead['score'])} on the same rows, far better than "
+            f"{reached}. Are the network's inputs prepared as where it was trained, in the same order, and do the "
+            "classes stand in the order of its outputs?"
+        ]
     return [
         f"{capital(ahead['label'])} reaches {score.text(ahead['score'])} on the same rows, far better than {reached}: "
         f"there is more to learn. Train longer or on more rows."

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from lowland.tasks.given_network import NetworkChoice
 from lowland.tasks.images.image_sets import IMAGE_SETS, ImageSet
 from lowland.tasks.network_options import NetworkOptions
 from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
@@ -36,8 +37,9 @@ class ImagesOptions(NetworkOptions, SplitSizes):
             fill so many pixels, else all.
         side: Pixels of a side of the network's inputs, to which images are averaged over areas; None: 8, 16 and 32 for
             the three sources. USPS has 16.
-        network: ``lenet1``, ``lenet5``, ``resnet8``, or a function of yours (``their_package.nets:build``), which is
-            called with (channels, height, width) and the number of classes.
+        network: ``lenet1``, ``lenet5``, ``resnet8``; or a function of yours (``their_package.nets:build``), which is
+            called with (channels, height, width) and the number of classes; or a quantized one from outside
+            (docs/imported.md): ``{qonnx: path}`` or ``{brevitas: their_package.nets:build}``.
         width: Channels of the first stage of ``resnet8``; the published network has 16.
     """
 
@@ -51,7 +53,7 @@ class ImagesOptions(NetworkOptions, SplitSizes):
     shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)] = 1000
     crop: Annotated[int, Field(ge=4)] | None = None
     side: Annotated[int, Field(ge=4)] | None = None
-    network: str = "lenet5"
+    network: NetworkChoice = "lenet5"
     width: Count = 16
 
     @model_validator(mode="after")
@@ -107,4 +109,5 @@ class ImagesOptions(NetworkOptions, SplitSizes):
                 shift = "file"
             else:
                 shift = "package" if known.package and find_spec(known.package) else "none"
-        return self.model_copy(update={"path": path, "shift": shift, "shift_path": there if shift == "file" else None})
+        found = {"path": path, "shift": shift, "shift_path": there if shift == "file" else None}
+        return self.model_copy(update=found | {"network": self.network_seen_from(root)})

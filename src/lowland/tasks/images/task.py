@@ -40,7 +40,7 @@ class Images(Classifier):
         self.images, shift = options.images, options.images.shift
         self.obtained_from = self.images.obtained_from or self.obtained_from
         self.shifted_sets = () if shift is None or self.options.shift == "none" else (shift.shifted,)
-        network = NETWORK_NAMES[options.network]
+        network = NETWORK_NAMES.get(str(options.network), str(options.network))
         if options.network == "resnet8":
             network += f" with {options.width}, {2 * options.width} and {4 * options.width} channels"
         size, pixels = f"{self.images.shape[1]} × {self.images.shape[2]}", f"{self.shape[1]} × {self.shape[2]}"
@@ -183,8 +183,8 @@ class Images(Classifier):
 
     def network_spec(self) -> dict[str, Any]:
         """The network that the options name."""
-        if self.options.is_custom:
-            return self.options.custom_network(self.shape, self.num_outputs)
+        if not self.options.is_built_in:
+            return self.options.user_network(self.shape, self.num_outputs)
         spec = {"kind": self.options.network, "inputs": list(self.shape), "outputs": self.num_outputs}
         return spec | ({"width": self.options.width} if self.options.network == "resnet8" else {})
 

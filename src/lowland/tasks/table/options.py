@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from lowland.tasks.given_network import NetworkChoice
 from lowland.tasks.network_options import NetworkOptions
 from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
 from lowland.tasks.table.cells import Value
@@ -119,8 +120,11 @@ class TableOptions(NetworkOptions, SplitSizes):
         missing: What to do about rows with missing features: refuse the table, put the training mean, or drop them.
         missing_codes: Values that stand for a missing one in features.
         clip_quantile: Features are cut off at this quantile of the training rows and at that of one minus it; 0: never.
+        scale: What the network reads: features less the mean of the training rows, over their standard deviation
+            (``training``), or as they stand in the table (``none``), which networks from outside may ask for.
         network: ``mlp``, linear layers with ReLU between them; or a function of yours that builds another:
-            ``their_package.nets:build``, called as ``build((features,), outputs, **network_options)``.
+            ``their_package.nets:build``, called as ``build((features,), outputs, **network_options)``; or a quantized
+            one from outside (docs/imported.md): ``{qonnx: path}`` or ``{brevitas: their_package.nets:build}``.
         network_options: Further arguments of your function.
         hidden: Units of each hidden layer of ``mlp``.
         decision_step: Of a number: outputs nearer to each other than that, in training standard deviations of the
@@ -144,14 +148,16 @@ class TableOptions(NetworkOptions, SplitSizes):
     missing: Literal["refuse", "mean", "drop"] = "refuse"
     missing_codes: tuple[Annotated[Value, AfterValidator(_finite)], ...] = ()
     clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    network: str = "mlp"
+    scale: Literal["training", "none"] = "training"
+    network: NetworkChoice = "mlp"
     network_options: dict[str, Any] = Field(default={})
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     decision_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
 
     def resolved(self, root: Path) -> Self:
-        """The file found from the project's folder."""
-        return self.model_copy(update={"path": seen_from(root, self.path)})
+        """The files found from the project's folder."""
+        found = {"path": seen_from(root, self.path), "network": self.network_seen_from(root)}
+        return self.model_copy(update=found)
 
     @property
     def csv_format(self) -> CsvFormat:
@@ -166,10 +172,10 @@ class TableOptions(NetworkOptions, SplitSizes):
 
     @model_validator(mode="after")
     def _has_a_network(self) -> Self:
-        if self.hidden is None and not self.is_custom:
+        if self.hidden is None and self.is_built_in:
             absent = InitErrorDetails(type="missing", loc=("hidden",), input={})
             raise ValidationError.from_exception_data("hidden", [absent])
-        if self.hidden is not None and self.is_custom:
+        if self.hidden is not None and not self.is_built_in:
             raise ValueError(f"hidden is {list(self.hidden)}, but network is {self.network}; remove hidden")
         return self
 

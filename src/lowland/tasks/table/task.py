@@ -18,7 +18,7 @@ from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Target
 from lowland.tasks.splits import Samples, Splits, halved
 from lowland.tasks.splitting import grouped_split, stratified_split
-from lowland.tasks.standardisation import standardisation
+from lowland.tasks.standardisation import standardisation, unscaled
 from lowland.tasks.table.cells import cells_of, equals
 from lowland.tasks.table.features import CellFormat, Features, feature_columns
 from lowland.tasks.table.listing import lines_of
@@ -50,7 +50,7 @@ class Table(Task):
         if options.shift:
             sentences.append(f"{LATER} holds the rows with the largest {options.shift.column}")
         widths = "-".join(map(str, options.hidden or ()))
-        network = f"is {options.network}" if options.is_custom else f"has {widths} hidden units with ReLU"
+        network = f"has {widths} hidden units with ReLU" if options.is_built_in else f"is {options.network}"
         self.description = f"{'; '.join(sentences)}; the network {network}."
 
     @property
@@ -194,6 +194,8 @@ class Table(Task):
             fill_gaps=options.missing == "mean",
             missing_codes=[code for code in options.missing_codes if code is not None],  # empty is missing anyway
         )
+        if options.scale == "none":
+            preprocessing = unscaled(preprocessing)
         # codes became gaps in ``fetch``, which knows the columns' types: a duration of 0 is no code
         decoded = preprocessing.model_copy(update={"missing_codes": ()})
         rows = {name: decoded.samples(features[chosen], targets[chosen]) for name, chosen in sets.items()}
@@ -240,6 +242,6 @@ class Table(Task):
 
     def _spec(self, inputs: int) -> dict[str, Any]:
         options = self.options
-        if options.is_custom:
-            return options.custom_network((inputs,), self.num_outputs)
-        return {"kind": "mlp", "inputs": inputs, "hidden": list(options.hidden or ()), "outputs": self.num_outputs}
+        if options.is_built_in:
+            return {"kind": "mlp", "inputs": inputs, "hidden": list(options.hidden or ()), "outputs": self.num_outputs}
+        return options.user_network((inputs,), self.num_outputs)
