@@ -106,7 +106,7 @@ def protection():
     return pd.concat([low, stacked(lambda n: at(n, 1e-3, 30.0 if n != 2 else np.nan))], ignore_index=True)
 
 
-def safe_rows():
+def upset_safety():
     """Half of the bits make all landscape rows safe; test rows stay a tenth behind."""
 
     def of_cell(n):
@@ -129,5 +129,5 @@ TABLES = {
     "mode_connectivity": connection,
     "flip_map": flip_map,
     "protection": protection,
-    "safe_rows": safe_rows,
+    "upset_safety": upset_safety,
 }

@@ -88,7 +88,7 @@ def test_plans_of_an_older_study_have_no_gains():
 
 
 def test_safe_rows_are_drawn_by_the_share_of_bits_that_are_triplicated():
-    dotted, full, *_ = visible(PICTURES["safe_rows"](TABLES["safe_rows"]()))
+    dotted, full, *_ = visible(PICTURES["upset_safety"](TABLES["upset_safety"]()))
     assert list(full.x) == list(dotted.x) == [0, 0.1, 0.2, 0.5]
     np.testing.assert_allclose(dotted.y, [0.1, 0.5, 0.8, 1.0])
     np.testing.assert_allclose(full.y, [0.1, 0.4, 0.7, 0.9])

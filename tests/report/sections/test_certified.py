@@ -4,7 +4,7 @@ import pandas as pd
 
 from lowland.measurements import stack
 from tests.made_study.certificates import certificates
-from tests.made_study.pictures import safe_rows
+from tests.made_study.pictures import upset_safety
 from tests.made_study.rendering import section_of, text_of
 from tests.made_study.tables import Tables
 
@@ -18,13 +18,13 @@ def test_it_stands_only_where_something_is_proved(tiny):
 
 
 def test_it_tells_tables_and_draws(tiny):
-    page = section_of("certified", proved(tiny, pictures={"safe_rows": safe_rows()}))
+    page = section_of("certified", proved(tiny, pictures={"upset_safety": upset_safety()}))
     text = text_of(page)
     assert "one of the 100 bits that store its weights and biases" in text and "never changes the class" in text
     assert "bits for 95 %" in text and "93 %" in text
-    assert 'id="safe_rows-jets"' in page and 'id="rounding-jets"' in page
+    assert 'id="upset_safety-jets"' in page and 'id="rounding-jets"' in page
 
 
 def test_without_pictures_nothing_is_drawn_of_them(tiny):
-    page = section_of("certified", proved(tiny, pictures={"safe_rows": pd.DataFrame()}))
-    assert "safe_rows-jets" not in page and "never changes the class" in text_of(page)
+    page = section_of("certified", proved(tiny, pictures={"upset_safety": pd.DataFrame()}))
+    assert "upset_safety-jets" not in page and "never changes the class" in text_of(page)

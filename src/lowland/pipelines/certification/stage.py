@@ -15,7 +15,7 @@ CERTIFICATE = Artifact(
     missing_ok=True,
     remark="what is proved of what: arithmetic, rows, box, stored words, encoding, widths, ties, number of bits",
 )
-FRONTIER = picture("safe_rows", path=f"{FILE}.safe_rows.parquet")
+FRONTIER = picture("upset_safety", path=f"{FILE}.upset_safety.parquet")
 
 
 def _certifying(function: str, methods: tuple[str, ...], *outputs: Artifact) -> NodeTemplate:

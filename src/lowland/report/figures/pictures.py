@@ -196,7 +196,7 @@ PICTURES: dict[str, Callable[..., go.Figure]] = {
     "mode_connectivity": connection_figure,
     "flip_map": flip_map_figure,
     "protection": protection_figure,
-    "safe_rows": safe_rows_figure,
+    "upset_safety": safe_rows_figure,
 }
 OF_BITS = ("flip_map", "protection")
 """Those that show single bits, the others the landscape."""

@@ -12,7 +12,7 @@ from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.section import Section
 from lowland.report.sentences.certificates import STORED, certificate_sentences, share_text
 
-PICTURE = "safe_rows"
+PICTURE = "upset_safety"
 _LINES = ("#0b3c74", "#dd6b12", "#149471", "#c2508a", "#7b3fa0", "#5b6474", "#5bb8ec", "#b3261e")
 
 
