@@ -23,6 +23,7 @@ from lowland.certification.sampling import deviations
 from lowland.certification.statements.options import ROUNDING
 from lowland.certification.statements.rounding_box import box_use, half_steps, half_steps_at
 from lowland.certification.statements.statement import Statement, Subject, certified, status_of
+from lowland.estimate import Status
 from lowland.measurements import Measurement
 from lowland.quantization.graph.integer import IntegerNetwork
 
@@ -116,7 +117,7 @@ def _moved(subject: Subject, real: RealNetwork, box: Box, rows: Tensor) -> Itera
     margins, least, greatest, found, stopped = _margins(query, MethodOptions(seconds))
     moved = deviation_of_margins(margins, least, greatest)
     lost = ((margins - least) / margins).amax(1)
-    status = "timeout" if stopped else "ok"
+    status: Status = "timeout" if stopped else "ok"
     yield certified("confidence_deviation", float(moved.max()), status=status, **where)
     yield certified("confidence_deviation_mean", float(moved.mean()), status=status, **where)
     yield certified("confidence_deviation_found", found, **where)

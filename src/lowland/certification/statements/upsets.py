@@ -14,6 +14,7 @@ from lowland.certification.deployed.unsafe_pairs import UnsafeBits
 from lowland.certification.statements.deployed import integers_of
 from lowland.certification.statements.options import TRIPLICATED, WORDS
 from lowland.certification.statements.statement import Statement, Subject, certified
+from lowland.estimate import Status
 from lowland.measurements import Measurement
 
 STEPS = 60
@@ -36,7 +37,7 @@ def upsets(subject: Subject) -> Statement:
             settings[target] = wider.settings()
             found += _shares(target, wider)
     told = ranked(margins(network, subject.test), safety.safe)
-    status = "ok" if told.auroc == told.auroc else "undefined"
+    status: Status = "ok" if told.auroc == told.auroc else "undefined"
     found.append(certified("safety_by_margin", told.auroc, rows=len(safety), status=status, target=TRIPLICATED))
     _, on_landscape = unsafe_bits(network, subject.landscape, words=WORDS[TRIPLICATED])
     asked = subject.options.safe_shares
