@@ -58,7 +58,7 @@ def comparison(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _wins(sides: dict[str, pd.DataFrame]) -> dict[str, int]:
     """At how many widths ReLU has more proved rows, a smaller part of the margin lost, or neither."""
-    both = sides["ReLU"].join(sides["linear"], lsuffix="_relu", rsuffix="_linear", how="inner")
+    both = sides["ReLU"].join(sides["linear"], suffixes=("_relu", "_linear"), how="inner")
     return {
         "rows": int((both.proved_relu > both.proved_linear).sum()),
         "rows_linear": int((both.proved_relu < both.proved_linear).sum()),

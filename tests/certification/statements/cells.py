@@ -20,6 +20,7 @@ OPTIONS = CertificationOptions(
     noise_rows=6,
     safe_shares=(0.9,),
     seconds=1,
+    global_seconds=1,
 )
 
 

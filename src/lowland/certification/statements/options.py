@@ -44,6 +44,7 @@ class CertificationOptions(Selection):
         noise_rows: Rows that are asked what noise can do to them.
         safe_shares: Of landscape rows that protection is to make upset-safe.
         seconds: That programmes of one statement may take; afterwards bounds are as they are.
+        global_seconds: Likewise of ``global``, which is asked at the most bits alone.
     """
 
     statements: Annotated[tuple[Name, ...], NONE_SWITCHES_OFF]
@@ -54,6 +55,7 @@ class CertificationOptions(Selection):
     noise_rows: Annotated[int, Field(ge=1, strict=True)]
     safe_shares: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], NONE_SWITCHES_OFF]
     seconds: Annotated[float, Field(gt=0)]
+    global_seconds: Annotated[float, Field(gt=0)]
 
     def planned(self) -> Iterator[Planned]:
         """What is stated of a cell, where anything is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from lowland.analysis.certificates import CertifiedCell
@@ -21,6 +22,20 @@ def share_text(share: float) -> str:
     """A proved share in per cent: never rounded up, so that what is said stays proved."""
     tenths = int(1000 * share + 1e-9)
     return f"{tenths / 10:.1f} %".replace(".0 %", " %")
+
+
+def bound_text(value: float, *, up: bool) -> str:
+    """A proved number with two digits, rounded to the side on which it stays proved.
+
+    Args:
+        value: Not negative.
+        up: Whether it is an upper bound.
+    """
+    if value <= 0:
+        return number_text(0.0)
+    digits = 10.0 ** (math.floor(math.log10(value)) - 1)
+    rounded = (math.ceil if up else math.floor)(value / digits * (1 - 1e-12 if up else 1 + 1e-12)) * digits
+    return number_text(float(f"{rounded:.2g}"))
 
 
 def certificate_sentences(cell: CertifiedCell, bits: int | None = None) -> list[str]:
@@ -60,12 +75,15 @@ def _protection(cell: CertifiedCell, bits: int | None) -> Iterator[str]:
         )
         if count is None or least is None or after is None:
             continue
+        rows = f"the {cell.rows['protection_bits']:,} landscape rows"
+        if not count:
+            yield f"Without any protection, no single flip ever changes {100 * share:g} % of {rows}."
+            continue
         part = f" ({100 * count / bits:.2g} % of them)" if bits else ""
         proof = "and no fewer do" if least == count else f"and fewer than {least:,.0f} never do"
         yield (
-            f"With {count:,.0f} of these bits{part} triplicated, no single flip ever changes {100 * share:g} % of the "
-            f"{cell.rows['protection_bits']:,} landscape rows that chose them, {proof}; of the test rows it is then "
-            f"{share_text(after)}."
+            f"With {count:,.0f} of these bits{part} triplicated, no single flip ever changes {100 * share:g} % of "
+            f"{rows} that chose them, {proof}; of the test rows it is then {share_text(after)}."
         )
 
 
@@ -90,7 +108,7 @@ def _rounding(cell: CertifiedCell) -> Iterator[str]:
 def _changes(cell: CertifiedCell, measure: str) -> str:
     """Proved changes of a confidence by bits, those that say something."""
     proved = {level: cell.values[measure, "", level] for level in reversed(cell.levels(measure))}
-    said = [f"{number_text(value)} at {level:g} bits" for level, value in proved.items() if value < TELLING]
+    said = [f"{bound_text(value, up=True)} at {level:g} bits" for level, value in proved.items() if value < TELLING]
     return listed(said) if said else ""
 
 
@@ -109,5 +127,6 @@ def _deployed(cell: CertifiedCell) -> Iterator[str]:
     if proved is not None and found is not None:
         yield (
             "For any input within the range of the test rows, an output of the integer network is never further than "
-            f"{number_text(proved)} from that of its float network in real arithmetic; {number_text(found)} is reached."
+            f"{bound_text(proved, up=True)} from that of its float network in real arithmetic; "
+            f"{bound_text(found, up=False)} is reached."
         )
