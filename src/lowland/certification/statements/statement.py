@@ -62,10 +62,8 @@ def certified(
     *,
     rows: int = 1,
     status: EstimateStatus = "ok",
-    condition: str = "",
-    target: str = "",
-    level: float = float("nan"),
     split: Split = "test",
+    **where: Any,
 ) -> Measurement:
     """A measurement of what is proved; it has no standard error.
 
@@ -74,13 +72,11 @@ def certified(
         value: The number.
         rows: It is about.
         status: Of the estimate.
-        condition: Of the long table.
-        target: Likewise.
-        level: Likewise.
         split: Whose rows.
+        where: ``condition``, ``target`` and ``level`` of the long table.
     """
     estimate = Estimate(value, 0.0, rows, status)
-    return Measurement("certificate", measure, estimate, condition, target=target, level=level, split=split)
+    return Measurement("certificate", measure, estimate, split=split, **where)
 
 
 def status_of(bounds: Bounds) -> EstimateStatus:
