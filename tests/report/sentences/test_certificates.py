@@ -34,7 +34,8 @@ def test_sentences_name_words_rows_and_arithmetic():
     assert upsets == (
         "A flip of any one of the 1,000 bits that store its weights and biases (two's complement) never changes the "
         "class of 64.6 % of 500 test rows in integer arithmetic; 12 % with scales and tables among the words and 50 % "
-        "with each activation code of an inference among them, too. Of unseen rows these are at least 60.2 % (95 % interval)."
+        "with each activation code of an inference among them, too. Of unseen rows these are at least 60.2 % (95 % "
+        "interval)."
     )
     assert "20 of these bits (2 % of them) triplicated" in protection and "fewer than 18 never do" in protection
     assert "400 landscape rows" in protection and protection.endswith("of the test rows it is then 93 %.")
