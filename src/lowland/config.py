@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from lowland.analysis.score import Score
 from lowland.architectures import build_network
+from lowland.certification.statements.options import CertificationOptions
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.decision.requirement_checks import unmeasurable
 from lowland.decision.requirements import TaskRequirements
@@ -75,6 +76,7 @@ class Study(BaseModel):
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
+    certification: CertificationOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property
