@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, RootModel
 
 from lowland.config import Study
-from lowland.training.recipes import AnyRecipe
+from lowland.training.recipes.recipe import AnyRecipe
 from scripts.option_tables import Option, markdown, nested, options, sections
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ from torch import nn
 
 from lowland.training.loop import TrainingData, train
 from lowland.training.options import TrainingOptions
-from lowland.training.recipes import Recipe
+from lowland.training.recipes.recipe import Recipe
 
 OPTIONS = TrainingOptions(epochs=4, batch_size=16, learning_rate=0.01, schedule="constant")
 LOSS = nn.functional.cross_entropy

@@ -10,11 +10,11 @@ from pydantic import ConfigDict, Field, RootModel
 from torch import Tensor, nn
 
 from lowland.selection import Axes, Misfit
-from lowland.training.bit_errors import BitErrors
-from lowland.training.input_noise import Noise
+from lowland.training.recipes.bit_errors import BitErrors
+from lowland.training.recipes.input_noise import Noise
 from lowland.training.recipe_base import RecipeBase, Weight
 from lowland.training.regularizers import clip_weights, jacobian_penalty, orthogonality_penalty
-from lowland.training.sam import Sam
+from lowland.training.recipes.sam import Sam
 
 
 class Plain(RecipeBase):

@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from lowland.training.recipes import Recipe
+from lowland.training.recipes.recipe import Recipe
 from tests.quantization.convolutions import CASES
 from tests.training.fitting import OPTIONS, fit
 
