@@ -94,7 +94,9 @@ class Study(BaseModel):
         scores = {name: Score.named(task.score_name) for name, task in tasks.items()}
         return Axes(
             tasks={
-                name: TaskFacts(task.num_outputs, task.score_name, scores[name].units, scores[name].is_share)
+                name: TaskFacts(
+                    task.num_outputs, task.score_name, scores[name].units, scores[name].is_share, task.is_classifier
+                )
                 for name, task in tasks.items()
             },
             recipes=tuple(self.recipes),

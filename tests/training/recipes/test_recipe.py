@@ -17,7 +17,7 @@ def recipe(**options):
 def test_plain_adds_nothing():
     plain = recipe(kind="plain")
     assert plain.penalty(nn.Linear(2, 2), torch.ones(1, 2), torch.ones(1, 2), GENERATOR) is None
-    assert plain.decay == 0.0 and not plain.differentiates_inputs
+    assert plain.weight_decay == 0.0 and not plain.differentiates_inputs
 
 
 def test_weights_scale_their_penalty():
