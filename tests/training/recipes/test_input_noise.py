@@ -102,7 +102,7 @@ def test_it_helps_under_that_noise():
         )
     batch = Batch(rare, torch.zeros(len(rare)), nn.functional.mse_loss)
     noise = recipe(kind="noise", noise="gaussian", level=50)
-    noisy, same, _ = noise.disturbed(batch, nn.Identity(), ranges, torch.Generator().manual_seed(5))
+    noisy, same, *_ = noise.disturbed(batch, nn.Identity(), ranges, torch.Generator().manual_seed(5))
     assert same is batch.targets
     losses = {kind: float(LOSS(found.network(noisy), targets).detach()) for kind, found in trained.items()}
     assert losses["noise"] < losses["plain"]
