@@ -95,7 +95,12 @@ class Study(BaseModel):
         return Axes(
             tasks={
                 name: TaskFacts(
-                    task.num_outputs, task.score_name, scores[name].units, scores[name].is_share, task.is_classifier
+                    task.num_outputs,
+                    task.score_name,
+                    scores[name].units,
+                    scores[name].is_share,
+                    task.is_classifier,
+                    task.input_kind,
                 )
                 for name, task in tasks.items()
             },

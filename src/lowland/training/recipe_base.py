@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
@@ -73,9 +73,13 @@ class RecipeBase(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def misfits(self, axes: Axes) -> Iterable[Misfit]:
-        """What does not fit the tasks of a study; by default nothing."""
-        return ()
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """What does not fit the tasks of a study: tokens have no neighbours to be moved to."""
+        if not self.disturbs_inputs:
+            return
+        for name, task in axes.tasks.items():
+            if task.input_kind == "tokens":
+                yield "kind", f"changes inputs, which of {name} are tokens; expected another recipe"
 
     @property
     def differentiates_inputs(self) -> bool:
