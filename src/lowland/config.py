@@ -96,7 +96,14 @@ class Study(BaseModel):
         scores = {name: Score.named(task.score_name) for name, task in tasks.items()}
         return Axes(
             tasks={
-                name: TaskFacts(task.num_outputs, task.score_name, scores[name].units, scores[name].is_share)
+                name: TaskFacts(
+                    task.num_outputs,
+                    task.score_name,
+                    scores[name].units,
+                    scores[name].is_share,
+                    task.is_classifier,
+                    task.input_kind,
+                )
                 for name, task in tasks.items()
             },
             recipes=tuple(self.recipes),
