@@ -144,11 +144,11 @@ def exact_outputs(query: Query, row: int, member: Disturbances) -> list[Fraction
             strict=True,
         )
         parameters[name] = [value + share * reach for value, share, reach in moved]
+    network = ExactNetwork(real, query.inputs.lower.shape[1:])
     moves = {
-        name: [share * Fraction(real.operations[name].layer.half_step) for share in fractions(tensor)]
+        name: [share * network.operations[name].half_step for share in fractions(tensor)]
         for name, tensor in member.roundings.items()
     }
-    network = ExactNetwork(real, query.inputs.lower.shape[1:])
     return network.values(inputs, parameters, moves)[real.output.name]
 
 
