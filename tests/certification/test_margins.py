@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from lowland.certification import MethodOptions, Query, answer_of, margin_bounds
+from lowland.certification import InputBox, MethodOptions, Query, answer_of, margin_bounds
 from lowland.certification import margins as margins_file
 from lowland.certification.confidence import assigned_classes, deviation_of_margins
-from lowland.certification.disturbances import disturbed_outputs
+from lowland.certification.disturbances import disturbed_outputs, exact_outputs
 from lowland.certification.encoding.encode import encoded_row
 from lowland.certification.margins import EncodedProgramme
 from lowland.certification.programme import Programme, has_highspy
+from lowland.certification.sampling import _drawn
 from lowland.errors import LowlandError
-from tests.certification.networks import corners, perceptron
+from tests.certification.networks import Convolving, corners, perceptron
 
 OPTIONS = MethodOptions()
 
@@ -71,6 +72,30 @@ def test_factors_that_the_solver_drops_count(tight):
 def test_saturated_confidences_move_a_little():
     """Float64 has one number for all confidences from here on."""
     assert float(deviation_of_margins(*torch.tensor([[40.0], [38.0], [42.0]], dtype=torch.float64))) > math.exp(-38)
+
+
+@pytest.mark.parametrize("seed", [2, 7, 9])
+def test_a_tie_that_float64_loses_by_rounding_is_no_change(seed):
+    """Both classes have the same three weights on three equal neurons, summed in another order."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2)).eval()
+    with torch.no_grad():
+        model[2].weight.copy_(model[2].weight[:1].expand(3, 3).clone())
+        model[2].bias.copy_(model[2].bias[0].abs().expand(3))
+        model[4].weight.copy_(torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]]))
+        model[4].bias.zero_()
+    query = Query.of(model, torch.randn(1, 2), {"0.weight": 0.1, "0.bias": 0.1})
+    assert answer_of(query, 0, OPTIONS) in ("certain", "unknown")
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.25])
+def test_members_are_evaluated_exactly(radius):
+    x = torch.randn(1, 1, 3, 3)
+    query = Query.of(Convolving().eval(), InputBox(x - radius, x + radius), 0.05)
+    for number in range(4):
+        member = next(_drawn(query, 0, OPTIONS))[number : number + 1]
+        exact = [float(value) for value in exact_outputs(query, 0, member)]
+        assert exact == pytest.approx(disturbed_outputs(query, 0, member)[0].tolist(), abs=1e-12)
 
 
 @pytest.fixture

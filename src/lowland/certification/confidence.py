@@ -8,6 +8,8 @@ from torch import Tensor
 from lowland.certification.real_network import RealNetwork
 from lowland.errors import LowlandError
 
+CLEAR = 1e-9
+"""By what share of its outputs' size a class has to lose: far more than float64 rounds away."""
 CONFIDENCE_ERROR = 1e-14
 """More than float64 errs by in a confidence computed from margins, a number between 0 and 1."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch.func import functional_call
 
 from lowland.certification.query import Query
 from lowland.certification.real_network import RealNetwork, Rounding
+from lowland.certification.smt.exact_network import ExactNetwork
+from lowland.certification.smt.rationals import fractions
 from lowland.quantization.graph.step import INPUTS
 
 
@@ -115,6 +118,38 @@ def disturbed_outputs(query: Query, row: int | slice, disturbances: Disturbances
     inputs = disturbed_inputs(query, row, disturbances)
     outputs: Tensor = torch.vmap(of_one)(inputs, disturbances.parameters, disturbances.roundings)
     return outputs
+
+
+def exact_outputs(query: Query, row: int, member: Disturbances) -> list[Fraction]:
+    """What the network computes with one member in rational numbers: where float64 might show what is not there.
+
+    Args:
+        query: Whose network and boxes.
+        row: Which of its rows.
+        member: One of the box.
+
+    Raises:
+        LowlandError: Smooth activations.
+    """
+    real = query.network
+    lower, upper = fractions(query.inputs.lower[row]), fractions(query.inputs.upper[row])
+    shares = fractions(member.inputs)
+    inputs = [low + (share + 1) / 2 * (high - low) for low, high, share in zip(lower, upper, shares, strict=True)]
+    parameters = {}
+    for name, radius in query.box.radii.items():
+        moved = zip(
+            fractions(real.parameters[name]),
+            fractions(member.parameters[real.tied.get(name, name)]),
+            fractions(radius),
+            strict=True,
+        )
+        parameters[name] = [value + share * reach for value, share, reach in moved]
+    network = ExactNetwork(real, query.inputs.lower.shape[1:])
+    moves = {
+        name: [share * network.operations[name].half_step for share in fractions(tensor)]
+        for name, tensor in member.roundings.items()
+    }
+    return network.values(inputs, parameters, moves)[real.output.name]
 
 
 def without_roundings(network: RealNetwork) -> RealNetwork:

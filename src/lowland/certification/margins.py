@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -11,8 +12,14 @@ from torch import Tensor
 from torch.func import functional_call
 
 from lowland.certification.checker import check_proof
-from lowland.certification.confidence import assigned_classes, contrasts, num_outputs, wins_ties
-from lowland.certification.disturbances import Disturbances, disturbed_outputs, undisturbed, without_roundings
+from lowland.certification.confidence import CLEAR, assigned_classes, contrasts, num_outputs, wins_ties
+from lowland.certification.disturbances import (
+    Disturbances,
+    disturbed_outputs,
+    exact_outputs,
+    undisturbed,
+    without_roundings,
+)
 from lowland.certification.encoding.encode import Encoded, Encoder, encoded_row
 from lowland.certification.encoding.rows import Rows, rows_of
 from lowland.certification.encoding.scalar_network import Numbers
@@ -120,7 +127,7 @@ def answer_of(query: Query, row: int, options: MethodOptions, *, encoder: Encode
     if bool(torch.where(ties, bounds.least >= 0, bounds.least > 0).all()):
         return "certain"
     for member in bounds.members:
-        if int(assigned_classes(disturbed_outputs(query, row, member))) != bounds.assigned:
+        if _changes(query, row, member, bounds.assigned):
             return "changes"
     if bounds.timed_out:
         return "timeout"
@@ -129,6 +136,19 @@ def answer_of(query: Query, row: int, options: MethodOptions, *, encoder: Encode
     factors = contrasts(num_outputs(query.network), bounds.assigned).numpy()
     proofs = (_certain_beyond_tolerances(encoded, factors[pair], bool(ties[pair]), options) for pair in opened)
     return "certain" if all(proofs) else "unknown"
+
+
+def _changes(query: Query, row: int, member: Disturbances, assigned: int) -> bool:
+    """Whether a member has another class: in rational numbers where float64 shows one that is hardly ahead."""
+    outputs = disturbed_outputs(query, row, member)
+    if int(assigned_classes(outputs)) == assigned:
+        return False
+    margins = contrasts(outputs.shape[1], assigned) @ outputs[0]
+    if float(margins.min()) < -CLEAR * (1.0 + float(outputs.abs().max())):
+        return True
+    exact = exact_outputs(query, row, member)
+    logits = [Fraction(0), *exact] if len(exact) == 1 else exact
+    return logits.index(max(logits)) != assigned
 
 
 def _certain_beyond_tolerances(encoded: Encoded, factors: Numbers, tie: bool, options: MethodOptions) -> bool:

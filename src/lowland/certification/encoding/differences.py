@@ -30,8 +30,8 @@ def difference_ranges(network: RealNetwork, disturbed: Encoded, matrices: dict[s
         if operation.kind in ("weighted", "linear"):
             apart[operation.name] = _affine(operation, low, high, disturbed, matrices[operation.name])
         elif operation.kind == "activation":
-            ends = np.stack([slope * end for slope in _slopes(operation.layer) for end in (low, high)])
-            apart[operation.name] = (ends.min(axis=0), ends.max(axis=0))
+            sloped = np.stack([slope * end for slope in _slopes(operation.layer) for end in (low, high)])
+            apart[operation.name] = (sloped.min(axis=0), sloped.max(axis=0))
         elif operation.kind == "rounding":
             layer = operation.layer
             assert isinstance(layer, Rounding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lowland.certification.confidence import CLEAR
 from lowland.certification.disturbances import Disturbances, disturbed_outputs, undisturbed
 from lowland.certification.options import MethodOptions
 from lowland.certification.query import Query
@@ -12,8 +13,6 @@ from lowland.certification.relaxation.deviation_bounds import margin_objectives
 
 _NUMBERS = 4_000_000
 """Numbers of disturbances that are held at once."""
-_CLEAR = 1e-9
-"""By what share of its outputs' size a class has to lose: far more than float64 rounds away."""
 _STEPS = 8
 
 
@@ -49,7 +48,7 @@ def _changed(query: Query, assigned: Tensor, options: MethodOptions) -> Tensor:
             if options.seconds_left == 0:
                 return changed
             members, margins, outputs = _stepped(query, members, objectives[:, other], step)
-            changed = changed | (margins < -_CLEAR * (1 + outputs.abs().amax(1)))
+            changed = changed | (margins < -CLEAR * (1 + outputs.abs().amax(1)))
             if bool(changed.all()):
                 return changed
     return changed
