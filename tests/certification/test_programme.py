@@ -1,9 +1,11 @@
 """Programmes by hand: linear, with whole numbers, without rows, and without any solution."""
 
+import os
+
 import numpy as np
 import pytest
 
-from lowland.certification.programme import Programme
+from lowland.certification.programme import Programme, silence
 
 
 def knapsack(integer):
@@ -46,3 +48,10 @@ def test_without_rows_the_ends_decide():
     solution = programme.largest(variables, np.array([1.0, -1.0]))
     assert solution.bound == 5.0
     assert solution.values.tolist() == [3.0, -2.0]
+
+
+def test_a_solver_leaves_the_output_alone(capfd):
+    with silence():
+        os.write(1, b"a line of HiGHS")
+    os.write(1, b"ours")
+    assert capfd.readouterr().out == "ours"

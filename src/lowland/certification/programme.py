@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -177,14 +180,30 @@ class Programme:
         options: dict[str, float] = {"mip_rel_gap": 0.0}
         if timeout is not None:
             options["time_limit"] = max(timeout, 1e-3)
-        result = milp(
-            costs,
-            integrality=integral,
-            bounds=Box(lower, upper),
-            constraints=LinearConstraint(matrix, least, greatest),
-            options=options,
-        )
+        with silence():
+            result = milp(
+                costs,
+                integrality=integral,
+                bounds=Box(lower, upper),
+                constraints=LinearConstraint(matrix, least, greatest),
+                options=options,
+            )
         return _solution(result, bool(integral.any()))
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Keeps the process's own output free of a line that HiGHS prints whatever it is told."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _drop_small(matrix: csc_array, least: Numbers, greatest: Numbers, lower: Numbers, upper: Numbers) -> None:

@@ -11,7 +11,7 @@ from tests.made_study.pictures import TABLES
 from tests.made_study.rendering import places_of, section_of, text_of
 from tests.made_study.tables import Tables
 
-VALLEY = [name for name in PICTURES if name not in OF_BITS]
+VALLEY = [name for name in PICTURES if name not in (*OF_BITS, "upset_safety")]
 
 
 @pytest.fixture(scope="module")

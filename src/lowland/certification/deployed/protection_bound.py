@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lowland.certification.deployed.unsafe_items import UnsafeItems
+from lowland.certification.programme import silence
 
 Found = tuple[NDArray[np.bool_] | None, float]
 """The rows that are kept [rows], giving up no more than may be, if any were found; a lower bound of the cost."""
@@ -84,16 +85,17 @@ def by_programme(items: UnsafeItems, given_up: int, seconds: float) -> Found:
     columns = np.concatenate([part.col + rows, part.row])
     covers = sparse.csr_matrix((both, (np.tile(pairs, 2), columns)), shape=(part.nnz, rows + count))
     total = sparse.csr_matrix(np.concatenate([np.ones(rows), np.zeros(count)])[None])
-    result = optimize.milp(
-        np.concatenate([np.zeros(rows), items.weights.astype(float)]),
-        integrality=np.concatenate([np.ones(rows), np.zeros(count)]),
-        bounds=optimize.Bounds(0, 1),
-        constraints=[
-            optimize.LinearConstraint(covers, 0, np.inf),
-            optimize.LinearConstraint(total, rows - given_up, np.inf),
-        ],
-        options={"time_limit": seconds},
-    )
+    with silence():
+        result = optimize.milp(
+            np.concatenate([np.zeros(rows), items.weights.astype(float)]),
+            integrality=np.concatenate([np.ones(rows), np.zeros(count)]),
+            bounds=optimize.Bounds(0, 1),
+            constraints=[
+                optimize.LinearConstraint(covers, 0, np.inf),
+                optimize.LinearConstraint(total, rows - given_up, np.inf),
+            ],
+            options={"time_limit": seconds},
+        )
     bound = result.mip_dual_bound
     least = float(bound) if bound is not None and np.isfinite(bound) else 0.0
     if result.x is None:
