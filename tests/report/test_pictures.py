@@ -93,3 +93,10 @@ def test_safe_rows_are_drawn_by_the_share_of_bits_that_are_triplicated():
     np.testing.assert_allclose(dotted.y, [0.1, 0.5, 0.8, 1.0])
     np.testing.assert_allclose(full.y, [0.1, 0.4, 0.7, 0.9])
     assert full.customdata[1] == "10 of 100"
+
+
+def test_a_network_that_needs_no_protection_is_a_point():
+    table = TABLES["upset_safety"]()
+    drawn = PICTURES["upset_safety"](table[table.triplicated == 0])
+    assert {trace.mode for trace in drawn.data} == {"markers"}
+    assert {trace.mode for trace in PICTURES["upset_safety"](table).data} == {"lines"}

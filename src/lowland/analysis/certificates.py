@@ -33,6 +33,11 @@ class CertifiedCell:
         """One of its numbers; ``None`` where it is not known."""
         return self.values.get((measure, target, level))
 
+    @property
+    def has_codes(self) -> bool:
+        """Whether it is a network in integers, whose stored bits can flip."""
+        return any(measure == "upset_safe_share" for measure, *_ in self.values)
+
     def levels(self, measure: str, target: str = "") -> list[float]:
         """At which levels a measure is known, ascending."""
         asked = measure, target

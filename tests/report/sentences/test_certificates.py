@@ -47,6 +47,18 @@ def test_sentences_name_words_rows_and_arithmetic():
     assert confidence.endswith("by more than 0.012 at 12 bits.")  # 1 at 8 bits says nothing
 
 
+def test_what_holds_for_all_rows_or_none_is_said_in_words():
+    table = certificates(recipes=("plain",))
+    table.loc[table.measure.isin(["certified_share", "noise_safe_share", "upset_safe_share"]), "value"] = 1.0
+    table.loc[table.target == "weights+biases+activations", "value"] = 0.0
+    floats, deployed = certified_cells(table)
+    assert "of any of 500 test rows at 8 bits or more; in real" in certificate_sentences(floats)[0]
+    upsets, *_, noise, _ = certificate_sentences(deployed)
+    assert "never changes the class of any of 500 test rows in integer arithmetic; all with scales" in upsets
+    assert "none with each activation code" in upsets
+    assert noise.endswith("integer arithmetic of any of 50 test rows at up to 1.")
+
+
 def test_nothing_proved_nothing_said():
     table = certificates(recipes=("plain",))
     assert certificate_sentences(certified_cells(table[table.measure == "certified_share_at_most"])[0]) == []

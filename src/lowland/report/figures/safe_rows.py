@@ -31,7 +31,12 @@ def safe_rows_figure(frontier: pd.DataFrame, *, style: Style | None = None, reci
     for name, precision, rows in first_seed(frontier, style):
         line = rows.sort_values("triplicated")
         colour, total = style.colours[precision], float(line.num_bits.iloc[0])
-        shared = {"type": "scatter", "mode": "lines", "legendgroup": precision, "x": short(line.triplicated / total)}
+        shared = {
+            "type": "scatter",
+            "mode": "lines" if len(line) > 1 else "markers",
+            "legendgroup": precision,
+            "x": short(line.triplicated / total),
+        }
         counts = [f"{int(count):,} of {int(total):,}" for count in line.triplicated]
         head = f"<b>{precision}</b>, {name}<br>%{{customdata}} bits triplicated"
         traces += [

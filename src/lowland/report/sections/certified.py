@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lowland.analysis.certificates import CertifiedCell, certified_cells, rounding_lines
@@ -37,19 +38,33 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
     order = {name: number for number, name in enumerate(task.style.precisions)}
     own = sorted((cell for cell in cells if cell.recipe == recipe), key=lambda cell: order[cell.precision])
     first = {cell.precision: cell for cell in reversed(own)}
-    told = [(name, certificate_sentences(first[name], _bits(task, first[name]))) for name in order if name in first]
+    told = {
+        name: sentences
+        for name in order
+        if name in first and (sentences := certificate_sentences(first[name], _bits(task, first[name])))
+    }
+    subjects = _subjects(task, recipe, first)
     return {
         "name": task.name,
         "recipe": recipe,
-        "networks": [(name, sentences) for name, sentences in told if sentences],
+        "networks": [(name, told[name]) for name in told if name in subjects],
+        "others": [(name, told[name]) for name in told if name not in subjects],
         "rows": [_row(task, cell) for cell in cells if cell.value("upset_safe_share", STORED) is not None],
         "figures": _figures(task, figures),
     }
 
 
+def _subjects(task: TaskInputs, recipe: str, first: Mapping[str, CertifiedCell]) -> set[str]:
+    """Precisions whose sentences stand in front: what the page is about, or the first with codes, and float."""
+    floats = {name for name, cell in first.items() if cell.levels("certified_share") and not cell.has_codes}
+    coded = [name for name, cell in first.items() if cell.has_codes]
+    chosen = task.subject["precision"] if task.subject and task.recipe == recipe else None
+    return floats | set([chosen] if chosen in coded else coded[:1])
+
+
 def _figures(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
-    if len(table := task.picture(PICTURE)):
+    if len(table := task.picture(PICTURE)) and table.triplicated.max() > 0:
         figure = PICTURES[PICTURE](table, style=task.style, recipe=task.recipe)
         drawn["safe"] = figures.add(f"{PICTURE}-{task.name}", figure, linked=f"recipe-{task.name}")
     lines = rounding_lines(task.measurements, task.measurements.recipe)

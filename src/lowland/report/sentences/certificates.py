@@ -24,6 +24,21 @@ def share_text(share: float) -> str:
     return f"{tenths / 10:.1f} %".replace(".0 %", " %")
 
 
+def rows_text(share: float, rows: int) -> str:
+    """Of how many rows something never happens.
+
+    Args:
+        share: The proved one.
+        rows: Test rows.
+    """
+    return f"any of {rows:,} test rows" if share >= 1 else f"{share_text(share)} of {rows:,} test rows"
+
+
+def part_text(share: float) -> str:
+    """A proved share where rows have been named: all, none, or per cent."""
+    return "all" if share >= 1 else share_text(share) if share > 0 else "none"
+
+
 def bound_text(value: float, *, up: bool) -> str:
     """A proved number with two digits, rounded to the side on which it stays proved.
 
@@ -55,19 +70,20 @@ def _upsets(cell: CertifiedCell, bits: int | None) -> Iterator[str]:
     rows = cell.rows["upset_safe_share"]
     which = f"the {bits:,} bits" if bits else "the bits"
     others = [
-        f"{share_text(value)} with {words}"
+        f"{part_text(value)} with {words}"
         for target, words in WORDS.items()
         if (value := cell.value("upset_safe_share", target)) is not None
     ]
     yield (
         f"A flip of any one of {which} that store its weights and biases (two's complement) never changes the class of "
-        f"{share_text(share)} of {rows:,} test rows in integer arithmetic"
+        f"{rows_text(share, rows)} in integer arithmetic"
         + (f"; {listed(others)}" if others else "")
         + f". Of unseen rows these are at least {share_text(lower)} (95 % interval)."
     )
 
 
 def _protection(cell: CertifiedCell, bits: int | None) -> Iterator[str]:
+    told = False
     for share in cell.levels("protection_bits", STORED):
         count, least, after = (
             cell.value(name, STORED, share)
@@ -77,7 +93,9 @@ def _protection(cell: CertifiedCell, bits: int | None) -> Iterator[str]:
             continue
         rows = f"the {cell.rows['protection_bits']:,} landscape rows"
         if not count:
-            yield f"Without any protection, no single flip ever changes {100 * share:g} % of {rows}."
+            if not told:
+                yield f"Without any protection, no single flip ever changes {100 * share:g} % of {rows}."
+            told = True
             continue
         part = f" ({100 * count / bits:.2g} % of them)" if bits else ""
         proof = "and no fewer do" if least == count else f"and fewer than {least:,.0f} never do"
@@ -90,19 +108,31 @@ def _protection(cell: CertifiedCell, bits: int | None) -> Iterator[str]:
 def _rounding(cell: CertifiedCell) -> Iterator[str]:
     levels = cell.levels("certified_share")
     if levels:
-        shares = [
-            f"{share_text(cell.values['certified_share', '', level])} at {level:g} bits" for level in reversed(levels)
-        ]
+        shares = {level: cell.values["certified_share", "", level] for level in reversed(levels)}
+        rows = cell.rows["certified_share"]
         yield (
             "Rounding of all weights and biases, each up or down by half a step at the most, never changes the class "
-            f"of {listed(shares)}, of {cell.rows['certified_share']:,} test rows; in real arithmetic, activations not "
-            "rounded."
+            f"of {_by_bits(shares, rows)}; in real arithmetic, activations not rounded."
         )
     if moved := _changes(cell, "confidence_deviation"):
         rows = cell.rows["confidence_deviation"]
         yield f"On {rows:,} of these rows it never moves the confidence of the class by more than {moved}."
     if everywhere := _changes(cell, "global_deviation"):
         yield f"For any input within the range of the test rows, it never moves it by more than {everywhere}."
+
+
+def _by_bits(shares: dict[float, float], rows: int) -> str:
+    """Of which rows by bits, the most bits first; widths that all rows survive together."""
+    whole = []
+    for level, share in shares.items():
+        if share < 1:
+            break
+        whole.append(level)
+    others = [f"{share_text(share)} at {level:g} bits" for level, share in shares.items() if level not in whole]
+    if not whole:
+        return f"{listed(others)}, of {rows:,} test rows"
+    least = f"{whole[-1]:g} bits" + " or more" * (len(whole) > 1)
+    return listed([f"any of {rows:,} test rows at {least}", *(f"of {other}" for other in others)])
 
 
 def _changes(cell: CertifiedCell, measure: str) -> str:
@@ -115,10 +145,14 @@ def _changes(cell: CertifiedCell, measure: str) -> str:
 def _noise(cell: CertifiedCell) -> Iterator[str]:
     levels = cell.levels("noise_safe_share")
     if levels:
-        shares = [f"{share_text(cell.values['noise_safe_share', '', level])} at up to {level:g}" for level in levels]
+        shares = {level: cell.values["noise_safe_share", "", level] for level in levels}
+        rows = cell.rows["noise_safe_share"]
+        whole = [level for level, share in shares.items() if share >= 1]
+        said = [f"{rows_text(1.0, rows)} at up to {max(whole):g}"] if whole else []
+        said += [f"{rows_text(share, rows)} at up to {level:g}" for level, share in shares.items() if share < 1]
         yield (
             "Noise in its inputs, in steps of their quantizer, never changes the class in integer arithmetic of "
-            f"{listed(shares)}, of {cell.rows['noise_safe_share']:,} test rows."
+            f"{listed(said)}."
         )
 
 
