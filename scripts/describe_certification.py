@@ -72,6 +72,7 @@ def study(folder: Path) -> dict[str, Any]:
     """All that the page says of one study."""
     table = reported(folder)
     uses = proved(table, "box_use")
+    again = proved(table, "reproved_share")
     certificates = [json.loads(file.read_text()) for file in folder.rglob("*.certificate.json")]
     seconds = pd.DataFrame(
         [
@@ -88,6 +89,7 @@ def study(folder: Path) -> dict[str, Any]:
         "monotone": list(monotone(table)),
         "recipes": by_recipe(table).reset_index().to_dict("records"),
         "relations": list(relations(table)),
+        "again": [int(again.num_samples.sum()), round(float((again.value * again.num_samples).sum()))],
         "box_use": (uses.groupby("precision").value.agg(["size", "min", "median", "max"]))
         .reset_index()
         .to_dict("records"),

@@ -33,6 +33,10 @@ class CertifiedCell:
         """One of its numbers; ``None`` where it is not known."""
         return self.values.get((measure, target, level))
 
+    def counted(self, measure: str, level: float | None = None) -> int:
+        """How many rows a share stands for."""
+        return round(self.values[measure, "", level] * self.rows[measure])
+
     @property
     def has_codes(self) -> bool:
         """Whether it is a network in integers, whose stored bits can flip."""

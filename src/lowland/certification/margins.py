@@ -30,14 +30,11 @@ from lowland.certification.programme import DUAL_FEASIBILITY, FEASIBILITY, TIGHT
 from lowland.certification.proof import prove_at_most
 from lowland.certification.query import Query
 from lowland.certification.real_network import Rounding
+from lowland.certification.row_proofs import LEAST_MARGIN
 
 Answer = Literal["certain", "changes", "unknown", "timeout"]
 """``certain``: no member of the box changes the assigned class. ``changes``: one that does is known. ``unknown``: the
 smallest margin lies within what the solver's tolerances blur, and no proof in rational numbers is found."""
-
-
-_SMALLEST = 1e-12
-"""Margin that is asked of a proof where a tie is lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +154,7 @@ def _certain_beyond_tolerances(encoded: Encoded, factors: Numbers, tie: bool, op
         bound, _, _ = EncodedProgramme(encoded).largest(-factors, options.seconds_left, tight=True)
         if bound < 0 or (tie and bound == 0):
             return True
-    claim = 0.0 if tie else -_SMALLEST
+    claim = 0.0 if tie else -LEAST_MARGIN
     proof = prove_at_most(encoded.network, encoded.outputs, -factors, claim, timeout=options.seconds_left)
     if proof is None:
         return False

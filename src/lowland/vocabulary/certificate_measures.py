@@ -44,6 +44,16 @@ CERTIFICATES: dict[str, Measure] = {
         families=_OF,
         is_rate=True,
     ),
+    "reproved_share": Measure(
+        "certified rows proved again",
+        "1",
+        True,
+        "Share of a few certified rows whose proofs were found once more in a form that is stored, and accepted by a "
+        "checker in rational numbers that shares no code with what found them.",
+        True,
+        families=_OF,
+        is_rate=True,
+    ),
     "margin_loss": Measure(
         "margin lost to rounding",
         "1",

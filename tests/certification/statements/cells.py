@@ -15,6 +15,7 @@ OPTIONS = CertificationOptions(
     statements=tuple(name for name in STATEMENT_NAMES if name != "deployed"),
     rows=30,
     bits=(12, 6),
+    proofs=2,
     deviation_rows=3,
     noise_radii=(1, 20),
     noise_rows=6,

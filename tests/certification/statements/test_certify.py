@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lowland.certification import check_proof
 from lowland.certification.statements.certify import certificate
 from lowland.certification.statements.options import STATEMENT_NAMES, WORDS
 from lowland.quantization import Precision, quantize_dynamically
@@ -42,6 +43,20 @@ def test_float_networks_are_asked_at_every_width_and_finer_grids_change_less(flo
         assert largest.value >= proved["confidence_deviation_found", "", level].value
         if largest.status == "ok":  # two classes: exact, and the solution is a rounding
             assert largest.value == pytest.approx(proved["confidence_deviation_found", "", level].value, abs=1e-5)
+
+
+def test_some_certified_rows_are_proved_again_and_their_proofs_are_kept(floats):
+    again = values(floats)["reproved_share", "", 12.0]
+    assert (again.value, again.num_samples) == (1.0, 2)
+    kept = json.loads(json.dumps(floats.statements["rounding"]))["boxes"][0]["proofs"]
+    assert len(kept) == 2
+    for proofs in kept.values():
+        assert [float(check_proof(proof)) for proof in proofs] == [proofs[0]["claim"]["bound"]]
+    assert certificate(subject(proofs=0, statements=("rounding",))).statements["rounding"]["boxes"][0].keys() == {
+        "bits",
+        "half_steps",
+        "use",
+    }
 
 
 def test_of_all_inputs_it_is_the_finest_grid_that_is_asked(floats):

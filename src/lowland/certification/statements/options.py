@@ -39,6 +39,8 @@ class CertificationOptions(Selection):
         rows: Test rows, and as many landscape rows where protection is chosen.
         bits: Widths at which float networks are asked what rounding can cost them; networks with codes are asked at
             their own.
+        proofs: Certified rows at each width whose proofs are found once more in a form that can be stored, checked in
+            rational numbers by code of its own, and kept in the certificate.
         deviation_rows: Rows whose largest change of the confidence is computed.
         noise_radii: In steps of the input's quantizer.
         noise_rows: Rows that are asked what noise can do to them.
@@ -50,6 +52,7 @@ class CertificationOptions(Selection):
     statements: Annotated[tuple[Name, ...], NONE_SWITCHES_OFF]
     rows: Annotated[int, Field(ge=10, strict=True)]
     bits: Annotated[tuple[Annotated[int, Field(ge=2, le=24)], ...], NONE_SWITCHES_OFF]
+    proofs: Annotated[int, Field(ge=0, strict=True)]
     deviation_rows: Annotated[int, Field(ge=1, strict=True)]
     noise_radii: Annotated[tuple[Annotated[int, Field(ge=1)], ...], NONE_SWITCHES_OFF]
     noise_rows: Annotated[int, Field(ge=1, strict=True)]

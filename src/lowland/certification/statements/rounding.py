@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from lowland.certification.real_network import PIECEWISE, RealNetwork
 from lowland.certification.relaxation.certified import certified_rows
 from lowland.certification.relaxation.deviation_bounds import margin_objectives
 from lowland.certification.relaxation.linear_bounds import enclose, smallest
+from lowland.certification.row_proofs import check_row, prove_row
 from lowland.certification.sampling import deviations
 from lowland.certification.statements.options import ROUNDING
 from lowland.certification.statements.rounding_box import box_use, half_steps, half_steps_at
@@ -77,12 +79,17 @@ def rounding(subject: Subject) -> Statement:
         subject: A cell; of a cell that lies outside its box (trained further, corrected) nothing but that is said.
     """
     real = RealNetwork.of(subject.float_model, subject.test)
-    found = [part for box in boxes(subject, real) for part in _of_box(subject, real, box)]
-    about = [box.about() for box in boxes(subject, real)]
+    found: list[Measurement] = []
+    about: list[dict[str, Any]] = []
+    for box in boxes(subject, real):
+        proofs: dict[str, Any] = {}
+        found += _of_box(subject, real, box, proofs)
+        about.append(box.about() | ({"proofs": proofs} if proofs else {}))
     return Statement(_about(subject, about), found)
 
 
-def _of_box(subject: Subject, real: RealNetwork, box: Box) -> Iterator[Measurement]:
+def _of_box(subject: Subject, real: RealNetwork, box: Box, proofs: dict[str, Any]) -> Iterator[Measurement]:
+    """What is stated of one box; stored proofs of some rows go into ``proofs``, by the number of the row."""
     where: dict[str, Any] = {"condition": ROUNDING, "level": float(box.bits)}
     if box.use == box.use:
         yield certified("box_use", box.use, split="", **where)
@@ -94,6 +101,21 @@ def _of_box(subject: Subject, real: RealNetwork, box: Box) -> Iterator[Measureme
     rows = certified_rows(real, subject.test, box.radii, timeout=subject.options.seconds)
     yield certified("certified_share", float(rows.proved.double().mean()), rows=count, **where)
     yield certified("certified_share_at_most", float((~rows.refuted).double().mean()), rows=count, **where)
+    sample = rows.proved.nonzero()[: subject.options.proofs, 0].tolist()
+    if sample and _is_piecewise(real):
+        proofs |= _checked_proofs(Query.of(real, subject.test, box.radii), sample, subject.options.seconds)
+        yield certified("reproved_share", len(proofs) / len(sample), rows=len(sample), **where)
+
+
+def _checked_proofs(query: Query, rows: Sequence[int], seconds: float) -> dict[str, Any]:
+    """Stored proofs of rows that the checker accepts, after a journey through JSON."""
+    accepted = {}
+    for row in rows:
+        if proofs := prove_row(query, row, MethodOptions(seconds)):
+            stored = json.loads(json.dumps(proofs))
+            check_row(query, row, stored)
+            accepted[str(row)] = stored
+    return accepted
 
 
 def confidence(subject: Subject) -> Statement:

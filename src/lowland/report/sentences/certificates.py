@@ -114,6 +114,11 @@ def _rounding(cell: CertifiedCell) -> Iterator[str]:
             "Rounding of all weights and biases, each up or down by half a step at the most, never changes the class "
             f"of {_by_bits(shares, rows)}; in real arithmetic, activations not rounded."
         )
+    if checked := sum(cell.counted("reproved_share", level) for level in cell.levels("reproved_share")):
+        yield (
+            f"{checked:,} of these proofs are kept in its certificate, and a checker that shares no code with what "
+            "found them has confirmed them in rational numbers."
+        )
     if moved := _changes(cell, "confidence_deviation"):
         rows = cell.rows["confidence_deviation"]
         yield f"On {rows:,} of these rows it never moves the confidence of the class by more than {moved}."
