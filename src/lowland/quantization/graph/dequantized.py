@@ -23,8 +23,7 @@ class DequantizedNetwork(nn.Module):
 
     def __init__(self, steps: Iterable[Step]) -> None:
         super().__init__()
-        steps = tuple(steps)
-        self.spec: dict[str, Any] = graph_spec(steps) | {"kind": "dequantized"}
+        self._steps = steps = tuple(steps)
         self._inputs: dict[str, tuple[str, ...]] = {}
         for step in steps:
             module = step.dequantized()
@@ -34,6 +33,11 @@ class DequantizedNetwork(nn.Module):
                     setattr(module, parameter, getattr(owner, parameter))
             self.add_module(step.name, module)
             self._inputs[step.name] = step.inputs
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What it can be made of again; networks that read wrong scales have none, and only those who ask are told."""
+        return graph_spec(self._steps) | {"kind": "dequantized"}
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs [samples, ...] of inputs [samples, ...]."""
