@@ -242,7 +242,7 @@ def squared_steps(network: CodedNetwork) -> dict[str, Tensor]:
 
 def _target(name: str) -> str | None:
     """What a stored tensor is by the last part of its name; ``None`` for entries of tables: they have no derivative."""
-    return _TARGET_OF.get(name.rpartition(".")[2])
+    return _TARGET_OF.get(name.rpartition(".")[2].partition("_")[0])  # torch's LSTM has a weight_ih_l0
 
 
 def network_of(integer_network: CodedNetwork | Problem) -> CodedNetwork:
