@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -15,34 +17,44 @@ from lowland.estimate import Estimate, Status
 from lowland.measurements import Cell, Measurement, cell_frame, table
 from lowland.tasks import Splits, TaskOptions, build_task
 
+NUMBERS = ("value", "standard_error")
 _log = logging.getLogger(__name__)
 
 
-def certify_rounding(
+def certify(
     cell: Cell,
     task: TaskOptions,
     options: CertificationOptions,
     data: StoredTensors,
     trained: StoredModel,
     model: StoredModel,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """What rounding of weights and biases to so many bits can do to a float network, whatever its direction."""
+) -> dict[str, Any]:
+    """What rounding, noise and upsets can do to a network, each statement with all that it is about."""
     found = _certified(cell, task, options, data, trained, model)
-    return table(cell, found.measurements), _document(cell, found)
+    return {
+        "cell": cell.model_dump(),
+        "statements": dict(found.statements),
+        "measurements": [asdict(each) for each in found.measurements],
+        "frontier": pd.DataFrame(found.frontier).to_dict("list"),
+    }
 
 
-def certify_deployed(
-    cell: Cell,
-    task: TaskOptions,
-    options: CertificationOptions,
-    data: StoredTensors,
-    trained: StoredModel,
-    model: StoredModel,
-) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
-    """What rounding, noise and upsets can do to a deployed network, and the bits that are to be protected."""
-    found = _certified(cell, task, options, data, trained, model)
-    frontier = cell_frame(cell, **found.frontier) if found.frontier else pd.DataFrame()
-    return table(cell, found.measurements), _document(cell, found), frontier
+def tabulate(cell: Cell, document: dict[str, Any]) -> pd.DataFrame:
+    """A certificate's numbers as rows of the long table."""
+    return table(cell, [_measurement(each) for each in document["measurements"]])
+
+
+def tabulate_with_frontier(cell: Cell, document: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same, and how many rows are safe by the number of protected bits."""
+    frontier = document["frontier"]
+    return tabulate(cell, document), cell_frame(cell, **frontier) if frontier else pd.DataFrame()
+
+
+def _measurement(stored: dict[str, Any]) -> Measurement:
+    """A measurement from JSON, which has no word for what is no number."""
+    numbers = {name: math.nan if stored["estimate"][name] is None else stored["estimate"][name] for name in NUMBERS}
+    level = math.nan if stored["level"] is None else stored["level"]
+    return Measurement(**stored | {"estimate": Estimate(**stored["estimate"] | numbers), "level": level})
 
 
 def _certified(
@@ -76,7 +88,3 @@ def _with_count(found: Certificate, status: Status) -> Certificate:
     return Certificate(
         [Measurement("certificate", "certificate", count), *found.measurements], found.statements, found.frontier
     )
-
-
-def _document(cell: Cell, found: Certificate) -> dict[str, Any]:
-    return {"cell": cell.model_dump(), "statements": dict(found.statements)}

@@ -18,24 +18,39 @@ CERTIFICATE = Artifact(
 FRONTIER = picture("upset_safety", path=f"{FILE}.upset_safety.parquet")
 
 
-def _certifying(function: str, methods: tuple[str, ...], *outputs: Artifact) -> NodeTemplate:
+_WHERE = ("certification.statements",)
+
+
+def _tabulating(function: str, methods: tuple[str, ...], *outputs: Artifact) -> NodeTemplate:
     return NodeTemplate(
         name=function,
         function=f"lowland.pipelines.certification.nodes.{function}",
         level="cell",
         selection="certification",
         methods=methods,
-        inputs=("params:cell", "params:task", "params:certification", "splits", "trained", "model"),
-        outputs=(ROWS, CERTIFICATE, *outputs),
+        inputs=("params:cell", "certificate"),
+        outputs=(ROWS, *outputs),
         expects=(Expectation("certificate", "certificate"),),
-        where=("certification.statements",),
+        where=_WHERE,
     )
 
+
+CERTIFY = NodeTemplate(
+    name="certify",
+    function="lowland.pipelines.certification.nodes.certify",
+    level="cell",
+    selection="certification",
+    methods=("float", *WITH_CODES),
+    inputs=("params:cell", "params:task", "params:certification", "splits", "trained", "model"),
+    outputs=(CERTIFICATE,),
+    where=_WHERE,
+)
 
 STAGE = Stage(
     name="certification",
     nodes=(
-        _certifying("certify_rounding", ("float",)),
-        _certifying("certify_deployed", WITH_CODES, FRONTIER),
+        CERTIFY,
+        _tabulating("tabulate", ("float",)),
+        _tabulating("tabulate_with_frontier", WITH_CODES, FRONTIER),
     ),
 )
