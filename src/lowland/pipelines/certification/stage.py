@@ -35,21 +35,24 @@ def _tabulating(function: str, methods: tuple[str, ...], *outputs: Artifact) -> 
     )
 
 
-CERTIFY = NodeTemplate(
-    name="certify",
-    function="lowland.pipelines.certification.nodes.certify",
-    level="cell",
-    selection="certification",
-    methods=("float", *WITH_CODES),
-    inputs=("params:cell", "params:task", "params:certification", "splits", "trained", "model"),
-    outputs=(CERTIFICATE,),
-    where=_WHERE,
-)
+def _certifying(name: str, methods: tuple[str, ...]) -> NodeTemplate:
+    return NodeTemplate(
+        name=name,
+        function="lowland.pipelines.certification.nodes.certify",
+        level="cell",
+        selection="certification",
+        methods=methods,  # so many of each are selected
+        inputs=("params:cell", "params:task", "params:certification", "splits", "trained", "model"),
+        outputs=(CERTIFICATE,),
+        where=_WHERE,
+    )
+
 
 STAGE = Stage(
     name="certification",
     nodes=(
-        CERTIFY,
+        _certifying("certify_rounding", ("float",)),
+        _certifying("certify_deployed", WITH_CODES),
         _tabulating("tabulate", ("float",)),
         _tabulating("tabulate_with_frontier", WITH_CODES, FRONTIER),
     ),
