@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lowland.measurements import WITH_CODES
+
 FAMILY = "certificate"
 KNOWN = ("ok", "timeout")
 """Statuses whose value holds: after a timeout a bound is as it is."""
@@ -16,6 +18,7 @@ class CertifiedCell:
     """What is proved of one cell.
 
     Attributes:
+        method: How the cell is quantized.
         recipe: Of the cell.
         precision: Of the cell.
         seed: Of the cell.
@@ -23,6 +26,7 @@ class CertifiedCell:
         rows: How many test rows statements are about, by measure.
     """
 
+    method: str
     recipe: str
     precision: str
     seed: str
@@ -40,7 +44,7 @@ class CertifiedCell:
     @property
     def has_codes(self) -> bool:
         """Whether it is a network in integers, whose stored bits can flip."""
-        return any(measure == "upset_safe_share" for measure, *_ in self.values)
+        return self.method in WITH_CODES
 
     def levels(self, measure: str, target: str = "") -> list[float]:
         """At which levels a measure is known, ascending."""
@@ -58,14 +62,23 @@ def certified_cells(measurements: pd.DataFrame) -> list[CertifiedCell]:
         (measurements.family == FAMILY) & measurements.status.isin(KNOWN) & (measurements.measure != FAMILY)
     ]
     cells = []
-    for (recipe, precision, seed), rows in proved.groupby(["recipe", "precision", "seed"], sort=False):
+    for (method, recipe, precision, seed), rows in proved.groupby(
+        ["method", "recipe", "precision", "seed"], sort=False
+    ):
         values, counts = {}, {}
         for row in rows.itertuples():
             level = None if row.level != row.level else float(row.level)
             values[str(row.measure), str(row.target), level] = float(row.value)
             counts[str(row.measure)] = int(row.num_samples)
         cells.append(
-            CertifiedCell(recipe=str(recipe), precision=str(precision), seed=str(seed), values=values, rows=counts)
+            CertifiedCell(
+                method=str(method),
+                recipe=str(recipe),
+                precision=str(precision),
+                seed=str(seed),
+                values=values,
+                rows=counts,
+            )
         )
     return cells
 

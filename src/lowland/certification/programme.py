@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds as Box
-from scipy.optimize import LinearConstraint, milp
+from scipy.optimize import LinearConstraint, OptimizeResult, milp
 from scipy.sparse import csc_array
 
 from lowland.errors import LowlandError
@@ -176,7 +176,7 @@ class Programme:
             values = np.where(costs > 0, lower, upper)
             return Solution("optimal", float(-(costs @ values)), values)
         if tight:
-            return _tightly_solved(self.assembled()[:3], (lower, upper, integral), costs, timeout)
+            return _tightly_solved((matrix, least, greatest), (lower, upper, integral), costs, timeout)
         options: dict[str, float] = {"mip_rel_gap": 0.0}
         if timeout is not None:
             options["time_limit"] = max(timeout, 1e-3)
@@ -217,17 +217,20 @@ def _drop_small(matrix: csc_array, least: Numbers, greatest: Numbers, lower: Num
     matrix.eliminate_zeros()
 
 
-def _solution(result: object, has_integers: bool) -> Solution:
-    status = getattr(result, "status", 4)
-    outcome: Outcome = {0: "optimal", 1: "timeout", 2: "infeasible"}.get(status, "failed")  # type: ignore[assignment]
-    values = getattr(result, "x", None)
+_OUTCOMES: dict[int, Outcome] = {0: "optimal", 1: "timeout", 2: "infeasible"}
+"""By the status that SciPy gives."""
+
+
+def _solution(result: OptimizeResult, has_integers: bool) -> Solution:
+    outcome = _OUTCOMES.get(result.status, "failed")
     if outcome == "infeasible":
         return Solution(outcome, -np.inf, None)
-    bound = getattr(result, "mip_dual_bound", None) if has_integers else None
+    bound = result.mip_dual_bound if has_integers else None
     if bound is None and outcome == "optimal":  # without whole numbers the solution's value is the bound
-        bound = getattr(result, "fun", None)
-    usable = bound is not None and np.isfinite(bound) and outcome != "failed"
-    return Solution(outcome, -float(bound) if usable else np.inf, values)  # type: ignore[arg-type]
+        bound = result.fun
+    if bound is None or not np.isfinite(bound) or outcome == "failed":
+        return Solution(outcome, np.inf, result.x)
+    return Solution(outcome, -float(bound), result.x)
 
 
 def has_highspy() -> bool:
@@ -273,12 +276,12 @@ def _tightly_solved(
         solver.setOptionValue("time_limit", max(timeout, 1e-3))
     solver.passModel(model)
     solver.run()
-    statuses = {
+    statuses: dict[object, Outcome] = {
         highspy.HighsModelStatus.kOptimal: "optimal",
         highspy.HighsModelStatus.kTimeLimit: "timeout",
         highspy.HighsModelStatus.kInfeasible: "infeasible",
     }
-    outcome: Outcome = statuses.get(solver.getModelStatus(), "failed")  # type: ignore[assignment]
+    outcome = statuses.get(solver.getModelStatus(), "failed")
     if outcome == "infeasible":
         return Solution(outcome, -np.inf, None)
     information = solver.getInfo()

@@ -25,13 +25,10 @@ class Rows:
     Attributes:
         programme: Its rows and variables.
         columns: The variable of every value.
-        signs: The binary variable that says whether a value is positive, by the value's place; for the positive part of
-            a sum that moves whether the greatest that the sum can be is.
     """
 
     programme: Programme
     columns: Places
-    signs: dict[int, int]
 
 
 def rows_of(network: ScalarNetwork, lower: Numbers, upper: Numbers, tops: Numbers | None = None) -> Rows:
@@ -48,7 +45,7 @@ def rows_of(network: ScalarNetwork, lower: Numbers, upper: Numbers, tops: Number
     """
     programme = Programme()
     columns = programme.add_variables(lower, upper)
-    rows = Rows(programme, columns, {})
+    rows = Rows(programme, columns)
     parts: dict[int, int] = {}
     for block in network.blocks:
         if isinstance(block, PositiveParts):
@@ -82,7 +79,6 @@ def _split(rows: Rows, sources: Places, results: Places, lower: Numbers, upper: 
     programme, values = rows.programme, rows.columns[sources]
     low, high = lower[sources], upper[sources]
     signs = programme.add_variables(np.zeros(count), np.ones(count), integer=True)
-    rows.signs.update(zip(sources.tolist(), signs.tolist(), strict=True))
     one = np.ones(count)
     programme.add_rows([(results, one), (values, -one)], np.zeros(count), None)
     programme.add_rows([(results, one), (signs, -high)], None, np.zeros(count))
@@ -116,7 +112,6 @@ def _sum_rows(block: Sums, ends: tuple[Numbers, Numbers, Numbers | None], rows: 
     greatest = upper[places]
     split = (least < 0) & (greatest > 0)
     signs = programme.add_variables(np.zeros(int(split.sum())), np.ones(int(split.sum())), integer=True)
-    rows.signs.update(zip(places[split].tolist(), signs.tolist(), strict=True))
     one = np.ones(len(signs))
     programme.add_rows([(results[split], one), (signs, -greatest[split])], None, np.zeros(len(signs)))
     # p <= U - min U (1 - a), with min U = 0 where U has one sign: there p <= U, or p = 0 by its own ends.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from lowland.certification.bounds import Bounds, Status
+from lowland.certification.exact import largest_of
 from lowland.certification.options import MethodOptions
 from lowland.certification.query import Query
 from lowland.certification.smt.goals import Deviation, Margin
@@ -44,9 +45,7 @@ def solved(query: Query, options: MethodOptions) -> Bounds:
     """
     if not isinstance(options, SmtOptions):
         options = SmtOptions(timeout=options.timeout, tolerance=options.tolerance, started=options.started)
-    found = [smt_deviation(query, options, row=row) for row in range(len(query))]
-    worst = max((bounds.status for bounds in found), key=_WORST.index)
-    return Bounds(max(bounds.lower for bounds in found), max(bounds.upper for bounds in found), worst)
+    return largest_of([smt_deviation(query, options, row=row) for row in range(len(query))], options.tolerance)
 
 
 def smt_deviation(query: Query, options: SmtOptions, *, row: int = 0) -> Bounds:
@@ -141,6 +140,3 @@ def _between(
         else:
             floor = max(middle, reached)
     return reached, proved, "exact" if proved - reached <= tolerance else "relaxed"
-
-
-_WORST: tuple[Status, ...] = ("exact", "relaxed", "unknown", "timeout")

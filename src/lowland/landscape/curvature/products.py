@@ -123,15 +123,19 @@ class HessianProducts:
             gaps.append(abs(there - here))
             scales.append(float(image[part].norm() + back.norm()))  # about the sizes of the two
         noise = ROUNDING * torch.finfo(self.like.dtype).eps * max(*scales, float((sizes * slope.detach()).norm()))
-        for name, gap, scale in zip(self.shapes, gaps, scales, strict=True):
-            # not so where something is not finite: that becomes a status
-            if gap > max(SYMMETRY * scale, noise) and not self._only_rounding():
-                raise LowlandError(
-                    f"model: torch's second derivative of {type(self._model).__name__} is not symmetric in {name!r} "
-                    f"(u·Hv and v·Hu differ by {gap / scale:.1g} of their size): the double backward pass of a layer "
-                    "is wrong; expected a twice differentiable model: of a known case, weight_norm, call "
-                    "torch.nn.utils.parametrize.remove_parametrizations first"
-                )
+        wrong = (
+            (name, gap, scale)
+            for name, gap, scale in zip(self.shapes, gaps, scales, strict=True)
+            if gap > max(SYMMETRY * scale, noise)  # not so where something is not finite: that becomes a status
+        )
+        name, gap, scale = next(wrong, ("", 0.0, 1.0))
+        if name and not self._only_rounding():
+            raise LowlandError(
+                f"model: torch's second derivative of {type(self._model).__name__} is not symmetric in {name!r} "
+                f"(u·Hv and v·Hu differ by {gap / scale:.1g} of their size): the double backward pass of a layer "
+                "is wrong; expected a twice differentiable model: of a known case, weight_norm, call "
+                "torch.nn.utils.parametrize.remove_parametrizations first"
+            )
 
     def _only_rounding(self) -> bool:
         """Whether the products of a copy in float64 are symmetric: a loss near 0 leaves few digits to its curvature."""
@@ -141,10 +145,8 @@ class HessianProducts:
         try:
             wide._model = copy.deepcopy(self._model).double()
             wide._parameters = {name: dict(wide._model.named_parameters())[name] for name in self._parameters}
-            wide._batches = tuple(
-                tuple(part.double() if part.is_floating_point() else part for part in pair)  # type: ignore[misc]
-                for pair in self._batches[:1]
-            )
+            inputs, targets = (part.double() if part.is_floating_point() else part for part in self._batches[0])
+            wide._batches = ((inputs, targets),)
             wide.like = self.like.double()
             wide._require_symmetry()
         except (LowlandError, RuntimeError):  # asymmetric there, too, or a loss that knows float32 alone

@@ -56,7 +56,7 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
 
 def _subjects(task: TaskInputs, recipe: str, first: Mapping[str, CertifiedCell]) -> set[str]:
     """Precisions whose sentences stand in front: what the page is about, or the first with codes, and float."""
-    floats = {name for name, cell in first.items() if cell.levels("certified_share") and not cell.has_codes}
+    floats = {name for name, cell in first.items() if not cell.has_codes}
     coded = [name for name, cell in first.items() if cell.has_codes]
     chosen = task.subject["precision"] if task.subject and task.recipe == recipe else None
     return floats | set([chosen] if chosen in coded else coded[:1])
