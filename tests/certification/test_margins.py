@@ -157,3 +157,15 @@ def test_without_highspy_tight_tolerances_are_refused(monkeypatch):
     programme.add_rows([(variable, one)], None, one)
     with pytest.raises(LowlandError, match="highspy is not installed"):
         programme.largest(variable, one, tight=True)
+
+
+@pytest.mark.parametrize("moved", [-1e-4, -5e-5, 0.0, 5e-5, 1e-4])
+def test_what_the_solvers_presolve_cannot_solve_is_solved_without_it(moved):
+    """HiGHS ends these programmes by a solve error; intervals alone would leave the margin far too wide."""
+    center = torch.tensor([[0.5507, -0.4501]]) + moved
+    query = Query.of(perceptron(10_000, (2, 4, 3, 1), "hard_tanh"), InputBox(center - 0.3, center + 0.3), 0.1)
+    bounds = margin_bounds(query, 0, OPTIONS)
+    assert bounds.exact and float(bounds.least) == pytest.approx(-0.21205, abs=1e-3)
+    sign = 1 if bounds.assigned == 1 else -1
+    reached = min(sign * float(disturbed_outputs(query, 0, member)) for member in bounds.members)
+    assert reached == pytest.approx(float(bounds.least), abs=1e-3)

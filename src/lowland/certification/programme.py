@@ -29,6 +29,9 @@ DUAL_FEASIBILITY = 1e-7
 DROPPED = 1e-9
 """Factors of this size and below are 0 to HiGHS, however large their variables are."""
 
+SOLVE_ERROR = 4
+"""SciPy's status where the solver neither finished nor ran out of time."""
+
 TIGHT = 1e-9
 """All of them but ``DROPPED`` where ``highspy`` is told so: SciPy cannot pass them on."""
 
@@ -180,14 +183,12 @@ class Programme:
         options: dict[str, float] = {"mip_rel_gap": 0.0}
         if timeout is not None:
             options["time_limit"] = max(timeout, 1e-3)
+        rows, ends = LinearConstraint(matrix, least, greatest), Box(lower, upper)
         with silence():
-            result = milp(
-                costs,
-                integrality=integral,
-                bounds=Box(lower, upper),
-                constraints=LinearConstraint(matrix, least, greatest),
-                options=options,
-            )
+            result = milp(costs, integrality=integral, bounds=ends, constraints=rows, options=options)
+            if result.status == SOLVE_ERROR:  # what HiGHS' presolve makes of some programmes, it cannot solve
+                plain = options | {"presolve": False}
+                result = milp(costs, integrality=integral, bounds=ends, constraints=rows, options=plain)
         return _solution(result, bool(integral.any()))
 
 
