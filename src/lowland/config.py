@@ -15,6 +15,7 @@ from lowland.architectures import build_network
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.decision.requirement_checks import unmeasurable
 from lowland.decision.requirements import TaskRequirements
+from lowland.disagreement.options import DisagreementOptions
 from lowland.errors import LowlandError, MistakesError
 from lowland.faults.flip_map_options import FlipMapOptions
 from lowland.faults.options import MemoryFaultOptions
@@ -75,6 +76,7 @@ class Study(BaseModel):
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
+    disagreement: DisagreementOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property

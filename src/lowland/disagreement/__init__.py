@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from lowland.disagreement.answer_changes import AnswerChanges, answer_changes
     from lowland.disagreement.calibration_error import brier_score, expected_calibration_error
+    from lowland.disagreement.changes import AnswerChanges, answer_changes
     from lowland.disagreement.detection import (
         DetectorComparison,
         compare_detectors,
         compare_measures,
         detection_auroc,
     )
+    from lowland.disagreement.options import DisagreementOptions
     from lowland.disagreement.risk_coverage import risk_coverage_area
     from lowland.disagreement.temperature import fitted_temperature
     from lowland.disagreement.uncertainty_measures import (
@@ -29,6 +30,7 @@ __all__ = [
     "UNCERTAINTY_MEASURES",
     "AnswerChanges",
     "DetectorComparison",
+    "DisagreementOptions",
     "UncertaintyMeasure",
     "answer_changes",
     "brier_score",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lowland.vocabulary.disagreement_measures import DISAGREEMENT
 from lowland.vocabulary.landscape_measures import LANDSCAPE
 from lowland.vocabulary.measure import Measure
 from lowland.vocabulary.performance_measures import PERFORMANCE
@@ -13,6 +14,7 @@ MEASURES: dict[str, Measure] = {
     **RESPONSES,
     **SINGLE_BITS,
     **LANDSCAPE,
+    **DISAGREEMENT,
 }
 
 SCORES = ("accuracy", "emd", "vector_error", "absolute_error")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ class AnswerChanges:
         negative_flips: Right before, wrong now.
         positive_flips: Wrong before, right now.
         wrong_to_other_wrong: Wrong before, and wrong in another way now.
-        accuracy_drop: Accuracy of the reference less that of the network: negative less positive flips.
+        accuracy_lost: Accuracy of the reference less that of the network: negative less positive flips.
         excess_churn: Where the churn lies between the least and the most that these two accuracies allow: 0 to 1.
         by_class: Churn of the rows of every class.
     """
@@ -32,15 +32,15 @@ class AnswerChanges:
     negative_flips: Estimate
     positive_flips: Estimate
     wrong_to_other_wrong: Estimate
-    accuracy_drop: Estimate
+    accuracy_lost: Estimate
     excess_churn: Estimate
     by_class: tuple[Estimate, ...]
 
     def estimates(self) -> Iterator[tuple[str, str, Estimate]]:
         """Measure of the long table, class where it is of one (``class_2``), and the estimate."""
-        for measure in ("churn", "negative_flips", "positive_flips", "wrong_to_other_wrong", "excess_churn"):
-            yield measure, "", getattr(self, measure)
-        yield "churn_accuracy_drop", "", self.accuracy_drop
+        for field in fields(self):
+            if field.name != "by_class":
+                yield field.name, "", getattr(self, field.name)
         for number, estimate in enumerate(self.by_class):
             yield "churn", f"class_{number}", estimate
 

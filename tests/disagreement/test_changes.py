@@ -25,7 +25,7 @@ def test_kinds_of_changes_add_up_and_their_difference_is_the_accuracy_drop(rows)
     assert found.negative_flips.value - found.positive_flips.value == pytest.approx(
         float(accuracies[0] - accuracies[1])
     )
-    assert found.accuracy_drop.value == pytest.approx(found.negative_flips.value - found.positive_flips.value)
+    assert found.accuracy_lost.value == pytest.approx(found.negative_flips.value - found.positive_flips.value)
     parts = (found.negative_flips, found.positive_flips, found.wrong_to_other_wrong)
     assert found.churn.value == pytest.approx(sum(part.value for part in parts))
     assert found.churn == disagreement_rate(logits_of(before), logits_of(now))
@@ -41,7 +41,7 @@ def test_errors_by_hand():
     before = torch.tensor([0, 0, 0, 1, 1, 1, 0, 2, 2, 2])  # 3 wrong
     now = torch.tensor([0, 0, 1, 1, 1, 0, 1, 3, 2, 2])  # 2 new, 1 repaired, 1 replaced, 1 kept: 4 wrong
     found = answer_changes(logits_of(before), logits_of(now), targets)
-    told = (found.churn, found.negative_flips, found.positive_flips, found.wrong_to_other_wrong, found.accuracy_drop)
+    told = (found.churn, found.negative_flips, found.positive_flips, found.wrong_to_other_wrong, found.accuracy_lost)
     assert [each.value for each in told] == pytest.approx([0.4, 0.2, 0.1, 0.1, 0.1])
     assert found.excess_churn.value == pytest.approx((0.4 - 0.1) / (0.7 - 0.1))
     assert [each.value for each in found.by_class[:3]] == [0.25, 0.75, 0.0]
