@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lowland.disagreement import compare_detectors, compare_measures, detection_auroc, uncertainty
 from lowland.disagreement.bootstrap import resampled_areas
+from lowland.disagreement.detection import detect_by_each
 from lowland.errors import LowlandError
 from lowland.randomness import generator
 
@@ -68,6 +69,19 @@ def test_the_paired_test_is_that_of_mlstatkit_where_it_is_installed(key):
     z, p_value, *_ = peer.Delong_test(marked.int().numpy(), first.numpy(), second.numpy())
     found = compare_detectors(first, second, marked)
     assert (found.z, found.p_value) == pytest.approx((-z, p_value), abs=1e-10)
+
+
+def test_several_at_once_are_what_each_is_alone():
+    scores = {"first": FIRST, "second": SECOND, "third": FIRST + SECOND}
+    for name, (area, ahead) in detect_by_each(scores, MARKED).items():
+        alone, difference = (
+            detection_auroc(scores[name], MARKED),
+            compare_detectors(FIRST, scores[name], MARKED).difference,
+        )
+        assert (area.value, area.standard_error) == pytest.approx((alone.value, alone.standard_error), abs=1e-12)
+        assert (ahead.value, ahead.standard_error) == pytest.approx(
+            (difference.value, difference.standard_error), abs=1e-12
+        )
 
 
 def test_ten_thousand_rows_take_less_than_a_tenth_of_a_second():

@@ -78,7 +78,7 @@ def test_a_cell_is_compared_with_the_float_network_of_its_run_on_both_halves(spl
         areas = found[(found.split == split) & (found.measure == "detection_auroc")].set_index("target")
         expected = detection_auroc(uncertainty(now, "margin"), now.argmax(1) != before.argmax(1))
         assert (areas.value["margin"], areas.standard_error["margin"]) == (expected.value, expected.standard_error)
-        assert set(areas.index) == {*OPTIONS.uncertainties, "scaled_margin", "scaled_entropy"}
+        assert set(areas.index) == {*OPTIONS.uncertainties, "scaled_entropy"}
         ahead = found[(found.split == split) & (found.measure == "detection_advantage")].set_index("target").value
         assert ahead["entropy"] == pytest.approx(areas.value["margin"] - areas.value["entropy"])
         assert "margin" not in ahead.index

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.stats import norm
 from torch import Tensor
 
 from lowland.disagreement.rows import checked_logits, checked_targets
@@ -80,4 +79,5 @@ def _mean_of_folded(mean: float, deviation: float) -> float:
     if deviation == 0:
         return abs(mean)
     ratio = mean / deviation
-    return float(2 * deviation * norm.pdf(ratio) + mean * (1 - 2 * norm.cdf(-ratio)))
+    density = math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    return 2 * deviation * density + mean * math.erf(ratio / math.sqrt(2))

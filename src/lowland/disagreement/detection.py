@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ def detection_auroc(
     Source:
         DeLong et al., Biometrics 44 (1988) 837; midranks: Sun and Xu, IEEE Signal Process. Lett. 21 (2014) 1389.
     """
-    return _area([scores], disagree, source_rows, generator)
+    return _contrasts([scores], disagree, np.ones((1, 1)), source_rows, generator)[0]
 
 
 def compare_detectors(
@@ -92,11 +93,27 @@ def compare_detectors(
     Source:
         DeLong et al., Biometrics 44 (1988) 837, section 3.
     """
-    difference = _area([first, second], disagree, source_rows, generator)
+    (difference,) = _contrasts([first, second], disagree, np.array([[1.0, -1.0]]), source_rows, generator)
     if difference.status != "ok":
         return DetectorComparison(difference, math.nan, math.nan)
     z = difference.value / difference.standard_error if difference.standard_error else 0.0
     return DetectorComparison(difference, z, float(2 * norm.sf(abs(z))))
+
+
+def detect_by_each(scores: Mapping[str, Tensor], disagree: Tensor) -> dict[str, tuple[Estimate, Estimate]]:
+    """``detection_auroc`` of several scores, and how far the first of them is ahead of each, ranked once.
+
+    Args:
+        scores: [rows] by name.
+        disagree: Where the networks disagree [rows].
+
+    Returns:
+        By name the area, and that of the first less this one (``compare_detectors``).
+    """
+    count = len(scores)
+    ahead = np.eye(count)[[0]] - np.eye(count)
+    found = _contrasts(list(scores.values()), disagree, np.concatenate([np.eye(count), ahead]))
+    return dict(zip(scores, zip(found[:count], found[count:], strict=True), strict=True))
 
 
 def compare_measures(
@@ -121,30 +138,41 @@ def compare_measures(
     return compare_detectors(first, second, disagree)
 
 
-def _area(
-    detectors: list[Tensor], disagree: Tensor, source_rows: Tensor | None, generator: torch.Generator | None
-) -> Estimate:
-    """The area of one detector, or that of the first less that of the second, with its standard error."""
+def _contrasts(
+    detectors: Sequence[Tensor],
+    disagree: Tensor,
+    contrasts: NDArray[np.float64],
+    source_rows: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> list[Estimate]:
+    """Linear combinations [combinations, detectors] of the detectors' areas with their standard errors."""
     if (source_rows is None) != (generator is None):
         raise LowlandError("source_rows and generator: got one without the other; expected both, or neither")
     checked = [checked_scores(each, disagree, "disagree") for each in detectors]
     scores, marked = np.stack([each.numpy() for each, _ in checked]), checked[0][1].numpy()
     if not np.isfinite(scores).all():
-        return Estimate.missing("non_finite")
+        return [Estimate.missing("non_finite")] * len(contrasts)
     sources = None if source_rows is None else source_numbers(source_rows, len(marked))
     for kind in (marked, ~marked):
         if (kind.sum() if sources is None else len(np.unique(sources[kind]))) < LEAST_POSITIVES:
-            return Estimate.missing("undefined")
-    signs = np.array([1.0, -1.0])[: len(scores)]
+            return [Estimate.missing("undefined")] * len(contrasts)
     above, below = _placements(scores, marked)
     areas = above.mean(axis=1)
     if sources is None or generator is None:
-        error = math.sqrt(sum((signs @ part).var(ddof=1) / part.shape[1] for part in (above, below)))
+        parts = ((contrasts @ part).var(axis=1, ddof=1) / part.shape[1] for part in (above, below))
+        errors = np.sqrt(sum(parts))
     else:
-        error = float(np.nanstd(signs @ resampled_areas(scores, marked, sources, generator), ddof=1))
-    if len(scores) == 1 and areas[0] in (0.0, 1.0):
-        return Estimate(float(areas[0]), math.nan, len(marked), "undefined")
-    return Estimate(float(signs @ areas), error, len(marked))
+        errors = np.nanstd(contrasts @ resampled_areas(scores, marked, sources, generator), axis=1, ddof=1)
+    found = []
+    for contrast, error in zip(contrasts, errors, strict=True):
+        value = float(contrast @ areas)
+        separated = contrast.sum() == 1 and value in (0.0, 1.0)
+        found.append(
+            Estimate(value, math.nan, len(marked), "undefined")
+            if separated
+            else Estimate(value, float(error), len(marked))
+        )
+    return found
 
 
 def _placements(scores: NDArray[np.float64], marked: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lowland.disagreement.calibration_error import brier_score, expected_calibration_error
 from lowland.disagreement.changes import answer_changes
-from lowland.disagreement.detection import compare_detectors, detection_auroc
+from lowland.disagreement.detection import detect_by_each
 from lowland.disagreement.options import DisagreementOptions
 from lowland.disagreement.risk_coverage import risk_coverage_area
 from lowland.disagreement.uncertainty_measures import distinct_measures, uncertainty
@@ -103,10 +103,9 @@ def detection_rows(answers: Answers, reference: Reference, scores: Mapping[str, 
     """
     disagree = answers.logits.argmax(1) != reference.logits.argmax(1)
     first, *_ = scores
-    for name, each in scores.items():
-        yield reference.named(answers.measured("detection_auroc", detection_auroc(each, disagree), target=name))
+    for name, (area, ahead) in detect_by_each(scores, disagree).items():
+        yield reference.named(answers.measured("detection_auroc", area, target=name))
         if name != first:
-            ahead = compare_detectors(scores[first], each, disagree).difference
             yield reference.named(answers.measured("detection_advantage", ahead, target=name))
 
 

@@ -61,7 +61,7 @@ def compare_seeds(
 ) -> pd.DataFrame:
     """How much any two seeds of a configuration differ in their answers: the noise beside which others are seen."""
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
-    found = []
+    found: dict[Cell, list[Measurement]] = {}
     answered = [
         list(_answers(task, model.network, splits)) if model.status == "ok" and task.is_classifier else None
         for model in models
@@ -70,12 +70,11 @@ def compare_seeds(
         if mine is None or theirs is None:
             missing = Estimate.missing("non_finite" if task.is_classifier else "undefined")
             lost = Measurement("disagreement", "churn", missing, reference=second.id, reference_kind="seed")
-            found.append(table(first, [lost]))
+            found.setdefault(first, []).append(lost)
             continue
-        pairs = zip(mine, theirs, strict=True)
-        rows = [row for a, b in pairs for row in change_rows(a, Reference(second.id, "seed", b.logits))]
-        found.append(table(first, rows))
-    return stack(found)
+        for a, b in zip(mine, theirs, strict=True):
+            found.setdefault(first, []).extend(change_rows(a, Reference(second.id, "seed", b.logits)))
+    return stack(table(cell, rows) for cell, rows in found.items())
 
 
 def _answers(task: Task, network: nn.Module, splits: Splits) -> Iterator[Answers]:
