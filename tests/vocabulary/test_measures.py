@@ -1,12 +1,13 @@
 """Every measure has a name of its own and says which end is better."""
 
+from lowland.vocabulary.disagreement_measures import DISAGREEMENT
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.landscape_measures import LANDSCAPE
 from lowland.vocabulary.measures import MEASURES, SCORES, SELECTED, SHARES
 from lowland.vocabulary.performance_measures import PERFORMANCE
 from lowland.vocabulary.response_measures import RESPONSES, SINGLE_BITS
 
-PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE)
+PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE, DISAGREEMENT)
 
 
 def test_no_name_stands_in_two_files():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 from torch import Tensor
 
 from lowland.disagreement.bootstrap import resampled_areas, source_numbers
@@ -185,8 +185,12 @@ def _placements(scores: NDArray[np.float64], marked: NDArray[np.bool_]) -> tuple
     Returns:
         [detectors, marked rows] and [detectors, other rows]; either mean over rows is the area.
     """
-    positives, negatives = scores[:, marked], scores[:, ~marked]
-    ranks = rankdata(scores, axis=1)
-    above = (ranks[:, marked] - rankdata(positives, axis=1)) / negatives.shape[1]
-    below = 1 - (ranks[:, ~marked] - rankdata(negatives, axis=1)) / positives.shape[1]
-    return above, below
+    positives, negatives = np.sort(scores[:, marked], axis=1), np.sort(scores[:, ~marked], axis=1)
+    above = np.stack([_shares_below(own, other) for own, other in zip(scores[:, marked], negatives, strict=True)])
+    below = np.stack([_shares_below(own, other) for own, other in zip(scores[:, ~marked], positives, strict=True)])
+    return above, 1 - below
+
+
+def _shares_below(values: NDArray[np.float64], ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Which share of ordered numbers is below each value; equal ones count half."""
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
