@@ -30,7 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from lowland.certification import InputBox, certified_radius, deployed_deviation
+from lowland.certification import InputBox, certified_radius, deployed_deviation, deviation_on_codes
 from lowland.coding.codes import smallest_dtype
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from lowland.quantization.graph.linear_step import Linear
@@ -50,6 +50,7 @@ LOWEST, HIGHEST = [0.0, -3.141593, -3.141593, 100.0, 0.0], [60760.0, 3.141593, 3
 MEAN, RANGE = [19791.091, 0.0, 0.0, 650.0, 600.0], [60261.0, 6.28318530718, 6.28318530718, 1100.0, 1200.0]
 NOISE = 0.01
 ACASXU = ("1_1", "1_2", "2_1")
+ASKED = {"codes": deviation_on_codes, "inputs": deployed_deviation}
 QVIP = {"1blk_64": (4, 8), "2blk_64_32": (6,)}
 
 
@@ -108,7 +109,7 @@ def acasxu(options: argparse.Namespace) -> Iterator[dict[str, object]]:
                 )
                 for reads, timeout in (("codes", 0.0), ("inputs", options.timeout)):
                     started = time.perf_counter()
-                    found = deployed_deviation(deployed, network, box, reads=reads, timeout=timeout)  # type: ignore[arg-type]
+                    found = ASKED[reads](deployed, network, box, timeout=timeout)
                     yield {
                         "network": name, "bits": bits, "point": place, "reads": reads, "timeout": timeout,
                         "lower": found.lower, "upper": found.upper, "status": found.status,

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, RootModel
 
 from lowland.config import Study
-from lowland.training.recipes import AnyRecipe
+from lowland.training.recipes.recipe import AnyRecipe
 from scripts.option_tables import Option, markdown, nested, options, sections
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "noise": {"noise": "gaussian", "level": 10},
     "sam": {"rho": 0.05},
     "bit_errors": {"rate": 0.01, "bits": 4, "limit": 0.5},
+    "adversarial": {"radius": 0.1, "num_steps": 7},
+    "mixup": {"alpha": 0.2},
+    "label_smoothing": {"smoothing": 0.1},
+    "ema": {"decay": 0.99},
 }
 # Parameters that are no class of options of their own.
 PLAIN = {

@@ -163,6 +163,15 @@ def test_a_floor_in_numbers_needs_tasks_of_one_score(good):
         validate(changed(raw, "tasks/frames", FRAMES))
 
 
+def test_label_smoothing_is_for_tasks_that_name_classes(good):
+    raw = changed(good, "recipes/smooth", {"kind": "label_smoothing", "smoothing": 0.1})
+    assert validate(raw).recipes["smooth"].root.smoothing == 0.1
+    told = r"recipes\.smooth\.kind is label_smoothing; expected another recipe: task frames is no classification$"
+    with pytest.raises(LowlandError, match=told) as caught:
+        validate(changed(raw, "tasks/frames", FRAMES))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

@@ -2,7 +2,17 @@
 
 import pytest
 
-from lowland.stages import Artifact, Expectation, NodeTemplate, Stage, all_stages, closing_stages, in_order, rows
+from lowland.stages import (
+    Artifact,
+    Expectation,
+    NodeTemplate,
+    Stage,
+    all_stages,
+    closing_stages,
+    in_order,
+    picture,
+    rows,
+)
 
 
 def node(name, *, level="cell", inputs=(), outputs=(), **more):
@@ -77,3 +87,8 @@ def test_every_family_of_disturbances_is_a_part_with_a_folder_of_its_own():
 
 def test_a_selection_is_a_parameter_that_a_node_depends_on():
     assert node("a", inputs=("params:cell", "splits"), selection="flip_map").parameters == ("cell", "flip_map")
+
+
+def test_a_picture_that_looks_like_rows_of_the_long_table_is_refused():
+    with pytest.raises(ValueError, match=r"'safe_rows' would be gathered into the long table"):
+        picture("safe_rows", path="x.parquet")

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from lowland.analysis.score import Score
 from lowland.architectures import build_network
+from lowland.certification.statements.options import CertificationOptions
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.decision.requirement_checks import unmeasurable
 from lowland.decision.requirements import TaskRequirements
@@ -77,6 +78,7 @@ class Study(BaseModel):
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
     disagreement: DisagreementOptions
+    certification: CertificationOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property
@@ -96,7 +98,14 @@ class Study(BaseModel):
         scores = {name: Score.named(task.score_name) for name, task in tasks.items()}
         return Axes(
             tasks={
-                name: TaskFacts(task.num_outputs, task.score_name, scores[name].units, scores[name].is_share)
+                name: TaskFacts(
+                    task.num_outputs,
+                    task.score_name,
+                    scores[name].units,
+                    scores[name].is_share,
+                    task.is_classifier,
+                    task.input_kind,
+                )
                 for name, task in tasks.items()
             },
             recipes=tuple(self.recipes),

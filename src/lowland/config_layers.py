@@ -16,6 +16,7 @@ ABOUT_MEMBERS = {
     ("qat_recipes",): "recipes",
     ("landscape_detail", "precisions"): "precisions",
     ("flip_map", "precisions"): "precisions",
+    ("certification", "precisions"): "precisions",
 }
 
 

@@ -84,12 +84,16 @@ class TaskFacts(NamedTuple):
         score: Name of its headline score.
         unit: Of the score, as text; empty for pure numbers.
         is_share: Whether the score is between 0 and 1.
+        is_classifier: Whether it names one of several classes.
+        input_kind: What its inputs are: ``features``, ``image`` or ``tokens``.
     """
 
     outputs: int
     score: str
     unit: str
     is_share: bool
+    is_classifier: bool
+    input_kind: str
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,12 @@ def picture(name: str, *, path: str) -> Artifact:
     Args:
         name: A key of ``lowland.report.figures.PICTURES``.
         path: Below the data folder.
+
+    Raises:
+        ValueError: The name is that of rows of the long table.
     """
+    if name.endswith("_rows"):
+        raise ValueError(f"picture {name!r} would be gathered into the long table; expected a name without _rows")
     return Artifact(
         name=name,
         kind="picture",

@@ -8,7 +8,7 @@ from lowland.architectures.resnet import ResidualBlock
 from lowland.quantization import fold_batch_norm
 from lowland.training.loop import TrainingData, train
 from lowland.training.options import TrainingOptions
-from lowland.training.recipes import Recipe
+from lowland.training.recipes.recipe import Recipe
 
 SPEC = {"kind": "resnet8", "inputs": [1, 8, 8], "outputs": 4, "width": 4}
 

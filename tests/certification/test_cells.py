@@ -6,13 +6,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from lowland.certification import METHODS, InputBox, MethodOptions, Query, global_deviation, local_deviation
 from lowland.certification.cells import JointProgramme, largest_step
+from lowland.certification.disturbances import disturbed_inputs, disturbed_outputs
 from lowland.certification.encoding import differences
 from lowland.certification.encoding.differences import difference_ranges
 from lowland.certification.encoding.encode import Encoder
-from tests.certification.networks import ACTIVATIONS, Skipping, deviation_at_corners, perceptron
+from lowland.certification.sampling import _drawn
+from tests.certification.networks import ACTIVATIONS, Convolving, Skipping, deviation_at_corners, perceptron
 
 QUICK = MethodOptions(num_samples=64, num_steps=10, tolerance=2e-3)
 
@@ -58,6 +61,16 @@ def test_skips_and_concatenations_globally():
     assert bounds.status == "exact"
 
 
+def test_rows_without_extent_beside_boxes():
+    torch.manual_seed(1)
+    model = Convolving(pool=False).eval()  # its first layer acts several times, on a fixed row by shared movements
+    center, half = torch.rand(2, 1, 3, 3), torch.zeros(2, 1, 3, 3)
+    half[1, 0, 0, 0] = 0.1
+    both = METHODS["milp"](Query.of(model, InputBox(center - half, center + half), 0.01), QUICK)
+    assert both.lower >= METHODS["milp"](Query.of(model, center[:1], 0.01), QUICK).lower
+    assert both.upper >= METHODS["search"](Query.of(model, InputBox(center - half, center + half), 0.01), QUICK).lower
+
+
 def test_a_box_without_extent_is_a_row():
     model, x = perceptron(2), torch.randn(1, 2)
     local = local_deviation(model, x, 0.05, method="milp")
@@ -84,6 +97,20 @@ def test_no_member_is_further_from_the_network_than_the_differences_say(activati
         apart = (query.network(x, moved) - query.network(x))[0].numpy()
         assert (least - 1e-12 <= apart).all() and (apart <= greatest + 1e-12).all()
     assert joint.moving.exact
+
+
+def test_where_an_activation_falls_differences_turn_around():
+    """Of a slope of -2 two values are twice as far apart, the other way round."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(1, 3), nn.LeakyReLU(-2.0), nn.Linear(3, 1)).eval()
+    query = Query.of(model, InputBox(torch.tensor([[-1.0]]), torch.tensor([[1.0]])), 0.2)
+    joint = JointProgramme(query, 0)
+    members = next(_drawn(query, 0, MethodOptions(num_samples=4096)))
+    apart = disturbed_outputs(query, 0, members) - query.network(disturbed_inputs(query, 0, members))
+    for sign in (1.0, -1.0):
+        places = torch.tensor([joint.logits[1], joint.logits[0]]).numpy()
+        proved = joint.largest(places, sign * torch.tensor([1.0, -1.0]).numpy(), None, QUICK).bound
+        assert float((sign * apart).max()) <= proved
 
 
 def test_differences_that_are_too_small_are_caught(monkeypatch):

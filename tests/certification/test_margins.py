@@ -1,13 +1,18 @@
 """Answers: certain, changed by a member that is known, or decided in rational numbers where tolerances blur."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lowland.certification import MethodOptions, Query, answer_of, margin_bounds
 from lowland.certification import margins as margins_file
-from lowland.certification.confidence import assigned_classes
+from lowland.certification.confidence import assigned_classes, deviation_of_margins
 from lowland.certification.disturbances import disturbed_outputs
+from lowland.certification.encoding.encode import encoded_row
+from lowland.certification.margins import EncodedProgramme
 from lowland.certification.programme import Programme, has_highspy
 from lowland.errors import LowlandError
 from tests.certification.networks import corners, perceptron
@@ -46,6 +51,26 @@ def test_ties_go_to_the_lowest_class():
     assert answer_of(still, 0, OPTIONS) in ("certain", "unknown")
     reached = Query.of(weighing([0.0], [0.25]), torch.ones(1, 1), {"0.bias": 0.25})
     assert answer_of(reached, 0, OPTIONS) == "changes"  # at logit 0 class 0 is assigned
+
+
+@pytest.mark.parametrize("tight", [False, True])
+def test_factors_that_the_solver_drops_count(tight):
+    """HiGHS takes 9e-10 for 0, also where it multiplies 1e8."""
+    model = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1))
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), (1e8, 0.0, 0.0, 0.5), strict=True):
+            parameter.fill_(value)
+    query = Query.of(model, torch.ones(1, 1), {"0.weight": 1e5, "2.weight": 9e-10})
+    programme = EncodedProgramme(encoded_row(query, 0))
+    if tight:
+        pytest.importorskip("highspy")
+    least = 0.5 - 9e-10 * (1e8 + 1e5)
+    assert -programme.largest(np.array([-1.0]), None, tight=tight)[0] <= least
+
+
+def test_saturated_confidences_move_a_little():
+    """Float64 has one number for all confidences from here on."""
+    assert float(deviation_of_margins(*torch.tensor([[40.0], [38.0], [42.0]], dtype=torch.float64))) > math.exp(-38)
 
 
 @pytest.fixture

@@ -125,6 +125,34 @@ def test_a_tampered_proof_is_refused(stored, tamper):
         check_proof(changed)
 
 
+INPUT = {"kind": "input", "lower": 0.0, "upper": 1.0}
+
+
+def _sum(*terms, radius=0.0):
+    return {"kind": "sum", "terms": [list(term) for term in terms], "bias": 0.0, "radius": radius, "positive": False}
+
+
+@pytest.mark.parametrize(
+    "values, terms",
+    [
+        ([INPUT, _sum((0, 1.0, 0.0), (0, 1.0, 0.0))], [[1, 1.0]]),  # 0 to 2
+        ([INPUT, _sum((0, 1.0, -0.5))], [[1, 1.0]]),
+        ([INPUT, _sum((0, 1.0, 0.0), radius=-0.5)], [[1, 1.0]]),
+        ([INPUT, _sum((-1, 1.0, 0.0)), INPUT | {"upper": 0.0}], [[1, 1.0]]),
+        ([INPUT, {"kind": "part", "of": 1}], [[1, 1.0]]),
+        ([INPUT | {"lower": 2.0}], [[0, 1.0]]),
+        ([INPUT], [[0, 1.0], [0, 1.0]]),  # 0 to 2
+        ([INPUT], [[-1, 1.0]]),
+        ([INPUT | {"kind": "anything"}], [[0, 1.0]]),
+    ],
+)
+def test_values_of_which_anything_would_be_true_are_refused(values, terms):
+    below = [["below", place, 1.0] for place, value in enumerate(values) if value["kind"] == "sum"]
+    proof = {"claim": {"terms": terms, "bound": 1.0}, "values": values, "tree": {"multipliers": below}}
+    with pytest.raises(ProofError, match=r"expected (?!at most)"):
+        check_proof(proof)
+
+
 def test_a_branch_that_is_missing_is_refused(stored):
     changed = copy.deepcopy(stored)
     del changed["tree"]["negative"]

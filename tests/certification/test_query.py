@@ -90,6 +90,12 @@ def test_operations_that_cannot_be_enclosed_are_all_named():
         Query.of(network, torch.zeros(1, 4), 0.1)
 
 
+def test_a_witness_may_exceed_a_proof_by_rounding_alone():
+    assert Bounds.of(0.25 + 1e-15, 0.25, "exact").upper == 0.25 + 1e-15
+    with pytest.raises(ValueError, match="expected the lower one first"):
+        Bounds.of(0.26, 0.25, "exact")
+
+
 def test_two_statements_together_say_more():
     both = Bounds(0.0, 2.0, "relaxed") & Bounds(0.5, 3.0, "timeout")
     assert (both.lower, both.upper, both.status) == (0.5, 2.0, "relaxed")

@@ -106,10 +106,28 @@ def protection():
     return pd.concat([low, stacked(lambda n: at(n, 1e-3, 30.0 if n != 2 else np.nan))], ignore_index=True)
 
 
+def upset_safety():
+    """Half of the bits make all landscape rows safe; test rows stay a tenth behind."""
+
+    def of_cell(n):
+        triplicated = np.array([0, 10, 20, 50])
+        share = np.array([0.1, 0.5, 0.8, 1.0])
+        return {
+            "triplicated": triplicated,
+            "landscape_share": share,
+            "test_share": share - 0.1 * (triplicated > 0),
+            "num_bits": 100,
+            "num_rows": 400,
+        }
+
+    return stacked(of_cell)
+
+
 TABLES = {
     "spectral_density": density,
     "loss_surface": surface,
     "mode_connectivity": connection,
     "flip_map": flip_map,
     "protection": protection,
+    "upset_safety": upset_safety,
 }

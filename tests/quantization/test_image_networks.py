@@ -12,7 +12,7 @@ from lowland.quantization import Precision, build_quantized, calibrate, deployme
 from lowland.tasks import TaskOptions, build_task
 from lowland.training.loop import TrainingData, train
 from lowland.training.options import TrainingOptions
-from lowland.training.recipes import Recipe
+from lowland.training.recipes.recipe import Recipe
 
 SIZES = {"train_rows": 1000, "validation_rows": 200, "landscape_rows": 197, "test_rows": 400}
 PLAIN = Recipe.model_validate({"kind": "plain"}).root

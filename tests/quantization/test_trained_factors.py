@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowland.errors import LowlandError
 from lowland.quantization import Precision, QuantizedNetwork, build_quantized, calibrate, deployment_check, freeze
 from lowland.quantization.graph.trace import traced
 from tests.quantization.graph.test_trace import Net
@@ -97,6 +98,61 @@ def test_frozen_ones_and_constants_stay() -> None:
     assert shifted.stored["add.bias"].requires_grad and not shifted.stored["add.weight"].requires_grad
 
 
-def test_what_multiplies_twice_is_stored_once() -> None:
-    frozen = freeze(quantized(FORWARDS["twice"]()))
-    assert [word for word in frozen.codes if word.startswith("mul")] == ["mul.weight"]
+ONE = torch.linspace(0.5, 2, 5)
+
+TWICE: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+    "factor": lambda n, x: n.head((n.a(x) * n.g).relu() * n.g),
+    "summand": lambda n, x: n.head((n.a(x) + n.g).relu() + n.g),
+    "subtracted": lambda n, x: n.head((n.a(x) - n.g).relu() - n.g),
+    "divisor": lambda n, x: n.head((n.a(x) / n.g).relu() / n.g),
+    "the same function": lambda n, x: n.head((n.a(x) * n.g.exp()).relu() * n.g.exp()),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_what_multiplies_or_shifts_twice_is_stored_once(name: str) -> None:
+    frozen = freeze(quantized(net(TWICE[name], g=nn.Parameter(ONE.clone()))))
+    own = [word for word in frozen.codes if word.partition(".")[0] not in ("a", "head")]
+    assert len({word.partition(".")[0] for word in own}) == 1
+
+
+def test_equal_constants_of_other_tensors_stay_apart() -> None:
+    """What is made of a list of tensors is told by the tensors, not by their values."""
+
+    def forward(n: nn.Module, x: Tensor) -> Tensor:
+        return n.head((n.a(x) * torch.cat([n.g, n.g])).relu() * torch.cat([n.h, n.h]))
+
+    network = Net(forward, a=nn.Linear(4, 4), head=nn.Linear(4, 3)).eval()
+    network.g, network.h = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    assert {"mul.weight", "mul_1.weight"} <= set(quantized(network).stored)
+
+
+def test_one_tensor_in_two_roles_is_refused() -> None:
+    network = net(lambda n, x: n.head((n.a(x) * n.g).relu() + n.g), g=nn.Parameter(ONE.clone()))
+    with pytest.raises(LowlandError, match=r"add .* of the network has the weights of layer mul; expected layers with"):
+        traced(network, example=INPUTS)
+
+
+def test_equal_values_for_now_are_words_of_their_own_when_trained() -> None:
+    """A factor a channel and a summand a place keep their shapes, whatever they begin with."""
+    images = torch.randn(40, 1, 6, 8, generator=torch.Generator().manual_seed(0))
+    network = Net(
+        lambda n, x: n.head((n.a(x) * n.g + n.b).relu().mean((2, 3))), a=nn.Conv2d(1, 4, 3), head=nn.Linear(4, 3)
+    ).eval()
+    network.g, network.b = nn.Parameter(torch.ones(4, 1, 1)), nn.Parameter(torch.zeros(1, 4, 4, 6))
+    precision = Precision(method="qat", weight_bits=6, activation_bits=6)
+    model = calibrate(build_quantized(network, precision, input_bits=8, example=images), images)
+    sizes = {word: parameter.numel() for word, parameter in model.stored.items()}
+    assert sizes["mul.weight"] == 4 and sizes["add_1.bias"] == 4 * 4 * 6
+
+
+def test_gradients_decide_what_is_trained() -> None:
+    """Parts of a trained tensor are trained, and what the network itself cuts off from gradients is not."""
+
+    def forward(n: nn.Module, x: Tensor) -> Tensor:
+        first, second = n.w.chunk(2)
+        return n.head((functional.linear(x, first) * n.g.detach()).relu() - functional.linear(x, second))
+
+    stored = quantized(net(forward, w=nn.Parameter(torch.randn(10, 4)), g=nn.Parameter(ONE.clone()))).stored
+    trained = {name: parameter.requires_grad for name, parameter in stored.items()}
+    assert trained["linear.weight"] and trained["linear_1.weight"] and not trained["mul.weight"]

@@ -85,3 +85,11 @@ def test_plans_are_shown_at_the_highest_rate_with_what_is_needed():
 def test_plans_of_an_older_study_have_no_gains():
     table = TABLES["protection"]().drop(columns=["gain", "num_rows"])
     assert len(visible(PICTURES["protection"](table))) > 0
+
+
+def test_safe_rows_are_drawn_by_the_share_of_bits_that_are_triplicated():
+    dotted, full, *_ = visible(PICTURES["upset_safety"](TABLES["upset_safety"]()))
+    assert list(full.x) == list(dotted.x) == [0, 0.1, 0.2, 0.5]
+    np.testing.assert_allclose(dotted.y, [0.1, 0.5, 0.8, 1.0])
+    np.testing.assert_allclose(full.y, [0.1, 0.4, 0.7, 0.9])
+    assert full.customdata[1] == "10 of 100"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from lowland.config import Study
 from lowland.training import Recipe
-from lowland.training.recipes import AnyRecipe
+from lowland.training.recipes.recipe import AnyRecipe
 from scripts.describe_options import DOCS, EXAMPLES, PAGES
 from scripts.option_tables import Option, options
 

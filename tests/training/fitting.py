@@ -7,7 +7,7 @@ from torch import nn
 
 from lowland.training.loop import TrainingData, train
 from lowland.training.options import TrainingOptions
-from lowland.training.recipes import Recipe
+from lowland.training.recipes.recipe import Recipe
 
 OPTIONS = TrainingOptions(epochs=4, batch_size=16, learning_rate=0.01, schedule="constant")
 LOSS = nn.functional.cross_entropy
@@ -23,6 +23,11 @@ RECIPES = {
     "asam": {"kind": "sam", "rho": 0.5, "adaptive": True},
     "bit_errors": {"kind": "bit_errors", "rate": 0.02, "bits": 6},
     "clipped_bit_errors": {"kind": "bit_errors", "rate": 0.02, "bits": 6, "limit": 0.1},
+    "adversarial": {"kind": "adversarial", "radius": 0.3, "num_steps": 2},
+    "adversarial_l2": {"kind": "adversarial", "radius": 0.3, "norm": "l2", "num_steps": 1, "random_start": False},
+    "mixup": {"kind": "mixup", "alpha": 0.4},
+    "label_smoothing": {"kind": "label_smoothing", "smoothing": 0.1},
+    "ema": {"kind": "ema", "decay": 0.9},
 }
 
 
@@ -42,10 +47,22 @@ def recipe(**options):
     return Recipe.model_validate(options).root
 
 
+def of_samples(loss):
+    """The loss of every sample, from what is a mean over samples."""
+    return lambda outputs, targets: torch.stack(
+        [loss(outputs[row : row + 1], targets[row : row + 1]) for row in range(len(outputs))]
+    )
+
+
 def fit(model, *, options=OPTIONS, key=("toy", 0), training=None, validation=None, loss=LOSS, settings=None, **chosen):
     return train(
         model,
-        TrainingData(training or data(), validation or data(seed=1), loss, **(settings or {})),
+        TrainingData(
+            training or data(),
+            validation or data(seed=1),
+            loss,
+            **({"sample_losses": of_samples(loss)} | (settings or {})),
+        ),
         recipe=recipe(**(chosen or {"kind": "plain"})),
         options=options,
         key=key,

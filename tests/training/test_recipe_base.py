@@ -1,4 +1,6 @@
-"""The loop trains on what a recipe makes of each batch, which sees inputs, targets, network and loss."""
+"""The loop trains on what a recipe makes of batch, loss and weights."""
+
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -6,70 +8,37 @@ from torch import nn
 
 from lowland.perturbation import FeatureRanges
 from lowland.training.loop import TrainingData, train
-from lowland.training.recipe_base import Batch, RecipeBase
-from tests.training.fitting import LOSS, OPTIONS, data, network
+from lowland.training.recipe_base import Iterates, RecipeBase
+from tests.training.fitting import LOSS, OPTIONS, data, equal_weights, network
 
 
-class Adversarial(RecipeBase):
-    """One signed gradient step on the inputs."""
-
-    step: float = 0.5
-
-    @property
-    def disturbs_inputs(self):
-        return True
-
-    def disturbed(self, batch, network, ranges, generator):
-        inputs = batch.inputs.detach().clone().requires_grad_()
-        (slope,) = torch.autograd.grad(batch.loss(network(inputs), batch.targets), inputs)
-        return batch._replace(inputs=(inputs + self.step * slope.sign()).detach())
-
-
-class Mixed(RecipeBase):
-    """Mixup with equal shares: each row's loss is about both of its parts."""
-
-    @property
-    def disturbs_inputs(self):
-        return True
-
-    def disturbed(self, batch, network, ranges, generator):
-        order = torch.randperm(len(batch.inputs), generator=generator)
-
-        def loss(outputs, targets):
-            return (batch.loss(outputs, targets) + batch.loss(outputs, targets[order])) / 2
-
-        return batch._replace(inputs=(batch.inputs + batch.inputs[order]) / 2, loss=loss)
-
-
-def trained(recipe):
+def trained(recipe, model=None):
     rows = data()
-    return train(network(), TrainingData(rows, rows, LOSS), recipe=recipe, options=OPTIONS, key=("toy",)), rows
+    return train(model or network(), TrainingData(rows, rows, LOSS), recipe=recipe, options=OPTIONS, key=("toy",))
 
 
-def fooled(model, rows):
-    """The loss on what ``Adversarial`` makes of the rows."""
-    batch = Batch(*rows, LOSS)
-    worse = Adversarial().disturbed(batch, model, FeatureRanges.of(rows[0]), torch.Generator())
-    return float(LOSS(model(worse.inputs), worse.targets).detach())
+class Doubled(RecipeBase):
+    """Every batch twice, with a loss of its own."""
+
+    @property
+    def disturbs_inputs(self):
+        return True
+
+    def disturbed(self, batch, network, ranges, generator):
+        inputs, targets = (torch.cat([tensor, tensor]) for tensor in (batch.inputs, batch.targets))
+        return batch._replace(inputs=inputs, targets=targets, loss=lambda outputs, targets: 2 * LOSS(outputs, targets))
 
 
-def test_adversarial_training_withstands_what_it_was_trained_on():
-    (plain, rows), (hardened, _) = trained(RecipeBase()), trained(Adversarial())
-    assert fooled(hardened.network, rows) < fooled(plain.network, rows)
-    assert hardened.curves.training_loss.iloc[-1] > plain.curves.training_loss.iloc[-1]
+def test_a_batch_is_what_the_recipe_makes_of_it():
+    plain, doubled = trained(RecipeBase()), trained(Doubled())
+    ratio = doubled.curves.training_loss / plain.curves.training_loss
+    assert ratio.tolist() == pytest.approx([2.0] * 4, rel=1e-2)  # Adam does not see the factor
+    assert not torch.equal(plain.network[0].weight, network()[0].weight)
 
 
-def test_a_mixed_batch_brings_its_own_loss():
-    (plain, _), (mixed, _) = trained(RecipeBase()), trained(Mixed())
-    assert mixed.status == "ok"
-    assert mixed.curves.training_loss.iloc[-1] > plain.curves.training_loss.iloc[-1]
-    assert mixed.curves.training_loss.iloc[-1] < mixed.curves.training_loss.iloc[0]
-
-
-@pytest.mark.parametrize("recipe", [Adversarial(), Mixed()])
-def test_the_rows_stay_as_they_are(recipe):
+def test_the_rows_stay_as_they_are():
     rows, before = data(), data()
-    train(nn.Linear(3, 2), TrainingData(rows, rows, LOSS), recipe=recipe, options=OPTIONS, key=("toy",))
+    train(nn.Linear(3, 2), TrainingData(rows, rows, LOSS), recipe=Doubled(), options=OPTIONS, key=("toy",))
     assert all(torch.equal(left, given) for left, given in zip(rows, before, strict=True))
 
 
@@ -81,3 +50,44 @@ def test_what_does_not_disturb_is_not_asked():
     rows = data()
     given = TrainingData(rows, rows, LOSS, FeatureRanges.of(rows[0]))
     assert train(network(), given, recipe=Refusing(), options=OPTIONS, key=("toy",)).status == "ok"
+
+
+def test_another_loss_is_minimised_and_the_task_s_validated():
+    class Shifted(RecipeBase):
+        def loss(self, loss):
+            return lambda outputs, targets: loss(outputs, targets) + 5
+
+    plain, shifted = trained(RecipeBase()), trained(Shifted())
+    assert equal_weights(plain.network, shifted.network)
+    assert plain.curves.validation_loss.equals(shifted.curves.validation_loss)
+    assert (shifted.curves.training_loss - plain.curves.training_loss).tolist() == pytest.approx([5.0] * 4, rel=1e-5)
+
+
+def test_other_iterates_are_kept_and_training_goes_on_from_its_own():
+    """Kept here: the initial weights, which the epoch with the lowest loss would never be."""
+
+    class Initial(Iterates):
+        def __init__(self):
+            self.steps = 0
+
+        def add(self, network):
+            self.steps += 1
+
+        @contextmanager
+        def kept(self, model, inputs, batches):
+            assert model.training and len(inputs) == 64 and [len(batch) for batch in batches] == [16] * 4
+            own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            model.load_state_dict(network().state_dict())
+            yield
+            model.load_state_dict(own)
+
+    kept = Initial()
+
+    class Keeping(RecipeBase):
+        def iterates(self):
+            return kept
+
+    plain, found = trained(RecipeBase()), trained(Keeping())
+    assert kept.steps == 16 and equal_weights(found.network, network())
+    assert plain.curves.training_loss.equals(found.curves.training_loss)
+    assert found.curves.validation_loss.nunique() == 1

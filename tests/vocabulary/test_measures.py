@@ -1,5 +1,6 @@
 """Every measure has a name of its own and says which end is better."""
 
+from lowland.vocabulary.certificate_measures import CERTIFICATES
 from lowland.vocabulary.disagreement_measures import DISAGREEMENT
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.landscape_measures import LANDSCAPE
@@ -7,7 +8,7 @@ from lowland.vocabulary.measures import MEASURES, SCORES, SELECTED, SHARES
 from lowland.vocabulary.performance_measures import PERFORMANCE
 from lowland.vocabulary.response_measures import RESPONSES, SINGLE_BITS
 
-PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE, DISAGREEMENT)
+PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE, CERTIFICATES, DISAGREEMENT)
 
 
 def test_no_name_stands_in_two_files():
@@ -28,5 +29,5 @@ def test_a_headline_score_has_a_direction_and_holds_under_every_disturbance():
 
 
 def test_selected_measures_are_those_of_selected_cells():
-    assert {"worst_flip_drop", "linear_barrier"} <= SELECTED
+    assert {"worst_flip_drop", "linear_barrier", *CERTIFICATES} <= SELECTED
     assert not SELECTED & {"accuracy", "hessian_trace"}

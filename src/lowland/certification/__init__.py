@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lowland.certification.query import Query
     from lowland.certification.real_network import RealNetwork
     from lowland.certification.relaxation.certified import CertifiedRows, certified_rows
-    from lowland.certification.rounding.deviation import deployed_deviation
+    from lowland.certification.rounding.deviation import deployed_deviation, deviation_on_codes
     from lowland.certification.rounding.input_noise import NoiseAnswer, answer_under_noise, certified_radius
     from lowland.certification.weight_box import WeightBox
 else:
@@ -42,6 +42,7 @@ __all__ = [
     "certified_rows",
     "check_proof",
     "deployed_deviation",
+    "deviation_on_codes",
     "global_deviation",
     "local_deviation",
     "margin_bounds",

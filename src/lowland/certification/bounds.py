@@ -9,6 +9,9 @@ Status = Literal["exact", "relaxed", "timeout", "unknown"]
 """``exact``: both sides meet within the tolerance asked for. ``relaxed``: both are sound, the method cannot do better.
 ``timeout``: both are sound, more time would bring them closer. ``unknown``: only one side is known."""
 
+_ROUNDED = 1e-9
+"""More than float64 rounds away in a confidence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -30,6 +33,17 @@ class Bounds:
     def __post_init__(self) -> None:
         if not self.lower <= self.upper:
             raise ValueError(f"bounds are {self.lower} and {self.upper}; expected the lower one first")
+
+    @classmethod
+    def of(cls, reached: float, proved: float, status: Status) -> Bounds:
+        """Both sides of a largest value, from a witness that float64 evaluated and may so put above what is proved.
+
+        Args:
+            reached: By the witness.
+            proved: By a method; raised to ``reached`` as far as rounding goes, and no further.
+            status: See ``Status``.
+        """
+        return cls(reached, max(proved, min(reached, proved + _ROUNDED)), status)
 
     @property
     def width(self) -> float:

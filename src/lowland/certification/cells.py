@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lowland.certification.bounds import Bounds
-from lowland.certification.confidence import num_outputs
+from lowland.certification.confidence import CONFIDENCE_ERROR, num_outputs
 from lowland.certification.disturbances import without_roundings
 from lowland.certification.encoding.differences import difference_ranges
 from lowland.certification.encoding.encode import Encoded, Encoder
@@ -28,7 +28,7 @@ from lowland.certification.weight_box import WeightBox
 
 
 def largest_step(shift: float, lower: float, upper: float = math.inf) -> float:
-    """The largest sigmoid(z + shift) - sigmoid(z) for z between two ends: highest at z = -shift / 2.
+    """No less than any sigmoid(z + shift) - sigmoid(z) for z between two ends: highest at z = -shift / 2.
 
     Args:
         shift: At least 0.
@@ -37,7 +37,7 @@ def largest_step(shift: float, lower: float, upper: float = math.inf) -> float:
     """
     logit = min(max(-shift / 2, lower), upper)
     steps = torch.tensor([logit + shift, logit], dtype=torch.float64).sigmoid()
-    return float(steps[0] - steps[1])
+    return float(steps[0] - steps[1]) + CONFIDENCE_ERROR
 
 
 def bracketed(query: Query, row: int, options: MethodOptions) -> Bounds:
@@ -58,7 +58,7 @@ def bracketed(query: Query, row: int, options: MethodOptions) -> Bounds:
     lower, _ = best_disturbance(query, row, options)
     if num_outputs(query.network) > 2:
         upper, timed_out = _of_many(joint, options)
-        return Bounds(lower, max(upper, lower), "timeout" if timed_out else "relaxed")
+        return Bounds.of(lower, upper, "timeout" if timed_out else "relaxed")
     undisturbed, disturbed = joint.logits
     ends = (float(joint.network.lower[undisturbed]), float(joint.network.upper[undisturbed]))
     numbers = itertools.count()
@@ -86,10 +86,10 @@ def bracketed(query: Query, row: int, options: MethodOptions) -> Bounds:
                 member = member_of(query, joint.moving, found.values)
                 with torch.no_grad():
                     lower = max(lower, float(deviations(query, row, member).abs()))
-    upper = max(-cells[0][0], lower)
+    upper = -cells[0][0]
     if joint.moving.exact and upper - lower <= options.tolerance:
-        return Bounds(lower, upper, "exact")
-    return Bounds(lower, upper, "timeout" if timed_out else "relaxed")
+        return Bounds.of(lower, upper, "exact")
+    return Bounds.of(lower, upper, "timeout" if timed_out else "relaxed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +121,12 @@ class JointProgramme:
         ends = substituted_ends(network)
         network.lower, network.upper = ends.lower, ends.upper
         self.rows: Rows = rows_of(network, ends.lower, ends.upper, ends.tops)
-        apart = difference_ranges(query.network, self.moving, encoder.matrices)
+        linear = {each.name for each in query.network.operations.values() if each.kind in ("weighted", "linear")}
+        # Layers whose inputs are fixed have no matrices; without these rows bounds are sound, if wider.
+        known = linear <= encoder.matrices.keys()
+        apart = difference_ranges(query.network, self.moving, encoder.matrices) if known else {}
         for name in still.operations:
-            if name in self.moving.places and name in self.still.places:
+            if name in apart and name in self.moving.places and name in self.still.places:
                 least, greatest = apart[name]
                 columns = self.rows.columns[self.moving.places[name]], self.rows.columns[self.still.places[name]]
                 one, room = np.ones(len(least)), 1e-9 * (1.0 + np.abs(least) + np.abs(greatest))

@@ -25,7 +25,9 @@ class ProofError(ValueError):
 
 
 def check_proof(proof: Mapping[str, Any]) -> Fraction:
-    """The bound that a proof proves.
+    """The bound that a proof proves of the values that it stores.
+
+    Whether these are a network's is another question: they are equal to ``stored_values`` of its encoding.
 
     Args:
         proof: As ``Proof.stored`` gives it, or read from JSON.
@@ -34,12 +36,38 @@ def check_proof(proof: Mapping[str, Any]) -> Fraction:
         The claimed bound: the linear function is nowhere above it.
 
     Raises:
-        ProofError: A leaf that does not bound the function, a negative multiplier, a row that does not hold.
+        ProofError: A leaf that does not bound the function, a negative multiplier, a row that does not hold, or values
+            of which anything would be true: an empty input, a negative radius, terms that come twice or from nowhere.
     """
-    bound = Fraction(proof["claim"]["bound"])
-    costs = {int(place): Fraction(factor) for place, factor in proof["claim"]["terms"]}
+    bound, terms = Fraction(proof["claim"]["bound"]), proof["claim"]["terms"]
+    _check_values(proof["values"])
+    _check_places("the claim", [place for place, _ in terms], len(proof["values"]))
+    costs = {place: Fraction(factor) for place, factor in terms}
     _check(proof["tree"], {}, proof["values"], costs, bound)
     return bound
+
+
+def _check_values(values: Sequence[Any]) -> None:
+    """Every value is made of earlier ones, each taken once, and there is at least one of it."""
+    for place, value in enumerate(values):
+        kind, name = value["kind"], f"value {place}"
+        if kind == "input":
+            if Fraction(value["lower"]) > Fraction(value["upper"]):
+                raise ProofError(f"{name} lies from {value['lower']} to {value['upper']}; expected the lower end first")
+        elif kind == "part":
+            _check_places(name, [value["of"]], place)
+        elif kind == "sum":
+            _check_places(name, [source for source, _, _ in value["terms"]], place)
+            if min(Fraction(radius) for radius in (value["radius"], *(term[2] for term in value["terms"]))) < 0:
+                raise ProofError(f"{name} has a negative radius; expected none")
+        else:
+            raise ProofError(f"{name} is of kind {kind!r}; expected input, part or sum")
+
+
+def _check_places(name: str, places: Sequence[Any], end: int) -> None:
+    known = all(type(place) is int and 0 <= place < end for place in places)
+    if not known or len(set(places)) < len(places):
+        raise ProofError(f"{name} takes values {places}; expected different ones below {end}")
 
 
 def _check(

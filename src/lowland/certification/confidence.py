@@ -8,6 +8,9 @@ from torch import Tensor
 from lowland.certification.real_network import RealNetwork
 from lowland.errors import LowlandError
 
+CONFIDENCE_ERROR = 1e-14
+"""More than float64 errs by in a confidence computed from margins, a number between 0 and 1."""
+
 
 def num_outputs(network: RealNetwork) -> int:
     """How many outputs a classifier has: 1 (a logit of class 1 against class 0), or one a class.
@@ -78,7 +81,7 @@ def confidence_of_margins(margins: Tensor) -> Tensor:
 
 
 def deviation_of_margins(margins: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
-    """How far the confidence can move when each margin stays between two numbers [rows]: exact for two classes.
+    """How far the confidence can move at most when each margin stays between two numbers [rows]: exact for two classes.
 
     Args:
         margins: Undisturbed [rows, others].
@@ -86,6 +89,5 @@ def deviation_of_margins(margins: Tensor, least: Tensor, greatest: Tensor) -> Te
         greatest: No smaller.
     """
     undisturbed = confidence_of_margins(margins)
-    return torch.maximum(
-        confidence_of_margins(greatest) - undisturbed, undisturbed - confidence_of_margins(least)
-    ).clamp(min=0.0)
+    rise, fall = confidence_of_margins(greatest) - undisturbed, undisturbed - confidence_of_margins(least)
+    return torch.maximum(rise, fall).clamp(min=0.0) + CONFIDENCE_ERROR

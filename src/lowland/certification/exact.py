@@ -24,10 +24,13 @@ def programmed(query: Query, options: MethodOptions) -> Bounds:
     Raises:
         LowlandError: Outputs that are no classes, or an activation that is not made of linear pieces.
     """
-    if not query.inputs.is_fixed:
-        return largest_of([bracketed(query, row, options) for row in range(len(query))], options.tolerance)
     encoder = Encoder.of(query)
-    rows = [_of_row(query, row, options, encoder) for row in range(len(query))]
+    rows = [
+        _of_row(query, row, options, encoder)
+        if query.inputs[slice(row, row + 1)].is_fixed
+        else bracketed(query, row, options)
+        for row in range(len(query))
+    ]
     return largest_of(rows, options.tolerance)
 
 
@@ -54,7 +57,6 @@ def _of_row(query: Query, row: int, options: MethodOptions, encoder: Encoder) ->
             lower = max(lower, float(deviations(query, row, member).abs()))
     if upper - lower > options.tolerance and (bounds.timed_out or not bounds.exact or len(bounds.least) > 1):
         lower = max(lower, best_disturbance(query, row, options)[0])
-    upper = max(upper, lower)  # float64 arithmetic of the witness
     if bounds.exact and upper - lower <= options.tolerance:
-        return Bounds(lower, upper, "exact")
-    return Bounds(lower, upper, "timeout" if bounds.timed_out else "relaxed")
+        return Bounds.of(lower, upper, "exact")
+    return Bounds.of(lower, upper, "timeout" if bounds.timed_out else "relaxed")

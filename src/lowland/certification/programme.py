@@ -19,12 +19,15 @@ Numbers = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 FEASIBILITY = 1e-6
-"""How far a solution of HiGHS may violate a row or be from a whole number."""
+"""How far a solution of HiGHS may violate a row, be from a whole number, or be from the best."""
 DUAL_FEASIBILITY = 1e-7
 """How far a reduced cost may have the wrong sign."""
 
+DROPPED = 1e-9
+"""Factors of this size and below are 0 to HiGHS, however large their variables are."""
+
 TIGHT = 1e-9
-"""Both of them where ``highspy`` is told so: SciPy cannot pass them on."""
+"""All of them but ``DROPPED`` where ``highspy`` is told so: SciPy cannot pass them on."""
 
 Outcome = Literal["optimal", "timeout", "infeasible", "failed"]
 
@@ -128,14 +131,12 @@ class Programme:
                 (np.concatenate(factors), (np.concatenate(rows), np.concatenate(columns))),
                 shape=(self.num_rows, self.num_variables),
             )
-            empty = np.zeros(0)
-            self._assembled = (
-                matrix,
-                *(
-                    np.concatenate([empty, *parts])
-                    for parts in (self._least, self._greatest, self._lower, self._upper, self._integral)
-                ),
+            least, greatest, lower, upper, integral = (
+                np.concatenate([np.zeros(0), *parts])
+                for parts in (self._least, self._greatest, self._lower, self._upper, self._integral)
             )
+            _drop_small(matrix, least, greatest, lower, upper)
+            self._assembled = (matrix, least, greatest, lower, upper, integral)
         return self._assembled
 
     def largest(
@@ -173,7 +174,7 @@ class Programme:
             return Solution("optimal", float(-(costs @ values)), values)
         if tight:
             return _tightly_solved(self.assembled()[:3], (lower, upper, integral), costs, timeout)
-        options: dict[str, float] = {"mip_rel_gap": 1e-9}
+        options: dict[str, float] = {"mip_rel_gap": 0.0}
         if timeout is not None:
             options["time_limit"] = max(timeout, 1e-3)
         result = milp(
@@ -184,6 +185,17 @@ class Programme:
             options=options,
         )
         return _solution(result, bool(integral.any()))
+
+
+def _drop_small(matrix: csc_array, least: Numbers, greatest: Numbers, lower: Numbers, upper: Numbers) -> None:
+    """Takes factors that HiGHS drops out of the rows, whose ends make room for whatever they stood for; in place."""
+    small = np.abs(matrix.data) <= DROPPED
+    rows, columns = matrix.indices[small], np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))[small]
+    ends = matrix.data[small] * np.stack([lower[columns], upper[columns]])
+    np.subtract.at(least, rows, ends.max(axis=0))
+    np.subtract.at(greatest, rows, ends.min(axis=0))
+    matrix.data[small] = 0.0
+    matrix.eliminate_zeros()
 
 
 def _solution(result: object, has_integers: bool) -> Solution:
@@ -230,8 +242,13 @@ def _tightly_solved(
     model.integrality_ = [kinds[int(whole)] for whole in integral]
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("mip_rel_gap", TIGHT)
-    for name in ("mip_feasibility_tolerance", "primal_feasibility_tolerance", "dual_feasibility_tolerance"):
+    solver.setOptionValue("mip_rel_gap", 0.0)
+    for name in (
+        "mip_abs_gap",
+        "mip_feasibility_tolerance",
+        "primal_feasibility_tolerance",
+        "dual_feasibility_tolerance",
+    ):
         solver.setOptionValue(name, TIGHT)
     if timeout is not None:
         solver.setOptionValue("time_limit", max(timeout, 1e-3))

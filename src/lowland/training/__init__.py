@@ -3,7 +3,7 @@
 from lowland.training.loop import Training, TrainingData, train
 from lowland.training.options import TrainingOptions
 from lowland.training.plan import TrainingPlan
-from lowland.training.recipes import Recipe
+from lowland.training.recipes.recipe import Recipe
 from lowland.training.regularizers import jacobian_penalty, orthogonality_penalty
 
 __all__ = [

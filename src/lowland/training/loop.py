@@ -50,6 +50,7 @@ class TrainingData:
         validation: The same, held out.
         loss: Mean loss over samples of (outputs, targets).
         ranges: In whose units noise on the inputs is; None: those of the training inputs.
+        sample_losses: Loss of every sample [n] of (outputs, targets), which recipes that attack need.
         float_from: Name of the layer from which on a float network will stay float when it is deployed, so that no bits
             of it flip and its weights are not clipped; by default all of it is stored in codes. Fake-quantized models
             know it themselves.
@@ -59,6 +60,7 @@ class TrainingData:
     validation: tuple[Tensor, Tensor]
     loss: Loss
     ranges: FeatureRanges | None = None
+    sample_losses: Loss | None = None
     float_from: str | None = None
 
 
@@ -78,15 +80,16 @@ def train(
             batches. Torch's global generators are left as they were.
 
     Raises:
-        LowlandError: Nothing to train, batches of one sample with batch normalisation, noise on inputs that are no
-            floats or a penalty on their derivatives, or an unknown ``float_from``. Never for numbers: a divergence ends
-            training with status ``non_finite``.
+        LowlandError: Nothing to train, batches of one sample with batch normalisation, a recipe that changes or
+            differentiates inputs that are no floats, one for classes on other targets, or an unknown ``float_from``.
+            Never for numbers: a divergence ends training with status ``non_finite``.
+        ValueError: A recipe that attacks, without ``sample_losses``.
     """
     (inputs, targets), validation, ranges = data.training, data.validation, data.ranges
     length, whole = options.resolve(len(inputs)), normalises_batches(network)
-    _check(network, recipe, inputs, length.batch_size)
+    _check(network, recipe, data, length.batch_size)
     length = length._replace(batches=len(batches(torch.arange(len(inputs)), length.batch_size, no_single=whole)))
-    optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.decay), lr=options.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.weight_decay), lr=options.learning_rate, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, length))
     order, projections = generator(*key, "batch order"), generator(*key, "projections")
     disturbances = generator(*key, "disturbances")
@@ -94,13 +97,15 @@ def train(
         ranges = _ranges(inputs, ranges)
     best_loss, best_state = math.inf, copy.deepcopy(network.state_dict())
     curves: list[dict[str, float]] = []
+    loss, iterates = recipe.loss(data.loss), recipe.iterates()
     masked = list(pruned_tensors(network)) if isinstance(network, QuantizedNetwork) else []
     with keyed_globals(*key, "dropout", device=inputs.device):
         for epoch in range(1, length.epochs + 1):
             network.train()
             total = penalty_total = 0.0
-            for index in batches(torch.randperm(len(inputs), generator=order), length.batch_size, no_single=whole):
-                batch = Batch(inputs[index], targets[index], data.loss)
+            parts = batches(torch.randperm(len(inputs), generator=order), length.batch_size, no_single=whole)
+            for index in parts:
+                batch = Batch(inputs[index], targets[index], loss, data.sample_losses)
                 if recipe.disturbs_inputs and ranges is not None:
                     batch = recipe.disturbed(batch, network, ranges, disturbances)
                 batch.inputs.requires_grad_(recipe.differentiates_inputs)
@@ -118,12 +123,17 @@ def train(
                 recipe.after_step(network, float_from=data.float_from)
                 for _, parameter, mask in masked:
                     parameter.detach().mul_(mask)
+                iterates.add(network)
                 total += float(value.total.detach()) * len(index)
                 if value.penalty is not None:
                     penalty_total += float(value.penalty.detach()) * len(index)
-            network.eval()
-            with torch.no_grad():
-                validation_loss = float(data.loss(network(validation[0]), validation[1]))
+            with iterates.kept(network, inputs, parts):
+                network.eval()
+                with torch.no_grad():
+                    validation_loss = float(data.loss(network(validation[0]), validation[1]))
+                finite = math.isfinite(total) and math.isfinite(validation_loss)
+                if finite and validation_loss < best_loss:
+                    best_loss, best_state = validation_loss, copy.deepcopy(network.state_dict())
             curves.append(
                 {
                     "epoch": epoch,
@@ -132,21 +142,17 @@ def train(
                     "validation_loss": validation_loss,
                 }
             )
-            if not (math.isfinite(total) and math.isfinite(validation_loss)):
+            if not finite or options.exhausted([epoch["validation_loss"] for epoch in curves]):
                 break
-            if validation_loss < best_loss:
-                best_loss, best_state = validation_loss, copy.deepcopy(network.state_dict())
-            if options.exhausted([epoch["validation_loss"] for epoch in curves]):
-                break
-    finite = math.isfinite(curves[-1]["training_loss"]) and math.isfinite(curves[-1]["validation_loss"])
     network.load_state_dict(best_state)
     network.eval()
     network.zero_grad(set_to_none=True)
     return Training(network, pd.DataFrame(curves), "ok" if finite else "non_finite")
 
 
-def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: int) -> None:
+def _check(network: nn.Module, recipe: RecipeBase, data: TrainingData, batch_size: int) -> None:
     """Refuses what torch would end in the middle of."""
+    inputs, targets = data.training
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise LowlandError(
             f"{type(network).__name__} has no parameter that requires gradients; expected one at least to train: call "
@@ -156,6 +162,11 @@ def _check(network: nn.Module, recipe: RecipeBase, inputs: Tensor, batch_size: i
         raise LowlandError(
             f"inputs are {inputs.dtype}; recipes with a penalty on the Jacobian expect floats, which have derivatives: "
             "use another recipe"
+        )
+    if recipe.expects_classes and (targets.is_floating_point() or targets.ndim != 1):
+        raise LowlandError(
+            f"targets are {targets.dtype} of shape {list(targets.shape)}; this recipe is for classification and "
+            "expects numbers of classes [n]: use another recipe"
         )
     if normalises_batches(network) and min(batch_size, len(inputs)) == 1:
         where = "batch_size is 1" if len(inputs) > 1 else "there is 1 training sample"
@@ -175,7 +186,7 @@ def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, object
 
 
 def _ranges(inputs: Tensor, given: FeatureRanges | None) -> FeatureRanges:
-    """The ranges that inputs are disturbed in, where the inputs are."""
+    """The ranges that inputs are changed in, where the inputs are."""
     if not inputs.is_floating_point():
-        raise LowlandError(f"inputs are {inputs.dtype}; recipes with input noise expect floats: use another recipe")
+        raise LowlandError(f"inputs are {inputs.dtype}; recipes that change inputs expect floats: use another recipe")
     return FeatureRanges.of(inputs) if given is None else given.to(inputs.device)

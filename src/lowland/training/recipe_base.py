@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
 import torch
@@ -33,11 +34,13 @@ class Batch(NamedTuple):
         inputs: [n, ...].
         targets: [n, ...].
         loss: Of outputs and these targets; a recipe that mixes samples puts another one here.
+        sample_losses: The loss of every sample [n]; None where that is not known.
     """
 
     inputs: Tensor
     targets: Tensor
     loss: Loss
+    sample_losses: Loss | None = None
 
 
 Model = Callable[[Tensor], Tensor]
@@ -47,14 +50,36 @@ Objective = Callable[[Model], Value]
 """Loss and penalty of a model on the batch at hand."""
 
 
+class Iterates:
+    """Which of the weights that training passes through are validated and kept: the last ones of every epoch."""
+
+    def add(self, network: nn.Module) -> None:
+        """Sees the weights after a step; the network is left as it came."""
+
+    @contextmanager
+    def kept(self, network: nn.Module, inputs: Tensor, batches: Sequence[Tensor]) -> Iterator[None]:
+        """A context in which the network has what is kept; afterwards it is as it came.
+
+        Args:
+            network: In training mode, at the end of an epoch.
+            inputs: Of all training samples [n, ...].
+            batches: Sample numbers of each batch of the epoch.
+        """
+        yield
+
+
 class RecipeBase(BaseModel):
     """What a recipe may do to the batch, the loss, its gradients, the optimizer and the step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def misfits(self, axes: Axes) -> Iterable[Misfit]:
-        """What does not fit the tasks of a study; by default nothing."""
-        return ()
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """What does not fit the tasks of a study: tokens have no neighbours to be moved to."""
+        if not self.disturbs_inputs:
+            return
+        for name, task in axes.tasks.items():
+            if task.input_kind == "tokens":
+                yield "kind", f"changes inputs, which of {name} are tokens; expected another recipe"
 
     @property
     def differentiates_inputs(self) -> bool:
@@ -67,9 +92,22 @@ class RecipeBase(BaseModel):
         return False
 
     @property
-    def decay(self) -> float:
+    def expects_classes(self) -> bool:
+        """Whether targets must be numbers of classes."""
+        return False
+
+    @property
+    def weight_decay(self) -> float:
         """Decoupled weight decay handed to the optimizer, for weights (not biases)."""
         return 0.0
+
+    def loss(self, loss: Loss) -> Loss:
+        """What is minimised in place of the task's loss; what is validated stays the task's."""
+        return loss
+
+    def iterates(self) -> Iterates:
+        """What one training keeps of its weights."""
+        return Iterates()
 
     def disturbed(self, batch: Batch, network: nn.Module, ranges: FeatureRanges, generator: torch.Generator) -> Batch:
         """The batch that the network is trained on instead; called where ``disturbs_inputs``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lowland.vocabulary.certificate_measures import CERTIFICATES
 from lowland.vocabulary.disagreement_measures import DISAGREEMENT
 from lowland.vocabulary.landscape_measures import LANDSCAPE
 from lowland.vocabulary.measure import Measure
@@ -15,6 +16,7 @@ MEASURES: dict[str, Measure] = {
     **SINGLE_BITS,
     **LANDSCAPE,
     **DISAGREEMENT,
+    **CERTIFICATES,
 }
 
 SCORES = ("accuracy", "emd", "vector_error", "absolute_error")

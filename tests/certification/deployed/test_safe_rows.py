@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowland.certification.deployed import upset_safe_rows
+from lowland.certification.deployed.answered_rows import answers_of
 from lowland.certification.deployed.safe_rows import unsafe_bits
 from lowland.coding.encodings import ENCODINGS
 from lowland.errors import LowlandError
@@ -257,6 +258,14 @@ def test_ties_go_to_the_lowest_index() -> None:
     assert {bit for name, element, bit in found if name == f"{last}.bias" and element == 0} == {
         bit for bit in range(width) if changes[bit] < 0
     }
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64])
+def test_large_whole_numbers_are_compared_in_all_digits(dtype: torch.dtype) -> None:
+    """Float32 holds neither of these: to it they are a tie."""
+    outputs = torch.tensor([[2**24, 2**24 + 1], [2**24 + 1, 2**24]], dtype=dtype)
+    assert answers_of(outputs, torch.tensor(0.5)).tolist() == [1, 0]
+    assert answers_of(outputs, torch.tensor(-0.5)).tolist() == [0, 1]
 
 
 def test_mistakes_are_told_in_one_line() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lowland.certification import InputBox, RealNetwork
 from lowland.certification.rounding import deviation, pair_bounds
 from lowland.certification.rounding.code_cells import by_cells, sides
-from lowland.certification.rounding.deviation import deployed_deviation
+from lowland.certification.rounding.deviation import deployed_deviation, deviation_on_codes
 from lowland.certification.rounding.deviation_search import Deviations
 from lowland.certification.rounding.integer_graph import IntegerGraph
 from lowland.certification.rounding.symbolic import Line
@@ -38,13 +38,13 @@ def test_programme_and_all_codes_agree_where_the_float_network_reads_codes(seed,
     network = perceptron(seed, bits=bits, even=even)
     model, box = float_perceptron(network, seed), _box(seed, 0.5)
     largest = float(_of_all_codes(network, model, box).max())
-    tried = deployed_deviation(network, model, box, reads="codes")
+    tried = deviation_on_codes(network, model, box)
     assert tried.status == "exact"
     assert tried.lower == pytest.approx(largest, rel=1e-9)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deviation, "MOST_TRIED", 0)
-        solved = deployed_deviation(network, model, box, reads="codes")
-        bounds = deployed_deviation(network, model, box, reads="codes", timeout=0)
+        solved = deviation_on_codes(network, model, box)
+        bounds = deviation_on_codes(network, model, box, timeout=0)
     assert solved.status == "exact"
     assert solved.lower <= largest * (1 + 1e-9)
     assert solved.upper >= largest * (1 - 1e-9)
@@ -95,7 +95,7 @@ def test_without_time_both_sides_still_hold():
 def test_an_unsound_bound_is_seen():
     network = perceptron(4)
     model, box = float_perceptron(network, 4, noise=0.0), _box(4, 0.3)
-    assert deployed_deviation(network, model, box, reads="codes", timeout=0).lower > 0
+    assert deviation_on_codes(network, model, box, timeout=0).lower > 0
 
     def without_half_steps(node, before, boxes, scales, *, rectified):
         zero = 0 * boxes[0].lower
@@ -105,7 +105,7 @@ def test_an_unsound_bound_is_seen():
         patch.setattr(pair_bounds, "rounded_difference", without_half_steps)
         patch.setattr(deviation, "MOST_TRIED", 0)
         with pytest.raises(ValueError, match="contradict each other"):
-            deployed_deviation(network, model, box, reads="codes", timeout=0)
+            deviation_on_codes(network, model, box, timeout=0)
 
 
 @pytest.mark.parametrize(

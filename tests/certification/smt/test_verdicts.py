@@ -90,6 +90,31 @@ def test_a_weight_that_acts_twice_is_one_weight(encoding):
     assert verdict(question, encoding).status == {"linear": "unknown", "polynomial": "proved"}[encoding]
 
 
+class Tied(nn.Module):
+    """relu(f(x1)) - relu(f(x2)), f one weight that acts in both."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared, self.relu, self.last = nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False)
+        with torch.no_grad():
+            self.shared.weight.fill_(1.0)
+            self.last.weight.fill_(1.0)
+
+    def forward(self, inputs):
+        return self.last(self.relu(self.shared(inputs[:, :1])) - self.relu(self.shared(inputs[:, 1:])))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_layer_that_is_called_twice_has_one_weight(encoding):
+    """A witness that moves the calls apart is none: at x1 = x2 nothing can change."""
+    ones = torch.ones(1, 2)
+    for inputs in (ones, InputBox(ones, ones + 2**-10)):
+        question = margin_question(
+            Query.of(Tied().eval(), inputs, {"shared.weight": 0.125}), 0, threshold=-0.0625, assigned=1
+        )
+        assert verdict(question, encoding).status == {"linear": "unknown", "polynomial": "proved"}[encoding]
+
+
 def test_a_counterexample_holds_in_rational_numbers_in_float32_and_in_the_module():
     module = dense(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2), seed=2)
     query = Query.of(module, InputBox(ROW - 0.125, ROW + 0.125), 0.25)

@@ -205,6 +205,14 @@ def test_the_dequantized_network_is_what_landscapes_see(runtime):
     assert trace.status == "ok" and trace.value == pytest.approx(other.value, rel=0.1)
 
 
+@pytest.mark.parametrize("precision", [dynamic(), weight_only(4)], ids=["dynamic", "weight_only"])
+def test_a_layer_under_two_names_stays_one_in_the_dequantized_network(precision):
+    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    network[2] = network[0]
+    plain = quantize_dynamically(network, precision).dequantized()
+    assert sum(parameter.numel() for parameter in plain.parameters()) == 20 and plain[0] is plain[2]
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_gradients_pass_the_roundings_straight_through(runtime):
     network, inputs = mlp()

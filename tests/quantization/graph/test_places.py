@@ -44,11 +44,17 @@ def twice(n: nn.Module, x: Tensor) -> Tensor:
     return n.b(flat).reshape(rows, 4, -1).transpose(1, 2).flatten(1)
 
 
+def step_by_step(n: nn.Module, x: Tensor) -> Tensor:
+    flat = x.reshape(-1, 2, 2, 5).flatten(0, 1).flatten(0, 1)
+    return (n.b(n.a(flat)) / flat.shape[1]).relu().reshape(x.shape[0], -1)
+
+
 PLACES: dict[str, Callable[[], nn.Module]] = {
     "product": lambda: net(by_product),
     "minus one": lambda: net(by_minus_one),
     "norms": lambda: net(with_norms, norm=nn.BatchNorm1d(6), layer=nn.LayerNorm(6)),
     "flatten": lambda: net(twice),
+    "flatten twice": lambda: net(step_by_step),
     "prelu": lambda: net(lambda n, x: n.b(n.slope(n.a(x[:, 0]))), slope=nn.PReLU()),
     "prelu by channels": lambda: net(lambda n, x: n.b(n.slope(n.a(x[:, 0]))), slope=nn.PReLU(6, init=-0.4)),
     "prelu of images": lambda: net(
@@ -99,6 +105,14 @@ def test_slopes_below_zero_are_trained_and_stored() -> None:
         (
             lambda n, x: (n.a(x.reshape(-1, 5)) + n.a(x[:, 0])).reshape(-1, 4, 6),
             "add .* takes values whose rows count several places",
+        ),
+        (
+            lambda n, x: torch.cat([n.a(x.reshape(-1, 5)), n.a(2 * x.reshape(-1, 5))], 1).reshape(-1, 4, 12),
+            "cat .* takes values whose rows count several places",
+        ),
+        (
+            lambda n, x: n.a(x.reshape(-1, 5)).flatten(1).reshape(-1, 4, 6),
+            "flattens places that are counted among the rows; expected reshape",
         ),
         (lambda n, x: n.a(x.reshape(-1, 10)), r"reshapes rows of shape \(4, 5\) to \(10,\); expected as many numbers"),
         (

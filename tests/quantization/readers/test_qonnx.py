@@ -12,6 +12,7 @@ import torch
 
 from lowland.errors import LowlandError
 from lowland.quantization import freeze
+from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.quantization.graph.weighted_step import Weighted
 from lowland.quantization.readers.flow import CodeRange
 from lowland.quantization.readers.qonnx import read_qonnx
@@ -122,6 +123,30 @@ def test_files_are_read_as_they_compute(name: str, tmp_path: Path) -> None:
     check_agrees(read_qonnx(path), expected, inputs)
 
 
+@pytest.mark.parametrize("biased", [False, True])
+def test_weights_that_several_layers_take_stand_once(tmp_path: Path, *, biased: bool) -> None:
+    file, biases = File(6), iter((np.arange(6) / 16, np.arange(6) / -8))
+
+    def layer(value: str, weights: str) -> str:
+        result = file.call("MatMul", value, weights)
+        return file.call("Add", result, next(biases)) if biased else result
+
+    x, weights = file.quant("x", 2.0**-4, 8), file.weights(6, 6, scale=2.0**-2)
+    x = file.quant(file.call("Relu", layer(x, weights)), 2.0**-2, 5, signed=0)
+    path = file.save(layer(x, weights), tmp_path / "model.onnx")
+    inputs = torch.randn(60, 6, generator=torch.Generator().manual_seed(0))
+    network = read_qonnx(path)
+    check_agrees(network, computed(path, inputs), inputs)
+    assert [codes.numel() for name, codes in network.codes.items() if name.endswith("weight")] == [36]
+    assert sum(name.endswith("bias") for name in network.codes) == 2 * biased
+    again = IntegerNetwork.from_spec(network.spec)
+    again.load_state_dict(network.state_dict(), assign=True)
+    assert torch.equal(again.forward_integer(inputs), network.forward_integer(inputs))
+    copied = network.dequantized()
+    assert sum(p.numel() for p in copied.parameters()) == 36 + 12 * biased
+    torch.testing.assert_close(copied(inputs), network(inputs))
+
+
 def test_summands_between_steps_keep_every_threshold(tmp_path: Path) -> None:
     """A batch-norm of coarse accumulators: rounding its shift to whole accumulator steps would move thresholds."""
     file = File(8)
@@ -172,6 +197,18 @@ REFUSED = {
         "MatMul", f.quant("x", 0.1, 4), f.weights(6, 6, scale=np.linspace(0.1, 0.6, 6, dtype=np.float32)[:, None])
     ),
     "joins integers worth": lambda f: f.call("Add", f.quant("x", 0.1, 4), f.quant("x", 0.07, 4)),
+    "has weights that are not finite": lambda f: f.call(
+        "MatMul", f.quant("x", 0.1, 4), f.quant(np.full((6, 6), np.nan), 0.1, 4)
+    ),
+    "computes with constants that are not finite": lambda f: f.call(
+        "Add", f.call("MatMul", f.quant("x", 0.1, 4), f.weights(6, 6)), np.full(6, np.nan)
+    ),
+    "adds numbers that are not finite": lambda f: f.call(
+        "Gemm", f.quant("x", 0.1, 4), f.weights(6, 6), np.full(6, np.nan)
+    ),
+    "Softmax .* has no integer step": lambda f: f.call(
+        "Softmax", f.call("MatMul", f.quant("x", 0.1, 4), f.weights(6, 6)), axis=0
+    ),
     "takes the mean over rows": lambda f: f.call("ReduceMean", f.quant("x", 0.1, 4), axes=[0]),
     "expected rows to stay first": lambda f: f.call("Reshape", f.quant("x", 0.1, 4), np.array([2, 3], dtype=np.int64)),
 }

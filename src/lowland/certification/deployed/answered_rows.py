@@ -72,7 +72,7 @@ def answers_of(outputs: Tensor, scale: Tensor) -> Tensor:
             f"network: its outputs are {tuple(outputs.shape)}; expected [rows, classes], of which the highest is the "
             "answer, or one number a row"
         )
-    values = outputs * scale.sign() if scale.numel() == 1 else outputs.double() * scale.double()
+    values = outputs * scale.sign().to(outputs.dtype) if scale.numel() == 1 else outputs.double() * scale.double()
     if values.ndim == 1 or values.shape[1] == 1:
         return (values.reshape(-1) > 0).long()
     return values.argmax(1)

@@ -30,20 +30,16 @@ def difference_ranges(network: RealNetwork, disturbed: Encoded, matrices: dict[s
         if operation.kind in ("weighted", "linear"):
             apart[operation.name] = _affine(operation, low, high, disturbed, matrices[operation.name])
         elif operation.kind == "activation":
-            slopes = _slopes(operation.layer)
-            apart[operation.name] = (
-                np.minimum(slopes[0] * low, slopes[1] * low),
-                np.maximum(slopes[0] * high, slopes[1] * high),
-            )
+            ends = np.stack([slope * end for slope in _slopes(operation.layer) for end in (low, high)])
+            apart[operation.name] = (ends.min(axis=0), ends.max(axis=0))
         elif operation.kind == "rounding":
             layer = operation.layer
             assert isinstance(layer, Rounding)
-            ends = _ends(disturbed, operation.inputs[0])
-            if ends is None:
-                ends = (np.full(len(low), -np.inf), np.full(len(low), np.inf))
+            known = _ends(disturbed, operation.inputs[0])
+            least, most = known or (np.full(len(low), -np.inf), np.full(len(low), np.inf))
             # clamp(u) - u falls with u.
-            moved_low = ends[1].clip(layer.lowest, layer.highest) - ends[1]
-            moved_high = ends[0].clip(layer.lowest, layer.highest) - ends[0]
+            moved_low = most.clip(layer.lowest, layer.highest) - most
+            moved_high = least.clip(layer.lowest, layer.highest) - least
             apart[operation.name] = (low + moved_low - layer.half_step, high + moved_high + layer.half_step)
         else:  # of maxima of the same windows no two are further apart than some of their values
             count = int(np.prod(operation.shape))

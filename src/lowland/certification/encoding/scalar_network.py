@@ -164,7 +164,8 @@ def sum_range(block: Sums, lower: Numbers, upper: Numbers) -> tuple[Numbers, Num
     greatest = np.maximum(at_low + slack_low, at_high + slack_high).sum(axis=1) + block.biases + block.bias_radii
     if not block.moves and bool((low == high).all()):
         return least, least
-    rounding = 1e-12 * (1.0 + np.abs(block.weights) @ np.maximum(np.abs(low), np.abs(high)) + np.abs(block.biases))
+    sizes = np.maximum(np.abs(at_low), np.abs(at_high)) + np.maximum(slack_low, slack_high)
+    rounding = 1e-12 * (1.0 + sizes.sum(axis=1) + np.abs(block.biases) + block.bias_radii)
     return least - rounding, greatest + rounding
 
 

@@ -40,7 +40,7 @@ def solver_slack(
     reach = np.maximum(np.abs(lower), np.abs(upper))
     split = (lower < 0) & (upper > 0)
     own = 1.0 + np.where(split, reach, 0.0)
-    total = 0.0
+    total = 1.0  # the search ends so close to the best
     for block in reversed(network.blocks):
         gain = gains[block_places(block)]
         if isinstance(block, PositiveParts):
@@ -54,4 +54,5 @@ def solver_slack(
             passed = passed + absolute
             total += 2.0 * float((absolute * own[block.sources])[split[block.sources]].sum())
         np.add.at(gains, block.sources, passed)
-    return tolerances[0] * total + tolerances[1] * float((upper - lower).sum())
+    # Beside every value there may be its positive part, and a binary of each.
+    return tolerances[0] * total + 2 * tolerances[1] * float((upper - lower + 1.0).sum())

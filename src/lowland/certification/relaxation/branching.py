@@ -73,7 +73,7 @@ def positive_by_branching(
         enclosure, limits = _enclosed(query, batch)
         chosen = objectives[torch.tensor([part.pair for part in batch])].unsqueeze(1)
         bounds, coefficients = tuned_smallest(enclosure, chosen, limits, steps=steps)
-        for place in (bounds[:, 0] <= 0).nonzero()[:, 0].tolist():
+        for place in (~(bounds[:, 0] > 0)).nonzero()[:, 0].tolist():
             part = batch[place]
             unproved[part.pair] += 1
             whole = query.inputs[slice(row := int(rows[part.pair]), row + 1)]
@@ -128,6 +128,8 @@ def _cut_signs(enclosure: Enclosure, coefficients: dict[str, Tensor], place: int
     """Cut at the ReLU whose lines cost the bound most."""
     best, name, at = 0.0, "", 0
     for relu, before in relus(enclosure).items():
+        if before == INPUTS:  # their boxes say all there is to say of them
+            continue
         values, factors = enclosure.intervals[before], coefficients[relu]
         low, high = values.lower[place].flatten(), values.upper[place].flatten()
         factor = factors[min(place, len(factors) - 1), 0].flatten()

@@ -158,7 +158,7 @@ def _search(found: CertifiedRows, query: Query, options: MethodOptions) -> None:
 
 def _branch(found: CertifiedRows, query: Query, objectives: Tensor, least: Tensor, options: MethodOptions) -> None:
     """Branch and bound on every pair of classes of the open rows that bounds leave open."""
-    pairs = ((least <= 0) & found.open.unsqueeze(1)).nonzero()
+    pairs = (~(least > 0) & found.open.unsqueeze(1)).nonzero()
     if len(pairs):
         positive = positive_by_branching(query, pairs[:, 0], objectives[pairs[:, 0], pairs[:, 1]], options)
         proved = found.open.clone()

@@ -6,15 +6,18 @@ import torch
 from torch import Tensor
 
 from lowland.certification.bounds import Bounds
-from lowland.certification.confidence import assigned_classes, confidence_of_margins, contrasts, num_outputs
+from lowland.certification.confidence import (
+    CONFIDENCE_ERROR,
+    assigned_classes,
+    confidence_of_margins,
+    contrasts,
+    num_outputs,
+)
 from lowland.certification.disturbances import without_roundings
 from lowland.certification.options import MethodOptions
 from lowland.certification.query import Query
 from lowland.certification.relaxation.linear_bounds import Method, enclose, smallest
 from lowland.certification.weight_box import WeightBox
-
-_CONFIDENCE_ERROR = 1e-14
-"""More than float64 errs by in a confidence computed from margins, a number between 0 and 1."""
 
 
 def by_relaxation(query: Query, options: MethodOptions) -> Bounds:
@@ -100,4 +103,4 @@ def _largest(query: Query, classes: Tensor, undisturbed: tuple[Tensor, Tensor], 
     least, greatest = margin_ranges(query, classes, method)
     rise = confidence_of_margins(greatest) - confidence_of_margins(lowest)
     fall = confidence_of_margins(highest) - confidence_of_margins(least)
-    return float(torch.maximum(rise, fall).amax()) + _CONFIDENCE_ERROR
+    return float(torch.maximum(rise, fall).amax()) + CONFIDENCE_ERROR

@@ -21,7 +21,7 @@ Side = tuple[int, int]
 MOST_CELLS = 2**14
 """Of boxes with more codes the cells would take minutes."""
 
-_CELLS, _WORST = 256, 128
+_CELLS, _WORST = 64, 64
 
 
 def sides(pair: Pair, outputs: list[int]) -> dict[Side, float]:

@@ -32,7 +32,6 @@ def deployed_deviation(
     input_box: InputBox,
     *,
     output: int | None = None,
-    reads: Reads = "inputs",
     timeout: float | None = None,
     tolerance: float = 1e-3,
 ) -> Bounds:
@@ -43,16 +42,13 @@ def deployed_deviation(
     both networks in which codes are whole numbers: ties to even are encoded exactly where a solver can tell the codes
     apart, and enclosed elsewhere. Where the box has few input codes, bounds of the float network over the inputs of
     each follow. The upper bound always holds; the lower one is reached by an input on which both networks were run
-    (Zhang et al., "QEBVerif: quantization error bound verification of neural networks", CAV 2023). Where the float
-    network reads codes and these are few, all of them are tried.
+    (Zhang et al., "QEBVerif: quantization error bound verification of neural networks", CAV 2023).
 
     Args:
         network: What is deployed; its quantizer of the inputs is part of it.
         float_model: What it stands for; operations that bear the name of a step are taken for its counterpart.
         input_box: One or more boxes of inputs.
         output: Index of the output (of flattened ones); ``None``: the largest deviation of all.
-        reads: ``inputs``: the float network is given the inputs themselves, and what their quantizer rounds away
-            counts. ``codes``: what their codes stand for, as if the sensor gave these alone.
         timeout: Seconds for programmes and cells, of all boxes together; 0: bounds and search alone; ``None``: none.
         tolerance: Share of the upper bound within which both sides are ``exact``.
 
@@ -63,6 +59,34 @@ def deployed_deviation(
         LowlandError: Steps or operations without a rule (all are named), networks with other numbers of outputs, an
             output that does not exist, or a timeout or tolerance that cannot be.
     """
+    return _largest((network, float_model), input_box, "inputs", output, (timeout, tolerance))
+
+
+def deviation_on_codes(
+    network: IntegerNetwork,
+    float_model: nn.Module | RealNetwork,
+    input_box: InputBox,
+    *,
+    output: int | None = None,
+    timeout: float | None = None,
+    tolerance: float = 1e-3,
+) -> Bounds:
+    """``deployed_deviation`` where the float network is given what the codes of the inputs stand for.
+
+    What the inputs' quantizer rounds away does not count, as if the sensor gave codes alone. Where the boxes have few
+    codes, all of them are tried.
+    """
+    return _largest((network, float_model), input_box, "codes", output, (timeout, tolerance))
+
+
+def _largest(
+    networks: tuple[IntegerNetwork, nn.Module | RealNetwork],
+    input_box: InputBox,
+    reads: Reads,
+    output: int | None,
+    limits: tuple[float | None, float],
+) -> Bounds:
+    (network, float_model), (timeout, tolerance) = networks, limits
     if not 0 < tolerance < 1 or (timeout is not None and timeout < 0):
         raise LowlandError(
             f"tolerance is {tolerance} and timeout {timeout}; expected a share above 0 and below 1, and seconds or None"

@@ -27,6 +27,7 @@ class Encoded:
         quantized: Whether activations are; otherwise it is the float network.
         asked: Variables that a counterexample is made from.
         exact: Whether all of it can happen in the network.
+        changes: Of the elements of parameters, where they are variables.
     """
 
     network: ExactNetwork
@@ -38,6 +39,7 @@ class Encoded:
     quantized: bool = True
     asked: list[str] = field(default_factory=list)
     exact: bool = True
+    changes: dict[str, list[Value]] = field(default_factory=dict)
     _sizes: dict[str, Variable] = field(default_factory=dict)
 
     def define(self, name: str, expressions: list[str]) -> None:
@@ -146,17 +148,24 @@ def products_of_variables(encoded: Encoded, name: str) -> None:
         encoded: With all operations before it.
         name: Of the operation.
     """
-    changes: dict[str, list[Value]] = {}
-    for of in ("weight", "bias"):
-        full = f"{name}.{of}"
-        for place, radius in enumerate(encoded.radii.get(full, ())):
+    exact = encoded.network.operations[name]
+    moves = {of: _changes(encoded, f"{exact.operation.owner or name}.{of}") for of in ("weight", "bias")}
+    _weighted(encoded, name, exact, moves)
+
+
+def _changes(encoded: Encoded, parameter: str) -> list[Value]:
+    """The change of every element of a parameter, told once however often its layer is called."""
+    if parameter not in encoded.changes:
+        changes: list[Value] = []
+        for place, radius in enumerate(encoded.radii.get(parameter, ())):
             if radius:
-                change = encoded.script.bounded(f"{full}.{place}", -radius, radius)
+                change = encoded.script.bounded(f"{parameter}.{place}", -radius, radius)
                 encoded.asked.append(change.name)
-                changes.setdefault(full, []).append(change)
+                changes.append(change)
             else:
-                changes.setdefault(full, []).append(Fraction(0))
-    _weighted(encoded, name, encoded.network.operations[name], changes)
+                changes.append(Fraction(0))
+        encoded.changes[parameter] = changes
+    return encoded.changes[parameter]
 
 
 def _weighted(
@@ -164,8 +173,8 @@ def _weighted(
 ) -> None:
     weights, biases = (encoded.network.parameters.get(f"{name}.{of}", []) for of in ("weight", "bias"))
     (operand,) = encoded.operands(name)
-    moves = (changes or {}).get(f"{name}.weight", [Fraction(0)] * len(weights))
-    shifts = (changes or {}).get(f"{name}.bias", [Fraction(0)] * len(biases))
+    moves = (changes or {}).get("weight") or [Fraction(0)] * len(weights)
+    shifts = (changes or {}).get("bias") or [Fraction(0)] * len(biases)
     rows = []
     for products, bias in zip(exact.products, exact.biases, strict=True):
         terms: list[Fraction | str] = [] if bias is None else [biases[bias], scaled(Fraction(1), shifts[bias])]

@@ -50,7 +50,8 @@ def moving_parts(question: Question) -> dict[str, Moving]:
     """
     real = question.query.network
     shapes = {INPUTS: tuple(question.query.inputs.lower.shape[1:])}
-    shapes |= {name: tuple(radius.shape) for name, radius in question.query.box.radii.items()}
+    radii = question.query.box.radii
+    shapes |= {name: tuple(radius.shape) for name, radius in radii.items() if name not in real.tied}
     shapes |= {
         f"{name}.{_MOVE}": operation.shape
         for name, operation in real.operations.items()
@@ -148,7 +149,7 @@ def _margin(built: _Built, scope: str, moving: Mapping[str, str]) -> str:
 def _parameter(graph: OnnxGraph, operation: Operation, of: str, moving: Mapping[str, str]) -> str:
     """A weight or bias: a constant, plus its change where it moves."""
     constant = graph.constant(operation.parameters[of].float())
-    change = moving.get(f"{operation.name}.{of}")
+    change = moving.get(f"{operation.owner or operation.name}.{of}")
     return constant if change is None else graph.node("Add", constant, change)
 
 

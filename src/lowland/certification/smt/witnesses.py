@@ -75,7 +75,12 @@ def witness_of(question: Question, values: Mapping[str, Fraction]) -> Witness:
     for name, exact in network.operations.items():
         if exact.products:
             operand = results[exact.operation.inputs[0]]
-            parameters |= _weights(question, exact, operand, values)
+            owner = exact.operation.owner
+            if owner:  # moves as for its first call
+                tied = {f"{name}.{of}": parameters.get(f"{owner}.{of}") for of in exact.operation.parameters}
+                parameters |= {full: moved for full, moved in tied.items() if moved is not None}
+            else:
+                parameters |= _weights(question, exact, operand, values)
         elif half := exact.half_step:
             count = network.sizes[name]
             moves[name] = tuple(

@@ -133,6 +133,7 @@ def fine_tune_quantized(
             splits["validation"].to(target),
             task.loss,
             ranges=sensor_ranges(task, splits),
+            sample_losses=task.sample_losses,
         ),
         recipe=recipe.root,
         options=fine_tuning.of(run.task),

@@ -30,6 +30,7 @@ def train_float(
             splits["validation"].to(target),
             task.loss,
             ranges=sensor_ranges(task, splits),
+            sample_losses=task.sample_losses,
             float_from=task.float_from,
         ),
         recipe=recipe.root,

@@ -24,7 +24,6 @@ _OF_INTEGERS = (
     "codes",
     "scales",
     "steps",
-    "chain",
     "activation_scales",
     "output_scale",
     "with_codes",
@@ -181,12 +180,15 @@ class DynamicNetwork(nn.Module):
                 "outputs of its own; expected arithmetic by row: use runtime torchao or litert"
             )
         plain = copy.deepcopy(self.network).requires_grad_(True)
+        copies: dict[int, nn.Module] = {}  # a layer under two names stays one
         for name, layer in list(plain.named_modules(remove_duplicate=False)):
             if isinstance(layer, CodedLayer):
+                if id(layer) not in copies:
+                    copies[id(layer)] = layer.dequantized()
                 if not name:
-                    return layer.dequantized()
+                    return copies[id(layer)]
                 parent, _, child = name.rpartition(".")
-                setattr(plain.get_submodule(parent), child, layer.dequantized())
+                setattr(plain.get_submodule(parent), child, copies[id(layer)])
         return plain
 
 

@@ -29,12 +29,14 @@ class _Value(NamedTuple):
         exact: Whether it is codes, or sums of codes at one scale, that a layer with weights can take.
         nonnegative: Whether it can never lie below 0.
         scale: What decides its step size, the same for values of one step size; those of accumulators stay apart.
+        real: Whether it is floats that no step size stands for.
     """
 
     name: str
     exact: bool
     nonnegative: bool
     scale: Hashable
+    real: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,22 +187,23 @@ class _Placer:
             return _Value(name, True, nonnegative, own)
         if isinstance(layer, FLOATS):
             add(name, "float", [operand.name for operand in operands], layer)
-            return _Value(name, False, False, own)
+            return _Value(name, False, False, own, real=True)
         kind = kind_of(layer)
+        rescales = kind in _SCALING or isinstance(layer, nn.AvgPool1d | nn.AvgPool2d)
         if kind in ("add", "concat"):
             operands = self._at_one_scale(name, operands)
         elif kind == "multiply":
             operands = [self._codes(operand) for operand in operands]
-        elif self._rules.per_channel and not first.exact and kind not in _POOLS:
-            operands = [self._codes(first)]
+        elif (first.real and rescales) or (self._rules.per_channel and not first.exact and kind not in _POOLS):
+            operands = [self._codes(first)]  # neither floats nor scales by channel become another single step size
         nonnegative = all(operand.nonnegative for operand in operands)
         if kind == "rescale":
             nonnegative = nonnegative and arguments_of(layer)["factor"] > 0
         add(name, "passing", [operand.name for operand in operands], layer)
         scale = operands[0].scale
-        if kind in _SCALING or isinstance(layer, nn.AvgPool1d | nn.AvgPool2d):
+        if rescales:
             scale = (kind, repr(arguments_of(layer)), *(operand.scale for operand in operands))
-        return _Value(name, operands[0].exact and kind != "multiply", nonnegative, scale)
+        return _Value(name, operands[0].exact and kind != "multiply", nonnegative, scale, operands[0].real)
 
     def _twin(self, name: str) -> str:
         """The first of the nodes that share a scale with this one."""

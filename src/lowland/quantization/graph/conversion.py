@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +56,7 @@ def converted(graph: fx.Graph, modules: Mapping[str, nn.Module], converter: Conv
             )
             found[node] = _called(place_of(node), called, converter, *args, **kwargs)
         else:
-            found[node] = _called(place_of(node), _plain, node, args, kwargs)
+            found[node] = _called(place_of(node), _plain, converter, node, args, kwargs)
         _follow_changes(node, found, memory, converter)
     raise AssertionError("a graph without output")
 
@@ -85,7 +85,7 @@ def _on_places(place: str, placewise: bool, handler: Callable[..., Any]) -> Call
     """
 
     def handled(c: Converter, *args: Any, **kwargs: Any) -> Any:
-        wires = [wire for wire in (*args, *kwargs.values()) if isinstance(wire, Wire)]
+        wires = list(_wires(*args, *kwargs.values()))
         if not any(wire.merged for wire in wires):
             return handler(c, *args, **kwargs)
         shapes = {(wire.merged, c.shape(wire)[: wire.merged]) for wire in wires}
@@ -100,6 +100,15 @@ def _on_places(place: str, placewise: bool, handler: Callable[..., Any]) -> Call
         return replace(result, merged=wires[0].merged) if isinstance(result, Wire) else result
 
     return handled
+
+
+def _wires(*parts: Any) -> Iterator[Wire]:
+    """The values among arguments, those in lists too."""
+    for part in parts:
+        if isinstance(part, Wire):
+            yield part
+        elif isinstance(part, list | tuple):
+            yield from _wires(*part)
 
 
 def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, converter: Converter) -> None:
@@ -121,13 +130,13 @@ def _follow_changes(node: fx.Node, found: dict[fx.Node, Any], memory: Memory, co
     memory.add(node, unchanged=unchanged)
 
 
-def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """A call that no value of the network goes into."""
-    with torch.no_grad():
-        called = getattr(args[0], node.target) if isinstance(node.target, str) else node.target
+def _plain(c: Converter, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """A call that no value of the network goes into; the same trained constants for the same call."""
+    called = getattr(args[0], node.target) if isinstance(node.target, str) else node.target
+    with torch.enable_grad():
         result = called(*(args[1:] if isinstance(node.target, str) else args), **kwargs)
-    if isinstance(result, Tensor) and result.is_floating_point() and _trained(*args, *kwargs.values()):
-        result = result.detach().requires_grad_()  # what is computed of trained tensors is trained in their place
+    if _computed_of_trained(result):
+        result = c.once(lambda: _apart(result), node.target, args, kwargs)
     if isinstance(result, Tensor) and _holds(Rows, args, kwargs):
         raise LowlandError(
             f"{place_of(node)} of the network makes a tensor with as many rows as the inputs; expected constants of "
@@ -136,12 +145,18 @@ def _plain(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any
     return result
 
 
-def _trained(*parts: Any) -> bool:
-    """Whether a trained tensor is among arguments."""
-    return any(
-        (isinstance(part, Tensor) and part.requires_grad) or (isinstance(part, list | tuple) and _trained(*part))
-        for part in parts
-    )
+def _computed_of_trained(result: Any) -> bool:
+    """Whether gradients would flow through a result, or through a part of it."""
+    if isinstance(result, list | tuple):
+        return any(map(_computed_of_trained, result))
+    return isinstance(result, Tensor) and result.grad_fn is not None
+
+
+def _apart(result: Any) -> Any:
+    """What is computed of trained tensors, trained in their place."""
+    if isinstance(result, list | tuple):
+        return tuple(map(_apart, result))
+    return result.detach().requires_grad_() if _computed_of_trained(result) else result
 
 
 def _holds(kind: type, *parts: Any) -> bool:

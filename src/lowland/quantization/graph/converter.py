@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ EXAMPLE_ROWS = 3
 """Rows that shapes are found with: more than one, so that a dimension of size 1 is not taken for the rows."""
 
 _TAKEN = (INPUTS, "input")
+
+Made = TypeVar("Made")
 
 
 class Converter:
@@ -36,7 +38,7 @@ class Converter:
         self.paths: dict[str, str] = {}
         self._calls: dict[tuple[Any, ...], Wire] = {}
         self._changing: set[int] = set()
-        self._made: dict[tuple[Any, ...], tuple[nn.Module, tuple[Any, ...]]] = {}
+        self._made: dict[tuple[Any, ...], tuple[Any, tuple[Any, ...]]] = {}
         self.place = self.name = self.path = ""
 
     def at(self, *, name: str, place: str, path: str = "") -> None:
@@ -102,17 +104,25 @@ class Converter:
         self._calls[call] = Wire(name, example)
         return self._calls[call]
 
-    def once(self, make: Callable[[], nn.Module], *of: Any) -> nn.Module:
-        """The layer that was made of the same objects before, so that what is stored once is one layer.
+    def once(self, make: Callable[[], Made], *of: Any) -> Made:
+        """The layer or constant that was made of the same objects before, so that what is stored once is one layer.
 
         Args:
             make: Makes it.
             of: What it is made of: tensors and modules by identity, all else by value.
         """
-        key = tuple(id(part) if isinstance(part, Tensor | nn.Module) else repr(part) for part in of)
+        key = _identity(of)
         if key not in self._made:
             self._made[key] = make(), of  # kept, so that no other object gets the identity
-        return self._made[key][0]
+        made: Made = self._made[key][0]
+        return made
+
+    def trained_in(self, layer: nn.Module) -> Iterator[Tensor]:
+        """The trained tensors of the network that a layer stores: its parameters, and what it was made of."""
+        yield from layer.parameters()
+        for made, of in self._made.values():
+            if made is layer:
+                yield from (part for part in of if isinstance(part, Tensor) and part.requires_grad)
 
     def changed(self, wire: Wire) -> bool:
         """Whether a value was computed in place of what it was computed from."""
@@ -175,10 +185,11 @@ class Converter:
                 f"combines values of shape {shape} a row with a constant of shape "
                 f"{tuple(max(constants, key=Tensor.numel).shape)}; expected one that goes with every row"
             )
+        given = [constant for constant in (weight, bias) if constant is not None]
         varying = [
             dim + 1
             for dim, size in enumerate(shape)
-            if size > 1 and any(bool((value != value.narrow(dim + 1, 0, 1)).any()) for value in full)
+            if size > 1 and any(_varies(constant, value, dim + 1) for constant, value in zip(given, full, strict=True))
         ]
         if len(varying) > 1:  # every element has numbers of its own
             whole = tuple(value.reshape(-1) for value in full)
@@ -213,6 +224,24 @@ class Converter:
             count += 1
             free = f"{name}_{count}"
         return free
+
+
+def _identity(part: Any) -> Any:
+    """What tells an object from others: tensors and modules are themselves, all else is its value."""
+    if isinstance(part, Tensor | nn.Module):
+        return id(part)
+    if isinstance(part, list | tuple):
+        return tuple(map(_identity, part))
+    if isinstance(part, Mapping):
+        return tuple((name, _identity(value)) for name, value in part.items())
+    return repr(part)
+
+
+def _varies(constant: Tensor, full: Tensor, dim: int) -> bool:
+    """Whether a constant has numbers of its own along a dimension; what is trained may have equal ones for now."""
+    if constant.requires_grad:
+        return dim - full.ndim + constant.ndim >= 0 and constant.shape[dim - full.ndim] > 1
+    return bool((full != full.narrow(dim, 0, 1)).any())
 
 
 def affine_layer(weight: Tensor, bias: Tensor | None, dim: int) -> Affine:

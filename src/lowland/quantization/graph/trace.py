@@ -69,7 +69,7 @@ def traced(
     converter = Converter(example)
     output = converted(graph, modules, converter, foreign)
     nodes = _bare(converter.nodes)
-    _check_weights_once(nodes, foreign=bool(foreign))
+    _check_weights_once(nodes, converter, foreign=bool(foreign))
     island = None
     if float_from is not None:
         nodes, output, island = _cut(nodes, converter.paths, output, float_from)
@@ -139,18 +139,19 @@ def _stores(layer: nn.Module) -> bool:
     return next(layer.parameters(), None) is not None
 
 
-def _check_weights_once(nodes: Mapping[str, Node], *, foreign: bool) -> None:
+def _check_weights_once(nodes: Mapping[str, Node], converter: Converter, *, foreign: bool) -> None:
     """Refuse what is stored once and used twice, but for layers with weights that are called on several values.
 
     Args:
         nodes: The graph.
+        converter: What has made it.
         foreign: Whether layers of other packages are among them, which are read one by one.
     """
     owners: dict[int, Node] = {}
     for node in nodes.values():
         if getattr(node.layer, "shareable", False):  # a foreign quantizer: several values may have its scale
             continue
-        for parameter in node.layer.parameters():
+        for parameter in converter.trained_in(node.layer):
             place = parameter.data_ptr() if parameter.requires_grad and parameter.numel() else id(parameter)
             owner = owners.setdefault(place, node)
             if owner is node or (owner.layer is node.layer and weighted_kind(node.layer) is not None and not foreign):

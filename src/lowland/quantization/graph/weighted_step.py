@@ -112,17 +112,18 @@ class Weighted(StoringStep):
         bound.__dict__["_owner"] = (owner,)
         return bound
 
-    def sharing(self, owner: Weighted) -> Self:
-        """The step tied to one of the same tensors; the step size of its accumulators is its own where it differs.
+    def sharing(self, owner: Weighted, *, own_bias: bool = False) -> Self:
+        """The step tied to one of the same weights; the step size of its accumulators is its own where it differs.
 
         Args:
             owner: An earlier step, not tied itself.
+            own_bias: Whether the bias is its own, too.
 
         Raises:
-            LowlandError: There is a bias, which has one step size.
+            LowlandError: There is one bias for both, which has one step size.
         """
         own = None if torch.equal(self.output_scale, owner.output_scale) else self.output_scale
-        if own is not None and self.bias is not None:
+        if own is not None and self.bias is not None and not own_bias:
             raise LowlandError(
                 f"step {self.name!r} shares the bias of {owner.name!r} at another step size; expected inputs of one "
                 "step size wherever a layer with a bias is called"
@@ -134,7 +135,7 @@ class Weighted(StoringStep):
             weight=None,
             weight_bits=self.weight_bits,
             weight_scale=None,
-            bias=None,
+            bias=self.bias if own_bias else None,
             bias_bits=self.bias_bits,
             output_scale=own,
             accumulator_bits=self.accumulator_bits,

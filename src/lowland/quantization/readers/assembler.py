@@ -46,7 +46,7 @@ class Assembler(Rounder):
         for step in reversed(self.steps):
             if step.name in needed:
                 needed.update(step.inputs)
-        return IntegerNetwork([step for step in self.steps if step.name in needed])
+        return IntegerNetwork(list(self._tied(step for step in self.steps if step.name in needed)))
 
     def weighted(self, flow: Flow, layer: Layer, bias: Tensor | None) -> Flow:
         """A layer with weights.

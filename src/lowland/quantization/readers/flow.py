@@ -76,12 +76,14 @@ class Layer:
         kind: A key of ``OPERATIONS``.
         sizes: See ``operations.geometry``.
         weight: In the shape of the layer's weights.
+        origin: The constant of the file that they come from, which other layers may have as well.
     """
 
     name: str
     kind: str
     sizes: Mapping[str, Any]
     weight: Codes
+    origin: object = None
 
 
 ONE = torch.ones((), dtype=torch.float64)
@@ -146,8 +148,11 @@ class Flow:
             shift: Likewise.
 
         Raises:
-            NotInteger: Values that were cut off or looked up before, and by then not rounded.
+            NotInteger: Values that were cut off or looked up before, and by then not rounded; numbers that are not
+                finite.
         """
+        if not bool(gain.isfinite().all() and shift.isfinite().all()):
+            raise NotInteger("computes with constants that are not finite")
         if self.cut_off or self.function is not None:
             raise NotInteger("computes with values that were rectified and not quantized: quantize them first")
         return replace(self, gain=self.gain * gain, shift=self.shift * gain + shift)

@@ -117,6 +117,8 @@ def quantizer_of(node: OnnxNode, operands: Sequence[Any]) -> tuple[np.ndarray, i
 def quantized(node: OnnxNode, operands: list[Any]) -> Coded:
     """Weights or biases in codes."""
     values = np.asarray(plain(operands[0]), dtype=np.float32)
+    if not bool(np.isfinite(values).all()):
+        raise NotInteger("has weights that are not finite")
     if node.kind == "BipolarQuant":
         scale = np.asarray(plain(operands[1]), dtype=np.float32)
         codes = np.where(values / scale >= 0, 1, -1)

@@ -37,6 +37,7 @@ def _codes(value: Any, channel: int) -> Codes:
 def _linear(context: Context, node: OnnxNode, value: Any, weight: Any, bias: Any, *, transposed: bool) -> Flow:
     if not isinstance(value, Flow):
         raise NotInteger("multiplies constants by values: expected values first")
+    origin = weight
     if isinstance(weight, Coded):
         if weight.codes.ndim != 2:
             raise NotInteger(f"multiplies by a constant of shape {weight.codes.shape}: expected a matrix")
@@ -44,7 +45,7 @@ def _linear(context: Context, node: OnnxNode, value: Any, weight: Any, bias: Any
             weight = Coded(weight.codes.T, weight.scale.T, weight.bits)
     codes = _codes(weight, 0)
     outputs, inputs = codes.codes.shape
-    layer = Layer(node.name, "linear", {"in_features": int(inputs), "out_features": int(outputs)}, codes)
+    layer = Layer(node.name, "linear", {"in_features": int(inputs), "out_features": int(outputs)}, codes, origin)
     summand = None if bias is None else exact(constant_of(bias, "biases")).flatten().expand(outputs)
     return context.assembler.weighted(value, layer, summand)
 
@@ -98,7 +99,7 @@ def convolution(context: Context, node: OnnxNode, value: Any, weight: Any, bias:
         sizes["output_padding"] = list(node.attributes.get("output_padding", [0] * count))
     kind = f"conv{'_transpose' if transposed else ''}{count}d"
     summand = None if bias is None else exact(constant_of(bias, "biases")).flatten()
-    return context.assembler.weighted(value, Layer(node.name, kind, sizes, codes), summand)
+    return context.assembler.weighted(value, Layer(node.name, kind, sizes, codes, weight), summand)
 
 
 def pool(context: Context, node: OnnxNode, value: Flow) -> Flow:

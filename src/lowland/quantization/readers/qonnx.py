@@ -72,7 +72,8 @@ def read_qonnx(path: str | Path, *, converter: CodeRange | None = None) -> Integ
 def _value(context: Context, node: OnnxNode, operands: list[Value | None], graph: OnnxGraph) -> Value:
     """What a node gives."""
     handler: Callable[..., Value] | None = OPERATORS.get(node.kind)
-    if node.kind in _LEFT_OFF and node.output == graph.output and isinstance(operands[0], Flow):
+    left_off = node.kind in _LEFT_OFF and node.attributes.get("axis") != 0  # one over the rows is no choice of a class
+    if left_off and node.output == graph.output and isinstance(operands[0], Flow):
         return operands[0]
     if not any(isinstance(operand, Flow) for operand in operands):
         return context.constant(node, operands)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,7 @@ class StepBuilder:
         self.inputs = Flow(INPUTS, "real", example, one, one.double())
         self.steps: list[Step] = []
         self._names: set[str] = {INPUTS}
+        self._origins: dict[str, object] = {}
 
     def _settled_layer(self, flow: Flow) -> Flow:
         """The pending layer as a step: factors in its weights' scale, summands in its bias."""
@@ -75,6 +76,7 @@ class StepBuilder:
             output_scale=(weight_scale.flatten() if weight_scale.ndim else weight_scale) * flow.scale,
             accumulator_bits=1 + total.bit_length(),
         )
+        self._origins[step.name] = layer.origin
         scale = step.result_scale(flow.scale)
         taken = replace(flow, moves=())
         settled = replace(
@@ -199,6 +201,17 @@ class StepBuilder:
             reach=max(-step.first, step.first + 2**step.bits - 1),
             codes=to,
         )
+
+    def _tied(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """The steps, those tied to an earlier one that have its weights from the same constant."""
+        owners: dict[tuple[object, ...], Weighted] = {}
+        for step in steps:
+            if isinstance(step, Weighted) and (origin := self._origins.get(step.name)) is not None:
+                owner = owners.setdefault((step.kind, id(origin)), step)
+                same = torch.equal(step.weight, owner.weight) and torch.equal(step.weight_scale, owner.weight_scale)
+                if owner is not step and same:
+                    step = step.sharing(owner, own_bias=True)
+            yield step
 
     def _emit(self, step: Step, *flows: Flow) -> Tensor:
         """Adds a step; what it gives for the example rows."""

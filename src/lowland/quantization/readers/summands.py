@@ -31,6 +31,8 @@ def summand_codes(shift: Tensor, accumulator: Tensor, reach: int) -> tuple[Tenso
     Raises:
         NotInteger: Summands that no word holds.
     """
+    if not bool(shift.isfinite().all()):
+        raise NotInteger("adds numbers that are not finite")
     if not bool((shift != 0).any()):
         return None, 0
     steps = shift / accumulator

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from lowland.report.figures.bit_map import flip_map_figure
 from lowland.report.figures.choice import INSIDE, first_seed, short, with_choice
 from lowland.report.figures.protection import protection_figure
+from lowland.report.figures.safe_rows import safe_rows_figure
 from lowland.report.style import SEQUENTIAL, Style, axis, transparent
 
 LOWEST_DENSITY = 1e-6  # of the peak: the single large eigenvalues of a network of some 10^4 parameters stay in sight
@@ -195,6 +196,7 @@ PICTURES: dict[str, Callable[..., go.Figure]] = {
     "mode_connectivity": connection_figure,
     "flip_map": flip_map_figure,
     "protection": protection_figure,
+    "upset_safety": safe_rows_figure,
 }
 OF_BITS = ("flip_map", "protection")
 """Those that show single bits, the others the landscape."""

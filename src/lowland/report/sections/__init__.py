@@ -5,6 +5,7 @@ from __future__ import annotations
 from lowland.report.section import Section
 from lowland.report.sections.answer import Answer
 from lowland.report.sections.bits import Bits
+from lowland.report.sections.certified import Certified
 from lowland.report.sections.curves import Curves
 from lowland.report.sections.disturbed import Disturbed
 from lowland.report.sections.front import Front
@@ -20,6 +21,7 @@ SECTIONS: tuple[Section, ...] = (
     Disturbed(),
     Curves(),
     Bits(),
+    Certified(),
     Front(),
     Why(),
     Sure(),

@@ -24,7 +24,7 @@ def add(c: Converter, input: Any, other: Any, *, alpha: Number = 1) -> Wire:
     if isinstance(input, Wire) and isinstance(other, Wire):
         return c.emit(operator("add"), input, c.scaled(other, alpha))
     if isinstance(input, Wire):
-        return _shifted(c, input, _derived(_constant(other), lambda constant: constant * alpha))
+        return _shifted(c, input, _constant(other) if alpha == 1 else _derived(c, _times, _constant(other), alpha))
     return _shifted(c, c.scaled(other, alpha), _constant(input))
 
 
@@ -47,7 +47,7 @@ def divide(c: Converter, input: Any, other: Any) -> Wire:
     """A value divided by a constant."""
     if isinstance(other, Wire):
         c.refuse("divides by a value; expected division by constants: compute the reciprocal outside")
-    return multiply(c, input, _derived(_constant(other), lambda constant: 1 / constant.double()))
+    return multiply(c, input, _derived(c, _inverse, _constant(other)))
 
 
 def negative(c: Converter, input: Wire) -> Wire:
@@ -112,10 +112,22 @@ def _constant(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else torch.as_tensor(value)
 
 
-def _derived(constant: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """A function of a constant, trained if the constant is."""
-    result = function(constant.detach())
-    return result.requires_grad_() if constant.requires_grad else result
+def _times(constant: Tensor, factor: Number) -> Tensor:
+    return constant * factor
+
+
+def _inverse(constant: Tensor) -> Tensor:
+    return 1 / constant.double()
+
+
+def _derived(c: Converter, function: Callable[..., Tensor], constant: Tensor, *others: Number) -> Tensor:
+    """A function of a constant, trained if the constant is; the same tensor for the same constant."""
+
+    def made() -> Tensor:
+        result = function(constant.detach(), *others)
+        return result.requires_grad_() if constant.requires_grad else result
+
+    return c.once(made, function.__name__, constant, *others)
 
 
 def _shifted(c: Converter, wire: Wire, constant: Tensor) -> Wire:

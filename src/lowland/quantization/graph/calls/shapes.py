@@ -31,10 +31,13 @@ def stack(c: Converter, tensors: Sequence[Wire], dim: int = 0) -> Wire:
 def flatten(c: Converter, input: Wire, start_dim: int = 0, end_dim: int = -1) -> Wire:
     """Several dimensions made one; the rows among them where others are left, which are then places of a row."""
     if start_dim == 0 or (start_dim < 0 and c.dim(input, start_dim) == 0):
-        last = end_dim if end_dim >= 0 or input.example is None else end_dim + c.ndim(input)
-        if not 0 < last < c.ndim(input) - 1:
+        ndim = c.ndim(input) - input.merged
+        last = end_dim % ndim
+        if not 0 < last < ndim - 1:
             c.refuse("flattens the rows too; expected start_dim=1 or more")
-        return replace(input, merged=last)
+        return replace(input, merged=input.merged + last)
+    if input.merged:
+        c.refuse("flattens places that are counted among the rows; expected reshape(rows, ...) before it")
     return c.emit(nn.Flatten(start_dim, end_dim), input)
 
 

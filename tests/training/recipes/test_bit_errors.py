@@ -9,8 +9,8 @@ from torch import nn
 from lowland.errors import LowlandError
 from lowland.quantization import freeze
 from lowland.quantization.fake_quantized.grid import codes_on
-from lowland.training.bit_errors import with_bit_errors
 from lowland.training.recipe_base import Value
+from lowland.training.recipes.bit_errors import with_bit_errors
 from tests.oracles import flipped
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import rows, twin

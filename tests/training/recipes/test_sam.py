@@ -6,7 +6,7 @@ from torch import nn
 
 from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
 from lowland.training.recipe_base import Value
-from lowland.training.sam import ascent, displaced, movable
+from lowland.training.recipes.sam import ascent, displaced, movable
 from tests.quantization.convolutions import CASES
 from tests.quantization.networks import float_network, rows, twin
 from tests.training.fitting import LOSS, OPTIONS, data, equal_weights, fit, network, recipe

@@ -3,9 +3,10 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from lowland.training.recipes import Recipe
+from lowland.selection import Axes, TaskFacts
+from lowland.training.recipes.recipe import Recipe
 from tests.quantization.convolutions import CASES
-from tests.training.fitting import OPTIONS, fit
+from tests.training.fitting import OPTIONS, RECIPES, fit
 
 GENERATOR = torch.Generator()
 
@@ -17,7 +18,7 @@ def recipe(**options):
 def test_plain_adds_nothing():
     plain = recipe(kind="plain")
     assert plain.penalty(nn.Linear(2, 2), torch.ones(1, 2), torch.ones(1, 2), GENERATOR) is None
-    assert plain.decay == 0.0 and not plain.differentiates_inputs
+    assert plain.weight_decay == 0.0 and not plain.differentiates_inputs
 
 
 def test_weights_scale_their_penalty():
@@ -58,6 +59,19 @@ def test_clipping_spares_what_stays_float_in_training_and_in_fine_tuning(chosen)
         encoder = [p for name, p in weights.items() if "encoder" in name]
         assert len(encoder) == 2 and max(float(p.detach().abs().max()) for p in encoder) <= 0.01
         assert len(decoder) == 3 and min(float(p.detach().abs().max()) for p in decoder) > 0.02
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_moves_inputs_is_refused_for_tokens_with_the_parameters(name):
+    chosen = recipe(**RECIPES[name])
+    facts = {"outputs": 2, "score": "accuracy", "unit": "", "is_share": True, "is_classifier": True}
+    tasks = {
+        "words": TaskFacts(**facts, input_kind="tokens"),
+        "pixels": TaskFacts(**facts, input_kind="image"),
+    }
+    axes = Axes(tasks=tasks, recipes=("it",), seeds=("s0",), precisions=("fp32",), deployed={})
+    told = [("kind", "changes inputs, which of words are tokens; expected another recipe")]
+    assert list(chosen.misfits(axes)) == (told if chosen.disturbs_inputs else [])
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_it_helps_under_that_noise():
         )
     batch = Batch(rare, torch.zeros(len(rare)), nn.functional.mse_loss)
     noise = recipe(kind="noise", noise="gaussian", level=50)
-    noisy, same, _ = noise.disturbed(batch, nn.Identity(), ranges, torch.Generator().manual_seed(5))
+    noisy, same, *_ = noise.disturbed(batch, nn.Identity(), ranges, torch.Generator().manual_seed(5))
     assert same is batch.targets
     losses = {kind: float(LOSS(found.network(noisy), targets).detach()) for kind, found in trained.items()}
     assert losses["noise"] < losses["plain"]
@@ -110,5 +110,5 @@ def test_it_helps_under_that_noise():
 
 def test_inputs_that_are_no_floats_are_refused_before_training():
     tokens = torch.randint(5, (8, 3)), torch.zeros(8, dtype=torch.int64)
-    with pytest.raises(LowlandError, match=r"inputs are torch\.int64; recipes with input noise expect floats"):
+    with pytest.raises(LowlandError, match=r"inputs are torch\.int64; recipes that change inputs expect floats"):
         fit(network(), training=tokens, kind="noise", noise="gaussian", level=10)

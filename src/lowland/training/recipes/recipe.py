@@ -10,11 +10,15 @@ from pydantic import ConfigDict, Field, RootModel
 from torch import Tensor, nn
 
 from lowland.selection import Axes, Misfit
-from lowland.training.bit_errors import BitErrors
-from lowland.training.input_noise import Noise
 from lowland.training.recipe_base import RecipeBase, Weight
+from lowland.training.recipes.adversarial import Adversarial
+from lowland.training.recipes.bit_errors import BitErrors
+from lowland.training.recipes.ema import Ema
+from lowland.training.recipes.input_noise import Noise
+from lowland.training.recipes.label_smoothing import LabelSmoothing
+from lowland.training.recipes.mixup import Mixup
+from lowland.training.recipes.sam import Sam
 from lowland.training.regularizers import clip_weights, jacobian_penalty, orthogonality_penalty
-from lowland.training.sam import Sam
 
 
 class Plain(RecipeBase):
@@ -37,7 +41,7 @@ class WeightDecay(RecipeBase):
     weight: Weight
 
     @property
-    def decay(self) -> float:
+    def weight_decay(self) -> float:
         """The decay per unit of learning rate."""
         return self.weight
 
@@ -121,7 +125,20 @@ class Given(RecipeBase):
     kind: Literal["given"]
 
 
-AnyRecipe = Plain | WeightDecay | Jacobian | Orthogonal | Clipping | Noise | Sam | BitErrors
+AnyRecipe = (
+    Plain
+    | WeightDecay
+    | Jacobian
+    | Orthogonal
+    | Clipping
+    | Noise
+    | Sam
+    | BitErrors
+    | Adversarial
+    | Mixup
+    | LabelSmoothing
+    | Ema
+)
 
 
 class Recipe(RootModel[Annotated[AnyRecipe | Given, Field(discriminator="kind")]]):
