@@ -31,6 +31,7 @@ THIRD = {
     "robustness": {"tasks", "perturbation", "quantization", "faults"},
     "trial": {"tasks", "architectures", "quantization", "landscape"},
     "certification": {"quantization", "export", "faults"},
+    "disagreement": {"landscape"},
 }
 # From the long table on: nothing but its rows and their words is known of networks.
 TABLES = {"analysis": set(), "decision": {"analysis"}, "report": {"analysis", "decision"}}

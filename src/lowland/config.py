@@ -16,6 +16,7 @@ from lowland.certification.statements.options import CertificationOptions
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
 from lowland.decision.requirement_checks import unmeasurable
 from lowland.decision.requirements import TaskRequirements
+from lowland.disagreement.options import DisagreementOptions
 from lowland.errors import LowlandError, MistakesError
 from lowland.faults.flip_map_options import FlipMapOptions
 from lowland.faults.options import MemoryFaultOptions
@@ -76,6 +77,7 @@ class Study(BaseModel):
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
+    disagreement: DisagreementOptions
     certification: CertificationOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 

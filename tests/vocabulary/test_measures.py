@@ -1,13 +1,14 @@
 """Every measure has a name of its own and says which end is better."""
 
 from lowland.vocabulary.certificate_measures import CERTIFICATES
+from lowland.vocabulary.disagreement_measures import DISAGREEMENT
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.landscape_measures import LANDSCAPE
 from lowland.vocabulary.measures import MEASURES, SCORES, SELECTED, SHARES
 from lowland.vocabulary.performance_measures import PERFORMANCE
 from lowland.vocabulary.response_measures import RESPONSES, SINGLE_BITS
 
-PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE, CERTIFICATES)
+PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE, CERTIFICATES, DISAGREEMENT)
 
 
 def test_no_name_stands_in_two_files():

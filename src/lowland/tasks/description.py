@@ -120,6 +120,11 @@ class TaskDescription(_Record):
         return found
 
     @property
+    def names_classes(self) -> bool:
+        """Whether its networks name one of several classes."""
+        return self.score == "accuracy"
+
+    @property
     def is_obtained(self) -> bool:
         """Whether its raw table is made or fetched: it does not come with the project."""
         return self.provenance != "shipped"

@@ -72,6 +72,8 @@ class Task(ABC):
         clean = (self.score_name, *always, *decided, *self.detail_measures)
         yield Planned(family="performance", measures=clean)
         yield Planned(family="cost", measures=("size", "parameters"))
+        if self.is_classifier:
+            yield Planned(family="disagreement", measures=("calibration_error", "brier_score"))
         for shifted in self.shifted_sets:
             yield Planned(family="shift", condition=shifted.name)
 

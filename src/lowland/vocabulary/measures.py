@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lowland.vocabulary.certificate_measures import CERTIFICATES
+from lowland.vocabulary.disagreement_measures import DISAGREEMENT
 from lowland.vocabulary.landscape_measures import LANDSCAPE
 from lowland.vocabulary.measure import Measure
 from lowland.vocabulary.performance_measures import PERFORMANCE
@@ -14,6 +15,7 @@ MEASURES: dict[str, Measure] = {
     **RESPONSES,
     **SINGLE_BITS,
     **LANDSCAPE,
+    **DISAGREEMENT,
     **CERTIFICATES,
 }
 

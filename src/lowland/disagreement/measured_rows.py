@@ -1,0 +1,127 @@
+"""What a network says beside its reference, as rows of the long table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lowland.disagreement.calibration_error import brier_score, expected_calibration_error
+from lowland.disagreement.changes import answer_changes
+from lowland.disagreement.detection import detect_by_each
+from lowland.disagreement.options import DisagreementOptions
+from lowland.disagreement.risk_coverage import risk_coverage_area
+from lowland.disagreement.uncertainty_measures import distinct_measures, uncertainty
+from lowland.estimate import Estimate
+from lowland.measurements import Measurement, ReferenceKind, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Outputs for some rows and what would be right.
+
+    Attributes:
+        logits: [rows, classes].
+        targets: Right classes [rows].
+        split: Which half the rows are.
+        condition: The shifted set that they are of; empty for the nominal one.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    split: Split
+    condition: str = ""
+
+    def measured(self, measure: str, estimate: Estimate, *, target: str = "") -> Measurement:
+        """One measure of these rows."""
+        return Measurement("disagreement", measure, estimate, self.condition, target=target, split=self.split)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The other network of a comparison.
+
+    Attributes:
+        id: Of its cell or run.
+        kind: What it is.
+        logits: [rows, classes] of it.
+    """
+
+    id: str
+    kind: ReferenceKind
+    logits: Tensor
+
+    def named(self, row: Measurement) -> Measurement:
+        """A row that says that it is about this comparison."""
+        return Measurement(
+            row.family,
+            row.measure,
+            row.estimate,
+            row.condition,
+            row.target,
+            row.level,
+            row.split,
+            reference=self.id,
+            reference_kind=self.kind,
+        )
+
+
+def uncertainties(logits: Tensor, options: DisagreementOptions, temperature: Estimate | None) -> dict[str, Tensor]:
+    """Scores [rows] by name: the measures asked for, and as ``scaled_<name>`` those with the fitted temperature.
+
+    Args:
+        logits: [rows, classes].
+        options: Which are asked for.
+        temperature: Fitted on other rows; one that did not settle scales nothing.
+    """
+    classes = logits.shape[1]
+    found: dict[str, Tensor] = {
+        name: uncertainty(logits, name) for name in distinct_measures(options.uncertainties, classes)
+    }
+    if temperature is not None and temperature.status == "ok":
+        for name in options.scaled:
+            # Two classes: whatever the temperature, the order is that of the measure without it.
+            if classes > 2 or name == "energy":
+                found[f"scaled_{name}"] = uncertainty(logits, name, temperature=temperature.value)
+    return found
+
+
+def change_rows(answers: Answers, reference: Reference) -> Iterator[Measurement]:
+    """How the answers differ from those of the reference: all rates of ``AnswerChanges``."""
+    for measure, target, estimate in answer_changes(reference.logits, answers.logits, answers.targets).estimates():
+        yield reference.named(answers.measured(measure, estimate, target=target))
+
+
+def detection_rows(answers: Answers, reference: Reference, scores: Mapping[str, Tensor]) -> Iterator[Measurement]:
+    """How well each measure of uncertainty tells where the answers differ, and how far the first is ahead of each.
+
+    Args:
+        answers: Of the deployed network, whose uncertainty it is.
+        reference: What it is compared with.
+        scores: [rows] by name of the measure.
+    """
+    disagree = answers.logits.argmax(1) != reference.logits.argmax(1)
+    first, *_ = scores
+    for name, (area, ahead) in detect_by_each(scores, disagree).items():
+        yield reference.named(answers.measured("detection_auroc", area, target=name))
+        if name != first:
+            yield reference.named(answers.measured("detection_advantage", ahead, target=name))
+
+
+def confidence_rows(answers: Answers, scores: Mapping[str, Tensor], *, num_bins: int) -> Iterator[Measurement]:
+    """What the probabilities are worth, and what is risked when only the surest answers are given.
+
+    Args:
+        answers: Of the deployed network.
+        scores: [rows] by name of the measure of uncertainty.
+        num_bins: Of the calibration error; fewer where the rows do not fill them.
+    """
+    bins = max(1, min(num_bins, len(answers.targets) // 2))
+    yield answers.measured(
+        "calibration_error", expected_calibration_error(answers.logits, answers.targets, num_bins=bins)
+    )
+    yield answers.measured("brier_score", brier_score(answers.logits, answers.targets))
+    wrong = answers.logits.argmax(1) != answers.targets
+    for name, each in scores.items():
+        yield answers.measured("risk_coverage_area", risk_coverage_area(each, wrong), target=name)

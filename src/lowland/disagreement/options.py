@@ -1,0 +1,32 @@
+"""What the disagreement stage may be told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lowland.disagreement.uncertainty_measures import UncertaintyMeasure
+from lowland.selection import NONE_SWITCHES_OFF, refuse_repeats
+
+
+class DisagreementOptions(BaseModel):
+    """How a cell is compared with its float network and with other seeds.
+
+    Attributes:
+        uncertainties: Measures of uncertainty by which disagreements are looked for; the first is compared with each of
+            the others. Of those that rank alike with two classes only the first is taken.
+        scaled: Those that are taken with the temperature fitted on validation rows too; ``none`` fits none.
+        calibration_bins: Bins of equally many samples for the calibration error.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uncertainties: Annotated[tuple[UncertaintyMeasure, ...], Field(min_length=1)]
+    scaled: Annotated[tuple[UncertaintyMeasure, ...], NONE_SWITCHES_OFF]
+    calibration_bins: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        refuse_repeats(uncertainties=self.uncertainties, scaled=self.scaled)
+        return self

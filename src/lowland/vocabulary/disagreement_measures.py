@@ -1,0 +1,75 @@
+"""Measures of how far a deployed network says the same as its reference, and knows where it does not."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from lowland.vocabulary.measure import Measure
+
+_own = partial(Measure, unit="1", families=("disagreement",))
+_pair = partial(_own, of_pairs=True)
+
+DISAGREEMENT: dict[str, Measure] = {
+    "churn": _pair(
+        "churn",
+        higher_is_better=False,
+        meaning="Share of samples that a network and its reference answer differently; the target may be a class.",
+        is_rate=True,
+    ),
+    "negative_flips": _pair(
+        "negative flips",
+        higher_is_better=False,
+        meaning="Share of samples that the reference answers rightly and the network wrongly.",
+        is_rate=True,
+    ),
+    "positive_flips": _pair(
+        "positive flips",
+        higher_is_better=True,
+        meaning="Share of samples that the reference answers wrongly and the network rightly.",
+        is_rate=True,
+    ),
+    "wrong_to_other_wrong": _pair(
+        "other errors",
+        higher_is_better=None,
+        meaning="Share of samples that both answer wrongly, but differently.",
+        is_rate=True,
+    ),
+    "accuracy_lost": _pair(
+        "accuracy lost",
+        higher_is_better=False,
+        meaning="Accuracy of the reference less that of the network: negative less positive flips.",
+    ),
+    "excess_churn": _pair(
+        "excess churn",
+        higher_is_better=False,
+        meaning="Where the churn lies between the least (0) and the most (1) that the two accuracies allow.",
+    ),
+    "detection_auroc": _pair(
+        "detection of disagreements",
+        higher_is_better=True,
+        meaning="How probably a sample answered differently looks less sure than another one, by the target's measure.",
+    ),
+    "detection_advantage": _pair(
+        "advantage in detection",
+        higher_is_better=None,
+        meaning="Detection by the first measure of uncertainty that was asked for, less that by the target.",
+    ),
+    "risk_coverage_area": _own(
+        "area under risk and coverage",
+        higher_is_better=False,
+        meaning="Mean error rate of the surest answers over all shares of them, by the target's measure.",
+    ),
+    "calibration_error": _own(
+        "calibration error",
+        higher_is_better=False,
+        meaning="Mean gap between confidence and accuracy, less its bias on few samples.",
+    ),
+    "brier_score": _own(
+        "Brier score", higher_is_better=False, meaning="Mean squared error of the probabilities: 0 to 2."
+    ),
+    "temperature": _own(
+        "temperature",
+        higher_is_better=None,
+        meaning="By what outputs must be divided so that probabilities mean what they say; above 1: too sure.",
+    ),
+}
