@@ -77,8 +77,9 @@ def test_rows_of_one_family_each_stand_beside_each_other_in_their_declared_order
     tables = {node.name: node for node in build(stages, study)["tables"].nodes}
     read = tables["jets.plain.s0.gather_table"].inputs
     cell = "jets.plain.s0.fp32"
-    assert [name.removeprefix(f"{cell}.") for name in read if name.startswith(f"{cell}.")][:5] == [
+    assert [name.removeprefix(f"{cell}.") for name in read if name.startswith(f"{cell}.")][:6] == [
         "quantization_rows",
+        "disagreement_rows",
         "landscape_rows",
         "noise_rows",
         "attacks_rows",
