@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from lowland.disagreement.abstention import (
+        AbstentionThreshold,
+        abstention_threshold,
+        fixed_thresholds,
+        least_answers,
+    )
     from lowland.disagreement.calibration_error import brier_score, expected_calibration_error
     from lowland.disagreement.changes import AnswerChanges, answer_changes
     from lowland.disagreement.detection import (
@@ -28,10 +34,12 @@ else:
 
 __all__ = [
     "UNCERTAINTY_MEASURES",
+    "AbstentionThreshold",
     "AnswerChanges",
     "DetectorComparison",
     "DisagreementOptions",
     "UncertaintyMeasure",
+    "abstention_threshold",
     "answer_changes",
     "brier_score",
     "compare_detectors",
@@ -41,6 +49,8 @@ __all__ = [
     "distinct_measures",
     "expected_calibration_error",
     "fitted_temperature",
+    "fixed_thresholds",
+    "least_answers",
     "risk_coverage_area",
     "uncertainty",
 ]
