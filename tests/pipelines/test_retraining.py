@@ -1,5 +1,6 @@
 """A cell retrained on its disagreements: what is counted, and what retraining cannot see."""
 
+import copy
 import math
 from dataclasses import replace
 
@@ -9,9 +10,12 @@ from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.disagreement import disagreement_rate
-from lowland.grid import Run
-from lowland.measurements import Cell
+from lowland.expectations import everything
+from lowland.grid import Run, grid_of
+from lowland.measurements import Cell, Expected, complete
 from lowland.pipelines.retraining.nodes import retrain_on_disagreements
+from lowland.pipelines.retraining.stage import STAGE
+from lowland.placing import chosen_places
 from lowland.quantization import Precision, QuantizationOptions, build_calibrated, freeze
 from lowland.randomness import generator
 from lowland.retraining import RetrainingOptions, measured_rows
@@ -20,6 +24,7 @@ from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.training import Recipe, TrainingPlan
 from tests.base_options import base
+from tests.studies import default_parameters
 
 SIZES = {"train_rows": 8, "validation_rows": 8, "landscape_rows": 8, "test_rows": 8}
 TASK = JetsOptions(kind="jets", source="file", hidden=(4,), **SIZES)
@@ -30,6 +35,14 @@ OPTIONS = RetrainingOptions(**base("retraining", precisions="all", training=PLAN
 PRECISION = Precision(method="ptq", weight_bits=3, activation_bits=3)
 QUANTIZATION = QuantizationOptions(input_bits=8, calibration_rows=50)
 ARMS = ("disagreements", "random")
+
+
+def planned(**retraining):
+    """The grid of the base study with rows for retraining, and these options."""
+    parameters = copy.deepcopy(default_parameters())
+    parameters["tasks"]["jets"]["extra_rows"] = {"retraining": 500}
+    parameters["retraining"] |= retraining
+    return grid_of(parameters)
 
 
 def samples(key, count=300):
@@ -194,3 +207,20 @@ def test_outputs_that_are_not_finite_are_told(splits, networks):
 
     found = measured(splits, (networks[0], Broken()))
     assert set(found.status) == {"non_finite"}
+
+
+def test_quantized_cells_that_are_selected_are_retrained_and_missed_where_they_were_not():
+    assert not chosen_places(STAGE.nodes[0], planned())
+    study = planned(precisions=["ptq4", "qat8"], seeds=1)
+    places = [place.namespace for place in chosen_places(STAGE.nodes[0], study)]
+    assert places == [f"jets.{recipe}.s0.{precision}" for recipe in study.recipes for precision in ("qat8", "ptq4")]
+    (wanted,) = everything([STAGE], study)["rows"]
+    assert (wanted["family"], wanted["measure"], wanted["cells"]) == ("disagreement", "retraining_rows", places)
+
+
+def test_what_is_missing_is_told_and_what_was_measured_is_found(splits, networks):
+    found = measured(splits, networks)
+    wanted = [Expected(CELL, "disagreement", "retraining_rows")]
+    assert len(complete(found, wanted)) == len(found)
+    other = complete(found[found.measure != "retraining_rows"], wanted)
+    assert list(other[other.status == "failed"].measure) == ["retraining_rows"]

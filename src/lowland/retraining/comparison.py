@@ -63,8 +63,8 @@ def changes_of_retraining(before: AnswersBeside, after: AnswersBeside, targets: 
         LowlandError: Outputs of different rows.
 
     Source:
-        Old and new disagreements: Hu et al., arXiv 2204.04220, section 4.4; pairs: McNemar, Psychometrika 12 (1947)
-        153.
+        Old and new disagreements: Hu et al., arXiv 2204.04220, research question 4; pairs: McNemar, Psychometrika
+        12 (1947) 153.
     """
     shapes = [tuple(each.shape) for each in (before.float_logits, before.logits, after.float_logits, after.logits)]
     if len({*shapes, (len(targets), shapes[0][-1])}) > 1:
