@@ -33,6 +33,7 @@ from lowland.perturbation import (
 )
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
+from lowland.retraining.options import RetrainingOptions
 from lowland.robustness import HalfLifeOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
@@ -78,6 +79,7 @@ class Study(BaseModel):
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
     disagreement: DisagreementOptions
+    retraining: RetrainingOptions
     certification: CertificationOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
@@ -105,6 +107,7 @@ class Study(BaseModel):
                     scores[name].is_share,
                     task.is_classifier,
                     task.input_kind,
+                    self.tasks[name].extra_sets,
                 )
                 for name, task in tasks.items()
             },
