@@ -45,10 +45,9 @@ def test_the_range_is_only_a_unit(kind):
     assert torch.allclose(signed, 2 * corrupted(kind, images) - 1, atol=2e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_image_does_not_depend_on_those_after_it(kind):
-    if not CONDITIONS[kind].random:
-        assert torch.equal(corrupted(kind)[:3], corrupted(kind, IMAGES[:3]))
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not CONDITIONS[kind].random])
+def test_without_chance_an_image_does_not_depend_on_the_others(kind):
+    assert torch.allclose(corrupted(kind)[:3], corrupted(kind, IMAGES[:3]), atol=1e-6)
 
 
 @pytest.mark.parametrize(

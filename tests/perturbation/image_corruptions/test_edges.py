@@ -19,7 +19,9 @@ def slow_canny(image, low=0.1, high=0.2):
             here = steep[row, column]
             if here < low or here == 0:
                 continue
-            step = np.array([down[row, column], across[row, column]]) / max(abs(down[row, column]), abs(across[row, column]))
+            step = np.array([down[row, column], across[row, column]]) / max(
+                abs(down[row, column]), abs(across[row, column])
+            )
             beside = ndimage.map_coordinates(
                 steep, np.array([[row + step[0], row - step[0]], [column + step[1], column - step[1]]]), order=1
             )
@@ -42,11 +44,10 @@ def test_edges_are_those_of_scikit_image():
 
 
 def test_weak_edges_need_a_strong_pixel():
-    steps = torch.zeros(2, 20, 20, dtype=torch.float64)
-    steps[:, :, 10:] = 0.06  # steepness about 0.16
-    steps[1, 15:, 10:] = 0.5
-    alone, connected = canny(steps)
-    assert not alone.any() and connected[3:12].any()
+    height = torch.full((2, 20, 1), 0.06, dtype=torch.float64)  # steepness about 0.15
+    height[1, :, 0] = torch.linspace(0.06, 0.2, 20)  # up to 0.5
+    alone, connected = canny(torch.cat([torch.zeros(2, 20, 10, dtype=torch.float64), height.expand(-1, -1, 10)], dim=2))
+    assert not alone.any() and connected[1:-1, 8:12].any(dim=1).all()
 
 
 def test_severities_lead_from_the_image_to_its_edges():

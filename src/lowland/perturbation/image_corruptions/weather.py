@@ -66,7 +66,7 @@ def snow(images: Tensor, *, severity: int, generator: torch.Generator) -> Tensor
 
 
 def spatter(images: Tensor, *, severity: int, generator: torch.Generator) -> Tensor:
-    """Drops on 4 to 24 % of the image: water at severities 1 to 3, mud at 4 and 5; what is hit once is hit at all later.
+    """Drops on 4 to 24 % of the image, of water up to severity 3, of mud at 4 and 5; where one is hit, all later are.
 
     Drops are where smoothed noise is high, as published; shares stand for the published thresholds, and water brightens
     without the published highlights.
