@@ -58,11 +58,10 @@ def glass_blur(images: Tensor, *, severity: int, generator: torch.Generator) -> 
 
 
 def _shuffled(images: Tensor, *, reach: int, rounds: int, generator: torch.Generator) -> Tensor:
-    """Every pixel inside the margin, one after another, swapped with one up to ``reach`` pixels up, left or about it."""
+    """Pixels inside the margin swapped, one after another, with one up to ``reach`` pixels above and left."""
     samples, channels, height, width = images.shape
-    origin = np.repeat(
-        np.arange(height * width), samples
-    )  # of pixels, then images: an image's neighbours lie far apart
+    # Of pixels, then images: a step of the loop reads numbers that lie together.
+    origin = np.repeat(np.arange(height * width), samples)
     pixels, rows = origin.reshape(height, width, samples), np.arange(samples)
     numbers = np.arange(height * width).reshape(height, width, 1)
     for _ in range(rounds):

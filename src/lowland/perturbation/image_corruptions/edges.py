@@ -50,7 +50,7 @@ def _blurring(side: int) -> Tensor:
 
 
 def _highest_across(across: Tensor, down: Tensor, steepness: Tensor) -> Tensor:
-    """Whether no point a pixel away along the gradient, interpolated between neighbours, is steeper; not in the frame."""
+    """Whether no point a pixel along the gradient (interpolated between neighbours) is steeper; never in the frame."""
     height, width = steepness.shape[2:]
     padded = functional.pad(steepness, (1, 1, 1, 1))
 
