@@ -50,7 +50,6 @@ def page() -> str:
         totals=totals,
         total=sum(row["total"] for row in totals),
         tokens=tokens,
-        label_shift="label_shift" in CONDITIONS,
     )
 
 

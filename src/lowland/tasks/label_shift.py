@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from lowland.errors import LowlandError
-from lowland.estimate import Estimate
 from lowland.tasks.splits import HeldOut
 
 
@@ -59,47 +58,17 @@ def rows_under_label_shift(targets: Tensor, ratio: float, *, generator: torch.Ge
     return torch.cat(taken).sort().values
 
 
-def under_label_shift(held_out: HeldOut, ratio: float, *, generator: torch.Generator) -> HeldOut:
-    """Held-out samples of which each half has other shares of the classes, the same in both as far as rows allow.
+def kept_under_label_shift(held_out: HeldOut, ratio: float, *, generator: torch.Generator) -> Tensor:
+    """A mask of held-out samples [n], each half of which then has other shares of the classes, the same in both.
 
     Args:
         held_out: Samples whose targets are numbers of classes.
         ratio: Of the most frequent class to the rarest, see ``rows_under_label_shift``.
         generator: On the CPU.
     """
-    state, rows = generator.get_state(), []
+    state, kept = generator.get_state(), torch.zeros_like(held_out.selects)
     for mask in held_out.halves.values():
-        half = mask.nonzero().flatten()
         generator.set_state(state)  # the same classes become rare in both halves
-        rows.append(half[rows_under_label_shift(held_out.samples.targets[mask], ratio, generator=generator)])
-    kept = torch.zeros_like(held_out.selects)
-    kept[torch.cat(rows)] = True
-    return HeldOut(held_out.samples.at(kept), held_out.selects[kept])
-
-
-def mean_under_priors(values: Tensor, targets: Tensor, priors: Tensor) -> Estimate:
-    """What the mean of a value would be if the classes had other shares: Σ share · mean of the class.
-
-    It holds where the shares alone change and what a class looks like does not.
-
-    Args:
-        values: A number of each sample [n], such as its score.
-        targets: Numbers of classes [n].
-        priors: Shares of the classes [classes], summing to 1.
-
-    Returns:
-        The mean with the standard error that the rows of each class give it; ``undefined`` where a class with a share
-        has fewer than two rows.
-
-    Source:
-        Saerens et al. 2002, 10.1162/089976602753284446.
-    """
-    total, variance = 0.0, 0.0
-    for number in priors.nonzero().flatten().tolist():
-        chosen = values[targets == number].double()
-        if len(chosen) < 2:
-            return Estimate.missing("undefined")
-        share = float(priors[number])
-        total += share * float(chosen.mean())
-        variance += share**2 * float(chosen.var(correction=1)) / len(chosen)
-    return Estimate(total, variance**0.5, len(values))
+        rows = rows_under_label_shift(held_out.samples.targets[mask], ratio, generator=generator)
+        kept[mask.nonzero().flatten()[rows]] = True
+    return kept

@@ -22,6 +22,6 @@ def check_shifted_classes(splits: Splits, *, num_classes: int) -> None:
         if unknown:
             shown = ", ".join(map(str, unknown[:5])) + (" and more" if len(unknown) > 5 else "")
             raise LowlandError(
-                f"shifted set {name!r} has the labels {shown}; expected 0 to {num_classes - 1}, the classes of its task: "
-                "number its classes as the task does, and leave out rows of others"
+                f"shifted set {name!r} has the labels {shown}; expected 0 to {num_classes - 1}, the classes of its "
+                "task: number its classes as the task does, and leave out rows of others"
             )

@@ -11,6 +11,7 @@ from lowland.vocabulary.families import Family
 from lowland.vocabulary.levels import (
     ADC_BITS,
     BIT_ERROR_RATE,
+    CLASS_RATIO,
     FLIPS,
     NO_LEVEL,
     PER_CENT,
@@ -21,7 +22,7 @@ from lowland.vocabulary.levels import (
     LevelUnit,
 )
 
-Group = Literal["noise", "sensors", "images", "attacks", "memory", "faults", "shift"]
+Group = Literal["noise", "sensors", "images", "attacks", "memory", "faults", "shift", "labels"]
 
 GROUPS: dict[str, str] = {
     "noise": "Noise on the inputs",
@@ -31,6 +32,7 @@ GROUPS: dict[str, str] = {
     "memory": "Flipped bits in memory",
     "faults": "Other faults",
     "shift": "Shifted data",
+    "labels": "Other shares of the classes",
 }
 """Where a reader of the report looks for a condition, in the order of the report."""
 
@@ -253,6 +255,17 @@ _GENERAL = (
             ("", "number", STUCK_BITS, "number of stuck-at-{} bits"),
             ("_rate", "rate", BIT_ERROR_RATE, "probability that a stored bit is stuck at {}"),
         )
+    ),
+    Condition(
+        name="label_shift",
+        family="shift",
+        group="labels",
+        label="label shift",
+        explanation="Label shift r to 1: test rows are left out until the shares of the classes fall by equal factors, "
+        "the most frequent class r times as frequent as the rarest; which is which is drawn. What a class looks like "
+        "stays, so that the accuracy follows from that of each class.",
+        unit=CLASS_RATIO,
+        axis="rows of the most frequent class for one of the rarest",
     ),
 )
 
