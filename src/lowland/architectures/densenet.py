@@ -14,7 +14,7 @@ FIRST = 16  # channels of the first convolution
 BLOCKS = 3
 
 
-def check_depth(depth: int) -> int:
+def layers_a_block(depth: int) -> int:
     """The number of layers of each of the three blocks.
 
     Args:
@@ -74,7 +74,7 @@ class DenseNet(nn.Module):
 
     def __init__(self, *, inputs: Sequence[int], outputs: int, width: int = 12, depth: int = 40) -> None:
         super().__init__()
-        layers = check_depth(depth)
+        layers = layers_a_block(depth)
         if min(inputs[1:]) < 4:
             raise LowlandError(f"images of {inputs[1]}x{inputs[2]} pixels are too small for DenseNet; expected 4x4")
         self.spec: dict[str, Any] = {

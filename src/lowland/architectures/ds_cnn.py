@@ -26,9 +26,7 @@ class DSCNN(nn.Module):
     MLPerf Tiny (arXiv 2106.07597).
     """
 
-    def __init__(
-        self, *, inputs: Sequence[int], outputs: int, width: int = 64, kernel: Sequence[int] = (3, 3)
-    ) -> None:
+    def __init__(self, *, inputs: Sequence[int], outputs: int, width: int = 64, kernel: Sequence[int] = (3, 3)) -> None:
         super().__init__()
         self.spec: dict[str, Any] = {"kind": "ds_cnn", "inputs": list(inputs), "outputs": outputs, "width": width}
         height, breadth = kernel

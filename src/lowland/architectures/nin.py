@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lowland.errors import LowlandError
+
 
 def _block(before: int, channels: Sequence[int], kernel: int) -> list[nn.Module]:
     """A convolution with a kernel and others of 1 x 1, each with batch normalisation and ReLU."""
@@ -29,12 +31,17 @@ class NiN(nn.Module):
         outputs: Number of outputs.
         width: Channels of the first convolution, at least 2; the published network has 192.
 
+    Raises:
+        LowlandError: A smaller width.
+
     Source: Lin, Chen & Yan 2014 (arXiv 1312.4400), with batch normalisation and maxima as in the networks of
     arXiv 2204.04220.
     """
 
     def __init__(self, *, inputs: Sequence[int], outputs: int, width: int = 192) -> None:
         super().__init__()
+        if width < 2:
+            raise LowlandError(f"width is {width}; expected at least 2 for NiN, whose narrowest layer has half of it")
         self.spec: dict[str, Any] = {"kind": "nin", "inputs": list(inputs), "outputs": outputs, "width": width}
         half = width // 2
         self.layers = nn.Sequential(

@@ -8,13 +8,12 @@ from torch import nn
 def normed_convolution(
     before: int, channels: int, kernel: int | tuple[int, int], *, stride: int = 1, groups: int = 1
 ) -> list[nn.Module]:
-    """A convolution with batch normalisation and ReLU, padded so that only its stride shrinks images.
+    """A convolution with batch normalisation and ReLU, padded by half its kernel.
 
     Args:
         before: Channels of the inputs.
         channels: Of the outputs.
-        kernel: Pixels of a side, or of both sides, of the filters; of an even side the image grows by one pixel less
-            the stride.
+        kernel: Pixels of a side, or of both sides, of the filters.
         stride: Pixels from one place of the filters to the next.
         groups: Of channels that are read apart.
     """
