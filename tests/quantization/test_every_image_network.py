@@ -84,7 +84,9 @@ def dynamic(runtime):
 
 
 def test_a_runtime_that_codes_linear_layers_has_nothing_to_code_where_there_are_none():
-    with pytest.raises(LowlandError, match="has no layer that arithmetic 'torchao' computes in codes; .* found Conv2d"):
+    with pytest.raises(
+        LowlandError, match=r"has no layer that arithmetic 'torchao' computes in codes; .* found Conv2d"
+    ):
         quantize_dynamically(trained("nin"), dynamic("torchao"))
 
 

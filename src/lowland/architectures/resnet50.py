@@ -47,8 +47,8 @@ class BottleneckBlock(nn.Module):
 class ResNet50(nn.Module):
     """ResNet-50: a convolution, four stages of 3, 4, 6 and 3 bottleneck blocks, the mean, a linear layer.
 
-    The first convolution has a kernel of 3 x 3 and keeps the size, so that small images can be read, where the published
-    one has 7 x 7 and a maximum behind it; the second to fourth stage halve the sides.
+    The first convolution has a kernel of 3 x 3 and keeps the size, so that small images can be read; the published one
+    has 7 x 7 and a maximum behind it. The second to fourth stage halve the sides.
 
     Args:
         inputs: Channels, height and width of an image.

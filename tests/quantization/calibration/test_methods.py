@@ -188,7 +188,7 @@ def test_every_channel_of_a_norm_by_itself_has_its_own_factor_for_scale() -> Non
         torch.nn.init.uniform_(network[1].weight, 0.5, 2)
     precision = Precision(method="ptq", weight_bits=8, activation_bits=8, per_channel=True, calibration="max")
     inputs = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
-    quantized = calibrate(build_quantized(network, precision, input_bits=8), inputs)
+    quantized = calibrate(build_quantized(network, precision, input_bits=8, example=inputs[:2]), inputs)
     own = quantized.grid("1")
     factors = quantized.layers.get_submodule("1").weight.detach()
     assert own.scale.shape == (3,)

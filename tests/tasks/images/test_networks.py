@@ -25,4 +25,4 @@ def test_what_is_not_asked_for_is_as_published(kind, width, depth, sizes, descri
 
 
 def test_the_options_know_every_network_that_there_is():
-    assert ImagesOptions.BUILT_IN == tuple(IMAGE_NETWORKS) and set(IMAGE_NETWORKS) < set(NETWORKS)
+    assert tuple(IMAGE_NETWORKS) == ImagesOptions.BUILT_IN and set(IMAGE_NETWORKS) < set(NETWORKS)

@@ -39,8 +39,8 @@ class ImagesOptions(NetworkOptions, SplitSizes):
             fill so many pixels, else all.
         side: Pixels of a side of the network's inputs, to which images are averaged over areas; None: 8, 16 and 32 for
             the three sources. USPS has 16.
-        network: ``lenet1``, ``lenet5``, ``nin``, ``resnet8``, ``resnet20``, ``resnet50``, ``densenet``, ``mobilenet`` or
-            ``ds_cnn`` (docs/data/images.md); or a function of yours (``their_package.nets:build``), which is called
+        network: ``lenet1``, ``lenet5``, ``nin``, ``resnet8``, ``resnet20``, ``resnet50``, ``densenet``, ``mobilenet``
+            or ``ds_cnn`` (docs/data/images.md); or a function of yours (``their_package.nets:build``), which is called
             with (channels, height, width) and the number of classes; or a quantized one from outside
             (docs/imported.md): ``{qonnx: path}`` or ``{brevitas: their_package.nets:build}``.
         width: Channels of the first convolution, by which all others are counted; of ``densenet`` those that each layer
