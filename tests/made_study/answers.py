@@ -25,7 +25,7 @@ def answers(task="jets", split="test", *, sets=SETS, recipes=FACTOR, abstain=Fal
                         pair = (f"{task}.{recipe}.s1.{precision}", "seed")
                         rows.append(_row(cell, "churn", condition, "", split, pair, 0.1 * times))
                     if method != "float":
-                        rate = CHURN[precision] * FACTOR[recipe] * times * (1 + 0.2 * number)
+                        rate = CHURN[precision] * recipes[recipe] * times * (1 + 0.2 * number)
                         rows += _compared(cell, condition, split, (f"{task}.{recipe}.{seed}", "float"), rate)
                     if abstain and method != "float":
                         rows += [

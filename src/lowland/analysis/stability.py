@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lowland.analysis.criteria import CELL, CONFIGURATION
-from lowland.analysis.intervals import normal_quantile, t_interval
+from lowland.analysis.intervals import Ends, normal_quantile, t_interval
 from lowland.analysis.over_seeds import over_seeds
 
 FAMILY = "disagreement"
@@ -58,11 +58,8 @@ def changes_of_configurations(changes: pd.DataFrame) -> pd.DataFrame:
     """
     by = [*CONFIGURATION, "reference_kind", "condition", "measure"]
     shares = ~changes.measure.isin(NOT_SHARES)
-    parts = [
-        over_seeds(part, by=by, ends=ends)
-        for part, ends in ((changes[shares], "zero and one"), (changes[~shares], "none"))
-        if len(part)
-    ]
+    kinds: tuple[tuple[pd.DataFrame, Ends], ...] = ((changes[shares], "zero and one"), (changes[~shares], "none"))
+    parts = [over_seeds(part, by=by, ends=ends) for part, ends in kinds if len(part)]
     if not parts:
         return pd.DataFrame(columns=[*by, "mean", "low", "high", "half", "num_seeds", "num_not_ok"])
     found = pd.concat(parts, ignore_index=True)
