@@ -24,7 +24,7 @@ from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.plane import Plane, PlaneOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.split_samples import split_samples
-from lowland.tasks.split_sizes import SplitSizes
+from lowland.tasks.split_sizes import ClassifierSplitSizes, SplitSizes
 from lowland.tasks.splits import HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
@@ -107,6 +107,7 @@ __all__ = [
     "PREPROCESSINGS",
     "TASKS",
     "Classifier",
+    "ClassifierSplitSizes",
     "HeldOut",
     "Preprocessing",
     "Readings",

@@ -20,7 +20,7 @@ from lowland.tasks.images.files import Labelled
 from lowland.tasks.images.options import ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing, pixel_columns, reduced
 from lowland.tasks.preprocessing import Classes
-from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
+from lowland.tasks.splits import LEAST_HELD_OUT, OF_THE_REST, HeldOut, Samples, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.task import NOMINAL
 
@@ -133,7 +133,7 @@ class Images(Classifier):
         held_out, sizes = nominal["held_out"].to_numpy(), dict(self.options.sizes)
         if not held_out.any():
             return self._drawn(np.arange(len(nominal)), tied, labels, sizes)
-        test = {"test": sizes.pop("test")}
+        test = {name: sizes.pop(name) for name in ("test", *OF_THE_REST) if name in sizes}
         unseen = held_out & ~np.isin(tied, tied[~held_out])
         chosen = self._drawn(np.flatnonzero(~held_out), tied, labels, sizes)
         return chosen | self._drawn(np.flatnonzero(unseen), tied, labels, test)
@@ -145,7 +145,8 @@ class Images(Classifier):
         if not len(rows):
             return {name: rows for name in sizes}
         groups = np.unique(tied[rows], return_inverse=True)[1]
-        found = stratified_split(groups, labels[rows], sizes, key=(self.options.kind, self.options.source, *sizes))
+        named = (name for name in sizes if name not in OF_THE_REST)
+        found = stratified_split(groups, labels[rows], sizes, key=(self.options.kind, self.options.source, *named))
         return {name: rows[places] for name, places in found.items()}
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
