@@ -93,7 +93,7 @@ def test_poisoned_they_change_nothing_but_abstention(fine, poison):
         assert (len(left) < len(frame)) == (name == "disagreement")
     found = poisoned["disagreement"][lambda rows: rows.measure.isin(ABSTENTION)]
     statuses = {"other rows": {"undefined"}, "no numbers": {"non_finite"}, "none at all": set()}[poison]
-    assert set(found.status) == statuses
+    assert statuses <= set(found.status) and bool(len(found)) == (threshold is not None)
 
 
 def test_abstention_is_of_both_risks_on_every_set_that_is_evaluated(fine):

@@ -14,7 +14,7 @@ from lowland.disagreement.detection import detect_by_each
 from lowland.disagreement.options import DisagreementOptions
 from lowland.disagreement.ranking import Ranking
 from lowland.disagreement.risk_coverage import ranked_area
-from lowland.disagreement.uncertainty_measures import distinct_measures, uncertainty
+from lowland.disagreement.uncertainty_measures import distinct_measures, uncertainties_of
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, ReferenceKind, Split
 
@@ -76,14 +76,12 @@ def uncertainties(logits: Tensor, options: DisagreementOptions, temperature: Est
         temperature: Fitted on other rows; one that did not settle scales nothing.
     """
     classes = logits.shape[1]
-    found: dict[str, Tensor] = {
-        name: uncertainty(logits, name) for name in distinct_measures(options.uncertainties, classes)
-    }
+    found: dict[str, Tensor] = {**uncertainties_of(logits, distinct_measures(options.uncertainties, classes))}
     if temperature is not None and temperature.status == "ok":
-        for name in options.scaled:
-            # Two classes: whatever the temperature, the order is that of the measure without it.
-            if classes > 2 or name == "energy":
-                found[f"scaled_{name}"] = uncertainty(logits, name, temperature=temperature.value)
+        # Two classes: whatever the temperature, the order is that of the measure without it.
+        asked = [name for name in options.scaled if classes > 2 or name == "energy"]
+        scaled = uncertainties_of(logits, asked, temperature=temperature.value)
+        found |= {f"scaled_{name}": each for name, each in scaled.items()}
     return found
 
 

@@ -16,7 +16,7 @@ class Ranking:
     """Rows by ascending score, in blocks of equal scores.
 
     Attributes:
-        order: Numbers of the rows [rows], the lowest score first.
+        order: Numbers of the rows [rows], the lowest score first; of equal scores in any order.
         starts: First place of every block [blocks].
         sizes: Rows of every block [blocks].
         is_finite: Whether all scores are; without it there are no blocks.
@@ -34,7 +34,7 @@ class Ranking:
         if not np.isfinite(values).all():
             none = np.empty(0, np.int64)
             return cls(none, none, none, is_finite=False)
-        order = np.argsort(values, kind="stable")
+        order = np.argsort(values)  # not stable, and faster: of equal scores nobody asks for the order
         ordered = values[order]
         starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) != 0)
         return cls(order, starts, np.diff(starts, append=len(values)), is_finite=True)
