@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import combinations
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -11,18 +13,20 @@ from torch import Tensor, nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.disagreement import DisagreementOptions, fitted_temperature
+from lowland.disagreement.measured_abstention import Abstention, answered_rows, proved_abstention, threshold_rows
 from lowland.disagreement.measured_rows import (
     Answers,
     Reference,
     change_rows,
     confidence_rows,
     detection_rows,
+    ranked,
     uncertainties,
 )
 from lowland.estimate import Estimate
 from lowland.grid import CellGroup, Run
-from lowland.measurements import Cell, Measurement, stack, table, unavailable
-from lowland.tasks import Splits, Task, TaskOptions, build_task
+from lowland.measurements import Cell, Measurement, ReferenceKind, stack, table, unavailable
+from lowland.tasks import HeldOut, Samples, Splits, Task, TaskOptions, build_task
 
 
 def compare_with_float(
@@ -40,19 +44,32 @@ def compare_with_float(
     if status != "ok":
         return unavailable(cell, "disagreement", status)
     splits = Splits.from_tensors(data.tensors)
+    validation = splits["validation"]
+    fixing = _logits(task, model.network, validation.inputs)
     rows, temperature = [], None
     if options.scaled:
-        validation = splits["validation"]
-        temperature = fitted_temperature(_logits(task, model.network, validation.inputs), validation.targets)
+        temperature = fitted_temperature(fixing, validation.targets)
         rows.append(Measurement("disagreement", "temperature", temperature, split="validation"))
-    is_float = cell.method == "float"
-    floats = [] if is_float else [each.logits for each in _answers(task, trained.network, splits)]
-    for number, answers in enumerate(_answers(task, model.network, splits)):
+    others = [] if cell.method == "float" else [_Other(run.id, "float", trained.network)]
+    abstentions: list[tuple[ReferenceKind, Abstention]] = []
+    if options.abstention_risks and "threshold" in splits:
+        proving, references = _answered(task, model.network, others, splits["threshold"])
+        proving = replace(proving, split="threshold")
+        for asked in (None, *(each for each in references if each.kind == "float")):
+            found = proved_abstention(fixing, proving, options, asked)
+            abstentions.append(("" if asked is None else asked.kind, found))
+            rows += threshold_rows(found, proving, asked)
+    for condition, known in _evaluated(splits):
+        answers, references = _answered(task, model.network, others, known.samples, condition)
         scores = uncertainties(answers.logits, options, temperature)
-        rows += confidence_rows(answers, scores, num_bins=options.calibration_bins)
-        if not is_float:
-            reference = Reference(run.id, "float", floats[number])
-            rows += [*change_rows(answers, reference), *detection_rows(answers, reference, scores)]
+        for split, mask in known.halves.items():
+            here, rankings = answers.at(mask, split), ranked(scores, mask)
+            beside = {reference.kind: reference.at(mask) for reference in references}
+            rows += confidence_rows(here, rankings, num_bins=options.calibration_bins)
+            for reference in beside.values():
+                rows += [*change_rows(here, reference), *detection_rows(here, reference, rankings)]
+            for kind, abstention in abstentions:
+                rows += answered_rows(abstention, here, beside.get(kind))
     return table(cell, rows)
 
 
@@ -63,7 +80,7 @@ def compare_seeds(
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
     found: dict[Cell, list[Measurement]] = {}
     answered = [
-        list(_answers(task, model.network, splits)) if model.status == "ok" and task.is_classifier else None
+        _halves(task, model.network, splits) if model.status == "ok" and task.is_classifier else None
         for model in models
     ]
     for (first, mine), (second, theirs) in combinations(zip(group.cells, answered, strict=True), 2):
@@ -77,12 +94,35 @@ def compare_seeds(
     return stack(table(cell, rows) for cell, rows in found.items())
 
 
-def _answers(task: Task, network: nn.Module, splits: Splits) -> Iterator[Answers]:
-    """Of both halves of the held-out rows and of every shifted set, each set answered once."""
-    for condition, known in {"": splits.held_out, **splits.shifted}.items():
-        logits = _logits(task, network, known.samples.inputs)
-        for split, mask in known.halves.items():
-            yield Answers(logits[mask], known.samples.targets[mask], split, condition)
+class _Other(NamedTuple):
+    """A network that a cell is compared with."""
+
+    id: str
+    kind: ReferenceKind
+    network: nn.Module
+
+
+def _evaluated(splits: Splits) -> Iterator[tuple[str, HeldOut]]:
+    """The held-out rows and every shifted set, by condition."""
+    yield "", splits.held_out
+    yield from splits.shifted.items()
+
+
+def _answered(
+    task: Task, network: nn.Module, others: Iterable[_Other], samples: Samples, condition: str = ""
+) -> tuple[Answers, list[Reference]]:
+    """What a network and others say of the same samples."""
+    answers = Answers(_logits(task, network, samples.inputs), samples.targets, "", condition)
+    return answers, [Reference(each.id, each.kind, _logits(task, each.network, samples.inputs)) for each in others]
+
+
+def _halves(task: Task, network: nn.Module, splits: Splits) -> list[Answers]:
+    """What a network says of both halves of the held-out rows and of every shifted set, each set answered once."""
+    found = []
+    for condition, known in _evaluated(splits):
+        answers, _ = _answered(task, network, (), known.samples, condition)
+        found += [answers.at(mask, split) for split, mask in known.halves.items()]
+    return found
 
 
 def _logits(task: Task, network: nn.Module, inputs: Tensor) -> Tensor:
