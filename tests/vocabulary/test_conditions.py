@@ -97,3 +97,9 @@ def test_conditions_come_back_as_they_were_written(monkeypatch):
     monkeypatch.setattr("lowland.vocabulary.conditions.CONDITIONS", dict(CONDITIONS))
     declare_written(written)
     assert condition_named("coarser_clock") == theirs and condition_named("gaussian").label == "Gaussian noise"
+
+
+def test_tokens_meet_nothing_that_is_of_readings():
+    for condition in CONDITIONS.values():
+        met = condition.family not in ("noise", "sensor_fault", "image_corruption")
+        assert condition.applies_to("tokens") == met

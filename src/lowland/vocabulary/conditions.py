@@ -21,6 +21,9 @@ from lowland.vocabulary.levels import (
     LevelUnit,
 )
 
+OF_READINGS: tuple[Family, ...] = ("noise", "sensor_fault")
+"""Families of what happens to numbers that were measured."""
+
 Group = Literal["noise", "sensors", "images", "attacks", "memory", "faults", "shift"]
 
 GROUPS: dict[str, str] = {
@@ -75,7 +78,9 @@ class Condition:
     input_kind: str = ""
 
     def applies_to(self, input_kind: str) -> bool:
-        """Whether inputs of this kind can meet it."""
+        """Whether inputs of this kind can meet it: what is added to readings, or takes their place, tokens cannot."""
+        if input_kind == "tokens" and self.family in OF_READINGS:
+            return False
         return self.input_kind in ("", input_kind)
 
 

@@ -30,9 +30,13 @@ def _disturbing(function: str, name: str, family: Family, options: str, *, where
 STAGE = Stage(
     name="perturbation",
     nodes=(
-        _disturbing("under_noise", "noise", "noise", "input_noise"),
+        _disturbing("under_noise", "noise", "noise", "input_noise", where=("descriptions.{task}.meets.noise",)),
         _disturbing(
-            "with_broken_sensors", "sensor_faults", "sensor_fault", "sensor_faults", where=("sensor_faults.levels",)
+            "with_broken_sensors",
+            "sensor_faults",
+            "sensor_fault",
+            "sensor_faults",
+            where=("sensor_faults.levels", "descriptions.{task}.meets.sensor_fault"),
         ),
         _disturbing(
             "with_spoiled_images",
