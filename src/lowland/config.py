@@ -30,6 +30,7 @@ from lowland.perturbation import (
     ImageCorruptionOptions,
     InputNoiseOptions,
     SensorFaultOptions,
+    TokenCorruptionOptions,
 )
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
@@ -73,6 +74,7 @@ class Study(BaseModel):
     input_noise: InputNoiseOptions
     sensor_faults: SensorFaultOptions
     corruptions: ImageCorruptionOptions
+    token_corruptions: TokenCorruptionOptions
     attacks: AttackOptions
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from lowland.coding.padded_recurrence import PaddedRecurrence
+from lowland.coding.tokens import PADDING
 from lowland.errors import LowlandError
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-
-PADDING = 0
-"""The token that fills up texts that are shorter than others."""
 
 
 class Recurrent(nn.Module):

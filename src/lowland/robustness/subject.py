@@ -36,6 +36,17 @@ class Subject:
     half_life: HalfLifeOptions
 
     @property
+    def readings(self) -> FeatureRanges:
+        """The statistics that noise and broken sensors are measured in.
+
+        Raises:
+            ValueError: Inputs are tokens, which meet neither.
+        """
+        if self.ranges is None:
+            raise ValueError("inputs are tokens; expected readings, which noise and broken sensors act on")
+        return self.ranges
+
+    @property
     def samples(self) -> Samples:
         """What it is evaluated on."""
         return self.splits.held_out.samples

@@ -8,7 +8,14 @@ from pydantic import ValidationError
 from lowland.tasks.text import SentimentOptions
 from lowland.tasks.text.worlds import WORLDS
 
-OPTIONS = {"kind": "sentiment", "train_rows": 9, "validation_rows": 9, "landscape_rows": 9, "test_rows": 9}
+OPTIONS = {
+    "kind": "sentiment",
+    "path": "sentiment",
+    "train_rows": 9,
+    "validation_rows": 9,
+    "landscape_rows": 9,
+    "test_rows": 9,
+}
 
 
 def test_the_world_that_is_learned_from_comes_first():

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from lowland.architectures import build_network, initialised_network
+from lowland.coding.tokens import PADDING, UNKNOWN
 from lowland.errors import LowlandError
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from lowland.tasks.evaluation import evaluate
 from lowland.tasks.obtaining import origin_of
 from lowland.tasks.text.task import CLASSES
-from lowland.tasks.text.vocabulary import PADDING, UNKNOWN, words_of
+from lowland.tasks.text.vocabulary import words_of
 from lowland.tasks.text.worlds import WORLDS
 from lowland.training import TrainingData, TrainingOptions, train
 from lowland.training.recipes.recipe import Plain

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowland.tasks.text.vocabulary import FIRST_WORD, PADDING, UNKNOWN, encoded, vocabulary, word_numbers, words_of
+from lowland.coding.tokens import FIRST_WORD, PADDING, UNKNOWN
+from lowland.tasks.text.vocabulary import encoded, vocabulary, word_numbers, words_of
 
 
 def test_words_are_lower_case_and_keep_apostrophes_marks_and_emoticons():

@@ -45,6 +45,13 @@ STAGE = Stage(
             "corruptions",
             where=("corruptions.kinds", "descriptions.{task}.meets.image_corruption"),
         ),
+        _disturbing(
+            "with_spoiled_texts",
+            "token_corruptions",
+            "token_corruption",
+            "token_corruptions",
+            where=("token_corruptions.levels", "descriptions.{task}.meets.token_corruption"),
+        ),
         _disturbing("under_attack", "attacks", "adversarial", "attacks", where=("attacks.kinds",)),
         _disturbing("under_faults", "memory_faults", "bit_flip", "faults", where=("faults.by_fault",)),
         NodeTemplate(

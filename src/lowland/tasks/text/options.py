@@ -35,7 +35,7 @@ class SentimentOptions(SplitSizes):
     """
 
     kind: Literal["sentiment"]
-    path: Path = Path("sentiment")
+    path: Path
     world: WorldName = "movie"
     shifted: Annotated[tuple[WorldName, ...], NONE_SWITCHES_OFF] = ("product", "tweets", "editorials")
     shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)] = 2000

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lowland.coding.tokens import PADDING, UNKNOWN
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
@@ -23,7 +24,7 @@ from lowland.tasks.task import NOMINAL
 from lowland.tasks.text.files import read_ratings
 from lowland.tasks.text.options import SentimentOptions
 from lowland.tasks.text.preprocessing import TextPreprocessing
-from lowland.tasks.text.vocabulary import PADDING, UNKNOWN, vocabulary, words_of
+from lowland.tasks.text.vocabulary import vocabulary, words_of
 
 CLASSES = ("negative", "positive")
 NETWORK_NAMES = {"lstm": "LSTM", "gru": "GRU"}

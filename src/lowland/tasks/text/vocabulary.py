@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-PADDING, UNKNOWN = 0, 1
-"""The numbers of what fills up short texts and of every word that the vocabulary lacks; words follow from 2."""
-FIRST_WORD = 2
+from lowland.coding.tokens import FIRST_WORD, PADDING, UNKNOWN
 
 # A word with its apostrophes; a mark that counts; any other run of signs, such as an emoticon.
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]|[^\w\s]{2,}")
