@@ -83,7 +83,7 @@ def test_training_is_compared_at_equal_widths(folder, told):
 
 
 def test_the_page_says_what_was_not_measured(study, folder):
-    text = page(facts_of(study, folder, severity="3"))
+    text = page(facts_of([(study, folder)], severity="3"))
     assert "This study retrained no network." in text
     assert "has not compared networks with their own weights without quantizers" in text
     assert "24 of its 1,184 pairs" in text and "| LeNet-1 | static8 | 14 | 115 | 15 of 15 |" in text
@@ -132,6 +132,12 @@ def test_published_means_are_those_of_the_study():
     assert counted["NiN", "static8"]["above"] == 4 and counted["ResNet-20", "static8"]["above"] == 1
 
 
+def test_several_studies_stand_on_one_page(study, folder):
+    facts = facts_of([(study, folder)] * 2, severity="3")
+    assert [task["name"] for task in facts["tasks"]] == ["pictures"] * 2
+    assert page(facts).count("| pictures | qat8 |") == 2
+
+
 def test_differences_are_written_without_noise():
     assert (points(0.0123), points(-2e-17), points(float("nan"))) == ("+1.2", "0", "-")
 
@@ -142,7 +148,10 @@ def test_the_command_writes_the_page_and_keeps_the_answers(study, tmp_path, monk
     monkeypatch.setattr("sys.argv", command)
     main()
     first = out.read_text(encoding="utf-8")
-    assert first.startswith("# Do deployed networks still say the same?") and (kept / "cells.parquet").is_file()
+    assert (
+        first.startswith("# Do deployed networks still say the same?")
+        and (kept / study.name / "cells.parquet").is_file()
+    )
     main()
     assert out.read_text(encoding="utf-8") == first and "corruptions of severity" not in first
     assert str(out) in capsys.readouterr().out
