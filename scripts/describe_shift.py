@@ -36,7 +36,7 @@ from scripts.shift_tables import (
     shift_rows,
     training_rows,
 )
-from scripts.write_shift_answers import SEVERITY, write_answers
+from scripts.write_shift_answers import RATIO, SEVERITY, write_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("shift.md.j2")
@@ -54,7 +54,7 @@ def task_facts(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
         "shift": shift,
         "training": training,
         "detection": detection,
-        "sets": [name for name in answers.sets if name != "nominal"],
+        "sets": [answers.sets[number] for number in answers.shifted],
     }
 
 
@@ -101,7 +101,7 @@ def page(facts: dict[str, Any]) -> str:
     """The text.
 
     Args:
-        facts: ``studies``, ``severity``, ``tasks``, ``references``, ``retraining``, ``published``.
+        facts: ``studies``, ``severity``, ``ratio``, ``tasks``, ``references``, ``retraining``, ``published``.
     """
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {
@@ -135,6 +135,7 @@ def facts_of(studies: Sequence[tuple[Path, Path]], *, severity: str) -> dict[str
     return {
         "studies": [study.name for study, _ in studies],
         "severity": severity,
+        "ratio": RATIO,
         "tasks": tasks,
         "references": [row for table in tables for row in reference_rows(table)],
         "retraining": [row for table in tables for row in retraining_table(table)],

@@ -51,11 +51,12 @@ def by_loop(folder, precision, name, *, recipes=("plain", "mixup")):
 
 def test_churn_is_the_mean_over_networks_and_then_over_sets(folder, told):
     row = {each["precision"]: each for each in shift_rows(told)}["ptq8"]
-    shifted = [by_loop(folder, "ptq8", name) for name in told.sets if name != "nominal"]
+    shifted = [by_loop(folder, "ptq8", name) for name in told.sets if name not in ("nominal", "label_shift")]
     nominal = by_loop(folder, "ptq8", "nominal")
     assert row["nominal"].value == pytest.approx(nominal)
     assert row["difference"].value == pytest.approx(np.mean(shifted) - nominal)
     assert (row["above"], row["sets"]) == (sum(np.array(shifted) > nominal), len(shifted))
+    assert row["labels"].value == pytest.approx(by_loop(folder, "ptq8", "label_shift") - nominal)
     assert row["surely_above"] <= row["above"] and row["difference"].standard_error > 0
 
 
@@ -73,7 +74,7 @@ def test_accuracy_lost_is_new_less_repaired_errors(folder, told):
 def test_training_is_compared_at_equal_widths(folder, told):
     rows = {row["second"]: row for row in training_rows(told)}
     assert set(rows) == {"plain, ptq8", "mixup, ptq8"} and rows["mixup, ptq8"]["first"] == "plain, qat8"
-    names = [name for name in told.sets if name != "nominal"]
+    names = [name for name in told.sets if name not in ("nominal", "label_shift")]
     ours, theirs = (
         np.mean([by_loop(folder, precision, name, recipes=[recipe]) for name in names])
         for precision, recipe in (("qat8", "plain"), ("ptq8", "mixup"))
