@@ -16,7 +16,9 @@ from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import Readings
+from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.images.files import Labelled
+from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.images.options import ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing, pixel_columns, reduced
 from lowland.tasks.preprocessing import Classes
@@ -24,7 +26,6 @@ from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halve
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.task import NOMINAL
 
-NETWORK_NAMES = {"lenet1": "LeNet-1", "lenet5": "LeNet-5", "resnet8": "ResNet-8"}
 _log = logging.getLogger(__name__)
 
 
@@ -40,9 +41,8 @@ class Images(Classifier):
         self.images, shift = options.images, options.images.shift
         self.obtained_from = self.images.obtained_from or self.obtained_from
         self.shifted_sets = () if shift is None or self.options.shift == "none" else (shift.shifted,)
-        network = NETWORK_NAMES.get(str(options.network), str(options.network))
-        if options.network == "resnet8":
-            network += f" with {options.width}, {2 * options.width} and {4 * options.width} channels"
+        known = IMAGE_NETWORKS.get(str(options.network))
+        network = known.described(known.sizes(options.width, options.depth)) if known else str(options.network)
         size, pixels = f"{self.images.shape[1]} × {self.images.shape[2]}", f"{self.shape[1]} × {self.shape[2]}"
         shown = f"{pixels} pixels" if size == pixels else f"{size} pixels reduced to {pixels}"
         self.description = (
@@ -132,11 +132,26 @@ class Images(Classifier):
         tied, labels = self._tied(nominal), nominal["label"].to_numpy()
         held_out, sizes = nominal["held_out"].to_numpy(), dict(self.options.sizes)
         if not held_out.any():
-            return self._drawn(np.arange(len(nominal)), tied, labels, sizes)
+            everything = np.arange(len(nominal))
+            return self._with_extra(self._drawn(everything, tied, labels, sizes), everything, tied, labels)
         test = {"test": sizes.pop("test")}
-        unseen = held_out & ~np.isin(tied, tied[~held_out])
-        chosen = self._drawn(np.flatnonzero(~held_out), tied, labels, sizes)
-        return chosen | self._drawn(np.flatnonzero(unseen), tied, labels, test)
+        unseen, seen = np.flatnonzero(held_out & ~np.isin(tied, tied[~held_out])), np.flatnonzero(~held_out)
+        chosen = self._with_extra(self._drawn(seen, tied, labels, sizes), seen, tied, labels)
+        return chosen | self._drawn(unseen, tied, labels, test)
+
+    def _with_extra(
+        self,
+        chosen: dict[str, NDArray[np.int64]],
+        rows: NDArray[np.int64],
+        tied: NDArray[np.int64],
+        labels: NDArray[np.int64],
+    ) -> dict[str, NDArray[np.int64]]:
+        """Sets of some of the rows, with those that only some stages ask for."""
+        places = {name: np.searchsorted(rows, each) for name, each in chosen.items()}
+        groups, extra = np.unique(tied[rows], return_inverse=True)[1], self.options.extra_rows
+        key = (self.options.kind, self.options.source)
+        found = with_extra_sets(places, groups, labels[rows], extra, key=key)
+        return {name: rows[each] for name, each in found.items()}
 
     def _drawn(
         self, rows: NDArray[np.int64], tied: NDArray[np.int64], labels: NDArray[np.int64], sizes: dict[str, int]
@@ -185,8 +200,9 @@ class Images(Classifier):
         """The network that the options name."""
         if not self.options.is_built_in:
             return self.options.user_network(self.shape, self.num_outputs)
-        spec = {"kind": self.options.network, "inputs": list(self.shape), "outputs": self.num_outputs}
-        return spec | ({"width": self.options.width} if self.options.network == "resnet8" else {})
+        kind, options = str(self.options.network), self.options
+        spec = {"kind": kind, "inputs": list(self.shape), "outputs": self.num_outputs}
+        return spec | IMAGE_NETWORKS[kind].sizes(options.width, options.depth)
 
     @property
     def num_outputs(self) -> int:
