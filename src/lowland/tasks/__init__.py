@@ -52,6 +52,12 @@ class TaskOptions(
         return getattr(self.root, "own_code", ())
 
     @property
+    def extra_sets(self) -> tuple[str, ...]:
+        """Sets beside the usual ones that it asks for, see ``SplitSizes.extra_rows``."""
+        options = self.root.chosen if isinstance(self.root, CustomOptions) else self.root
+        return tuple(getattr(options, "extra_rows", ()))
+
+    @property
     def given(self) -> GivenNetwork | None:
         """The quantized network that the task has from outside; None: networks are trained for it."""
         return getattr(self.root, "given", None)

@@ -16,6 +16,7 @@ from pydantic import Field
 from lowland.errors import LowlandError
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import Provenance, ShiftedSet
+from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
 from lowland.tasks.split_sizes import Count, SplitSizes
@@ -119,7 +120,9 @@ class Jets(Classifier):
         }
         features, labels = sets.pop(NOMINAL)
         tied = tied_rows(features.astype(np.float32))
-        chosen = stratified_split(tied, labels, self.options.sizes, key=(self.options.kind,))
+        key = (self.options.kind,)
+        chosen = stratified_split(tied, labels, self.options.sizes, key=key)
+        chosen = with_extra_sets(chosen, tied, labels, self.options.extra_rows, key=key)
         preprocessing = standardisation(features[chosen["train"]], UNITS, Classes(names=CLASSES))
 
         def held_out(name: str, values: NDArray[np.float64], classes: NDArray[np.int64]) -> HeldOut:

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowland.errors import LowlandError
+from lowland.tasks.extra_splits import ExtraSet
 from lowland.tasks.splits import LEAST_HELD_OUT
 
 DATA_FOLDER = "LOWLAND_DATA"
@@ -46,6 +47,9 @@ class SplitSizes(BaseModel):
         landscape_rows: Held-out rows on which the loss landscape is measured.
         test_rows: Held-out rows on which performance and robustness are measured: one half of them (``selection``)
             chooses between configurations, on the other (``test``) the chosen one is reported.
+        extra_rows: Rows of sets that only some stages ask for, from what all others leave, which stay as they are:
+            ``threshold`` for abstention, ``retraining`` for retraining on disagreements. A set gets what is left where
+            that is less.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +58,7 @@ class SplitSizes(BaseModel):
     validation_rows: Count
     landscape_rows: Count
     test_rows: Count
+    extra_rows: dict[ExtraSet, Count] = {}
 
     def resolved(self, root: Path) -> Self:
         """The options with everything decided that depends on which files are there, and where they are.

@@ -117,7 +117,8 @@ class Splits(Mapping[str, Samples]):
 
     ``train`` is what weights are fitted to, ``validation`` chooses the best epoch and the seed to deploy, on
     ``landscape`` the loss landscape is measured, ``selection`` chooses between configurations, and ``test`` is what is
-    reported. No sample is in two of them.
+    reported. Where ``extra_rows`` of the task ask for them, there are ``threshold`` and ``retraining``, too. No sample
+    is in two of them.
 
     Attributes:
         sets: Samples by name, those of the held-out halves aside.
