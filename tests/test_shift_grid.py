@@ -19,6 +19,7 @@ def test_recipes_and_precisions_are_those_of_the_question(study):
     assert {"float", "qat", "ptq", "dynamic", "weight_only"} == {each.method for each in precisions.values()}
     static = precisions["static_uint8"]
     assert (static.activations, static.calibration, static.per_channel) == ("asymmetric", "max", True)
+    assert {each.method for each in precisions.values() if each.fine_tuned} == {"float", "ptq"}, "controls"
     tuned = {each.weight_bits for each in precisions.values() if each.method == "qat"}
     assert tuned <= {each.weight_bits for each in precisions.values() if each.method == "ptq"}, "pairs of equal widths"
     assert len(study.seeds) == 2
@@ -30,7 +31,22 @@ def test_what_the_question_does_not_need_is_off(study):
     assert not study.study.attacks.kinds and not study.study.corruptions.kinds
 
 
-def test_no_path_leaves_the_folder_of_the_data():
-    for file in (ROOT / "conf" / "shift").iterdir():
+def test_networks_are_retrained_on_rows_that_every_task_keeps(study):
+    retrained = study.selected_precisions("retraining")
+    assert {study.study.precisions[name].method for name in retrained} == {"qat", "ptq"}
+    for task in study.study.tasks.values():
+        assert {"threshold", "retraining"} <= set(task.root.sizes)
+
+
+def test_texts_have_recipes_that_leave_inputs_alone():
+    texts = grid.Grid(grid.validate({k: v for k, v in resolved("shift_text").items() if k not in ("env", "data")}))
+    assert texts.tasks == ("sentiment",) and texts.study.tasks["sentiment"].root.network == "gru"
+    assert not any(recipe.root.disturbs_inputs for recipe in texts.study.recipes.values())
+    assert {"qat", "ptq"} <= {each.method for each in texts.study.precisions.values()} and len(texts.seeds) == 2
+
+
+@pytest.mark.parametrize("env", ["shift", "shift_text"])
+def test_no_path_leaves_the_folder_of_the_data(env):
+    for file in (ROOT / "conf" / env).iterdir():
         text = file.read_text(encoding="utf-8")
         assert "path: /" not in text and "../" not in text, file.name

@@ -4,7 +4,7 @@ import pytest
 
 from lowland.analysis.stability import changed_answers, changes_of_configurations
 from lowland.measurements import stack
-from lowland.report.figures.churn import churn_figure, churn_points
+from lowland.report.figures.churn import LEAST, churn_figure, churn_points
 from lowland.report.sentences.stability import abstention_sentences, points_text, rate_text, reference_sentence
 from tests.made_study.answers import answers
 from tests.made_study.rendering import section_of, text_of
@@ -70,6 +70,10 @@ def test_the_figure_draws_every_configuration_once():
     assert set(drawn) == {"qat4", "ptq4"}
     assert drawn["ptq4"].x[0] == pytest.approx(0.05 * 1.1) and drawn["ptq4"].y[0] == pytest.approx(0.1375)
     assert figure.data[-1].marker.symbol == "circle-open"
+    low, high = (10**end for end in figure.layout.xaxis.range)
+    assert 0.002 < low < points.nominal.min() and points.shifted.max() < high
+    none = churn_figure(rows.assign(value=0.0))
+    assert none.data[1].x[0] == LEAST and none.layout.xaxis.range[0] < none.layout.xaxis.range[1]
     assert not churn_figure(rows[rows.measure != "churn"]).data
 
 

@@ -34,10 +34,8 @@ def churn_figure(
     if points.empty:
         return blank(NOTHING if measurements.status.eq("ok").any() else NO_RESULT)
     style = style or Style.of(measurements)
-    ends = [
-        LEAST / 1.3,
-        min(1.3, 1.6 * float(points[["high_nominal", "high_shifted", "nominal", "shifted"]].max().max())),
-    ]
+    middles, tops = points[["nominal", "shifted"]], points[["nominal", "shifted", "high_nominal", "high_shifted"]]
+    ends = [max(LEAST, 0.5 * float(middles.min().min())) / 1.3, min(1.3, 1.6 * float(tops.max().max()) + LEAST)]
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",

@@ -72,6 +72,7 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
         name: (str(facts.method[name]), float(facts.weight_bits[name]), float(facts.activation_bits[name]))
         for name in task.style.precisions
     }
+    as_wide = {name: width for name, width in widths.items() if width[1] == widths[precision][1]}
     subject = task.subject or {}
     drawn: Any = ""
     if len(churn_points(task.measurements)):
@@ -89,7 +90,7 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
         "detectors": _detectors(task.measurements),
         "abstention": list(abstention_sentences(rows)),
         "recipes": recipe_sentence(means, precision),
-        "training": training_sentence(changes, widths),
+        "training": training_sentence(changes, as_wide) or training_sentence(changes, widths),
         "figure": drawn,
     }
 
