@@ -8,6 +8,7 @@ from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.disagreement import DisagreementOptions, detection_auroc, disagreement_rate, uncertainty
+from lowland.errors import LowlandError
 from lowland.grid import CellGroup, Run
 from lowland.measurements import Cell
 from lowland.pipelines.disagreement.nodes import (
@@ -203,3 +204,18 @@ def test_other_runtimes_are_the_noise_beside_which_changes_are_seen(splits, floa
     ]
     assert "jets.plain.s0.ptq4: c is not compared with: network is a Sequential" in caplog.text
     assert "runtime" not in set(compared(FLOAT, splits, float_network, float_network, options).reference_kind)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "message"),
+    [
+        (1, 5, r"logits: got shape \(400, 1\); expected \[rows, classes\], two classes or more"),
+        (3, 5, "targets: got classes 0 to 4; expected 0 to 2, the outputs of the network"),
+    ],
+    ids=["no logits", "labels that are no classes"],
+)
+def test_what_cannot_be_compared_is_one_line(splits, outputs, labels, message):
+    other = nn.Sequential(nn.Linear(16, outputs))
+    assert int(splits["validation"].targets.max()) + 1 == labels
+    with pytest.raises(LowlandError, match=message):
+        compared(CELL, splits, other, other)
