@@ -21,7 +21,7 @@ IMPORTED: Method = "imported"
 """That of networks from outside, of which each configuration is one network and no sample of trainings."""
 WITH_CODES: tuple[Method, ...] = tuple(method for method in get_args(Method) if method != "float")
 """Those whose networks store codes."""
-Split = Literal["", "validation", "landscape", "selection", "test", "threshold"]
+Split = Literal["", "validation", "landscape", "selection", "test", "threshold", "retraining"]
 HALVES: tuple[Split, Split] = ("selection", "test")
 """Of the held-out rows: what is chosen is chosen on the first, and reported on the second."""
 ReferenceKind = Literal["", "seed", "float", "fake_float", "runtime"]

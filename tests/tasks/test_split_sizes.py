@@ -61,3 +61,11 @@ def test_what_is_drawn_from_the_rest_shrinks_no_other_set_and_wants_rows_that_ar
             LowlandError, match=f"x: {rows} nominal rows leave {left} for threshold_rows; at least two is needed"
         ):
             asked.check_share(rows, least=2, why="two", origin="x")
+
+
+def test_the_second_set_of_the_rest_gets_what_the_first_leaves():
+    asked = ClassifierSplitSizes(**SIZES.model_dump(), threshold_rows=50, retraining_rows=40)
+    assert list(asked.sizes)[-2:] == ["threshold", "retraining"]
+    asked.check_share(202, least=2, why="two", origin="x")
+    with pytest.raises(LowlandError, match="x: 201 nominal rows leave 1 for retraining_rows; at least two is needed"):
+        asked.check_share(201, least=2, why="two", origin="x")

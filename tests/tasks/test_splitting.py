@@ -127,3 +127,13 @@ def test_the_rest_keeps_the_class_shares_and_has_its_size():
     labels = np.repeat([0, 1], [800, 200])
     found = stratified_split(np.arange(1000), labels, SIZES | {"threshold": 300}, key=("toy",))
     assert np.bincount(labels[found["threshold"]]).tolist() == [240, 60]
+
+
+@pytest.mark.parametrize("split", [stratified_split, grouped_split])
+def test_the_rest_is_drawn_in_one_order_whatever_is_asked_first(split):
+    tied, labels = np.arange(300) // 2, np.arange(300) // 2 % 2
+    alone = split(tied, labels, SIZES | {"threshold": 60}, key=("toy",))
+    both = split(tied, labels, {"retraining": 90, "threshold": 60} | SIZES, key=("toy",))
+    assert all(np.array_equal(alone[name], both[name]) for name in (*SIZES, "threshold"))
+    assert abs(len(both["retraining"]) - 90) <= 2
+    assert not set(tied[both["retraining"]]) & set(tied[np.concatenate(list(alone.values()))])

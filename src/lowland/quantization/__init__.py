@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lowland.quantization.fake_quantized.network import QuantizedNetwork
     from lowland.quantization.fake_quantized.without_quantizers import without_quantizers
     from lowland.quantization.freezing import freeze
+    from lowland.quantization.from_float import build_calibrated
     from lowland.quantization.graph.dequantized import DequantizedNetwork
     from lowland.quantization.graph.integer import IntegerNetwork
     from lowland.quantization.imported import IMPORTS, imported_network
@@ -44,6 +45,7 @@ __all__ = [
     "QuantizedNetwork",
     "StoredTensor",
     "batch_sensitivity",
+    "build_calibrated",
     "build_quantized",
     "calibrate",
     "coded_parameters",

@@ -25,15 +25,24 @@ from lowland.tasks.plane import Plane, PlaneOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.split_samples import split_samples
 from lowland.tasks.split_sizes import ClassifierSplitSizes, SplitSizes
-from lowland.tasks.splits import HeldOut, Samples, Splits, halved
+from lowland.tasks.splits import OF_THE_REST, HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
+from lowland.tasks.text import Sentiment, SentimentOptions
+from lowland.tasks.text.preprocessing import TextPreprocessing
 
 
 class TaskOptions(
     RootModel[
         Annotated[
-            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | PlaneOptions | CustomOptions,
+            JetsOptions
+            | EconOptions
+            | FusionOptions
+            | TableOptions
+            | ImagesOptions
+            | SentimentOptions
+            | PlaneOptions
+            | CustomOptions,
             Field(discriminator="kind"),
         ]
     ]
@@ -52,6 +61,12 @@ class TaskOptions(
         return getattr(self.root, "own_code", ())
 
     @property
+    def extra_sets(self) -> tuple[str, ...]:
+        """Sets beside the usual ones that it asks for, see ``ClassifierSplitSizes``."""
+        options = self.root.chosen if isinstance(self.root, CustomOptions) else self.root
+        return tuple(name for name in getattr(options, "sizes", ()) if name in OF_THE_REST)
+
+    @property
     def given(self) -> GivenNetwork | None:
         """The quantized network that the task has from outside; None: networks are trained for it."""
         return getattr(self.root, "given", None)
@@ -63,6 +78,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "fusion": Fusion,
     "table": build_table,
     "images": Images,
+    "sentiment": Sentiment,
     "plane": Plane,
     "custom": build_custom_task,
 }
@@ -79,6 +95,7 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
     "wafers": WaferPreprocessing,
     "frames": FramePreprocessing,
     "images": ImagePreprocessing,
+    "text": TextPreprocessing,
 }
 
 

@@ -89,6 +89,7 @@ class SplitSizes(BaseModel):
         shrink, spare = min(1.0, rows / sum(first.values())), max(0, rows - sum(first.values()))
         for name, size in self.sizes.items():
             share = size * shrink if name in first else spare
+            spare -= 0 if name in first else min(size, spare)
             wanted = max(least, least_rows(name))
             if share < wanted:
                 needed = why if wanted == least else wanted
@@ -104,11 +105,15 @@ class ClassifierSplitSizes(SplitSizes):
     Attributes:
         threshold_rows: Rows at most, from what the other sets leave, on which thresholds are proved up to which a
             network may answer; 0: none are.
+        retraining_rows: Rows at most, from what is left then, among which networks find disagreements to be retrained
+            on; 0: none.
     """
 
     threshold_rows: Annotated[int, Field(ge=0)] = 0
+    retraining_rows: Annotated[int, Field(ge=0)] = 0
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Rows by set; ``threshold`` where it is asked for."""
-        return super().sizes | ({"threshold": self.threshold_rows} if self.threshold_rows else {})
+        """Rows by set; ``threshold`` and ``retraining`` where they are asked for."""
+        more = {"threshold": self.threshold_rows, "retraining": self.retraining_rows}
+        return super().sizes | {name: rows for name, rows in more.items() if rows}

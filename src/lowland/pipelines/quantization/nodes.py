@@ -26,8 +26,7 @@ from lowland.quantization import (
     QuantizationOptions,
     QuantizedNetwork,
     batch_sensitivity,
-    build_quantized,
-    calibrate,
+    build_calibrated,
     coded_parameters,
     deployment_check,
     fold_batch_norm,
@@ -219,16 +218,7 @@ def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
 def _calibrated(
     network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits, float_from: str | None
 ) -> QuantizedNetwork:
-    rows = splits["train"].inputs[: options.calibration_rows]
-    quantized = build_quantized(
-        network,
-        precision,
-        input_bits=options.input_bits,
-        input_signed=bool((rows < 0).any()),
-        float_from=float_from,
-        example=rows,
-    )
-    return calibrate(quantized, rows)
+    return build_calibrated(network, precision, options, splits["train"].inputs, float_from=float_from)
 
 
 def _deployed(

@@ -200,6 +200,11 @@ class TableOptions(NetworkOptions, ClassifierSplitSizes):
                 f"threshold_rows is {self.threshold_rows} without classes; expected 0: only answers that are right or "
                 "wrong have a risk"
             )
+        if self.retraining_rows and self.classes is None:
+            raise ValueError(
+                f"retraining_rows is {self.retraining_rows} without classes; expected 0: only classes can be answered "
+                "otherwise"
+            )
         if self.decimal == self.separator:
             raise ValueError(f"separator and decimal are both {self.decimal!r}; expected different marks")
         return self
