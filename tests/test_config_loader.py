@@ -71,6 +71,7 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
         "half_life.floor": "halfway",
         "flip_map.search_flips": 7,
         "corruptions.draws": 7,
+        "disagreement.calibration_bins": 7,
         "certification.rows": 77,
         "seeds.s7": 7,
         f"requirements.{next(iter(plain['tasks']))}.prefer": "[size]",

@@ -35,6 +35,7 @@ from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
 from lowland.retraining.options import RetrainingOptions
 from lowland.robustness import HalfLifeOptions
+from lowland.robustness.label_shift import LabelShiftOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
@@ -74,6 +75,7 @@ class Study(BaseModel):
     input_noise: InputNoiseOptions
     sensor_faults: SensorFaultOptions
     corruptions: ImageCorruptionOptions
+    label_shift: LabelShiftOptions
     attacks: AttackOptions
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions

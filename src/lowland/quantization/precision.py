@@ -53,7 +53,7 @@ _METHODS_OF = {
     **dict.fromkeys(("layer_bits", "table_bits", "state_bits", "activations", "scale"), _STATIC),
     **dict.fromkeys(("runtime", "batch_rows"), ("dynamic",)),
     "per_channel": (*_STATIC, *_CODED_FROM_FLOAT),
-    "min_elements": _CODED_FROM_FLOAT,
+    **dict.fromkeys(("min_elements", "min_elements_of"), _CODED_FROM_FLOAT),
 }
 """Methods that have an option."""
 
@@ -114,6 +114,8 @@ class Precision(BaseModel):
         per_channel: Whether every output channel has a weight scale of its own. Without it: with ``qat`` and ``ptq`` it
             has not, with ``dynamic`` it is as the runtime has it, and with ``weight_only`` it has.
         min_elements: With ``dynamic`` and ``weight_only``, layers with fewer weights than this stay float.
+        min_elements_of: Of which layers this is asked: of all ``layers``, as LiteRT does, or of ``convolutions`` alone,
+            as Core ML Tools does.
         batch_rows: With ``dynamic``, rows that are computed at once; without it all that are evaluated together.
     """
 
@@ -134,6 +136,7 @@ class Precision(BaseModel):
     runtime: Literal["torchao", "onnxruntime", "onnxruntime_no_vnni", "litert"] = "torchao"
     per_channel: bool | None = None
     min_elements: Annotated[int, Field(ge=0)] = 0
+    min_elements_of: Literal["layers", "convolutions"] = "layers"
     batch_rows: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="before")

@@ -12,6 +12,7 @@ from lowland.architectures import build_network
 from lowland.errors import LowlandError
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from lowland.tasks.images.image_sets import IMAGE_SETS
+from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.images.preprocessing import pixel_columns
 from tests.real_data import folder, needs
 
@@ -78,10 +79,11 @@ def test_the_network_reads_pixels_from_black_0_to_white_1(digits):
 def test_a_network_of_any_name_fits(digits):
     task, raw = digits
     inputs = task.prepare(raw)["train"].inputs[:5]
-    for name in ("lenet1", "lenet5", "resnet8"):
+    for name, network in IMAGE_NETWORKS.items():
         spec = task_of(DIGITS, network=name, width=4).network_spec()
-        assert spec["kind"] == name and (spec.get("width") == 4) == (name == "resnet8")
-        assert build_network(spec)(inputs).shape == (5, task.num_outputs)
+        assert spec["kind"] == name and (spec.get("width") == 4) == (network.width is not None)
+        assert (spec.get("depth") == 40) == (name == "densenet")
+        assert build_network(spec).eval()(inputs).shape == (5, task.num_outputs)
 
 
 def test_what_it_says_of_itself(digits):

@@ -41,6 +41,13 @@ STAGE = Stage(
             "corruptions",
             where=("corruptions.kinds", "descriptions.{task}.meets.image_corruption"),
         ),
+        _disturbing(
+            "under_label_shift",
+            "label_shift",
+            "shift",
+            "label_shift",
+            where=("label_shift.ratios", "descriptions.{task}.names_classes"),
+        ),
         _disturbing("under_attack", "attacks", "adversarial", "attacks", where=("attacks.kinds",)),
         _disturbing("under_faults", "memory_faults", "bit_flip", "faults", where=("faults.by_fault",)),
         NodeTemplate(

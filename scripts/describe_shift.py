@@ -1,0 +1,159 @@
+"""Write `docs/shift.md` from a finished study: no number of ours in it is typed.
+
+    LOWLAND_DATA=... kedro run --env shift
+    python -m scripts.describe_shift data/shift
+    python -m scripts.describe_shift data/shift --answers shift_answers --severity 3
+
+Without `--answers` the networks answer all sets first (`scripts.write_shift_answers`), which the page is computed from;
+a folder that is there already is read. The text stands in `scripts/shift.md.j2`, published figures in
+`scripts/shift_published.yml`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from benchmarks.shift.loader import CELLS, Benchmark
+from lowland.analysis.intervals import normal_quantile
+from lowland.analysis.splits import on_split
+from lowland.estimate import Estimate
+from scripts.shift_tables import (
+    TaskAnswers,
+    accuracy_row,
+    detector_rows,
+    published_shift,
+    published_training,
+    reference_rows,
+    retraining_table,
+    shift_rows,
+    training_rows,
+)
+from scripts.write_shift_answers import SEVERITY, write_answers
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = Path(__file__).with_name("shift.md.j2")
+PUBLISHED = Path(__file__).with_name("shift_published.yml")
+PAGE = ROOT / "docs" / "shift.md"
+MINUS = "\N{MINUS SIGN}"
+
+
+def task_facts(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
+    """All that the page says of one task."""
+    shift, training, detection = shift_rows(answers), training_rows(answers), detector_rows(answers, table)
+    return {
+        "name": answers.name,
+        "about": accuracy_row(answers, table),
+        "shift": shift,
+        "training": training,
+        "detection": detection,
+        "sets": [name for name in answers.sets if name != "nominal"],
+    }
+
+
+def per_cent(share: float) -> str:
+    """A share with two digits."""
+    return "-" if share != share else f"{100 * share:.2g} %"
+
+
+def accuracy(share: float) -> str:
+    """A share with one decimal."""
+    return "-" if share != share else f"{100 * share:.1f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares, in points."""
+    if difference != difference:
+        return "-"
+    rounded = round(100 * difference, 2)
+    return f"{rounded:+.2g}".replace("-", MINUS) if rounded else "0"
+
+
+def points_with_interval(estimate: Estimate) -> str:
+    """A difference with its 95 % interval, in points."""
+    if estimate.status != "ok":
+        return "-"
+    half = normal_quantile(0.95) * estimate.standard_error
+    return f"{points(estimate.value)} [{points(estimate.value - half)}, {points(estimate.value + half)}]"
+
+
+def area(estimate: Estimate) -> str:
+    """An area with half its 95 % interval."""
+    if estimate.status != "ok":
+        return "-"
+    return f"{estimate.value:.3f} ± {normal_quantile(0.95) * estimate.standard_error:.3f}"
+
+
+def shares_between(numbers: tuple[float, float, float]) -> str:
+    """A mean share with its interval."""
+    mean, low, high = numbers
+    return per_cent(mean) if low != low else f"{per_cent(mean)} [{points(low)}, {points(high)}]"
+
+
+def page(facts: dict[str, Any]) -> str:
+    """The text.
+
+    Args:
+        facts: ``study``, ``severity``, ``tasks``, ``references``, ``retraining``, ``published``.
+    """
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {
+        "share": per_cent,
+        "accuracy": accuracy,
+        "points": points,
+        "interval": points_with_interval,
+        "area": area,
+        "between": shares_between,
+        "words": lambda name: name.replace("_", " "),
+    }
+    text: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**facts)
+    return text.rstrip("\n") + "\n"
+
+
+def facts_of(study: Path, answers: Path, *, severity: str) -> dict[str, Any]:
+    """What the page is made of.
+
+    Args:
+        study: Data folder of a finished study.
+        answers: The benchmark made of it.
+        severity: Of corruptions, as the page says it.
+    """
+    table = on_split(pd.read_parquet(study / "08_reporting" / "measurements.parquet"), "test")
+    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+    benchmark = Benchmark(answers)
+    return {
+        "study": study.name,
+        "severity": severity,
+        "tasks": [task_facts(TaskAnswers.of(benchmark, task), table) for task in benchmark.tasks],
+        "references": reference_rows(table),
+        "retraining": retraining_table(table),
+        "published": published | {"shift": published_shift(published), "training": published_training(published)},
+    }
+
+
+def main() -> None:
+    """Reads the study, has its networks answer where that is not done, writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", type=Path, help="data folder of a finished study")
+    parser.add_argument("--answers", type=Path, help="folder of the benchmark; written where it is not there")
+    parser.add_argument("--severity", default=str(SEVERITY), choices=[*"12345", "none"])
+    parser.add_argument("--page", type=Path, default=PAGE)
+    arguments = parser.parse_args()
+    severity = None if arguments.severity == "none" else int(arguments.severity)
+    with TemporaryDirectory() as scratch:
+        folder = arguments.answers or Path(scratch)
+        if not (folder / CELLS).is_file():
+            write_answers(arguments.study, folder, severity=severity)
+        text = page(facts_of(arguments.study, folder, severity=arguments.severity))
+    arguments.page.write_text(text, encoding="utf-8")
+    print(arguments.page)
+
+
+if __name__ == "__main__":
+    main()
