@@ -29,6 +29,7 @@ SIZES = {"train_rows": 1, "validation_rows": 1, "landscape_rows": 1, "test_rows"
 TASK = JetsOptions(kind="jets", source="file", hidden=(12,), threshold_rows=1, **SIZES)
 RUN = Run(task="jets", recipe="plain", seed="s0", number=0)
 CELL = Cell(task="jets", recipe="plain", seed="s0", precision="ptq4", method="ptq", weight_bits=4, activation_bits=4)
+PTQ = Precision(method="ptq", weight_bits=4, activation_bits=4)
 PLAN = TrainingPlan(epochs=12, batch_size=32, learning_rate=0.03, schedule="cosine")
 OPTIONS = DisagreementOptions(**base("disagreement", abstention_risks=[0.4]))
 ABSTENTION = ["abstention_threshold", "answered_share", "risk_among_answered"]
@@ -51,9 +52,7 @@ def studied(data):
     recipe = Recipe.model_validate({"kind": "plain"})
     options = QuantizationOptions(input_bits=8, calibration_rows=100)
     trained, curves = train_float(RUN, TASK, recipe, PLAN, "cpu", data)
-    ptq = quantize_after_training(
-        CELL, Precision(method="ptq", weight_bits=4, activation_bits=4), options, TASK, data, trained
-    )
+    ptq = quantize_after_training(CELL, PTQ, options, TASK, data, trained)
     precision = Precision(method="qat", weight_bits=4, activation_bits=4)
     qat = fine_tune_quantized(CELL, RUN, recipe, precision, options, PLAN, "cpu", TASK, data, trained)
     half_life = HalfLifeOptions(**base("half_life"))
@@ -65,7 +64,7 @@ def studied(data):
         "noise": under_noise(CELL, TASK, InputNoiseOptions(**base("input_noise")), half_life, data, ptq[0]),
         "attack": under_attack(CELL, TASK, AttackOptions(**base("attacks")), half_life, data, ptq[0]),
         "landscape": measure_cell(CELL, TASK, LandscapeOptions(**base("landscape")), data, ptq[0]),
-        "disagreement": compare_with_float(CELL, RUN, TASK, OPTIONS, data, trained, ptq[0]),
+        "disagreement": compare_with_float(CELL, RUN, PTQ, TASK, OPTIONS, data, trained, ptq[0]),
     }
     networks = [model.network.state_dict() for model in (trained, ptq[0], qat[0])]
     return frames, networks

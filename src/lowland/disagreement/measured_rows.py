@@ -76,7 +76,8 @@ def uncertainties(logits: Tensor, options: DisagreementOptions, temperature: Est
         temperature: Fitted on other rows; one that did not settle scales nothing.
     """
     classes = logits.shape[1]
-    found: dict[str, Tensor] = {**uncertainties_of(logits, distinct_measures(options.uncertainties, classes))}
+    own = uncertainties_of(logits, distinct_measures(options.uncertainties, classes))
+    found: dict[str, Tensor] = {str(name): each for name, each in own.items()}
     if temperature is not None and temperature.status == "ok":
         # Two classes: whatever the temperature, the order is that of the measure without it.
         asked = [name for name in options.scaled if classes > 2 or name == "energy"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +22,8 @@ class DisagreementOptions(BaseModel):
             abstains must not exceed among those that it gives, by the first of ``uncertainties``; ``none`` proves
             none. Only of tasks with ``threshold_rows``.
         abstention_delta: Probability that such a proof is wrong.
+        runtimes: Those in which networks of integers are computed again, as a noise floor: ``onnxruntime``, ``c`` (a
+            compiler is needed), or ``none``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,8 +33,14 @@ class DisagreementOptions(BaseModel):
     calibration_bins: Annotated[int, Field(ge=1)]
     abstention_risks: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], NONE_SWITCHES_OFF]
     abstention_delta: Annotated[float, Field(gt=0, lt=1)]
+    runtimes: Annotated[tuple[Literal["onnxruntime", "c"], ...], NONE_SWITCHES_OFF]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        refuse_repeats(uncertainties=self.uncertainties, scaled=self.scaled, abstention_risks=self.abstention_risks)
+        refuse_repeats(
+            uncertainties=self.uncertainties,
+            scaled=self.scaled,
+            abstention_risks=self.abstention_risks,
+            runtimes=self.runtimes,
+        )
         return self

@@ -28,12 +28,21 @@ from lowland.tasks.split_sizes import ClassifierSplitSizes, SplitSizes
 from lowland.tasks.splits import OF_THE_REST, HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
+from lowland.tasks.text import Sentiment, SentimentOptions
+from lowland.tasks.text.preprocessing import TextPreprocessing
 
 
 class TaskOptions(
     RootModel[
         Annotated[
-            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | PlaneOptions | CustomOptions,
+            JetsOptions
+            | EconOptions
+            | FusionOptions
+            | TableOptions
+            | ImagesOptions
+            | SentimentOptions
+            | PlaneOptions
+            | CustomOptions,
             Field(discriminator="kind"),
         ]
     ]
@@ -69,6 +78,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "fusion": Fusion,
     "table": build_table,
     "images": Images,
+    "sentiment": Sentiment,
     "plane": Plane,
     "custom": build_custom_task,
 }
@@ -85,6 +95,7 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
     "wafers": WaferPreprocessing,
     "frames": FramePreprocessing,
     "images": ImagePreprocessing,
+    "text": TextPreprocessing,
 }
 
 

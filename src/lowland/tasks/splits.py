@@ -149,6 +149,11 @@ class Splits(Mapping[str, Samples]):
     def __len__(self) -> int:
         return len(self.sets) + len(self.held_out.halves)
 
+    @property
+    def evaluated(self) -> dict[str, HeldOut]:
+        """What networks are evaluated on: the held-out rows (an empty name) and every shifted set by name."""
+        return {"": self.held_out, **self.shifted}
+
     def to_tensors(self) -> dict[str, Tensor]:
         """Flat names and tensors, as a dataset stores them; undone by ``from_tensors``."""
         halved_sets = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
@@ -23,15 +24,21 @@ from lowland.disagreement.measured_rows import (
     ranked,
     uncertainties,
 )
-from lowland.estimate import Estimate
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate, Status
+from lowland.export import runtime_outputs
 from lowland.grid import CellGroup, Run
 from lowland.measurements import Cell, Measurement, ReferenceKind, stack, table, unavailable
-from lowland.tasks import HeldOut, Samples, Splits, Task, TaskOptions, build_task
+from lowland.quantization import Precision
+from lowland.tasks import Samples, Splits, Task, TaskOptions, build_task
+
+_log = logging.getLogger(__name__)
 
 
 def compare_with_float(
     cell: Cell,
     run: Run,
+    precision: Precision,
     task_options: TaskOptions,
     options: DisagreementOptions,
     data: StoredTensors,
@@ -44,22 +51,19 @@ def compare_with_float(
     if status != "ok":
         return unavailable(cell, "disagreement", status)
     splits = Splits.from_tensors(data.tensors)
-    validation = splits["validation"]
-    fixing = _logits(task, model.network, validation.inputs)
-    rows, temperature = [], None
-    if options.scaled:
-        temperature = fitted_temperature(fixing, validation.targets)
-        rows.append(Measurement("disagreement", "temperature", temperature, split="validation"))
-    others = [] if cell.method == "float" else [_Other(run.id, "float", trained.network)]
+    fixing, temperature = _tempered(task, model, splits, options)
+    rows = [] if temperature is None else [Measurement("disagreement", "temperature", temperature, split="validation")]
+    is_original = precision.method == "float" and precision.as_trained
+    others = [] if is_original else [_Other(run.id, "float", trained.network)]
     abstentions: list[tuple[ReferenceKind, Abstention]] = []
     if options.abstention_risks and "threshold" in splits:
         proving, references = _answered(task, model.network, others, splits["threshold"])
         proving = replace(proving, split="threshold")
-        for asked in (None, *(each for each in references if each.kind == "float")):
+        for asked in (None, *references):
             found = proved_abstention(fixing, proving, options, asked)
             abstentions.append(("" if asked is None else asked.kind, found))
             rows += threshold_rows(found, proving, asked)
-    for condition, known in _evaluated(splits):
+    for condition, known in splits.evaluated.items():
         answers, references = _answered(task, model.network, others, known.samples, condition)
         scores = uncertainties(answers.logits, options, temperature)
         for split, mask in known.halves.items():
@@ -70,6 +74,59 @@ def compare_with_float(
                 rows += [*change_rows(here, reference), *detection_rows(here, reference, rankings)]
             for kind, abstention in abstentions:
                 rows += answered_rows(abstention, here, beside.get(kind))
+    return table(cell, rows)
+
+
+def compare_with_fake_float(
+    cell: Cell,
+    task_options: TaskOptions,
+    options: DisagreementOptions,
+    data: StoredTensors,
+    unquantized: StoredTensors,
+    model: StoredModel,
+) -> pd.DataFrame:
+    """A deployed network beside its own fine-tuned weights without quantizers: what rounding alone changes."""
+    if model.status != "ok":
+        missing = Measurement("disagreement", "churn", Estimate.missing(model.status))
+        return table(cell, [replace(missing, reference=cell.id, reference_kind="fake_float")])
+    task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
+    _, temperature = _tempered(task, model, splits, options)
+    rows: list[Measurement] = []
+    for condition, known in splits.evaluated.items():
+        answers, _ = _answered(task, model.network, (), known.samples, condition)
+        whole = Reference(cell.id, "fake_float", unquantized.tensors[condition or "nominal"])
+        scores = uncertainties(answers.logits, options, temperature)
+        for split, mask in known.halves.items():
+            here, reference = answers.at(mask, split), whole.at(mask)
+            rows += [*change_rows(here, reference), *detection_rows(here, reference, ranked(scores, mask))]
+    return table(cell, rows)
+
+
+def compare_with_runtimes(
+    cell: Cell, task_options: TaskOptions, options: DisagreementOptions, data: StoredTensors, model: StoredModel
+) -> pd.DataFrame:
+    """A deployed network beside what other runtimes answer with the same integers: the noise of arithmetic."""
+    task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
+    inputs = torch.cat([known.samples.inputs for known in splits.evaluated.values()])
+    rows: list[Measurement] = []
+    for runtime in options.runtimes:
+        missing: Status = model.status
+        if missing == "ok":
+            try:
+                outputs = runtime_outputs(model.network, inputs, runtime)
+            except LowlandError as error:
+                _log.warning("%s: %s cannot be compared with: %s", cell.id, runtime, error)
+                missing = "undefined"
+        if missing != "ok":
+            lost = Measurement("disagreement", "churn", Estimate.missing(missing))
+            rows.append(replace(lost, reference=runtime, reference_kind="runtime"))
+            continue
+        whole = task.scored_outputs(outputs).split([len(known.selects) for known in splits.evaluated.values()])
+        for (condition, known), logits in zip(splits.evaluated.items(), whole, strict=True):
+            answers, _ = _answered(task, model.network, (), known.samples, condition)
+            reference = Reference(runtime, "runtime", logits)
+            for split, mask in known.halves.items():
+                rows += change_rows(answers.at(mask, split), reference.at(mask))
     return table(cell, rows)
 
 
@@ -102,10 +159,13 @@ class _Other(NamedTuple):
     network: nn.Module
 
 
-def _evaluated(splits: Splits) -> Iterator[tuple[str, HeldOut]]:
-    """The held-out rows and every shifted set, by condition."""
-    yield "", splits.held_out
-    yield from splits.shifted.items()
+def _tempered(
+    task: Task, model: StoredModel, splits: Splits, options: DisagreementOptions
+) -> tuple[Tensor, Estimate | None]:
+    """What a network says of validation rows, and the temperature that is fitted to it where any is asked for."""
+    validation = splits["validation"]
+    logits = _logits(task, model.network, validation.inputs)
+    return logits, fitted_temperature(logits, validation.targets) if options.scaled else None
 
 
 def _answered(
@@ -119,7 +179,7 @@ def _answered(
 def _halves(task: Task, network: nn.Module, splits: Splits) -> list[Answers]:
     """What a network says of both halves of the held-out rows and of every shifted set, each set answered once."""
     found = []
-    for condition, known in _evaluated(splits):
+    for condition, known in splits.evaluated.items():
         answers, _ = _answered(task, network, (), known.samples, condition)
         found += [answers.at(mask, split) for split, mask in known.halves.items()]
     return found
