@@ -2,16 +2,17 @@
 
     LOWLAND_DATA=... kedro run --env shift
     python -m scripts.describe_shift data/shift
-    python -m scripts.describe_shift data/shift --answers shift_answers --severity 3
+    python -m scripts.describe_shift data/shift data/another_study --answers shift_answers --severity 3
 
-Without `--answers` the networks answer all sets first (`scripts.write_shift_answers`), which the page is computed from;
-a folder that is there already is read. The text stands in `scripts/shift.md.j2`, published figures in
-`scripts/shift_published.yml`.
+The networks of every study answer all sets first (`scripts.write_shift_answers`), which the page is computed from. With
+`--answers` these benchmarks are kept there, in a folder each, and what is there already is read. The text stands in
+`scripts/shift.md.j2`, published figures in `scripts/shift_published.yml`.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,7 +36,7 @@ from scripts.shift_tables import (
     shift_rows,
     training_rows,
 )
-from scripts.write_shift_answers import SEVERITY, write_answers
+from scripts.write_shift_answers import RATIO, SEVERITY, write_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("shift.md.j2")
@@ -53,7 +54,7 @@ def task_facts(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
         "shift": shift,
         "training": training,
         "detection": detection,
-        "sets": [name for name in answers.sets if name != "nominal"],
+        "sets": [answers.sets[number] for number in answers.shifted],
     }
 
 
@@ -100,7 +101,7 @@ def page(facts: dict[str, Any]) -> str:
     """The text.
 
     Args:
-        facts: ``study``, ``severity``, ``tasks``, ``references``, ``retraining``, ``published``.
+        facts: ``studies``, ``severity``, ``ratio``, ``tasks``, ``references``, ``retraining``, ``published``.
     """
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {
@@ -116,41 +117,47 @@ def page(facts: dict[str, Any]) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def facts_of(study: Path, answers: Path, *, severity: str) -> dict[str, Any]:
+def facts_of(studies: Sequence[tuple[Path, Path]], *, severity: str) -> dict[str, Any]:
     """What the page is made of.
 
     Args:
-        study: Data folder of a finished study.
-        answers: The benchmark made of it.
+        studies: Data folders of finished studies, each with the folder of the benchmark made of it.
         severity: Of corruptions, as the page says it.
     """
-    table = on_split(pd.read_parquet(study / "08_reporting" / "measurements.parquet"), "test")
     published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
-    benchmark = Benchmark(answers)
+    tasks: list[dict[str, Any]] = []
+    tables = []
+    for study, answers in studies:
+        table = on_split(pd.read_parquet(study / "08_reporting" / "measurements.parquet"), "test")
+        benchmark = Benchmark(answers)
+        tasks += [task_facts(TaskAnswers.of(benchmark, task), table) for task in benchmark.tasks]
+        tables.append(table)
     return {
-        "study": study.name,
+        "studies": [study.name for study, _ in studies],
         "severity": severity,
-        "tasks": [task_facts(TaskAnswers.of(benchmark, task), table) for task in benchmark.tasks],
-        "references": reference_rows(table),
-        "retraining": retraining_table(table),
+        "ratio": RATIO,
+        "tasks": tasks,
+        "references": [row for table in tables for row in reference_rows(table)],
+        "retraining": [row for table in tables for row in retraining_table(table)],
         "published": published | {"shift": published_shift(published), "training": published_training(published)},
     }
 
 
 def main() -> None:
-    """Reads the study, has its networks answer where that is not done, writes the page."""
+    """Reads the studies, has their networks answer where that is not done, writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", type=Path, help="data folder of a finished study")
-    parser.add_argument("--answers", type=Path, help="folder of the benchmark; written where it is not there")
+    parser.add_argument("studies", type=Path, nargs="+", help="data folders of finished studies")
+    parser.add_argument("--answers", type=Path, help="keeps the benchmarks; read where they are there")
     parser.add_argument("--severity", default=str(SEVERITY), choices=[*"12345", "none"])
     parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
     severity = None if arguments.severity == "none" else int(arguments.severity)
     with TemporaryDirectory() as scratch:
-        folder = arguments.answers or Path(scratch)
-        if not (folder / CELLS).is_file():
-            write_answers(arguments.study, folder, severity=severity)
-        text = page(facts_of(arguments.study, folder, severity=arguments.severity))
+        folders = [(study, (arguments.answers or Path(scratch)) / study.name) for study in arguments.studies]
+        for study, folder in folders:
+            if not (folder / CELLS).is_file():
+                write_answers(study, folder, severity=severity)
+        text = page(facts_of(folders, severity=arguments.severity))
     arguments.page.write_text(text, encoding="utf-8")
     print(arguments.page)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmarks.shift.loader import NOMINAL, Benchmark, Comparison
+from benchmarks.shift.loader import LABEL_SHIFT, NOMINAL, Benchmark, Comparison
 from lowland.analysis.intervals import normal_quantile, t_interval
 from lowland.analysis.stability import ALL_SHIFTED, changed_answers, detectors
 from lowland.disagreement import (
@@ -81,8 +81,8 @@ class TaskAnswers:
 
     @property
     def shifted(self) -> list[int]:
-        """Numbers of the shifted sets."""
-        return [number for number, name in enumerate(self.sets) if name != NOMINAL]
+        """Numbers of the sets whose inputs are shifted."""
+        return [number for number, name in enumerate(self.sets) if name not in (NOMINAL, LABEL_SHIFT)]
 
     def where(self, **wanted: Any) -> list[int]:
         """Numbers of the networks with these properties."""
@@ -116,7 +116,9 @@ def shift_rows(answers: TaskAnswers) -> list[dict[str, Any]]:
         churn = torch.stack([places, torch.zeros_like(places)], 2)
         lost = torch.stack([torch.zeros_like(places), places], 2)[:2]
         each = torch.zeros(sets, sets, 2)
-        for number in answers.shifted:
+        for number, name in enumerate(answers.sets):
+            if name == NOMINAL:
+                continue
             each[number, number, 0], each[number, answers.sets.index(NOMINAL), 0] = 1.0, -1.0
         nominal, shifted, difference, *rest = answers.contrasts(marks, torch.cat([churn, lost, each]))
         by_set = [rest[2 + number] for number in answers.shifted]
@@ -130,6 +132,7 @@ def shift_rows(answers: TaskAnswers) -> list[dict[str, Any]]:
                 "verdict": _beyond(difference),
                 "lost": rest[:2],
                 "sets": len(by_set),
+                "labels": rest[2 + answers.sets.index(LABEL_SHIFT)] if LABEL_SHIFT in answers.sets else None,
                 "above": sum(each.value > 0 for each in by_set),
                 "surely_above": sum(_beyond(each) > 0 for each in by_set),
                 "surely_below": sum(_beyond(each) < 0 for each in by_set),

@@ -20,13 +20,16 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from benchmarks.shift.loader import CELLS, LOGITS, NOMINAL, ROWS
+from benchmarks.shift.loader import CELLS, LABEL_SHIFT, LOGITS, NOMINAL, ROWS
 from lowland.datasets.tensors import ModelDataset, TensorsDataset
 from lowland.perturbation import IMAGE_CORRUPTIONS, corrupt
 from lowland.randomness import generator
+from lowland.tasks.label_shift import kept_under_label_shift
 from lowland.tasks.splits import HeldOut, Splits
 
 SEVERITY = 3
+RATIO = 5.0
+"""Of the most frequent class to the rarest under label shift."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ class AnsweredSet:
 
 
 def answered_sets(task: str, splits: Splits, *, is_image: bool, severity: int | None) -> Iterator[AnsweredSet]:
-    """The nominal rows, the shifted sets of a task and, of images, corruptions of the nominal rows.
+    """Nominal rows, these under label shift, the shifted sets of a task and, of images, corruptions of nominal rows.
 
-    A row of a shifted set that is equal to a nominal row has its number, as under label shift; a shifted set with the
-    labels and halves of the nominal rows is made of these, row by row; all others have numbers of their own.
+    A row of a shifted set that equals a nominal row has its number; a shifted set with the labels and halves of the
+    nominal rows is made of these, row by row; all others have numbers of their own.
 
     Args:
         task: Its name.
@@ -75,6 +78,9 @@ def answered_sets(task: str, splits: Splits, *, is_image: bool, severity: int | 
     nominal = torch.arange(len(held.selects))
     known = {row.numpy().tobytes(): number for number, row in enumerate(held.samples.inputs)}
     yield AnsweredSet.of(NOMINAL, held, nominal)
+    if len(held.samples.targets.unique()) > 1:
+        kept = kept_under_label_shift(held, RATIO, generator=generator(task, LABEL_SHIFT, "shift answers"))
+        yield AnsweredSet.of(LABEL_SHIFT, HeldOut(held.samples.at(kept), held.selects[kept]), nominal[kept])
     next_source = len(nominal)
     for name, each in splits.shifted.items():
         if torch.equal(each.selects, held.selects) and torch.equal(each.samples.targets, held.samples.targets):

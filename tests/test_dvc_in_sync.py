@@ -27,7 +27,7 @@ ADDED = {
     "groups": {"recipes", "seeds", "precisions", "qat_recipes"},
     "everything": {"tasks", "own_code", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
     | {"certification", "retraining"}
-    | {"attacks", "sensor_faults", "corruptions", "label_shift", "faults"},
+    | {"attacks", "sensor_faults", "corruptions", "token_corruptions", "label_shift", "faults"},
     "descriptions": {"tasks", "own_code"},
     "commands": set(),
     "folder": set(),

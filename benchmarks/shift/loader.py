@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 CELLS, ROWS, LOGITS = "cells.parquet", "rows.parquet", "logits"
-NOMINAL = "nominal"
+NOMINAL, LABEL_SHIFT = "nominal", "label_shift"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from lowland.perturbation import (
     ImageCorruptionOptions,
     InputNoiseOptions,
     SensorFaultOptions,
+    TokenCorruptionOptions,
 )
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
@@ -76,6 +77,7 @@ class Study(BaseModel):
     sensor_faults: SensorFaultOptions
     corruptions: ImageCorruptionOptions
     label_shift: LabelShiftOptions
+    token_corruptions: TokenCorruptionOptions
     attacks: AttackOptions
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions

@@ -40,7 +40,7 @@ ARMS = ("disagreements", "random")
 def planned(**retraining):
     """The grid of the base study with rows for retraining, and these options."""
     parameters = copy.deepcopy(default_parameters())
-    parameters["tasks"]["jets"]["extra_rows"] = {"retraining": 500}
+    parameters["tasks"]["jets"]["retraining_rows"] = 500
     parameters["retraining"] |= retraining
     return grid_of(parameters)
 

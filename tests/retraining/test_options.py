@@ -21,7 +21,9 @@ def test_nothing_is_retrained_by_default_and_no_task_needs_rows_for_it():
 
 def test_a_classifier_without_rows_to_retrain_on_is_told_what_to_give():
     (where, what), *more = asked(precisions="all").misfits(axes())
-    assert where == "precisions" and "task 'jets' has no rows for it" in what and "extra_rows: {retraining" in what
+    assert (
+        where == "precisions" and "task 'jets' has no rows for it" in what and "expected retraining_rows: 1000" in what
+    )
     assert not more
     assert list(asked(precisions="all").misfits(axes("retraining"))) == []
     assert list(asked(precisions="all", seeds=0).misfits(axes())) == []

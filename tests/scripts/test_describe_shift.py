@@ -51,11 +51,12 @@ def by_loop(folder, precision, name, *, recipes=("plain", "mixup")):
 
 def test_churn_is_the_mean_over_networks_and_then_over_sets(folder, told):
     row = {each["precision"]: each for each in shift_rows(told)}["ptq8"]
-    shifted = [by_loop(folder, "ptq8", name) for name in told.sets if name != "nominal"]
+    shifted = [by_loop(folder, "ptq8", name) for name in told.sets if name not in ("nominal", "label_shift")]
     nominal = by_loop(folder, "ptq8", "nominal")
     assert row["nominal"].value == pytest.approx(nominal)
     assert row["difference"].value == pytest.approx(np.mean(shifted) - nominal)
     assert (row["above"], row["sets"]) == (sum(np.array(shifted) > nominal), len(shifted))
+    assert row["labels"].value == pytest.approx(by_loop(folder, "ptq8", "label_shift") - nominal)
     assert row["surely_above"] <= row["above"] and row["difference"].standard_error > 0
 
 
@@ -73,7 +74,7 @@ def test_accuracy_lost_is_new_less_repaired_errors(folder, told):
 def test_training_is_compared_at_equal_widths(folder, told):
     rows = {row["second"]: row for row in training_rows(told)}
     assert set(rows) == {"plain, ptq8", "mixup, ptq8"} and rows["mixup, ptq8"]["first"] == "plain, qat8"
-    names = [name for name in told.sets if name != "nominal"]
+    names = [name for name in told.sets if name not in ("nominal", "label_shift")]
     ours, theirs = (
         np.mean([by_loop(folder, precision, name, recipes=[recipe]) for name in names])
         for precision, recipe in (("qat8", "plain"), ("ptq8", "mixup"))
@@ -83,7 +84,7 @@ def test_training_is_compared_at_equal_widths(folder, told):
 
 
 def test_the_page_says_what_was_not_measured(study, folder):
-    text = page(facts_of(study, folder, severity="3"))
+    text = page(facts_of([(study, folder)], severity="3"))
     assert "This study retrained no network." in text
     assert "has not compared networks with their own weights without quantizers" in text
     assert "24 of its 1,184 pairs" in text and "| LeNet-1 | static8 | 14 | 115 | 15 of 15 |" in text
@@ -132,6 +133,12 @@ def test_published_means_are_those_of_the_study():
     assert counted["NiN", "static8"]["above"] == 4 and counted["ResNet-20", "static8"]["above"] == 1
 
 
+def test_several_studies_stand_on_one_page(study, folder):
+    facts = facts_of([(study, folder)] * 2, severity="3")
+    assert [task["name"] for task in facts["tasks"]] == ["pictures"] * 2
+    assert page(facts).count("| pictures | qat8 |") == 2
+
+
 def test_differences_are_written_without_noise():
     assert (points(0.0123), points(-2e-17), points(float("nan"))) == ("+1.2", "0", "-")
 
@@ -142,7 +149,10 @@ def test_the_command_writes_the_page_and_keeps_the_answers(study, tmp_path, monk
     monkeypatch.setattr("sys.argv", command)
     main()
     first = out.read_text(encoding="utf-8")
-    assert first.startswith("# Do deployed networks still say the same?") and (kept / "cells.parquet").is_file()
+    assert (
+        first.startswith("# Do deployed networks still say the same?")
+        and (kept / study.name / "cells.parquet").is_file()
+    )
     main()
     assert out.read_text(encoding="utf-8") == first and "corruptions of severity" not in first
     assert str(out) in capsys.readouterr().out

@@ -36,7 +36,7 @@ def test_deployed_networks_are_written_and_float_ones_are_references(benchmark):
 
 def test_sets_are_the_nominal_rows_natural_shifts_and_every_corruption(benchmark):
     first, *others = benchmark.sets("pictures")
-    assert first == "nominal" and set(others) == {"mnist", "fewer", *IMAGE_CORRUPTIONS}
+    assert first == "nominal" and set(others) == {"label_shift", "mnist", "fewer", *IMAGE_CORRUPTIONS}
 
 
 def test_rows_made_of_one_row_share_its_number(benchmark):
@@ -45,6 +45,9 @@ def test_rows_made_of_one_row_share_its_number(benchmark):
     assert sources["nominal"] == sources["contrast"] == set(range(200))
     assert not sources["mnist"] & sources["nominal"] and len(sources["mnist"]) == 80
     assert sources["fewer"] == set(range(0, 200, 2)), "equal rows of another set are the same rows"
+    assert sources["label_shift"] < sources["nominal"]
+    shares = rows[rows.set == "label_shift"].label.value_counts()
+    assert shares.max() / shares.min() == pytest.approx(5, rel=0.3)
     labels = rows.drop_duplicates(["source", "label"])
     assert len(labels) == rows.source.nunique(), "one source has one label"
 
@@ -102,5 +105,5 @@ def test_what_is_missing_is_named(benchmark, tmp_path, study):
 
 def test_without_a_severity_there_are_no_corruptions(study, tmp_path):
     write_answers(study, tmp_path, severity=None)
-    assert set(Benchmark(tmp_path).sets("pictures")) == {"nominal", "mnist", "fewer"}
+    assert set(Benchmark(tmp_path).sets("pictures")) == {"nominal", "label_shift", "mnist", "fewer"}
     assert set(pd.read_parquet(tmp_path / "rows.parquet").split) == {"selection", "test"}

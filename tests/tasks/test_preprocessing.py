@@ -179,4 +179,4 @@ def test_a_record_is_frozen_and_strict():
         preprocessing_from({"kind": "sounds"})
     with pytest.raises(ValueError, match="finite"):
         Number(name="y", mean=float("nan"), scale=1.0)
-    assert set(PREPROCESSINGS) == {"table", "wafers", "frames", "images"}
+    assert set(PREPROCESSINGS) == {"table", "wafers", "frames", "images", "text"}

@@ -7,11 +7,12 @@ from typing import get_args
 import pytest
 
 from lowland.faults.options import FAULT_CONDITIONS
-from lowland.perturbation import ATTACKS, IMAGE_CORRUPTIONS, INPUT_NOISES, SENSOR_FAULTS
+from lowland.perturbation import ATTACKS, IMAGE_CORRUPTIONS, INPUT_NOISES, SENSOR_FAULTS, TOKEN_CORRUPTIONS
 from lowland.perturbation.ball import NORMS
 from lowland.perturbation.image_corruptions import CorruptionKind
 from lowland.perturbation.input_noise import NoiseKind
 from lowland.perturbation.sensor_faults import FaultKind
+from lowland.perturbation.token_corruptions import TokenCorruptionKind
 from lowland.vocabulary.conditions import (
     CONDITIONS,
     GROUPS,
@@ -28,6 +29,7 @@ DONE = {
     "noise": set(INPUT_NOISES),
     "sensor_fault": set(SENSOR_FAULTS),
     "image_corruption": set(IMAGE_CORRUPTIONS),
+    "token_corruption": set(TOKEN_CORRUPTIONS),
     "adversarial": {f"{kind}_{norm}" for kind in ATTACKS for norm in NORMS},
     "bit_flip": {name for fault in FAULT_CONDITIONS.values() for name in fault[:2] if name},
 }
@@ -40,7 +42,12 @@ def test_what_can_be_done_has_a_record_and_what_has_one_can_be_done(family):
 
 @pytest.mark.parametrize(
     ("kinds", "registry"),
-    [(NoiseKind, INPUT_NOISES), (FaultKind, SENSOR_FAULTS), (CorruptionKind, IMAGE_CORRUPTIONS)],
+    [
+        (NoiseKind, INPUT_NOISES),
+        (FaultKind, SENSOR_FAULTS),
+        (CorruptionKind, IMAGE_CORRUPTIONS),
+        (TokenCorruptionKind, TOKEN_CORRUPTIONS),
+    ],
 )
 def test_what_can_be_done_can_be_asked_for(kinds, registry):
     assert set(get_args(kinds)) == set(registry)
@@ -74,8 +81,8 @@ def test_a_condition_of_every_study_is_general_and_a_set_of_a_task_is_not():
 
 def test_only_images_are_spoiled_as_images():
     for condition in CONDITIONS.values():
-        assert condition.applies_to("image")
-        assert condition.applies_to("features") == (condition.family != "image_corruption")
+        assert condition.applies_to("image") == (condition.family != "token_corruption")
+        assert condition.applies_to("features") == (condition.family not in ("image_corruption", "token_corruption"))
 
 
 def test_parts_of_float32_words_stand_beside_those_of_codes():
@@ -97,3 +104,9 @@ def test_conditions_come_back_as_they_were_written(monkeypatch):
     monkeypatch.setattr("lowland.vocabulary.conditions.CONDITIONS", dict(CONDITIONS))
     declare_written(written)
     assert condition_named("coarser_clock") == theirs and condition_named("gaussian").label == "Gaussian noise"
+
+
+def test_tokens_meet_nothing_that_is_of_readings():
+    for condition in CONDITIONS.values():
+        met = condition.family not in ("noise", "sensor_fault", "image_corruption")
+        assert condition.applies_to("tokens") == met

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from lowland.coding.padded_recurrence import PaddedRecurrence
+from lowland.coding.tokens import PADDING
 from lowland.errors import LowlandError
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-
-PADDING = 0
-"""The token that fills up texts that are shorter than others."""
 
 
 class Recurrent(nn.Module):
@@ -28,13 +26,23 @@ class Recurrent(nn.Module):
         outputs: Number of outputs.
         places: Places of a series whose inputs come in one row, place by place; ``None`` where they come apart.
         tokens: Size of the vocabulary, the padding included; ``None`` for series.
+        spread: Standard deviation of the embeddings before training. Where they are wide, the layer behind remembers
+            texts by them before it learns what words mean.
 
     Raises:
         LowlandError: Both places and tokens.
     """
 
     def __init__(
-        self, kind: str, *, inputs: int, hidden: int, outputs: int, places: int | None = None, tokens: int | None = None
+        self,
+        kind: str,
+        *,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        places: int | None = None,
+        tokens: int | None = None,
+        spread: float = 1.0,
     ) -> None:
         super().__init__()
         if places is not None and tokens is not None:
@@ -48,10 +56,14 @@ class Recurrent(nn.Module):
             "outputs": outputs,
             "places": places,
             "tokens": tokens,
+            "spread": spread,
         }
         self.places, self.width = places, inputs
         recurrence = CELLS[kind](inputs, hidden, batch_first=True)
         self.embedding = None if tokens is None else nn.Embedding(tokens, inputs, padding_idx=PADDING)
+        if self.embedding is not None:
+            with torch.no_grad():
+                self.embedding.weight.mul_(spread)
         self.recurrence = recurrence if tokens is None else PaddedRecurrence(recurrence, padding_idx=PADDING)
         self.head = nn.Linear(hidden, outputs)
 

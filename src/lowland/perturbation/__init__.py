@@ -23,12 +23,22 @@ from lowland.perturbation.sensor_faults import (
     requantization,
     saturation,
 )
+from lowland.perturbation.token_corruptions import (
+    TOKEN_CORRUPTIONS,
+    TokenCorruptionOptions,
+    TokenDraw,
+    draw_tokens,
+    truncation,
+    typing_errors,
+    unknown_words,
+)
 
 __all__ = [
     "ATTACKS",
     "IMAGE_CORRUPTIONS",
     "INPUT_NOISES",
     "SENSOR_FAULTS",
+    "TOKEN_CORRUPTIONS",
     "AttackOptions",
     "Attacked",
     "Ball",
@@ -38,10 +48,13 @@ __all__ = [
     "InputNoiseOptions",
     "SensorDraw",
     "SensorFaultOptions",
+    "TokenCorruptionOptions",
+    "TokenDraw",
     "corrupt",
     "dead_channels",
     "draw",
     "draw_sensors",
+    "draw_tokens",
     "fgsm",
     "gain_drift",
     "gaussian",
@@ -50,5 +63,8 @@ __all__ = [
     "requantization",
     "salt_and_pepper",
     "saturation",
+    "truncation",
+    "typing_errors",
     "uniform",
+    "unknown_words",
 ]

@@ -6,6 +6,8 @@ from lowland.perturbation import FeatureRanges
 from lowland.tasks import Splits, Task
 
 
-def sensor_ranges(task: Task, splits: Splits) -> FeatureRanges:
-    """Statistics of the training rows, and what the task's sensors have of their own."""
+def sensor_ranges(task: Task, splits: Splits) -> FeatureRanges | None:
+    """Statistics of the training rows, and what the task's sensors have of their own; None where no sensor reads."""
+    if task.input_kind == "tokens":
+        return None
     return FeatureRanges.of(splits["train"].inputs, **task.readings.model_dump())

@@ -37,8 +37,8 @@ class RetrainingOptions(Selection):
             if task.is_classifier and SPLIT not in task.extra_sets:
                 yield (
                     "precisions",
-                    f"asks for retraining, and task {name!r} has no rows for it; expected extra_rows: "
-                    f"{{{SPLIT}: 1000}} among the task's options, or none here",
+                    f"asks for retraining, and task {name!r} has no rows for it; expected "
+                    f"{SPLIT}_rows: 1000 among the task's options, or none here",
                 )
 
     @staticmethod

@@ -8,6 +8,7 @@ from itertools import product
 from lowland.perturbation import ATTACKS, AttackOptions, Ball
 from lowland.perturbation.ball import Norm
 from lowland.quantization import DynamicNetwork
+from lowland.robustness.embedding_attacks import embedding_attack_scenarios
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
 from lowland.tasks import Samples
@@ -16,6 +17,9 @@ from lowland.vocabulary.conditions import CONDITIONS
 
 def attack_scenarios(subject: Subject, options: AttackOptions) -> Iterator[Scenario]:
     """Every attack in every norm, through straight-through gradients, evaluated on the deployed network."""
+    if subject.ranges is None:  # tokens, which have no neighbours
+        yield from embedding_attack_scenarios(subject, options)
+        return
     task, network, (inputs, targets), ranges = subject.task, subject.network, subject.samples, subject.ranges
     # Its own forward has the derivatives; where scales are of batches, there is no dequantized copy.
     attacked = network.forward if isinstance(network, DynamicNetwork) else network

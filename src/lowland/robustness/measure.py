@@ -14,12 +14,14 @@ from lowland.robustness.scenario import Scenario
 from lowland.robustness.sensor_faults import sensor_fault_scenarios
 from lowland.robustness.subject import Subject
 from lowland.robustness.sweep import sweep
+from lowland.robustness.token_corruptions import token_corruption_scenarios
 from lowland.vocabulary.families import Family
 
 SCENARIOS: dict[Family, Callable[[Subject, Any], Iterator[Scenario]]] = {
     "noise": noise_scenarios,
     "sensor_fault": sensor_fault_scenarios,
     "image_corruption": image_corruption_scenarios,
+    "token_corruption": token_corruption_scenarios,
     "adversarial": attack_scenarios,
     "bit_flip": bit_flip_scenarios,
 }

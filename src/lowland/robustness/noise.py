@@ -19,7 +19,7 @@ def noise_scenarios(subject: Subject, options: InputNoiseOptions) -> Iterator[Sc
         draws = [draw(inputs.shape, key=(*subject.key, kind, number)) for number in range(options.draws)]
 
         def at(level: float, number: int, kind: str = kind, draws: list[Disturbance] = draws) -> Disturbed:
-            noisy = INPUT_NOISES[kind](inputs, subject.ranges, draws[number], level=level)
+            noisy = INPUT_NOISES[kind](inputs, subject.readings, draws[number], level=level)
             return Disturbed(subject.network, Samples(noisy, targets))
 
         yield Scenario(CONDITIONS[kind], options.levels, len(draws), at)

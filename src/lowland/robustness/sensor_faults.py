@@ -20,7 +20,7 @@ def sensor_fault_scenarios(subject: Subject, options: SensorFaultOptions) -> Ite
     for kind, levels in options.levels.items():
         condition = CONDITIONS[kind]
         extra = {"zero": subject.splits.zero} if kind == "gain_drift" else {}
-        fault = partial(SENSOR_FAULTS[kind], inputs, subject.ranges, **extra)
+        fault = partial(SENSOR_FAULTS[kind], inputs, subject.readings, **extra)
         draws = [
             draw_sensors(inputs.shape, sensor_dims=subject.task.sensor_dims, key=(*subject.key, kind, number))
             for number in range(options.draws if condition.random else 1)

@@ -22,7 +22,8 @@ class Subject:
         task: Supplies loss, score and decisions.
         network: Deployed network.
         splits: The task's samples; it is evaluated on those held out, rankings of bits see ``landscape``.
-        ranges: Statistics of the training samples that noise and broken sensors are measured in.
+        ranges: Statistics of the training samples that noise and broken sensors are measured in; None where inputs are
+            tokens.
         key: Begins the key of every draw, the same for all networks of a task.
         half_life: What counts as lost.
     """
@@ -30,9 +31,20 @@ class Subject:
     task: Task
     network: nn.Module
     splits: Splits
-    ranges: FeatureRanges
+    ranges: FeatureRanges | None
     key: tuple[Key, ...]
     half_life: HalfLifeOptions
+
+    @property
+    def readings(self) -> FeatureRanges:
+        """The statistics that noise and broken sensors are measured in.
+
+        Raises:
+            ValueError: Inputs are tokens, which meet neither.
+        """
+        if self.ranges is None:
+            raise ValueError("inputs are tokens; expected readings, which noise and broken sensors act on")
+        return self.ranges
 
     @property
     def samples(self) -> Samples:

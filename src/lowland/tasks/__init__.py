@@ -24,16 +24,25 @@ from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.plane import Plane, PlaneOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.split_samples import split_samples
-from lowland.tasks.split_sizes import SplitSizes
-from lowland.tasks.splits import HeldOut, Samples, Splits, halved
+from lowland.tasks.split_sizes import ClassifierSplitSizes, SplitSizes
+from lowland.tasks.splits import OF_THE_REST, HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
+from lowland.tasks.text import Sentiment, SentimentOptions
+from lowland.tasks.text.preprocessing import TextPreprocessing
 
 
 class TaskOptions(
     RootModel[
         Annotated[
-            JetsOptions | EconOptions | FusionOptions | TableOptions | ImagesOptions | PlaneOptions | CustomOptions,
+            JetsOptions
+            | EconOptions
+            | FusionOptions
+            | TableOptions
+            | ImagesOptions
+            | SentimentOptions
+            | PlaneOptions
+            | CustomOptions,
             Field(discriminator="kind"),
         ]
     ]
@@ -53,9 +62,9 @@ class TaskOptions(
 
     @property
     def extra_sets(self) -> tuple[str, ...]:
-        """Sets beside the usual ones that it asks for, see ``SplitSizes.extra_rows``."""
+        """Sets beside the usual ones that it asks for, see ``ClassifierSplitSizes``."""
         options = self.root.chosen if isinstance(self.root, CustomOptions) else self.root
-        return tuple(getattr(options, "extra_rows", ()))
+        return tuple(name for name in getattr(options, "sizes", ()) if name in OF_THE_REST)
 
     @property
     def given(self) -> GivenNetwork | None:
@@ -69,6 +78,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "fusion": Fusion,
     "table": build_table,
     "images": Images,
+    "sentiment": Sentiment,
     "plane": Plane,
     "custom": build_custom_task,
 }
@@ -85,6 +95,7 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
     "wafers": WaferPreprocessing,
     "frames": FramePreprocessing,
     "images": ImagePreprocessing,
+    "text": TextPreprocessing,
 }
 
 
@@ -113,6 +124,7 @@ __all__ = [
     "PREPROCESSINGS",
     "TASKS",
     "Classifier",
+    "ClassifierSplitSizes",
     "HeldOut",
     "Preprocessing",
     "Readings",

@@ -16,10 +16,9 @@ from pydantic import Field
 from lowland.errors import LowlandError
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import Provenance, ShiftedSet
-from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
-from lowland.tasks.split_sizes import Count, SplitSizes
+from lowland.tasks.split_sizes import ClassifierSplitSizes, Count
 from lowland.tasks.splits import HeldOut, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
@@ -56,7 +55,7 @@ declare(*(shifted.condition for shifted in SHIFTED))
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 
-class JetsOptions(SplitSizes):
+class JetsOptions(ClassifierSplitSizes):
     """Where the jets come from, how many rows each set gets and how wide the network is.
 
     Attributes:
@@ -120,9 +119,7 @@ class Jets(Classifier):
         }
         features, labels = sets.pop(NOMINAL)
         tied = tied_rows(features.astype(np.float32))
-        key = (self.options.kind,)
-        chosen = stratified_split(tied, labels, self.options.sizes, key=key)
-        chosen = with_extra_sets(chosen, tied, labels, self.options.extra_rows, key=key)
+        chosen = stratified_split(tied, labels, self.options.sizes, key=(self.options.kind,))
         preprocessing = standardisation(features[chosen["train"]], UNITS, Classes(names=CLASSES))
 
         def held_out(name: str, values: NDArray[np.float64], classes: NDArray[np.int64]) -> HeldOut:

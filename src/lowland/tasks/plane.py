@@ -19,7 +19,6 @@ from pydantic import Field
 from lowland.architectures.mlp import Activation
 from lowland.randomness import generator
 from lowland.tasks.classifier import Classifier
-from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
 from lowland.tasks.split_sizes import Count, SplitSizes
@@ -82,9 +81,7 @@ class Plane(Classifier):
         places = raw[list(FEATURES)].to_numpy(np.float64)
         labels = pd.Categorical(raw["label"], categories=list(CLASSES)).codes.astype(np.int64)
         tied = tied_rows(places.astype(np.float32))
-        key = (self.options.kind, self.options.points)
-        chosen = stratified_split(tied, labels, self.options.sizes, key=key)
-        chosen = with_extra_sets(chosen, tied, labels, self.options.extra_rows, key=key)
+        chosen = stratified_split(tied, labels, self.options.sizes, key=(self.options.kind, self.options.points))
         preprocessing = standardisation(
             places[chosen["train"]], dict.fromkeys(FEATURES, DIMENSIONLESS), Classes(names=CLASSES)
         )

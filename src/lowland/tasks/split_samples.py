@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from lowland.errors import LowlandError
-from lowland.tasks.extra_splits import EXTRA_SETS, with_extra_sets
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import least_rows
 from lowland.tasks.splits import HeldOut, Samples, Splits, halved
@@ -33,8 +32,8 @@ def split_samples(
     Args:
         samples: Inputs [n, ...] in float32 as the network gets them, and targets [n, ...]; classes as int64 [n].
         sizes: Rows wanted of ``train``, ``validation``, ``landscape`` and ``test`` (``SplitSizes.sizes``); all sets
-            shrink in proportion where there are fewer samples. Those of ``SplitSizes.extra_rows`` may be among them:
-            they get what the others leave.
+            shrink in proportion where there are fewer samples. What is wanted of ``threshold`` and
+            ``retraining`` comes from the rest.
         key: Keys the drawing, such as the task's name; equal keys divide equal samples in the same way.
         groups: A number for each sample's group [n], such as a patient or a discharge, which no two sets share.
         shifted: Samples of naturally shifted sets by name.
@@ -46,9 +45,7 @@ def split_samples(
     tied = _tied(samples, groups)
     labels = _labels(samples)
     split = stratified_split if groups is None else grouped_split
-    extra = {name: sizes[name] for name in EXTRA_SETS if name in sizes}
-    chosen = split(tied, labels, {name: size for name, size in sizes.items() if name not in extra}, key=key)
-    chosen = with_extra_sets(chosen, tied, labels, extra, key=key, split=split)
+    chosen = split(tied, labels, sizes, key=key)
     for name, rows in chosen.items():
         if len(rows) < least_rows(name):
             raise LowlandError(

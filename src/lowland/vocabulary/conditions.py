@@ -22,12 +22,16 @@ from lowland.vocabulary.levels import (
     LevelUnit,
 )
 
-Group = Literal["noise", "sensors", "images", "attacks", "memory", "faults", "shift", "labels"]
+OF_READINGS: tuple[Family, ...] = ("noise", "sensor_fault")
+"""Families of what happens to numbers that were measured."""
+
+Group = Literal["noise", "sensors", "images", "texts", "attacks", "memory", "faults", "shift", "labels"]
 
 GROUPS: dict[str, str] = {
     "noise": "Noise on the inputs",
     "sensors": "Broken sensors",
     "images": "Spoiled images",
+    "texts": "Spoiled texts",
     "attacks": "Attacks",
     "memory": "Flipped bits in memory",
     "faults": "Other faults",
@@ -77,13 +81,18 @@ class Condition:
     input_kind: str = ""
 
     def applies_to(self, input_kind: str) -> bool:
-        """Whether inputs of this kind can meet it."""
+        """Whether inputs of this kind can meet it: what is added to readings, or takes their place, tokens cannot."""
+        if input_kind == "tokens" and self.family in OF_READINGS:
+            return False
         return self.input_kind in ("", input_kind)
 
 
 _noise = partial(Condition, family="noise", group="noise", unit=PER_CENT)
 _sensor_fault = partial(Condition, family="sensor_fault", group="sensors", unit=PER_CENT)
 _image_corruption = partial(Condition, family="image_corruption", group="images", unit=SEVERITY, input_kind="image")
+_token_corruption = partial(
+    Condition, family="token_corruption", group="texts", unit=PER_CENT, input_kind="tokens", representative=True
+)
 _attack = partial(Condition, family="adversarial", group="attacks", unit=STANDARD_DEVIATIONS, random=False)
 _flips = partial(Condition, family="bit_flip", group="memory", representative=True)
 _fault = partial(Condition, family="bit_flip", group="faults", needs_codes=True, whole=False)
@@ -182,6 +191,23 @@ _GENERAL = (
     _image_corruption(name="zigzag", label="zigzags"),
     _image_corruption(name="dotted_line", label="dotted lines"),
     _image_corruption(name="canny_edges", label="edges instead of images", random=False),
+    _token_corruption(
+        name="unknown_words",
+        label="unknown words",
+        explanation="Unknown words, p %: that share of the words becomes one that the vocabulary lacks.",
+    ),
+    _token_corruption(
+        name="typing_errors",
+        label="typing errors",
+        explanation="Typing errors, p %: in that share of the words one letter is missing, added, replaced or "
+        "exchanged with its neighbour before words are looked up.",
+    ),
+    _token_corruption(
+        name="truncation",
+        label="texts cut off",
+        explanation="Texts cut off, p %: the last p % of every text's words are missing.",
+        random=False,
+    ),
     _attack(name="fgsm_linf", label="one-step attack (FGSM, L∞)", explanation=_FGSM),
     _attack(
         name="pgd_linf",

@@ -119,4 +119,22 @@ DISAGREEMENT: dict[str, Measure] = {
         meaning="Disagreements left by retraining on as many random rows, less those left by retraining on "
         "disagreements.",
     ),
+    "answered_share": _own(
+        "share answered",
+        higher_is_better=True,
+        meaning="Share of samples that are answered where the network abstains above the threshold for this risk.",
+        is_rate=True,
+    ),
+    "risk_among_answered": _own(
+        "risk among answers",
+        higher_is_better=False,
+        meaning="Share of the answers given that are wrong, or differ from the reference: at most the level with the "
+        "stated confidence on samples like those of the threshold, and not guaranteed on shifted ones.",
+        is_rate=True,
+    ),
+    "abstention_threshold": _own(
+        "threshold of abstention",
+        higher_is_better=None,
+        meaning="Uncertainty, by the target's measure, up to which this risk is proved to hold among the answers.",
+    ),
 }

@@ -12,6 +12,7 @@ Family = Literal[
     "bit_flip",
     "sensor_fault",
     "image_corruption",
+    "token_corruption",
     "shift",
     "adversarial",
     "disagreement",
@@ -19,7 +20,15 @@ Family = Literal[
     "certificate",
 ]
 
-DISTURBANCES: tuple[Family, ...] = ("noise", "bit_flip", "sensor_fault", "image_corruption", "shift", "adversarial")
+DISTURBANCES: tuple[Family, ...] = (
+    "noise",
+    "bit_flip",
+    "sensor_fault",
+    "image_corruption",
+    "token_corruption",
+    "shift",
+    "adversarial",
+)
 """Those under which the score is measured again."""
 
 SCORED: tuple[Family, ...] = ("performance", *DISTURBANCES)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lowland.coding.folding import fold_batch_norm
 from lowland.estimate import Estimate
-from lowland.landscape.curvature.capture import exact_curvature_with_inputs
+from lowland.landscape.curvature.capture import Curvature, exact_curvature, exact_curvature_with_inputs
 from lowland.landscape.measures.eigenvalues import hessian_eigenvalues
 from lowland.landscape.measures.gradient import gradient_norms
 from lowland.landscape.measures.jacobian import input_jacobian_norm
@@ -46,14 +46,21 @@ class MeasuredCell:
     Attributes:
         problem: Model, loss and rows.
         options: Backend, accuracy, noise level, sizes of weight changes.
-        input_covariance: Variance of each input feature in training (the inputs' shape without rows).
+        input_covariance: Variance of each input feature in training (the inputs' shape without rows); None: inputs are
+            tokens, which have no derivative.
         is_classifier: Whether outputs are [rows, classes] and the highest one is what counts.
     """
 
     problem: Problem
     options: LandscapeOptions
-    input_covariance: Tensor
+    input_covariance: Tensor | None
     is_classifier: bool
+
+    @property
+    def curvature(self) -> Curvature:
+        """What one pass over all rows gives, with the inputs' own where they have derivatives."""
+        found = exact_curvature if self.input_covariance is None else exact_curvature_with_inputs
+        return found(self.problem)
 
     @cached_property
     def few(self) -> Problem:
@@ -65,13 +72,9 @@ class MeasuredCell:
         """Whether the network stores integer codes."""
         return isinstance(self.problem.network, CodedNetwork)
 
-    @property
-    def noise(self) -> Tensor:
-        """Variances of the input noise at the level of the options."""
-        return self.input_covariance * (self.options.input_noise_level / 100) ** 2
-
 
 Number = Callable[[MeasuredCell], Estimate]
+NoiseNumber = Callable[[MeasuredCell, Tensor], Estimate]
 Measure = Callable[[MeasuredCell], Iterable[Measurement]]
 
 
@@ -81,7 +84,7 @@ def measure_landscape(
     batches: Batches | None = None,
     *,
     options: LandscapeOptions,
-    input_covariance: Tensor,
+    input_covariance: Tensor | None,
     is_classifier: bool,
 ) -> list[Measurement]:
     r"""The rows of the ``landscape`` family for one cell.
@@ -105,7 +108,8 @@ def measure_landscape(
         batches: Sequence of (inputs, targets).
         options: Backend, accuracy, noise level, sizes of weight changes.
         input_covariance: Variance of each input feature in training (the inputs' shape without rows), in squared input
-            units; the noise at level p has :math:`(p / 100)^2` times this variance.
+            units; the noise at level p has :math:`(p / 100)^2` times this variance. None where inputs are tokens: the
+            norm of the Jacobian is ``undefined`` then, and there are no rows about noise.
         is_classifier: Whether outputs are [rows, classes] and the highest one is what counts.
 
     Returns:
@@ -117,10 +121,10 @@ def measure_landscape(
     if not isinstance(model, CodedNetwork | Problem):
         model = fold_batch_norm(module_of(model))
     problem = problem_of(model, loss, batches)
-    curvature = exact_curvature_with_inputs(problem)  # shared by all that follow
     cell = MeasuredCell(problem, options, input_covariance, is_classifier)
+    loss_there = cell.curvature.loss  # of what is shared by all that follow
     measured = (row for measure in MEASURES for row in measure(cell))
-    return [Measurement("landscape", "loss", curvature.loss), *measured]
+    return [Measurement("landscape", "loss", loss_there), *measured]
 
 
 def _whole(name: str, number: Number) -> Measure:
@@ -133,9 +137,17 @@ def _of_codes(name: str, number: Number) -> Measure:
     return _whole(name, lambda cell: number(cell) if cell.has_codes else UNDEFINED)
 
 
-def _under_noise(name: str, number: Number) -> Measure:
-    """One number about Gaussian noise at the level of the options."""
-    return lambda cell: [Measurement("landscape", name, number(cell), "gaussian", "", cell.options.input_noise_level)]
+def _under_noise(name: str, number: NoiseNumber) -> Measure:
+    """One number about Gaussian noise at the level of the options, given its variances; nothing of tokens."""
+
+    def measured(cell: MeasuredCell) -> Iterable[Measurement]:
+        if cell.input_covariance is None:
+            return []
+        level = cell.options.input_noise_level
+        noise = cell.input_covariance * (level / 100) ** 2
+        return [Measurement("landscape", name, number(cell, noise), "gaussian", "", level)]
+
+    return measured
 
 
 def _of_decisions(number: Number) -> Number:
@@ -168,7 +180,7 @@ def _spectrum_ends(cell: MeasuredCell) -> Iterable[Measurement]:
 
 
 MEASURES: tuple[Measure, ...] = (
-    _whole("gradient_norm", lambda c: exact_curvature_with_inputs(c.problem).gradient_norm),
+    _whole("gradient_norm", lambda c: c.curvature.gradient_norm),
     _traces,
     _spectrum_ends,
     _of_codes("flip_curvature", lambda c: flip_curvature(c.problem, num_probes=c.options.num_probes)),
@@ -191,13 +203,17 @@ MEASURES: tuple[Measure, ...] = (
         "adaptive_sharpness",
         lambda c: adaptive_sharpness(c.few, radius=c.options.adaptive_radius, num_steps=c.options.adaptive_steps),
     ),
-    _whole("input_jacobian_norm", lambda c: input_jacobian_norm(c.problem)),
+    _whole(
+        "input_jacobian_norm",
+        lambda c: UNDEFINED if c.input_covariance is None else input_jacobian_norm(c.problem),
+    ),
     _whole("weight_norm", lambda c: weight_norm(c.problem)),
     _whole("output_entropy", _of_decisions(lambda c: output_entropy(c.problem.outputs()))),
     lambda c: gradient_norms(c.problem, quantiles=c.options.gradient_quantiles).rows(),
-    _under_noise("input_curvature", lambda c: input_curvature(c.problem, covariance=c.noise)),
+    _under_noise("input_curvature", lambda c, noise: input_curvature(c.problem, covariance=noise)),
     _under_noise(
-        "input_mismatch_curvature", _of_decisions(lambda c: noise_mismatch_curvature(c.problem, covariance=c.noise))
+        "input_mismatch_curvature",
+        lambda c, noise: noise_mismatch_curvature(c.problem, covariance=noise) if c.is_classifier else UNDEFINED,
     ),
 )
 """Every measure of a cell: a function of it that gives rows of the long table. What several need is computed once."""

@@ -40,12 +40,13 @@ def measure_cell(
     if (status := row_status(cell, model)) != "ok":
         return unavailable(cell, "landscape", status)
     splits, task = Splits.from_tensors(data.tensors), build_task(task_options)
+    ranges = sensor_ranges(task, splits)
     rows = measure_landscape(
         model.network,
         task.loss,
         [splits["landscape"]],
         options=options,
-        input_covariance=sensor_ranges(task, splits).deviation.square(),
+        input_covariance=None if ranges is None else ranges.deviation.square(),
         is_classifier=task.is_classifier,
     )
     return table(cell, _on_landscape_rows(rows))

@@ -17,7 +17,13 @@ from lowland.faults import (
     measure_vulnerability,
 )
 from lowland.measurements import Cell, Measurement, cell_frame, table, unavailable
-from lowland.perturbation import AttackOptions, ImageCorruptionOptions, InputNoiseOptions, SensorFaultOptions
+from lowland.perturbation import (
+    AttackOptions,
+    ImageCorruptionOptions,
+    InputNoiseOptions,
+    SensorFaultOptions,
+    TokenCorruptionOptions,
+)
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import DynamicNetwork, IntegerNetwork
 from lowland.robustness import HalfLifeOptions, Subject
@@ -75,6 +81,18 @@ def with_spoiled_images(
     return _measured("image_corruption", options, _Case(cell, task, half_life, data, model))
 
 
+def with_spoiled_texts(
+    cell: Cell,
+    task: TaskOptions,
+    options: TokenCorruptionOptions,
+    half_life: HalfLifeOptions,
+    data: StoredTensors,
+    model: StoredModel,
+) -> pd.DataFrame:
+    """How it answers texts with unknown words, typing errors or without their end."""
+    return _measured("token_corruption", options, _Case(cell, task, half_life, data, model))
+
+
 def under_label_shift(
     cell: Cell,
     task: TaskOptions,
@@ -122,7 +140,7 @@ def _measured(family: Family, options: Any, case: _Case) -> pd.DataFrame:
 
 
 def _subject(case: _Case) -> Subject:
-    task, splits = build_task(case.task), Splits.from_tensors(case.data.tensors)
+    task, splits = build_task(case.task), Splits.from_tensors(case.data.tensors, case.data.facts)
     ranges = sensor_ranges(task, splits)
     return Subject(task, case.model.network, splits, ranges, (case.cell.task,), case.half_life)
 

@@ -30,9 +30,13 @@ def _disturbing(function: str, name: str, family: Family, options: str, *, where
 STAGE = Stage(
     name="perturbation",
     nodes=(
-        _disturbing("under_noise", "noise", "noise", "input_noise"),
+        _disturbing("under_noise", "noise", "noise", "input_noise", where=("descriptions.{task}.meets.noise",)),
         _disturbing(
-            "with_broken_sensors", "sensor_faults", "sensor_fault", "sensor_faults", where=("sensor_faults.levels",)
+            "with_broken_sensors",
+            "sensor_faults",
+            "sensor_fault",
+            "sensor_faults",
+            where=("sensor_faults.levels", "descriptions.{task}.meets.sensor_fault"),
         ),
         _disturbing(
             "with_spoiled_images",
@@ -40,6 +44,13 @@ STAGE = Stage(
             "image_corruption",
             "corruptions",
             where=("corruptions.kinds", "descriptions.{task}.meets.image_corruption"),
+        ),
+        _disturbing(
+            "with_spoiled_texts",
+            "token_corruptions",
+            "token_corruption",
+            "token_corruptions",
+            where=("token_corruptions.levels", "descriptions.{task}.meets.token_corruption"),
         ),
         _disturbing(
             "under_label_shift",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lowland.coding.codes import smallest_dtype
+from lowland.coding.codes import code_range, smallest_dtype
 from lowland.quantization.graph.step import Step
 from lowland.quantization.graph.storing_step import StoredCodes, StoringStep
 
@@ -62,6 +62,20 @@ class Embedding(StoringStep):
         return type(self)(
             self.name, self.inputs, weight=weight, weight_bits=self.weight_bits, weight_scale=self.weight_scale
         )
+
+    def row(self, number: int) -> Tensor:
+        """What one whole number stands for [features]."""
+        return self.forward(torch.tensor(number, device=self.weight.device))
+
+    def with_rows(self, values: Tensor) -> Self:
+        """A step with other rows, as many as there may be, in codes of the same scale and width.
+
+        Args:
+            values: Floats [rows, features]; each becomes the nearest code.
+        """
+        lowest, highest = code_range(self.weight_bits, signed=True)
+        codes = (values.detach() / self.weight_scale).round().clamp(lowest, highest)
+        return self.with_codes({"weight": codes.to(self.weight.dtype)})
 
     def forward(self, values: Tensor) -> Tensor:
         """Rows as code * scale.

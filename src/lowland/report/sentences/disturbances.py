@@ -15,6 +15,7 @@ _INTRODUCTIONS = {
     "sensors": "Faults that all rows share, as a broken or an ageing detector would have them.",
     "images": "Inputs as bad weather, bad focus, bad light or a knock against the camera makes them, in published "
     "severities from 1 to 5.",
+    "texts": "Texts as unknown names, hasty typing or a limit on their length make them; per cent are of the words.",
     "attacks": "Inputs changed on purpose, by an adversary who knows the network and wants it to be wrong. The radius "
     "says how far it may go, in training standard deviations of each feature: L∞ bounds every feature by itself, L2 "
     "the length of the whole change.",

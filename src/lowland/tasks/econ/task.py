@@ -26,7 +26,6 @@ from lowland.tasks.econ.preprocessing import WaferPreprocessing
 from lowland.tasks.econ.showers import SCENARIOS, simulated_wafers
 from lowland.tasks.econ.telescope import telescope_losses
 from lowland.tasks.econ.wafers import CHARGES, check_charges, check_columns, csv_files, normalised, read_wafers
-from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.split_sizes import LEAST_ROWS, Count, SplitSizes, least_rows, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
@@ -161,9 +160,8 @@ class Econ(Task):
 
     def _split(self, charges: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
         """Row numbers by set; wafers with equal images stay together."""
-        tied, one_class, key = tied_rows(normalised(charges)), np.zeros(len(charges), np.int64), (self.options.kind,)
-        chosen = stratified_split(tied, one_class, self.options.sizes, key=key)
-        return with_extra_sets(chosen, tied, one_class, self.options.extra_rows, key=key)
+        sizes, one_class = self.options.sizes, np.zeros(len(charges), dtype=np.int64)
+        return stratified_split(tied_rows(normalised(charges)), one_class, sizes, key=(self.options.kind,))
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Wafers with charge as images; equal images in one split; shifted sets cut to ``shifted_rows``."""

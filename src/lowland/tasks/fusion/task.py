@@ -21,7 +21,6 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.tasks.description import Readings, ShiftedSet, check_set_names
-from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.fusion.frames import PIXELS, SIDE, check_frames, frame_table, read_frames
 from lowland.tasks.fusion.mode_errors import MODE_ERRORS, Limits, mode_errors, sectors, vector_errors
 from lowland.tasks.fusion.preprocessing import FramePreprocessing
@@ -184,10 +183,8 @@ class Fusion(Task):
         tied = _tied(nominal)
         length = len(tied) / (tied.max() + 1)  # sets are given whole discharges, and then cut to their sizes
         whole = {name: math.ceil(math.ceil(size / length) * length) for name, size in self.options.sizes.items()}
-        one_class, key = np.zeros(len(tied), np.int64), (self.options.kind,)
-        found = grouped_split(tied, one_class, whole, key=key)
-        chosen = {name: rows[: self.options.sizes[name]] for name, rows in found.items()}
-        return with_extra_sets(chosen, tied, one_class, self.options.extra_rows, key=key, split=grouped_split)
+        found = grouped_split(tied, np.zeros(len(tied), np.int64), whole, key=(self.options.kind,))
+        return {name: rows[: self.options.sizes[name]] for name, rows in found.items()}
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
         """Splits by discharge, frames scaled to black 0 and white 1, labels as vectors in their unit."""

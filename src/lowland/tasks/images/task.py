@@ -16,13 +16,12 @@ from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import Readings
-from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.images.files import Labelled
 from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.images.options import ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing, pixel_columns, reduced
 from lowland.tasks.preprocessing import Classes
-from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
+from lowland.tasks.splits import LEAST_HELD_OUT, OF_THE_REST, HeldOut, Samples, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.task import NOMINAL
 
@@ -132,26 +131,11 @@ class Images(Classifier):
         tied, labels = self._tied(nominal), nominal["label"].to_numpy()
         held_out, sizes = nominal["held_out"].to_numpy(), dict(self.options.sizes)
         if not held_out.any():
-            everything = np.arange(len(nominal))
-            return self._with_extra(self._drawn(everything, tied, labels, sizes), everything, tied, labels)
-        test = {"test": sizes.pop("test")}
-        unseen, seen = np.flatnonzero(held_out & ~np.isin(tied, tied[~held_out])), np.flatnonzero(~held_out)
-        chosen = self._with_extra(self._drawn(seen, tied, labels, sizes), seen, tied, labels)
-        return chosen | self._drawn(unseen, tied, labels, test)
-
-    def _with_extra(
-        self,
-        chosen: dict[str, NDArray[np.int64]],
-        rows: NDArray[np.int64],
-        tied: NDArray[np.int64],
-        labels: NDArray[np.int64],
-    ) -> dict[str, NDArray[np.int64]]:
-        """Sets of some of the rows, with those that only some stages ask for."""
-        places = {name: np.searchsorted(rows, each) for name, each in chosen.items()}
-        groups, extra = np.unique(tied[rows], return_inverse=True)[1], self.options.extra_rows
-        key = (self.options.kind, self.options.source)
-        found = with_extra_sets(places, groups, labels[rows], extra, key=key)
-        return {name: rows[each] for name, each in found.items()}
+            return self._drawn(np.arange(len(nominal)), tied, labels, sizes)
+        test = {name: sizes.pop(name) for name in ("test", *OF_THE_REST) if name in sizes}
+        unseen = held_out & ~np.isin(tied, tied[~held_out])
+        chosen = self._drawn(np.flatnonzero(~held_out), tied, labels, sizes)
+        return chosen | self._drawn(np.flatnonzero(unseen), tied, labels, test)
 
     def _drawn(
         self, rows: NDArray[np.int64], tied: NDArray[np.int64], labels: NDArray[np.int64], sizes: dict[str, int]
@@ -160,7 +144,8 @@ class Images(Classifier):
         if not len(rows):
             return {name: rows for name in sizes}
         groups = np.unique(tied[rows], return_inverse=True)[1]
-        found = stratified_split(groups, labels[rows], sizes, key=(self.options.kind, self.options.source, *sizes))
+        named = (name for name in sizes if name not in OF_THE_REST)
+        found = stratified_split(groups, labels[rows], sizes, key=(self.options.kind, self.options.source, *named))
         return {name: rows[places] for name, places in found.items()}
 
     def prepare(self, raw: pd.DataFrame) -> Splits:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.description import ShiftedSet
-from lowland.tasks.extra_splits import with_extra_sets
 from lowland.tasks.groups import latest_rows, tied_rows
 from lowland.tasks.preprocessing import Target
 from lowland.tasks.splits import Samples, Splits, halved
@@ -227,9 +226,7 @@ class Table(Task):
             later = latest_rows(raw[options.shift.column].to_numpy(np.float64), tied, share=options.shift.share)
         here = np.flatnonzero(~later)
         split = stratified_split if options.group is None else grouped_split
-        groups = np.unique(tied[here], return_inverse=True)[1]
-        found = split(groups, labels[here], options.sizes, key=key)
-        found = with_extra_sets(found, groups, labels[here], options.extra_rows, key=key, split=split)
+        found = split(np.unique(tied[here], return_inverse=True)[1], labels[here], options.sizes, key=key)
         sets = {name: here[rows] for name, rows in found.items()}
         return sets | ({LATER: np.flatnonzero(later)} if options.shift is not None else {})
 
