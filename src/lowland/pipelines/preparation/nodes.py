@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lowland.artifacts import StoredTensors
-from lowland.robustness import with_corrupted_sets
+from lowland.robustness.corrupted_sets import with_corrupted_sets
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.tasks.references import references
 from lowland.tasks.shifted_classes import check_shifted_classes
