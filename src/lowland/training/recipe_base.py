@@ -86,11 +86,15 @@ class RecipeBase(BaseModel):
 
     def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """What does not fit the tasks of a study: tokens have no neighbours to be moved to, embeddings have."""
-        if not self.disturbs_inputs or self.disturbs_embeddings:
+        if self.differentiates_inputs:
+            does = "takes derivatives in inputs"
+        elif self.disturbs_inputs and not self.disturbs_embeddings:
+            does = "changes inputs"
+        else:
             return
         for name, task in axes.tasks.items():
             if task.input_kind == "tokens":
-                yield "kind", f"changes inputs, which of {name} are tokens; expected adversarial or mixup, or another"
+                yield "kind", f"{does}, which of {name} are tokens; expected adversarial or mixup, or another"
 
     @property
     def differentiates_inputs(self) -> bool:
