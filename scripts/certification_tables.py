@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -16,6 +17,8 @@ CONFIGURATION = ["task", "recipe", "precision"]
 STORED = "weights+biases"
 LINEAR = "_linear"
 """What a task's name ends with whose network has no activations between its layers."""
+RATE = 1e-3
+"""Of random flips."""
 LANDSCAPE = ("flip_curvature", "input_curvature", "hessian_trace", "largest_eigenvalue", "rounding_curvature")
 ROBUSTNESS = (("bit_flip", "bit_error_rate"), ("noise", "gaussian"), ("adversarial", "fgsm_linf"))
 
@@ -26,6 +29,7 @@ class Relation(NamedTuple):
     Attributes:
         name: Of what is compared.
         rho: Spearman's, over ranks within each task.
+        at_equal_accuracy: The same of what is left of the ranks once accuracy's are regressed out.
         p: Its two-sided p-value; configurations are taken as independent, which those of one recipe are not.
         number: Of configurations.
     """
@@ -33,6 +37,7 @@ class Relation(NamedTuple):
     name: str
     rho: float
     p: float
+    at_equal_accuracy: float
     number: int
 
 
@@ -77,8 +82,8 @@ def by_bits(table: pd.DataFrame, task: str) -> pd.DataFrame:
 
 def clean(table: pd.DataFrame, task: str) -> float:
     """Mean accuracy of a task's float networks."""
-    own = table[(table.task == task) & (table.method == "float") & (table.family == "performance")]
-    return float(own[own.measure == "accuracy"].value.mean())
+    own = table[(table.task == task) & (table.method == "float")]
+    return float(_clean_rows(own).value.mean())
 
 
 def monotone(table: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
@@ -106,24 +111,34 @@ def _robustness(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def by_recipe(table: pd.DataFrame) -> pd.DataFrame:
-    """Means over tasks and seeds of each recipe and precision with codes: accuracy, safe rows, bits to protect."""
+    """Means over tasks and seeds of each recipe and precision with codes: accuracy, safe rows, protection."""
+    flipped = proved(table, "expected_accuracy", STORED)
     columns = {
-        "accuracy": table[(table.family == "performance") & (table.measure == "accuracy")],
+        "accuracy": _clean_rows(table),
         "safe": proved(table, "upset_safe_share", STORED),
+        "flipped": flipped[flipped.level == RATE],
         "noise": proved(table, "noise_safe_share"),
+        "margin": proved(table, "safety_by_margin", STORED),
     }
-    for share, rows in proved(table, "protection_bits", STORED).groupby("level"):
-        columns[f"bits_{100 * share:g}"] = rows
+    for name, measure in (("bits", "protection_bits"), ("then", "protected_safe_share")):
+        for share, rows in proved(table, measure, STORED).groupby("level"):
+            columns[f"{name}_{100 * share:g}"] = rows
     means = {name: rows.groupby(["recipe", "precision"], sort=False).value.mean() for name, rows in columns.items()}
     return pd.DataFrame(means).dropna(subset=["safe"])
+
+
+def rounding_by_recipe(table: pd.DataFrame) -> pd.DataFrame:
+    """Proved rows of the float networks of each recipe by bits, falling: means over tasks and seeds."""
+    rows = proved(table[table.method == "float"], "certified_share")
+    wide = rows.pivot_table(index="recipe", columns="level", values="value", sort=False)
+    return wide[sorted(wide.columns, reverse=True)]
 
 
 def relations(table: pd.DataFrame) -> Iterator[Relation]:
     """How the share of upset-safe rows goes with landscape measures, measured robustness and accuracy."""
     safe = proved(table, "upset_safe_share", STORED).groupby(CONFIGURATION).value.mean()
-    rivals: dict[str, pd.DataFrame] = {
-        "accuracy": table[(table.family == "performance") & (table.measure == "accuracy")],
-    }
+    rivals = {"accuracy": _clean_rows(table)}
+    accuracy = rivals["accuracy"].groupby(CONFIGURATION).value.mean()
     rivals |= {name: table[(table.family == "landscape") & (table.measure == name)] for name in LANDSCAPE}
     for name, rows in _robustness(table[table.method != "float"]):
         if name != "upset-safe rows":
@@ -133,8 +148,20 @@ def relations(table: pd.DataFrame) -> Iterator[Relation]:
             continue
         good = rows[(rows.status == "ok") & (rows.target == "")]
         other = good.groupby(CONFIGURATION).value.mean()
-        both = pd.DataFrame({"safe": safe, "other": other}).dropna()
-        if len(both) >= 8:
+        both = pd.DataFrame({"safe": safe, "other": other, "accuracy": accuracy}).dropna()
+        if len(both) >= 8 and both.nunique().min() > 1:  # what is constant has no ranks
             ranks = both.groupby("task").rank(pct=True)
             found = stats.spearmanr(ranks.safe, ranks.other)
-            yield Relation(name, float(found.statistic), float(found.pvalue), len(both))
+            partial = _partial(ranks.safe, ranks.other, ranks.accuracy)
+            yield Relation(name, float(found.statistic), float(found.pvalue), partial, len(both))
+
+
+def _partial(first: pd.Series, second: pd.Series, given: pd.Series) -> float:
+    """Pearson's correlation of two series of ranks at equal values of a third; not a number where it is the second."""
+    r = np.corrcoef([first, second, given])
+    spread = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)
+    return float((r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt(spread)) if spread > 1e-12 else np.nan
+
+
+def _clean_rows(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table.family == "performance") & (table.measure == "accuracy")]

@@ -16,6 +16,7 @@ import jinja2
 import pandas as pd
 
 from scripts.certification_tables import (
+    RATE,
     STORED,
     by_bits,
     by_recipe,
@@ -25,6 +26,7 @@ from scripts.certification_tables import (
     proved,
     relations,
     reported,
+    rounding_by_recipe,
 )
 from scripts.line_chart import line_charts
 
@@ -83,11 +85,13 @@ def study(folder: Path) -> dict[str, Any]:
         ]
     )
     return {
-        "name": folder.name,
+        "name": "base" if folder.name == "data" else folder.name,
         "cells": len(certificates),
         "comparison": comparison(table),
         "monotone": list(monotone(table)),
         "recipes": by_recipe(table).reset_index().to_dict("records"),
+        "shares": [name[5:] for name in by_recipe(table).columns if name.startswith("bits_")],
+        "rounding": rounding_by_recipe(table),
         "relations": list(relations(table)),
         "again": [int(again.num_samples.sum()), round(float((again.value * again.num_samples).sum()))],
         "box_use": (uses.groupby("precision").value.agg(["size", "min", "median", "max"]))
@@ -145,7 +149,7 @@ def page(studies: list[dict[str, Any]]) -> str:
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["share"] = lambda share: "-" if share != share else f"{100 * share:.1f} %"
     environment.filters["number"] = lambda value: "-" if value != value else f"{value:.3g}"
-    text: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(studies=studies)
+    text: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(studies=studies, rate=RATE)
     return text.rstrip("\n") + "\n"
 
 

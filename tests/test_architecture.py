@@ -32,6 +32,7 @@ THIRD = {
     "trial": {"tasks", "architectures", "quantization", "landscape"},
     "certification": {"quantization", "export", "faults"},
     "disagreement": {"landscape"},
+    "retraining": {"training", "quantization"},
 }
 # From the long table on: nothing but its rows and their words is known of networks.
 TABLES = {"analysis": set(), "decision": {"analysis"}, "report": {"analysis", "decision"}}
@@ -127,6 +128,7 @@ def test_library_imports_only_what_lies_below(path):
         ("export", "from lowland.faults.bit_flips import random_flips"),
         ("quantization", "from lowland.export import export_onnx"),
         ("robustness", "from lowland.analysis.score import Score"),
+        ("retraining", "from lowland.tasks import Splits"),
     ],
 )
 def test_a_broken_wall_is_noticed(room, source):

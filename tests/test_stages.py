@@ -80,7 +80,8 @@ def test_every_family_of_disturbances_is_a_part_with_a_folder_of_its_own():
     (stage,) = (stage for stage in all_stages() if stage.name == "perturbation")
     folders = [{artifact.folder for each in part.nodes for artifact in each.outputs} for part in stage.parts]
     assert [part.name for part in stage.parts] == [
-        *("noise", "sensor_faults", "image_corruptions", "token_corruptions", "attacks", "memory_faults", "flip_map")
+        *("noise", "sensor_faults", "image_corruptions", "token_corruptions", "label_shift", "attacks"),
+        *("memory_faults", "flip_map"),
     ]
     assert all(len(each) == 1 for each in folders) and len(set.union(*folders)) == len(folders)
 

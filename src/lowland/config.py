@@ -34,7 +34,9 @@ from lowland.perturbation import (
 )
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.quantization.precision import BIAS_BITS
+from lowland.retraining.options import RetrainingOptions
 from lowland.robustness import HalfLifeOptions
+from lowland.robustness.label_shift import LabelShiftOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
@@ -74,12 +76,14 @@ class Study(BaseModel):
     input_noise: InputNoiseOptions
     sensor_faults: SensorFaultOptions
     corruptions: ImageCorruptionOptions
+    label_shift: LabelShiftOptions
     token_corruptions: TokenCorruptionOptions
     attacks: AttackOptions
     faults: MemoryFaultOptions
     half_life: HalfLifeOptions
     flip_map: FlipMapOptions
     disagreement: DisagreementOptions
+    retraining: RetrainingOptions
     certification: CertificationOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
@@ -107,6 +111,7 @@ class Study(BaseModel):
                     scores[name].is_share,
                     task.is_classifier,
                     task.input_kind,
+                    self.tasks[name].extra_sets,
                 )
                 for name, task in tasks.items()
             },

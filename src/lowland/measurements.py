@@ -21,10 +21,10 @@ IMPORTED: Method = "imported"
 """That of networks from outside, of which each configuration is one network and no sample of trainings."""
 WITH_CODES: tuple[Method, ...] = tuple(method for method in get_args(Method) if method != "float")
 """Those whose networks store codes."""
-Split = Literal["", "validation", "landscape", "selection", "test"]
+Split = Literal["", "validation", "landscape", "selection", "test", "threshold", "retraining"]
 HALVES: tuple[Split, Split] = ("selection", "test")
 """Of the held-out rows: what is chosen is chosen on the first, and reported on the second."""
-ReferenceKind = Literal["", "seed", "float", "runtime"]
+ReferenceKind = Literal["", "seed", "float", "fake_float", "runtime"]
 
 
 class Cell(BaseModel):
@@ -62,8 +62,8 @@ class Measurement:
         level: Strength, in the condition's unit; NaN where there is none.
         split: The rows of the task that it was measured on; empty where there are none, or all held-out ones.
         reference: Id of the other model of a comparison.
-        reference_kind: What that is: another ``seed``, the ``float`` network, or another ``runtime``; empty without a
-            reference.
+        reference_kind: What that is: another ``seed``, the ``float`` network, ``fake_float`` (the fine-tuned weights
+            without quantizers) or another ``runtime``; empty without a reference.
     """
 
     family: Family
@@ -132,6 +132,8 @@ SCHEMA = pa.DataFrameSchema(
     strict=True,
     ordered=True,
 )
+_VALUES = SCHEMA.update_columns({name: {"dtype": None} for name in SCHEMA.columns})
+"""The same for columns that have their types already: pandera takes most of its time to look at types."""
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.columns)
 WIDTHS = ("weight_bits", "activation_bits")
 _TYPES = {
@@ -280,7 +282,7 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         pandera.errors.SchemaError: With the first column and value that do not fit.
     """
-    return SCHEMA.validate(_typed(frame))
+    return _VALUES.validate(_typed(frame))
 
 
 def words_of(frame: pd.DataFrame) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class TaskFacts(NamedTuple):
         is_share: Whether the score is between 0 and 1.
         is_classifier: Whether it names one of several classes.
         input_kind: What its inputs are: ``features``, ``image`` or ``tokens``.
+        extra_sets: Sets beside the usual ones that its options ask for.
     """
 
     outputs: int
@@ -94,6 +95,7 @@ class TaskFacts(NamedTuple):
     is_share: bool
     is_classifier: bool
     input_kind: str
+    extra_sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,17 @@ def test_a_threshold_is_held_against_seeds_test_rows_and_draws(small):
     assert sizes.high.equals(sizes.seeds_high)
 
 
+def test_label_shift_is_over_draws_of_the_test_rows(small):
+    shift = Criterion("l", "l", "shift", "accuracy", "label_shift", level=10)
+    table = small.copy()
+    rows = table.condition == "pileup"
+    table.loc[rows, ["condition", "level", "num_samples", "standard_error"]] = ["label_shift", 10.0, 5, 0.01]
+    row = with_test_rows(configurations(table, [shift]), table, [shift]).iloc[0]
+    a, z = row["mean"], stats.norm.ppf(0.975)
+    half = np.hypot(row.half, z * np.sqrt(a * (1 - a) / 5000 + 0.01**2))
+    assert (row.high - a) ** 2 == pytest.approx(half**2 / (a * (1 - a)) * row.high * (1 - row.high))
+
+
 def test_errors_over_draws_are_common_to_the_seeds_and_do_not_average_out(small):
     flips = Criterion("b", "b", "bit_flip", "accuracy", "bit_error_rate", level=1e-3)
     rows = (small.condition == "bit_error_rate") & (small.measure == "accuracy") & (small.precision == "qat4")

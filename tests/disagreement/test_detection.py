@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lowland.disagreement import compare_detectors, compare_measures, detection_auroc, uncertainty
 from lowland.disagreement.bootstrap import resampled_areas
 from lowland.disagreement.detection import detect_by_each
+from lowland.disagreement.ranking import Ranking
 from lowland.errors import LowlandError
 from lowland.randomness import generator
 
@@ -73,7 +74,8 @@ def test_the_paired_test_is_that_of_mlstatkit_where_it_is_installed(key):
 
 def test_several_at_once_are_what_each_is_alone():
     scores = {"first": FIRST, "second": SECOND, "third": FIRST + SECOND}
-    for name, (area, ahead) in detect_by_each(scores, MARKED).items():
+    rankings = {name: Ranking.of(each.double()) for name, each in scores.items()}
+    for name, (area, ahead) in detect_by_each(rankings, MARKED.numpy()).items():
         alone, difference = (
             detection_auroc(scores[name], MARKED),
             compare_detectors(FIRST, scores[name], MARKED).difference,

@@ -3,7 +3,14 @@
 import torch
 
 from lowland.disagreement import DisagreementOptions, fitted_temperature, uncertainty
-from lowland.disagreement.measured_rows import Answers, Reference, confidence_rows, detection_rows, uncertainties
+from lowland.disagreement.measured_rows import (
+    Answers,
+    Reference,
+    confidence_rows,
+    detection_rows,
+    ranked,
+    uncertainties,
+)
 from lowland.estimate import Estimate
 from lowland.randomness import generator
 from tests.base_options import base
@@ -17,7 +24,8 @@ def test_of_two_classes_one_probability_measure_is_kept_and_compared_with_the_en
     targets = logits.softmax(1).multinomial(1, generator=generator("targets")).squeeze(1)
     scores = uncertainties(logits, OPTIONS, fitted_temperature(logits, targets))
     assert list(scores) == ["margin", "energy"]
-    rows = list(detection_rows(Answers(logits, targets, "test"), Reference("a", "float", other), scores))
+    rankings = ranked(scores, torch.ones(300, dtype=torch.bool))
+    rows = list(detection_rows(Answers(logits, targets, "test"), Reference("a", "float", other), rankings))
     assert [(row.measure, row.target) for row in rows] == [
         ("detection_auroc", "margin"),
         ("detection_auroc", "energy"),

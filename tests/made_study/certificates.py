@@ -21,6 +21,8 @@ DEPLOYED = [
     ("protection_bits", "weights+biases", 0.95, 20.0, 400),
     ("protection_bits_at_least", "weights+biases", 0.95, 18.0, 400),
     ("protected_safe_share", "weights+biases", 0.95, 0.93, 500),
+    ("expected_accuracy", "weights+biases", 0.001, 0.7, 500),
+    ("expected_accuracy_lower", "weights+biases", 0.001, 0.6578, 500),
     ("noise_safe_share", "", 1.0, 0.9, 50),
     ("deployed_deviation", "", NAN, 0.5, 1),
     ("deployed_deviation_found", "", NAN, 0.25, 1),

@@ -10,8 +10,13 @@ from lowland.perturbation.image_filters import (
     disk_kernel,
     filtered,
     gaussian_kernel,
+    grey,
     motion_kernels,
+    pixel_places,
+    resampled,
     shrunken,
+    smoothed,
+    smoothing,
     warped,
 )
 from lowland.randomness import generator
@@ -109,3 +114,39 @@ def test_clouds_are_rough_in_proportion_to_their_decay():
 
 def test_a_single_pixel_has_clouds_too():
     assert clouds((2, 1, 1), decay=2.0, generator=generator("one")).tolist() == [[[0.0]], [[0.0]]]
+
+
+@pytest.mark.parametrize("deviation, truncated", [(0.4, 4.0), (2.3, 3.0), (9.0, 3.0)])
+def test_smoothed_images_are_scipys(deviation, truncated):
+    truth = ndimage.gaussian_filter(IMAGES.numpy(), (0, 0, deviation, deviation), mode="nearest", truncate=truncated)
+    assert np.allclose(smoothed(IMAGES, deviation, truncated=truncated).numpy(), truth, atol=1e-12)
+
+
+def test_no_smoothing_leaves_every_pixel():
+    assert torch.equal(smoothed(IMAGES, 0.0), IMAGES)
+    assert torch.equal(smoothing(5, 0.05), torch.eye(5, dtype=torch.float64))
+
+
+def test_images_read_where_they_lie_stay_as_they_are():
+    assert torch.allclose(resampled(IMAGES, pixel_places(IMAGES)), IMAGES)
+
+
+def test_images_are_read_as_scipy_reads_them():
+    source = torch.Generator().manual_seed(4)
+    places = 20 * torch.rand(3, 2, 12, 17, generator=source, dtype=torch.float64) - 10  # beyond the edges as well
+    read = resampled(IMAGES, places)
+    for image, where, result in zip(IMAGES, places, read, strict=True):
+        down_right = torch.stack([where[1] + 5.5, where[0] + 8.0]).numpy()
+        truth = ndimage.map_coordinates(image[1].numpy(), down_right, order=1, mode="nearest")
+        assert np.allclose(result[1].numpy(), truth)
+
+
+def test_places_are_counted_from_the_centre():
+    places = pixel_places(torch.zeros(2, 1, 3, 4))
+    assert places[0, 0, 0].tolist() == [-1.5, -0.5, 0.5, 1.5] and places[0, 1, :, 0].tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_grey_is_brightness_as_eyes_see_it():
+    colours = torch.eye(3).view(3, 3, 1, 1)
+    assert grey(colours).flatten().tolist() == pytest.approx([0.299, 0.587, 0.114])
+    assert torch.allclose(grey(IMAGES), IMAGES.mean(dim=1))

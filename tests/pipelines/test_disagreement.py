@@ -10,7 +10,13 @@ from lowland.artifacts import StoredModel, StoredTensors
 from lowland.disagreement import DisagreementOptions, detection_auroc, disagreement_rate, uncertainty
 from lowland.grid import CellGroup, Run
 from lowland.measurements import Cell
-from lowland.pipelines.disagreement.nodes import compare_seeds, compare_with_float
+from lowland.pipelines.disagreement.nodes import (
+    compare_seeds,
+    compare_with_fake_float,
+    compare_with_float,
+    compare_with_runtimes,
+)
+from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
 from lowland.tasks import Samples, halved
 from lowland.tasks.econ import EconOptions
@@ -56,10 +62,11 @@ def stored(splits):
     return StoredTensors(splits.to_tensors())
 
 
-def compared(cell, splits, float_network, network, options=OPTIONS):
-    return compare_with_float(
-        cell, RUN, TASK, options, stored(splits), StoredModel(float_network), StoredModel(network)
-    )
+def compared(cell, splits, float_network, network, options=OPTIONS, **control):
+    bits = {"weight_bits": cell.weight_bits, "activation_bits": cell.activation_bits}
+    precision = Precision(method=cell.method, **bits, **control)
+    models = StoredModel(float_network), StoredModel(network)
+    return compare_with_float(cell, RUN, precision, TASK, options, stored(splits), *models)
 
 
 def test_a_cell_is_compared_with_the_float_network_of_its_run_on_both_halves(splits, float_network):
@@ -132,11 +139,68 @@ def test_seeds_are_compared_pair_by_pair(splits, float_network):
 
 def test_what_names_no_class_or_is_no_model_is_a_status(splits, float_network):
     broken = StoredModel(float_network, "non_finite")
-    found = compare_with_float(CELL, RUN, TASK, OPTIONS, stored(splits), broken, broken)
+    precision = Precision(method="ptq", weight_bits=4, activation_bits=4)
+    found = compare_with_float(CELL, RUN, precision, TASK, OPTIONS, stored(splits), broken, broken)
     assert (found.measure.tolist(), found.status.tolist()) == (["all"], ["non_finite"])
     econ = EconOptions(kind="econ", source="simulated", filters=8, latent=16, shifted_rows=8, **SIZES)
     fine = StoredModel(float_network)
-    found = compare_with_float(CELL, RUN, econ, OPTIONS, stored(splits), fine, fine)
+    found = compare_with_float(CELL, RUN, precision, econ, OPTIONS, stored(splits), fine, fine)
     assert (found.measure.tolist(), found.status.tolist()) == (["all"], ["undefined"])
     group = CellGroup(cells=(CELL, CELL.model_copy(update={"seed": "s1"})))
     assert compare_seeds(group, econ, stored(splits), fine, fine).status.tolist() == ["undefined"]
+
+
+def test_a_control_is_compared_with_the_float_network_that_it_was_fine_tuned_from(splits, float_network):
+    found = compared(FLOAT, splits, float_network, coarser(float_network), fine_tuned=True)
+    churn = found[(found.measure == "churn") & (found.split == "test") & (found.target == "")]
+    with torch.no_grad():
+        outputs = [network(splits["test"].inputs) for network in (float_network, coarser(float_network))]
+    assert churn.value.tolist() == [disagreement_rate(*outputs).value]
+    assert churn[["reference", "reference_kind"]].values.tolist() == [["jets.plain.s0", "float"]]
+
+
+def test_fine_tuned_weights_without_quantizers_are_a_reference_of_their_own(splits, float_network):
+    splits.shifted["pileup"] = halved(samples("pileup"), key=("pileup",))
+    with torch.no_grad():
+        answers = {
+            condition or "nominal": float_network(known.samples.inputs) for condition, known in splits.evaluated.items()
+        }
+    model = StoredModel(coarser(float_network))
+    found = compare_with_fake_float(CELL, TASK, OPTIONS, stored(splits), StoredTensors(answers), model)
+    assert set(found.reference) == {CELL.id} and set(found.reference_kind) == {"fake_float"}
+    beside = compared(CELL, splits, float_network, coarser(float_network))
+    beside = beside[beside.reference_kind == "float"]
+    same = [name for name in found if not name.startswith("reference")]
+    assert found[same].reset_index(drop=True).equals(beside[same].reset_index(drop=True))  # both are that network here
+    lost = compare_with_fake_float(
+        CELL, TASK, OPTIONS, stored(splits), StoredTensors({}), StoredModel(float_network, "non_finite")
+    )
+    assert lost[["measure", "status", "reference_kind"]].values.tolist() == [["churn", "non_finite", "fake_float"]]
+
+
+@pytest.fixture(scope="module")
+def integers():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 5)).eval()
+    precision = Precision(method="ptq", weight_bits=4, activation_bits=4)
+    return freeze(calibrate(build_quantized(network, precision, input_bits=8), samples("train").inputs))
+
+
+def test_other_runtimes_are_the_noise_beside_which_changes_are_seen(splits, integers, caplog):
+    options = DisagreementOptions(**base("disagreement", runtimes=["onnxruntime", "c"]))
+    found = compare_with_runtimes(CELL, TASK, options, stored(splits), StoredModel(integers))
+    assert set(found.reference_kind) == {"runtime"} and set(found.split) == {"selection", "test"}
+    churn = found[(found.measure == "churn") & (found.target == "")]
+    assert churn.reference.tolist() == ["onnxruntime"] * 2 + ["c"] * 2
+    assert (churn.value <= 0.01).all()
+    assert not found.measure.isin(["detection_auroc", "detection_advantage"]).any()
+    other = nn.Sequential(nn.Linear(16, 5))
+    found = compare_with_runtimes(CELL, TASK, options, stored(splits), StoredModel(other))
+    assert found[["measure", "status", "reference"]].values.tolist() == [
+        ["churn", "undefined", "onnxruntime"],
+        ["churn", "undefined", "c"],
+    ]
+    assert "jets.plain.s0.ptq4: c cannot be compared with: network is a Sequential" in caplog.text
+    found = compare_with_runtimes(CELL, TASK, options, stored(splits), StoredModel(other, "non_finite"))
+    assert set(found.status) == {"non_finite"}

@@ -10,6 +10,7 @@ from lowland.pipelines.decision import nodes as decision
 from lowland.pipelines.report import nodes as report
 from lowland.pipelines.tables import nodes as tables
 from lowland.tasks.description import TaskDescriptions
+from tests.made_study.answers import answers
 from tests.made_study.first_day import LISTING, lost, references
 from tests.made_study.tables import tiny_study
 
@@ -37,7 +38,8 @@ def test_a_study_that_diverged_has_a_page_and_figures(tiny, asked):
 
 
 def test_one_task_that_diverged_leaves_the_other_its_answer(tiny):
-    both = pd.concat([lost(tiny, tiny.task == "jets").assign(task="econ"), tiny], ignore_index=True)
+    dead = lost(tiny, tiny.task == "jets").assign(task="econ")
+    both = pd.concat([dead, tiny, answers()], ignore_index=True)
     whole = pd.concat([both, both[both.split == "test"].assign(split="selection")], ignore_index=True)
     front, _ = analysis.find_front(whole)
     figures = report.draw(whole, analysis.correlate(whole), front)

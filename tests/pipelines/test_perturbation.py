@@ -16,10 +16,11 @@ from lowland.perturbation import (
     SensorFaultOptions,
     corrupt,
 )
-from lowland.pipelines.perturbation.nodes import map_flips
+from lowland.pipelines.perturbation.nodes import map_flips, under_label_shift
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
 from lowland.robustness import HalfLifeOptions, bit_flips
+from lowland.robustness.label_shift import LabelShiftOptions
 from lowland.tasks import Samples, build_task
 from lowland.tasks.fusion import FusionOptions
 from lowland.tasks.jets import Jets, JetsOptions
@@ -140,6 +141,19 @@ def test_every_family_is_measured_at_every_level(rows):
         here = accuracy[accuracy.split == half].groupby(["family", "condition", "target"])
         assert {key: list(group.level) for key, group in here} == expected
     assert not rows.duplicated(list(KEYS)).any()
+
+
+def test_label_shift_leaves_out_rows_of_the_same_evaluation(subject):
+    data, _, deployed = subject
+    options = LabelShiftOptions(ratios=(5, 1), draws=3)
+    found = under_label_shift(cell("ptq4", 4), TASK, options, HALFWAY, data, deployed)
+    assert set(found.family) == {"shift"} and set(found.level_unit) == {"class ratio"}
+    assert not found.duplicated(list(KEYS)).any() and (found.status == "ok").all()
+    clean, shifted = (value(found, "accuracy", "label_shift", level) for level in (1, 5))
+    assert clean.num_samples == shifted.num_samples == 3 and abs(clean.value - shifted.value) < 0.2
+    lost = StoredModel(deployed.network, status="non_finite")
+    (row,) = under_label_shift(cell("ptq4", 4), TASK, options, HALFWAY, data, lost).itertuples()
+    assert (row.family, row.measure, row.condition, row.status) == ("shift", "all", "label_shift", "non_finite")
 
 
 def test_float_networks_have_words_instead_of_codes(subject):

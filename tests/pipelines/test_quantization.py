@@ -12,7 +12,12 @@ from lowland.errors import LowlandError
 from lowland.grid import Run
 from lowland.measurements import Cell
 from lowland.pipelines.quantization import nodes
-from lowland.pipelines.quantization.nodes import deploy_float, fine_tune_quantized, quantize_after_training
+from lowland.pipelines.quantization.nodes import (
+    deploy_float,
+    fine_tune_float,
+    fine_tune_quantized,
+    quantize_after_training,
+)
 from lowland.quantization import Precision, QuantizationOptions, build_quantized, calibrate, deployment_check, freeze
 from lowland.tasks import Samples, build_task
 from lowland.tasks.econ import EconOptions
@@ -187,3 +192,52 @@ def test_what_diverged_is_a_status_and_never_reaches_the_quantizers():
         CELL, run, recipe, precision, OPTIONS, plan, "cpu", TASK, data, StoredModel(network())
     )
     assert len(curves) and set(measured["status"]) == {"non_finite"}
+
+
+def tuned(node, method: str, *, fake_float: bool = False, plan: TrainingPlan | None = None):
+    """What a fine-tuning node makes of the network at 4 bits."""
+    bits = 32 if method == "float" else 4
+    inputs = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
+    rows = Samples(inputs, (inputs[:, :5]).argmax(1))
+    cell = CELL.model_copy(update={"method": method, "weight_bits": bits, "activation_bits": bits})
+    precision = Precision(method=method, weight_bits=bits, activation_bits=bits, fine_tuned=method != "qat")
+    run = Run(task="jets", recipe="plain", seed="s0", number=0)
+    options = OPTIONS.model_copy(update={"fake_float": fake_float})
+    plan = plan or TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant")
+    recipe, data = Recipe.model_validate({"kind": "plain"}), StoredTensors(all_in(rows, 16).to_tensors())
+    return rows, node(cell, run, recipe, precision, options, plan, "cpu", TASK, data, StoredModel(network()))
+
+
+def test_the_control_is_fine_tuned_as_long_without_quantizers_and_then_deployed_as_others_are():
+    rows, (as_float, curves, measured) = tuned(fine_tune_float, "float")
+    _, (_, curves_of_qat, _) = tuned(fine_tune_quantized, "qat")
+    assert len(curves) == len(curves_of_qat) == 3 and set(measured["status"]) == {"ok"}
+    before, after = network().state_dict(), as_float.network.state_dict()
+    assert all(not torch.equal(before[name], after[name]) for name in before)
+    _, (as_ptq, again, _, answers) = tuned(fine_tune_float, "ptq", fake_float=True)
+    assert curves.drop(columns="precision").equals(again.drop(columns="precision"))
+    plain = Precision(method="ptq", weight_bits=4, activation_bits=4)
+    expected = freeze(calibrate(build_quantized(as_float.network, plain, input_bits=8), rows.inputs[:50])).state_dict()
+    assert all(torch.equal(tensor, as_ptq.network.state_dict()[name]) for name, tensor in expected.items())
+    with torch.no_grad():
+        assert torch.equal(answers.tensors["nominal"], as_float.network(rows.inputs))
+    assert len(tuned(fine_tune_float, "ptq")[1]) == 3
+
+
+def test_answers_without_quantizers_are_kept_where_they_are_asked_for_and_change_nothing():
+    rows, (model, curves, measured, answers) = tuned(fine_tune_quantized, "qat", fake_float=True)
+    _, (alone, same_curves, same_measured) = tuned(fine_tune_quantized, "qat")
+    assert curves.equals(same_curves) and measured.equals(same_measured)
+    assert all(torch.equal(each, alone.network.state_dict()[key]) for key, each in model.network.state_dict().items())
+    with torch.no_grad():
+        deployed_answers, before = model.network(rows.inputs), network()(rows.inputs)
+    spread = float(before.max() - before.min())
+    assert 0 < float((answers.tensors["nominal"] - deployed_answers).abs().max()) < 0.5 * spread
+    assert float((answers.tensors["nominal"] - before).abs().max()) > 1e-3  # they are fine-tuned
+
+
+@pytest.mark.parametrize(("node", "method"), [(fine_tune_quantized, "qat"), (fine_tune_float, "ptq")])
+def test_what_diverges_in_fine_tuning_keeps_no_answers(node, method):
+    plan = TrainingPlan(epochs=1, batch_size=16, learning_rate=1e30, schedule="constant")
+    _, (model, _, measured, answers) = tuned(node, method, fake_float=True, plan=plan)
+    assert model.status == "non_finite" and set(measured["status"]) == {"non_finite"} and not answers.tensors

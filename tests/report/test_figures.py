@@ -68,6 +68,18 @@ def test_broken_sensors_are_no_shifted_sets(faulty):
     assert list(figure.layout.xaxis.ticktext) == ["test", "detector<br>smearing", "pile-up", "another<br>pT<br>window"]
 
 
+def test_label_shift_is_a_curve_and_no_shifted_set(faulty):
+    pileup = faulty[faulty.condition == "pileup"]
+    ratios = [pileup.assign(condition="label_shift", level=ratio, level_unit="class ratio") for ratio in (2.0, 10.0)]
+    both = pd.concat([faulty, *ratios], ignore_index=True)
+    style = Style.of(both)
+    assert (
+        shift_curves(both, style=style).layout.xaxis.ticktext == shift_curves(faulty, style=style).layout.xaxis.ticktext
+    )
+    figure = score_curves(both, condition="label_shift", style=style)
+    assert list(figure.layout.xaxis.ticktext) == ["none", "2", "10"] and "rarest" in figure.layout.xaxis.title.text
+
+
 def test_bits_of_an_adc_fall_from_left_to_right(faulty):
     figure = score_curves(faulty, condition="requantization", style=Style.of(faulty))
     assert list(figure.layout.xaxis.ticktext) == ["none", "8", "4", "2"]

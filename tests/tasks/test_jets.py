@@ -37,6 +37,21 @@ def test_splits_are_standardised_and_shifted_sets_are_not_refitted(raw):
     }
 
 
+def test_rows_for_thresholds_come_from_the_rest_and_leave_every_other_set_as_it_is(raw):
+    before = build_task(OPTIONS).prepare(raw).to_tensors()
+    task = build_task(OPTIONS.model_copy(update={"threshold_rows": 15}))
+    task.check(raw, "jets.parquet")
+    splits = task.prepare(raw)
+    after = splits.to_tensors()
+    assert after.keys() - before.keys() == {"threshold/inputs", "threshold/targets"}
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert splits["threshold"].targets.bincount().tolist() == [3] * 5
+    known = {row.numpy().tobytes() for name in splits if name != "threshold" for row in splits[name].inputs}
+    assert not known & {row.numpy().tobytes() for row in splits["threshold"].inputs}
+    with pytest.raises(LowlandError, match="180 nominal rows leave 0 for threshold_rows; at least one a class"):
+        task.check(raw.drop(index=range(20)), "jets.parquet")
+
+
 def test_splits_survive_their_tensor_form(raw):
     splits = build_task(OPTIONS).prepare(raw)
     again = Splits.from_tensors(splits.to_tensors())

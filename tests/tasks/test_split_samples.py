@@ -56,6 +56,16 @@ def test_neither_copies_nor_groups_are_divided():
     assert sum(map(len, met)) == len(set().union(*met)) > len(parts)
 
 
+def test_rows_for_thresholds_are_what_is_left():
+    splits = split_samples(made(), SIZES | {"threshold": 100}, key=("mine",))
+    before = split_samples(made(), SIZES, key=("mine",)).to_tensors()
+    assert all(torch.equal(splits.to_tensors()[name], tensor) for name, tensor in before.items())
+    assert len(rows_of(splits["threshold"])) == 60
+    assert not rows_of(splits["threshold"]) & rows_of(splits.held_out.samples)
+    with pytest.raises(LowlandError, match="leave 0 for threshold_rows; at least 2 are needed"):
+        split_samples(made(140), SIZES | {"threshold": 100}, key=("mine",))
+
+
 def test_shifted_sets_are_halved():
     shifted = made(30)
     splits = split_samples(made(), SIZES, key=("mine",), shifted={"later": shifted})

@@ -4,7 +4,7 @@ import pytest
 
 from lowland.errors import LowlandError
 from lowland.tasks import TaskOptions
-from lowland.tasks.split_sizes import SplitSizes
+from lowland.tasks.split_sizes import ClassifierSplitSizes, SplitSizes
 
 SIZES = SplitSizes(train_rows=100, validation_rows=10, landscape_rows=10, test_rows=30)
 
@@ -49,3 +49,23 @@ def test_data_are_found_in_the_folder_that_the_variable_names(folder, tmp_path, 
     ):
         asked = TaskOptions.model_validate(SIZES.model_dump() | options | {"path": path})
         assert asked.resolved(root).root.path == expected
+
+
+def test_what_is_drawn_from_the_rest_shrinks_no_other_set_and_wants_rows_that_are_left():
+    asked = ClassifierSplitSizes(**SIZES.model_dump(), threshold_rows=50)
+    assert asked.sizes == {**SIZES.sizes, "threshold": 50}
+    assert ClassifierSplitSizes(**SIZES.model_dump()).sizes == SIZES.sizes
+    asked.check_share(152, least=2, why="two", origin="x")  # as many as there are
+    for rows, left in ((151, 1), (100, 0)):
+        with pytest.raises(
+            LowlandError, match=f"x: {rows} nominal rows leave {left} for threshold_rows; at least two is needed"
+        ):
+            asked.check_share(rows, least=2, why="two", origin="x")
+
+
+def test_the_second_set_of_the_rest_gets_what_the_first_leaves():
+    asked = ClassifierSplitSizes(**SIZES.model_dump(), threshold_rows=50, retraining_rows=40)
+    assert list(asked.sizes)[-2:] == ["threshold", "retraining"]
+    asked.check_share(202, least=2, why="two", origin="x")
+    with pytest.raises(LowlandError, match="x: 201 nominal rows leave 1 for retraining_rows; at least two is needed"):
+        asked.check_share(201, least=2, why="two", origin="x")

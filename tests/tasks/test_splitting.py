@@ -102,3 +102,38 @@ def test_every_set_gets_a_group_where_there_are_as_many(rows):
 def test_fewer_groups_than_sets_fill_what_they_can():
     parts = grouped_split(np.zeros(10, np.int64), np.zeros(10, np.int64), {"train": 2, "test": 2}, key=("toy",))
     assert sorted(map(len, parts.values())) == [0, 10]
+
+
+@pytest.mark.parametrize("split", [stratified_split, grouped_split])
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 150), min_size=30, max_size=300), st.integers(1, 60))
+def test_what_is_drawn_from_the_rest_moves_no_row_and_shares_no_group(split, values, wanted):
+    tied = np.unique(values, return_inverse=True)[1].astype(np.int64)
+    labels = tied % 2
+    alone = split(tied, labels, SIZES, key=("toy",))
+    both = split(tied, labels, SIZES | {"threshold": wanted}, key=("toy",))
+    assert list(both) == [*SIZES, "threshold"]
+    assert all(np.array_equal(alone[name], both[name]) for name in SIZES)
+    taken = np.concatenate(list(alone.values()))
+    left = np.flatnonzero(~np.isin(tied, tied[taken]))
+    assert not set(both["threshold"]) - set(left) and len(set(both["threshold"])) == len(both["threshold"])
+    outside = np.setdiff1d(np.arange(len(tied)), both["threshold"])
+    assert not set(tied[both["threshold"]]) & set(tied[outside])
+    if len(left) <= wanted:
+        assert sorted(both["threshold"]) == sorted(left)
+
+
+def test_the_rest_keeps_the_class_shares_and_has_its_size():
+    labels = np.repeat([0, 1], [800, 200])
+    found = stratified_split(np.arange(1000), labels, SIZES | {"threshold": 300}, key=("toy",))
+    assert np.bincount(labels[found["threshold"]]).tolist() == [240, 60]
+
+
+@pytest.mark.parametrize("split", [stratified_split, grouped_split])
+def test_the_rest_is_drawn_in_one_order_whatever_is_asked_first(split):
+    tied, labels = np.arange(300) // 2, np.arange(300) // 2 % 2
+    alone = split(tied, labels, SIZES | {"threshold": 60}, key=("toy",))
+    both = split(tied, labels, {"retraining": 90, "threshold": 60} | SIZES, key=("toy",))
+    assert all(np.array_equal(alone[name], both[name]) for name in (*SIZES, "threshold"))
+    assert abs(len(both["retraining"]) - 90) <= 2
+    assert not set(tied[both["retraining"]]) & set(tied[np.concatenate(list(alone.values()))])

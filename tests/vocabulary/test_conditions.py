@@ -57,7 +57,7 @@ def test_records_are_complete():
     for condition in CONDITIONS.values():
         assert condition.family in DISTURBANCES and condition.group in GROUPS
         assert condition.label.format(place="") and condition.target in TARGETS
-        assert bool(condition.unit.name) == (condition.family != "shift")
+        assert bool(condition.unit.name) == (condition.group != "shift")
 
 
 def test_a_name_stands_for_one_thing():

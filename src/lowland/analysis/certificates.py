@@ -37,9 +37,9 @@ class CertifiedCell:
         """One of its numbers; ``None`` where it is not known."""
         return self.values.get((measure, target, level))
 
-    def counted(self, measure: str, level: float | None = None) -> int:
+    def counted(self, measure: str, target: str = "", level: float | None = None) -> int:
         """How many rows a share stands for."""
-        return round(self.values[measure, "", level] * self.rows[measure])
+        return round(self.values[measure, target, level] * self.rows[measure])
 
     @property
     def has_codes(self) -> bool:

@@ -13,6 +13,7 @@ from lowland.analysis.criteria import CONFIGURATION, SIZE, Criterion, clean_crit
 from lowland.analysis.intervals import Ends, bounded_interval, normal_quantile, t_quantile
 from lowland.analysis.score import Score, score_of
 from lowland.measurements import IMPORTED
+from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.measures import MEASURES, SCORES
 
 
@@ -184,7 +185,8 @@ def _about(measurements: pd.DataFrame, criterion: Criterion) -> pd.Series:
 
 def _source(criterion: Criterion, score: Score) -> Criterion:
     """The criterion whose test rows these are: a shifted set has its own, all else has those of the clean test set."""
-    return criterion if criterion.family == "shift" else clean_criterion(score)
+    own = criterion.family == "shift" and not condition_named(criterion.condition).unit.name
+    return criterion if own else clean_criterion(score)
 
 
 def _num_test_rows(measurements: pd.DataFrame, source: Criterion) -> float:

@@ -11,10 +11,16 @@ from torch import nn
 
 from lowland.architectures.cnn import CNN
 from lowland.architectures.custom import build_custom
+from lowland.architectures.densenet import DenseNet
+from lowland.architectures.ds_cnn import DSCNN
 from lowland.architectures.lenet import LeNet1, LeNet5
 from lowland.architectures.mlp import MLP
+from lowland.architectures.mobilenet import MobileNetV1
+from lowland.architectures.nin import NiN
 from lowland.architectures.recurrent import CELLS, Recurrent
 from lowland.architectures.resnet import ResNet8
+from lowland.architectures.resnet20 import ResNet20
+from lowland.architectures.resnet50 import ResNet50
 from lowland.architectures.wafer_autoencoder import WaferAutoencoder
 from lowland.errors import LowlandError
 from lowland.own_code import NETWORK
@@ -27,7 +33,13 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     **{kind: partial(Recurrent, kind) for kind in CELLS},
     "lenet1": LeNet1,
     "lenet5": LeNet5,
+    "nin": NiN,
     "resnet8": ResNet8,
+    "resnet20": ResNet20,
+    "resnet50": ResNet50,
+    "densenet": DenseNet,
+    "mobilenet": MobileNetV1,
+    "ds_cnn": DSCNN,
     NETWORK: build_custom,
 }
 

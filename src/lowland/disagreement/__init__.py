@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         compare_measures,
         detection_auroc,
     )
+    from lowland.disagreement.mean_detection import MarkedScores, mean_detection_auroc, share_among_least_sure
     from lowland.disagreement.options import DisagreementOptions
     from lowland.disagreement.risk_coverage import risk_coverage_area
+    from lowland.disagreement.set_rates import rate_contrasts
     from lowland.disagreement.temperature import fitted_temperature
     from lowland.disagreement.uncertainty_measures import (
         UNCERTAINTY_MEASURES,
@@ -38,6 +40,7 @@ __all__ = [
     "AnswerChanges",
     "DetectorComparison",
     "DisagreementOptions",
+    "MarkedScores",
     "UncertaintyMeasure",
     "abstention_threshold",
     "answer_changes",
@@ -51,6 +54,9 @@ __all__ = [
     "fitted_temperature",
     "fixed_thresholds",
     "least_answers",
+    "mean_detection_auroc",
+    "rate_contrasts",
     "risk_coverage_area",
+    "share_among_least_sure",
     "uncertainty",
 ]

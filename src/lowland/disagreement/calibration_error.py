@@ -43,7 +43,8 @@ def expected_calibration_error(logits: Tensor, targets: Tensor, *, num_bins: int
     if not logits.isfinite().all():
         return Estimate.missing("non_finite")
     confidence, answers = logits.detach().double().softmax(1).max(1)
-    gaps = ((answers == targets).double() - confidence)[confidence.argsort(stable=True)].numpy()
+    order = np.argsort(confidence.numpy(), kind="stable")
+    gaps = ((answers == targets).double() - confidence).numpy()[order]
     value, variance = 0.0, 0.0
     for rows in np.array_split(gaps, num_bins):
         share, gap = len(rows) / len(gaps), abs(float(rows.mean()))

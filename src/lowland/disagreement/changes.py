@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-import torch
 from torch import Tensor
 
 from lowland.disagreement.rows import checked_logits, checked_targets
@@ -94,25 +93,25 @@ def _excess(*kinds: Tensor) -> Estimate:
         kinds: Masks [rows] of new, repaired, replaced and kept errors; all other rows are right twice.
     """
     rows = len(kinds[0])
-    counts = torch.stack([kind.sum() for kind in kinds]).double()
-    counts = torch.cat([counts, (rows - counts.sum()).reshape(1)])
+    counts = [int(kind.sum()) for kind in kinds]
+    counts.append(rows - sum(counts))
     value = _excess_of(counts)
     if math.isnan(value) or rows < 2:
         return Estimate.missing("undefined")
     without = [
-        (float(count), _excess_of(counts - one)) for count, one in zip(counts, torch.eye(5).double(), strict=True)
+        (count, _excess_of([other - (place == number) for place, other in enumerate(counts)]))
+        for number, count in enumerate(counts)
+        if count
     ]
-    without = [(count, other) for count, other in without if count]
     mean = sum(count * other for count, other in without) / rows
     variance = (rows - 1) / rows * sum(count * (other - mean) ** 2 for count, other in without)
     error = math.sqrt(variance) if math.isfinite(variance) else math.nan
     return Estimate(value, error, rows, "ok" if math.isfinite(error) else "undefined")
 
 
-def _excess_of(counts: Tensor) -> float:
+def _excess_of(counts: Sequence[int]) -> float:
     """Of counts of new, repaired, replaced, kept errors and rows that are right twice; NaN without a choice."""
-    new, repaired, replaced, kept, _ = counts.tolist()
-    rows = float(counts.sum())
+    new, repaired, replaced, kept, _ = counts
     least = abs(new - repaired)
-    most = min(rows, new + repaired + 2 * (replaced + kept))
+    most = min(sum(counts), new + repaired + 2 * (replaced + kept))
     return (new + repaired + replaced - least) / (most - least) if most > least else math.nan

@@ -13,6 +13,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from lowland.disagreement.bootstrap import resampled_areas, source_numbers
+from lowland.disagreement.ranking import Ranking
 from lowland.disagreement.rows import checked_scores
 from lowland.disagreement.uncertainty_measures import ALIKE_OF_TWO_CLASSES, UncertaintyMeasure, uncertainty
 from lowland.errors import LowlandError
@@ -100,20 +101,22 @@ def compare_detectors(
     return DetectorComparison(difference, z, float(2 * norm.sf(abs(z))))
 
 
-def detect_by_each(scores: Mapping[str, Tensor], disagree: Tensor) -> dict[str, tuple[Estimate, Estimate]]:
-    """``detection_auroc`` of several scores, and how far the first of them is ahead of each, ranked once.
+def detect_by_each(
+    rankings: Mapping[str, Ranking], disagree: NDArray[np.bool_]
+) -> dict[str, tuple[Estimate, Estimate]]:
+    """``detection_auroc`` of several scores, and how far the first of them is ahead of each.
 
     Args:
-        scores: [rows] by name.
+        rankings: Of the rows by each score, by its name.
         disagree: Where the networks disagree [rows].
 
     Returns:
         By name the area, and that of the first less this one (``compare_detectors``).
     """
-    count = len(scores)
+    count = len(rankings)
     ahead = np.eye(count)[[0]] - np.eye(count)
-    found = _contrasts(list(scores.values()), disagree, np.concatenate([np.eye(count), ahead]))
-    return dict(zip(scores, zip(found[:count], found[count:], strict=True), strict=True))
+    found = _ranked_contrasts([*rankings.values()], disagree, np.concatenate([np.eye(count), ahead]))
+    return dict(zip(rankings, zip(found[:count], found[count:], strict=True), strict=True))
 
 
 def compare_measures(
@@ -149,48 +152,71 @@ def _contrasts(
     if (source_rows is None) != (generator is None):
         raise LowlandError("source_rows and generator: got one without the other; expected both, or neither")
     checked = [checked_scores(each, disagree, "disagree") for each in detectors]
-    scores, marked = np.stack([each.numpy() for each, _ in checked]), checked[0][1].numpy()
-    if not np.isfinite(scores).all():
-        return [Estimate.missing("non_finite")] * len(contrasts)
-    sources = None if source_rows is None else source_numbers(source_rows, len(marked))
-    for kind in (marked, ~marked):
-        if (kind.sum() if sources is None else len(np.unique(sources[kind]))) < LEAST_POSITIVES:
-            return [Estimate.missing("undefined")] * len(contrasts)
-    above, below = _placements(scores, marked)
-    areas = above.mean(axis=1)
-    if sources is None or generator is None:
-        parts = ((contrasts @ part).var(axis=1, ddof=1) / part.shape[1] for part in (above, below))
-        errors = np.sqrt(sum(parts))
-    else:
-        errors = np.nanstd(contrasts @ resampled_areas(scores, marked, sources, generator), axis=1, ddof=1)
+    rankings, marked = [Ranking.of(each) for each, _ in checked], checked[0][1].numpy()
+    if source_rows is None or generator is None:
+        return _ranked_contrasts(rankings, marked, contrasts)
+    sources = source_numbers(source_rows, len(marked))
+    kinds = [len(np.unique(sources[kind])) for kind in (marked, ~marked)]
+    if missing := _missing(rankings, kinds):
+        return [missing] * len(contrasts)
+    above, _ = _placements(rankings, marked)
+    drawn = resampled_areas(np.stack([each.numpy() for each, _ in checked]), marked, sources, generator)
+    errors = np.nanstd(contrasts @ drawn, axis=1, ddof=1)
+    return _estimates(contrasts, above.mean(axis=1), errors, len(marked))
+
+
+def _ranked_contrasts(
+    rankings: Sequence[Ranking], marked: NDArray[np.bool_], contrasts: NDArray[np.float64]
+) -> list[Estimate]:
+    """The same with DeLong's errors, of rows that are ranked already."""
+    positives = int(marked.sum())
+    if missing := _missing(rankings, [positives, len(marked) - positives]):
+        return [missing] * len(contrasts)
+    above, below = _placements(rankings, marked)
+    parts = ((contrasts @ part).var(axis=1, ddof=1) / part.shape[1] for part in (above, below))
+    return _estimates(contrasts, above.mean(axis=1), np.sqrt(sum(parts)), len(marked))
+
+
+def _missing(rankings: Sequence[Ranking], kinds: Sequence[int]) -> Estimate | None:
+    """What stands for an area that cannot be had; ``kinds`` are the numbers of (source) rows of either kind."""
+    if not all(ranking.is_finite for ranking in rankings):
+        return Estimate.missing("non_finite")
+    return Estimate.missing("undefined") if min(kinds) < LEAST_POSITIVES else None
+
+
+def _estimates(
+    contrasts: NDArray[np.float64], areas: NDArray[np.float64], errors: NDArray[np.float64], rows: int
+) -> list[Estimate]:
+    """Contrasts of areas with their errors; areas of 0 and 1 have none."""
     found = []
     for contrast, error in zip(contrasts, errors, strict=True):
         value = float(contrast @ areas)
         separated = contrast.sum() == 1 and value in (0.0, 1.0)
-        found.append(
-            Estimate(value, math.nan, len(marked), "undefined")
-            if separated
-            else Estimate(value, float(error), len(marked))
-        )
+        found.append(Estimate(value, math.nan, rows, "undefined") if separated else Estimate(value, float(error), rows))
     return found
 
 
-def _placements(scores: NDArray[np.float64], marked: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
-    """Which share of the other kind each marked row is above, and each other row below.
+def _placements(
+    rankings: Sequence[Ranking], marked: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Which share of the other kind each marked row is above, and each other row below; equal scores count half.
 
     Args:
-        scores: [detectors, rows].
+        rankings: One a detector.
         marked: [rows].
 
     Returns:
         [detectors, marked rows] and [detectors, other rows]; either mean over rows is the area.
     """
-    positives, negatives = np.sort(scores[:, marked], axis=1), np.sort(scores[:, ~marked], axis=1)
-    above = np.stack([_shares_below(own, other) for own, other in zip(scores[:, marked], negatives, strict=True)])
-    below = np.stack([_shares_below(own, other) for own, other in zip(scores[:, ~marked], positives, strict=True)])
-    return above, 1 - below
+    above, below = [], []
+    for ranking in rankings:
+        positives = ranking.counts(marked)
+        negatives = ranking.sizes - positives
+        above.append(ranking.of_rows(_shares_below(negatives))[marked])
+        below.append(1 - ranking.of_rows(_shares_below(positives))[~marked])
+    return np.stack(above), np.stack(below)
 
 
-def _shares_below(values: NDArray[np.float64], ordered: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Which share of ordered numbers is below each value; equal ones count half."""
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
+def _shares_below(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Which share of rows, counted by block, lies below each block, its own ones by half."""
+    return (2 * counts.cumsum() - counts) / (2 * counts.sum())

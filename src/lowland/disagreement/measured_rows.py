@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -11,8 +12,9 @@ from lowland.disagreement.calibration_error import brier_score, expected_calibra
 from lowland.disagreement.changes import answer_changes
 from lowland.disagreement.detection import detect_by_each
 from lowland.disagreement.options import DisagreementOptions
-from lowland.disagreement.risk_coverage import risk_coverage_area
-from lowland.disagreement.uncertainty_measures import distinct_measures, uncertainty
+from lowland.disagreement.ranking import Ranking
+from lowland.disagreement.risk_coverage import ranked_area
+from lowland.disagreement.uncertainty_measures import distinct_measures, uncertainties_of
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, ReferenceKind, Split
 
@@ -33,9 +35,13 @@ class Answers:
     split: Split
     condition: str = ""
 
-    def measured(self, measure: str, estimate: Estimate, *, target: str = "") -> Measurement:
+    def at(self, rows: Tensor, split: Split) -> Answers:
+        """Those of some rows, a mask of them, which are a split of their own."""
+        return Answers(self.logits[rows], self.targets[rows], split, self.condition)
+
+    def measured(self, measure: str, estimate: Estimate, *, target: str = "", level: float = math.nan) -> Measurement:
         """One measure of these rows."""
-        return Measurement("disagreement", measure, estimate, self.condition, target=target, split=self.split)
+        return Measurement("disagreement", measure, estimate, self.condition, target, level, self.split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +58,13 @@ class Reference:
     kind: ReferenceKind
     logits: Tensor
 
+    def at(self, rows: Tensor) -> Reference:
+        """Its answers for some rows, a mask of them."""
+        return Reference(self.id, self.kind, self.logits[rows])
+
     def named(self, row: Measurement) -> Measurement:
         """A row that says that it is about this comparison."""
-        return Measurement(
-            row.family,
-            row.measure,
-            row.estimate,
-            row.condition,
-            row.target,
-            row.level,
-            row.split,
-            reference=self.id,
-            reference_kind=self.kind,
-        )
+        return replace(row, reference=self.id, reference_kind=self.kind)
 
 
 def uncertainties(logits: Tensor, options: DisagreementOptions, temperature: Estimate | None) -> dict[str, Tensor]:
@@ -76,14 +76,13 @@ def uncertainties(logits: Tensor, options: DisagreementOptions, temperature: Est
         temperature: Fitted on other rows; one that did not settle scales nothing.
     """
     classes = logits.shape[1]
-    found: dict[str, Tensor] = {
-        name: uncertainty(logits, name) for name in distinct_measures(options.uncertainties, classes)
-    }
+    own = uncertainties_of(logits, distinct_measures(options.uncertainties, classes))
+    found: dict[str, Tensor] = {str(name): each for name, each in own.items()}
     if temperature is not None and temperature.status == "ok":
-        for name in options.scaled:
-            # Two classes: whatever the temperature, the order is that of the measure without it.
-            if classes > 2 or name == "energy":
-                found[f"scaled_{name}"] = uncertainty(logits, name, temperature=temperature.value)
+        # Two classes: whatever the temperature, the order is that of the measure without it.
+        asked = [name for name in options.scaled if classes > 2 or name == "energy"]
+        scaled = uncertainties_of(logits, asked, temperature=temperature.value)
+        found |= {f"scaled_{name}": each for name, each in scaled.items()}
     return found
 
 
@@ -93,28 +92,38 @@ def change_rows(answers: Answers, reference: Reference) -> Iterator[Measurement]
         yield reference.named(answers.measured(measure, estimate, target=target))
 
 
-def detection_rows(answers: Answers, reference: Reference, scores: Mapping[str, Tensor]) -> Iterator[Measurement]:
+def ranked(scores: Mapping[str, Tensor], rows: Tensor) -> dict[str, Ranking]:
+    """Some rows in the order of each score.
+
+    Args:
+        scores: [all rows] by name of the measure, as ``uncertainties`` gives them.
+        rows: A mask of them [all rows].
+    """
+    return {name: Ranking.of(each[rows]) for name, each in scores.items()}
+
+
+def detection_rows(answers: Answers, reference: Reference, rankings: Mapping[str, Ranking]) -> Iterator[Measurement]:
     """How well each measure of uncertainty tells where the answers differ, and how far the first is ahead of each.
 
     Args:
         answers: Of the deployed network, whose uncertainty it is.
         reference: What it is compared with.
-        scores: [rows] by name of the measure.
+        rankings: Of the rows by measure of uncertainty.
     """
     disagree = answers.logits.argmax(1) != reference.logits.argmax(1)
-    first, *_ = scores
-    for name, (area, ahead) in detect_by_each(scores, disagree).items():
+    first, *_ = rankings
+    for name, (area, ahead) in detect_by_each(rankings, disagree.numpy()).items():
         yield reference.named(answers.measured("detection_auroc", area, target=name))
         if name != first:
             yield reference.named(answers.measured("detection_advantage", ahead, target=name))
 
 
-def confidence_rows(answers: Answers, scores: Mapping[str, Tensor], *, num_bins: int) -> Iterator[Measurement]:
+def confidence_rows(answers: Answers, rankings: Mapping[str, Ranking], *, num_bins: int) -> Iterator[Measurement]:
     """What the probabilities are worth, and what is risked when only the surest answers are given.
 
     Args:
         answers: Of the deployed network.
-        scores: [rows] by name of the measure of uncertainty.
+        rankings: Of the rows by measure of uncertainty.
         num_bins: Of the calibration error; fewer where the rows do not fill them.
     """
     bins = max(1, min(num_bins, len(answers.targets) // 2))
@@ -122,6 +131,6 @@ def confidence_rows(answers: Answers, scores: Mapping[str, Tensor], *, num_bins:
         "calibration_error", expected_calibration_error(answers.logits, answers.targets, num_bins=bins)
     )
     yield answers.measured("brier_score", brier_score(answers.logits, answers.targets))
-    wrong = answers.logits.argmax(1) != answers.targets
-    for name, each in scores.items():
-        yield answers.measured("risk_coverage_area", risk_coverage_area(each, wrong), target=name)
+    wrong = (answers.logits.argmax(1) != answers.targets).numpy()
+    for name, ranking in rankings.items():
+        yield answers.measured("risk_coverage_area", ranked_area(ranking, wrong), target=name)

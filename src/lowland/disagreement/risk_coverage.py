@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lowland.disagreement.ranking import Ranking
 from lowland.disagreement.rows import checked_scores
 from lowland.estimate import Estimate
 
@@ -33,10 +35,20 @@ def risk_coverage_area(scores: Tensor, wrong: Tensor) -> Estimate:
         and Stein, Ann. Statist. 9 (1981) 586.
     """
     checked, marked = checked_scores(scores, wrong, "wrong")
-    if not checked.isfinite().all():
+    return ranked_area(Ranking.of(checked), marked.numpy())
+
+
+def ranked_area(ranking: Ranking, wrong: NDArray[np.bool_]) -> Estimate:
+    """``risk_coverage_area`` of rows that are ranked already.
+
+    Args:
+        ranking: By ascending uncertainty.
+        wrong: Which answers are wrong [rows].
+    """
+    if not ranking.is_finite:
         return Estimate.missing("non_finite")
-    errors, starts, sizes = _blocks(checked.numpy(), marked.numpy())
-    rows = len(checked)
+    errors, starts, sizes = ranking.counts(wrong), ranking.starts, ranking.sizes
+    rows = len(wrong)
     if rows < 2:
         return Estimate(float(errors.sum()), math.nan, rows, "undefined")
     shares = errors / sizes
@@ -55,16 +67,9 @@ def risk_coverage_area(scores: Tensor, wrong: Tensor) -> Estimate:
     return Estimate(value, math.sqrt((rows - 1) / rows * spread), rows)
 
 
+@lru_cache(maxsize=16)
 def _weights(rows: int) -> NDArray[np.float64]:
     """How often an error at each place counts: H_rows - H_(place - 1)."""
-    return (1 / np.arange(1, rows + 1))[::-1].cumsum()[::-1]
-
-
-def _blocks(
-    scores: NDArray[np.float64], marked: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Errors, first place and number of the rows of each score, the surest first."""
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) != 0)
-    errors = np.add.reduceat(marked[order].astype(np.float64), starts)
-    return errors, starts, np.diff(starts, append=len(scores))
+    found: NDArray[np.float64] = (1 / np.arange(1, rows + 1))[::-1].cumsum()[::-1]
+    found.setflags(write=False)  # all who ask are given the same
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Literal, get_args
 
 import torch
@@ -14,8 +15,20 @@ from lowland.errors import LowlandError
 UncertaintyMeasure = Literal["margin", "least_confidence", "entropy", "gini", "energy", "logit_margin"]
 
 
-def _entropy(logits: Tensor) -> Tensor:
-    logs = logits.log_softmax(1)
+class _Outputs:
+    """Outputs [rows, classes] in float64, their probabilities computed once."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        self.is_finite = logits.isfinite().all(1)
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        return self.logits.softmax(1)
+
+
+def _entropy(outputs: _Outputs) -> Tensor:
+    logs = outputs.logits.log_softmax(1)
     return -(logs.exp() * logs).nan_to_num().sum(1)  # 0 log 0 is 0
 
 
@@ -24,13 +37,13 @@ def _gap(values: Tensor) -> Tensor:
     return highest[:, 0] - highest[:, 1]
 
 
-_FORMULAS: dict[UncertaintyMeasure, Callable[[Tensor], Tensor]] = {
-    "margin": lambda logits: 1 - _gap(logits.softmax(1)),
-    "least_confidence": lambda logits: 1 - logits.softmax(1).amax(1),
+_FORMULAS: dict[UncertaintyMeasure, Callable[[_Outputs], Tensor]] = {
+    "margin": lambda outputs: 1 - _gap(outputs.probabilities),
+    "least_confidence": lambda outputs: 1 - outputs.probabilities.amax(1),
     "entropy": _entropy,
-    "gini": lambda logits: 1 - logits.softmax(1).square().sum(1),
-    "energy": lambda logits: -logits.logsumexp(1),
-    "logit_margin": lambda logits: -_gap(logits),
+    "gini": lambda outputs: 1 - outputs.probabilities.square().sum(1),
+    "energy": lambda outputs: -outputs.logits.logsumexp(1),
+    "logit_margin": lambda outputs: -_gap(outputs.logits),
 }
 UNCERTAINTY_MEASURES: tuple[UncertaintyMeasure, ...] = get_args(UncertaintyMeasure)
 ALIKE_OF_TWO_CLASSES = frozenset(UNCERTAINTY_MEASURES) - {"energy"}
@@ -57,14 +70,22 @@ def uncertainty(logits: Tensor, measure: UncertaintyMeasure, *, temperature: flo
         Margin, least confidence, entropy: Settles, Active learning literature survey, 2009, section 3.1; Gini: Feng et
         al., ISSTA 2020; energy: Liu et al., NeurIPS 2020, equation 4.
     """
+    return uncertainties_of(logits, [measure], temperature=temperature)[measure]
+
+
+def uncertainties_of(
+    logits: Tensor, measures: Iterable[UncertaintyMeasure], *, temperature: float = 1.0
+) -> dict[UncertaintyMeasure, Tensor]:
+    """``uncertainty`` by several measures of the same outputs, which share what they have in common."""
     checked_logits(logits, "logits")
-    if measure not in _FORMULAS:
-        raise LowlandError(f"measure: got {measure!r}; expected one of {', '.join(UNCERTAINTY_MEASURES)}")
     if not 0 < temperature < float("inf"):
         raise LowlandError(f"temperature: got {temperature}; expected a positive number")
-    scaled = logits.detach().double() / temperature
-    found = _FORMULAS[measure](scaled)
-    return torch.where(scaled.isfinite().all(1), found, torch.nan)
+    outputs, found = _Outputs(logits.detach().double() / temperature), {}
+    for measure in measures:
+        if measure not in _FORMULAS:
+            raise LowlandError(f"measure: got {measure!r}; expected one of {', '.join(UNCERTAINTY_MEASURES)}")
+        found[measure] = torch.where(outputs.is_finite, _FORMULAS[measure](outputs), torch.nan)
+    return found
 
 
 def distinct_measures(measures: Iterable[UncertaintyMeasure], num_classes: int) -> tuple[UncertaintyMeasure, ...]:

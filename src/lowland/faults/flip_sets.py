@@ -157,6 +157,30 @@ def _drawn(tensors: tuple[tuple[str, tuple[int, int]], ...], key: tuple[Key, ...
 _remembered = lru_cache(maxsize=32)(_drawn)
 
 
+def draw_rare_bits(tensors: Mapping[str, tuple[int, int]], key: tuple[Key, ...], *, rate: float) -> FlipDraw:
+    """The beginning of a draw up to a rate: of the same distribution as ``draw_bits``, without a number for every bit.
+
+    Args:
+        tensors: By name, number of words and bits of each.
+        key: Names the draw.
+        rate: Highest bit error rate at which it is asked, 0 to 1.
+
+    Raises:
+        LowlandError: A rate that is no probability.
+    """
+    check_rate(rate, name="rate")
+    sizes = torch.tensor([size * bits for size, bits in tensors.values()])
+    ends, generator = sizes.cumsum(0), keyed_generator(*key)
+    total = int(ends[-1])
+    count = int(torch.binomial(torch.tensor(float(total), dtype=torch.float64), torch.tensor(rate).double(), generator))
+    chosen = torch.randperm(total, generator=generator)[:count]
+    uniforms = rate * torch.rand(count, generator=generator, dtype=torch.float64).sort().values
+    tensor = torch.searchsorted(ends, chosen, right=True)
+    place = chosen - (ends - sizes)[tensor]
+    widths = torch.tensor([bits for _, bits in tensors.values()])[tensor]
+    return FlipDraw(tuple(tensors), uniforms, tensor, place // widths, place % widths)
+
+
 def draw_key(key: tuple[Key, ...] | None, generator: torch.Generator | None, *, default: str) -> tuple[Key, ...]:
     """What names a draw: the key itself, one taken from a generator (which moves on), or a fixed one.
 

@@ -96,3 +96,48 @@ def clouds(shape: tuple[int, int, int], *, decay: float, generator: torch.Genera
     total -= total.amin(dim=(2, 3), keepdim=True)
     highest = total.amax(dim=(2, 3), keepdim=True)
     return (total / torch.where(highest > 0, highest, 1.0)).squeeze(1)
+
+
+def smoothing(side: int, deviation: float, *, truncated: float = 4.0) -> Tensor:
+    """Weights [side, side] of a Gaussian along one side, cut off after so many standard deviations; edges continued."""
+    if deviation == 0:
+        return torch.eye(side, dtype=torch.float64)
+    reach = int(truncated * deviation + 0.5)
+    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / deviation) ** 2)
+    pixels = torch.arange(side)
+    sources = (pixels[:, None] + torch.arange(-reach, reach + 1)).clamp(0, side - 1)
+    spread = (weights / weights.sum()).expand(side, -1)
+    return torch.zeros(side, side, dtype=torch.float64).scatter_add(1, sources, spread)
+
+
+def smoothed(images: Tensor, deviation: float, *, truncated: float = 4.0) -> Tensor:
+    """Images [n, c, h, w] after a Gaussian blur of so many pixels, cut off after so many standard deviations."""
+    down, across = (smoothing(side, deviation, truncated=truncated).to(images) for side in images.shape[2:])
+    return down @ images @ across.T
+
+
+def pixel_places(images: Tensor) -> Tensor:
+    """Where the pixels of images [n, c, h, w] lie, to the right and down in pixels from the centre [1, 2, h, w]."""
+    down, across = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2 for side in images.shape[2:])
+    return torch.stack(torch.meshgrid(across, down, indexing="xy")).unsqueeze(0)
+
+
+def resampled(images: Tensor, places: Tensor) -> Tensor:
+    """Images read elsewhere: bilinear, edges continued.
+
+    Args:
+        images: [n, c, h, w].
+        places: What each pixel shows, as ``pixel_places`` has them [n or 1, 2, h, w].
+    """
+    height, width = images.shape[2:]
+    grid = places.movedim(1, -1) / torch.tensor([width / 2, height / 2], dtype=torch.float64)
+    grid = grid.to(images).expand(len(images), -1, -1, -1)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def grey(images: Tensor) -> Tensor:
+    """Brightness [n, h, w] of images [n, c, h, w]: three channels are red, green and blue, others count equally."""
+    if images.shape[1] != 3:
+        return images.mean(dim=1)
+    weights = torch.tensor([0.299, 0.587, 0.114]).to(images)
+    return torch.einsum("c,nchw->nhw", weights, images)

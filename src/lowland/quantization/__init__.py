@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from lowland.quantization.dynamic.quantize import quantize_dynamically
     from lowland.quantization.fake_quantized.build import build_quantized
     from lowland.quantization.fake_quantized.network import QuantizedNetwork
+    from lowland.quantization.fake_quantized.without_quantizers import without_quantizers
     from lowland.quantization.freezing import freeze
+    from lowland.quantization.from_float import build_calibrated
     from lowland.quantization.graph.dequantized import DequantizedNetwork
     from lowland.quantization.graph.integer import IntegerNetwork
     from lowland.quantization.imported import IMPORTS, imported_network
@@ -43,6 +45,7 @@ __all__ = [
     "QuantizedNetwork",
     "StoredTensor",
     "batch_sensitivity",
+    "build_calibrated",
     "build_quantized",
     "calibrate",
     "coded_parameters",
@@ -54,4 +57,5 @@ __all__ = [
     "padding_sensitivity",
     "quantize_dynamically",
     "read_qonnx",
+    "without_quantizers",
 ]

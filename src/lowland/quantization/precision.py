@@ -53,7 +53,8 @@ _METHODS_OF = {
     **dict.fromkeys(("layer_bits", "table_bits", "state_bits", "activations", "scale"), _STATIC),
     **dict.fromkeys(("runtime", "batch_rows"), ("dynamic",)),
     "per_channel": (*_STATIC, *_CODED_FROM_FLOAT),
-    "min_elements": _CODED_FROM_FLOAT,
+    **dict.fromkeys(("min_elements", "min_elements_of"), _CODED_FROM_FLOAT),
+    "fine_tuned": ("float", "ptq"),
 }
 """Methods that have an option."""
 
@@ -114,7 +115,11 @@ class Precision(BaseModel):
         per_channel: Whether every output channel has a weight scale of its own. Without it: with ``qat`` and ``ptq`` it
             has not, with ``dynamic`` it is as the runtime has it, and with ``weight_only`` it has.
         min_elements: With ``dynamic`` and ``weight_only``, layers with fewer weights than this stay float.
+        min_elements_of: Of which layers this is asked: of all ``layers``, as LiteRT does, or of ``convolutions`` alone,
+            as Core ML Tools does.
         batch_rows: With ``dynamic``, rows that are computed at once; without it all that are evaluated together.
+        fine_tuned: With ``float`` and ``ptq``, whether the float network is first fine-tuned as long as with ``qat``
+            and in the same way, but without quantizers: a control, beside which is seen what quantizers do.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -134,7 +139,9 @@ class Precision(BaseModel):
     runtime: Literal["torchao", "onnxruntime", "onnxruntime_no_vnni", "litert"] = "torchao"
     per_channel: bool | None = None
     min_elements: Annotated[int, Field(ge=0)] = 0
+    min_elements_of: Literal["layers", "convolutions"] = "layers"
     batch_rows: Annotated[int, Field(ge=1)] | None = None
+    fine_tuned: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -206,6 +213,11 @@ class Precision(BaseModel):
         return self
 
     @property
+    def as_trained(self) -> bool:
+        """Whether it is about the float network as training left it; ``qat`` fine-tunes it in any case."""
+        return not self.fine_tuned
+
+    @property
     def most_weight_bits(self) -> int:
         """Width of the widest weight codes that a network can have; an imported one says it only once it is read."""
         if self.method == "imported":
@@ -224,12 +236,20 @@ class QuantizationOptions(BaseModel):
     Attributes:
         input_bits: Width of the input codes, 2 to 16: what the sensor delivers, whatever the network computes in.
         calibration_rows: Training samples that set the activation scales, at least 1.
+        fake_float: Whether the answers of fine-tuned weights without quantizers are kept, so that the stage
+            ``disagreement`` compares deployed networks with them as well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input_bits: int
     calibration_rows: int
+    fake_float: bool = False
+
+    @property
+    def deployed_alone(self) -> bool:
+        """Whether nothing but the deployed network is kept of fine-tuning."""
+        return not self.fake_float
 
     @field_validator("input_bits")
     @classmethod

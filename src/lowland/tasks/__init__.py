@@ -24,8 +24,8 @@ from lowland.tasks.jets import Jets, JetsOptions
 from lowland.tasks.plane import Plane, PlaneOptions
 from lowland.tasks.preprocessing import Preprocessing, TablePreprocessing
 from lowland.tasks.split_samples import split_samples
-from lowland.tasks.split_sizes import SplitSizes
-from lowland.tasks.splits import HeldOut, Samples, Splits, halved
+from lowland.tasks.split_sizes import ClassifierSplitSizes, SplitSizes
+from lowland.tasks.splits import OF_THE_REST, HeldOut, Samples, Splits, halved
 from lowland.tasks.table import TableOptions, build_table
 from lowland.tasks.task import Task
 from lowland.tasks.text import Sentiment, SentimentOptions
@@ -59,6 +59,12 @@ class TaskOptions(
     def own_code(self) -> tuple[str | Path, ...]:
         """Dotted paths of a user's own code, and a network's file, that decide the task's results."""
         return getattr(self.root, "own_code", ())
+
+    @property
+    def extra_sets(self) -> tuple[str, ...]:
+        """Sets beside the usual ones that it asks for, see ``ClassifierSplitSizes``."""
+        options = self.root.chosen if isinstance(self.root, CustomOptions) else self.root
+        return tuple(name for name in getattr(options, "sizes", ()) if name in OF_THE_REST)
 
     @property
     def given(self) -> GivenNetwork | None:
@@ -118,6 +124,7 @@ __all__ = [
     "PREPROCESSINGS",
     "TASKS",
     "Classifier",
+    "ClassifierSplitSizes",
     "HeldOut",
     "Preprocessing",
     "Readings",

@@ -18,7 +18,7 @@ from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import Provenance, ShiftedSet
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import DIMENSIONLESS, Classes
-from lowland.tasks.split_sizes import Count, SplitSizes
+from lowland.tasks.split_sizes import ClassifierSplitSizes, Count
 from lowland.tasks.splits import HeldOut, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.standardisation import standardisation
@@ -55,7 +55,7 @@ declare(*(shifted.condition for shifted in SHIFTED))
 OPENML_NAME = "hls4ml_lhc_jets_hlf"
 
 
-class JetsOptions(SplitSizes):
+class JetsOptions(ClassifierSplitSizes):
     """Where the jets come from, how many rows each set gets and how wide the network is.
 
     Attributes:

@@ -32,7 +32,8 @@ def split_samples(
     Args:
         samples: Inputs [n, ...] in float32 as the network gets them, and targets [n, ...]; classes as int64 [n].
         sizes: Rows wanted of ``train``, ``validation``, ``landscape`` and ``test`` (``SplitSizes.sizes``); all sets
-            shrink in proportion where there are fewer samples.
+            shrink in proportion where there are fewer samples. What is wanted of ``threshold`` and
+            ``retraining`` comes from the rest.
         key: Keys the drawing, such as the task's name; equal keys divide equal samples in the same way.
         groups: A number for each sample's group [n], such as a patient or a discharge, which no two sets share.
         shifted: Samples of naturally shifted sets by name.

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowland.errors import LowlandError
-from lowland.tasks.splits import LEAST_HELD_OUT
+from lowland.tasks.splits import LEAST_HELD_OUT, OF_THE_REST
 
 DATA_FOLDER = "LOWLAND_DATA"
 """Environment variable that names the folder of a user's own data."""
@@ -85,12 +85,35 @@ class SplitSizes(BaseModel):
         Raises:
             LowlandError: A set's share is below the least number.
         """
-        shrink = min(1.0, rows / sum(self.sizes.values()))
+        first = {name: size for name, size in self.sizes.items() if name not in OF_THE_REST}
+        shrink, spare = min(1.0, rows / sum(first.values())), max(0, rows - sum(first.values()))
         for name, size in self.sizes.items():
+            share = size * shrink if name in first else spare
+            spare -= 0 if name in first else min(size, spare)
             wanted = max(least, least_rows(name))
-            if size * shrink < wanted:
+            if share < wanted:
                 needed = why if wanted == least else wanted
                 raise LowlandError(
-                    f"{origin}: {rows} nominal rows leave {size * shrink:.0f} for {name}_rows; at least {needed} "
+                    f"{origin}: {rows} nominal rows leave {share:.0f} for {name}_rows; at least {needed} "
                     "is needed: use more data, or smaller shares for the other sets"
                 )
+
+
+class ClassifierSplitSizes(SplitSizes):
+    """Of a task that names classes.
+
+    Attributes:
+        threshold_rows: Rows at most, from what the other sets leave, on which thresholds are proved up to which a
+            network may answer; 0: none are.
+        retraining_rows: Rows at most, from what is left then, among which networks find disagreements to be retrained
+            on; 0: none.
+    """
+
+    threshold_rows: Annotated[int, Field(ge=0)] = 0
+    retraining_rows: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows by set; ``threshold`` and ``retraining`` where they are asked for."""
+        more = {"threshold": self.threshold_rows, "retraining": self.retraining_rows}
+        return super().sizes | {name: rows for name, rows in more.items() if rows}

@@ -16,6 +16,10 @@ from lowland.randomness import Key, generator
 Half = Literal["selection", "test"]
 """Of held-out samples: what is chosen is chosen on the first and reported on the second; values of ``split``."""
 
+OF_THE_REST = ("threshold", "retraining")
+"""Sets that are drawn from what the others leave, one after the other, where a task asks for them: no row changes its
+set for them."""
+
 LEAST_HELD_OUT = 4
 """Samples that a set to be halved needs, so that the means of both halves have standard errors."""
 
@@ -117,7 +121,8 @@ class Splits(Mapping[str, Samples]):
 
     ``train`` is what weights are fitted to, ``validation`` chooses the best epoch and the seed to deploy, on
     ``landscape`` the loss landscape is measured, ``selection`` chooses between configurations, and ``test`` is what is
-    reported. No sample is in two of them.
+    reported. Where a task asks for it, on ``threshold`` thresholds of abstention are proved, and nothing else is done;
+    networks are retrained on disagreements of ``retraining``. No sample is in two of them.
 
     Attributes:
         sets: Samples by name, those of the held-out halves aside.
@@ -143,6 +148,11 @@ class Splits(Mapping[str, Samples]):
 
     def __len__(self) -> int:
         return len(self.sets) + len(self.held_out.halves)
+
+    @property
+    def evaluated(self) -> dict[str, HeldOut]:
+        """What networks are evaluated on: the held-out rows (an empty name) and every shifted set by name."""
+        return {"": self.held_out, **self.shifted}
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Flat names and tensors, as a dataset stores them; undone by ``from_tensors``."""

@@ -3,22 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import wraps
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lowland.randomness import generator
+from lowland.tasks.splits import OF_THE_REST
+
+Rows = dict[str, NDArray[np.int64]]
+"""Row numbers by set."""
 
 
+class _Split(Protocol):
+    def __call__(
+        self,
+        tied: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        sizes: Mapping[str, int],
+        *,
+        key: Sequence[str | int],
+    ) -> Rows: ...
+
+
+def _and_of_the_rest(split: _Split) -> _Split:
+    """The same, with the sets of ``OF_THE_REST`` drawn one after the other from the groups that the others leave."""
+
+    @wraps(split)
+    def both(
+        tied: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        sizes: Mapping[str, int],
+        *,
+        key: Sequence[str | int],
+    ) -> Rows:
+        first = {name: size for name, size in sizes.items() if name not in OF_THE_REST}
+        chosen = split(tied, labels, first, key=key) if first else {}
+        for name in (each for each in OF_THE_REST if each in sizes):
+            taken = np.concatenate([np.empty(0, np.int64), *chosen.values()])
+            left = np.flatnonzero(~np.isin(tied, tied[taken]))
+            groups = np.unique(tied[left], return_inverse=True)[1]
+            found = split(groups, labels[left], {name: sizes[name]}, key=(*key, name)) if len(left) else {name: left}
+            chosen[name] = left[found[name]] if len(left) else left
+        return chosen
+
+    return both
+
+
+@_and_of_the_rest
 def stratified_split(
     tied: NDArray[np.int64], labels: NDArray[np.int64], sizes: Mapping[str, int], *, key: Sequence[str | int]
-) -> dict[str, NDArray[np.int64]]:
+) -> Rows:
     """Row numbers of disjoint sets that keep the class shares and divide no group, where groups are small: duplicates.
 
     A group goes to one set as a whole, whatever its labels, so a set can miss its size by the size of a group. Each
     class fills the sets in order, in proportion to ``sizes``; where the table has fewer rows than asked for, all sets
-    shrink in proportion.
+    shrink in proportion. Those of ``OF_THE_REST`` get what the others leave, as far as it goes.
 
     Args:
         tied: [n], a number for each row's group, from 0 without gaps (``tied_rows``).
@@ -45,14 +87,15 @@ def stratified_split(
     return _in_random_order(chosen, key=key)
 
 
+@_and_of_the_rest
 def grouped_split(
     tied: NDArray[np.int64], labels: NDArray[np.int64], sizes: Mapping[str, int], *, key: Sequence[str | int]
-) -> dict[str, NDArray[np.int64]]:
+) -> Rows:
     """Row numbers of disjoint sets between which no group is divided, with the class shares that groups allow.
 
     The groups, the largest first, each go to the set where Σ (rows − wanted)²/wanted over sets and classes then is
     least; the last ones go to the sets that have none yet. Where the table has fewer rows than asked for, all sets
-    shrink in proportion; where it has more, the rest is left out.
+    shrink in proportion; where it has more, the rest is left out, or goes to the sets of ``OF_THE_REST``.
 
     Args:
         tied: [n], a number for each row's group, from 0 without gaps.
@@ -90,9 +133,7 @@ def grouped_split(
     return _in_random_order(chosen, key=key)
 
 
-def _in_random_order(
-    chosen: Mapping[str, Sequence[NDArray[np.int64]]], *, key: Sequence[str | int]
-) -> dict[str, NDArray[np.int64]]:
+def _in_random_order(chosen: Mapping[str, Sequence[NDArray[np.int64]]], *, key: Sequence[str | int]) -> Rows:
     """The row numbers of every set in an order that the key draws: the first rows of a set are a fair sample of it."""
     drawn = {name: np.sort(np.concatenate(rows)) if rows else np.empty(0, int) for name, rows in chosen.items()}
     return {

@@ -158,6 +158,25 @@ CERTIFICATES: dict[str, Measure] = {
         families=_OF,
         is_rate=True,
     ),
+    "expected_accuracy": Measure(
+        "accuracy under random flips, a set for each row",
+        "1",
+        True,
+        "Share of rows that are answered rightly when each has a random set of flipped bits of its own.",
+        True,
+        families=_OF,
+        is_rate=True,
+    ),
+    "expected_accuracy_lower": Measure(
+        "accuracy under random flips, unseen",
+        "1",
+        True,
+        "Lower end of the 95 % interval of Clopper and Pearson for that share among unseen rows and flips, for all "
+        "rates together.",
+        True,
+        families=_OF,
+        is_rate=True,
+    ),
     "protection_bits": Measure(
         "bits to triplicate",
         "bit",

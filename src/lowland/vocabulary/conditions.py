@@ -11,6 +11,7 @@ from lowland.vocabulary.families import Family
 from lowland.vocabulary.levels import (
     ADC_BITS,
     BIT_ERROR_RATE,
+    CLASS_RATIO,
     FLIPS,
     NO_LEVEL,
     PER_CENT,
@@ -24,7 +25,7 @@ from lowland.vocabulary.levels import (
 OF_READINGS: tuple[Family, ...] = ("noise", "sensor_fault")
 """Families of what happens to numbers that were measured."""
 
-Group = Literal["noise", "sensors", "images", "texts", "attacks", "memory", "faults", "shift"]
+Group = Literal["noise", "sensors", "images", "texts", "attacks", "memory", "faults", "shift", "labels"]
 
 GROUPS: dict[str, str] = {
     "noise": "Noise on the inputs",
@@ -35,6 +36,7 @@ GROUPS: dict[str, str] = {
     "memory": "Flipped bits in memory",
     "faults": "Other faults",
     "shift": "Shifted data",
+    "labels": "Other shares of the classes",
 }
 """Where a reader of the report looks for a condition, in the order of the report."""
 
@@ -173,6 +175,22 @@ _GENERAL = (
     _image_corruption(name="pixelate", label="coarse pixels", random=False),
     _image_corruption(name="rotation", label="rotated images"),
     _image_corruption(name="translation", label="displaced images", representative=True),
+    _image_corruption(name="zoom_blur", label="zoom blur", random=False),
+    _image_corruption(name="glass_blur", label="images through frosted glass"),
+    _image_corruption(name="gaussian_noise", label="Gaussian noise on pixels"),
+    _image_corruption(name="speckle_noise", label="speckles"),
+    _image_corruption(name="frost", label="frost"),
+    _image_corruption(name="snow", label="snow"),
+    _image_corruption(name="spatter", label="spattered water and mud"),
+    _image_corruption(name="saturate", label="faded and garish colours", random=False),
+    _image_corruption(name="jpeg_compression", label="JPEG compression", random=False),
+    _image_corruption(name="shear", label="sheared images"),
+    _image_corruption(name="scale", label="smaller images", random=False),
+    _image_corruption(name="elastic_transform", label="elastically stretched images"),
+    _image_corruption(name="stripe", label="negative stripes", random=False),
+    _image_corruption(name="zigzag", label="zigzags"),
+    _image_corruption(name="dotted_line", label="dotted lines"),
+    _image_corruption(name="canny_edges", label="edges instead of images", random=False),
     _token_corruption(
         name="unknown_words",
         label="unknown words",
@@ -263,6 +281,17 @@ _GENERAL = (
             ("", "number", STUCK_BITS, "number of stuck-at-{} bits"),
             ("_rate", "rate", BIT_ERROR_RATE, "probability that a stored bit is stuck at {}"),
         )
+    ),
+    Condition(
+        name="label_shift",
+        family="shift",
+        group="labels",
+        label="label shift",
+        explanation="Label shift r to 1: test rows are left out until the shares of the classes fall by equal factors, "
+        "the most frequent class r times as frequent as the rarest; which is which is drawn. What a class looks like "
+        "stays, so that the accuracy follows from that of each class.",
+        unit=CLASS_RATIO,
+        axis="rows of the most frequent class for one of the rarest",
     ),
 )
 

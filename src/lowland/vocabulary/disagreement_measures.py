@@ -8,6 +8,7 @@ from lowland.vocabulary.measure import Measure
 
 _own = partial(Measure, unit="1", families=("disagreement",))
 _pair = partial(_own, of_pairs=True)
+_retraining = partial(_pair, selected=True)
 
 DISAGREEMENT: dict[str, Measure] = {
     "churn": _pair(
@@ -71,5 +72,69 @@ DISAGREEMENT: dict[str, Measure] = {
         "temperature",
         higher_is_better=None,
         meaning="By what outputs must be divided so that probabilities mean what they say; above 1: too sure.",
+    ),
+    "retraining_rows": _own(
+        "rows retrained on",
+        selected=True,
+        higher_is_better=None,
+        meaning="Rows of the pool that were answered differently and are added to the training rows.",
+    ),
+    "old_disagreements": _retraining(
+        "disagreements before retraining",
+        higher_is_better=False,
+        meaning="Share of samples that a network and its float network answered differently before retraining.",
+        is_rate=True,
+    ),
+    "remaining_disagreements": _retraining(
+        "remaining disagreements",
+        higher_is_better=False,
+        meaning="Share of samples answered differently before and after retraining on the target's rows.",
+        is_rate=True,
+    ),
+    "new_disagreements": _retraining(
+        "new disagreements",
+        higher_is_better=False,
+        meaning="Share of samples answered alike before and differently after retraining on the target's rows.",
+        is_rate=True,
+    ),
+    "disagreements_removed": _retraining(
+        "disagreements removed",
+        higher_is_better=True,
+        meaning="Disagreements before, less remaining and new ones; below 0 where retraining created more.",
+    ),
+    "retrained_accuracy": _retraining(
+        "accuracy after retraining",
+        higher_is_better=True,
+        meaning="Accuracy of the network that is deployed after retraining on the target's rows.",
+        is_rate=True,
+    ),
+    "retraining_gain": _retraining(
+        "accuracy gained by retraining",
+        higher_is_better=True,
+        meaning="Accuracy of the deployed network after retraining, less that before, on the same samples.",
+    ),
+    "retraining_advantage": _retraining(
+        "advantage over random rows",
+        higher_is_better=True,
+        meaning="Disagreements left by retraining on as many random rows, less those left by retraining on "
+        "disagreements.",
+    ),
+    "answered_share": _own(
+        "share answered",
+        higher_is_better=True,
+        meaning="Share of samples that are answered where the network abstains above the threshold for this risk.",
+        is_rate=True,
+    ),
+    "risk_among_answered": _own(
+        "risk among answers",
+        higher_is_better=False,
+        meaning="Share of the answers given that are wrong, or differ from the reference: at most the level with the "
+        "stated confidence on samples like those of the threshold, and not guaranteed on shifted ones.",
+        is_rate=True,
+    ),
+    "abstention_threshold": _own(
+        "threshold of abstention",
+        higher_is_better=None,
+        meaning="Uncertainty, by the target's measure, up to which this risk is proved to hold among the answers.",
     ),
 }

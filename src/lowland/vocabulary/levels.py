@@ -28,6 +28,7 @@ class LevelUnit:
 
 NO_LEVEL = LevelUnit("", "", "", "")
 PER_CENT = LevelUnit("per cent", "per cent", "{} %", "{} %")
+CLASS_RATIO = LevelUnit("class ratio", "most frequent class to rarest", "equal shares", "{} to 1", logarithmic=True)
 SEVERITY = LevelUnit("severity", "severity, 1 to 5", "severity {}", "severity {}")
 ADC_BITS = LevelUnit("ADC bits", "ADC bits", "{} bit", "{} bits")
 STANDARD_DEVIATIONS = LevelUnit(

@@ -19,6 +19,7 @@ OPTIONS = CertificationOptions(
     deviation_rows=3,
     noise_radii=(1, 20),
     noise_rows=6,
+    upset_rates=(1e-3, 0.1),
     safe_shares=(0.9,),
     seconds=1,
     global_seconds=1,
@@ -56,4 +57,4 @@ def deployed(bits: int, calibration: str = "max") -> IntegerNetwork:
 def subject(bits: int = 32, calibration: str = "max", **options) -> Subject:
     network = trained() if bits == 32 else deployed(bits, calibration)
     asked = CertificationOptions.model_validate(OPTIONS.model_dump() | options)
-    return Subject(trained(), network, rows(asked.rows, 1)[0], rows(asked.rows, 2)[0], asked)
+    return Subject(trained(), network, *rows(asked.rows, 1), rows(asked.rows, 2)[0], asked)

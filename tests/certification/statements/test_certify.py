@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy import stats
 
 from lowland.certification import check_proof
 from lowland.certification.statements.certify import certificate
 from lowland.certification.statements.options import STATEMENT_NAMES, WORDS
+from lowland.faults.bit_flips import apply_flips, stored_sizes
+from lowland.faults.flip_sets import draw_rare_bits
 from lowland.quantization import Precision, quantize_dynamically
 from tests.certification.statements.cells import subject, trained
 
@@ -115,6 +118,21 @@ def test_upset_safe_rows_are_those_of_all_flips_tried_one_by_one():
                 safe &= network.with_codes({name: other}).forward_integer(inputs).argmax(1) == before
     proved = values(certificate(asked))
     assert proved["upset_safe_share", "weights+biases", None].value == pytest.approx(float(safe.double().mean()))
+
+
+def test_random_flips_hit_each_row_by_a_set_of_its_own_and_the_interval_is_for_all_rates(integers):
+    asked, proved = subject(6), values(integers)
+    network, sizes = asked.network, stored_sizes(asked.network, ("weights", "biases"))
+    for rate in asked.options.upset_rates:
+        right = 0
+        for row in range(len(asked.test)):
+            flips = draw_rare_bits(sizes, ("random upsets", row), rate=0.1).below(rate)
+            answer = apply_flips(network, flips).forward_integer(asked.test[row : row + 1]).argmax(1)
+            right += int(answer == asked.classes[row])
+        found = proved["expected_accuracy", "weights+biases", rate]
+        assert (found.value, found.num_samples) == (right / len(asked.test), len(asked.test))
+        exact = stats.binomtest(right, len(asked.test)).proportion_ci(0.975, method="exact")
+        assert proved["expected_accuracy_lower", "weights+biases", rate].value == pytest.approx(exact.low)
 
 
 def test_the_frontier_ends_with_all_landscape_rows_safe_and_says_of_how_many_bits(integers):

@@ -158,7 +158,7 @@ def test_tokens_have_no_derivative_and_meet_no_noise():
     assert by_name["input_jacobian_norm"].estimate.status == "undefined"
     assert not any(row.condition for row in found) and "input_curvature" not in by_name
     assert by_name["gradient_norm"].estimate.value == pytest.approx(gradient_norm(net, LOSS, [rows]).value)
-    assert by_name["loss"].estimate.value == pytest.approx(float(LOSS(net(rows[0]), rows[1])))
+    assert by_name["loss"].estimate.value == pytest.approx(LOSS(net(rows[0]), rows[1]).item())
     assert by_name["hessian_trace"].estimate.status == "ok"
 
 

@@ -178,3 +178,18 @@ def test_mostly_silent_layers_get_a_usable_scale() -> None:
 
 def test_every_calibration_has_a_key() -> None:
     assert set(CALIBRATIONS) == set(get_args(Precision.model_fields["calibration"].annotation))
+
+
+def test_every_channel_of_a_norm_by_itself_has_its_own_factor_for_scale() -> None:
+    """Its weights have no other dimension, over which the largest one could be looked for."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.ReLU(), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 2)).eval()
+        torch.nn.init.uniform_(network[1].weight, 0.5, 2)
+    precision = Precision(method="ptq", weight_bits=8, activation_bits=8, per_channel=True, calibration="max")
+    inputs = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    quantized = calibrate(build_quantized(network, precision, input_bits=8, example=inputs[:2]), inputs)
+    own = quantized.grid("1")
+    factors = quantized.layers.get_submodule("1").weight.detach()
+    assert own.scale.shape == (3,)
+    torch.testing.assert_close(own.scale.detach() * own.highest, factors.abs())

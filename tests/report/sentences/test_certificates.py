@@ -30,7 +30,7 @@ def test_what_needs_no_protection_is_said_so():
 
 def test_sentences_name_words_rows_and_arithmetic():
     floats, deployed = certified_cells(certificates(recipes=("plain",)))
-    upsets, protection, noise, deviation = certificate_sentences(deployed, 1000)
+    upsets, protection, flips, noise, deviation = certificate_sentences(deployed, 1000)
     assert upsets == (
         "A flip of any one of the 1,000 bits that store its weights and biases (two's complement) never changes the "
         "class of 64.6 % of 500 test rows in integer arithmetic; 12 % with scales and tables among the words and 50 % "
@@ -39,6 +39,8 @@ def test_sentences_name_words_rows_and_arithmetic():
     )
     assert "20 of these bits (2 % of them) triplicated" in protection and "fewer than 18 never do" in protection
     assert "400 landscape rows" in protection and protection.endswith("of the test rows it is then 93 %.")
+    assert "flipped with probability 10⁻³, anew for every row, 350 of 500 test rows were right" in flips
+    assert "a probability of at least 65.7 %" in flips
     assert "never" in noise and "50 test rows" in noise and "integer arithmetic" in noise
     assert "never further than 0.5" in deviation and "0.25 is reached" in deviation
     rounding, confidence = certificate_sentences(floats)

@@ -38,6 +38,8 @@ def test_inputs_have_the_size_of_the_source_or_the_asked_one(options, shape):
         (MNIST | {"shift": "file"}, "shift is file and shift_path is None; expected the file of the shifted set"),
         (CIFAR | {"shift_path": "x.npz"}, "source cifar10 has no natural shift: expected shift: none"),
         (CIFAR | {"shift": "package"}, "source cifar10 has no natural shift: expected shift: none"),
+        (CIFAR | {"network": "nin", "depth": 22}, "depth is 22 with network nin; expected none, or network densenet"),
+        (CIFAR | {"network": "densenet", "depth": 21}, r"depth is 21; expected 3 n \+ 4 layers, such as 10, 22 or 40"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options, message):

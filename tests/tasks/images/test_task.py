@@ -12,6 +12,7 @@ from lowland.architectures import build_network
 from lowland.errors import LowlandError
 from lowland.tasks import Splits, TaskOptions, build_task, preprocessing_from
 from lowland.tasks.images.image_sets import IMAGE_SETS
+from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.images.preprocessing import pixel_columns
 from tests.real_data import folder, needs
 
@@ -21,6 +22,7 @@ FEW = {"train_rows": 60, "validation_rows": 20, "landscape_rows": 20, "test_rows
 DIGITS = {"kind": "images", "source": "digits", "shift": "none"} | SIZES
 MNIST = {"kind": "images", "source": "mnist", "shift": "none"} | FEW
 CIFAR = MNIST | {"source": "cifar10"}
+SETS = ("train", "validation", "landscape", "selection", "test")
 
 
 def task_of(options, **change):
@@ -77,10 +79,11 @@ def test_the_network_reads_pixels_from_black_0_to_white_1(digits):
 def test_a_network_of_any_name_fits(digits):
     task, raw = digits
     inputs = task.prepare(raw)["train"].inputs[:5]
-    for name in ("lenet1", "lenet5", "resnet8"):
+    for name, network in IMAGE_NETWORKS.items():
         spec = task_of(DIGITS, network=name, width=4).network_spec()
-        assert spec["kind"] == name and (spec.get("width") == 4) == (name == "resnet8")
-        assert build_network(spec)(inputs).shape == (5, task.num_outputs)
+        assert spec["kind"] == name and (spec.get("width") == 4) == (network.width is not None)
+        assert (spec.get("depth") == 40) == (name == "densenet")
+        assert build_network(spec).eval()(inputs).shape == (5, task.num_outputs)
 
 
 def test_what_it_says_of_itself(digits):
@@ -165,6 +168,25 @@ def test_a_files_test_images_are_those_that_are_reported(options, shape, tmp_pat
         known = {part: rows_of(preprocessing.apply(file[f"x_{part}"])) for part in ("train", "test")}
     for name, samples in splits.items():
         assert rows_of(samples.inputs) <= known["test" if name in ("selection", "test") else "train"]
+
+
+@pytest.mark.parametrize("options", [MNIST, DIGITS | FEW], ids=["with test images", "of one file"])
+def test_images_for_thresholds_move_none_of_the_others_and_are_like_those_that_are_reported(options, tmp_path):
+    path = npz(tmp_path / "mnist.npz", shape=(28, 28)) if options["source"] == "mnist" else None
+    task = task_of(options, path=path)
+    raw = task.fetch()
+    before = task.prepare(raw).to_tensors()
+    asked = task_of(options, path=path, threshold_rows=30)
+    asked.check(raw, "images")
+    splits = asked.prepare(raw)
+    after = splits.to_tensors()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert splits["threshold"].targets.bincount().tolist() == [3] * 10
+    assert not rows_of(splits["threshold"].inputs) & {row for name in SETS for row in rows_of(splits[name].inputs)}
+    if path is not None:
+        preprocessing = preprocessing_from(splits.facts["preprocessing"])
+        with np.load(path) as file:
+            assert rows_of(splits["threshold"].inputs) <= rows_of(preprocessing.apply(file["x_test"]))
 
 
 def test_a_test_image_that_is_in_training_is_left_out(tmp_path):

@@ -428,3 +428,9 @@ def test_how_many_columns_all_are_is_asked_of_the_rows(tmp_path):
     with pytest.raises(LowlandError, match="ask network_spec_for"):
         task(GOOD, tmp_path).network_spec()
     assert initialised_network(task(GOOD, tmp_path, NUMBER).network_spec(), key=("x",)).spec["inputs"] == 3
+
+
+@pytest.mark.parametrize("name", ["threshold_rows", "retraining_rows"])
+def test_numbers_are_neither_risked_nor_answered_otherwise(name, tmp_path):
+    with pytest.raises(ValidationError, match=f"{name} is 30 without classes; expected 0"):
+        task(turbines(), tmp_path, NUMBER, **{name: 30})

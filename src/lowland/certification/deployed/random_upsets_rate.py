@@ -12,8 +12,8 @@ from lowland.certification.deployed.answered_rows import answers_of
 from lowland.certification.deployed.share import Share
 from lowland.certification.deployed.upset_words import ACTIVATIONS, Upsets
 from lowland.errors import LowlandError
-from lowland.faults.bit_flips import apply_flips, draw_flips
-from lowland.faults.flip_sets import check_rate
+from lowland.faults.bit_flips import apply_flips, stored_sizes
+from lowland.faults.flip_sets import check_rate, draw_rare_bits
 from lowland.quantization.graph.integer import IntegerNetwork
 from lowland.randomness import Key
 
@@ -120,7 +120,8 @@ def _right(network: IntegerNetwork, samples: tuple[Tensor, Tensor], exposure: Ex
     """Whether each row is right [rows] at each rate under one draw."""
     inputs, labels = samples
     upsets = exposure.upsets
-    draw = draw_flips(network, targets=upsets.stored, key=(*exposure.key, number))
+    sizes = stored_sizes(network, upsets.stored)
+    draw = draw_rare_bits(sizes, (*exposure.key, number), rate=max(exposure.rates))
     known: dict[int, Tensor] = {}
     found = []
     for rate in exposure.rates:

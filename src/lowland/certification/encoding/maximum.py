@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from lowland.certification.encoding.builder import Builder
 from lowland.certification.encoding.scalar_network import Places
 from lowland.certification.real_network import Operation
+from lowland.certification.windows import window_places
 
 
 def encode_maximum(
@@ -15,11 +15,8 @@ def encode_maximum(
 ) -> Places:
     """max(a, b) = a + max(b - a, 0), one value of each window after the other."""
     (values,) = operands
-    count = len(values)
-    units = torch.eye(count, dtype=torch.float64).reshape(count, *sizes[0])
-    # A value is in the windows whose maximum is 1 when it alone is 1 and all others are 0.
-    members = operation.layer(units).flatten(1).numpy().T > 0
-    windows = [values[np.flatnonzero(row)] for row in members]
+    places = window_places(operation.layer, sizes[0]).numpy()
+    windows = [values[row[row >= 0]] for row in places]
     results = np.array([window[0] for window in windows])
     for turn in range(1, max(len(window) for window in windows)):
         larger = np.array([turn < len(window) for window in windows])

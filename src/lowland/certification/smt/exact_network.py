@@ -13,6 +13,7 @@ from torch.func import functional_call
 from lowland.certification.real_network import Operation, RealNetwork
 from lowland.certification.smt.pieces import Pieces, pieces_of, range_of, value_of
 from lowland.certification.smt.rationals import fractions
+from lowland.certification.windows import window_places
 from lowland.quantization.graph.step import INPUTS
 
 Interval = tuple[Fraction, Fraction]
@@ -215,9 +216,8 @@ def _linear(operation: Operation, shapes: Sequence[Sequence[int]]) -> ExactOpera
 
 
 def _maximum(operation: Operation, shapes: Sequence[Sequence[int]]) -> ExactOperation:
-    """Found by trying rows that are lower everywhere but in one place."""
-    seen = operation.layer(_units(shapes[0]) - 1).flatten(1) == 0
-    windows = tuple(tuple(column.nonzero().flatten().tolist()) for column in seen.T)
+    places = window_places(operation.layer, shapes[0])
+    windows = tuple(tuple(place for place in window if place >= 0) for window in places.tolist())
     return ExactOperation(operation, windows=windows)
 
 

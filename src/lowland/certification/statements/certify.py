@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lowland.certification.statements.deployed import deployed, noise
+from lowland.certification.statements.random_upsets import random_upsets
 from lowland.certification.statements.rounding import confidence, everywhere, rounding
 from lowland.certification.statements.statement import Statement, Subject, certified
 from lowland.certification.statements.upsets import upsets
@@ -22,9 +23,10 @@ STATEMENTS: dict[str, Callable[[Subject], Statement]] = {
     "deployed": deployed,
     "noise": noise,
     "upsets": upsets,
+    "random_upsets": random_upsets,
 }
 """By the name that options have."""
-OF_INTEGERS = ("deployed", "noise", "upsets")
+OF_INTEGERS = ("deployed", "noise", "upsets", "random_upsets")
 """Those that are about networks in integers alone."""
 _NOTHING = {
     "rounding": "certified_share",
@@ -33,6 +35,7 @@ _NOTHING = {
     "deployed": "deployed_deviation",
     "noise": "noise_safe_share",
     "upsets": "upset_safe_share",
+    "random_upsets": "expected_accuracy",
 }
 
 

@@ -30,6 +30,7 @@ class Subject:
         float_model: The float network of its run.
         network: What is deployed; the float network itself of a float cell.
         test: Inputs [rows, ...] that statements are about.
+        classes: Targets [rows] of the test rows.
         landscape: Inputs [rows, ...] on which protection is chosen.
         options: What is asked.
     """
@@ -37,6 +38,7 @@ class Subject:
     float_model: nn.Module
     network: nn.Module
     test: Tensor
+    classes: Tensor
     landscape: Tensor
     options: CertificationOptions
 

@@ -72,8 +72,8 @@ def _certified(
     if status != "ok":
         return _with_count(Certificate([], {"status": status}), status)
     splits = Splits.from_tensors(data.tensors)
-    rows = {name: splits[name].head(options.rows).inputs for name in ("test", "landscape")}
-    subject = Subject(trained.network, model.network, rows["test"], rows["landscape"], options)
+    test, landscape = (splits[name].head(options.rows) for name in ("test", "landscape"))
+    subject = Subject(trained.network, model.network, test.inputs, test.targets, landscape.inputs, options)
     found = certificate(subject)
     for name, statement in found.statements.items():
         if "reason" in statement:

@@ -27,6 +27,7 @@ from lowland.perturbation import (
 from lowland.pipelines.sensor_ranges import sensor_ranges
 from lowland.quantization import DynamicNetwork, IntegerNetwork
 from lowland.robustness import HalfLifeOptions, Subject
+from lowland.robustness.label_shift import LABEL_SHIFT, LabelShiftOptions, label_shift_rows
 from lowland.robustness.measure import robustness
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.vocabulary.families import Family
@@ -92,6 +93,21 @@ def with_spoiled_texts(
     return _measured("token_corruption", options, _Case(cell, task, half_life, data, model))
 
 
+def under_label_shift(
+    cell: Cell,
+    task: TaskOptions,
+    options: LabelShiftOptions,
+    half_life: HalfLifeOptions,
+    data: StoredTensors,
+    model: StoredModel,
+) -> pd.DataFrame:
+    """How it does where the classes have other shares."""
+    if model.status != "ok":
+        missing = Measurement("shift", "all", Estimate.missing(model.status), LABEL_SHIFT)
+        return table(cell, [missing])  # the family has rows of other sets beside
+    return table(cell, label_shift_rows(_subject(_Case(cell, task, half_life, data, model)), options))
+
+
 def under_attack(
     cell: Cell,
     task: TaskOptions,
@@ -120,10 +136,13 @@ def _measured(family: Family, options: Any, case: _Case) -> pd.DataFrame:
     """The rows of one family; of a model that is none, that there is no result."""
     if case.model.status != "ok":
         return unavailable(case.cell, family, case.model.status)
+    return table(case.cell, robustness(family, _subject(case), options))
+
+
+def _subject(case: _Case) -> Subject:
     task, splits = build_task(case.task), Splits.from_tensors(case.data.tensors, case.data.facts)
     ranges = sensor_ranges(task, splits)
-    subject = Subject(task, case.model.network, splits, ranges, (case.cell.task,), case.half_life)
-    return table(case.cell, robustness(family, subject, options))
+    return Subject(task, case.model.network, splits, ranges, (case.cell.task,), case.half_life)
 
 
 def map_flips(

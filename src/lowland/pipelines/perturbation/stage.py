@@ -52,6 +52,13 @@ STAGE = Stage(
             "token_corruptions",
             where=("token_corruptions.levels", "descriptions.{task}.meets.token_corruption"),
         ),
+        _disturbing(
+            "under_label_shift",
+            "label_shift",
+            "shift",
+            "label_shift",
+            where=("label_shift.ratios", "descriptions.{task}.names_classes"),
+        ),
         _disturbing("under_attack", "attacks", "adversarial", "attacks", where=("attacks.kinds",)),
         _disturbing("under_faults", "memory_faults", "bit_flip", "faults", where=("faults.by_fault",)),
         NodeTemplate(

@@ -9,11 +9,15 @@ import pandas as pd
 from lowland.artifacts import StoredTensors
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.tasks.references import references
+from lowland.tasks.shifted_classes import check_shifted_classes
 
 
 def prepare(task: TaskOptions, raw: pd.DataFrame) -> tuple[StoredTensors, dict[str, Any]]:
     """The task's splits as named tensors with their facts, and the facts for people."""
-    splits = build_task(task).prepare(raw)
+    built = build_task(task)
+    splits = built.prepare(raw)
+    if built.is_classifier:
+        check_shifted_classes(splits, num_classes=built.num_outputs)
     return StoredTensors(splits.to_tensors(), splits.facts), splits.facts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -24,8 +26,7 @@ from lowland.quantization import (
     QuantizationOptions,
     QuantizedNetwork,
     batch_sensitivity,
-    build_quantized,
-    calibrate,
+    build_calibrated,
     coded_parameters,
     deployment_check,
     fold_batch_norm,
@@ -33,6 +34,7 @@ from lowland.quantization import (
     mean_bits,
     padding_sensitivity,
     quantize_dynamically,
+    without_quantizers,
 )
 from lowland.tasks import Splits, Task, TaskOptions, build_task
 from lowland.tasks.evaluation import (
@@ -51,6 +53,8 @@ FLOAT_BITS = 32
 ROWS_ALONE = 500
 """Of either half, computed one by one to see whether their batch matters."""
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "shift")
+Made = tuple[StoredModel, pd.DataFrame, pd.DataFrame] | tuple[StoredModel, pd.DataFrame, pd.DataFrame, StoredTensors]
+"""A model, its learning curves and its rows; where ``fake_float`` is asked for, answers without quantizers as well."""
 
 
 def deploy_float(
@@ -121,31 +125,90 @@ def fine_tune_quantized(
     task_options: TaskOptions,
     data: StoredTensors,
     trained: StoredModel,
-) -> tuple[StoredModel, pd.DataFrame, pd.DataFrame]:
+) -> Made:
     """Quantization-aware fine-tuning with the run's own recipe, then frozen."""
     if trained.status != "ok":
-        return trained, pd.DataFrame(), _unavailable(cell, trained.status)
+        return _not_made(cell, trained, pd.DataFrame(), trained.status, options)
     target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
-    result = train(
-        _calibrated(trained.network, precision, options, splits, task.float_from).to(target),
-        TrainingData(
-            splits["train"].to(target),
-            splits["validation"].to(target),
-            task.loss,
-            ranges=sensor_ranges(task, splits),
-            sample_losses=task.sample_losses,
-        ),
-        recipe=recipe.root,
-        options=fine_tuning.of(run.task),
-        key=(run.task, run.number, "fine-tuning"),
-    )
-    curves = result.curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
+    quantized = _calibrated(trained.network, precision, options, splits, task.float_from).to(target)
+    key = (run.task, run.number, "fine-tuning")
+    rows = _training_data(task, splits, target)
+    result = train(quantized, rows, recipe=recipe.root, options=fine_tuning.of(run.task), key=key)
+    curves = _curves(cell, result.curves)
     if result.status != "ok":
-        diverged = StoredModel(trained.network, result.status)
-        return diverged, curves, _unavailable(cell, result.status)
+        return _not_made(cell, trained, curves, result.status, options)
     tuned = result.network.cpu()
-    model, rows = _deployed(cell, task, data, tuned, freeze(tuned))
-    return model, curves, rows
+    made = _deployed(cell, task, data, tuned, freeze(tuned))
+    return _with_answers(made, curves, task, splits, partial(without_quantizers, tuned) if options.fake_float else None)
+
+
+def fine_tune_float(
+    cell: Cell,
+    run: Run,
+    recipe: Recipe,
+    precision: Precision,
+    options: QuantizationOptions,
+    fine_tuning: TrainingPlan,
+    device: str,
+    task_options: TaskOptions,
+    data: StoredTensors,
+    trained: StoredModel,
+) -> Made:
+    """The control of quantization-aware fine-tuning: as long, with the same batches and recipe, but no quantizers."""
+    if trained.status != "ok":
+        return _not_made(cell, trained, pd.DataFrame(), trained.status, options)
+    target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
+    network = copy.deepcopy(trained.network).to(target)
+    key = (run.task, run.number, "fine-tuning")
+    rows = replace(_training_data(task, splits, target), float_from=task.float_from)
+    result = train(network, rows, recipe=recipe.root, options=fine_tuning.of(run.task), key=key)
+    curves = _curves(cell, result.curves)
+    if result.status != "ok":
+        return _not_made(cell, trained, curves, result.status, options)
+    tuned = StoredModel(result.network.cpu())
+    if precision.method == "float":
+        return _with_answers(deploy_float(cell, task_options, data, tuned), curves, task, splits, None)
+    made = quantize_after_training(cell, precision, options, task_options, data, tuned)
+    return _with_answers(made, curves, task, splits, tuned.network if options.fake_float else None)
+
+
+def _training_data(task: Task, splits: Splits, target: str) -> TrainingData:
+    return TrainingData(
+        splits["train"].to(target),
+        splits["validation"].to(target),
+        task.loss,
+        ranges=sensor_ranges(task, splits),
+        sample_losses=task.sample_losses,
+    )
+
+
+def _curves(cell: Cell, curves: pd.DataFrame) -> pd.DataFrame:
+    return curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
+
+
+def _not_made(
+    cell: Cell, trained: StoredModel, curves: pd.DataFrame, status: Status, options: QuantizationOptions
+) -> Made:
+    """What a node leaves that could not train, or whose network had not been trained."""
+    made = StoredModel(trained.network, status), curves, _unavailable(cell, status)
+    return (*made, StoredTensors({})) if options.fake_float and cell.method != "float" else made
+
+
+@torch.no_grad()
+def _with_answers(
+    made: tuple[StoredModel, pd.DataFrame],
+    curves: pd.DataFrame,
+    task: Task,
+    splits: Splits,
+    unquantized: Callable[[Tensor], Tensor] | None,
+) -> Made:
+    """A model, its curves and its rows, and what the same weights answer without quantizers where that is asked."""
+    model, rows = made
+    if unquantized is None:
+        return model, curves, rows
+    outputs = {name: unquantized(known.samples.inputs) for name, known in splits.evaluated.items()}
+    answers = {name or "nominal": task.scored_outputs(each) for name, each in outputs.items()}
+    return model, curves, rows, StoredTensors(answers)
 
 
 def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
@@ -155,16 +218,7 @@ def _unavailable(cell: Cell, status: Status) -> pd.DataFrame:
 def _calibrated(
     network: nn.Module, precision: Precision, options: QuantizationOptions, splits: Splits, float_from: str | None
 ) -> QuantizedNetwork:
-    rows = splits["train"].inputs[: options.calibration_rows]
-    quantized = build_quantized(
-        network,
-        precision,
-        input_bits=options.input_bits,
-        input_signed=bool((rows < 0).any()),
-        float_from=float_from,
-        example=rows,
-    )
-    return calibrate(quantized, rows)
+    return build_calibrated(network, precision, options, splits["train"].inputs, float_from=float_from)
 
 
 def _deployed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lowland.stages import Artifact, Expectation, NodeTemplate, Stage, rows
 
 MODEL = Artifact(
@@ -18,12 +20,52 @@ CURVES = Artifact(
     missing_ok=True,
     gathered="learning",
 )
+UNQUANTIZED = Artifact(
+    name="unquantized",
+    kind="tensors",
+    path="06_models/deployed/{task}/{recipe}/{seed}/{precision}.unquantized.safetensors",
+    layer="models",
+)
 ROWS = rows("quantization")
 EXPECTS = (
     Expectation("performance"),
     Expectation("cost"),
     Expectation("shift", where=("descriptions.{task}.shifted_sets",)),
 )
+
+
+def _fine_tuning(name: str, methods: tuple[str, ...], *where: str) -> tuple[NodeTemplate, NodeTemplate]:
+    """A network that is fine-tuned, and the same where its answers without quantizers are kept."""
+    plain = NodeTemplate(
+        name=name,
+        function=f"lowland.pipelines.quantization.nodes.{name}",
+        level="cell",
+        methods=methods,
+        inputs=(
+            "params:cell",
+            "params:run",
+            "params:recipe",
+            "params:precision",
+            "params:quantization",
+            "params:fine_tuning",
+            "params:device",
+            "params:task",
+            "splits",
+            "trained",
+        ),
+        outputs=(MODEL, CURVES, ROWS),
+        expects=EXPECTS,
+        where=(*where, "quantization.deployed_alone"),
+    )
+    kept = replace(plain, outputs=(MODEL, CURVES, ROWS, UNQUANTIZED), where=(*where, "quantization.fake_float"))
+    return plain, kept
+
+
+def _control() -> NodeTemplate:
+    """A float network that was fine-tuned: it has no quantizers to be left out."""
+    plain, _ = _fine_tuning("fine_tune_float", ("float",))
+    return replace(plain, where=("precision.fine_tuned",))
+
 
 STAGE = Stage(
     name="quantization",
@@ -36,6 +78,7 @@ STAGE = Stage(
             inputs=("params:cell", "params:task", "splits", "trained"),
             outputs=(MODEL, ROWS),
             expects=EXPECTS,
+            where=("precision.as_trained",),
         ),
         NodeTemplate(
             name="quantize_after_training",
@@ -45,6 +88,7 @@ STAGE = Stage(
             inputs=("params:cell", "params:precision", "params:quantization", "params:task", "splits", "trained"),
             outputs=(MODEL, ROWS),
             expects=EXPECTS,
+            where=("precision.as_trained",),
         ),
         NodeTemplate(
             name="quantize_as_runtime",
@@ -64,25 +108,8 @@ STAGE = Stage(
             outputs=(MODEL, ROWS),
             expects=EXPECTS,
         ),
-        NodeTemplate(
-            name="fine_tune_quantized",
-            function="lowland.pipelines.quantization.nodes.fine_tune_quantized",
-            level="cell",
-            methods=("qat",),
-            inputs=(
-                "params:cell",
-                "params:run",
-                "params:recipe",
-                "params:precision",
-                "params:quantization",
-                "params:fine_tuning",
-                "params:device",
-                "params:task",
-                "splits",
-                "trained",
-            ),
-            outputs=(MODEL, CURVES, ROWS),
-            expects=EXPECTS,
-        ),
+        *_fine_tuning("fine_tune_quantized", ("qat",)),
+        *_fine_tuning("fine_tune_float", ("ptq",), "precision.fine_tuned"),
+        _control(),
     ),
 )

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from lowland.analysis.splits import on_split
 from lowland.pipelines.frames import gather_frames, pictures_of
-from lowland.report.figures import correlation_heatmap, pareto_figure, score_curves
+from lowland.report.figures import churn_figure, correlation_heatmap, pareto_figure, score_curves
 from lowland.report.inputs import Facts, ReportInputs, Tables
 from lowland.report.page import render_page
 from lowland.report.style import Style
@@ -19,8 +19,8 @@ from lowland.vocabulary.conditions import declare_written
 
 def draw(
     measurements: pd.DataFrame, correlation_table: pd.DataFrame, front: pd.DataFrame
-) -> tuple[go.Figure, go.Figure, go.Figure]:
-    """The score under bit errors, the front and the correlations of the first task, as kedro-viz previews.
+) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
+    """The score under bit errors, the front, correlations and churn of the first task, as kedro-viz previews.
 
     The first task with a result; where none has any, the figures say so.
     """
@@ -33,6 +33,7 @@ def draw(
         score_curves(rows, condition="bit_error_rate", style=style),
         pareto_figure(front[front.task == task], style=style),
         correlation_heatmap(correlation_table[correlation_table.task == task]),
+        churn_figure(rows, style=style),
     )
 
 

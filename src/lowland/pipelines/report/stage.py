@@ -25,7 +25,7 @@ STAGE = Stage(
             function=f"{FUNCTIONS}.draw",
             level="study",
             inputs=("measurements", "correlations", "pareto"),
-            outputs=(_figure("bit_error"), _figure("pareto"), _figure("correlation")),
+            outputs=tuple(map(_figure, ("bit_error", "pareto", "correlation", "churn"))),
         ),
         NodeTemplate(
             name="report",

@@ -101,5 +101,6 @@ def largest_weights(layer: Any, shape: Grid, values: Tensor, exact: Tensor) -> T
     """The largest weight of the tensor, or of each output channel, in the shape of the scale; the data play no part."""
     sizes = layer.weight.abs()
     kept = [dim for dim, size in enumerate(shape.scale.shape) if size > 1]
-    found = sizes.amax([dim for dim in range(sizes.ndim) if dim not in kept]).reshape(shape.scale.shape)
+    others = [dim for dim in range(sizes.ndim) if dim not in kept]
+    found = (sizes.amax(others) if others else sizes).reshape(shape.scale.shape)  # of no dimensions, amax takes all
     return torch.where(found > 0, found, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ class Conversion(BaseModel):
         activation_bits: Width of activation codes; 32 where activations stay float.
         per_channel: Whether output channels have weight scales of their own, in layers of which the runtime knows that.
         min_elements: Layers with fewer weights stay float.
+        min_elements_of: Whether of all layers, or of convolutions alone.
         batch_rows: Rows that are computed at once; ``None``: all that come together.
         float_from: Layer from which on nothing is deployed.
     """
@@ -36,6 +38,7 @@ class Conversion(BaseModel):
     activation_bits: int
     per_channel: bool
     min_elements: int = 0
+    min_elements_of: Literal["layers", "convolutions"] = "layers"
     batch_rows: int | None = None
     float_from: str | None = None
 
@@ -63,7 +66,7 @@ def converted(network: nn.Module, conversion: Conversion) -> nn.Module:
     coded: dict[int, CodedLayer] = {}
     for _, layer in deployed:
         kind = _kind(layer)
-        if kind in conversion.arithmetic.layers and _weight(layer).numel() >= conversion.min_elements:
+        if kind in conversion.arithmetic.layers and not _spared(layer, kind, conversion):
             coded[id(layer)] = CodedLayer(
                 layer, kind, conversion.arithmetic, widths, per_channel=conversion.per_channel
             )
@@ -107,6 +110,12 @@ def _kind(layer: nn.Module) -> str:
     """Key of ``LAYERS`` for torch's own layers with weights; empty for all others."""
     kinds = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
     return next((kind for kind in kinds if type(layer) is LAYERS[kind][0]), "")
+
+
+def _spared(layer: nn.Module, kind: str, conversion: Conversion) -> bool:
+    """Whether a layer stays float for having few weights."""
+    asked = conversion.min_elements_of == "layers" or kind != "linear"
+    return asked and _weight(layer).numel() < conversion.min_elements
 
 
 def _weight(layer: nn.Module) -> Tensor:

@@ -40,6 +40,7 @@ def quantize_dynamically(network: nn.Module, precision: Precision, *, float_from
         activation_bits=precision.activation_bits,
         per_channel=per_channel,
         min_elements=precision.min_elements,
+        min_elements_of=precision.min_elements_of,
         batch_rows=precision.batch_rows,
         float_from=float_from,
     )

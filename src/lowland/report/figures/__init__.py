@@ -1,5 +1,6 @@
 """The report's figures: functions of tables that return Plotly figures."""
 
+from lowland.report.figures.churn import churn_figure
 from lowland.report.figures.correlation_map import correlation_heatmap
 from lowland.report.figures.curves import score_curves, shift_curves
 from lowland.report.figures.front import pareto_figure
@@ -10,6 +11,7 @@ from lowland.report.figures.recall import recall_figure
 
 __all__ = [
     "PICTURES",
+    "churn_figure",
     "correlation_heatmap",
     "learning_figure",
     "pareto_figure",

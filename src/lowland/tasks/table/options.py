@@ -20,7 +20,7 @@ from pydantic_core import InitErrorDetails
 
 from lowland.tasks.given_network import NetworkChoice
 from lowland.tasks.network_options import NetworkOptions
-from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
+from lowland.tasks.split_sizes import ClassifierSplitSizes, Count, seen_from
 from lowland.tasks.table.cells import Value
 from lowland.tasks.table.csv_file import CsvFormat
 
@@ -100,7 +100,7 @@ class ShiftOptions(BaseModel):
     share: Annotated[float, Field(gt=0, le=0.5)]
 
 
-class TableOptions(NetworkOptions, SplitSizes):
+class TableOptions(NetworkOptions, ClassifierSplitSizes):
     """Where the table is and what its columns mean.
 
     Attributes:
@@ -195,6 +195,16 @@ class TableOptions(NetworkOptions, SplitSizes):
             raise ValueError(f"classes name the value {again[-1]!r} twice; expected every value in one class")
         if self.drop and self.features != "all":
             raise ValueError("drop works on features: all only; features lists its columns already")
+        if self.threshold_rows and self.classes is None:
+            raise ValueError(
+                f"threshold_rows is {self.threshold_rows} without classes; expected 0: only answers that are right or "
+                "wrong have a risk"
+            )
+        if self.retraining_rows and self.classes is None:
+            raise ValueError(
+                f"retraining_rows is {self.retraining_rows} without classes; expected 0: only classes can be answered "
+                "otherwise"
+            )
         if self.decimal == self.separator:
             raise ValueError(f"separator and decimal are both {self.decimal!r}; expected different marks")
         return self

@@ -1,0 +1,340 @@
+"""Numbers of docs/shift.md from a finished study and from what its networks answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmarks.shift.loader import LABEL_SHIFT, NOMINAL, Benchmark, Comparison
+from lowland.analysis.intervals import normal_quantile, t_interval
+from lowland.analysis.stability import ALL_SHIFTED, changed_answers, detectors
+from lowland.disagreement import (
+    UNCERTAINTY_MEASURES,
+    MarkedScores,
+    distinct_measures,
+    mean_detection_auroc,
+    rate_contrasts,
+    share_among_least_sure,
+    uncertainty,
+)
+from lowland.estimate import Estimate
+from lowland.randomness import generator
+
+LEAST_SURE = 0.1
+ARMS = ("disagreements", "random")
+
+
+@dataclass(frozen=True)
+class TaskAnswers:
+    """Test rows of one task with what all its networks say.
+
+    Attributes:
+        name: Of the task.
+        cells: A row a network, with its ``recipe``, ``seed``, ``precision``, ``method`` and ``weight_bits``.
+        sets: Names of the sets, the nominal one first.
+        set_numbers: Of each row [rows].
+        sources: Of each row [rows].
+        disagree: Whether a network disagrees with its float network [rows, networks].
+        lost: Right answers of the float network less those of the network: 1, 0 or -1 [rows, networks].
+        float_right: Whether the float network is right [rows, networks].
+        scores: Uncertainties [rows] by measure, a network each.
+    """
+
+    name: str
+    cells: pd.DataFrame
+    sets: tuple[str, ...]
+    set_numbers: Tensor
+    sources: Tensor
+    disagree: Tensor
+    lost: Tensor
+    float_right: Tensor
+    scores: tuple[dict[str, Tensor], ...]
+
+    @classmethod
+    def of(cls, benchmark: Benchmark, task: str) -> TaskAnswers:
+        """All networks of a task."""
+        compared: list[Comparison] = list(benchmark.comparisons(task))
+        first = compared[0]
+        sets = tuple(benchmark.sets(task))
+        numbers = pd.Series(first.sets).map({name: place for place, name in enumerate(sets)}).to_numpy()
+        labels = first.labels
+        before = np.stack([each.float_logits.argmax(1) == labels for each in compared], 1)
+        after = np.stack([each.logits.argmax(1) == labels for each in compared], 1)
+        measures = distinct_measures(UNCERTAINTY_MEASURES, first.logits.shape[1])
+        return cls(
+            task,
+            pd.DataFrame([each.cell for each in compared]),
+            sets,
+            torch.tensor(numbers),
+            torch.tensor(first.sources),
+            torch.tensor(np.stack([each.disagree for each in compared], 1)),
+            torch.tensor(before.astype(float) - after.astype(float)),
+            torch.tensor(before),
+            tuple({name: uncertainty(torch.tensor(each.logits), name) for name in measures} for each in compared),
+        )
+
+    @property
+    def shifted(self) -> list[int]:
+        """Numbers of the sets whose inputs are shifted."""
+        return [number for number, name in enumerate(self.sets) if name not in (NOMINAL, LABEL_SHIFT)]
+
+    def where(self, **wanted: Any) -> list[int]:
+        """Numbers of the networks with these properties."""
+        keep = np.ones(len(self.cells), bool)
+        for name, value in wanted.items():
+            keep &= (self.cells[name] == value).to_numpy()
+        return [int(number) for number in np.flatnonzero(keep)]
+
+    def contrasts(self, columns: Tensor, weights: Tensor) -> list[Estimate]:
+        """Combinations of rates [combinations, sets, columns] of what is averaged [rows, columns]."""
+        drawn = generator("shift page", self.name)
+        return rate_contrasts(columns, self.set_numbers, self.sources, weights, generator=drawn)
+
+
+def place_weights(answers: TaskAnswers) -> Tensor:
+    """Nominal, mean of the shifted sets, and the second less the first [3, sets]."""
+    nominal, shifted = torch.zeros(len(answers.sets)), torch.zeros(len(answers.sets))
+    nominal[answers.sets.index(NOMINAL)] = 1.0
+    if answers.shifted:
+        shifted[answers.shifted] = 1 / len(answers.shifted)
+    return torch.stack([nominal, shifted, shifted - nominal])
+
+
+def shift_rows(answers: TaskAnswers) -> list[dict[str, Any]]:
+    """First question, a row a precision: churn on nominal and shifted data, difference, accuracy lost, sets above."""
+    found = []
+    places, sets = place_weights(answers), len(answers.sets)
+    for precision in dict.fromkeys(answers.cells.precision):
+        chosen = answers.where(precision=precision)
+        marks = torch.stack([answers.disagree[:, chosen].double().mean(1), answers.lost[:, chosen].mean(1)], 1)
+        churn = torch.stack([places, torch.zeros_like(places)], 2)
+        lost = torch.stack([torch.zeros_like(places), places], 2)[:2]
+        each = torch.zeros(sets, sets, 2)
+        for number, name in enumerate(answers.sets):
+            if name == NOMINAL:
+                continue
+            each[number, number, 0], each[number, answers.sets.index(NOMINAL), 0] = 1.0, -1.0
+        nominal, shifted, difference, *rest = answers.contrasts(marks, torch.cat([churn, lost, each]))
+        by_set = [rest[2 + number] for number in answers.shifted]
+        found.append(
+            {
+                "precision": precision,
+                "networks": len(chosen),
+                "nominal": nominal,
+                "shifted": shifted,
+                "difference": difference,
+                "verdict": _beyond(difference),
+                "lost": rest[:2],
+                "sets": len(by_set),
+                "labels": rest[2 + answers.sets.index(LABEL_SHIFT)] if LABEL_SHIFT in answers.sets else None,
+                "above": sum(each.value > 0 for each in by_set),
+                "surely_above": sum(_beyond(each) > 0 for each in by_set),
+                "surely_below": sum(_beyond(each) < 0 for each in by_set),
+            }
+        )
+    return found
+
+
+def training_rows(answers: TaskAnswers) -> list[dict[str, Any]]:
+    """Second question: fine-tuned with quantizers (first recipe) against other recipes quantized after training.
+
+    A row a pair of equal widths: churn of both on shifted sets, the difference on nominal and shifted data, accuracy
+    lost, and in how many seeds the first one changes fewer answers.
+    """
+    cells, places = answers.cells, place_weights(answers)
+    found = []
+    first = cells.recipe.iloc[0]
+    for tuned in dict.fromkeys(cells.precision[cells.method == "qat"]):
+        widths = cells[cells.precision == tuned].iloc[0]
+        same = (cells.method == "ptq") & (cells.weight_bits.round() == round(float(widths.weight_bits)))
+        for other in dict.fromkeys(cells.precision[same]):
+            for recipe in dict.fromkeys(cells.recipe):
+                ours = answers.where(recipe=first, precision=tuned)
+                theirs = answers.where(recipe=recipe, precision=other)
+                if not ours or not theirs:
+                    continue
+                marks = torch.stack(
+                    [answers.disagree[:, chosen].double().mean(1) for chosen in (ours, theirs)]
+                    + [answers.lost[:, chosen].mean(1) for chosen in (ours, theirs)],
+                    1,
+                )
+                weights = torch.zeros(6, len(answers.sets), 4)
+                weights[0, :, 0] = weights[2, :, 2] = places[1]
+                weights[1, :, 1] = weights[3, :, 3] = places[1]
+                for row, place in ((4, 0), (5, 1)):
+                    weights[row, :, 0], weights[row, :, 1] = places[place], -places[place]
+                churn, rival, lost, rival_lost, nominal, shifted = answers.contrasts(marks, weights)
+                found.append(
+                    {
+                        "first": f"{first}, {tuned}",
+                        "second": f"{recipe}, {other}",
+                        "churn": (churn, rival),
+                        "lost": (lost, rival_lost),
+                        "nominal": nominal,
+                        "shifted": shifted,
+                        "verdict": _beyond(shifted if answers.shifted else nominal),
+                        "seeds": _seeds_below(answers, ours, theirs),
+                    }
+                )
+    return found
+
+
+def _seeds_below(answers: TaskAnswers, ours: Sequence[int], theirs: Sequence[int]) -> tuple[int, int]:
+    """In how many of the common seeds the first network changes fewer answers on the mean over shifted sets."""
+    shares = place_weights(answers)[1].double()
+    means = torch.zeros(len(answers.sets), len(answers.cells), dtype=torch.float64)
+    sizes = torch.bincount(answers.set_numbers, minlength=len(answers.sets)).double().unsqueeze(1)
+    means = means.index_add_(0, answers.set_numbers, answers.disagree.double()) / sizes
+    churn = (shares.unsqueeze(1) * means).sum(0)
+    sides = [{answers.cells.seed[number]: float(churn[number]) for number in side} for side in (ours, theirs)]
+    common = [seed for seed in sides[0] if seed in sides[1]]
+    return sum(sides[0][seed] < sides[1][seed] for seed in common), len(common)
+
+
+def detector_rows(answers: TaskAnswers, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Third question, a row a measure: area over all sets, the margin less it, DeLong's counts, the least sure rows.
+
+    Args:
+        answers: Of the task.
+        table: The long table, of test rows.
+    """
+    networks = [MarkedScores(scores, answers.disagree[:, number]) for number, scores in enumerate(answers.scores)]
+    found = mean_detection_auroc(networks, answers.sources, key=("shift page", answers.name))
+    counts = detectors(table[table.task == answers.name]).set_index("detector")
+    rows = []
+    for name, (area, ahead) in found.items():
+        shares = [
+            share_among_least_sure(scores[name], answers.disagree[:, number], share=LEAST_SURE)
+            for number, scores in enumerate(answers.scores)
+        ]
+        known = counts.loc[[name]].iloc[0] if name in counts.index else None
+        told = "" if known is None else f"{int(known.first_ahead)} / {int(known.first_behind)} of {int(known.compared)}"
+        rows.append(
+            {
+                "name": name,
+                "area": area,
+                "ahead": ahead,
+                "verdict": _beyond(ahead),
+                "share": float(np.nanmean(shares)) if np.isfinite(shares).any() else float("nan"),
+                "delong": told,
+            }
+        )
+    return rows
+
+
+def accuracy_row(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy of the float networks and how much two seeds of them differ, on nominal and shifted data."""
+    marks = answers.float_right.double().mean(1, keepdim=True)
+    nominal, shifted, _ = answers.contrasts(marks, place_weights(answers).unsqueeze(2))
+    changes = changed_answers(table[(table.task == answers.name) & (table.method == "float")])
+    seeds = changes[(changes.reference_kind == "seed") & (changes.measure == "churn") & (changes.status == "ok")]
+    return {
+        "task": answers.name,
+        "networks": len(answers.cells),
+        "sets": len(answers.shifted),
+        "rows": len(answers.sources),
+        "sources": len(answers.sources.unique()),
+        "nominal": nominal,
+        "shifted": shifted,
+        "seeds": _mean(seeds[seeds.condition == ""].value),
+        "seeds_shifted": _mean(seeds[~seeds.condition.isin(["", ALL_SHIFTED])].value),
+    }
+
+
+def reference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Churn of networks that were fine-tuned, by what they are compared with; means over recipes and seeds.
+
+    Of the sets of the long table: the nominal rows and the task's own shifted sets.
+    """
+    changes = changed_answers(table)
+    changes = changes[(changes.measure == "churn") & (changes.status == "ok") & (changes.reference_kind != "seed")]
+    told = changes[changes.reference_kind == "fake_float"]
+    found = []
+    for (task, precision), part in told.groupby(["task", "precision"], sort=False):
+        own = changes[(changes.task == task) & (changes.precision == precision)]
+        sides = {}
+        for kind in ("float", "fake_float"):
+            rows = own[own.reference_kind == kind]
+            sides[kind] = [_mean(rows[rows.condition == ""].value), _mean(rows[_shifted(rows)].value)]
+        found.append({"task": task, "precision": precision, "networks": len(part[part.condition == ""]), **sides})
+    return found
+
+
+def retraining_table(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Fourth question, a row a task, place and arm: shares of test rows before and after, means over networks."""
+    rows = table[(table.family == "disagreement") & (table.split == "test") & (table.status == "ok")]
+    found = []
+    for task, part in rows[rows.measure == "remaining_disagreements"].groupby("task", sort=False):
+        own = rows[rows.task == task]
+        for place, chosen in (("nominal", own[own.condition == ""]), ("shifted", own[own.condition != ""])):
+            cells = chosen.groupby(["measure", "target", "recipe", "seed", "precision"]).value.mean()
+            measures = set(chosen.measure)
+            if "old_disagreements" not in measures:
+                continue
+            for arm in [name for name in ARMS if name in set(part.target)]:
+                numbers = {
+                    name: t_interval(cells[name, arm].tolist())
+                    for name in ("remaining_disagreements", "new_disagreements", "disagreements_removed")
+                    if (name, arm) in cells.index
+                }
+                ahead = cells["retraining_advantage"].tolist() if "retraining_advantage" in measures else []
+                found.append(
+                    {
+                        "task": task,
+                        "place": place,
+                        "arm": arm,
+                        "networks": len(cells["remaining_disagreements", arm]),
+                        "before": float(cells["old_disagreements"].mean()),
+                        "numbers": numbers,
+                        "advantage": t_interval(ahead) if arm == ARMS[0] else None,
+                    }
+                )
+    return found
+
+
+def published_shift(published: dict[str, Any]) -> list[dict[str, Any]]:
+    """The published counts with standard training: nominal, mean of the shifted sets, sets above the nominal one."""
+    return [
+        {
+            "architecture": name,
+            "format": form,
+            "nominal": counts[0],
+            "shifted": float(np.mean(counts[1:])),
+            "above": sum(count > counts[0] for count in counts[1:]),
+            "sets": len(counts) - 1,
+        }
+        for name, strategies in published["disagreements"].items()
+        for form, counts in strategies["standard"].items()
+    ]
+
+
+def published_training(published: dict[str, Any]) -> list[dict[str, Any]]:
+    """The published means over shifted sets by way of training."""
+    return [
+        {"architecture": name, "format": form}
+        | {strategy: float(np.mean(formats[form][1:])) for strategy, formats in strategies.items()}
+        for name, strategies in published["disagreements"].items()
+        for form in strategies["standard"]
+    ]
+
+
+def _shifted(rows: pd.DataFrame) -> pd.Series:
+    return ~rows.condition.isin(["", ALL_SHIFTED])
+
+
+def _mean(values: pd.Series) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _beyond(estimate: Estimate) -> int:
+    """1 or -1 where the 95 % interval lies above or below 0, else 0."""
+    half = normal_quantile(0.95) * estimate.standard_error
+    if estimate.status != "ok" or abs(estimate.value) <= half or not estimate.value:
+        return 0
+    return 1 if estimate.value > 0 else -1
