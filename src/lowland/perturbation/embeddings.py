@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lowland.coding.tokens import FIRST_WORD, PADDING
 from lowland.errors import LowlandError
@@ -27,7 +28,8 @@ def embedding_of(network: nn.Module) -> str:
 
 def looked_up(network: nn.Module, tokens: Tensor) -> Tensor:
     """The vectors [n, places, width] that tokens [n, places] stand for, differentiable in the weights."""
-    return network.get_parameter(embedding_of(network))[tokens]
+    weights = network.get_parameter(embedding_of(network))
+    return functional.embedding(tokens, weights, padding_idx=PADDING)  # nothing is learned of the padding
 
 
 def spread(network: nn.Module) -> float:

@@ -93,7 +93,8 @@ def train(
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, length))
     order, projections = generator(*key, "batch order"), generator(*key, "projections")
     disturbances = generator(*key, "disturbances")
-    if recipe.disturbs_inputs:
+    on_embeddings = recipe.disturbs_embeddings and not inputs.is_floating_point()
+    if recipe.disturbs_inputs and not on_embeddings:
         ranges = _ranges(inputs, ranges)
     best_loss, best_state = math.inf, copy.deepcopy(network.state_dict())
     curves: list[dict[str, float]] = []
@@ -106,12 +107,14 @@ def train(
             parts = batches(torch.randperm(len(inputs), generator=order), length.batch_size, no_single=whole)
             for index in parts:
                 batch = Batch(inputs[index], targets[index], loss, data.sample_losses)
-                if recipe.disturbs_inputs and ranges is not None:
+                if on_embeddings:
+                    batch = recipe.disturbed_embeddings(batch, network, disturbances)
+                elif recipe.disturbs_inputs and ranges is not None:
                     batch = recipe.disturbed(batch, network, ranges, disturbances)
                 batch.inputs.requires_grad_(recipe.differentiates_inputs)
 
                 def objective(model: Model, batch: Batch = batch) -> Value:
-                    outputs = model(batch.inputs)
+                    outputs = batch.outputs_of(model)
                     penalty = recipe.penalty(network, batch.inputs, outputs, projections)
                     value = batch.loss(outputs, batch.targets)
                     return Value(value if penalty is None else value + penalty, penalty)

@@ -27,6 +27,10 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs [n, ...] and targets [n, ...] to their mean loss over the samples."""
 
 
+Model = Callable[[Tensor], Tensor]
+"""Inputs [n, ...] to outputs [n, ...]: a network, or one that computes with other weights than its own."""
+
+
 class Batch(NamedTuple):
     """What the network is trained on in one step.
 
@@ -35,16 +39,23 @@ class Batch(NamedTuple):
         targets: [n, ...].
         loss: Of outputs and these targets; a recipe that mixes samples puts another one here.
         sample_losses: The loss of every sample [n]; None where that is not known.
+        outputs: What a model makes of the batch, where embeddings of tokens are changed; None: of its inputs.
     """
 
     inputs: Tensor
     targets: Tensor
     loss: Loss
     sample_losses: Loss | None = None
+    outputs: Callable[[nn.Module], Tensor] | None = None
 
+    def outputs_of(self, model: Model) -> Tensor:
+        """What a model makes of the batch [n, ...]; the network itself, where embeddings are changed."""
+        if self.outputs is None:
+            return model(self.inputs)
+        if not isinstance(model, nn.Module):
+            raise TypeError("model is no module; batches with changed embeddings expect the network itself")
+        return self.outputs(model)
 
-Model = Callable[[Tensor], Tensor]
-"""Inputs [n, ...] to outputs [n, ...]: a network, or one that computes with other weights than its own."""
 
 Objective = Callable[[Model], Value]
 """Loss and penalty of a model on the batch at hand."""
@@ -74,12 +85,16 @@ class RecipeBase(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def misfits(self, axes: Axes) -> Iterator[Misfit]:
-        """What does not fit the tasks of a study: tokens have no neighbours to be moved to."""
-        if not self.disturbs_inputs:
+        """What does not fit the tasks of a study: tokens have no neighbours to be moved to, embeddings have."""
+        if self.differentiates_inputs:
+            does = "takes derivatives in inputs"
+        elif self.disturbs_inputs and not self.disturbs_embeddings:
+            does = "changes inputs"
+        else:
             return
         for name, task in axes.tasks.items():
             if task.input_kind == "tokens":
-                yield "kind", f"changes inputs, which of {name} are tokens; expected another recipe"
+                yield "kind", f"{does}, which of {name} are tokens; expected adversarial or mixup, or another"
 
     @property
     def differentiates_inputs(self) -> bool:
@@ -89,6 +104,11 @@ class RecipeBase(BaseModel):
     @property
     def disturbs_inputs(self) -> bool:
         """Whether ``disturbed`` does anything, which takes inputs that are floats."""
+        return False
+
+    @property
+    def disturbs_embeddings(self) -> bool:
+        """Whether ``disturbed_embeddings`` does the same where inputs are tokens."""
         return False
 
     @property
@@ -117,6 +137,16 @@ class RecipeBase(BaseModel):
             network: In training mode, with its present weights; left as it came, gradients included.
             ranges: In whose units inputs are disturbed.
             generator: For whatever is drawn anew in every batch.
+        """
+        return batch
+
+    def disturbed_embeddings(self, batch: Batch, network: nn.Module, generator: torch.Generator) -> Batch:
+        """The same where inputs are tokens: a batch with ``outputs``; called where ``disturbs_embeddings``.
+
+        Args:
+            batch: Its inputs are tokens [n, places].
+            network: With one embedding; as for ``disturbed``.
+            generator: Likewise.
         """
         return batch
 

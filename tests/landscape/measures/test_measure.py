@@ -142,6 +142,26 @@ def test_conditions_and_levels():
     assert all(math.isnan(row.level) for name, row in rows.items() if name not in noise)
 
 
+def test_tokens_have_no_derivative_and_meet_no_noise():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Embedding(6, 3), nn.Flatten(), nn.Tanh(), nn.Linear(12, 2)).eval()
+    rows = torch.randint(6, (8, 4)), torch.randint(2, (8,))
+    found = measure_landscape(
+        net,
+        LOSS,
+        [rows],
+        options=LandscapeOptions(**base("landscape", **SMALL)),
+        input_covariance=None,
+        is_classifier=True,
+    )
+    by_name = {row.measure: row for row in found}
+    assert by_name["input_jacobian_norm"].estimate.status == "undefined"
+    assert not any(row.condition for row in found) and "input_curvature" not in by_name
+    assert by_name["gradient_norm"].estimate.value == pytest.approx(gradient_norm(net, LOSS, [rows]).value)
+    assert by_name["loss"].estimate.value == pytest.approx(LOSS(net(rows[0]), rows[1]).item())
+    assert by_name["hessian_trace"].estimate.status == "ok"
+
+
 def test_float_networks_have_no_flips_of_codes():
     rows = _measured(CASES["mlp"].model(), CASES["mlp"].data())
     assert {name for name, row in rows.items() if row.estimate.status == "undefined"} == CODES_ONLY

@@ -12,6 +12,16 @@ def test_spoiled_images_are_explained():
     assert found["title"] == "Spoiled images" and "severities" in found["sentences"][0]
 
 
+def test_attacks_on_texts_are_told_from_those_on_readings():
+    rows = {"task": "t", "family": ["token_corruption", "adversarial"], "condition": ["truncation", "fgsm_linf"]}
+    table = pd.DataFrame(rows | {"target": "", "measure": "accuracy", "level": 1.0})
+    texts, attacks = describe_disturbances(table)
+    assert texts["title"] == "Spoiled texts" and "per cent are of the words" in texts["sentences"][0]
+    assert attacks["sentences"][-1].startswith("Of texts not the words are changed but the vectors")
+    (others,) = describe_disturbances(table[1:])
+    assert "Of texts" not in " ".join(others["sentences"])
+
+
 def ranked(readings=None):
     flipped = {
         "task": "t",

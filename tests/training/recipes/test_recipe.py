@@ -70,8 +70,9 @@ def test_what_moves_inputs_is_refused_for_tokens_with_the_parameters(name):
         "pixels": TaskFacts(**facts, input_kind="image"),
     }
     axes = Axes(tasks=tasks, recipes=("it",), seeds=("s0",), precisions=("fp32",), deployed={})
-    told = [("kind", "changes inputs, which of words are tokens; expected another recipe")]
-    assert list(chosen.misfits(axes)) == (told if chosen.disturbs_inputs else [])
+    does = {"noise": "changes inputs", "jacobian": "takes derivatives in inputs"}.get(chosen.kind)
+    told = [("kind", f"{does}, which of words are tokens; expected adversarial or mixup, or another")]
+    assert list(chosen.misfits(axes)) == (told if does else [])
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ _INTRODUCTIONS = {
     "shift": "Test sets that come from a changed detector or another selection, without retraining.",
 }
 
+_OF_EMBEDDINGS = (
+    "Of texts not the words are changed but the vectors that these stand for, and the radius is in standard deviations "
+    "of the entries of a network's own embeddings."
+)
+
 
 def describe_disturbances(
     measurements: pd.DataFrame, readings: Mapping[str, Any] | None = None
@@ -45,6 +50,7 @@ def describe_disturbances(
             "sentences": [
                 *_sentences(group, found[found.group == group]),
                 *_own_units(group, readings or {}),
+                *([_OF_EMBEDDINGS] if group == "attacks" and (found.group == "texts").any() else []),
             ],
         }
         for group, title in GROUPS.items()

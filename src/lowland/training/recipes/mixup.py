@@ -7,7 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from lowland.coding.tokens import PADDING
 from lowland.perturbation import FeatureRanges
+from lowland.perturbation.embeddings import from_vectors, looked_up
 from lowland.training.recipe_base import Batch, Loss, RecipeBase, Weight
 
 
@@ -16,13 +18,14 @@ class Mixup(RecipeBase):
 
     λx + (1 − λ)x' with λ from Beta(alpha, alpha), one a batch, and x' the batch in another order. Where targets are
     numbers they are combined; where they are classes the two losses are, which for cross-entropy is the loss on the
-    combined targets. λ is the share of the larger part: exchanging x and x' gives the same pairs.
+    combined targets. λ is the share of the larger part: exchanging x and x' gives the same pairs. Of texts the
+    embeddings are combined place by place, padding counting as zeros; a mixed text ends where the longer one does.
 
     Attributes:
         alpha: Of the Beta distribution: 1 is uniform, and towards 0 training becomes plain.
 
     Source:
-        Zhang et al. 2018, arXiv 1710.09412.
+        Zhang et al. 2018, arXiv 1710.09412; of embeddings Guo, Mao & Zhang 2019, arXiv 1905.08941 (wordMixup).
     """
 
     kind: Literal["mixup"]
@@ -33,10 +36,31 @@ class Mixup(RecipeBase):
         """Every batch."""
         return True
 
+    @property
+    def disturbs_embeddings(self) -> bool:
+        """Of texts."""
+        return True
+
+    def disturbed_embeddings(self, batch: Batch, network: nn.Module, generator: torch.Generator) -> Batch:
+        """The batch's embeddings mixed with themselves in another order."""
+        share, order = self._drawn(batch, generator)
+        tokens, partners = batch.inputs, batch.inputs[order]
+        longer = torch.where(tokens == PADDING, partners, tokens)
+
+        def outputs(model: nn.Module) -> Tensor:
+            return from_vectors(model, torch.lerp(looked_up(model, partners), looked_up(model, tokens), share), longer)
+
+        loss = mixed_loss(batch.loss, order, share)
+        return batch._replace(loss=loss, sample_losses=None, outputs=outputs)
+
+    def _drawn(self, batch: Batch, generator: torch.Generator) -> tuple[float, Tensor]:
+        """The share of the larger part, and the partner of each sample [n]."""
+        share = larger_share(self.alpha, float(torch.rand((), generator=generator, dtype=torch.float64)))
+        return share, torch.randperm(len(batch.inputs), generator=generator).to(batch.inputs.device)
+
     def disturbed(self, batch: Batch, network: nn.Module, ranges: FeatureRanges, generator: torch.Generator) -> Batch:
         """The batch mixed with itself in another order."""
-        share = larger_share(self.alpha, float(torch.rand((), generator=generator, dtype=torch.float64)))
-        order = torch.randperm(len(batch.inputs), generator=generator).to(batch.inputs.device)
+        share, order = self._drawn(batch, generator)
         if share == 1.0:
             return batch
         mixed = batch._replace(inputs=torch.lerp(batch.inputs[order], batch.inputs, share), sample_losses=None)

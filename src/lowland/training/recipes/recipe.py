@@ -74,7 +74,8 @@ class Jacobian(RecipeBase):
         )
 
     def misfits(self, axes: Axes) -> Iterator[Misfit]:
-        """More orthonormal directions than a task has outputs."""
+        """Tokens, and more orthonormal directions than a task has outputs."""
+        yield from super().misfits(axes)
         for name, task in axes.tasks.items():
             if self.num_projections > task.outputs:
                 yield (
