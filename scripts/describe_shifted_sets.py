@@ -49,7 +49,6 @@ def page() -> str:
         study=list(sets_of_the_study(facts)),
         totals=totals,
         total=sum(row["total"] for row in totals),
-        tokens=tokens,
     )
 
 
@@ -110,8 +109,8 @@ def sets_of_the_study(facts: dict[str, Any]) -> Iterator[dict[str, str]]:
         name = facts["cifar_c"].get(column, column)
         yield _set("CIFAR-10-C", column, "`cifar10`", f"`{name}`", facts["differs"].get(name, "none"))
     yield _set("IMDb", "as it is", "`sentiment`", "test rows", "sentences of movie reviews")
-    yield _set("customer reviews", "cr", "`sentiment`", "`amazon`", "sentences of product reviews")
-    yield _set("Yelp", "yelp", "`sentiment`", "`tweets`, `nyt`", "no restaurants; tweets and editorials")
+    yield _set("customer reviews", "cr", "`sentiment`", "`product_reviews`", "sentences of product reviews")
+    yield _set("Yelp", "yelp", "`sentiment`", "`tweets`, `editorials`", "no restaurants; tweets and editorials")
     yield _set("iWildCam", "as it is", "none", "none", "not at hand")
     yield _set("iWildCam", "other cameras", "none", "none", "not at hand")
 

@@ -73,6 +73,7 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
         "corruptions.draws": 7,
         "disagreement.calibration_bins": 7,
         "label_shift.draws": 7,
+        "token_corruptions.draws": 7,
         "retraining.most_rows": 77,
         "certification.rows": 77,
         "seeds.s7": 7,

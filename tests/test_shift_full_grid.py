@@ -1,4 +1,4 @@
-"""conf/shift_full has every network for images, every corruption and the formats of the study."""
+"""conf/shift_full and conf/shift_full_text have every network, every shifted set and the formats of the study."""
 
 from typing import get_args
 
@@ -6,15 +6,31 @@ import pytest
 
 from lowland import grid
 from lowland.architectures import build_network
+from lowland.perturbation import TOKEN_CORRUPTIONS
 from lowland.perturbation.image_corruptions.options import CorruptionKind
 from lowland.tasks import build_task
 from lowland.tasks.images.networks import IMAGE_NETWORKS
+from lowland.tasks.text.worlds import WORLDS
 from scripts.write_params import resolved
+
+
+def grid_of(env):
+    return grid.Grid(grid.validate({k: v for k, v in resolved(env).items() if k not in ("env", "data")}))
 
 
 @pytest.fixture(scope="module")
 def study():
-    return grid.Grid(grid.validate({k: v for k, v in resolved("shift_full").items() if k not in ("env", "data")}))
+    return grid_of("shift_full")
+
+
+def test_texts_are_read_by_both_recurrent_networks_and_met_by_all_other_worlds():
+    study = grid_of("shift_full_text").study
+    options = [option.root for option in study.tasks.values()]
+    assert {option.network for option in options} == {"lstm", "gru"}
+    assert all({option.world, *option.shifted} == set(WORLDS) for option in options)
+    assert study.token_corruptions.levels.keys() == set(TOKEN_CORRUPTIONS)
+    static = grid_of("shift_full").study.precisions["static_uint8"]
+    assert study.precisions["static_uint8"] == static
 
 
 def test_every_network_and_every_corruption_is_asked_for(study):

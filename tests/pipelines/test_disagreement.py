@@ -8,13 +8,12 @@ from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.disagreement import DisagreementOptions, detection_auroc, disagreement_rate, uncertainty
+from lowland.errors import LowlandError
 from lowland.grid import CellGroup, Run
 from lowland.measurements import Cell
 from lowland.pipelines.disagreement.nodes import (
     compare_seeds,
-    compare_with_fake_float,
     compare_with_float,
-    compare_with_runtimes,
 )
 from lowland.quantization import Precision, build_quantized, calibrate, freeze
 from lowland.randomness import generator
@@ -62,11 +61,11 @@ def stored(splits):
     return StoredTensors(splits.to_tensors())
 
 
-def compared(cell, splits, float_network, network, options=OPTIONS, **control):
+def compared(cell, splits, float_network, network, options=OPTIONS, unquantized=None, **control):
     bits = {"weight_bits": cell.weight_bits, "activation_bits": cell.activation_bits}
     precision = Precision(method=cell.method, **bits, **control)
     models = StoredModel(float_network), StoredModel(network)
-    return compare_with_float(cell, RUN, precision, TASK, options, stored(splits), *models)
+    return compare_with_float(cell, RUN, precision, TASK, options, stored(splits), *models, unquantized)
 
 
 def test_a_cell_is_compared_with_the_float_network_of_its_run_on_both_halves(splits, float_network):
@@ -165,17 +164,16 @@ def test_fine_tuned_weights_without_quantizers_are_a_reference_of_their_own(spli
         answers = {
             condition or "nominal": float_network(known.samples.inputs) for condition, known in splits.evaluated.items()
         }
-    model = StoredModel(coarser(float_network))
-    found = compare_with_fake_float(CELL, TASK, OPTIONS, stored(splits), StoredTensors(answers), model)
-    assert set(found.reference) == {CELL.id} and set(found.reference_kind) == {"fake_float"}
+    other = coarser(coarser(float_network))
+    found = compared(CELL, splits, other, coarser(float_network), unquantized=StoredTensors(answers))
+    own = found[found.reference_kind == "fake_float"]
+    assert set(own.reference) == {CELL.id}
     beside = compared(CELL, splits, float_network, coarser(float_network))
-    beside = beside[beside.reference_kind == "float"]
+    expected = beside[beside.reference_kind == "float"]  # the float network of the run is that of the answers here
     same = [name for name in found if not name.startswith("reference")]
-    assert found[same].reset_index(drop=True).equals(beside[same].reset_index(drop=True))  # both are that network here
-    lost = compare_with_fake_float(
-        CELL, TASK, OPTIONS, stored(splits), StoredTensors({}), StoredModel(float_network, "non_finite")
-    )
-    assert lost[["measure", "status", "reference_kind"]].values.tolist() == [["churn", "non_finite", "fake_float"]]
+    assert own[same].reset_index(drop=True).equals(expected[same].reset_index(drop=True))
+    rest = compared(CELL, splits, other, coarser(float_network))
+    assert found[found.reference_kind != "fake_float"].reset_index(drop=True).equals(rest)
 
 
 @pytest.fixture(scope="module")
@@ -187,20 +185,37 @@ def integers():
     return freeze(calibrate(build_quantized(network, precision, input_bits=8), samples("train").inputs))
 
 
-def test_other_runtimes_are_the_noise_beside_which_changes_are_seen(splits, integers, caplog):
+def test_other_runtimes_are_the_noise_beside_which_changes_are_seen(splits, float_network, integers, caplog):
+    pytest.importorskip("onnxruntime")
     options = DisagreementOptions(**base("disagreement", runtimes=["onnxruntime", "c"]))
-    found = compare_with_runtimes(CELL, TASK, options, stored(splits), StoredModel(integers))
-    assert set(found.reference_kind) == {"runtime"} and set(found.split) == {"selection", "test"}
-    churn = found[(found.measure == "churn") & (found.target == "")]
-    assert churn.reference.tolist() == ["onnxruntime"] * 2 + ["c"] * 2
-    assert (churn.value <= 0.01).all()
-    assert not found.measure.isin(["detection_auroc", "detection_advantage"]).any()
-    other = nn.Sequential(nn.Linear(16, 5))
-    found = compare_with_runtimes(CELL, TASK, options, stored(splits), StoredModel(other))
-    assert found[["measure", "status", "reference"]].values.tolist() == [
+    found = compared(CELL, splits, float_network, integers, options)
+    floor = found[found.reference_kind == "runtime"]
+    churn = floor[(floor.measure == "churn") & (floor.target == "")]
+    assert churn[["reference", "split"]].values.tolist() == [
+        ["onnxruntime", "selection"], ["c", "selection"], ["onnxruntime", "test"], ["c", "test"],
+    ]  # fmt: skip
+    assert (churn.value <= 0.01).all() and set(floor.measure) == RATES
+    alone = compared(CELL, splits, float_network, integers)
+    assert found[found.reference_kind != "runtime"].reset_index(drop=True).equals(alone)
+    found = compared(CELL, splits, float_network, coarser(float_network), options)
+    assert found[found.reference_kind == "runtime"][["measure", "status", "reference"]].values.tolist() == [
         ["churn", "undefined", "onnxruntime"],
         ["churn", "undefined", "c"],
     ]
-    assert "jets.plain.s0.ptq4: c cannot be compared with: network is a Sequential" in caplog.text
-    found = compare_with_runtimes(CELL, TASK, options, stored(splits), StoredModel(other, "non_finite"))
-    assert set(found.status) == {"non_finite"}
+    assert "jets.plain.s0.ptq4: c is not compared with: network is a Sequential" in caplog.text
+    assert "runtime" not in set(compared(FLOAT, splits, float_network, float_network, options).reference_kind)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "message"),
+    [
+        (1, 5, r"logits: got shape \(400, 1\); expected \[rows, classes\], two classes or more"),
+        (3, 5, "targets: got classes 0 to 4; expected 0 to 2, the outputs of the network"),
+    ],
+    ids=["no logits", "labels that are no classes"],
+)
+def test_what_cannot_be_compared_is_one_line(splits, outputs, labels, message):
+    other = nn.Sequential(nn.Linear(16, outputs))
+    assert int(splits["validation"].targets.max()) + 1 == labels
+    with pytest.raises(LowlandError, match=message):
+        compared(CELL, splits, other, other)

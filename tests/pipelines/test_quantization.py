@@ -200,12 +200,13 @@ def tuned(node, method: str, *, fake_float: bool = False, plan: TrainingPlan | N
     inputs = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
     rows = Samples(inputs, (inputs[:, :5]).argmax(1))
     cell = CELL.model_copy(update={"method": method, "weight_bits": bits, "activation_bits": bits})
-    precision = Precision(method=method, weight_bits=bits, activation_bits=bits, fine_tuned=method != "qat")
+    precision = Precision(
+        method=method, weight_bits=bits, activation_bits=bits, fine_tuned=method != "qat", fake_float=fake_float
+    )
     run = Run(task="jets", recipe="plain", seed="s0", number=0)
-    options = OPTIONS.model_copy(update={"fake_float": fake_float})
     plan = plan or TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant")
     recipe, data = Recipe.model_validate({"kind": "plain"}), StoredTensors(all_in(rows, 16).to_tensors())
-    return rows, node(cell, run, recipe, precision, options, plan, "cpu", TASK, data, StoredModel(network()))
+    return rows, node(cell, run, recipe, precision, OPTIONS, plan, "cpu", TASK, data, StoredModel(network()))
 
 
 def test_the_control_is_fine_tuned_as_long_without_quantizers_and_then_deployed_as_others_are():

@@ -154,3 +154,14 @@ def test_precisions_say_what_they_add_to_the_table() -> None:
     dynamic, ptq = (Precision(method=method, weight_bits=8, activation_bits=8) for method in ("dynamic", "ptq"))
     assert [plan.measures for plan in dynamic.planned()] == [("batch_sensitivity", "padding_sensitivity")]
     assert not list(ptq.planned())
+
+
+def test_a_control_is_a_float_network_or_one_quantized_after_training() -> None:
+    control = Precision(method="float", weight_bits=32, activation_bits=32, fine_tuned=True)
+    assert not control.as_trained and control.deployed_alone
+    with pytest.raises(ValidationError, match="fine_tuned is True with method qat; expected no fine_tuned"):
+        Precision(method="qat", weight_bits=4, activation_bits=4, fine_tuned=True)
+    kept = Precision(method="ptq", weight_bits=4, activation_bits=4, fine_tuned=True, fake_float=True)
+    assert not kept.as_trained and not kept.deployed_alone
+    with pytest.raises(ValidationError, match="fake_float is True with method ptq; expected fine_tuned: true"):
+        Precision(method="ptq", weight_bits=4, activation_bits=4, fake_float=True)

@@ -8,6 +8,7 @@ import torch
 from lowland.tasks import TaskOptions, build_task
 from lowland.tasks.jets import CLASSES, FEATURES
 from tests.tasks.table.tables import turbines
+from tests.tasks.text.made_corpus import write_corpus
 
 
 def same_tensors(one, other):
@@ -18,7 +19,7 @@ def bytes_of(samples):
     return {row.numpy().tobytes() for row in samples.inputs}
 
 
-@pytest.mark.parametrize("kind", ["jets", "digits", "mnist", "table", "grouped table"])
+@pytest.mark.parametrize("kind", ["jets", "digits", "mnist", "table", "grouped table", "sentiment"])
 def test_every_tasks_other_sets_stay_the_same_bytes_and_no_row_is_in_two(kind, tmp_path):
     few = {"train_rows": 80, "validation_rows": 40, "landscape_rows": 40, "test_rows": 60}
     draws = np.random.default_rng(0)
@@ -37,6 +38,9 @@ def test_every_tasks_other_sets_stay_the_same_bytes_and_no_row_is_in_two(kind, t
             few | {"kind": "images", "source": "mnist", "shift": "none", "path": tmp_path / "mnist.npz"},
             None,
         )
+    elif kind == "sentiment":
+        path = write_corpus(tmp_path, texts=400, worlds=("product",))
+        options, raw = few | {"kind": "sentiment", "path": str(path), "world": "product", "shifted": "none"}, None
     else:
         turbines().to_csv(tmp_path / "turbines.csv", index=False)
         options = few | {"kind": "table", "path": str(tmp_path / "turbines.csv"), "hidden": [4], "missing": "mean"}
@@ -57,8 +61,8 @@ def test_every_tasks_other_sets_stay_the_same_bytes_and_no_row_is_in_two(kind, t
         tensors.pop(f"{name}/targets")
         for other in more:
             shared = bytes_of(more[name]) & bytes_of(more[other])
-            # Numbers of tables are rounded: rows of different groups may agree in two of their columns.
-            assert other == name or "table" in kind or not shared
+            # Rows of different groups of a table may agree in two columns, texts in all words of the vocabulary.
+            assert other == name or "table" in kind or kind == "sentiment" or not shared
     assert same_tensors(usual.to_tensors(), tensors)
     alone = prepared(threshold_rows=30)
     assert torch.equal(alone["threshold"].inputs, more["threshold"].inputs), "whether or not there is more"

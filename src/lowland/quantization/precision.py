@@ -55,6 +55,7 @@ _METHODS_OF = {
     "per_channel": (*_STATIC, *_CODED_FROM_FLOAT),
     **dict.fromkeys(("min_elements", "min_elements_of"), _CODED_FROM_FLOAT),
     "fine_tuned": ("float", "ptq"),
+    "fake_float": _STATIC,
 }
 """Methods that have an option."""
 
@@ -120,6 +121,8 @@ class Precision(BaseModel):
         batch_rows: With ``dynamic``, rows that are computed at once; without it all that are evaluated together.
         fine_tuned: With ``float`` and ``ptq``, whether the float network is first fine-tuned as long as with ``qat``
             and in the same way, but without quantizers: a control, beside which is seen what quantizers do.
+        fake_float: With ``qat``, and with ``ptq`` where ``fine_tuned``, whether what the fine-tuned weights answer
+            without quantizers is kept, so that the stage ``disagreement`` compares the deployed network with it, too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -142,6 +145,7 @@ class Precision(BaseModel):
     min_elements_of: Literal["layers", "convolutions"] = "layers"
     batch_rows: Annotated[int, Field(ge=1)] | None = None
     fine_tuned: bool = False
+    fake_float: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -212,6 +216,20 @@ class Precision(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _something_was_fine_tuned(self) -> Precision:
+        if self.fake_float and self.method == "ptq" and not self.fine_tuned:
+            raise LowlandError(
+                "fake_float is True with method ptq; expected fine_tuned: true beside it, or no fake_float: without "
+                "fine-tuning it is the float network, which networks are compared with anyway"
+            )
+        return self
+
+    @property
+    def deployed_alone(self) -> bool:
+        """Whether nothing but the deployed network is kept of it."""
+        return not self.fake_float
+
     @property
     def as_trained(self) -> bool:
         """Whether it is about the float network as training left it; ``qat`` fine-tunes it in any case."""
@@ -236,20 +254,12 @@ class QuantizationOptions(BaseModel):
     Attributes:
         input_bits: Width of the input codes, 2 to 16: what the sensor delivers, whatever the network computes in.
         calibration_rows: Training samples that set the activation scales, at least 1.
-        fake_float: Whether the answers of fine-tuned weights without quantizers are kept, so that the stage
-            ``disagreement`` compares deployed networks with them as well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input_bits: int
     calibration_rows: int
-    fake_float: bool = False
-
-    @property
-    def deployed_alone(self) -> bool:
-        """Whether nothing but the deployed network is kept of fine-tuning."""
-        return not self.fake_float
 
     @field_validator("input_bits")
     @classmethod

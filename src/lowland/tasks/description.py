@@ -47,6 +47,33 @@ class ShiftedSet(_Record):
         return cls(name=name, label=name.replace("_", " "))
 
 
+class CorruptedSet(_Record):
+    """A shifted set that a corruption makes of the held-out images of a task.
+
+    Attributes:
+        corruption: Name of its condition, of the family ``image_corruption``.
+        severity: 1 (mild) to 5.
+    """
+
+    corruption: str
+    severity: int
+
+    @property
+    def name(self) -> str:
+        """Of the set: the corruption at any severity is a condition of its own."""
+        return f"{self.corruption}_{self.severity}"
+
+    @property
+    def shifted(self) -> ShiftedSet:
+        """Its record among the shifted sets."""
+        known = condition_named(self.corruption)
+        return ShiftedSet(
+            name=self.name,
+            label=f"{known.label}, severity {self.severity}",
+            explanation=known.explanation,
+        )
+
+
 def check_set_names(names: Iterable[str], *, called: str) -> None:
     """Refuses a user's shifted sets that are called as what every study does: their rows would be mistaken for its.
 

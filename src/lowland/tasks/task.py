@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lowland.estimate import Estimate
 from lowland.scores import sign
-from lowland.tasks.description import InputKind, Provenance, Readings, ShiftedSet, TaskDescription
+from lowland.tasks.description import CorruptedSet, InputKind, Provenance, Readings, ShiftedSet, TaskDescription
 from lowland.tasks.splits import Samples, Splits
 from lowland.vocabulary.planned import Planned
 
@@ -27,7 +27,8 @@ class Task(ABC):
     Attributes:
         score_name: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
-        shifted_sets: The naturally shifted sets that its data hold.
+        shifted_sets: The naturally shifted sets that its data hold, and the corrupted ones.
+        corrupted_sets: Those that corruptions make of its held-out images; ``prepare`` leaves them to its caller.
         is_classifier: Whether outputs are [samples, classes] and the highest one is what counts.
         readings: What its sensors deliver.
         input_kind: What its inputs are; an ``image`` can be blurred and rotated.
@@ -41,6 +42,7 @@ class Task(ABC):
     is_classifier: bool
     description: str
     shifted_sets: tuple[ShiftedSet, ...] = ()
+    corrupted_sets: tuple[CorruptedSet, ...] = ()
     readings: Readings = Readings()
     input_kind: InputKind = "features"
     sensor_dims: tuple[int, ...] = (1,)

@@ -25,13 +25,15 @@ from lowland.disagreement.measured_rows import (
     uncertainties,
 )
 from lowland.errors import LowlandError
-from lowland.estimate import Estimate, Status
+from lowland.estimate import Estimate
 from lowland.export import runtime_outputs
 from lowland.grid import CellGroup, Run
 from lowland.measurements import Cell, Measurement, ReferenceKind, stack, table, unavailable
 from lowland.quantization import Precision
 from lowland.tasks import Samples, Splits, Task, TaskOptions, build_task
 
+WITH_INTEGERS = ("qat", "ptq", "imported")
+"""Methods whose networks other runtimes can compute in the same integers."""
 _log = logging.getLogger(__name__)
 
 
@@ -44,8 +46,13 @@ def compare_with_float(
     data: StoredTensors,
     trained: StoredModel,
     model: StoredModel,
+    unquantized: StoredTensors | None = None,
 ) -> pd.DataFrame:
-    """A deployed network beside the float network of its run, and how far its confidence can be trusted."""
+    """A deployed network beside the float network of its run, and how far its confidence can be trusted.
+
+    Where they are kept, the answers of its own fine-tuned weights without quantizers are a second reference, and where
+    it is asked for, other runtimes are one more.
+    """
     task = build_task(task_options)
     status = model.status if task.is_classifier else "undefined"
     if status != "ok":
@@ -63,8 +70,11 @@ def compare_with_float(
             found = proved_abstention(fixing, proving, options, asked)
             abstentions.append(("" if asked is None else asked.kind, found))
             rows += threshold_rows(found, proving, asked)
+    elsewhere = _elsewhere(cell, task, model.network, splits, options)
     for condition, known in splits.evaluated.items():
         answers, references = _answered(task, model.network, others, known.samples, condition)
+        if unquantized is not None:
+            references.append(Reference(cell.id, "fake_float", unquantized.tensors[condition or "nominal"]))
         scores = uncertainties(answers.logits, options, temperature)
         for split, mask in known.halves.items():
             here, rankings = answers.at(mask, split), ranked(scores, mask)
@@ -72,61 +82,15 @@ def compare_with_float(
             rows += confidence_rows(here, rankings, num_bins=options.calibration_bins)
             for reference in beside.values():
                 rows += [*change_rows(here, reference), *detection_rows(here, reference, rankings)]
+            for runtime, outputs in elsewhere.items():
+                if isinstance(outputs, dict):
+                    rows += change_rows(here, Reference(runtime, "runtime", outputs[condition][mask]))
             for kind, abstention in abstentions:
                 rows += answered_rows(abstention, here, beside.get(kind))
-    return table(cell, rows)
-
-
-def compare_with_fake_float(
-    cell: Cell,
-    task_options: TaskOptions,
-    options: DisagreementOptions,
-    data: StoredTensors,
-    unquantized: StoredTensors,
-    model: StoredModel,
-) -> pd.DataFrame:
-    """A deployed network beside its own fine-tuned weights without quantizers: what rounding alone changes."""
-    if model.status != "ok":
-        missing = Measurement("disagreement", "churn", Estimate.missing(model.status))
-        return table(cell, [replace(missing, reference=cell.id, reference_kind="fake_float")])
-    task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
-    _, temperature = _tempered(task, model, splits, options)
-    rows: list[Measurement] = []
-    for condition, known in splits.evaluated.items():
-        answers, _ = _answered(task, model.network, (), known.samples, condition)
-        whole = Reference(cell.id, "fake_float", unquantized.tensors[condition or "nominal"])
-        scores = uncertainties(answers.logits, options, temperature)
-        for split, mask in known.halves.items():
-            here, reference = answers.at(mask, split), whole.at(mask)
-            rows += [*change_rows(here, reference), *detection_rows(here, reference, ranked(scores, mask))]
-    return table(cell, rows)
-
-
-def compare_with_runtimes(
-    cell: Cell, task_options: TaskOptions, options: DisagreementOptions, data: StoredTensors, model: StoredModel
-) -> pd.DataFrame:
-    """A deployed network beside what other runtimes answer with the same integers: the noise of arithmetic."""
-    task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
-    inputs = torch.cat([known.samples.inputs for known in splits.evaluated.values()])
-    rows: list[Measurement] = []
-    for runtime in options.runtimes:
-        missing: Status = model.status
-        if missing == "ok":
-            try:
-                outputs = runtime_outputs(model.network, inputs, runtime)
-            except LowlandError as error:
-                _log.warning("%s: %s cannot be compared with: %s", cell.id, runtime, error)
-                missing = "undefined"
-        if missing != "ok":
-            lost = Measurement("disagreement", "churn", Estimate.missing(missing))
-            rows.append(replace(lost, reference=runtime, reference_kind="runtime"))
-            continue
-        whole = task.scored_outputs(outputs).split([len(known.selects) for known in splits.evaluated.values()])
-        for (condition, known), logits in zip(splits.evaluated.items(), whole, strict=True):
-            answers, _ = _answered(task, model.network, (), known.samples, condition)
-            reference = Reference(runtime, "runtime", logits)
-            for split, mask in known.halves.items():
-                rows += change_rows(answers.at(mask, split), reference.at(mask))
+    for runtime, outputs in elsewhere.items():
+        if outputs is None:
+            missing = Measurement("disagreement", "churn", Estimate.missing("undefined"))
+            rows.append(replace(missing, reference=runtime, reference_kind="runtime"))
     return table(cell, rows)
 
 
@@ -166,6 +130,24 @@ def _tempered(
     validation = splits["validation"]
     logits = _logits(task, model.network, validation.inputs)
     return logits, fitted_temperature(logits, validation.targets) if options.scaled else None
+
+
+def _elsewhere(
+    cell: Cell, task: Task, network: nn.Module, splits: Splits, options: DisagreementOptions
+) -> dict[str, dict[str, Tensor] | None]:
+    """What other runtimes put out for every set, by runtime and condition; None where they cannot compute it."""
+    found: dict[str, dict[str, Tensor] | None] = {}
+    sets = {condition: known.samples.inputs for condition, known in splits.evaluated.items()}
+    for runtime in options.runtimes if cell.method in WITH_INTEGERS else ():
+        try:
+            outputs = task.scored_outputs(runtime_outputs(network, torch.cat([*sets.values()]), runtime))
+        except LowlandError as error:
+            _log.warning("%s: %s is not compared with: %s", cell.id, runtime, error)
+            found[runtime] = None
+        else:
+            parts = outputs.split([len(inputs) for inputs in sets.values()])
+            found[runtime] = dict(zip(sets, parts, strict=True))
+    return found
 
 
 def _answered(

@@ -2,57 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lowland.stages import Expectation, NodeTemplate, Stage, rows
 
 CLASSIFIERS = ("descriptions.{task}.names_classes",)
 
+BESIDE_FLOAT = NodeTemplate(
+    name="compare_with_float",
+    function="lowland.pipelines.disagreement.nodes.compare_with_float",
+    level="cell",
+    where=(*CLASSIFIERS, "precision.deployed_alone"),
+    inputs=(
+        "params:cell",
+        "params:run",
+        "params:precision",
+        "params:task",
+        "params:disagreement",
+        "splits",
+        "trained",
+        "model",
+    ),
+    outputs=(rows("disagreement"),),
+    expects=(Expectation("disagreement"),),
+)
+
 STAGE = Stage(
     name="disagreement",
     nodes=(
-        NodeTemplate(
-            name="compare_with_float",
-            function="lowland.pipelines.disagreement.nodes.compare_with_float",
-            level="cell",
-            where=CLASSIFIERS,
-            inputs=(
-                "params:cell",
-                "params:run",
-                "params:precision",
-                "params:task",
-                "params:disagreement",
-                "splits",
-                "trained",
-                "model",
-            ),
-            outputs=(rows("disagreement"),),
-            expects=(Expectation("disagreement"),),
-        ),
-        NodeTemplate(
-            name="compare_with_fake_float",
-            function="lowland.pipelines.disagreement.nodes.compare_with_fake_float",
-            level="cell",
-            methods=("qat",),
-            where=(*CLASSIFIERS, "quantization.fake_float"),
-            inputs=("params:cell", "params:task", "params:disagreement", "splits", "unquantized", "model"),
-            outputs=(rows("fake_float"),),
-        ),
-        NodeTemplate(
-            name="compare_control_with_fake_float",
-            function="lowland.pipelines.disagreement.nodes.compare_with_fake_float",
-            level="cell",
-            methods=("ptq",),
-            where=(*CLASSIFIERS, "quantization.fake_float", "precision.fine_tuned"),
-            inputs=("params:cell", "params:task", "params:disagreement", "splits", "unquantized", "model"),
-            outputs=(rows("fake_float"),),
-        ),
-        NodeTemplate(
-            name="compare_with_runtimes",
-            function="lowland.pipelines.disagreement.nodes.compare_with_runtimes",
-            level="cell",
-            methods=("qat", "ptq", "imported"),
-            where=(*CLASSIFIERS, "disagreement.runtimes"),
-            inputs=("params:cell", "params:task", "params:disagreement", "splits", "model"),
-            outputs=(rows("runtimes"),),
+        BESIDE_FLOAT,
+        replace(
+            BESIDE_FLOAT,
+            name="compare_with_float_and_fake_float",
+            where=(*CLASSIFIERS, "precision.fake_float"),
+            inputs=(*BESIDE_FLOAT.inputs, "unquantized"),
         ),
         NodeTemplate(
             name="compare_answers_of_seeds",

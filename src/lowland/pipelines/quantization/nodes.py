@@ -128,7 +128,7 @@ def fine_tune_quantized(
 ) -> Made:
     """Quantization-aware fine-tuning with the run's own recipe, then frozen."""
     if trained.status != "ok":
-        return _not_made(cell, trained, pd.DataFrame(), trained.status, options)
+        return _not_made(cell, trained, pd.DataFrame(), trained.status, precision)
     target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
     quantized = _calibrated(trained.network, precision, options, splits, task.float_from).to(target)
     key = (run.task, run.number, "fine-tuning")
@@ -136,10 +136,12 @@ def fine_tune_quantized(
     result = train(quantized, rows, recipe=recipe.root, options=fine_tuning.of(run.task), key=key)
     curves = _curves(cell, result.curves)
     if result.status != "ok":
-        return _not_made(cell, trained, curves, result.status, options)
+        return _not_made(cell, trained, curves, result.status, precision)
     tuned = result.network.cpu()
     made = _deployed(cell, task, data, tuned, freeze(tuned))
-    return _with_answers(made, curves, task, splits, partial(without_quantizers, tuned) if options.fake_float else None)
+    return _with_answers(
+        made, curves, task, splits, partial(without_quantizers, tuned) if precision.fake_float else None
+    )
 
 
 def fine_tune_float(
@@ -156,7 +158,7 @@ def fine_tune_float(
 ) -> Made:
     """The control of quantization-aware fine-tuning: as long, with the same batches and recipe, but no quantizers."""
     if trained.status != "ok":
-        return _not_made(cell, trained, pd.DataFrame(), trained.status, options)
+        return _not_made(cell, trained, pd.DataFrame(), trained.status, precision)
     target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
     network = copy.deepcopy(trained.network).to(target)
     key = (run.task, run.number, "fine-tuning")
@@ -164,12 +166,12 @@ def fine_tune_float(
     result = train(network, rows, recipe=recipe.root, options=fine_tuning.of(run.task), key=key)
     curves = _curves(cell, result.curves)
     if result.status != "ok":
-        return _not_made(cell, trained, curves, result.status, options)
+        return _not_made(cell, trained, curves, result.status, precision)
     tuned = StoredModel(result.network.cpu())
     if precision.method == "float":
         return _with_answers(deploy_float(cell, task_options, data, tuned), curves, task, splits, None)
     made = quantize_after_training(cell, precision, options, task_options, data, tuned)
-    return _with_answers(made, curves, task, splits, tuned.network if options.fake_float else None)
+    return _with_answers(made, curves, task, splits, tuned.network if precision.fake_float else None)
 
 
 def _training_data(task: Task, splits: Splits, target: str) -> TrainingData:
@@ -186,12 +188,10 @@ def _curves(cell: Cell, curves: pd.DataFrame) -> pd.DataFrame:
     return curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
 
 
-def _not_made(
-    cell: Cell, trained: StoredModel, curves: pd.DataFrame, status: Status, options: QuantizationOptions
-) -> Made:
+def _not_made(cell: Cell, trained: StoredModel, curves: pd.DataFrame, status: Status, precision: Precision) -> Made:
     """What a node leaves that could not train, or whose network had not been trained."""
     made = StoredModel(trained.network, status), curves, _unavailable(cell, status)
-    return (*made, StoredTensors({})) if options.fake_float and cell.method != "float" else made
+    return (*made, StoredTensors({})) if precision.fake_float else made
 
 
 @torch.no_grad()

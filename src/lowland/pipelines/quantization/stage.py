@@ -55,16 +55,10 @@ def _fine_tuning(name: str, methods: tuple[str, ...], *where: str) -> tuple[Node
         ),
         outputs=(MODEL, CURVES, ROWS),
         expects=EXPECTS,
-        where=(*where, "quantization.deployed_alone"),
+        where=(*where, "precision.deployed_alone"),
     )
-    kept = replace(plain, outputs=(MODEL, CURVES, ROWS, UNQUANTIZED), where=(*where, "quantization.fake_float"))
+    kept = replace(plain, outputs=(MODEL, CURVES, ROWS, UNQUANTIZED), where=(*where, "precision.fake_float"))
     return plain, kept
-
-
-def _control() -> NodeTemplate:
-    """A float network that was fine-tuned: it has no quantizers to be left out."""
-    plain, _ = _fine_tuning("fine_tune_float", ("float",))
-    return replace(plain, where=("precision.fine_tuned",))
 
 
 STAGE = Stage(
@@ -109,7 +103,6 @@ STAGE = Stage(
             expects=EXPECTS,
         ),
         *_fine_tuning("fine_tune_quantized", ("qat",)),
-        *_fine_tuning("fine_tune_float", ("ptq",), "precision.fine_tuned"),
-        _control(),
+        *_fine_tuning("fine_tune_float", ("float", "ptq"), "precision.fine_tuned"),
     ),
 )

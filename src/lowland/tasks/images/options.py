@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lowland.architectures.densenet import layers_a_block
 from lowland.tasks.given_network import NetworkChoice
@@ -15,6 +15,7 @@ from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.network_options import NetworkOptions
 from lowland.tasks.split_sizes import ClassifierSplitSizes, Count, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT
+from lowland.vocabulary.conditions import CONDITIONS
 
 Shift = Literal["auto", "file", "package", "none"]
 
@@ -35,7 +36,10 @@ class ImagesOptions(NetworkOptions, ClassifierSplitSizes):
             and the run says where to get one.
         shift_path: For MNIST an npz file as for ``path``, of which the test images are used; for USPS an HDF5 file with
             ``test/data`` [n, 256] and ``test/target`` [n] (``pip install -e '.[hdf5]'``).
-        shifted_rows: Images at most of the shifted set.
+        shifted_rows: Images at most of the natural shifted set.
+        corrupted: Corruptions of the held-out images that are shifted sets of their own, each at a severity from 1 to
+            5: ``{zigzag: 1, fog: 3}`` makes ``zigzag_1`` and ``fog_3``. All that is asked of a shifted set is asked of
+            them, such as disagreement; ``corruptions`` measure how accuracy falls with severity.
         crop: Side of the square in the middle that is cut out of every image; None: 20 for ``mnist``, whose digits
             fill so many pixels, else all.
         side: Pixels of a side of the network's inputs, to which images are averaged over areas; None: 8, 16 and 32 for
@@ -58,11 +62,21 @@ class ImagesOptions(NetworkOptions, ClassifierSplitSizes):
     shift: Shift = "auto"
     shift_path: Path | None = None
     shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)] = 1000
+    corrupted: dict[str, Annotated[int, Field(ge=1, le=5)]] = Field(default_factory=dict)
     crop: Annotated[int, Field(ge=4)] | None = None
     side: Annotated[int, Field(ge=4)] | None = None
     network: NetworkChoice = "lenet5"
     width: Count | None = None
     depth: Count | None = None
+
+    @field_validator("corrupted")
+    @classmethod
+    def _are_corruptions(cls, corrupted: dict[str, int]) -> dict[str, int]:
+        known = [name for name, condition in CONDITIONS.items() if condition.family == "image_corruption"]
+        for name in corrupted:
+            if name not in known:
+                raise ValueError(f"corrupted names {name!r}; expected some of {', '.join(known)}, each with a severity")
+        return corrupted
 
     @model_validator(mode="after")
     def _has_such_a_depth(self) -> Self:

@@ -15,7 +15,7 @@ from torch import Tensor
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
-from lowland.tasks.description import Readings
+from lowland.tasks.description import CorruptedSet, Readings
 from lowland.tasks.images.files import Labelled
 from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.images.options import ImagesOptions
@@ -39,7 +39,11 @@ class Images(Classifier):
         self.options = options.resolved(Path.cwd()) if options.shift == "auto" else options
         self.images, shift = options.images, options.images.shift
         self.obtained_from = self.images.obtained_from or self.obtained_from
-        self.shifted_sets = () if shift is None or self.options.shift == "none" else (shift.shifted,)
+        self._natural = () if shift is None or self.options.shift == "none" else (shift.shifted,)
+        self.corrupted_sets = tuple(
+            CorruptedSet(corruption=name, severity=severity) for name, severity in options.corrupted.items()
+        )
+        self.shifted_sets = (*self._natural, *(each.shifted for each in self.corrupted_sets))
         known = IMAGE_NETWORKS.get(str(options.network))
         network = known.described(known.sizes(options.width, options.depth)) if known else str(options.network)
         size, pixels = f"{self.images.shape[1]} × {self.images.shape[2]}", f"{self.shape[1]} × {self.shape[2]}"
@@ -47,7 +51,7 @@ class Images(Classifier):
         self.description = (
             f"The task: {self.images.label} ({shown}), {len(self.images.classes)} classes; the network is {network}."
         )
-        if shift is not None and self.shifted_sets:
+        if shift is not None and self._natural:
             where = "" if self.options.shift_path else f", from the package {shift.package}"
             self.description += f" The natural shift: {shift.shifted.label}{where}."
         self._reported = False
@@ -72,7 +76,7 @@ class Images(Classifier):
             parts = {held_out: images.read(options.path, "test" if held_out else "train") for held_out in (False, True)}
         crop = options.crop or images.crop
         tables = [self._table(NOMINAL, found, crop=crop, held_out=held_out) for held_out, found in parts.items()]
-        if images.shift is not None and self.shifted_sets:
+        if images.shift is not None and self._natural:
             shift = images.shift
             if options.shift_path is not None:
                 found = shift.read(options.shift_path)
@@ -95,7 +99,7 @@ class Images(Classifier):
 
     def check(self, raw: pd.DataFrame, origin: str) -> None:
         """Columns, pixels within black and white, and images enough of every class in every set."""
-        if self.images.shift is not None and not self.shifted_sets and not self._reported:
+        if self.images.shift is not None and not self._natural and not self._reported:
             self._reported = True
             label, where = self.images.shift.shifted.label, self.images.shift.obtained_from
             _log.warning("%s: no natural shift is studied; to study it on %s: %s", origin, label, where)
@@ -106,7 +110,7 @@ class Images(Classifier):
         pixels = raw[columns].to_numpy()
         if not ((pixels >= 0) & (pixels <= self.images.white * (1 + 1e-6))).all():
             raise LowlandError(f"{origin}: pixels leave 0 to {self.images.white:g}; make the table again")
-        for shifted in self.shifted_sets:
+        for shifted in self._natural:
             count = int((raw["set"] == shifted.name).sum())
             if count < LEAST_HELD_OUT:
                 raise LowlandError(
@@ -168,7 +172,7 @@ class Images(Classifier):
         chosen = self._chosen(nominal)
         last = nominal.iloc[chosen.pop("test")]
         shifted = {}
-        for found in self.shifted_sets:
+        for found in self._natural:
             table = raw[raw["set"] == found.name]
             rows, labels = np.arange(len(table)), table["label"].to_numpy()
             drawn = self._drawn(rows, self._tied(table), labels, {found.name: self.options.shifted_rows})

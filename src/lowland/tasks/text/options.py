@@ -8,13 +8,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from lowland.selection import NONE_SWITCHES_OFF, refuse_repeats
-from lowland.tasks.split_sizes import Count, SplitSizes, seen_from
+from lowland.tasks.split_sizes import ClassifierSplitSizes, Count, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT
 from lowland.tasks.text.files import LARGEST_RATING
 from lowland.tasks.text.worlds import WORLDS, World, WorldName
 
 
-class SentimentOptions(SplitSizes):
+class SentimentOptions(ClassifierSplitSizes):
     """Which world texts are learned from and which are the shifts, how they become tokens, and the network.
 
     Attributes:
