@@ -38,11 +38,13 @@ def test_networks_are_retrained_on_rows_that_every_task_keeps(study):
         assert {"threshold", "retraining"} <= set(task.root.sizes)
 
 
-def test_texts_have_recipes_that_leave_inputs_alone():
+def test_texts_are_asked_the_same_recipes(study):
     texts = grid.Grid(grid.validate({k: v for k, v in resolved("shift_text").items() if k not in ("env", "data")}))
     assert texts.tasks == ("sentiment",) and texts.study.tasks["sentiment"].root.network == "gru"
-    assert not any(recipe.root.disturbs_inputs for recipe in texts.study.recipes.values())
+    assert texts.study.recipes == study.study.recipes
     assert {"qat", "ptq"} <= {each.method for each in texts.study.precisions.values()} and len(texts.seeds) == 2
+    assert {"threshold", "retraining"} <= set(texts.study.tasks["sentiment"].root.sizes)
+    assert texts.selected_precisions("retraining")
 
 
 @pytest.mark.parametrize("env", ["shift", "shift_text"])
