@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from lowland.certification.deployed import Exposure, Share, Upsets, accuracy_at_rates, floor_at_rates
 from lowland.errors import LowlandError
 from lowland.faults import apply_flips, draw_flips
+from lowland.faults.bit_flips import stored_sizes
+from lowland.faults.flip_sets import draw_rare_bits
 from lowland.quantization import IntegerNetwork, Precision, build_quantized, calibrate, freeze
 from tests.quantization.networks import CLASSES, FEATURES, rows
 
@@ -74,8 +76,9 @@ def test_the_probability_of_a_floor_covers() -> None:
         assert coverage(sums([np.array([1 - held, held])] * 30), 30, held) >= 0.95
 
 
-def flipped_answer(inputs: Tensor, rate: float, *key: object) -> Tensor:
-    flips = draw_flips(network(), key=key).below(rate)
+def flipped_answer(inputs: Tensor, rate: float, most: float, *key: str | int) -> Tensor:
+    sizes = stored_sizes(network(), ("weights", "biases"))
+    flips = draw_rare_bits(sizes, key, rate=most).below(rate)
     return apply_flips(network(), flips).forward_integer(inputs).argmax(1)
 
 
@@ -84,7 +87,7 @@ def test_every_row_has_a_set_of_its_own() -> None:
     rates = (0.0, 0.01, 0.2)
     found = accuracy_at_rates(network(), (inputs, labels), Exposure(rates, key=("own",)))
     for rate, share in zip(rates, found, strict=True):
-        answers = [flipped_answer(inputs[row : row + 1], rate, "own", row) for row in range(40)]
+        answers = [flipped_answer(inputs[row : row + 1], rate, 0.2, "own", row) for row in range(40)]
         assert share == Share.of(int((torch.cat(answers) == labels).sum()), 40, levels=3)
     clean = network().forward_integer(inputs).argmax(1) == labels
     assert found[0].successes == int(clean.sum()) > found[2].successes
@@ -95,7 +98,9 @@ def test_a_floor_is_held_by_draws_on_all_rows() -> None:
     rates = (0.001, 0.05)
     found = floor_at_rates(network(), (inputs, labels), Exposure(rates, key=("floor",)), floor=0.8, draws=25)
     for rate, share in zip(rates, found, strict=True):
-        accuracies = [(flipped_answer(inputs, rate, "floor", number) == labels).double().mean() for number in range(25)]
+        accuracies = [
+            (flipped_answer(inputs, rate, 0.05, "floor", number) == labels).double().mean() for number in range(25)
+        ]
         assert share == Share.of(sum(float(value) >= 0.8 for value in accuracies), 25, levels=2)
     assert found[0].successes > found[1].successes
 
