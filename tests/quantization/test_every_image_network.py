@@ -153,11 +153,14 @@ def test_bounds_enclose_what_rounded_weights_compute(kind):
 def test_statements_are_made_of_float_and_frozen_networks(kind):
     options = CertificationOptions(
         precisions="all", seeds="all", statements=("rounding", "upsets"), rows=10, bits=(12,), proofs=0,
-        deviation_rows=1, noise_radii=(1,), noise_rows=1, safe_shares=(0.9,), seconds=0.2, global_seconds=0.2,
+        deviation_rows=1, noise_radii=(1,), noise_rows=1, upset_rates=(0.01,),
+        safe_shares=(0.9,), seconds=0.2, global_seconds=0.2,
     )  # fmt: skip
     rows = samples(3, seed=1)[0]
     for network, expected in ((trained(kind), {"rounding"}), (frozen(kind), {"rounding", "upsets"})):
-        found = certificate(Subject(trained(kind), network, rows, rows, options))
+        found = certificate(
+            Subject(trained(kind), network, rows, torch.zeros(len(rows), dtype=torch.int64), rows, options)
+        )
         assert found.statements.keys() == expected
         for measured in found.measurements:
             value, status = measured.estimate.value, measured.estimate.status

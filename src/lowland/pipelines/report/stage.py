@@ -24,7 +24,11 @@ STAGE = Stage(
             name="draw",
             function=f"{FUNCTIONS}.draw",
             level="study",
-            inputs=("measurements", "correlations", "pareto"),
+            inputs=(
+                "measurements",
+                "correlations",
+                "pareto_plot",
+            ),  # the file that DVC draws, so that it is no loose end
             outputs=tuple(map(_figure, ("bit_error", "pareto", "correlation", "churn"))),
         ),
         NodeTemplate(
