@@ -57,7 +57,8 @@ def test_every_tasks_other_sets_stay_the_same_bytes_and_no_row_is_in_two(kind, t
     usual, more = prepared(), prepared(threshold_rows=30, retraining_rows=50)
     tensors = more.to_tensors()
     for name in ("threshold", "retraining"):
-        assert len(more[name].inputs) == len(tensors.pop(f"{name}/inputs")) >= 20
+        least = 2 if name == "threshold" and kind in ("grouped table", "sentiment") else 20  # one of each group
+        assert len(more[name].inputs) == len(tensors.pop(f"{name}/inputs")) >= least
         tensors.pop(f"{name}/targets")
         for other in more:
             shared = bytes_of(more[name]) & bytes_of(more[other])

@@ -20,6 +20,9 @@ OF_THE_REST = ("threshold", "retraining")
 """Sets that are drawn from what the others leave, one after the other, where a task asks for them: no row changes its
 set for them."""
 
+OF_SINGLE_ROWS = ("threshold",)
+"""Of these, one row of each group: what is proved on them takes rows as independent."""
+
 LEAST_HELD_OUT = 4
 """Samples that a set to be halved needs, so that the means of both halves have standard errors."""
 
