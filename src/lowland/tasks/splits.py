@@ -132,7 +132,7 @@ class Splits(Mapping[str, Samples]):
         held_out: The samples of ``selection`` and ``test`` in one order, on which performance and robustness are
             measured.
         zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
-        shifted: Naturally shifted sets by name, in halves as what is held out.
+        shifted: Shifted sets, natural and corrupted, by name, in halves as what is held out.
         facts: What JSON can hold and people or deployed networks need to know: ``preprocessing``, a record of
             ``lowland.tasks.PREPROCESSINGS``.
     """
