@@ -49,6 +49,18 @@ def test_recipes_and_precisions_are_those_of_the_study_beside_fine_tuned_ones(st
     assert len(study.cells) == len(study.tasks) * len(study.recipes) * len(study.seeds) * len(methods)
 
 
+def test_corrupted_sets_are_those_of_the_published_ones_and_controls_stand_beside(study):
+    found = {option.root.source: option.root for option in study.study.tasks.values()}
+    assert {source: len(option.corrupted) for source, option in found.items()} == {
+        "digits": 6, "mnist": 15, "cifar10": 19,
+    }  # fmt: skip
+    assert set(found["cifar10"].corrupted.values()) == {3}
+    assert all(found[source].threshold_rows and found[source].retraining_rows for source in ("digits", "mnist"))
+    precisions = study.study.precisions
+    assert all(precisions[name].fine_tuned for name in ("fp32_tuned", "ptq8_tuned"))
+    assert all(precisions[name].fake_float for name in ("qat8", "qat4", "ptq8_tuned"))
+
+
 def test_every_network_of_it_can_be_built(study):
     for name, options in study.study.tasks.items():
         network = build_network(build_task(options).network_spec())

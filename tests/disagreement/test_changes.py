@@ -57,6 +57,19 @@ def test_least_and_most_churn_are_0_and_1():
     assert answer_changes(logits_of(before), logits_of(apart), targets).excess_churn.value == 1
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize(("first_wrong", "second_wrong"), [(5, 8), (7, 7), (10, 10), (12, 15), (16, 19)])
+def test_the_excess_is_1_at_the_largest_churn_that_the_accuracies_allow(classes, first_wrong, second_wrong):
+    targets = torch.zeros(20, dtype=torch.int64)
+    before = torch.tensor([1] * first_wrong + [0] * (20 - first_wrong))
+    now = torch.tensor([0] * (20 - second_wrong) + [classes - 1] * second_wrong)  # both wrong on as few as can be
+    excess = answer_changes(logits_of(before, classes), logits_of(now, classes), targets).excess_churn
+    assert excess.value == 1
+    fewer = torch.tensor([classes - 1, 0] * 10)[torch.randperm(20, generator=generator("fewer"))]
+    other = answer_changes(logits_of(before, classes), logits_of(fewer, classes), targets).excess_churn
+    assert 0 <= other.value < 1
+
+
 def test_two_perfect_networks_have_no_excess():
     targets = torch.arange(4)
     found = answer_changes(logits_of(targets), logits_of(targets), targets)

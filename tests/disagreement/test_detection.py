@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowland.disagreement import compare_detectors, compare_measures, detection_auroc, uncertainty
+from lowland.disagreement import compare_detectors, detection_auroc
 from lowland.disagreement.bootstrap import resampled_areas
 from lowland.disagreement.detection import detect_by_each
 from lowland.disagreement.ranking import Ranking
@@ -165,16 +165,14 @@ def test_across_sets_of_the_same_rows_the_bootstrap_keeps_a_true_null_that_poole
     assert rejected["bootstrap"] <= 6 and rejected["pooled"] >= 12, rejected
 
 
-def test_measures_of_two_classes_that_rank_alike_are_not_compared():
-    logits = torch.randn(200, 2, generator=generator("two classes"))
-    marked = uncertainty(logits, "margin") > 0.6
-    with pytest.raises(LowlandError, match="margin and entropy of two classes, which rank all rows alike"):
-        compare_measures(logits, marked, ("margin", "entropy"))
-    assert compare_measures(logits, marked, ("margin", "energy")).difference.value > 0
-    three = torch.randn(200, 3, generator=generator("three classes"))
-    marked = uncertainty(three, "margin") > 0.6
-    expected = compare_detectors(uncertainty(three, "margin"), uncertainty(three, "entropy"), marked)
-    assert compare_measures(three, marked, ("margin", "entropy")) == expected
+def test_a_difference_without_spread_has_no_test():
+    marked = torch.arange(40) < 20
+    right = marked.double()
+    found = compare_detectors(right, -right, marked)
+    assert found.difference.value == 1 and found.difference.status == "undefined"
+    assert math.isnan(found.z) and math.isnan(found.p_value)
+    alike = compare_detectors(right, 2 * right, marked)
+    assert (alike.difference.value, alike.difference.status, alike.z, alike.p_value) == (0, "ok", 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,9 @@ def test_a_perfect_network_answers_everything_and_rows_without_an_answer_have_no
     known = answers("perfect", 600)
     right = Answers(known.logits, known.logits.argmax(1), "threshold")
     abstention = proved_abstention(known.logits, right, OPTIONS)
-    highest = float(uncertainty(known.logits, "margin").max())
-    assert [row.estimate.value for row in threshold_rows(abstention, right)] == [highest] * 2
+    fixing = uncertainty(known.logits, "margin")
+    highest = [float(fixed_thresholds(fixing, 600, risk=risk, delta=0.1)[-2]) for risk in (0.1, 0.02)]
+    assert [row.estimate.value for row in threshold_rows(abstention, right)] == highest
     shares = [row.estimate.value for row in answered_rows(abstention, right) if row.measure == "answered_share"]
     assert shares == [1, 1]
     strict = proved_abstention(answers("validation").logits, answers("proving"), OPTIONS)
@@ -77,6 +78,17 @@ def test_a_perfect_network_answers_everything_and_rows_without_an_answer_have_no
     )
     assert [(each.value, each.status) for each in shares] == [(0, "ok")] * 2
     assert [each.status for each in risks] == ["undefined"] * 2
+
+
+def test_the_threshold_is_the_quantile_that_was_proved_even_above_all_that_the_proving_rows_have():
+    validation, known = answers("validation").logits, answers("sure", 600)
+    scores, wrong = uncertainty(known.logits, "margin"), known.logits.argmax(1) != known.targets
+    sure = (scores < 0.1) & ~wrong
+    proving = Answers(known.logits[sure].repeat(5, 1), known.targets[sure].repeat(5), "threshold")
+    found = [row.estimate.value for row in threshold_rows(proved_abstention(validation, proving, OPTIONS), proving)]
+    fixing = uncertainty(validation, "margin")
+    tried = [fixed_thresholds(fixing, len(proving.targets), risk=risk, delta=0.1) for risk in (0.1, 0.02)]
+    assert found == [float(each[-2]) for each in tried] and min(found) > float(scores[sure].max())
 
 
 def test_outputs_that_are_not_finite_prove_nothing_and_are_not_answered():

@@ -82,6 +82,27 @@ def test_fine_tuning_with_quantizers_sees_the_added_rows(network):
     assert any(not torch.equal(apart[0][name], apart[1][name]) for name in apart[0])
 
 
+def test_what_is_fine_tuned_without_quantizers_is_so_again_on_all_rows(network):
+    added = rows("added", 20)
+    control = replace(how("ptq"), precision=how("ptq").precision.model_copy(update={"fine_tuned": True}))
+    plain, found = (retrain(network, DATA, added, each, key=("a",)) for each in (how("ptq"), control))
+    assert equal_weights(found.float_network, plain.float_network)  # which it is compared with, as it was before
+    both = tuple(torch.cat(pair) for pair in zip(DATA.training, added, strict=True))
+    tuned = train(
+        copy.deepcopy(found.float_network),
+        replace(DATA, training=both),
+        recipe=control.recipe,
+        options=PLAN,
+        key=("a", "fine-tuning"),
+    )
+    codes = state(freeze(build_calibrated(tuned.network, control.precision, OPTIONS, DATA.training[0])))
+    assert all(torch.equal(codes[name], tensor) for name, tensor in state(found.deployed).items())
+    assert any(not torch.equal(codes[name], tensor) for name, tensor in state(plain.deployed).items())
+    wild = TrainingOptions(epochs=3, batch_size=16, learning_rate=1e30, schedule="constant")
+    lost = retrain(network, DATA, added, replace(control, fine_tuning=wild), key=("a",))
+    assert (lost.deployed, lost.status) == (None, "non_finite")
+
+
 @pytest.mark.parametrize("where", ["training", "fine_tuning"])
 def test_a_divergence_is_a_status(where, network):
     wild = TrainingOptions(epochs=3, batch_size=16, learning_rate=1e30, schedule="constant")

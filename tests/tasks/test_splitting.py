@@ -111,16 +111,29 @@ def test_what_is_drawn_from_the_rest_moves_no_row_and_shares_no_group(split, val
     tied = np.unique(values, return_inverse=True)[1].astype(np.int64)
     labels = tied % 2
     alone = split(tied, labels, SIZES, key=("toy",))
-    both = split(tied, labels, SIZES | {"threshold": wanted}, key=("toy",))
-    assert list(both) == [*SIZES, "threshold"]
+    both = split(tied, labels, SIZES | {"retraining": wanted}, key=("toy",))
+    assert list(both) == [*SIZES, "retraining"]
     assert all(np.array_equal(alone[name], both[name]) for name in SIZES)
     taken = np.concatenate(list(alone.values()))
     left = np.flatnonzero(~np.isin(tied, tied[taken]))
-    assert not set(both["threshold"]) - set(left) and len(set(both["threshold"])) == len(both["threshold"])
-    outside = np.setdiff1d(np.arange(len(tied)), both["threshold"])
-    assert not set(tied[both["threshold"]]) & set(tied[outside])
+    assert not set(both["retraining"]) - set(left) and len(set(both["retraining"])) == len(both["retraining"])
+    outside = np.setdiff1d(np.arange(len(tied)), both["retraining"])
+    assert not set(tied[both["retraining"]]) & set(tied[outside])
     if len(left) <= wanted:
-        assert sorted(both["threshold"]) == sorted(left)
+        assert sorted(both["retraining"]) == sorted(left)
+
+
+@pytest.mark.parametrize("split", [stratified_split, grouped_split])
+def test_thresholds_are_proved_on_one_row_of_each_group_and_which_is_drawn(split):
+    tied, labels = np.arange(1200) // 6, np.arange(1200) // 6 % 2
+    asked = SIZES | {"threshold": 600, "retraining": 300}
+    found = split(tied, labels, asked, key=("toy",))
+    groups = tied[found["threshold"]]
+    assert len(set(groups)) == len(groups) >= 99
+    assert len(set(found["threshold"] % 6)) == 6  # not always the first
+    assert not np.isin(tied[found["retraining"]], groups).any() and len(found["retraining"]) >= 294
+    usual = split(tied, labels, SIZES, key=("toy",))
+    assert all(np.array_equal(found[name], rows) for name, rows in usual.items())
 
 
 def test_the_rest_keeps_the_class_shares_and_has_its_size():

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lowland.disagreement.detection import (
         DetectorComparison,
         compare_detectors,
-        compare_measures,
         detection_auroc,
     )
     from lowland.disagreement.mean_detection import MarkedScores, mean_detection_auroc, share_among_least_sure
@@ -46,7 +45,6 @@ __all__ = [
     "answer_changes",
     "brier_score",
     "compare_detectors",
-    "compare_measures",
     "detection_auroc",
     "disagreement_rate",
     "distinct_measures",

@@ -48,7 +48,8 @@ def answer_changes(reference_logits: Tensor, logits: Tensor, targets: Tensor) ->
     r"""Compares the answers (highest output) of a network with those of a reference, on the same rows.
 
     With :math:`e_1, e_2` the error rates of both and c the churn, the excess is
-    :math:`(c - |e_1 - e_2|) / (\min(1, e_1 + e_2) - |e_1 - e_2|)`.
+    :math:`(c - |e_1 - e_2|) / (m - |e_1 - e_2|)` with the largest churn :math:`m = \min(1, e_1 + e_2)`. With two
+    classes a row that both get wrong is answered alike: then :math:`m = \min(e_1 + e_2, 2 - e_1 - e_2)`.
 
     Args:
         reference_logits: [rows, classes] of the reference.
@@ -81,25 +82,26 @@ def answer_changes(reference_logits: Tensor, logits: Tensor, targets: Tensor) ->
         Estimate.from_samples(positive),
         Estimate.from_samples(replaced),
         Estimate.from_samples(negative.double() - positive.double()),
-        _excess(negative, positive, replaced, ~was_right & ~differs),
+        _excess(negative, positive, replaced, ~was_right & ~differs, classes=classes),
         tuple(Estimate.from_samples(rows) if len(rows) else Estimate.missing("undefined") for rows in of_class),
     )
 
 
-def _excess(*kinds: Tensor) -> Estimate:
+def _excess(*kinds: Tensor, classes: int) -> Estimate:
     """The excess with its jackknife error: rows of a kind are alike, so that only one of each need be left out.
 
     Args:
         kinds: Masks [rows] of new, repaired, replaced and kept errors; all other rows are right twice.
+        classes: That there are.
     """
     rows = len(kinds[0])
     counts = [int(kind.sum()) for kind in kinds]
     counts.append(rows - sum(counts))
-    value = _excess_of(counts)
+    value = _excess_of(counts, classes)
     if math.isnan(value) or rows < 2:
         return Estimate.missing("undefined")
     without = [
-        (count, _excess_of([other - (place == number) for place, other in enumerate(counts)]))
+        (count, _excess_of([other - (place == number) for place, other in enumerate(counts)], classes))
         for number, count in enumerate(counts)
         if count
     ]
@@ -109,9 +111,9 @@ def _excess(*kinds: Tensor) -> Estimate:
     return Estimate(value, error, rows, "ok" if math.isfinite(error) else "undefined")
 
 
-def _excess_of(counts: Sequence[int]) -> float:
+def _excess_of(counts: Sequence[int], classes: int) -> float:
     """Of counts of new, repaired, replaced, kept errors and rows that are right twice; NaN without a choice."""
     new, repaired, replaced, kept, _ = counts
-    least = abs(new - repaired)
-    most = min(sum(counts), new + repaired + 2 * (replaced + kept))
+    least, errors, rows = abs(new - repaired), new + repaired + 2 * (replaced + kept), sum(counts)
+    most = min(errors, 2 * rows - errors if classes == 2 else rows)
     return (new + repaired + replaced - least) / (most - least) if most > least else math.nan

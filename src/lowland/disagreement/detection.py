@@ -15,7 +15,6 @@ from torch import Tensor
 from lowland.disagreement.bootstrap import resampled_areas, source_numbers
 from lowland.disagreement.ranking import Ranking
 from lowland.disagreement.rows import checked_scores
-from lowland.disagreement.uncertainty_measures import ALIKE_OF_TWO_CLASSES, UncertaintyMeasure, uncertainty
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 
@@ -86,7 +85,8 @@ def compare_detectors(
 
     Returns:
         The difference of the areas with its test; both are NaN where the difference has no standard error. Scores that
-        rank alike differ by 0, z is 0 and the p-value 1.
+        rank alike differ by 0, z is 0 and the p-value 1; another difference without any spread (such as of a detector
+        that is always right from one that is always wrong) is ``undefined``.
 
     Raises:
         LowlandError: As for ``detection_auroc``.
@@ -117,28 +117,6 @@ def detect_by_each(
     ahead = np.eye(count)[[0]] - np.eye(count)
     found = _ranked_contrasts([*rankings.values()], disagree, np.concatenate([np.eye(count), ahead]))
     return dict(zip(rankings, zip(found[:count], found[count:], strict=True), strict=True))
-
-
-def compare_measures(
-    logits: Tensor, disagree: Tensor, measures: tuple[UncertaintyMeasure, UncertaintyMeasure]
-) -> DetectorComparison:
-    """Whether one measure of uncertainty tells the marked rows better than another, within one network and set.
-
-    Args:
-        logits: [rows, classes] of the deployed network.
-        disagree: Where it disagrees with its reference [rows].
-        measures: The first is compared with the second.
-
-    Raises:
-        LowlandError: Two classes, for which all but the energy rank rows alike; other forms.
-    """
-    if logits.ndim == 2 and logits.shape[1] == 2 and ALIKE_OF_TWO_CLASSES.issuperset(measures):
-        raise LowlandError(
-            f"measures: got {' and '.join(measures)} of two classes, which rank all rows alike; expected three classes "
-            "or more, or energy for one of them"
-        )
-    first, second = (uncertainty(logits, measure) for measure in measures)
-    return compare_detectors(first, second, disagree)
 
 
 def _contrasts(
@@ -187,12 +165,12 @@ def _missing(rankings: Sequence[Ranking], kinds: Sequence[int]) -> Estimate | No
 def _estimates(
     contrasts: NDArray[np.float64], areas: NDArray[np.float64], errors: NDArray[np.float64], rows: int
 ) -> list[Estimate]:
-    """Contrasts of areas with their errors; areas of 0 and 1 have none."""
+    """Contrasts of areas with their errors; areas of 0 and 1 have none, nor has a difference that never varies."""
     found = []
     for contrast, error in zip(contrasts, errors, strict=True):
-        value = float(contrast @ areas)
-        separated = contrast.sum() == 1 and value in (0.0, 1.0)
-        found.append(Estimate(value, math.nan, rows, "undefined") if separated else Estimate(value, float(error), rows))
+        value, error = float(contrast @ areas), float(error)
+        separated = value in (0.0, 1.0) if contrast.sum() == 1 else value != 0 == error
+        found.append(Estimate(value, math.nan, rows, "undefined") if separated else Estimate(value, error, rows))
     return found
 
 

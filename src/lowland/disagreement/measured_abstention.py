@@ -23,11 +23,14 @@ class Abstention:
     Attributes:
         measure: The uncertainty above which it abstains.
         proved: One for every risk; the threshold is minus infinity where nothing could be proved.
+        stated: As numbers that a table can hold [risks]: the proved thresholds themselves and, where every answer may
+            be given, the highest quantile of validation rows, which was proved on the way.
         status: ``ok``, or why there are none.
     """
 
     measure: UncertaintyMeasure
     proved: tuple[AbstentionThreshold, ...]
+    stated: tuple[float, ...]
     status: Status = "ok"
 
 
@@ -47,27 +50,27 @@ def proved_abstention(
     delta = options.abstention_delta
     if not (fixing.isfinite().all() and scores.isfinite().all()):
         lost = (AbstentionThreshold(-math.inf, 0.0, 0, 0, risk, delta) for risk in options.abstention_risks)
-        return Abstention(measure, tuple(lost), "non_finite")
-    wrong, found = _wrong(proving, reference), []
+        return Abstention(measure, tuple(lost), (-math.inf,) * len(options.abstention_risks), "non_finite")
+    wrong, found, stated = _wrong(proving, reference), [], []
     for risk in options.abstention_risks:
         thresholds = fixed_thresholds(fixing, len(scores), risk=risk, delta=delta)
         found.append(abstention_threshold(scores, wrong, thresholds, risk=risk, delta=delta))
-    return Abstention(measure, tuple(found))
+        stated.append(min(found[-1].threshold, float(thresholds[-2])))
+    return Abstention(measure, tuple(found), tuple(stated))
 
 
 def threshold_rows(
     abstention: Abstention, proving: Answers, reference: Reference | None = None
 ) -> Iterator[Measurement]:
-    """The thresholds; where every answer may be given, the highest uncertainty that was met.
+    """The thresholds, as ``Abstention.stated`` has them.
 
     Args:
         abstention: What was proved, and
         proving: on which rows.
         reference: As it was proved with.
     """
-    highest = float(uncertainty(proving.logits, abstention.measure).max())
-    for proved in abstention.proved:
-        value = Estimate(min(proved.threshold, highest), 0.0, len(proving.targets))
+    for proved, threshold in zip(abstention.proved, abstention.stated, strict=True):
+        value = Estimate(threshold, 0.0, len(proving.targets))
         yield from _rows(proving, abstention, proved, {"abstention_threshold": value}, reference)
 
 

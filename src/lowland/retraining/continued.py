@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 from lowland.estimate import Status
 from lowland.quantization import Precision, QuantizationOptions, build_calibrated, freeze, quantize_dynamically
 from lowland.randomness import Key
-from lowland.training import TrainingData, TrainingOptions, train
+from lowland.training import Training, TrainingData, TrainingOptions, train
 from lowland.training.recipe_base import RecipeBase
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Continuation:
         training: How long and how fast it is trained on.
         precision: That it is deployed at, the same as before.
         quantization: Options that all precisions share.
-        fine_tuning: How the quantized network is fine-tuned, where the precision's method is ``qat``.
+        fine_tuning: How the quantized network is fine-tuned, where the precision's method is ``qat``, and the float
+            network before it is quantized, where the precision says ``fine_tuned``.
         device: Where it is trained.
     """
 
@@ -56,8 +60,8 @@ def retrain(
 ) -> Retrained:
     """The float network trained on with further rows, and what is deployed of it at the same precision.
 
-    Scales are calibrated on the same training rows as before; with method ``qat`` the added rows are fine-tuned on,
-    too.
+    Scales are calibrated on the same training rows as before; what is fine-tuned (method ``qat``, or ``fine_tuned``
+    without quantizers) is so on the added rows, too.
 
     Args:
         network: In float; it stays as it is.
@@ -80,18 +84,22 @@ def retrain(
     if how.precision.method in ("dynamic", "weight_only"):
         coded = quantize_dynamically(float_network, how.precision, float_from=data.float_from)
         return Retrained(float_network, coded, "ok")
-    quantized = build_calibrated(
-        float_network, how.precision, how.quantization, data.training[0], float_from=data.float_from
-    )
+    source = float_network
+    if how.precision.fine_tuned:
+        control = _fine_tuned(copy.deepcopy(float_network), more, how, key)
+        if control.status != "ok":
+            return Retrained(float_network, None, control.status)
+        source = control.network.cpu()
+    quantized = build_calibrated(source, how.precision, how.quantization, data.training[0], float_from=data.float_from)
     if how.precision.method == "qat":
-        tuned = train(
-            quantized.to(how.device),
-            replace(more, float_from=None),  # fake-quantized models know it themselves
-            recipe=how.recipe,
-            options=how.fine_tuning,
-            key=(*key, "fine-tuning"),
-        )
+        # Fake-quantized models know themselves where floats begin.
+        tuned = _fine_tuned(quantized, replace(more, float_from=None), how, key)
         if tuned.status != "ok":
             return Retrained(float_network, None, tuned.status)
         quantized = tuned.network.cpu()
     return Retrained(float_network, freeze(quantized), "ok")
+
+
+def _fine_tuned(network: Network, data: TrainingData, how: Continuation, key: tuple[Key, ...]) -> Training[Network]:
+    """A network, with quantizers or without, trained on as ``qat`` does it."""
+    return train(network.to(how.device), data, recipe=how.recipe, options=how.fine_tuning, key=(*key, "fine-tuning"))

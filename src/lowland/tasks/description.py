@@ -24,7 +24,7 @@ class _Record(BaseModel):
 
 
 class ShiftedSet(_Record):
-    """A natural shift of a task: rows from a changed world, a condition of the long table.
+    """A shifted set of a task: rows from a changed world, or held-out ones spoiled; a condition of the long table.
 
     Attributes:
         name: Its condition.
@@ -127,7 +127,7 @@ class TaskDescription(_Record):
         score: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
         input_kind: What its inputs are; conditions that need another kind do not apply.
         readings: What its sensors deliver.
-        shifted_sets: Its natural shifts.
+        shifted_sets: The natural ones and the corrupted ones.
         provenance: Where its raw table comes from.
     """
 

@@ -36,7 +36,7 @@ def split_samples(
             ``retraining`` comes from the rest.
         key: Keys the drawing, such as the task's name; equal keys divide equal samples in the same way.
         groups: A number for each sample's group [n], such as a patient or a discharge, which no two sets share.
-        shifted: Samples of naturally shifted sets by name.
+        shifted: Samples of shifted sets by name.
         facts: What JSON can hold and deployed networks need to know: ``{"preprocessing": ...}``.
 
     Raises:

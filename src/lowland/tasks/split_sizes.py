@@ -104,7 +104,7 @@ class ClassifierSplitSizes(SplitSizes):
 
     Attributes:
         threshold_rows: Rows at most, from what the other sets leave, on which thresholds are proved up to which a
-            network may answer; 0: none are.
+            network may answer, one row of each group that is drawn; 0: none are.
         retraining_rows: Rows at most, from what is left then, among which networks find disagreements to be retrained
             on; 0: none.
     """

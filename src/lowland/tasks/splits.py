@@ -20,6 +20,9 @@ OF_THE_REST = ("threshold", "retraining")
 """Sets that are drawn from what the others leave, one after the other, where a task asks for them: no row changes its
 set for them."""
 
+OF_SINGLE_ROWS = ("threshold",)
+"""Of these, one row of each group: what is proved on them takes rows as independent."""
+
 LEAST_HELD_OUT = 4
 """Samples that a set to be halved needs, so that the means of both halves have standard errors."""
 
@@ -129,7 +132,7 @@ class Splits(Mapping[str, Samples]):
         held_out: The samples of ``selection`` and ``test`` in one order, on which performance and robustness are
             measured.
         zero: Inputs at which the sensors measure nothing [features ...], in the units of the inputs.
-        shifted: Naturally shifted sets by name, in halves as what is held out.
+        shifted: Shifted sets, natural and corrupted, by name, in halves as what is held out.
         facts: What JSON can hold and people or deployed networks need to know: ``preprocessing``, a record of
             ``lowland.tasks.PREPROCESSINGS``.
     """

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lowland.randomness import generator
-from lowland.tasks.splits import OF_THE_REST
+from lowland.tasks.splits import OF_SINGLE_ROWS, OF_THE_REST
 
 Rows = dict[str, NDArray[np.int64]]
 """Row numbers by set."""
@@ -29,7 +29,10 @@ class _Split(Protocol):
 
 
 def _and_of_the_rest(split: _Split) -> _Split:
-    """The same, with the sets of ``OF_THE_REST`` drawn one after the other from the groups that the others leave."""
+    """The same, with the sets of ``OF_THE_REST`` drawn one after the other from the groups that the others leave.
+
+    Of ``OF_SINGLE_ROWS`` one row of each group is kept, drawn by key.
+    """
 
     @wraps(split)
     def both(
@@ -41,13 +44,16 @@ def _and_of_the_rest(split: _Split) -> _Split:
     ) -> Rows:
         first = {name: size for name, size in sizes.items() if name not in OF_THE_REST}
         chosen = split(tied, labels, first, key=key) if first else {}
+        thinned: Rows = {}
         for name in (each for each in OF_THE_REST if each in sizes):
             taken = np.concatenate([np.empty(0, np.int64), *chosen.values()])
             left = np.flatnonzero(~np.isin(tied, tied[taken]))
             groups = np.unique(tied[left], return_inverse=True)[1]
             found = split(groups, labels[left], {name: sizes[name]}, key=(*key, name)) if len(left) else {name: left}
-            chosen[name] = left[found[name]] if len(left) else left
-        return chosen
+            rows = chosen[name] = left[found[name]] if len(left) else left
+            if name in OF_SINGLE_ROWS:  # they stand in random order: the first of a group is a row drawn from it
+                thinned[name] = rows[np.sort(np.unique(tied[rows], return_index=True)[1])]
+        return chosen | thinned
 
     return both
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lowland.errors import LowlandError
 from lowland.tasks.scale import LARGEST, mean_and_spread
 from lowland.tasks.split_sizes import least_rows
-from lowland.tasks.splits import LEAST_HELD_OUT
+from lowland.tasks.splits import LEAST_HELD_OUT, OF_SINGLE_ROWS
 
 GROUPS_PER_SET = 2  # of every class: what one group alone shows cannot be separated from the group
 ENOUGH_KNOWN = 20  # rows: a column that agrees with the classes in fewer, and is empty elsewhere, may do so by chance
@@ -186,7 +186,7 @@ def check_sets(
     classes: list[str],
     origin: str,
 ) -> None:
-    """Refuses a split that leaves a set with fewer than two groups of a class.
+    """Refuses a split that leaves a set, other than of single rows, with fewer than two groups of a class.
 
     Args:
         sets: Row numbers by set name.
@@ -201,7 +201,7 @@ def check_sets(
                 f"{origin}: {part}_rows gets {len(rows)} rows; at least {least_rows(part)} are needed: use more data, "
                 "or smaller shares for the other sets"
             )
-        for number, name in enumerate(classes):
+        for number, name in enumerate(classes if part not in OF_SINGLE_ROWS else ()):  # a rate needs no class
             count = len(np.unique(tied[rows[labels[rows] == number]]))
             if count < GROUPS_PER_SET:
                 whose = f" of class {name!r}" if len(classes) > 1 else ""

@@ -43,7 +43,8 @@ DISAGREEMENT: dict[str, Measure] = {
     "excess_churn": _pair(
         "excess churn",
         higher_is_better=False,
-        meaning="Where the churn lies between the least (0) and the most (1) that the two accuracies allow.",
+        meaning="Where the churn lies between the least (0) and the most (1) that the two accuracies allow; with two "
+        "classes, where both are wrong they agree.",
     ),
     "detection_auroc": _pair(
         "detection of disagreements",

@@ -36,11 +36,6 @@ class TextPreprocessing(Preprocessing):
     def _numbers(self) -> dict[str, int]:
         return word_numbers(self.vocabulary)
 
-    @property
-    def num_tokens(self) -> int:
-        """How many numbers there are, padding and unknown words included: rows of an embedding."""
-        return len(self.vocabulary) + 2
-
     def apply(self, raw: Sequence[str] | pd.DataFrame) -> Tensor:
         """Tokens [n, max_tokens] in int64.
 
