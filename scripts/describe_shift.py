@@ -52,6 +52,7 @@ def task_facts(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
         "name": answers.name,
         "about": accuracy_row(answers, table),
         "shift": shift,
+        "hardly": dict(answers.hardly),
         "training": training,
         "detection": detection,
         "sets": [answers.sets[number] for number in answers.shifted],
@@ -130,7 +131,9 @@ def facts_of(studies: Sequence[tuple[Path, Path]], *, severity: str) -> dict[str
     for study, answers in studies:
         table = on_split(pd.read_parquet(study / "08_reporting" / "measurements.parquet"), "test")
         benchmark = Benchmark(answers)
-        tasks += [task_facts(TaskAnswers.of(benchmark, task), table) for task in benchmark.tasks]
+        record = yaml.safe_load((study / "08_reporting" / "study.yml").read_text(encoding="utf-8"))
+        precisions = record["parameters"].get("precisions", {})
+        tasks += [task_facts(TaskAnswers.of(benchmark, task, table, precisions), table) for task in benchmark.tasks]
         tables.append(table)
     return {
         "studies": [study.name for study, _ in studies],
