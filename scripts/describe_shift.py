@@ -25,6 +25,8 @@ from benchmarks.shift.loader import CELLS, Benchmark
 from lowland.analysis.intervals import normal_quantile
 from lowland.analysis.splits import on_split
 from lowland.estimate import Estimate
+from lowland.report.sentences import stability
+from lowland.report.sentences.stability import rate_text
 from scripts.shift_tables import (
     TaskAnswers,
     accuracy_row,
@@ -42,7 +44,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("shift.md.j2")
 PUBLISHED = Path(__file__).with_name("shift_published.yml")
 PAGE = ROOT / "docs" / "shift.md"
-MINUS = "\N{MINUS SIGN}"
 
 
 def task_facts(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def task_facts(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
         "name": answers.name,
         "about": accuracy_row(answers, table),
         "shift": shift,
+        "hardly": dict(answers.hardly),
         "training": training,
         "detection": detection,
         "sets": [answers.sets[number] for number in answers.shifted],
@@ -60,7 +62,7 @@ def task_facts(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
 
 def per_cent(share: float) -> str:
     """A share with two digits."""
-    return "-" if share != share else f"{100 * share:.2g} %"
+    return rate_text(share, "-")
 
 
 def accuracy(share: float) -> str:
@@ -70,10 +72,7 @@ def accuracy(share: float) -> str:
 
 def points(difference: float) -> str:
     """A difference of shares, in points."""
-    if difference != difference:
-        return "-"
-    rounded = round(100 * difference, 2)
-    return f"{rounded:+.2g}".replace("-", MINUS) if rounded else "0"
+    return stability.points(difference, "-")
 
 
 def points_with_interval(estimate: Estimate) -> str:
@@ -130,7 +129,9 @@ def facts_of(studies: Sequence[tuple[Path, Path]], *, severity: str) -> dict[str
     for study, answers in studies:
         table = on_split(pd.read_parquet(study / "08_reporting" / "measurements.parquet"), "test")
         benchmark = Benchmark(answers)
-        tasks += [task_facts(TaskAnswers.of(benchmark, task), table) for task in benchmark.tasks]
+        record = yaml.safe_load((study / "08_reporting" / "study.yml").read_text(encoding="utf-8"))
+        precisions = record["parameters"].get("precisions", {})
+        tasks += [task_facts(TaskAnswers.of(benchmark, task, table, precisions), table) for task in benchmark.tasks]
         tables.append(table)
     return {
         "studies": [study.name for study, _ in studies],

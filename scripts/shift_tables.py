@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from benchmarks.shift.loader import LABEL_SHIFT, NOMINAL, Benchmark, Comparison
 from lowland.analysis.intervals import normal_quantile, t_interval
+from lowland.analysis.precision_roles import control_precisions, hardly_coded
 from lowland.analysis.stability import ALL_SHIFTED, changed_answers, detectors
 from lowland.disagreement import (
     UNCERTAINTY_MEASURES,
@@ -25,9 +26,9 @@ from lowland.disagreement import (
 )
 from lowland.estimate import Estimate
 from lowland.randomness import generator
+from lowland.retraining import ARMS
 
 LEAST_SURE = 0.1
-ARMS = ("disagreements", "random")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class TaskAnswers:
         lost: Right answers of the float network less those of the network: 1, 0 or -1 [rows, networks].
         float_right: Whether the float network is right [rows, networks].
         scores: Uncertainties [rows] by measure, a network each.
+        controls: Precisions that are fine-tuned without quantizers; they are in no count.
+        hardly: Precisions that code only a small share of the weights, with this share; they are in no count.
     """
 
     name: str
@@ -55,10 +58,18 @@ class TaskAnswers:
     lost: Tensor
     float_right: Tensor
     scores: tuple[dict[str, Tensor], ...]
+    controls: frozenset[str] = frozenset()
+    hardly: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, benchmark: Benchmark, task: str) -> TaskAnswers:
-        """All networks of a task."""
+    def of(
+        cls,
+        benchmark: Benchmark,
+        task: str,
+        table: pd.DataFrame | None = None,
+        precisions: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> TaskAnswers:
+        """All networks of a task; the long table and the study's declared precisions tell which are in no count."""
         compared: list[Comparison] = list(benchmark.comparisons(task))
         first = compared[0]
         sets = tuple(benchmark.sets(task))
@@ -77,12 +88,23 @@ class TaskAnswers:
             torch.tensor(before.astype(float) - after.astype(float)),
             torch.tensor(before),
             tuple({name: uncertainty(torch.tensor(each.logits), name) for name in measures} for each in compared),
+            frozenset() if table is None else control_precisions(table[table.task == task], precisions),
+            {} if table is None else hardly_coded(table[table.task == task]),
         )
 
     @property
     def shifted(self) -> list[int]:
         """Numbers of the sets whose inputs are shifted."""
         return [number for number, name in enumerate(self.sets) if name not in (NOMINAL, LABEL_SHIFT)]
+
+    def role(self, precision: str) -> str:
+        """Why a precision is in no count: ``control`` or ``hardly coded``; empty where it is."""
+        return "control" if precision in self.controls else "hardly coded" if precision in self.hardly else ""
+
+    @property
+    def counted(self) -> list[int]:
+        """Numbers of the networks that are counted."""
+        return [number for number, name in enumerate(self.cells.precision) if not self.role(name)]
 
     def where(self, **wanted: Any) -> list[int]:
         """Numbers of the networks with these properties."""
@@ -125,6 +147,7 @@ def shift_rows(answers: TaskAnswers) -> list[dict[str, Any]]:
         found.append(
             {
                 "precision": precision,
+                "role": answers.role(precision),
                 "networks": len(chosen),
                 "nominal": nominal,
                 "shifted": shifted,
@@ -153,6 +176,7 @@ def training_rows(answers: TaskAnswers) -> list[dict[str, Any]]:
     for tuned in dict.fromkeys(cells.precision[cells.method == "qat"]):
         widths = cells[cells.precision == tuned].iloc[0]
         same = (cells.method == "ptq") & (cells.weight_bits.round() == round(float(widths.weight_bits)))
+        same &= cells.activation_bits.round() == round(float(widths.activation_bits))
         for other in dict.fromkeys(cells.precision[same]):
             for recipe in dict.fromkeys(cells.recipe):
                 ours = answers.where(recipe=first, precision=tuned)
@@ -174,6 +198,7 @@ def training_rows(answers: TaskAnswers) -> list[dict[str, Any]]:
                     {
                         "first": f"{first}, {tuned}",
                         "second": f"{recipe}, {other}",
+                        "control": other in answers.controls,
                         "churn": (churn, rival),
                         "lost": (lost, rival_lost),
                         "nominal": nominal,
@@ -204,15 +229,20 @@ def detector_rows(answers: TaskAnswers, table: pd.DataFrame) -> list[dict[str, A
         answers: Of the task.
         table: The long table, of test rows.
     """
-    networks = [MarkedScores(scores, answers.disagree[:, number]) for number, scores in enumerate(answers.scores)]
-    found = mean_detection_auroc(networks, answers.sources, key=("shift page", answers.name))
-    counts = detectors(table[table.task == answers.name]).set_index("detector")
+    if not answers.counted:
+        return []
+    own = torch.tensor([name != LABEL_SHIFT for name in answers.sets])[answers.set_numbers]  # nominal rows once more
+    scored = [
+        ({name: values[own] for name, values in answers.scores[number].items()}, answers.disagree[own, number])
+        for number in answers.counted
+    ]
+    networks = [MarkedScores(*each) for each in scored]
+    found = mean_detection_auroc(networks, answers.sources[own], key=("shift page", answers.name))
+    precisions = [name for name in table.precision.unique() if not answers.role(name)]
+    counts = detectors(table[table.task == answers.name], precisions=precisions).set_index("detector")
     rows = []
     for name, (area, ahead) in found.items():
-        shares = [
-            share_among_least_sure(scores[name], answers.disagree[:, number], share=LEAST_SURE)
-            for number, scores in enumerate(answers.scores)
-        ]
+        shares = [share_among_least_sure(scores[name], disagree, share=LEAST_SURE) for scores, disagree in scored]
         known = counts.loc[[name]].iloc[0] if name in counts.index else None
         told = "" if known is None else f"{int(known.first_ahead)} / {int(known.first_behind)} of {int(known.compared)}"
         rows.append(
@@ -232,7 +262,8 @@ def accuracy_row(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
     """Accuracy of the float networks and how much two seeds of them differ, on nominal and shifted data."""
     marks = answers.float_right.double().mean(1, keepdim=True)
     nominal, shifted, _ = answers.contrasts(marks, place_weights(answers).unsqueeze(2))
-    changes = changed_answers(table[(table.task == answers.name) & (table.method == "float")])
+    floats = table[(table.task == answers.name) & (table.method == "float")]
+    changes = changed_answers(floats[~floats.precision.isin(answers.controls)])
     seeds = changes[(changes.reference_kind == "seed") & (changes.measure == "churn") & (changes.status == "ok")]
     return {
         "task": answers.name,
@@ -274,6 +305,7 @@ def retraining_table(table: pd.DataFrame) -> list[dict[str, Any]]:
         own = rows[rows.task == task]
         for place, chosen in (("nominal", own[own.condition == ""]), ("shifted", own[own.condition != ""])):
             cells = chosen.groupby(["measure", "target", "recipe", "seed", "precision"]).value.mean()
+            same = ["recipe", "seed", "precision", "condition"]
             measures = set(chosen.measure)
             if "old_disagreements" not in measures:
                 continue
@@ -283,6 +315,9 @@ def retraining_table(table: pd.DataFrame) -> list[dict[str, Any]]:
                     for name in ("remaining_disagreements", "new_disagreements", "disagreements_removed")
                     if (name, arm) in cells.index
                 }
+                left = chosen[(chosen.measure == "remaining_disagreements") & (chosen.target == arm)]
+                old = chosen[chosen.measure == "old_disagreements"].merge(left[same].drop_duplicates(), on=same)
+                before = old.groupby(same[:-1]).value.mean()  # of the networks that were retrained
                 ahead = cells["retraining_advantage"].tolist() if "retraining_advantage" in measures else []
                 found.append(
                     {
@@ -290,7 +325,7 @@ def retraining_table(table: pd.DataFrame) -> list[dict[str, Any]]:
                         "place": place,
                         "arm": arm,
                         "networks": len(cells["remaining_disagreements", arm]),
-                        "before": float(cells["old_disagreements"].mean()),
+                        "before": float(before.mean()),
                         "numbers": numbers,
                         "advantage": t_interval(ahead) if arm == ARMS[0] else None,
                     }

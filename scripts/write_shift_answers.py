@@ -3,7 +3,8 @@
     python -m scripts.write_shift_answers data/shift shift_answers
     python -m scripts.write_shift_answers data/shift shift_answers --severity none    # shifted sets of the tasks alone
 
-Of tasks of images the held-out rows are answered under every corruption, too, in one severity.
+Of tasks of images the held-out rows are answered under every corruption, too, in one severity, unless a task has
+corrupted sets of its own.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def answered_sets(task: str, splits: Splits, *, is_image: bool, severity: int | 
         task: Its name.
         splits: Of the task.
         is_image: Whether inputs can be corrupted.
-        severity: Of corruptions, 1 to 5; None: there are none.
+        severity: Of corruptions, 1 to 5; None: there are none, nor where the task has corrupted sets of its own.
     """
     held = splits.held_out
     nominal = torch.arange(len(held.selects))
@@ -90,10 +91,13 @@ def answered_sets(task: str, splits: Splits, *, is_image: bool, severity: int | 
         next_source = own.stop
         rows = [known.get(row.numpy().tobytes(), new) for row, new in zip(each.samples.inputs, own, strict=True)]
         yield AnsweredSet.of(name, each, torch.tensor(rows))
-    for kind in IMAGE_CORRUPTIONS if is_image and severity is not None else ():
+    own = {f"{kind}_{level}" for kind in IMAGE_CORRUPTIONS for level in range(1, 6)} & splits.shifted.keys()
+    if not is_image or severity is None or own:
+        return
+    for kind in IMAGE_CORRUPTIONS:
         if kind not in splits.shifted:
             drawn = generator(task, kind, "shift answers")
-            changed = corrupt(held.samples.inputs, kind, severity=severity or 1, generator=drawn)
+            changed = corrupt(held.samples.inputs, kind, severity=severity, generator=drawn)
             yield AnsweredSet.of(kind, HeldOut(held.samples._replace(inputs=changed), held.selects), nominal)
 
 

@@ -4,7 +4,8 @@
     python -m benchmarks.shift.leaderboard FOLDER --detector my_module:my_score
 
 A detector is a function of the deployed network's logits [rows, classes] (numpy), that returns a score [rows], higher
-where it expects a difference. Rows of all sets of a network count together; the area under the receiver operating
+where it expects a difference. Rows of all sets of a network count together, but those of label shift, which are nominal
+rows once more; the area under the receiver operating
 characteristic is a mean over networks with ten differing answers or more. Errors come from a bootstrap of source rows.
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.shift.loader import Benchmark
+from benchmarks.shift.loader import LABEL_SHIFT, Benchmark
 from lowland.disagreement import (
     UNCERTAINTY_MEASURES,
     MarkedScores,
@@ -87,6 +88,7 @@ def leaderboard(benchmark: Benchmark, detectors: list[str] | None = None, *, spl
 def _of_task(benchmark: Benchmark, task: str, names: list[str], split: str) -> Iterator[Mapping[str, object]]:
     networks, sources = [], np.empty(0, np.int64)
     for comparison in benchmark.comparisons(task, split=split):
+        comparison = comparison.without(LABEL_SHIFT)
         detectors = detectors_of(names, comparison.logits.shape[1])
         scores = {name: scored(name, each, comparison.logits) for name, each in detectors.items()}
         networks.append(MarkedScores(scores, torch.from_numpy(comparison.disagree)))

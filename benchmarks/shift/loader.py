@@ -49,7 +49,13 @@ class Comparison:
 
     def of_set(self, name: str) -> Comparison:
         """The same of one set."""
-        rows = self.sets == name
+        return self._at(self.sets == name)
+
+    def without(self, name: str) -> Comparison:
+        """The same of all other sets."""
+        return self._at(self.sets != name)
+
+    def _at(self, rows: np.ndarray) -> Comparison:
         parts = (self.sets, self.labels, self.sources, self.float_logits, self.logits)
         return Comparison(self.cell, *(part[rows] for part in parts))
 

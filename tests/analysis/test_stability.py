@@ -1,6 +1,7 @@
 """Churn by cell, configuration and set, and detectors, against planted rates."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lowland.analysis.stability import (
@@ -82,6 +83,27 @@ def test_detectors_are_counted_by_cells_and_sets(rows):
     assert table.areas.to_dict() == {"margin": 24, "entropy": 24}  # 2 recipes, 2 seeds, 2 precisions, 3 sets
     assert (table.first_ahead["entropy"], table.first_behind["entropy"], table.compared["entropy"]) == (24, 0, 24)
     assert len(detectors(rows, precisions=["fp32"])) == 0
+
+
+def test_two_runtimes_are_no_further_seeds(rows):
+    own = rows[(rows.precision == "qat4") & (rows.recipe == "plain") & (rows.reference_kind == "float")]
+    own = own.assign(reference_kind="runtime")
+    absent = own.assign(reference="c", value=np.nan, status="undefined")
+    twice = [own.assign(reference="onnxruntime"), own.assign(reference="c", value=own.value * 3)]
+    where = {"measure": "churn", "condition": ""}
+    both = changes_of_configurations(changed_answers(pd.concat(twice)))
+    assert value(both, **where) == pytest.approx(2 * 0.022)
+    assert set(both.num_seeds) == {2}
+    alone = changes_of_configurations(changed_answers(pd.concat([twice[0], absent])))
+    assert value(alone, **where) == pytest.approx(0.022) and set(alone.num_seeds) == {2}
+
+
+def test_a_comparison_without_an_error_is_none(rows):
+    first = rows[rows.measure == "detection_advantage"].index[:5]
+    lost = rows.copy()
+    lost.loc[first, ["value", "standard_error"]] = [0.0, 0.0]
+    entropy = detectors(lost).set_index("detector").loc["entropy"]
+    assert (entropy.compared, entropy.first_ahead, entropy.first_behind) == (19, 19, 0)
 
 
 def test_a_table_without_comparisons_has_none(tiny):

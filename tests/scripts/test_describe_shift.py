@@ -1,5 +1,7 @@
 """The page on shift: written from any finished study, its numbers those of plain loops, what is absent said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from lowland.measurements import stack
 from scripts.describe_shift import PUBLISHED, facts_of, main, page, points
 from scripts.shift_tables import (
     TaskAnswers,
+    detector_rows,
     published_shift,
     published_training,
     reference_rows,
@@ -120,6 +123,26 @@ def test_retraining_is_told_by_arm():
     assert first["numbers"]["new_disagreements"][0] == pytest.approx(0.05)
     assert first["advantage"][0] == pytest.approx(0.02) and found[1]["advantage"] is None
     assert retraining_table(stack([table()])) == []
+
+
+def test_before_is_told_of_the_networks_that_were_retrained():
+    rows = answers(task="pictures", sets={"": 1.0})
+    rows = rows[(rows.measure == "churn") & (rows.precision == "qat4") & (rows.reference_kind == "float")]
+    old = rows.assign(measure="old_disagreements", value=rows.seed.map({"s0": 0.2, "s1": 0.0}))
+    kept = rows[rows.seed == "s0"].assign(target="disagreements")
+    parts = [kept.assign(measure=name, value=0.1) for name in ("remaining_disagreements", "new_disagreements")]
+    (found,) = retraining_table(pd.concat([old, *parts]))
+    assert found["before"] == pytest.approx(0.2) and found["networks"] == 2
+
+
+def test_controls_and_what_hardly_codes_weights_are_in_no_count(folder, told):
+    control = replace(told, controls=frozenset({"ptq8"}))
+    assert {row["precision"]: row["role"] for row in shift_rows(control)} == {"qat8": "", "ptq8": "control"}
+    assert all(row["control"] for row in training_rows(control))
+    assert not any(row["control"] for row in training_rows(told))
+    (margin, *_) = detector_rows(control, table())
+    assert margin["area"].num_samples <= 4 and control.counted == control.where(precision="qat8")
+    assert detector_rows(replace(control, hardly={"qat8": 0.02}), table()) == []
 
 
 def test_published_means_are_those_of_the_study():

@@ -13,7 +13,7 @@ from lowland.datasets.tensors import ModelDataset, TensorsDataset
 from lowland.disagreement import detection_auroc, uncertainty
 from lowland.perturbation import IMAGE_CORRUPTIONS
 from lowland.tasks import Splits
-from scripts.write_shift_answers import write_answers
+from scripts.write_shift_answers import answered_sets, write_answers
 from tests.scripts.shift_study import finished_study
 
 
@@ -37,6 +37,14 @@ def test_deployed_networks_are_written_and_float_ones_are_references(benchmark):
 def test_sets_are_the_nominal_rows_natural_shifts_and_every_corruption(benchmark):
     first, *others = benchmark.sets("pictures")
     assert first == "nominal" and set(others) == {"label_shift", "mnist", "fewer", *IMAGE_CORRUPTIONS}
+
+
+def test_a_task_with_corrupted_sets_of_its_own_gets_no_others(study):
+    stored = TensorsDataset(filepath=str(study / "05_model_input/pictures/splits.safetensors")).load()
+    splits = Splits.from_tensors(stored.tensors)
+    splits.shifted["rotation_4"] = splits.held_out
+    names = [each.name for each in answered_sets("pictures", splits, is_image=True, severity=3)]
+    assert sorted(names) == ["fewer", "label_shift", "mnist", "nominal", "rotation_4"]
 
 
 def test_rows_made_of_one_row_share_its_number(benchmark):
@@ -68,7 +76,8 @@ def test_the_leaderboard_ranks_detectors_on_all_rows(benchmark):
     board = leaderboard(benchmark).set_index("detector")
     assert board.auroc.is_monotonic_decreasing and board.behind["margin"] == 0
     areas = []
-    for each in benchmark.comparisons("pictures"):
+    for compared in benchmark.comparisons("pictures"):
+        each = compared.without("label_shift")
         disagree = torch.from_numpy(each.disagree)
         if min(len(set(each.sources[rows])) for rows in (each.disagree, ~each.disagree)) >= 10:
             areas.append(detection_auroc(uncertainty(torch.tensor(each.logits), "entropy"), disagree).value)

@@ -49,6 +49,8 @@ def changed_answers(measurements: pd.DataFrame) -> pd.DataFrame:
 def changes_of_configurations(changes: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds (of the reference ``seed``, over pairs of them) with t-intervals.
 
+    Of several runtimes every cell has its mean first: they answer for one network, so that they are no further seeds.
+
     Args:
         changes: From ``changed_answers``.
 
@@ -57,6 +59,7 @@ def changes_of_configurations(changes: pd.DataFrame) -> pd.DataFrame:
         ``low``, ``high``, ``num_seeds``, ``num_not_ok``. Pairs of seeds share seeds: their means have no interval.
     """
     by = [*CONFIGURATION, "reference_kind", "condition", "measure"]
+    changes = _one_runtime(changes)
     shares = ~changes.measure.isin(NOT_SHARES)
     kinds: tuple[tuple[pd.DataFrame, Ends], ...] = ((changes[shares], "zero and one"), (changes[~shares], "none"))
     parts = [over_seeds(part, by=by, ends=ends) for part, ends in kinds if len(part)]
@@ -65,6 +68,18 @@ def changes_of_configurations(changes: pd.DataFrame) -> pd.DataFrame:
     found = pd.concat(parts, ignore_index=True)
     found.loc[found.reference_kind == "seed", ["low", "high", "half"]] = np.nan
     return found
+
+
+def _one_runtime(changes: pd.DataFrame) -> pd.DataFrame:
+    """The same with one row a cell for all runtimes that gave a number, in place of a row a runtime."""
+    among = changes.reference_kind == "runtime"
+    if not among.any():
+        return changes
+    by = [*CELL, "reference_kind", "condition", "measure"]
+    good = changes[among].assign(value=lambda rows: rows.value.where(rows.status == "ok"))
+    means = good.groupby(by, sort=False, dropna=False).agg(value=("value", "mean")).reset_index()
+    means["status"] = np.where(means.value.notna(), "ok", "undefined")
+    return pd.concat([changes.loc[~among, [*by, "value", "status"]], means], ignore_index=True)
 
 
 def paired_difference(
@@ -110,16 +125,16 @@ def detectors(measurements: pd.DataFrame, *, precisions: Sequence[str] | None = 
 
     Returns:
         One row a detector in order of appearance: ``detector``, ``nominal`` and ``shifted`` (mean areas over the cells
-        and sets that have one), ``areas`` (how many these are), ``compared`` (cells and sets in which it was compared
-        with the first detector), ``first_ahead`` and ``first_behind`` (in how many of these the difference has a
-        two-sided p below 0.05).
+        and sets that have one), ``areas`` (how many these are), ``compared`` (cells and sets in which the first
+        detector could be compared with it; without an error of the difference there is no test), ``first_ahead`` and
+        ``first_behind`` (in how many of these the difference has a two-sided p below 0.05).
     """
     rows = measurements[(measurements.family == FAMILY) & (measurements.reference_kind == "float")]
     if precisions is not None:
         rows = rows[rows.precision.isin(precisions)]
     areas = rows[(rows.measure == "detection_auroc") & rows.value.notna()]
-    ahead = rows[(rows.measure == "detection_advantage") & (rows.status == "ok")]
-    z = (ahead.value / ahead.standard_error.where(ahead.standard_error > 0)).fillna(0.0)
+    ahead = rows[(rows.measure == "detection_advantage") & (rows.status == "ok") & (rows.standard_error > 0)]
+    z = ahead.value / ahead.standard_error
     limit = normal_quantile(0.95)
     found = []
     for name, own in areas.groupby("target", sort=False):

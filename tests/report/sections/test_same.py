@@ -5,7 +5,16 @@ import pytest
 from lowland.analysis.stability import changed_answers, changes_of_configurations
 from lowland.measurements import stack
 from lowland.report.figures.churn import LEAST, churn_figure, churn_points
-from lowland.report.sentences.stability import abstention_sentences, points_text, rate_text, reference_sentence
+from lowland.report.sentences.stability import (
+    abstention_sentences,
+    control_sentence,
+    points,
+    points_text,
+    rate_text,
+    reference_sentence,
+    training_sentence,
+)
+from tests.analysis.test_precision_roles import with_controls
 from tests.made_study.answers import answers
 from tests.made_study.rendering import section_of, text_of
 from tests.made_study.tables import Tables
@@ -57,8 +66,46 @@ def test_abstention_is_told_with_what_is_not_promised():
     (sentence,) = abstention_sentences(own)
     assert "At most 5 % wrong answers" in sentence and "90 % of the nominal rows, 2 % of these wrongly" in sentence
     assert "nothing is promised, 38 %, 5 % of these wrongly" in sentence
+    assert "proved for 2 of 2 seeds" in sentence
     none = own.assign(status="undefined", value=float("nan"))
     assert "no threshold could be proved" in next(iter(abstention_sentences(none)))
+
+
+def test_a_seed_that_proved_nothing_answers_nothing():
+    rows = answers(abstain=True)
+    own = rows[(rows.recipe == "plain") & (rows.precision == "qat4")].copy()
+    own.loc[(own.seed == "s1") & (own.reference == ""), ["value", "status"]] = [float("nan"), "undefined"]
+    (sentence,) = abstention_sentences(own)
+    assert "proved for 1 of 2 seeds: it answers 45 % of the nominal rows, 2 % of these wrongly" in sentence
+    assert "promised, 19 %, 5 % of these" in sentence
+
+
+def test_controls_are_told_apart(tiny):
+    rows = with_controls()
+    widths = {"qat4": ("qat", 4.0, 4.0), "ptq4": ("ptq", 4.0, 4.0), "ptq4_tuned": ("ptq", 4.0, 4.0)}
+    changes = changed_answers(rows)
+    plain = training_sentence(changes, widths, controls=["ptq4_tuned"])
+    assert "qat4 less ptq4 " in plain and "ptq4_tuned" not in plain
+    control = control_sentence(changes, widths, ["ptq4_tuned"])
+    assert "qat4 less ptq4_tuned " in control and "ptq4 " not in control
+    assert control_sentence(changes, widths, []) == ""
+    text = text_of(section(tiny, rows))
+    assert "trained on without them. The control" in text
+    assert "entropy 0.850 0.850 24 / 0 of 24" in text, "without the controls' 24"
+    assert "Left out: fp32_tuned is fine-tuned without quantizers, ptq4_tuned is fine-tuned" in text
+
+
+def test_a_precision_that_hardly_codes_weights_is_in_no_count_of_detectors(tiny):
+    rows = answers()
+    sizes = rows[rows.precision.isin(["fp32", "ptq4"]) & (rows.measure == "churn") & (rows.condition == "")]
+    sizes = sizes[sizes.reference_kind == rows.reference_kind.where(rows.method != "float", "seed")[sizes.index]]
+    sizes = sizes.drop_duplicates(["recipe", "precision"]).assign(
+        family="cost", measure="size", reference="", reference_kind="", split=""
+    )
+    sizes["value"] = sizes.method.map({"float": 1000.0, "ptq": 980.0})
+    own = tiny[~tiny.measure.eq("size")]
+    text = text_of(section(own, rows, sizes))
+    assert "Left out: ptq4 codes 2.3 % of the weights" in text and "entropy 0.850 0.850 12 / 0 of 12" in text
 
 
 def test_the_figure_draws_every_configuration_once():
@@ -79,6 +126,7 @@ def test_the_figure_draws_every_configuration_once():
 
 def test_numbers_are_written_as_they_are():
     assert (rate_text(0.0123), rate_text(float("nan"))) == ("1.2 %", "no number")
+    assert (rate_text(1.0), rate_text(0.9999), points(float("nan"), "-")) == ("100 %", "100 %", "-")
     assert (points_text(-0.0123), points_text(-3e-18)) == ("\N{MINUS SIGN}1.2 points", "0 points")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from lowland.analysis.precision_roles import control_precisions, hardly_coded
 from lowland.analysis.stability import (
     ALL_SHIFTED,
     FAMILY,
@@ -21,6 +23,7 @@ from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.section import Section
 from lowland.report.sentences.stability import (
     abstention_sentences,
+    control_sentence,
     points_text,
     rate_text,
     recipe_sentence,
@@ -73,6 +76,7 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
         for name in task.style.precisions
     }
     as_wide = {name: width for name, width in widths.items() if width[1] == widths[precision][1]}
+    controls, hardly = control_precisions(task.measurements), hardly_coded(task.measurements)
     subject = task.subject or {}
     drawn: Any = ""
     if len(churn_points(task.measurements)):
@@ -87,10 +91,15 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
         "rows": sets[: SHOWN_SETS + 2],
         "others": sets[SHOWN_SETS + 2 :],
         "references": reference_sentence(own),
-        "detectors": _detectors(task.measurements),
+        "detectors": _detectors(
+            task.measurements, [name for name in task.style.precisions if name not in controls | hardly.keys()]
+        ),
+        "left_out": _left_out(controls, hardly),
         "abstention": list(abstention_sentences(rows)),
         "recipes": recipe_sentence(means, precision),
-        "training": training_sentence(changes, as_wide) or training_sentence(changes, widths),
+        "training": training_sentence(changes, as_wide, controls=controls)
+        or training_sentence(changes, widths, controls=controls),
+        "control": control_sentence(changes, as_wide, controls) or control_sentence(changes, widths, controls),
         "figure": drawn,
     }
 
@@ -143,8 +152,15 @@ def _label(name: str, count: int) -> str:
     return f"mean of {count} shifted sets" if name == ALL_SHIFTED else condition_label(name)
 
 
-def _detectors(measurements: pd.DataFrame) -> list[dict[str, Any]]:
-    table = detectors(measurements)
+def _left_out(controls: Collection[str], hardly: Mapping[str, float]) -> str:
+    """Which precisions are in no count of detectors, and why; empty where all are."""
+    parts = [f"{name} is fine-tuned without quantizers" for name in sorted(controls)]
+    parts += [f"{name} codes {rate_text(share)} of the weights" for name, share in hardly.items()]
+    return f"Left out: {', '.join(parts)}." if parts else ""
+
+
+def _detectors(measurements: pd.DataFrame, precisions: Sequence[str]) -> list[dict[str, Any]]:
+    table = detectors(measurements, precisions=precisions)
     return [
         {
             "name": row.detector.replace("_", " "),
