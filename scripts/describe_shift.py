@@ -27,17 +27,14 @@ from lowland.analysis.splits import on_split
 from lowland.estimate import Estimate
 from lowland.report.sentences import stability
 from lowland.report.sentences.stability import rate_text
-from scripts.shift_tables import (
-    TaskAnswers,
-    accuracy_row,
-    detector_rows,
+from scripts.shift_table_rows import (
+    abstention_table,
     published_shift,
     published_training,
     reference_rows,
     retraining_table,
-    shift_rows,
-    training_rows,
 )
+from scripts.shift_tables import TaskAnswers, accuracy_row, detector_rows, shift_rows, training_rows
 from scripts.write_shift_answers import RATIO, SEVERITY, write_answers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,6 +136,7 @@ def facts_of(studies: Sequence[tuple[Path, Path]], *, severity: str) -> dict[str
         "ratio": RATIO,
         "tasks": tasks,
         "references": [row for table in tables for row in reference_rows(table)],
+        "abstention": [row for table in tables for row in abstention_table(table)],
         "retraining": [row for table in tables for row in retraining_table(table)],
         "published": published | {"shift": published_shift(published), "training": published_training(published)},
     }

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.shift.loader import LABEL_SHIFT, NOMINAL, Benchmark, Comparison
-from lowland.analysis.intervals import normal_quantile, t_interval
+from lowland.analysis.intervals import normal_quantile
 from lowland.analysis.precision_roles import control_precisions, hardly_coded
 from lowland.analysis.stability import ALL_SHIFTED, changed_answers, detectors
 from lowland.disagreement import (
@@ -26,7 +26,7 @@ from lowland.disagreement import (
 )
 from lowland.estimate import Estimate
 from lowland.randomness import generator
-from lowland.retraining import ARMS
+from scripts.shift_table_rows import mean_of
 
 LEAST_SURE = 0.1
 
@@ -273,98 +273,9 @@ def accuracy_row(answers: TaskAnswers, table: pd.DataFrame) -> dict[str, Any]:
         "sources": len(answers.sources.unique()),
         "nominal": nominal,
         "shifted": shifted,
-        "seeds": _mean(seeds[seeds.condition == ""].value),
-        "seeds_shifted": _mean(seeds[~seeds.condition.isin(["", ALL_SHIFTED])].value),
+        "seeds": mean_of(seeds[seeds.condition == ""].value),
+        "seeds_shifted": mean_of(seeds[~seeds.condition.isin(["", ALL_SHIFTED])].value),
     }
-
-
-def reference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Churn of networks that were fine-tuned, by what they are compared with; means over recipes and seeds.
-
-    Of the sets of the long table: the nominal rows and the task's own shifted sets.
-    """
-    changes = changed_answers(table)
-    changes = changes[(changes.measure == "churn") & (changes.status == "ok") & (changes.reference_kind != "seed")]
-    told = changes[changes.reference_kind == "fake_float"]
-    found = []
-    for (task, precision), part in told.groupby(["task", "precision"], sort=False):
-        own = changes[(changes.task == task) & (changes.precision == precision)]
-        sides = {}
-        for kind in ("float", "fake_float"):
-            rows = own[own.reference_kind == kind]
-            sides[kind] = [_mean(rows[rows.condition == ""].value), _mean(rows[_shifted(rows)].value)]
-        found.append({"task": task, "precision": precision, "networks": len(part[part.condition == ""]), **sides})
-    return found
-
-
-def retraining_table(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Fourth question, a row a task, place and arm: shares of test rows before and after, means over networks."""
-    rows = table[(table.family == "disagreement") & (table.split == "test") & (table.status == "ok")]
-    found = []
-    for task, part in rows[rows.measure == "remaining_disagreements"].groupby("task", sort=False):
-        own = rows[rows.task == task]
-        for place, chosen in (("nominal", own[own.condition == ""]), ("shifted", own[own.condition != ""])):
-            cells = chosen.groupby(["measure", "target", "recipe", "seed", "precision"]).value.mean()
-            same = ["recipe", "seed", "precision", "condition"]
-            measures = set(chosen.measure)
-            if "old_disagreements" not in measures:
-                continue
-            for arm in [name for name in ARMS if name in set(part.target)]:
-                numbers = {
-                    name: t_interval(cells[name, arm].tolist())
-                    for name in ("remaining_disagreements", "new_disagreements", "disagreements_removed")
-                    if (name, arm) in cells.index
-                }
-                left = chosen[(chosen.measure == "remaining_disagreements") & (chosen.target == arm)]
-                old = chosen[chosen.measure == "old_disagreements"].merge(left[same].drop_duplicates(), on=same)
-                before = old.groupby(same[:-1]).value.mean()  # of the networks that were retrained
-                ahead = cells["retraining_advantage"].tolist() if "retraining_advantage" in measures else []
-                found.append(
-                    {
-                        "task": task,
-                        "place": place,
-                        "arm": arm,
-                        "networks": len(cells["remaining_disagreements", arm]),
-                        "before": float(before.mean()),
-                        "numbers": numbers,
-                        "advantage": t_interval(ahead) if arm == ARMS[0] else None,
-                    }
-                )
-    return found
-
-
-def published_shift(published: dict[str, Any]) -> list[dict[str, Any]]:
-    """The published counts with standard training: nominal, mean of the shifted sets, sets above the nominal one."""
-    return [
-        {
-            "architecture": name,
-            "format": form,
-            "nominal": counts[0],
-            "shifted": float(np.mean(counts[1:])),
-            "above": sum(count > counts[0] for count in counts[1:]),
-            "sets": len(counts) - 1,
-        }
-        for name, strategies in published["disagreements"].items()
-        for form, counts in strategies["standard"].items()
-    ]
-
-
-def published_training(published: dict[str, Any]) -> list[dict[str, Any]]:
-    """The published means over shifted sets by way of training."""
-    return [
-        {"architecture": name, "format": form}
-        | {strategy: float(np.mean(formats[form][1:])) for strategy, formats in strategies.items()}
-        for name, strategies in published["disagreements"].items()
-        for form in strategies["standard"]
-    ]
-
-
-def _shifted(rows: pd.DataFrame) -> pd.Series:
-    return ~rows.condition.isin(["", ALL_SHIFTED])
-
-
-def _mean(values: pd.Series) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def _beyond(estimate: Estimate) -> int:

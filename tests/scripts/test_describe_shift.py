@@ -10,16 +10,14 @@ import yaml
 from benchmarks.shift.loader import Benchmark
 from lowland.measurements import stack
 from scripts.describe_shift import PUBLISHED, facts_of, main, page, points
-from scripts.shift_tables import (
-    TaskAnswers,
-    detector_rows,
+from scripts.shift_table_rows import (
+    abstention_table,
     published_shift,
     published_training,
     reference_rows,
     retraining_table,
-    shift_rows,
-    training_rows,
 )
+from scripts.shift_tables import TaskAnswers, detector_rows, shift_rows, training_rows
 from scripts.write_shift_answers import write_answers
 from tests.made_study.answers import answers
 from tests.scripts.shift_study import finished_study, table
@@ -99,9 +97,28 @@ def test_both_references_of_fine_tuned_networks_stand_side_by_side():
     rows = table()
     tuned = rows[(rows.precision == "qat8") & (rows.reference_kind == "float")]
     both = pd.concat([rows, tuned.assign(reference_kind="fake_float", value=tuned.value / 2)])
-    (found,) = reference_rows(both)
-    assert found["float"] == [pytest.approx(0.0165), pytest.approx(0.033)]
-    assert found["fake_float"] == [pytest.approx(value / 2) for value in found["float"]]
+    found = {row["precision"]: row for row in reference_rows(both)}
+    means = {kind: [mean for mean, _, _ in found["qat8"][kind]] for kind in ("float", "fake_float")}
+    assert means["float"] == [pytest.approx(0.0165), pytest.approx(0.033)]
+    assert means["fake_float"] == [pytest.approx(value / 2) for value in means["float"]]
+    assert "ptq8" in found and np.isnan(found["ptq8"]["fake_float"][0][0]) and found["ptq8"]["float"][0][0] > 0
+    assert not reference_rows(rows), "no network has been compared with its own weights"
+
+
+def test_a_network_that_proves_nothing_answers_nothing():
+    template = table()
+    template = template[(template.precision == "qat8") & (template.measure == "churn") & (template.split == "test")]
+    first = template[(template.reference_kind == "float") & (template.condition == "")].iloc[:2]
+    numbers = {"answered_share": [0.8, np.nan], "risk_among_answered": [0.06, np.nan]}
+    rows = [
+        first.assign(
+            measure=name, value=values, level=0.05, reference="", reference_kind="", status=["ok", "undefined"]
+        )
+        for name, values in numbers.items()
+    ]
+    (found,) = abstention_table(pd.concat(rows))
+    assert (found["networks"], found["proved"]) == (2, 1)
+    assert found["nominal"] == {"answered": pytest.approx(0.4), "risk": pytest.approx(0.06), "broken": 1}
 
 
 def test_retraining_is_told_by_arm():
