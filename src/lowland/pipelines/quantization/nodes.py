@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
 
 import pandas as pd
 import torch
@@ -17,7 +17,7 @@ from lowland.devices import resolve_device
 from lowland.estimate import Estimate, Status
 from lowland.grid import Run
 from lowland.measurements import Cell, Family, Measurement, stack, table, unavailable
-from lowland.pipelines.sensor_ranges import sensor_ranges
+from lowland.pipelines.training_data import training_data
 from lowland.quantization import (
     DequantizedNetwork,
     DynamicNetwork,
@@ -46,13 +46,14 @@ from lowland.tasks.evaluation import (
     performance,
     shift_response,
 )
-from lowland.training import Recipe, TrainingData, TrainingPlan, train
+from lowland.training import Recipe, Training, TrainingData, TrainingPlan, train
 from lowland.vocabulary.conditions import shifted_set
 
 FLOAT_BITS = 32
 ROWS_ALONE = 500
 """Of either half, computed one by one to see whether their batch matters."""
 FAMILIES: tuple[Family, ...] = ("performance", "cost", "shift")
+Network = TypeVar("Network", bound=nn.Module)
 Made = tuple[StoredModel, pd.DataFrame, pd.DataFrame] | tuple[StoredModel, pd.DataFrame, pd.DataFrame, StoredTensors]
 """A model, its learning curves and its rows; where ``fake_float`` is asked for, answers without quantizers as well."""
 
@@ -131,10 +132,9 @@ def fine_tune_quantized(
         return _not_made(cell, trained, pd.DataFrame(), trained.status, precision)
     target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
     quantized = _calibrated(trained.network, precision, options, splits, task.float_from).to(target)
-    key = (run.task, run.number, "fine-tuning")
-    rows = _training_data(task, splits, target)
-    result = train(quantized, rows, recipe=recipe.root, options=fine_tuning.of(run.task), key=key)
-    curves = _curves(cell, result.curves)
+    # Fake-quantized models know themselves where floats begin.
+    rows = replace(training_data(task, splits, target), float_from=None)
+    result, curves = _fine_tuned(quantized, rows, cell, run, recipe, fine_tuning)
     if result.status != "ok":
         return _not_made(cell, trained, curves, result.status, precision)
     tuned = result.network.cpu()
@@ -161,10 +161,8 @@ def fine_tune_float(
         return _not_made(cell, trained, pd.DataFrame(), trained.status, precision)
     target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
     network = copy.deepcopy(trained.network).to(target)
-    key = (run.task, run.number, "fine-tuning")
-    rows = replace(_training_data(task, splits, target), float_from=task.float_from)
-    result = train(network, rows, recipe=recipe.root, options=fine_tuning.of(run.task), key=key)
-    curves = _curves(cell, result.curves)
+    rows = training_data(task, splits, target)
+    result, curves = _fine_tuned(network, rows, cell, run, recipe, fine_tuning)
     if result.status != "ok":
         return _not_made(cell, trained, curves, result.status, precision)
     tuned = StoredModel(result.network.cpu())
@@ -174,18 +172,14 @@ def fine_tune_float(
     return _with_answers(made, curves, task, splits, tuned.network if precision.fake_float else None)
 
 
-def _training_data(task: Task, splits: Splits, target: str) -> TrainingData:
-    return TrainingData(
-        splits["train"].to(target),
-        splits["validation"].to(target),
-        task.loss,
-        ranges=sensor_ranges(task, splits),
-        sample_losses=task.sample_losses,
-    )
-
-
-def _curves(cell: Cell, curves: pd.DataFrame) -> pd.DataFrame:
-    return curves.assign(task=cell.task, recipe=cell.recipe, seed=cell.seed, precision=cell.precision)
+def _fine_tuned(
+    network: Network, rows: TrainingData, cell: Cell, run: Run, recipe: Recipe, fine_tuning: TrainingPlan
+) -> tuple[Training[Network], pd.DataFrame]:
+    """A network trained on, with quantizers or without on the same batches, and its learning curves."""
+    key = (run.task, run.number, "fine-tuning")
+    result = train(network, rows, recipe=recipe.root, options=fine_tuning.of(run.task), key=key)
+    about = {"task": cell.task, "recipe": cell.recipe, "seed": cell.seed, "precision": cell.precision}
+    return result, result.curves.assign(**about)
 
 
 def _not_made(cell: Cell, trained: StoredModel, curves: pd.DataFrame, status: Status, precision: Precision) -> Made:

@@ -9,11 +9,11 @@ from lowland.devices import resolve_device
 from lowland.estimate import Estimate
 from lowland.grid import Run
 from lowland.measurements import Cell, Measurement, table
-from lowland.pipelines.sensor_ranges import sensor_ranges
+from lowland.pipelines.training_data import training_data
 from lowland.quantization import Precision, QuantizationOptions
 from lowland.retraining import Continuation, JudgedRows, RetrainedCell, RetrainingOptions, retraining_rows
 from lowland.tasks import Splits, TaskOptions, build_task
-from lowland.training import Recipe, TrainingData, TrainingPlan
+from lowland.training import Recipe, TrainingPlan
 
 
 def retrain_on_disagreements(
@@ -40,17 +40,9 @@ def retrain_on_disagreements(
     pool += [JudgedRows(*each.half("selection"), "retraining", name) for name, each in splits.shifted.items()]
     judged = [JudgedRows(*splits["test"], "test")]
     judged += [JudgedRows(*each.half("test"), "test", name) for name, each in splits.shifted.items()]
-    fitted = TrainingData(
-        splits["train"],
-        splits["validation"],
-        task.loss,
-        ranges=sensor_ranges(task, splits),
-        sample_losses=task.sample_losses,
-        float_from=task.float_from,
-    )
     how = Continuation(
         recipe.root, options.training, precision, quantization, fine_tuning.of(run.task), resolve_device(device)
     )
-    found = RetrainedCell(run.id, trained.network, model.network, fitted, task.scored_outputs)
+    found = RetrainedCell(run.id, trained.network, model.network, training_data(task, splits), task.scored_outputs)
     key = (run.task, run.number, "retraining")
     return table(cell, retraining_rows(found, pool, judged, how, most_rows=options.most_rows, key=key))

@@ -8,10 +8,10 @@ from lowland.architectures import initialised_network
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.devices import resolve_device
 from lowland.grid import Run
-from lowland.pipelines.sensor_ranges import sensor_ranges
+from lowland.pipelines.training_data import training_data
 from lowland.quantization import imported_network
 from lowland.tasks import Splits, TaskOptions, build_task
-from lowland.training import Recipe, TrainingData, TrainingPlan, train
+from lowland.training import Recipe, TrainingPlan, train
 
 COMPARED_ROWS = 1000
 """Training rows on which a network from outside is compared with the module that it is read from."""
@@ -25,14 +25,7 @@ def train_float(
     network = initialised_network(task.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
     result = train(
         network,
-        TrainingData(
-            splits["train"].to(target),
-            splits["validation"].to(target),
-            task.loss,
-            ranges=sensor_ranges(task, splits),
-            sample_losses=task.sample_losses,
-            float_from=task.float_from,
-        ),
+        training_data(task, splits, target),
         recipe=recipe.root,
         options=options.of(run.task),
         key=(run.task, run.number),
