@@ -60,7 +60,7 @@ def test_weights_of_the_dynamic_format_are_signed_bytes_and_activations_are_code
         assert layer.arithmetic.name == "litert" and (coding.granularity, coding.signed) == ("row", True)
         values = torch.randn(3, layer.weight[0].numel()) if layer.kind == "linear" else torch.randn(3, 4, 6, 6) + 1
         lowest, highest = values.flatten(1).amin(1).clamp(max=0), values.flatten(1).amax(1).clamp(min=0)
-        found = layer.coded(values, coding)
+        found = layer.coded(values, coding, layer.widths.activation_bits)
         assert torch.allclose(found.scale.flatten(), (highest - lowest) / 255, rtol=1e-6)
         assert int(found.codes.min()) >= -128 and int(found.codes.max()) <= 127
     rows = images(6)

@@ -59,33 +59,35 @@ class CodedLayer(nn.Module):
         """Codes times scale."""
         return self.weight.to(self.scale.dtype) * self.scale
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Tensor, bits: int | Tensor | None = None) -> Tensor:
         """The layer in its runtime's arithmetic; derivatives are those of the layer without roundings.
 
         Args:
             values: Floats [samples, ...].
+            bits: Another width of the activation codes, or one for each row, as ``code_activations`` takes it.
         """
         coding = self.arithmetic.activations
         if coding is None or not values.numel():
             return self.operation(values, self.float_weight(), self.bias)
-        result = self._rescaled(*self._accumulated(values.detach(), coding))
+        bits = self.widths.activation_bits if bits is None else bits
+        result = self._rescaled(*self._accumulated(values.detach(), coding, bits))
         if not (torch.is_grad_enabled() and values.requires_grad):
             return result
         found: Tensor = _WithGradient.apply(result, self.operation(values, self.float_weight(), self.bias))
         return found
 
-    def coded(self, values: Tensor, coding: ActivationCoding) -> CodedActivations:
+    def coded(self, values: Tensor, coding: ActivationCoding, bits: int | Tensor) -> CodedActivations:
         """The codes that the kernel reads."""
-        return code_activations(values, coding, bits=self.widths.activation_bits, row_dims=max(1, self.weight.ndim - 1))
+        return code_activations(values, coding, bits=bits, row_dims=max(1, self.weight.ndim - 1))
 
-    def _accumulated(self, values: Tensor, coding: ActivationCoding) -> tuple[Tensor, Tensor]:
+    def _accumulated(self, values: Tensor, coding: ActivationCoding, bits: int | Tensor) -> tuple[Tensor, Tensor]:
         """Exact sums of products of codes, rounded once to the type of the values, and the scale of the activations."""
-        activations = self.coded(values, coding)
+        activations = self.coded(values, coding, bits)
         if self.kind in self.arithmetic.saturating:
             sums = saturating_linear(activations.codes, activations.zero_point, self.weight)
         else:
-            weight_bits, activation_bits = self.widths
-            reach = 2**activation_bits * 2 ** (weight_bits - 1) * fan_in(self.kind, self.sizes)
+            widest = bits if isinstance(bits, int) else int(bits.max())
+            reach = 2**widest * 2 ** (self.widths.weight_bits - 1) * fan_in(self.kind, self.sizes)
             dtype = torch.float32 if reach < 2**SINGLE_BITS else torch.float64
             sums = self.operation(activations.centred().to(dtype), self.weight.to(dtype), None)
         return sums.to(values.dtype), activations.scale
@@ -131,9 +133,10 @@ class RoundedActivations(nn.Module):
         super().__init__()
         self.coding, self.bits, self.row_dims = coding, bits, row_dims
 
-    def forward(self, values: Tensor) -> Tensor:
-        """The rounded values."""
-        coded = code_activations(values.detach(), self.coding, bits=self.bits, row_dims=self.row_dims)
+    def forward(self, values: Tensor, bits: int | Tensor | None = None) -> Tensor:
+        """The rounded values; ``bits`` is another width, or one for each row, as ``code_activations`` takes it."""
+        bits = self.bits if bits is None else bits
+        coded = code_activations(values.detach(), self.coding, bits=bits, row_dims=self.row_dims)
         return values + (coded.values() - values).detach()
 
 

@@ -1,0 +1,23 @@
+"""The worst that a policy of activation widths can do to a network under dynamic quantization, and what protects it."""
+
+from typing import TYPE_CHECKING
+
+from lowland.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from lowland.worst_case.budget import Budget
+    from lowland.worst_case.policies import POLICIES, Policy, StaticPolicy, policy_from_spec
+    from lowland.worst_case.problem import PolicyProblem
+    from lowland.worst_case.subject import PolicySubject
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "POLICIES",
+    "Budget",
+    "Policy",
+    "PolicyProblem",
+    "PolicySubject",
+    "StaticPolicy",
+    "policy_from_spec",
+]

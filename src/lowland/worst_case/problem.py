@@ -1,0 +1,68 @@
+"""What a policy is judged on: a network, rows, and what counts as harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from lowland.errors import LowlandError
+from lowland.worst_case.policies import Chooser, rows_chooser, static_chooser
+from lowland.worst_case.subject import PolicySubject
+
+Harm = Callable[[Tensor, Tensor], Tensor]
+"""(Outputs [rows, ...], targets [rows, ...]) to the harm of every row [rows]; higher is worse."""
+
+
+def wrong(outputs: Tensor, targets: Tensor) -> Tensor:
+    """1 where the class is not the right one, so that harm is accuracy lost [rows]."""
+    return (outputs.argmax(1) != targets).to(torch.float64)
+
+
+class PolicyProblem:
+    """A network on fixed rows: how much harm a policy does there.
+
+    Args:
+        subject: The network.
+        inputs: [rows, ...].
+        targets: [rows, ...]; ``None``: what the network answers without a policy, so that harm counts answers that
+            change (``broken``), for which no label is needed.
+        harm: Of every row; by default ``wrong``.
+
+    Raises:
+        LowlandError: No rows, or outputs that are not finite without any policy.
+    """
+
+    def __init__(self, subject: PolicySubject, inputs: Tensor, targets: Tensor | None, harm: Harm = wrong) -> None:
+        if not len(inputs):
+            raise LowlandError("inputs have no rows; expected one at least to judge a policy on")
+        self.subject, self.inputs, self.harm = subject, inputs, harm
+        with torch.no_grad():
+            self.reference = subject(inputs)
+        if not self.reference.isfinite().all():
+            raise LowlandError("outputs without a policy are not finite; expected a network that computes")
+        self.targets = self.reference.argmax(1) if targets is None else targets
+        self.clean = self.harm(self.reference, self.targets).double()
+
+    def outputs(self, widths: Sequence[int]) -> Tensor:
+        """Outputs [rows, ...] of a static policy of these widths, one a layer."""
+        return self.under(static_chooser(tuple(widths)))
+
+    def outputs_by_row(self, widths: Tensor) -> Tensor:
+        """Outputs [rows, ...] with widths [rows, layers] of their own."""
+        return self.under(rows_chooser(widths))
+
+    @torch.no_grad()
+    def under(self, choose: Chooser) -> Tensor:
+        """Outputs [rows, ...] under any chooser."""
+        outputs: Tensor = self.subject(self.inputs, choose)
+        return outputs
+
+    def harms(self, outputs: Tensor) -> Tensor:
+        """Harm of every row beyond what it has without a policy, float64 [rows]."""
+        return self.harm(outputs, self.targets).double() - self.clean
+
+    def drop(self, widths: Sequence[int]) -> float:
+        """Mean harm of a static policy beyond none: for ``wrong`` the accuracy lost."""
+        return float(self.harms(self.outputs(widths)).mean())

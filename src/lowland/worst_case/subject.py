@@ -1,0 +1,128 @@
+"""A network whose activations are coded anew, before every layer with weights, in as many bits as a policy says."""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.quantization.dynamic.arithmetic import ActivationCoding, arithmetic_of
+from lowland.quantization.dynamic.layers import CodedLayer, RoundedActivations
+from lowland.quantization.dynamic.network import DynamicNetwork
+from lowland.quantization.graph.layer_specs import LAYERS
+from lowland.worst_case.policies import Chooser
+
+RUNTIME = "litert"
+"""Whose coding integer and float networks are given, whose own does not follow the inputs."""
+
+_KINDS = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
+
+
+class _Point(nn.Module):
+    """A layer before which a policy chooses; without one it is as it was."""
+
+    def __init__(self, layer: nn.Module, number: int, own_bits: int, coding: ActivationCoding | None) -> None:
+        super().__init__()
+        self.layer, self.number, self.own_bits = layer, number, own_bits
+        self.choose: Chooser | None = None
+        self.rounding: RoundedActivations | None = None
+        if coding is not None:
+            row_dims = max(1, cast(Tensor, layer.weight).ndim - 1)
+            self.rounding = RoundedActivations(coding, bits=own_bits, row_dims=row_dims)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The layer at the chosen width; one of so many bits as it has, or more, leaves it as it is."""
+        bits: int | Tensor = self.own_bits if self.choose is None else self.choose(self.number, values)
+        if isinstance(bits, Tensor):
+            if bits.shape != (len(values),):
+                raise LowlandError(
+                    f"policy gives {list(bits.shape)} widths for {len(values)} rows of layer {self.number}; expected "
+                    "one a row: the layer sees other rows than the network, so use a static policy"
+                )
+            bits = bits.clamp(max=self.own_bits).reshape(-1, *[1] * (values.ndim - 1))
+        else:
+            bits = min(bits, self.own_bits)
+        if self.rounding is None:
+            result: Tensor = self.layer(values, bits)
+            return result
+        if isinstance(bits, Tensor):
+            values = torch.where(bits < self.own_bits, self.rounding(values, bits), values)
+        elif bits < self.own_bits:
+            values = self.rounding(values, bits)
+        result = self.layer(values)
+        return result
+
+
+class PolicySubject(nn.Module):
+    """A network with a choice of width before each of its layers with weights, in the order in which they compute.
+
+    The layers of a ``DynamicNetwork`` are computed in its own arithmetic at the chosen width. In any other network
+    (that of an integer network is its ``dequantized()``) what a layer reads is coded by row as LiteRT does and decoded
+    again; a width that is not below the layer's own changes nothing there.
+
+    Args:
+        network: A ``DynamicNetwork`` or any module with torch's own layers; left as it came.
+        sample: Inputs [rows, ...], one at least, which tell the order of the layers and how much they code.
+        own_bits: Widths that the activations have already; 8 for those of dynamic networks and of float ones.
+
+    Raises:
+        LowlandError: No layer that codes.
+    """
+
+    def __init__(self, network: nn.Module, sample: Tensor, *, own_bits: int = 8) -> None:
+        super().__init__()
+        dynamic = isinstance(network, DynamicNetwork)
+        coding = None if dynamic else arithmetic_of(RUNTIME).activations
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        points: dict[int, _Point] = {}
+        names: dict[int, str] = {}
+        for parent_name, parent in list(self.network.named_modules()):
+            for child_name, child in list(parent._modules.items()):
+                codes = isinstance(child, CodedLayer) and child.arithmetic.activations is not None
+                if child is None or not (codes if dynamic else type(child) in {LAYERS[kind][0] for kind in _KINDS}):
+                    continue
+                if id(child) not in points:
+                    width = child.widths.activation_bits if isinstance(child, CodedLayer) else own_bits
+                    points[id(child)] = _Point(child, -1, width, coding)
+                    names[id(child)] = f"{parent_name}.{child_name}".removeprefix("network.").lstrip(".")
+                parent._modules[child_name] = points[id(child)]
+        coded: dict[int, int] = {}  # elements a row of every layer, in the order of the first calls
+
+        def counter(key: int, own_bits: int) -> Chooser:
+            def count(_: int, values: Tensor) -> int:
+                coded[key] = coded.get(key, 0) + values[0].numel()
+                return own_bits
+
+            return count
+
+        for key, point in points.items():
+            point.choose = counter(key, point.own_bits)
+        with torch.no_grad():
+            self.network(sample[:1])
+        if not coded:
+            raise LowlandError("network has no layer whose activations a policy could code; expected one with weights")
+        for number, key in enumerate(coded):
+            points[key].number, points[key].choose = number, None
+        self._points = tuple(points[key] for key in coded)
+        self.layers = tuple(names[key] for key in coded)
+        self.elements = tuple(coded.values())
+        self.own_bits = tuple(point.own_bits for point in self._points)
+
+    def forward(self, inputs: Tensor, choose: Chooser | None = None) -> Tensor:
+        """Outputs [rows, ...] under a policy's chooser; without one those of the network as it is.
+
+        Args:
+            inputs: Floats [rows, ...].
+            choose: See ``Policy.chooser``.
+        """
+        for point in self._points:
+            point.choose = choose
+        try:
+            outputs: Tensor = self.network(inputs)
+        finally:
+            for point in self._points:
+                point.choose = None
+        return outputs
