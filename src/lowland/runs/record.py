@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from lowland import __version__
-from lowland.datasets.atomic import atomic_path
+from lowland.atomic_files import atomic_path
 
 FILE = "study.yml"
 USUAL = (None, "local", "base")

@@ -1,0 +1,69 @@
+"""The static policies that meet a budget: how they are drawn, ordered and counted."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lowland.worst_case.budget import SLACK, Budget
+
+Widths = tuple[int, ...]
+"""Bits of every layer, in the order of the layers."""
+
+TRIES = 50
+"""Draws that may miss the budget before the next one is repaired."""
+
+MOST_COUNTED = 200_000
+"""Policies, whether or not they meet the budget, up to which all are listed to count those that do."""
+
+
+def preference(budget: Budget, widths: Widths) -> tuple[float, Widths]:
+    """What decides between policies of equal harm: lower is better; fewer mean bits, then fewer in the first layers."""
+    return float(budget.mean(widths)), widths
+
+
+def number_of_policies(budget: Budget) -> int | None:
+    """How many static policies meet the budget; ``None`` where there are too many to list."""
+    if len(budget.choices) ** budget.layers > MOST_COUNTED:
+        return None
+    return sum(1 for _ in budget.policies())
+
+
+def drawn(budget: Budget, probabilities: Tensor, generator: torch.Generator) -> Widths:
+    """A policy that meets the budget, each layer's width drawn by its probabilities.
+
+    Policies that miss the budget are drawn again, so that the others keep their relative probabilities. After ``TRIES``
+    in a row, layers of the last one are moved towards the budget one choice at a time, each drawn among those that can
+    still move.
+
+    Args:
+        budget: What is to be met.
+        probabilities: Of each layer's choices, float64 [layers, choices].
+        generator: Of all draws.
+    """
+    picks = torch.multinomial(probabilities.repeat(TRIES, 1), 1, generator=generator).view(TRIES, budget.layers)
+    widths = torch.tensor(budget.choices)[picks]
+    met = budget.met(widths)
+    if met.any():
+        return tuple(widths[int(met.int().argmax())].tolist())
+    return _repaired(budget, picks[-1].tolist(), generator)
+
+
+def _repaired(budget: Budget, picks: list[int], generator: torch.Generator) -> Widths:
+    """Layers moved, one choice at a time, until the budget is met."""
+    step, end = (1, len(budget.choices) - 1) if budget.goal == "worst" else (-1, 0)
+    while not budget.met([budget.choices[pick] for pick in picks]):
+        movable = [layer for layer, pick in enumerate(picks) if pick != end]
+        picks[movable[int(torch.randint(len(movable), (), generator=generator))]] += step
+    return tuple(budget.choices[pick] for pick in picks)
+
+
+def cheapest_sure(budget: Budget) -> Widths:
+    """The policy that meets the budget whatever it is, and does the least for its goal: all widest, or all fewest."""
+    return (budget.choices[-1 if budget.goal == "worst" else 0],) * budget.layers
+
+
+def spends(budget: Budget, widths: Widths) -> float:
+    """How far the mean is from the budget, in bits, on the side that is allowed; negative where it is not met."""
+    over = float(budget.mean(widths)) - budget.mean_bits
+    return (over if budget.goal == "worst" else -over) + SLACK
