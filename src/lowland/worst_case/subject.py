@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -14,6 +16,7 @@ from lowland.quantization.dynamic.layers import CodedLayer, RoundedActivations
 from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.layer_specs import LAYERS
 from lowland.worst_case.policies import Chooser
+from lowland.worst_case.prefixes import MOST_BYTES, Prefixes
 
 RUNTIME = "litert"
 """Whose coding integer and float networks are given, whose own does not follow the inputs."""
@@ -106,10 +109,10 @@ class PolicySubject(nn.Module):
             raise LowlandError("network has no layer whose activations a policy could code; expected one with weights")
         for number, key in enumerate(coded):
             points[key].number, points[key].choose = number, None
-        self._points = tuple(points[key] for key in coded)
+        self.points = tuple(points[key] for key in coded)
         self.layers = tuple(names[key] for key in coded)
         self.elements = tuple(coded.values())
-        self.own_bits = tuple(point.own_bits for point in self._points)
+        self.own_bits = tuple(point.own_bits for point in self.points)
 
     def forward(self, inputs: Tensor, choose: Chooser | None = None) -> Tensor:
         """Outputs [rows, ...] under a policy's chooser; without one those of the network as it is.
@@ -118,11 +121,31 @@ class PolicySubject(nn.Module):
             inputs: Floats [rows, ...].
             choose: See ``Policy.chooser``.
         """
-        for point in self._points:
+        with self.choosing(choose):
+            outputs: Tensor = self.network(inputs)
+        return outputs
+
+    @contextmanager
+    def choosing(self, choose: Chooser | None) -> Iterator[None]:
+        """A context in which the layers ask a chooser."""
+        for point in self.points:
             point.choose = choose
         try:
-            outputs: Tensor = self.network(inputs)
+            yield
         finally:
-            for point in self._points:
+            for point in self.points:
                 point.choose = None
-        return outputs
+
+    def prefixes(self, inputs: Tensor, *, most_bytes: int = MOST_BYTES) -> Prefixes | None:
+        """The network's values on some rows, kept by widths; ``None`` where the way through it cannot be traced."""
+        network = self.network
+        if isinstance(network, DynamicNetwork):
+            if network.conversion.batch_rows is not None:
+                return None
+            network = network.network
+        named = network.named_modules(remove_duplicate=False)
+        numbers = {name: module.number for name, module in named if isinstance(module, _Point)}
+        try:
+            return Prefixes(network, _Point, numbers, inputs, most_bytes=most_bytes)
+        except Exception:  # tracing ends in whatever the network's own code makes of a proxy
+            return None
