@@ -91,7 +91,7 @@ class Prefixes:
         values[node] = result = self._called(node, args, kwargs)
         if [value._version for value in read] != versions:
             raise ChangesInPlaceError(node.format_node())
-        if self._below[node] or node.op == "placeholder":
+        if node.op != "get_attr":
             self._keep(key, result)
         return result
 
