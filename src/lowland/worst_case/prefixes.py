@@ -120,7 +120,7 @@ class Prefixes:
 
 
 class _Tracer(fx.Tracer):
-    """Leaves choices and torch's own layers whole."""
+    """Leaves choices whole, and all that has none in it, whatever its code does."""
 
     def __init__(self, choice: type[nn.Module]) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """See ``fx.Tracer``."""
-        return isinstance(m, self._choice) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, self._choice) or not any(isinstance(each, self._choice) for each in m.modules())
 
 
 def _tensors(value: Any) -> list[Tensor]:
