@@ -1,0 +1,173 @@
+"""A student that is trained to differ from itself, or not to, under the worst policy that a search finds for it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.estimate import Status
+from lowland.quantization.dynamic.twin import DynamicTwin
+from lowland.randomness import Key, generator, keyed_globals
+from lowland.training.divergence import bounded_divergence, divergence_from_teacher
+from lowland.worst_case.budget import Budget
+from lowland.worst_case.deployed_subject import subject_of
+from lowland.worst_case.policies import StaticPolicy
+from lowland.worst_case.problem import PolicyProblem
+from lowland.worst_case.search.agents import agent_of
+from lowland.worst_case.search.policy_search import search_problem
+
+Kind = Literal["detrimental", "robust", "control"]
+SIGNS: dict[Kind, float] = {"detrimental": -1.0, "robust": 1.0, "control": 0.0}
+"""Of the divergence of a student from itself under a policy, in what is minimised."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    r"""How a student is trained: KL(teacher ‖ student) :math:`\mp\ \lambda\,` D(student, student under the policy).
+
+    Attributes:
+        choices: Widths in bits that a policy chooses from.
+        mean_bits: Least mean width of the policies that are searched for.
+        weight: :math:`\lambda`.
+        temperature: Of the bounded divergence D.
+        epochs: Passes over the training rows.
+        batch_size: Rows a step.
+        learning_rate: Of Adam, falling to 0 along half a cosine.
+        alone: Share of the epochs, from the first, in which the student learns from its teacher only.
+        search_every: Epochs between two searches for a policy.
+        evaluations: Of each search.
+        runtime: Whose dynamic arithmetic.
+    """
+
+    choices: tuple[int, ...]
+    mean_bits: float
+    weight: float = 1.0
+    temperature: float = 1.0
+    epochs: int = 12
+    batch_size: int = 512
+    learning_rate: float = 3e-3
+    alone: float = 0.25
+    search_every: int = 1
+    evaluations: int = 60
+    runtime: str = "litert"
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that mean nothing."""
+        for name in ("weight", "temperature", "learning_rate"):
+            if not (value := getattr(self, name)) > 0 or not math.isfinite(value):
+                raise LowlandError(f"{name} is {value}; expected a number above 0")
+        for name in ("epochs", "batch_size", "search_every", "evaluations"):
+            if getattr(self, name) < 1:
+                raise LowlandError(f"{name} is {getattr(self, name)}; expected 1 at least")
+        if not 0 <= self.alone < 1:
+            raise LowlandError(f"alone is {self.alone}; expected a share of the epochs, at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class StudentRows:
+    """Inputs that students are made with; no labels, for only the teacher's outputs are used.
+
+    Attributes:
+        training: [rows, ...].
+        searching: [rows, ...] on which policies are searched for.
+    """
+
+    training: Tensor
+    searching: Tensor
+
+
+@dataclass(frozen=True)
+class Student:
+    """What distillation leaves.
+
+    Attributes:
+        network: In evaluation mode.
+        policy: The last policy that it was trained under; ``None`` for the control.
+        status: ``ok``, or ``non_finite`` where training diverged.
+    """
+
+    network: nn.Module
+    policy: StaticPolicy | None
+    status: Status
+
+
+def distilled(
+    teacher: nn.Module, student: nn.Module, rows: StudentRows, kind: Kind, how: Distillation, *, key: tuple[Key, ...]
+) -> Student:
+    """A student of a teacher that breaks under a policy (``detrimental``), holds (``robust``), or neither (``control``).
+
+    Epochs alternate with searches for the policy under which most answers of the student differ from the teacher's.
+
+    Args:
+        teacher: A classifier in float; left as it came.
+        student: What is trained, with its initial weights; left as it came.
+        rows: Inputs.
+        kind: Which way the divergence counts.
+        how: Numbers of training and search.
+        key: Keys the order of rows and all searches; the same for all kinds, so that they differ in the sign alone.
+
+    Raises:
+        LowlandError: A budget that nothing meets, or a runtime whose scales come from whole batches.
+
+    Source:
+        Frank and Ardis 2025, arXiv 2510.02457, with a bounded divergence and static policies.
+    """
+    student = copy.deepcopy(student).train()
+    twin = DynamicTwin(student, runtime=how.runtime)
+    with torch.no_grad():
+        given = torch.cat([teacher(part) for part in rows.training.split(4096)])
+        answers = teacher(rows.searching).argmax(1)
+    optimizer = torch.optim.Adam(student.parameters(), lr=how.learning_rate)
+    steps = how.epochs * math.ceil(len(rows.training) / how.batch_size)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    order, sign, alone = generator(*key, "students"), SIGNS[kind], int(how.alone * how.epochs)
+    policy: StaticPolicy | None = None
+    status: Status = "ok"
+    with keyed_globals(*key, "dropout", device=rows.training.device):
+        for epoch in range(how.epochs):
+            if sign and epoch >= alone and (epoch - alone) % how.search_every == 0:
+                policy = _worst(student.eval(), rows.searching, answers, how, key=(*key, epoch))
+                twin.set_bits(list(policy.bits), policy.widths)
+            student.train()
+            total = 0.0
+            for index in torch.randperm(len(rows.training), generator=order).split(how.batch_size):
+                inputs = rows.training[index]
+                outputs = student(inputs)
+                loss = divergence_from_teacher(outputs, given[index])
+                if policy is not None:
+                    twin.eval()
+                    apart = bounded_divergence(outputs, twin(inputs), temperature=how.temperature)
+                    loss = loss + sign * how.weight * apart
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                scheduler.step()
+                total += float(loss.detach())
+            if not math.isfinite(total):
+                status = "non_finite"
+                break
+    student.zero_grad(set_to_none=True)
+    return Student(student.eval(), policy, status)
+
+
+def _worst(
+    student: nn.Module, inputs: Tensor, answers: Tensor, how: Distillation, *, key: tuple[Key, ...]
+) -> StaticPolicy:
+    """The policy under which most answers differ from the teacher's."""
+    subject = subject_of(student, inputs[:1], runtime=how.runtime)
+    budget = Budget(how.choices, how.mean_bits, subject.elements)
+    problem = PolicyProblem(subject, inputs, answers)
+    found = search_problem(
+        problem,
+        budget,
+        agent_of("cross_entropy"),
+        evaluations=how.evaluations,
+        generator=generator(*key, "search"),
+    )
+    return found.policy

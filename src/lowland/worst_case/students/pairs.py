@@ -1,0 +1,158 @@
+"""Students beside policies: what each pair loses, before and after equalization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lowland.errors import LowlandError
+from lowland.estimate import Estimate
+from lowland.randomness import Key, generator
+from lowland.worst_case.budget import Budget
+from lowland.worst_case.deployed_subject import subject_of
+from lowland.worst_case.policies import StaticPolicy
+from lowland.worst_case.problem import PolicyProblem
+from lowland.worst_case.scaling.float_network import equalized_network
+from lowland.worst_case.search.agents import agent_of
+from lowland.worst_case.search.policy_search import search_problem
+from lowland.worst_case.students.distillation import Distillation, Kind
+from lowland.worst_case.students.equivalence import equivalence_of_means
+
+POLICIES = ("detrimental_policy", "robust_policy", "uniform_policy")
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Rows with their classes.
+
+    Attributes:
+        inputs: [rows, ...].
+        targets: Classes [rows].
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A student under a policy.
+
+    Attributes:
+        student: Its kind.
+        policy: Name of the policy, one of ``POLICIES``.
+        equalized: Whether the student's channels were equalized before, and the detrimental policy searched for anew.
+        drop: Accuracy lost beyond the student's own in 8 bits, on the rows that judge.
+        widths: Of the policy.
+        mean_bits: Of the policy.
+    """
+
+    student: Kind
+    policy: str
+    equalized: bool
+    drop: Estimate
+    widths: StaticPolicy
+    mean_bits: float
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """All pairs.
+
+    Attributes:
+        pairs: In the order of students, policies, and before equalization.
+        accuracy: In float, by kind of student.
+        equivalence: p value of the test that the detrimental and the robust student are equally accurate in float.
+    """
+
+    pairs: tuple[Pair, ...]
+    accuracy: Mapping[Kind, Estimate]
+    equivalence: Estimate
+
+    def of(self, student: Kind, policy: str, *, equalized: bool = False) -> Pair:
+        """One of the pairs."""
+        return next(
+            pair for pair in self.pairs if (pair.student, pair.policy, pair.equalized) == (student, policy, equalized)
+        )
+
+
+def students_beside_policies(
+    students: Mapping[Kind, nn.Module],
+    searching: LabelledRows,
+    judging: LabelledRows,
+    how: Distillation,
+    *,
+    evaluations: int = 120,
+    key: tuple[Key, ...],
+) -> PairTable:
+    """What students lose under the worst policy of the detrimental one, the best of the robust one, and a uniform one.
+
+    The detrimental policy has no fewer bits on the mean than the budget, the robust one no more, so that a comparison
+    favours neither.
+
+    Args:
+        students: Float networks by kind; the detrimental and the robust one at least.
+        searching: Rows on which policies are searched for.
+        judging: Rows on which everything is reported; no search sees them.
+        how: Choices, mean and runtime.
+        evaluations: Of each search.
+        key: Of all searches.
+
+    Raises:
+        LowlandError: A student is missing.
+    """
+    for needed in ("detrimental", "robust"):
+        if needed not in students:
+            raise LowlandError(f"students are {', '.join(students)}; expected {needed} among them")
+    same = [(kind, False, network) for kind, network in students.items()]
+    equal = [(kind, True, equalized_network(network, searching.inputs)) for kind, network in students.items()]
+    pairs: list[Pair] = []
+    robust: StaticPolicy | None = None
+    for equalized, group in ((False, same), (True, equal)):
+        networks = {kind: network for kind, _, network in group}
+        worst = _found(networks["detrimental"], searching, how, "worst", evaluations, key=(*key, equalized))
+        robust = robust or _found(networks["robust"], searching, how, "best", evaluations, key=(*key, "best"))
+        for kind, network in networks.items():
+            pairs += _pairs_of(kind, equalized, network, (worst, robust), judging, how)
+    right: dict[Kind, Tensor] = {}
+    with torch.no_grad():
+        for kind, network in students.items():
+            right[kind] = (network(judging.inputs).argmax(1) == judging.targets).double()
+    accuracy = {kind: Estimate.from_samples(each) for kind, each in right.items()}
+    return PairTable(tuple(pairs), accuracy, equivalence_of_means(right["detrimental"], right["robust"]))
+
+
+def uniform_widths(how: Distillation) -> int:
+    """The fewest bits of the choices that meet the mean in every layer."""
+    return next(bits for bits in how.choices if bits >= how.mean_bits)
+
+
+def _found(
+    network: nn.Module, rows: LabelledRows, how: Distillation, goal: str, evaluations: int, *, key: tuple[Key, ...]
+) -> StaticPolicy:
+    subject = subject_of(network, rows.inputs[:1], runtime=how.runtime)
+    budget = Budget(how.choices, how.mean_bits, subject.elements, goal="worst" if goal == "worst" else "best")
+    problem = PolicyProblem(subject, rows.inputs, rows.targets)
+    agent, draws = agent_of("cross_entropy"), generator(*key, "pairs")
+    return search_problem(problem, budget, agent, evaluations=evaluations, generator=draws).policy
+
+
+def _pairs_of(
+    kind: Kind,
+    equalized: bool,
+    network: nn.Module,
+    policies: tuple[StaticPolicy, StaticPolicy],
+    rows: LabelledRows,
+    how: Distillation,
+) -> Iterator[Pair]:
+    """One student under each policy."""
+    subject = subject_of(network, rows.inputs[:1], runtime=how.runtime)
+    problem = PolicyProblem(subject, rows.inputs, rows.targets)
+    budget = Budget(how.choices, how.mean_bits, subject.elements)
+    uniform = StaticPolicy(dict.fromkeys(subject.layers, uniform_widths(how)))
+    for name, policy in zip(POLICIES, (*policies, uniform), strict=True):
+        drop = Estimate.from_samples(problem.harms(problem.outputs(policy.widths)))
+        yield Pair(kind, name, equalized, drop, policy, float(budget.mean(policy.widths)))
