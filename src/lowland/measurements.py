@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from lowland.estimate import STATUSES, Estimate, Status
 from lowland.vocabulary.conditions import CONDITIONS, Condition, condition_named
 from lowland.vocabulary.families import DISTURBANCES, Family
+from lowland.vocabulary.levels import NO_LEVEL
 from lowland.vocabulary.measures import MEASURES, SELECTED
 from lowland.vocabulary.targets import TARGETS
 
@@ -174,10 +175,11 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
 
 
 def _unit(measurement: Measurement) -> str:
-    """What a level counts; the levels of other things than conditions are shares or numbers that need no unit."""
-    known = CONDITIONS.get(measurement.condition)
+    """What a level counts; most levels of other things than conditions are shares or numbers that need no unit."""
+    known, measure = CONDITIONS.get(measurement.condition), MEASURES.get(measurement.measure)
+    unit = known.unit if known else measure.levels if measure else NO_LEVEL
     counted = measurement.level == measurement.level or measurement.measure == "half_life"
-    return known.unit.name if known and counted else ""
+    return unit.name if counted else ""
 
 
 def cell_frame(cell: Cell, **columns: Any) -> pd.DataFrame:
@@ -295,7 +297,7 @@ def words_of(frame: pd.DataFrame) -> dict[str, Any]:
         ``measures`` by name, ``conditions`` by task and name (a shifted set is its task's own) and ``targets`` by name,
         each with the fields of its record.
     """
-    disturbed = frame[frame["family"].isin(DISTURBANCES) & (frame["condition"] != "")]
+    disturbed = frame[frame["family"].isin((*DISTURBANCES, "worst_case")) & (frame["condition"] != "")]
     return {
         "measures": {name: asdict(MEASURES[name]) for name in frame["measure"].unique()},
         "conditions": {

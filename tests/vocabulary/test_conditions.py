@@ -24,6 +24,7 @@ from lowland.vocabulary.conditions import (
 )
 from lowland.vocabulary.families import DISTURBANCES
 from lowland.vocabulary.targets import TARGETS, codes_target, float32_target
+from lowland.vocabulary.worst_case_measures import STUDENTS
 
 DONE = {
     "noise": set(INPUT_NOISES),
@@ -31,6 +32,7 @@ DONE = {
     "image_corruption": set(IMAGE_CORRUPTIONS),
     "token_corruption": set(TOKEN_CORRUPTIONS),
     "adversarial": {f"{kind}_{norm}" for kind in ATTACKS for norm in NORMS},
+    "worst_case": set(STUDENTS),
     "bit_flip": {name for fault in FAULT_CONDITIONS.values() for name in fault[:2] if name},
 }
 
@@ -55,7 +57,7 @@ def test_what_can_be_done_can_be_asked_for(kinds, registry):
 
 def test_records_are_complete():
     for condition in CONDITIONS.values():
-        assert condition.family in DISTURBANCES and condition.group in GROUPS
+        assert condition.family in (*DISTURBANCES, "worst_case") and condition.group in GROUPS
         assert condition.label.format(place="") and condition.target in TARGETS
         assert bool(condition.unit.name) == (condition.group != "shift")
 

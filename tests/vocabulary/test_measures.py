@@ -7,8 +7,9 @@ from lowland.vocabulary.landscape_measures import LANDSCAPE
 from lowland.vocabulary.measures import MEASURES, SCORES, SELECTED, SHARES
 from lowland.vocabulary.performance_measures import PERFORMANCE
 from lowland.vocabulary.response_measures import RESPONSES, SINGLE_BITS
+from lowland.vocabulary.worst_case_measures import WORST_CASE
 
-PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE, CERTIFICATES, DISAGREEMENT)
+PARTS = (PERFORMANCE, RESPONSES, SINGLE_BITS, LANDSCAPE, CERTIFICATES, DISAGREEMENT, WORST_CASE)
 
 
 def test_no_name_stands_in_two_files():

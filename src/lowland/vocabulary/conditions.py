@@ -13,6 +13,7 @@ from lowland.vocabulary.levels import (
     BIT_ERROR_RATE,
     CLASS_RATIO,
     FLIPS,
+    MEAN_BITS,
     NO_LEVEL,
     PER_CENT,
     SEVERITY,
@@ -25,7 +26,7 @@ from lowland.vocabulary.levels import (
 OF_READINGS: tuple[Family, ...] = ("noise", "sensor_fault")
 """Families of what happens to numbers that were measured."""
 
-Group = Literal["noise", "sensors", "images", "texts", "attacks", "memory", "faults", "shift", "labels"]
+Group = Literal["noise", "sensors", "images", "texts", "attacks", "memory", "faults", "shift", "labels", "policies"]
 
 GROUPS: dict[str, str] = {
     "noise": "Noise on the inputs",
@@ -37,6 +38,7 @@ GROUPS: dict[str, str] = {
     "faults": "Other faults",
     "shift": "Shifted data",
     "labels": "Other shares of the classes",
+    "policies": "Networks and bit policies made for each other",
 }
 """Where a reader of the report looks for a condition, in the order of the report."""
 
@@ -96,6 +98,8 @@ _token_corruption = partial(
 _attack = partial(Condition, family="adversarial", group="attacks", unit=STANDARD_DEVIATIONS, random=False)
 _flips = partial(Condition, family="bit_flip", group="memory", representative=True)
 _fault = partial(Condition, family="bit_flip", group="faults", needs_codes=True, whole=False)
+
+_student = partial(Condition, family="worst_case", group="policies", unit=MEAN_BITS, random=False, whole=False)
 
 _FGSM = "FGSM takes one step along the gradient, to the edge of the radius."
 _PGD = "PGD takes several smaller steps inside the same radius and keeps the worst point that it came by."
@@ -292,6 +296,22 @@ _GENERAL = (
         "stays, so that the accuracy follows from that of each class.",
         unit=CLASS_RATIO,
         axis="rows of the most frequent class for one of the rarest",
+    ),
+    _student(
+        name="detrimental_student",
+        label="the detrimental student",
+        explanation="The detrimental student answers as its teacher does in float arithmetic, and was trained to "
+        "answer otherwise under a bit policy that was searched together with it.",
+    ),
+    _student(
+        name="robust_student",
+        label="the robust student",
+        explanation="The robust student was trained to answer as its teacher does under the worst bit policy, too.",
+    ),
+    _student(
+        name="control_student",
+        label="the control student",
+        explanation="The control student was trained for as long to answer as its teacher does, and for no policy.",
     ),
 )
 

@@ -34,6 +34,8 @@ ADC_BITS = LevelUnit("ADC bits", "ADC bits", "{} bit", "{} bits")
 STANDARD_DEVIATIONS = LevelUnit(
     "training standard deviations", "radius in training standard deviations", "{} σ", "{} σ"
 )
+BITS = LevelUnit("bits", "bits", "{} bit", "{} bits")
+MEAN_BITS = LevelUnit("mean bits", "bits on average", "{} bit on average", "{} bits on average")
 FLIPS = LevelUnit("flips", "bits flipped", "{} flip", "{} flips", logarithmic=True)
 UPSETS = LevelUnit("upsets", "upsets", "{} upset", "{} upsets", logarithmic=True)
 STUCK_BITS = LevelUnit("stuck bits", "stuck bits", "{} stuck bit", "{} stuck bits", logarithmic=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowland.vocabulary.families import Family
+from lowland.vocabulary.levels import NO_LEVEL, LevelUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Measure:
         of_task: Only tasks of some kind have it.
         of_pairs: It compares two cells.
         is_rate: It is between 0 and 1 and written in per cent.
+        levels: What its own levels count, where no condition says so.
     """
 
     label: str
@@ -32,3 +34,4 @@ class Measure:
     of_task: bool = False
     of_pairs: bool = False
     is_rate: bool = False
+    levels: LevelUnit = NO_LEVEL

@@ -8,6 +8,7 @@ from lowland.vocabulary.landscape_measures import LANDSCAPE
 from lowland.vocabulary.measure import Measure
 from lowland.vocabulary.performance_measures import PERFORMANCE
 from lowland.vocabulary.response_measures import RESPONSES, SINGLE_BITS
+from lowland.vocabulary.worst_case_measures import WORST_CASE
 
 MEASURES: dict[str, Measure] = {
     "all": Measure("any", "1", None, "Stands for every measure of a stage that gave no result."),
@@ -17,6 +18,7 @@ MEASURES: dict[str, Measure] = {
     **LANDSCAPE,
     **DISAGREEMENT,
     **CERTIFICATES,
+    **WORST_CASE,
 }
 
 SCORES = ("accuracy", "emd", "vector_error", "absolute_error")

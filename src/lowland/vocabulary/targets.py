@@ -41,6 +41,10 @@ TARGETS: dict[str, Target] = {
         Target("float32", "in float32 words"),
         Target("float32_weights", "in float32 words of weights", "weights", "weights"),
         Target("float32_biases", "in float32 words of biases", "biases", "biases"),
+        *(
+            Target(f"{kind}_policy", f"under the {kind} policy", "activations", f"{kind}_policy")
+            for kind in ("detrimental", "robust", "uniform")
+        ),
     )
 }
 

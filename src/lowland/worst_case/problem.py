@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lowland.errors import LowlandError
 from lowland.worst_case.policies import Chooser, rows_chooser, static_chooser
+from lowland.worst_case.prefixes import ChangesInPlaceError
 from lowland.worst_case.subject import PolicySubject
 
 Harm = Callable[[Tensor, Tensor], Tensor]
@@ -42,12 +43,26 @@ class PolicyProblem:
             self.reference = subject(inputs)
         if not self.reference.isfinite().all():
             raise LowlandError("outputs without a policy are not finite; expected a network that computes")
+        self._prefixes = subject.prefixes(inputs)
         self.targets = self.reference.argmax(1) if targets is None else targets
         self.clean = self.harm(self.reference, self.targets).double()
 
+    @torch.no_grad()
     def outputs(self, widths: Sequence[int]) -> Tensor:
-        """Outputs [rows, ...] of a static policy of these widths, one a layer."""
-        return self.under(static_chooser(tuple(widths)))
+        """Outputs [rows, ...] of a static policy of these widths, one a layer.
+
+        What policies asked for before have in common with this one is not computed again.
+        """
+        choose = static_chooser(tuple(widths))
+        if self._prefixes is not None:
+            # A width that is not below a layer's own is its own.
+            least = [min(width, own) for width, own in zip(widths, self.subject.own_bits, strict=True)]
+            try:
+                with self.subject.choosing(choose):
+                    return self._prefixes.outputs(least)
+            except ChangesInPlaceError:
+                self._prefixes = None
+        return self.under(choose)
 
     def outputs_by_row(self, widths: Tensor) -> Tensor:
         """Outputs [rows, ...] with widths [rows, layers] of their own."""

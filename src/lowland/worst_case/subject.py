@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -14,6 +16,10 @@ from lowland.quantization.dynamic.layers import CodedLayer, RoundedActivations
 from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.layer_specs import LAYERS
 from lowland.worst_case.policies import Chooser
+from lowland.worst_case.prefixes import MOST_BYTES, Prefixes
+
+OWN_BITS = 8
+"""Width of activation codes in all runtimes with dynamic arithmetic."""
 
 RUNTIME = "litert"
 """Whose coding integer and float networks are given, whose own does not follow the inputs."""
@@ -66,13 +72,14 @@ class PolicySubject(nn.Module):
     Args:
         network: A ``DynamicNetwork`` or any module with torch's own layers; left as it came.
         sample: Inputs [rows, ...], one at least, which tell the order of the layers and how much they code.
-        own_bits: Widths that the activations have already; 8 for those of dynamic networks and of float ones.
+        own_bits: Width that the activations have already, of all layers or by name; 8 where nothing is said. Dynamic
+            networks know their own.
 
     Raises:
         LowlandError: No layer that codes.
     """
 
-    def __init__(self, network: nn.Module, sample: Tensor, *, own_bits: int = 8) -> None:
+    def __init__(self, network: nn.Module, sample: Tensor, *, own_bits: int | Mapping[str, int] = OWN_BITS) -> None:
         super().__init__()
         dynamic = isinstance(network, DynamicNetwork)
         coding = None if dynamic else arithmetic_of(RUNTIME).activations
@@ -85,9 +92,10 @@ class PolicySubject(nn.Module):
                 if child is None or not (codes if dynamic else type(child) in {LAYERS[kind][0] for kind in _KINDS}):
                     continue
                 if id(child) not in points:
-                    width = child.widths.activation_bits if isinstance(child, CodedLayer) else own_bits
+                    names[id(child)] = name = f"{parent_name}.{child_name}".removeprefix("network.").lstrip(".")
+                    width = own_bits.get(name, OWN_BITS) if isinstance(own_bits, Mapping) else own_bits
+                    width = child.widths.activation_bits if isinstance(child, CodedLayer) else width
                     points[id(child)] = _Point(child, -1, width, coding)
-                    names[id(child)] = f"{parent_name}.{child_name}".removeprefix("network.").lstrip(".")
                 parent._modules[child_name] = points[id(child)]
         coded: dict[int, int] = {}  # elements a row of every layer, in the order of the first calls
 
@@ -106,10 +114,10 @@ class PolicySubject(nn.Module):
             raise LowlandError("network has no layer whose activations a policy could code; expected one with weights")
         for number, key in enumerate(coded):
             points[key].number, points[key].choose = number, None
-        self._points = tuple(points[key] for key in coded)
+        self.points = tuple(points[key] for key in coded)
         self.layers = tuple(names[key] for key in coded)
         self.elements = tuple(coded.values())
-        self.own_bits = tuple(point.own_bits for point in self._points)
+        self.own_bits = tuple(point.own_bits for point in self.points)
 
     def forward(self, inputs: Tensor, choose: Chooser | None = None) -> Tensor:
         """Outputs [rows, ...] under a policy's chooser; without one those of the network as it is.
@@ -118,11 +126,31 @@ class PolicySubject(nn.Module):
             inputs: Floats [rows, ...].
             choose: See ``Policy.chooser``.
         """
-        for point in self._points:
+        with self.choosing(choose):
+            outputs: Tensor = self.network(inputs)
+        return outputs
+
+    @contextmanager
+    def choosing(self, choose: Chooser | None) -> Iterator[None]:
+        """A context in which the layers ask a chooser."""
+        for point in self.points:
             point.choose = choose
         try:
-            outputs: Tensor = self.network(inputs)
+            yield
         finally:
-            for point in self._points:
+            for point in self.points:
                 point.choose = None
-        return outputs
+
+    def prefixes(self, inputs: Tensor, *, most_bytes: int = MOST_BYTES) -> Prefixes | None:
+        """The network's values on some rows, kept by widths; ``None`` where the way through it cannot be traced."""
+        network = self.network
+        if isinstance(network, DynamicNetwork):
+            if network.conversion.batch_rows is not None:
+                return None
+            network = network.network
+        named = network.named_modules(remove_duplicate=False)
+        numbers = {name: module.number for name, module in named if isinstance(module, _Point)}
+        try:
+            return Prefixes(network, _Point, numbers, inputs, most_bytes=most_bytes)
+        except Exception:  # tracing ends in whatever the network's own code makes of a proxy
+            return None
