@@ -56,6 +56,8 @@ class MaskedActor(ActorCriticPolicy):
         """The usual networks, with a head that masks."""
         super()._build(lr_schedule)
         plain = self.action_net
-        self.action_net = _Masked(plain.in_features, plain.out_features)
-        self.action_net.load_state_dict(plain.state_dict())
-        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+        head = _Masked(self.mlp_extractor.latent_dim_pi, int(self.action_space.n))
+        head.load_state_dict(plain.state_dict())
+        self.action_net = head
+        arguments: dict[str, Any] = {"lr": lr_schedule(1), **self.optimizer_kwargs}
+        self.optimizer = self.optimizer_class(self.parameters(), **arguments)

@@ -81,10 +81,10 @@ class ProximalPolicy(Agent):
 @contextmanager
 def _own_chance() -> Iterator[None]:
     """Global generators that are left as they were: stable-baselines3 seeds all of them."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002  # the one that it seeds
+    states = random.getstate(), np.random.get_state()  # the one that it seeds
     try:
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
         random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
+        np.random.set_state(states[1])
