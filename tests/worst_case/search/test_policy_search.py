@@ -1,5 +1,6 @@
 """A search finds the optimum where it can look at everything, and never counts or refuses wrongly."""
 
+import importlib.util
 import itertools
 from types import SimpleNamespace
 
@@ -15,8 +16,8 @@ from lowland.worst_case import Budget, PolicyProblem, PolicySubject
 from lowland.worst_case.search import AGENTS, SearchResult, agent_of, search_policy, search_problem
 from tests.worst_case.search.cases import CHOICES, best_by_hand, budget, network, plain_drop, problem, rows
 
-SEARCHING = [name for name in AGENTS if name != "exhaustive"]
-if not all(__import__("importlib.util").util.find_spec(each) for each in ("gymnasium", "stable_baselines3")):
+SEARCHING = [name for name in AGENTS if name != "exhaustive"]  # ppo only where its packages are
+if not all(importlib.util.find_spec(each) for each in ("gymnasium", "stable_baselines3")):
     SEARCHING = [name for name in SEARCHING if name != "ppo"]
 
 
@@ -76,15 +77,15 @@ def test_every_policy_meets_the_budget_and_counts_once(
 
 @pytest.mark.parametrize("agent", SEARCHING)
 def test_equal_generators_give_equal_searches_and_longer_ones_begin_alike(agent: str) -> None:
-    short, same, longer = searched(agent, evaluations=8), searched(agent, evaluations=8), searched(agent)
+    short, same, longer = (searched(agent, evaluations=number) for number in (5, 5, 8))
     assert short == same
-    assert longer.history[:8] == short.history
-    assert longer.best_after(8) == short.drop
+    assert longer.history[:5] == short.history
+    assert longer.best_after(5) == short.drop
     assert longer.best_after(1000) == longer.drop
 
 
 @pytest.mark.parametrize("goal", ["worst", "best"])
-@pytest.mark.parametrize("agent", SEARCHING)
+@pytest.mark.parametrize("agent", ["greedy", "cross_entropy", "random"])
 def test_given_enough_evaluations_an_agent_comes_close_to_the_optimum(agent: str, goal: str) -> None:
     optimum, _ = best_by_hand(0, 4.0, goal)
     assert abs(searched(agent, evaluations=27, goal=goal).drop - optimum) <= 0.2 * abs(optimum) + 0.02
@@ -115,6 +116,11 @@ def test_a_search_of_a_network_leaves_it_and_takes_any_batches() -> None:
         given_network, halves, choices=CHOICES, mean_bits=4.0, agent="greedy", evaluations=12, generator=generator("a")
     )
     assert found == searched("greedy")
+    subject = PolicySubject(network(), inputs)
+    whole = [(inputs, targets)]
+    assert found == search_policy(
+        subject, whole, choices=CHOICES, mean_bits=4.0, agent="greedy", evaluations=12, generator=generator("a")
+    )
     assert all(torch.equal(value, before[name]) for name, value in given_network.state_dict().items())
     assert all(parameter.requires_grad for parameter in given_network.parameters())
 

@@ -7,9 +7,12 @@ from lowland.worst_case.search.agent import Agent
 from lowland.worst_case.search.cross_entropy import CrossEntropy
 from lowland.worst_case.search.exhaustive import Exhaustive
 from lowland.worst_case.search.greedy import Greedy
+from lowland.worst_case.search.proximal_policy import ProximalPolicy
 from lowland.worst_case.search.random_draws import RandomDraws
 
-AGENTS: dict[str, type[Agent]] = {agent.name: agent for agent in (Greedy, CrossEntropy, RandomDraws, Exhaustive)}
+_KINDS: tuple[type[Agent], ...] = (Greedy, CrossEntropy, RandomDraws, Exhaustive, ProximalPolicy)
+
+AGENTS = {agent.name: agent for agent in _KINDS}
 """Ways to search, with their usual options when called without any."""
 
 

@@ -10,7 +10,7 @@ from lowland.worst_case.budget import Budget
 from lowland.worst_case.search.result import Evaluation
 from lowland.worst_case.search.space import Widths, preference
 
-MOST_REPEATS = 1000
+MOST_REPEATS = 300
 """Policies in a row that were evaluated before, after which an agent counts as converged."""
 
 

@@ -35,7 +35,7 @@ def search_policy(
     """Finds the static policy under which a classifier loses most accuracy, at no fewer bits on the mean than stated.
 
     Args:
-        network: Any that ``PolicySubject`` takes; left as it came.
+        network: Any that ``PolicySubject`` takes, or such a subject; left as it came.
         batches: Pairs of inputs [rows, ...] and classes [rows]; computed together, as one batch.
         choices: Widths in bits that every layer may have, rising.
         mean_bits: Least mean width over all elements of a row that are coded.
@@ -64,7 +64,7 @@ def search_policy(
     if not any(len(inputs) for inputs, _ in pairs):
         raise LowlandError("batches have no rows; expected pairs of inputs and targets, one row at least")
     inputs, targets = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-    subject = PolicySubject(network, inputs[:1])
+    subject = network if isinstance(network, PolicySubject) else PolicySubject(network, inputs[:1])
     budget = Budget(tuple(choices), float(mean_bits), subject.elements)
     problem = PolicyProblem(subject, inputs, targets)
     path = None if checkpoint is None else Path(checkpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lowland.worst_case.budget import SLACK, Budget
+from lowland.worst_case.budget import Budget
 
 Widths = tuple[int, ...]
 """Bits of every layer, in the order of the layers."""
@@ -63,7 +63,22 @@ def cheapest_sure(budget: Budget) -> Widths:
     return (budget.choices[-1 if budget.goal == "worst" else 0],) * budget.layers
 
 
-def spends(budget: Budget, widths: Widths) -> float:
-    """How far the mean is from the budget, in bits, on the side that is allowed; negative where it is not met."""
-    over = float(budget.mean(widths)) - budget.mean_bits
-    return (over if budget.goal == "worst" else -over) + SLACK
+def all_spent(budget: Budget, widths: Widths, generator: torch.Generator) -> Widths:
+    """A policy that meets the budget, moved as far as the budget allows: layers in a drawn order, each to its limit.
+
+    For the worst policy layers lose bits, for the best they win them. Harm mostly grows as widths fall, so that most is
+    gained by policies of which no layer can go further.
+
+    Args:
+        budget: What is met, before and after.
+        widths: The policy.
+        generator: Of the order.
+    """
+    towards = budget.choices if budget.goal == "worst" else budget.choices[::-1]
+    moved = list(widths)
+    for layer in torch.randperm(budget.layers, generator=generator).tolist():
+        for width in towards[: towards.index(moved[layer])]:
+            if budget.met([*moved[:layer], width, *moved[layer + 1 :]]):
+                moved[layer] = width
+                break
+    return tuple(moved)
