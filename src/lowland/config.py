@@ -40,9 +40,11 @@ from lowland.robustness.label_shift import LabelShiftOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
+from lowland.worst_case.options import WorstCaseOptions
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
-RESERVED = (PAIRS, "summary")
+WORST_CASE = "worst_case"  # reserved: networks and policies searched for together live there, beside the cells of a run
+RESERVED = (PAIRS, WORST_CASE, "summary")
 
 
 def _checked_name(name: str) -> str:
@@ -85,6 +87,7 @@ class Study(BaseModel):
     disagreement: DisagreementOptions
     retraining: RetrainingOptions
     certification: CertificationOptions
+    worst_case: WorstCaseOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property
