@@ -6,6 +6,7 @@ from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lowland.worst_case.budget import Budget
+    from lowland.worst_case.deployed_subject import dynamic_precision, subject_of
     from lowland.worst_case.policies import POLICIES, Policy, StaticPolicy, policy_from_spec
     from lowland.worst_case.problem import PolicyProblem
     from lowland.worst_case.subject import PolicySubject
@@ -19,5 +20,7 @@ __all__ = [
     "PolicyProblem",
     "PolicySubject",
     "StaticPolicy",
+    "dynamic_precision",
     "policy_from_spec",
+    "subject_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
@@ -17,6 +17,9 @@ from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.layer_specs import LAYERS
 from lowland.worst_case.policies import Chooser
 from lowland.worst_case.prefixes import MOST_BYTES, Prefixes
+
+OWN_BITS = 8
+"""Width of activation codes in all runtimes with dynamic arithmetic."""
 
 RUNTIME = "litert"
 """Whose coding integer and float networks are given, whose own does not follow the inputs."""
@@ -69,13 +72,14 @@ class PolicySubject(nn.Module):
     Args:
         network: A ``DynamicNetwork`` or any module with torch's own layers; left as it came.
         sample: Inputs [rows, ...], one at least, which tell the order of the layers and how much they code.
-        own_bits: Widths that the activations have already; 8 for those of dynamic networks and of float ones.
+        own_bits: Width that the activations have already, of all layers or by name; 8 where nothing is said. Dynamic
+            networks know their own.
 
     Raises:
         LowlandError: No layer that codes.
     """
 
-    def __init__(self, network: nn.Module, sample: Tensor, *, own_bits: int = 8) -> None:
+    def __init__(self, network: nn.Module, sample: Tensor, *, own_bits: int | Mapping[str, int] = OWN_BITS) -> None:
         super().__init__()
         dynamic = isinstance(network, DynamicNetwork)
         coding = None if dynamic else arithmetic_of(RUNTIME).activations
@@ -88,9 +92,10 @@ class PolicySubject(nn.Module):
                 if child is None or not (codes if dynamic else type(child) in {LAYERS[kind][0] for kind in _KINDS}):
                     continue
                 if id(child) not in points:
-                    width = child.widths.activation_bits if isinstance(child, CodedLayer) else own_bits
+                    names[id(child)] = name = f"{parent_name}.{child_name}".removeprefix("network.").lstrip(".")
+                    width = own_bits.get(name, OWN_BITS) if isinstance(own_bits, Mapping) else own_bits
+                    width = child.widths.activation_bits if isinstance(child, CodedLayer) else width
                     points[id(child)] = _Point(child, -1, width, coding)
-                    names[id(child)] = f"{parent_name}.{child_name}".removeprefix("network.").lstrip(".")
                 parent._modules[child_name] = points[id(child)]
         coded: dict[int, int] = {}  # elements a row of every layer, in the order of the first calls
 

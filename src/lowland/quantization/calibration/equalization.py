@@ -1,10 +1,10 @@
-"""Cross-layer equalization: neighbouring layers share their ranges out, and the network's function stays."""
+"""Channels between neighbouring layers rescaled, and equalized, while the network's function stays."""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from lowland.quantization.graph.operations import TRANSPOSED, geometry, num_channels, weighted_kind
 from lowland.quantization.graph.traced_network import Node, TracedNetwork
 
+Factors = Callable[[Tensor, Tensor], Tensor]
+"""(Largest weight that writes a channel, largest that reads it) [channels] to positive factors [channels]."""
+
 _TOLERANCE = 1e-7  # of the logarithms of a sweep's factors
 _COMMUTING = (nn.ReLU, nn.LeakyReLU, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.Flatten, nn.Unflatten)
 _MIXING = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
@@ -24,14 +27,8 @@ _MOST_SWEEPS = 1000  # every sweep leaves the function as it is, so a slow chain
 def equalized(network: TracedNetwork) -> TracedNetwork:
     r"""The same function with the ranges of neighbouring layers with weights made equal, channel by channel.
 
-    ReLU, pooling and changes of shape commute with positive factors, so channel i between two layers can be divided by
-    :math:`s_i` in the first and multiplied in the second. With
-    :math:`s_i = \sqrt{r^{(1)}_i r^{(2)}_i} / r^{(2)}_i`, r the largest weight that writes or reads the channel, both
-    ranges become :math:`\sqrt{r^{(1)}_i r^{(2)}_i}`. Pairs are visited in turn until no factor moves.
-
-    A channel that is flattened covers several inputs of a linear layer, a channel that is unflattened several outputs
-    of one. Channels that nobody writes or reads stay, and so do pairs whose channels are mixed between them, or whose
-    values something else takes as well.
+    With :math:`s_i = \sqrt{r^{(1)}_i r^{(2)}_i} / r^{(2)}_i`, r the largest weight that writes or reads the channel,
+    both ranges become :math:`\sqrt{r^{(1)}_i r^{(2)}_i}`. Pairs are visited in turn until no factor moves.
 
     Args:
         network: Batch-norm folded; left as it came.
@@ -41,6 +38,27 @@ def equalized(network: TracedNetwork) -> TracedNetwork:
 
     Source:
         Nagel et al. 2019, arXiv:1906.04721, section 4.1, eq. 9 to 11.
+    """
+    return rescaled(network, lambda written, read: (read / written).sqrt(), sweeps=_MOST_SWEEPS)
+
+
+def rescaled(network: TracedNetwork, factors: Factors, *, sweeps: int = 1) -> TracedNetwork:
+    r"""The same function with the channels between neighbouring layers with weights multiplied by factors.
+
+    ReLU, pooling and changes of shape commute with positive factors, so channel i between two layers can be multiplied
+    by :math:`f_i` in the first and divided by it in the second.
+
+    A channel that is flattened covers several inputs of a linear layer, a channel that is unflattened several outputs
+    of one. Channels that nobody writes or reads stay, and so do pairs whose channels are mixed between them, or whose
+    values something else takes as well.
+
+    Args:
+        network: Batch-norm folded; left as it came.
+        factors: Of the largest weights that write and that read each channel [channels]: positive factors [channels].
+        sweeps: How often all pairs are visited at most; fewer where no factor moves.
+
+    Returns:
+        A network whose layers with weights are copies.
     """
     copies: dict[int, Any] = {}  # a layer that is called twice stays one
     nodes = {
@@ -58,9 +76,9 @@ def equalized(network: TracedNetwork) -> TracedNetwork:
         biases = {name: layer.bias.double() for name, layer in weighted.items() if layer.bias is not None}
         involved = {name for pair in pairs for name in (pair.first, pair.second)}
         matrices = {name: _by_channels(weighted[name], weights[name]) for name in involved}
-        for _ in range(_MOST_SWEEPS):
-            factors = [_equalize(pair, matrices, biases) for pair in pairs]
-            if all(bool((factor.log().abs() <= _TOLERANCE).all()) for factor in factors):
+        for _ in range(sweeps):
+            moved = [_rescale(pair, matrices, biases, factors) for pair in pairs]
+            if all(bool((factor.log().abs() <= _TOLERANCE).all()) for factor in moved):
                 break
         for name, layer in weighted.items():
             layer.weight.copy_(weights[name])
@@ -89,12 +107,12 @@ class _Pair(NamedTuple):
     channels: int
 
 
-def _equalize(pair: _Pair, matrices: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> Tensor:
-    """Makes the ranges of one pair equal, in place; the factors of its channels."""
+def _rescale(pair: _Pair, matrices: Mapping[str, Tensor], biases: Mapping[str, Tensor], factors: Factors) -> Tensor:
+    """Multiplies the channels of one pair, in place; their factors."""
     first, second = matrices[pair.first], matrices[pair.second]
     written = first.abs().amax((2, 3)).reshape(pair.channels, -1).amax(1)
     read = second.abs().amax((1, 3)).reshape(pair.channels, -1).amax(1)
-    factor = (read / written).sqrt().where((written > 0) & (read > 0), 1.0)
+    factor = factors(written, read).where((written > 0) & (read > 0), 1.0)
     outputs = factor.repeat_interleave(first.shape[0] * first.shape[1] // pair.channels)
     inputs = factor.repeat_interleave(second.shape[0] * second.shape[2] // pair.channels)
     first.mul_(outputs.reshape(first.shape[0], -1, 1, 1))
