@@ -31,11 +31,13 @@ class JudgedCell:
         subject: The network.
         harm: What every row loses.
         decisions: What a deployed system acts on, of outputs [rows, ...]: [rows].
+        told: What the search is told of every row in place of its harm, where that takes too long.
     """
 
     subject: PolicySubject
     harm: Harm
     decisions: Callable[[Tensor], Tensor]
+    told: Harm | None = None
 
     def on(self, rows: Rows) -> PolicyProblem:
         """The network on some rows."""
@@ -58,7 +60,7 @@ def worst_static_policy(
     targets = torch.cat([rows[1][:most] for rows in searched])
     budget = Budget(options.choices, options.mean_bits, cell.subject.elements)
     return search_problem(
-        cell.on((inputs, targets)),
+        PolicyProblem(cell.subject, inputs, targets, cell.told or cell.harm),
         budget,
         agent_of(options.agent),
         evaluations=options.evaluations,
@@ -95,6 +97,45 @@ def worst_case_rows(
         for layer, crests in crest_factors(cell.subject, rows[0]).items():
             crest = Estimate.from_samples(crests) if len(crests) else Estimate.missing("undefined")
             yield Measurement("worst_case", "activation_crest", crest, target=layer, split=split)
+
+
+@dataclass(frozen=True)
+class ScaledNetworks:
+    """The cell's network made again from its float network with other channel scales.
+
+    Attributes:
+        drowned: Some channels of which drown the others.
+        equalized: Whose ranges are equal.
+    """
+
+    drowned: JudgedCell
+    equalized: JudgedCell
+
+
+def scaled_rows(
+    cell: JudgedCell,
+    scaled: ScaledNetworks | None,
+    equalized_widths: Sequence[int],
+    judged: Mapping[Split, Rows],
+    options: WorstCaseOptions,
+) -> Iterator[Measurement]:
+    """What rescaled channels cost without any policy, and what a policy costs that was searched after equalization.
+
+    Args:
+        cell: The network as it is.
+        scaled: With other scales; ``None`` where its float network cannot be rescaled.
+        equalized_widths: Of the policy found for the equalized network.
+        judged: Rows by the split that they are.
+        options: Its mean is the level.
+    """
+    for split, rows in judged.items():
+        drowned = equalized = Estimate.missing("undefined")
+        if scaled is not None:
+            drowned = Estimate.from_samples(scaled.drowned.on(rows).clean - cell.on(rows).clean)
+            problem = scaled.equalized.on(rows)
+            equalized = Estimate.from_samples(problem.harms(problem.outputs(equalized_widths)))
+        yield Measurement("worst_case", "rescaled_drop", drowned, split=split)
+        yield Measurement("worst_case", "equalized_drop", equalized, level=float(options.mean_bits), split=split)
 
 
 @torch.no_grad()

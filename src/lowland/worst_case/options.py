@@ -15,7 +15,7 @@ from lowland.worst_case.search.agents import agent_of
 
 
 class WorstCaseOptions(BaseModel):
-    """How the worst static bit policy of every cell is searched.
+    """How the worst static bit policy of every cell is searched: by the score of classifiers, by the loss of others.
 
     Attributes:
         choices: Widths in bits that a policy may give to what a layer reads, rising; ``none`` switches the stage off.
@@ -46,7 +46,7 @@ class WorstCaseOptions(BaseModel):
         return self
 
     def planned(self) -> Iterator[Planned]:
-        """What is lost to the worst policy; what single layers lose has the layers as targets, which data may decide."""
+        """What is lost to the worst policy; single layers are targets that are known with the network alone."""
         if self.choices:
             yield Planned(
                 family="worst_case", measures=("policy_drop", "policy_broken"), levels=(float(self.mean_bits),)

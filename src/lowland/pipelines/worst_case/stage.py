@@ -13,17 +13,32 @@ POLICY = Artifact(
     remark="the static policy found to cost most, and how it was found",
 )
 
+
+def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTemplate:
+    return NodeTemplate(
+        name=function,
+        function=f"lowland.pipelines.worst_case.nodes.{function}",
+        level="cell",
+        methods=methods,
+        inputs=inputs,
+        outputs=(rows("worst_case"), POLICY),
+        expects=(Expectation("worst_case"),),
+        where=("worst_case.choices",),
+    )
+
+
 STAGE = Stage(
     name="worst_case",
     nodes=(
-        NodeTemplate(
-            name="search_worst_policy",
-            function="lowland.pipelines.worst_case.nodes.search_worst_policy",
-            level="cell",
-            inputs=("params:cell", "params:task", "params:worst_case", "splits", "model"),
-            outputs=(rows("worst_case"), POLICY),
-            expects=(Expectation("worst_case"),),
-            where=("worst_case.choices",),
+        _searching(
+            "search_worst_policy",
+            ("qat", "ptq", "weight_only", "imported"),
+            *("params:cell", "params:task", "params:worst_case", "splits", "model"),
+        ),
+        _searching(
+            "search_worst_policy_and_rescale",
+            ("float", "dynamic"),
+            *("params:cell", "params:precision", "params:task", "params:worst_case", "splits", "trained", "model"),
         ),
     ),
 )
