@@ -51,8 +51,10 @@ def test_the_worst_policy_is_the_worst_of_all_that_meet_the_budget_on_the_rows_i
     found = worst_static_policy(cell, searched, OPTIONS, key=("jets",))
     budget = Budget(OPTIONS.choices, OPTIONS.mean_bits, cell.subject.elements)
     problem = cell.on((INPUTS[:200], targets[:200]))
-    assert found.drop == max(problem.drop(widths) for widths in budget.policies()) > 0.02
-    assert found.drop == worst_static_policy(replace(cell, told=cell.harm), searched, OPTIONS, key=("jets",)).drop
+    assert found.drop == max(problem.drop(widths) for widths in budget.policies()) > 0
+    gentle = replace(cell, told=lambda outputs, targets: -wrong(outputs, targets))  # a search that is told otherwise
+    least = worst_static_policy(gentle, searched, OPTIONS, key=("jets",))
+    assert -least.drop == min(problem.drop(widths) for widths in budget.policies())
     few = OPTIONS.model_copy(update={"rows": 40})
     of_few = worst_static_policy(cell, searched, few, key=("jets",))
     kept = torch.cat([torch.arange(20), torch.arange(100, 120)])
