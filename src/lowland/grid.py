@@ -124,6 +124,15 @@ class Grid:
         axis = [name for name, each in self.study.precisions.items() if not methods or each.method in methods]
         return self._selection(selection).of(axis) if selection else tuple(axis)
 
+    def selected_recipes(self, selection: str) -> tuple[str, ...]:
+        """The recipes of which students are made, in the order of the axis.
+
+        Args:
+            selection: The parameter with ``recipes`` that says so.
+        """
+        asked = self._selection(selection)
+        return tuple(name for name in self.recipes if asked.recipes == "all" or name in asked.recipes)
+
     def selected_seeds(self, selection: str) -> tuple[str, ...]:
         """The seeds of which something is done once a precision.
 
