@@ -37,6 +37,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "mixup": {"alpha": 0.2},
     "label_smoothing": {"smoothing": 0.1},
     "ema": {"decay": 0.99},
+    "distilled_robust": {"weight": 3.0},
 }
 # Parameters that are no class of options of their own.
 PLAIN = {

@@ -28,6 +28,7 @@ RECIPES = {
     "mixup": {"kind": "mixup", "alpha": 0.4},
     "label_smoothing": {"kind": "label_smoothing", "smoothing": 0.1},
     "ema": {"kind": "ema", "decay": 0.9},
+    "distilled_robust": {"kind": "distilled_robust", "weight": 1.0},
 }
 
 

@@ -88,6 +88,11 @@ def train(
     (inputs, targets), validation, ranges = data.training, data.validation, data.ranges
     length, whole = options.resolve(len(inputs)), normalises_batches(network)
     _check(network, recipe, data, length.batch_size)
+
+    def trained(other: nn.Module, by: RecipeBase) -> nn.Module:
+        return train(other, data, recipe=by, options=options, key=key).network
+
+    recipe = recipe.prepared(network, trained, float_from=data.float_from)
     length = length._replace(batches=len(batches(torch.arange(len(inputs)), length.batch_size, no_single=whole)))
     optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.weight_decay), lr=options.learning_rate, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, length))

@@ -121,6 +121,18 @@ class RecipeBase(BaseModel):
         """Decoupled weight decay handed to the optimizer, for weights (not biases)."""
         return 0.0
 
+    def prepared(
+        self, network: nn.Module, trained: Callable[[nn.Module, RecipeBase], nn.Module], *, float_from: str | None
+    ) -> RecipeBase:
+        """What one training is done with: the recipe itself, or one that knows what it needs of the network.
+
+        Args:
+            network: That is about to be trained; left as it is.
+            trained: Trains another network by another recipe, on the same data, for as long, with the same keys.
+            float_from: See ``TrainingData``.
+        """
+        return self
+
     def loss(self, loss: Loss) -> Loss:
         """What is minimised in place of the task's loss; what is validated stays the task's."""
         return loss

@@ -73,7 +73,7 @@ class CodedLayer(nn.Module):
         result = self._rescaled(*self._accumulated(values.detach(), coding, bits))
         if not (torch.is_grad_enabled() and values.requires_grad):
             return result
-        found: Tensor = _WithGradient.apply(result, self.operation(values, self.float_weight(), self.bias))
+        found: Tensor = WithGradient.apply(result, self.operation(values, self.float_weight(), self.bias))
         return found
 
     def coded(self, values: Tensor, coding: ActivationCoding, bits: int | Tensor) -> CodedActivations:
@@ -140,13 +140,14 @@ class RoundedActivations(nn.Module):
         return values + (coded.values() - values).detach()
 
 
-class _WithGradient(torch.autograd.Function):
+class WithGradient(torch.autograd.Function):
     """The first tensor with the derivatives of the second."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(values: Tensor, smooth: Tensor) -> Tensor:
+        """The first."""
         return values.clone()
 
     @staticmethod
@@ -155,4 +156,5 @@ class _WithGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
+        """All to the second."""
         return None, gradients[0]

@@ -13,6 +13,7 @@ from lowland.selection import Axes, Misfit
 from lowland.training.recipe_base import RecipeBase, Weight
 from lowland.training.recipes.adversarial import Adversarial
 from lowland.training.recipes.bit_errors import BitErrors
+from lowland.training.recipes.distilled_robust import DistilledRobust
 from lowland.training.recipes.ema import Ema
 from lowland.training.recipes.input_noise import Noise
 from lowland.training.recipes.label_smoothing import LabelSmoothing
@@ -139,6 +140,7 @@ AnyRecipe = (
     | Mixup
     | LabelSmoothing
     | Ema
+    | DistilledRobust
 )
 
 
