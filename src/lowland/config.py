@@ -23,7 +23,7 @@ from lowland.faults.options import MemoryFaultOptions
 from lowland.given_axes import misfits_of_given
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
-from lowland.measurements import WITH_CODES
+from lowland.measurements import WITH_CODES, WORST_CASE
 from lowland.own_code import in_own_code
 from lowland.perturbation import (
     AttackOptions,
@@ -43,8 +43,7 @@ from lowland.training import Recipe, TrainingPlan
 from lowland.worst_case.options import WorstCaseOptions
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
-WORST_CASE = "worst_case"  # reserved: networks and policies searched for together live there, beside the cells of a run
-RESERVED = (PAIRS, WORST_CASE, "summary")
+RESERVED = (PAIRS, WORST_CASE, "summary")  # students of a run live at `worst_case`, beside its cells
 
 
 def _checked_name(name: str) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.pipeline import Node, Pipeline
 
-from lowland.config import PAIRS, WORST_CASE
+from lowland.config import PAIRS
+from lowland.measurements import WORST_CASE
 from lowland.node_functions import NodeFunction, function_of
 from lowland.stages import ENTRIES, Level, NodeTemplate, Stage
 
