@@ -11,7 +11,16 @@ from scripts.stage_code import FROM_TASKS, code_of, rooms_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOG, DVC = ROOT / "conf" / "base" / "catalog.yml", ROOT / "dvc.yaml"
-DEPTHS: dict[Level, int] = {"study": 0, "task": 1, "recipe": 2, "run": 3, "pairs": 3, "cell": 4, "group": 4}
+DEPTHS: dict[Level, int] = {
+    "study": 0,
+    "task": 1,
+    "recipe": 2,
+    "run": 3,
+    "pairs": 3,
+    "cell": 4,
+    "students": 4,
+    "group": 4,
+}
 DATASETS = {
     "table": "TableDataset",
     "picture": "PictureDataset",

@@ -26,7 +26,7 @@ ADDED = {
     "runs": {"recipes", "seeds"},
     "groups": {"recipes", "seeds", "precisions", "qat_recipes"},
     "everything": {"tasks", "own_code", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
-    | {"certification", "retraining"}
+    | {"certification", "retraining", "worst_case"}
     | {"attacks", "sensor_faults", "corruptions", "token_corruptions", "label_shift", "faults"},
     "descriptions": {"tasks", "own_code"},
     "commands": set(),

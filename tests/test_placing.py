@@ -1,10 +1,15 @@
 """Declared stages and the axes of a study become nodes that find what they read."""
 
 import pytest
+import yaml
 
 from lowland import grid
+from lowland.expectations import Everything, everything
+from lowland.measurements import student_cell
 from lowland.placing import Placing, build, chosen_places, places_of
-from lowland.stages import Artifact, NodeTemplate, Stage, all_stages, rows
+from lowland.selection import RunSelection
+from lowland.stages import Artifact, Expectation, NodeTemplate, Stage, all_stages, rows
+from scripts.write_stages import catalog
 from tests.studies import default_parameters, selected_cells
 
 
@@ -71,7 +76,7 @@ def test_one_seed_has_no_pairs(study):
 def test_rows_of_one_family_each_stand_beside_each_other_in_their_declared_order(study):
     """A stage with several nodes a cell: each has rows of its own, and the gathers read them all."""
     several = tuple(template(name, outputs=(rows(name),)) for name in ("noise", "attacks", "flips"))
-    rest = [stage for stage in all_stages() if stage.name != "perturbation"]
+    rest = [stage for stage in all_stages() if stage.name not in ("perturbation", "worst_case")]
     at = next(number for number, stage in enumerate(rest) if stage.name == "tables")
     stages = [*rest[:at], Stage(name="disturbing", nodes=several), *rest[at:]]
     tables = {node.name: node for node in build(stages, study)["tables"].nodes}
@@ -85,3 +90,35 @@ def test_rows_of_one_family_each_stand_beside_each_other_in_their_declared_order
         "attacks_rows",
         "flips_rows",
     ]
+
+
+def test_students_stand_beside_the_cells_of_the_runs_that_are_selected(study, monkeypatch):
+    """At a reserved name, whatever the precisions: their rows are gathered with the run's, and missed if they fail."""
+    wanted = RunSelection(recipes=("plain",), seeds=1)
+    monkeypatch.setattr(type(study.study), "students", wanted, raising=False)
+    made = template(
+        "teach",
+        level="students",
+        selection="students",
+        inputs=("params:run", "trained"),
+        outputs=(rows("taught"),),
+        expects=(Expectation("worst_case", "student_accuracy"),),
+    )
+    assert [place.namespace for place in chosen_places(made, study)] == ["jets.plain.s0.worst_case"]
+    training = next(stage for stage in all_stages() if stage.name == "training")
+    preparing = [stage for stage in all_stages() if stage.name in ("ingestion", "preparation")]
+    tables = next(stage for stage in all_stages() if stage.name == "tables")
+    beside = Stage(name="teaching", nodes=(made,))
+    built = build([*preparing, training, beside, tables], study)
+    (node,) = built["teaching"].nodes
+    assert node.inputs == ["params:runs.jets.plain.s0", "jets.plain.s0.trained"]
+    assert node.outputs == ["jets.plain.s0.worst_case.taught_rows"]
+    gathers = {node.name: node for node in built["tables"].nodes}
+    assert gathers["jets.plain.s0.gather_table"].inputs == node.outputs
+    assert gathers["jets.plain.s1.gather_table"].inputs == []
+    entry = yaml.safe_load(catalog([beside]))["{task}.{recipe}.{seed}.{precision}.{rows}_rows"]
+    assert entry["filepath"].endswith("measured/{rows}/{task}/{recipe}/{seed}/{precision}.parquet")
+    everyone = Everything(**everything([beside], study))
+    (missed,) = (each for each in everyone.expected())
+    assert missed.cell == student_cell("jets", "plain", "s0") and missed.cell.id == "jets.plain.s0.worst_case"
+    assert (missed.cell.precision, missed.cell.method, missed.measure) == ("", "dynamic", "student_accuracy")

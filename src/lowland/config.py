@@ -23,7 +23,7 @@ from lowland.faults.options import MemoryFaultOptions
 from lowland.given_axes import misfits_of_given
 from lowland.landscape.options import LandscapeDetailOptions, LandscapeOptions
 from lowland.measurable import measurable
-from lowland.measurements import WITH_CODES
+from lowland.measurements import WITH_CODES, WORST_CASE
 from lowland.own_code import in_own_code
 from lowland.perturbation import (
     AttackOptions,
@@ -40,9 +40,10 @@ from lowland.robustness.label_shift import LabelShiftOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
+from lowland.worst_case.options import WorstCaseOptions
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
-RESERVED = (PAIRS, "summary")
+RESERVED = (PAIRS, WORST_CASE, "summary")  # students of a run live at `worst_case`, beside its cells
 
 
 def _checked_name(name: str) -> str:
@@ -85,6 +86,7 @@ class Study(BaseModel):
     disagreement: DisagreementOptions
     retraining: RetrainingOptions
     certification: CertificationOptions
+    worst_case: WorstCaseOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from lowland.measurements import Cell, Expected, Family
+from lowland.measurements import Cell, Expected, Family, student_cell
 from lowland.placing import Place, chosen_places, holds
 from lowland.stages import NodeTemplate, Stage, all_stages
 
@@ -35,7 +35,7 @@ class ExpectedRows(BaseModel):
 
 
 class Everything(BaseModel):
-    """All cells of a study, and what was to be measured on them."""
+    """All cells of a study, students among them, and what was to be measured on them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,14 +59,17 @@ def everything(stages: Iterable[Stage], study: Grid) -> dict[str, Any]:
         study: Gives the axes and the options.
     """
     found = []
+    cells_of_study = {cell.id: cell for cell in study.cells}
     for template in (template for stage in stages for template in stage.nodes if template.expects):
         places = chosen_places(template, study)
+        if template.level == "students":
+            cells_of_study |= {each.namespace: student_cell(each.task, each.recipe, each.seed) for each in places}
         for wanted in template.expects:
             here = [place for place in places if holds(wanted.where, place, study)]
             cells, references = _between(template, here, study)
             rows = {"family": wanted.family, "measure": wanted.measure, "cells": cells, "references": references}
             found.append(rows)
-    return {"cells": [cell.model_dump() for cell in study.cells], "rows": found}
+    return {"cells": [cell.model_dump() for cell in cells_of_study.values()], "rows": found}
 
 
 def parameters_of(study: Grid, *, commands: Sequence[str] = (), folder: str = "data") -> dict[str, Any]:
@@ -83,7 +86,7 @@ def parameters_of(study: Grid, *, commands: Sequence[str] = (), folder: str = "d
 
 def _between(template: NodeTemplate, places: Iterable[Place], study: Grid) -> tuple[list[str], list[str]]:
     """Ids of the cells at the places, and those of the other cells of pairs."""
-    if template.level == "cell":
+    if template.level != "group":
         return [place.namespace for place in places], []
     pairs = [
         tuple(replace(place, seed=seed).namespace for seed in pair)

@@ -17,7 +17,7 @@ from lowland.config_errors import SaysWhere
 from lowland.config_loader import StudyConfigLoader
 from lowland.measurements import Cell
 from lowland.own_code import digest_of
-from lowland.selection import Selection
+from lowland.selection import RunSelection, SeedSelection, Selection
 from lowland.tasks import TaskDescription, build_task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,13 +124,23 @@ class Grid:
         axis = [name for name, each in self.study.precisions.items() if not methods or each.method in methods]
         return self._selection(selection).of(axis) if selection else tuple(axis)
 
+    def selected_recipes(self, selection: str) -> tuple[str, ...]:
+        """The recipes of which students are made, in the order of the axis.
+
+        Args:
+            selection: The parameter with a selection of runs that says so.
+        """
+        chosen: RunSelection = getattr(self.study, selection)
+        return chosen.of(self.recipes)
+
     def selected_seeds(self, selection: str) -> tuple[str, ...]:
         """The seeds of which something is done once a precision.
 
         Args:
             selection: The parameter with a selection that says so.
         """
-        return self.seeds[: _count(self._selection(selection).seeds)]
+        chosen: SeedSelection = getattr(self.study, selection)
+        return self.seeds[: _count(chosen.seeds)]
 
     def selected_pairs(self, selection: str = "") -> list[tuple[str, str]]:
         """The pairs of seeds between which something is measured.

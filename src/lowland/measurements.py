@@ -28,9 +28,14 @@ HALVES: tuple[Split, Split] = ("selection", "test")
 ReferenceKind = Literal["", "seed", "float", "fake_float", "runtime"]
 
 
+WORST_CASE = "worst_case"
+"""Where students of a run stand, beside its cells: they have no precision of the study's."""
+
+
 class Cell(BaseModel):
     """One deployable model: a training run at one precision. Identifies the rows measured on it.
 
+    The precision is empty for students that were made of a run together with bit policies.
     Widths are those of the precision, in the long table averages over the network where layers differ.
     """
 
@@ -47,7 +52,27 @@ class Cell(BaseModel):
     @property
     def id(self) -> str:
         """The stable name ``task.recipe.seed.precision``, also the cell's namespace in the DAG."""
-        return f"{self.task}.{self.recipe}.{self.seed}.{self.precision}"
+        return f"{self.task}.{self.recipe}.{self.seed}.{self.precision or WORST_CASE}"
+
+
+def student_cell(task: str, recipe: str, seed: str, *, activation_bits: float = 8) -> Cell:
+    """What rows about students of a run are of: networks under dynamic quantization, without a precision.
+
+    Args:
+        task: Of the run.
+        recipe: Of the run.
+        seed: Of the run.
+        activation_bits: Mean width of the policy that they are under.
+    """
+    return Cell(
+        task=task,
+        recipe=recipe,
+        seed=seed,
+        precision="",
+        method="dynamic",
+        weight_bits=8,
+        activation_bits=activation_bits,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.pipeline import Node, Pipeline
 
 from lowland.config import PAIRS
+from lowland.measurements import WORST_CASE
 from lowland.node_functions import NodeFunction, function_of
 from lowland.stages import ENTRIES, Level, NodeTemplate, Stage
 
@@ -29,7 +30,10 @@ PLACED = {  # parameters of a place -> where the study has them
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node stands: the axes on which it has one value; ``seed`` is ``pairs`` where seeds are compared."""
+    """Where a node stands: the axes on which it has one value; ``seed`` is ``pairs`` where seeds are compared.
+
+    ``precision`` is ``worst_case`` where students of a run are made.
+    """
 
     task: str = ""
     recipe: str = ""
@@ -72,6 +76,7 @@ def places_of(level: Level, study: Grid) -> list[Place]:
         "recipe": lambda: [Place(*pair) for pair in study.configurations],
         "run": lambda: [Place(run.task, run.recipe, run.seed) for run in study.runs],
         "cell": lambda: [Place(cell.task, cell.recipe, cell.seed, cell.precision) for cell in study.cells],
+        "students": lambda: [Place(run.task, run.recipe, run.seed, WORST_CASE) for run in study.runs],
         "pairs": lambda: [Place(*pair, PAIRS) for pair in study.configurations if several],
         "group": lambda: [Place(task, recipe, PAIRS, name) for task, recipe, name in study.groups if several],
     }[level]()
@@ -87,6 +92,9 @@ def chosen_places(template: NodeTemplate, study: Grid) -> list[Place]:
     found = [place for place in places_of(template.level, study) if holds(template.where, place, study)]
     if not (template.methods or template.selection):
         return found
+    if template.level == "students":  # of a recipe, whatever the precisions of its cells
+        recipes, seeds = study.selected_recipes(template.selection), study.selected_seeds(template.selection)
+        return [place for place in found if place.recipe in recipes and place.seed in seeds]
     precisions = set(study.selected_precisions(template.selection, methods=template.methods))
     found = [place for place in found if place.precision in precisions]
     if template.selection and template.level == "cell":

@@ -145,7 +145,24 @@ def unknown_names(
             yield option, f"names {name!r}; {expected}{did_you_mean(name, known)}"
 
 
-class Selection(BaseModel):
+class SeedSelection(BaseModel):
+    """The first seeds of something.
+
+    Attributes:
+        seeds: How many seeds, or ``all``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seeds: Annotated[Annotated[int, Field(ge=0, strict=True)] | Literal["all"], ONE_MESSAGE]
+
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """More seeds than there are."""
+        if isinstance(self.seeds, int) and self.seeds > len(axes.seeds):
+            yield "seeds", f"is {self.seeds}; expected 0 to {len(axes.seeds)}, the seeds of this study, or all"
+
+
+class Selection(SeedSelection):
     """The first seeds of every recipe at some precisions.
 
     Attributes:
@@ -154,12 +171,9 @@ class Selection(BaseModel):
         seeds: How many seeds, or ``all``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     precisions: Annotated[
         tuple[str, ...] | Annotated[int, Field(ge=0, strict=True)] | Literal["all"], BeforeValidator(_names_or_count)
     ]
-    seeds: Annotated[Annotated[int, Field(ge=0, strict=True)] | Literal["all"], ONE_MESSAGE]
 
     def of(self, axis: Sequence[str]) -> tuple[str, ...]:
         """The selected precisions.
@@ -167,20 +181,51 @@ class Selection(BaseModel):
         Args:
             axis: All that could be selected, in their order.
         """
-        if self.precisions == "all":
-            return tuple(axis)
-        if isinstance(self.precisions, int):
-            return tuple(axis[: self.precisions])
-        return tuple(name for name in axis if name in self.precisions)
+        return _chosen(self.precisions, axis)
 
     def misfits(self, axes: Axes) -> Iterator[Misfit]:
         """Precisions that cannot be selected, and more seeds than there are."""
         if isinstance(self.precisions, tuple):
             yield from unknown_names("precisions", self.precisions, known=self.selectable(axes), or_all=True)
-        if isinstance(self.seeds, int) and self.seeds > len(axes.seeds):
-            yield "seeds", f"is {self.seeds}; expected 0 to {len(axes.seeds)}, the seeds of this study, or all"
+        yield from super().misfits(axes)
 
     @staticmethod
     def selectable(axes: Axes) -> tuple[str, ...]:
         """The precisions that can be named."""
         return axes.precisions
+
+
+class RunSelection(SeedSelection):
+    """The first seeds of some recipes, whatever their precisions.
+
+    Attributes:
+        recipes: Names from the axis of recipes; or how many of them, from the first; or ``all``. ``none``, an empty
+            list and 0 switch the measurement off.
+        seeds: How many seeds, or ``all``.
+    """
+
+    recipes: Annotated[
+        tuple[str, ...] | Annotated[int, Field(ge=0, strict=True)] | Literal["all"], BeforeValidator(_names_or_count)
+    ]
+
+    def of(self, axis: Sequence[str]) -> tuple[str, ...]:
+        """The selected recipes.
+
+        Args:
+            axis: All that could be selected, in their order.
+        """
+        return _chosen(self.recipes, axis)
+
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """Recipes that there are not, and more seeds than there are."""
+        if isinstance(self.recipes, tuple):
+            yield from unknown_names("recipes", self.recipes, known=axes.recipes, or_all=True)
+        yield from super().misfits(axes)
+
+
+def _chosen(asked: tuple[str, ...] | int | Literal["all"], axis: Sequence[str]) -> tuple[str, ...]:
+    if asked == "all":
+        return tuple(axis)
+    if isinstance(asked, int):
+        return tuple(axis[:asked])
+    return tuple(name for name in axis if name in asked)

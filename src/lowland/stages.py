@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from lowland.measurements import Family
 
-Level = Literal["study", "task", "recipe", "run", "cell", "pairs", "group"]
+Level = Literal["study", "task", "recipe", "run", "cell", "students", "pairs", "group"]
 """Where a node stands, by its namespace.
 
-``recipe`` is one recipe of one task, ``group`` the cells of one task, recipe and precision, whose seeds are compared
+``recipe`` is one recipe of one task, ``students`` what is made of a run beside its cells, at the reserved name
+``worst_case``, ``group`` the cells of one task, recipe and precision, whose seeds are compared
 pair by pair, and ``pairs`` all groups of one recipe.
 """
+WITH_ROWS: tuple[Level, ...] = ("cell", "students", "group")
+"""Levels whose nodes may leave rows of the long table."""
 Kind = Literal["table", "picture", "model", "tensors", "json", "text", "plotly"]
 Layer = Literal["raw", "model input", "models", "model output", "reporting"]
 
@@ -34,6 +37,7 @@ ENTRIES: Mapping[Level, str] = MappingProxyType(
         "recipe": "{task}.{recipe}",
         "run": "{task}.{recipe}.{seed}",
         "cell": "{task}.{recipe}.{seed}.{precision}",
+        "students": "{task}.{recipe}.{seed}.{precision}",  # {precision} is `worst_case` there
         "pairs": "{task}.{recipe}.{seed}",  # {seed} is `pairs` there
         "group": "{task}.{recipe}.{seed}.{precision}",
     }
@@ -181,9 +185,9 @@ class NodeTemplate:
     gathers: bool = False
 
     def __post_init__(self) -> None:
-        """The long table is of cells and of pairs of them."""
-        if self.level not in ("cell", "group") and (self.expects or any(each.is_rows for each in self.outputs)):
-            raise ValueError(f"{self.name} stands at level {self.level!r}; expected cell or group, which have rows")
+        """The long table is of cells, of pairs of them and of students."""
+        if self.level not in WITH_ROWS and (self.expects or any(each.is_rows for each in self.outputs)):
+            raise ValueError(f"{self.name} stands at level {self.level!r}; expected {', '.join(WITH_ROWS)}")
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import pytest
 
 from lowland.analysis.criteria import (
     Criterion,
+    cells,
     criterion_values,
     robustness_criteria,
 )
@@ -104,3 +105,9 @@ def test_parts_of_float32_words_are_no_criterion_of_floats_alone(faulty):
     criteria = robustness_criteria(floats, ACCURACY)
     assert {c.target for c in criteria} == {""} and "flips" in {c.condition for c in criteria}
     assert all((criterion_values(floats, criterion).status == "ok").all() for criterion in criteria)
+
+
+def test_students_are_no_cells(measurements):
+    whole = cells(measurements)
+    student = measurements.iloc[:1].assign(precision="", method="dynamic")
+    assert cells(pd.concat([measurements, student], ignore_index=True)).equals(whole)

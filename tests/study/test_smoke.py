@@ -33,6 +33,7 @@ def test_every_cell_is_measured_and_every_row_fits_the_schema(finished):
         "adversarial",
         "certificate",
         "disagreement",
+        "worst_case",
     }
     bounds = frame["measure"].isin(["half_life", "protected_bits", "protected_bits_simulated"])
     bounds |= frame["family"] == "certificate"  # of cells that lie outside their box
@@ -49,6 +50,8 @@ def test_what_can_be_asked_is_what_was_measured(finished):
     frame = frame[(frame.family != "landscape") | ((frame.target == "") & (frame.measure != "loss"))]
     of_words = ["upset_safe_share", "upset_safe_share_lower", "protection_bits", "protected_safe_share"]
     frame = frame[(frame.family != "certificate") | frame.measure.isin(of_words)]  # boxes are another one for each cell
+    of_words = ["policy_drop", "policy_broken"]
+    frame = frame[(frame.family != "worst_case") | frame.measure.isin(of_words)]  # the rest is of single layers or some
     asked = frame.measure.isin(["calibration_error", "brier_score"]) & (frame.condition == "")
     frame = frame[(frame.family != "disagreement") | asked]  # the rest is about a reference or a measure of uncertainty
     frame = frame[(frame.measure != "score_after_search") | (frame.level > 0)]  # no flip: the score itself

@@ -103,8 +103,9 @@ def _compared_by_codes(condition: str) -> bool:
 
 
 def cells(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Every cell in the table, in order of appearance; ``pairs`` of seeds are not cells."""
-    return measurements.loc[measurements.seed != "pairs", CELL].drop_duplicates().reset_index(drop=True)
+    """Every cell in the table, in order of appearance: neither ``pairs`` of seeds nor students."""
+    is_cell = (measurements.seed != "pairs") & (measurements.precision != "")
+    return measurements.loc[is_cell, CELL].drop_duplicates().reset_index(drop=True)
 
 
 def of_the_whole(rows: pd.DataFrame) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def grid_size(measurements: pd.DataFrame) -> GridSize:
     Args:
         measurements: The long table.
     """
-    cells = measurements[measurements.seed != "pairs"]
+    cells = measurements[(measurements.seed != "pairs") & (measurements.precision != "")]
     planned = len(cells[["task", "recipe", "seed", "precision"]].drop_duplicates())
     return GridSize(
         tasks=cells.task.nunique(),

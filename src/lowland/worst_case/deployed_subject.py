@@ -27,21 +27,24 @@ def subject_of(
     """The network of a cell with a choice of width before every layer with weights.
 
     A dynamic network is computed in its own arithmetic. A float network is made dynamic, in 8 bits. Of an integer
-    network what layers read is coded anew, and only where the width is below that of the codes that it has there.
+    network what layers read is coded anew, and only where the width is below that of the codes that it has there; of
+    one whose weights alone are quantized, whatever they read.
 
     Args:
         network: As it is deployed, or in float; left as it came.
         sample: Inputs [rows, ...], one at least.
         runtime: Whose dynamic arithmetic float networks are given.
-        float_from: Of a float network: the layer from which on it is not deployed.
+        float_from: The layer from which on a network is not deployed.
 
     Raises:
         LowlandError: No layer that codes.
     """
     if isinstance(network, DynamicNetwork):
+        if network.arithmetic.activations is None:
+            return PolicySubject(network.dequantized(), sample, float_from=float_from)
         return PolicySubject(network, sample)
     if isinstance(network, IntegerNetwork):
-        return PolicySubject(network.dequantized(), sample, own_bits=widths_read(network))
+        return PolicySubject(network.dequantized(), sample, own_bits=widths_read(network), float_from=float_from)
     return PolicySubject(quantize_dynamically(network, dynamic_precision(runtime), float_from=float_from), sample)
 
 

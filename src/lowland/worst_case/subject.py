@@ -62,6 +62,12 @@ class _Point(nn.Module):
         return result
 
 
+def _lies_in(path: str, float_from: str) -> bool:
+    """Whether a layer belongs to what stays float; networks of integers join the names on the way to it by ``_``."""
+    inner = path.removeprefix("network.").removeprefix(".").removeprefix("layers.")
+    return f"{inner}.".startswith((f"{float_from}.", f"{float_from.replace('.', '_')}."))
+
+
 class PolicySubject(nn.Module):
     """A network with a choice of width before each of its layers with weights, in the order in which they compute.
 
@@ -74,12 +80,20 @@ class PolicySubject(nn.Module):
         sample: Inputs [rows, ...], one at least, which tell the order of the layers and how much they code.
         own_bits: Width that the activations have already, of all layers or by name; 8 where nothing is said. Dynamic
             networks know their own.
+        float_from: Layer from which on the network is not deployed, so that no policy reaches it.
 
     Raises:
         LowlandError: No layer that codes.
     """
 
-    def __init__(self, network: nn.Module, sample: Tensor, *, own_bits: int | Mapping[str, int] = OWN_BITS) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        sample: Tensor,
+        *,
+        own_bits: int | Mapping[str, int] = OWN_BITS,
+        float_from: str | None = None,
+    ) -> None:
         super().__init__()
         dynamic = isinstance(network, DynamicNetwork)
         coding = None if dynamic else arithmetic_of(RUNTIME).activations
@@ -90,6 +104,8 @@ class PolicySubject(nn.Module):
             for child_name, child in list(parent._modules.items()):
                 codes = isinstance(child, CodedLayer) and child.arithmetic.activations is not None
                 if child is None or not (codes if dynamic else type(child) in {LAYERS[kind][0] for kind in _KINDS}):
+                    continue
+                if float_from is not None and _lies_in(f"{parent_name}.{child_name}", float_from):
                     continue
                 if id(child) not in points:
                     names[id(child)] = name = f"{parent_name}.{child_name}".removeprefix("network.").lstrip(".")

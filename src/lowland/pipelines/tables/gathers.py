@@ -8,6 +8,7 @@ from itertools import product
 from kedro.pipeline import Node
 
 from lowland.config import PAIRS
+from lowland.measurements import WORST_CASE
 from lowland.pipelines.tables import stage
 from lowland.placing import Place, Placing, places_of
 from lowland.stages import NodeTemplate
@@ -30,7 +31,7 @@ def gathers(placing: Placing) -> list[Node]:
 
     for template in (stage.RUN, stage.PAIRS):
         for place in places_of(template.level, study):
-            here, own = place.namespace, study.precisions_of(place.recipe)
+            here, own = place.namespace, (*study.precisions_of(place.recipe), WORST_CASE)
             tables = [f"{here}.{precision}.{name}" for precision, name in product(own, usual)]
             tables += [f"{here}.{precision}.{name}" for name, precision in product(selected, own)]
             gather(template, place, tables)

@@ -100,7 +100,7 @@ class Student:
 def distilled(
     teacher: nn.Module, student: nn.Module, rows: StudentRows, kind: Kind, how: Distillation, *, key: tuple[Key, ...]
 ) -> Student:
-    """A student of a teacher that breaks under a policy (``detrimental``), holds (``robust``), or neither (``control``).
+    """A student that breaks under a policy (``detrimental``), that holds (``robust``), or neither (``control``).
 
     Epochs alternate with searches for the policy under which most answers of the student differ from the teacher's.
 

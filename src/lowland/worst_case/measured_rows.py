@@ -1,0 +1,161 @@
+"""The worst static policy of a cell and what it costs there, as rows of the long table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lowland.estimate import Estimate
+from lowland.measurements import Measurement, Split
+from lowland.randomness import Key, generator
+from lowland.worst_case.budget import Budget
+from lowland.worst_case.options import WorstCaseOptions
+from lowland.worst_case.problem import Harm, PolicyProblem
+from lowland.worst_case.search.agents import agent_of
+from lowland.worst_case.search.policy_search import search_problem
+from lowland.worst_case.search.result import SearchResult
+from lowland.worst_case.subject import PolicySubject
+
+Rows = tuple[Tensor, Tensor]
+"""Inputs and targets, [rows, ...] each."""
+
+
+@dataclass(frozen=True)
+class JudgedCell:
+    """A cell's network and what counts as harm and as a changed answer.
+
+    Attributes:
+        subject: The network.
+        harm: What every row loses.
+        decisions: What a deployed system acts on, of outputs [rows, ...]: [rows].
+        told: What the search is told of every row in place of its harm, where that takes too long.
+    """
+
+    subject: PolicySubject
+    harm: Harm
+    decisions: Callable[[Tensor], Tensor]
+    told: Harm | None = None
+
+    def on(self, rows: Rows) -> PolicyProblem:
+        """The network on some rows."""
+        return PolicyProblem(self.subject, *rows, self.harm)
+
+
+def worst_static_policy(
+    cell: JudgedCell, searched: Sequence[Rows], options: WorstCaseOptions, *, key: tuple[Key, ...]
+) -> SearchResult:
+    """The static policy found to harm a cell most, on rows that nothing is reported of.
+
+    Args:
+        cell: The network.
+        searched: Rows that are not judged; as many of each as ``options.rows`` allow.
+        options: Budget and agent.
+        key: Keys what an agent draws.
+    """
+    most = options.rows // len(searched)
+    inputs = torch.cat([rows[0][:most] for rows in searched])
+    targets = torch.cat([rows[1][:most] for rows in searched])
+    budget = Budget(options.choices, options.mean_bits, cell.subject.elements)
+    return search_problem(
+        PolicyProblem(cell.subject, inputs, targets, cell.told or cell.harm),
+        budget,
+        agent_of(options.agent),
+        evaluations=options.evaluations,
+        generator=generator(*key, "worst policy"),
+    )
+
+
+def worst_case_rows(
+    cell: JudgedCell, widths: Sequence[int], judged: Mapping[Split, Rows], options: WorstCaseOptions
+) -> Iterator[Measurement]:
+    """What a policy costs, what each layer costs alone, and how far its largest input lies above the others.
+
+    Args:
+        cell: The network.
+        widths: Of the policy, in the order of the layers.
+        judged: Rows by the split that they are.
+        options: Its mean is the level of the rows.
+    """
+    for split, rows in judged.items():
+        problem = cell.on(rows)
+        outputs = problem.outputs(widths)
+        changed = cell.decisions(outputs) != cell.decisions(problem.reference)
+        broken = changed | ~outputs.isfinite().flatten(1).all(1)
+        found = {"policy_drop": problem.harms(outputs), "policy_broken": broken.double()}
+        for measure, samples in found.items():
+            estimate = Estimate.from_samples(samples)
+            yield Measurement("worst_case", measure, estimate, level=float(options.mean_bits), split=split)
+        fewest = options.choices[0]
+        for number, layer in enumerate(cell.subject.layers):
+            alone = list(cell.subject.own_bits)
+            alone[number] = min(fewest, alone[number])
+            lost = Estimate.from_samples(problem.harms(problem.outputs(alone)))
+            yield Measurement("worst_case", "layer_drop", lost, target=layer, level=float(fewest), split=split)
+        for layer, crests in crest_factors(cell.subject, rows[0]).items():
+            crest = Estimate.from_samples(crests) if len(crests) else Estimate.missing("undefined")
+            yield Measurement("worst_case", "activation_crest", crest, target=layer, split=split)
+
+
+@dataclass(frozen=True)
+class ScaledNetworks:
+    """The cell's network made again from its float network with other channel scales.
+
+    Attributes:
+        drowned: Some channels of which drown the others.
+        equalized: Whose ranges are equal.
+    """
+
+    drowned: JudgedCell
+    equalized: JudgedCell
+
+
+def scaled_rows(
+    cell: JudgedCell,
+    scaled: ScaledNetworks | None,
+    equalized_widths: Sequence[int],
+    judged: Mapping[Split, Rows],
+    options: WorstCaseOptions,
+) -> Iterator[Measurement]:
+    """What rescaled channels cost without any policy, and what a policy costs that was searched after equalization.
+
+    Args:
+        cell: The network as it is.
+        scaled: With other scales; ``None`` where its float network cannot be rescaled.
+        equalized_widths: Of the policy found for the equalized network.
+        judged: Rows by the split that they are.
+        options: Its mean is the level.
+    """
+    for split, rows in judged.items():
+        drowned = equalized = Estimate.missing("undefined")
+        if scaled is not None:
+            drowned = Estimate.from_samples(scaled.drowned.on(rows).clean - cell.on(rows).clean)
+            problem = scaled.equalized.on(rows)
+            equalized = Estimate.from_samples(problem.harms(problem.outputs(equalized_widths)))
+        yield Measurement("worst_case", "rescaled_drop", drowned, split=split)
+        yield Measurement("worst_case", "equalized_drop", equalized, level=float(options.mean_bits), split=split)
+
+
+@torch.no_grad()
+def crest_factors(subject: PolicySubject, inputs: Tensor) -> dict[str, Tensor]:
+    r"""By layer, of every row that it reads, :math:`\max_i |x_i| / \sqrt{\mathrm{mean}_i\, x_i^2}`.
+
+    Args:
+        subject: The network.
+        inputs: [rows, ...].
+
+    Returns:
+        [rows] for each layer; rows of zeros alone are left out.
+    """
+    found: dict[str, list[Tensor]] = {layer: [] for layer in subject.layers}
+
+    def look(number: int, values: Tensor) -> int:
+        flat = values.flatten(1).double()
+        root = flat.square().mean(1).sqrt()
+        found[subject.layers[number]].append((flat.abs().amax(1) / root)[root > 0])
+        return subject.own_bits[number]
+
+    subject(inputs, look)
+    return {layer: torch.cat(crests) for layer, crests in found.items()}
