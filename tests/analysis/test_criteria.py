@@ -107,7 +107,7 @@ def test_parts_of_float32_words_are_no_criterion_of_floats_alone(faulty):
     assert all((criterion_values(floats, criterion).status == "ok").all() for criterion in criteria)
 
 
-def test_students_are_no_cells(measurements):
-    whole = cells(measurements)
-    student = measurements.iloc[:1].assign(precision="", method="dynamic")
-    assert cells(pd.concat([measurements, student], ignore_index=True)).equals(whole)
+def test_students_are_no_cells(faulty):
+    whole = cells(faulty)
+    student = faulty.iloc[:1].assign(precision="", method="dynamic")
+    assert cells(pd.concat([faulty, student], ignore_index=True)).equals(whole)
