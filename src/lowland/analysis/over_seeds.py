@@ -89,6 +89,21 @@ def _by_ratio(criterion: Criterion) -> bool:
     return criterion.measure == "half_life" and is_logarithmic(criterion.condition)
 
 
+def by_seed(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """The criterion of every cell, on the scale on which seeds are averaged.
+
+    Args:
+        measurements: The long table of one task.
+        criterion: What is compared.
+
+    Returns:
+        [configurations, seeds], indexed as ``configurations`` names them; NaN where there is no number.
+    """
+    values = _values(measurements, criterion)
+    good = values.assign(value=values.value.where(values.status == "ok"))
+    return good.pivot(index=CONFIGURATION, columns="seed", values="value")
+
+
 def _values(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     """The criterion of every cell on the scale on which seeds are averaged, with standard errors to first order."""
     values = criterion_values(measurements, criterion)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from lowland.analysis.best import may_be_best
 from lowland.analysis.criteria import CLEAN, CONFIGURATION, SIZE, Criterion, cells, clean_criterion
-from lowland.analysis.over_seeds import configurations, with_test_rows
+from lowland.analysis.over_seeds import by_seed, configurations, with_test_rows
 from lowland.analysis.pareto import SIZE_TOLERANCE
 from lowland.analysis.score import score_of
 from lowland.decision.breaking_levels import breaking_levels
@@ -16,6 +19,7 @@ from lowland.decision.deployment import to_deploy
 from lowland.decision.gain import gains
 from lowland.decision.outcomes import FAILED, GUESSING, INCOMPLETE, NOTHING, ON_THE_MEAN, RECOMMENDED
 from lowland.decision.requirements import Requirements
+from lowland.measurements import IMPORTED
 from lowland.vocabulary.measures import SELECTED
 
 TOLERATED = 0.1  # of the clean score: what may be lost where no requirement says how much
@@ -132,7 +136,7 @@ class Choice:
         for criterion in self.preferences:
             rows = self.numbers[criterion.name].loc[candidates]
             best = rows["mean"].idxmax() if criterion.higher_is_better else rows["mean"].idxmin()
-            kept = candidates[[self._ties(criterion, rows.loc[best], row) for _, row in rows.iterrows()]]
+            kept = candidates[self._ties(criterion, candidates)]
             if len(candidates) > 1:
                 extreme = _plain(self.reported_numbers[criterion.name].loc[best, "mean"])
                 counts = {"num_before": len(candidates), "num_left": len(kept)}
@@ -158,12 +162,15 @@ class Choice:
         means = self.numbers[last.name].loc[candidates, "mean"]
         return list(means.sort_values(ascending=not last.higher_is_better, kind="stable").index)
 
-    @staticmethod
-    def _ties(criterion: Criterion, best: pd.Series, row: pd.Series) -> bool:
+    def _ties(self, criterion: Criterion, candidates: pd.Index) -> NDArray[np.bool_]:
+        """Which of the candidates cannot be told from the best of them."""
+        means = self.numbers[criterion.name].loc[candidates, "mean"]
         if criterion.name == SIZE.name:
-            return bool(row["mean"] <= best["mean"] * (1 + SIZE_TOLERANCE))
-        # Without an interval (one seed) nothing can be told apart.
-        return not (row["seeds_high"] < best["seeds_low"] or row["seeds_low"] > best["seeds_high"])
+            return (means <= means.min() * (1 + SIZE_TOLERANCE)).to_numpy()
+        values = by_seed(self.measurements, criterion).reindex(candidates)
+        if (candidates.get_level_values("method") == IMPORTED).all():  # what comes from outside is all that there is
+            return (means == (means.max() if criterion.higher_is_better else means.min())).to_numpy()
+        return may_be_best(values, higher_is_better=criterion.higher_is_better).to_numpy()
 
     def _standing(self, parameter: str, criterion: Criterion, threshold: float) -> dict[str, Any]:
         """How one requirement fares over all configurations; the nearest is sought among those that meet the others."""

@@ -101,7 +101,7 @@ class Requirements(BaseModel):
     Attributes:
         needs: Any number of quantities, each with ``at_least`` or ``at_most``.
         prefer: Quantities that decide, most important first; the name of a measure stands for it on undisturbed rows.
-            Whatever ties on the first (intervals overlap; sizes within 1 %) is told apart by the second, and so on.
+            Whatever may be the best on the first (sizes: within 1 %) is told apart by the second, and so on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
