@@ -41,6 +41,7 @@ from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, Ta
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
 from lowland.worst_case.options import WorstCaseOptions
+from lowland.worst_case.students.options import StudentOptions
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
 RESERVED = (PAIRS, WORST_CASE, "summary")  # students of a run live at `worst_case`, beside its cells
@@ -87,6 +88,7 @@ class Study(BaseModel):
     retraining: RetrainingOptions
     certification: CertificationOptions
     worst_case: WorstCaseOptions
+    worst_case_students: StudentOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -106,13 +105,12 @@ class _Search:
         """Rows of the worst policy found, and the policy."""
         options = self.options
         found = worst_static_policy(judged, self.searched, options, key=(self.cell.task,))
-        search = {"agent": options.agent, "status": found.status, "drop": found.drop, "rows": options.rows}
         document = {
             "cell": self.cell.model_dump(),
             "status": "ok",
             "policy": found.policy.spec,
             "mean_bits": options.mean_bits,
-            "search": {**search, "history": [asdict(each) for each in found.history]},
+            "search": {"agent": options.agent, "rows": options.rows, **found.document},
         }
         return list(worst_case_rows(judged, found.policy.widths, self.reported, options)), document
 

@@ -43,6 +43,7 @@ class Distillation:
         search_every: Epochs between two searches for a policy.
         evaluations: Of each search.
         runtime: Whose dynamic arithmetic.
+        float_from: The layer from which on the network is not deployed; ``None`` where all of it is.
     """
 
     choices: tuple[int, ...]
@@ -56,6 +57,7 @@ class Distillation:
     search_every: int = 1
     evaluations: int = 60
     runtime: str = "litert"
+    float_from: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses numbers that mean nothing."""
@@ -97,6 +99,27 @@ class Student:
     status: Status
 
 
+def check_teacher(teacher: nn.Module, inputs: Tensor, targets: Tensor) -> None:
+    """Refuses a teacher that is no more often right than who always names the most frequent class.
+
+    Args:
+        teacher: A classifier in float.
+        inputs: [rows, ...].
+        targets: Classes [rows].
+
+    Raises:
+        LowlandError: Its accuracy and that of the guess.
+    """
+    with torch.no_grad():
+        right = float((teacher(inputs).argmax(1) == targets).double().mean())
+    guess = float(targets.bincount().max()) / len(targets)
+    if right <= guess:
+        raise LowlandError(
+            f"teacher is right on {right:.1%} of the rows, no more than the guess of one class ({guess:.1%}); expected "
+            "a network that learned: train it longer, or leave its recipe out of worst_case_students.recipes"
+        )
+
+
 def distilled(
     teacher: nn.Module, student: nn.Module, rows: StudentRows, kind: Kind, how: Distillation, *, key: tuple[Key, ...]
 ) -> Student:
@@ -119,7 +142,7 @@ def distilled(
         Frank and Ardis 2025, arXiv 2510.02457, with a bounded divergence and static policies.
     """
     student = copy.deepcopy(student).train()
-    twin = DynamicTwin(student, runtime=how.runtime)
+    twin = DynamicTwin(student, runtime=how.runtime, float_from=how.float_from)
     with torch.no_grad():
         given = torch.cat([teacher(part) for part in rows.training.split(4096)])
         answers = teacher(rows.searching).argmax(1)
@@ -160,7 +183,7 @@ def _worst(
     student: nn.Module, inputs: Tensor, answers: Tensor, how: Distillation, *, key: tuple[Key, ...]
 ) -> StaticPolicy:
     """The policy under which most answers differ from the teacher's."""
-    subject = subject_of(student, inputs[:1], runtime=how.runtime)
+    subject = subject_of(student, inputs[:1], runtime=how.runtime, float_from=how.float_from)
     budget = Budget(how.choices, how.mean_bits, subject.elements)
     problem = PolicyProblem(subject, inputs, answers)
     found = search_problem(
