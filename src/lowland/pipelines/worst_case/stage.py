@@ -33,7 +33,6 @@ def _student(kind: str) -> Artifact:
         kind="model",
         path=f"06_models/students/{{task}}/{{recipe}}/{{seed}}/{kind}.safetensors",
         layer="models",
-        missing_ok=True,
     )
 
 
