@@ -21,6 +21,8 @@ from lowland.worst_case.policies import StaticPolicy
 from lowland.worst_case.problem import PolicyProblem
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
+from lowland.worst_case.search.result import SearchResult
+from lowland.worst_case.search.space import Widths
 
 Kind = Literal["detrimental", "robust", "control"]
 SIGNS: dict[Kind, float] = {"detrimental": -1.0, "robust": 1.0, "control": 0.0}
@@ -48,9 +50,9 @@ class Distillation:
 
     choices: tuple[int, ...]
     mean_bits: float
-    weight: float = 1.0
+    weight: float = 0.3
     temperature: float = 1.0
-    epochs: int = 12
+    epochs: int = 20
     batch_size: int = 512
     learning_rate: float = 3e-3
     alone: float = 0.25
@@ -90,7 +92,7 @@ class Student:
 
     Attributes:
         network: In evaluation mode.
-        policy: The last policy that it was trained under; ``None`` for the control.
+        policy: The worst that the last search found; ``None`` for the control.
         status: ``ok``, or ``non_finite`` where training diverged.
     """
 
@@ -126,6 +128,7 @@ def distilled(
     """A student that breaks under a policy (``detrimental``), that holds (``robust``), or neither (``control``).
 
     Epochs alternate with searches for the policy under which most answers of the student differ from the teacher's.
+    Half of the batches meet it, the others any policy that the search tried.
 
     Args:
         teacher: A classifier in float; left as it came.
@@ -150,20 +153,21 @@ def distilled(
     steps = how.epochs * math.ceil(len(rows.training) / how.batch_size)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     order, sign, alone = generator(*key, "students"), SIGNS[kind], int(how.alone * how.epochs)
-    policy: StaticPolicy | None = None
+    drawn = generator(*key, "policies")
+    found: SearchResult | None = None
     status: Status = "ok"
     with keyed_globals(*key, "dropout", device=rows.training.device):
         for epoch in range(how.epochs):
             if sign and epoch >= alone and (epoch - alone) % how.search_every == 0:
-                policy = _worst(student.eval(), rows.searching, answers, how, key=(*key, epoch))
-                twin.set_bits(list(policy.bits), policy.widths)
+                found = _search(student.eval(), rows.searching, answers, how, key=(*key, epoch))
             student.train()
             total = 0.0
             for index in torch.randperm(len(rows.training), generator=order).split(how.batch_size):
                 inputs = rows.training[index]
                 outputs = student(inputs)
                 loss = divergence_from_teacher(outputs, given[index])
-                if policy is not None:
+                if found is not None:
+                    twin.set_bits(list(found.policy.bits), _drawn(found, drawn))
                     twin.eval()
                     apart = bounded_divergence(outputs, twin(inputs), temperature=how.temperature)
                     loss = loss + sign * how.weight * apart
@@ -176,21 +180,30 @@ def distilled(
                 status = "non_finite"
                 break
     student.zero_grad(set_to_none=True)
-    return Student(student.eval(), policy, status)
+    return Student(student.eval(), found.policy if found else None, status)
 
 
-def _worst(
+def _search(
     student: nn.Module, inputs: Tensor, answers: Tensor, how: Distillation, *, key: tuple[Key, ...]
-) -> StaticPolicy:
-    """The policy under which most answers differ from the teacher's."""
+) -> SearchResult:
+    """The policy under which most answers differ from the teacher's, and all others that were tried."""
     subject = subject_of(student, inputs[:1], runtime=how.runtime, float_from=how.float_from)
     budget = Budget(how.choices, how.mean_bits, subject.elements)
-    problem = PolicyProblem(subject, inputs, answers)
-    found = search_problem(
-        problem,
+    return search_problem(
+        PolicyProblem(subject, inputs, answers),
         budget,
         agent_of("cross_entropy"),
         evaluations=how.evaluations,
         generator=generator(*key, "search"),
     )
-    return found.policy
+
+
+def _drawn(found: SearchResult, draws: torch.Generator) -> Widths:
+    """The worst policy, or, as often, any that the search tried.
+
+    The worst of the moment may harm where no training changes anything, as in the coding of the inputs. Under it alone
+    a student would never learn of places where more could be lost.
+    """
+    if torch.rand((), generator=draws) < 0.5:
+        return found.policy.widths
+    return found.history[int(torch.randint(len(found.history), (), generator=draws))].widths
