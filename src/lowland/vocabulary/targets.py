@@ -50,6 +50,7 @@ TARGETS: dict[str, Target] = {
             for name, what in (
                 ("no_protection", "no protection"),
                 ("kept_layers", "layers kept wide"),
+                ("kept_layers_same_mean", "layers kept wide and no more bits on average"),
                 ("outliers_apart", "outliers coded apart"),
                 ("clipped_ranges", "clipped ranges"),
                 ("equalized_channels", "equalized channels"),

@@ -26,7 +26,7 @@ def slow(row, share):
 def test_the_largest_of_every_row_are_apart(share, row_dims, shape):
     values = torch.randn(shape, generator=torch.Generator().manual_seed(1)).round(decimals=1)  # ties among them
     rest, outliers = parted(values, share, row_dims=row_dims)
-    rows = values.flatten(-row_dims).flatten(0, -2)
+    rows = values.reshape(-1, math.prod(shape[-row_dims:]))
     expected = [slow(row, share) for row in rows.tolist()]
     assert torch.equal(rest.reshape(rows.shape), torch.tensor([each for each, _ in expected]))
     assert torch.equal(outliers.reshape(rows.shape), torch.tensor([each for _, each in expected]))

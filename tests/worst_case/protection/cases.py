@@ -22,6 +22,7 @@ def network(*widths):
         layers = []
         for first, second in zip(sizes, sizes[1:], strict=False):
             layers += [nn.Linear(first, second), nn.ReLU()]
+            nn.init.kaiming_normal_(layers[-2].weight)
         return nn.Sequential(*layers[:-1]).eval()
 
 

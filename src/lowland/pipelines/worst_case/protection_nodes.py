@@ -61,7 +61,9 @@ def protect_from_policies(
         protection,
     )
     plain = unprotected(given)
-    networks: dict[str, Protected | None] = {name: protected(given, name) for name in protection.protections}
+    networks: dict[str, Protected | None] = {}
+    for name in protection.protections:
+        networks |= protected(given, name)
     rows = protection_rows(plain, networks, search.reported, mean_bits=float(options.mean_bits))
     found = {name: _document(network) for name, network in {NONE: plain, **networks}.items()}
     document = {"cell": cell.model_dump(), "status": "ok", "mean_bits": options.mean_bits, "protections": found}

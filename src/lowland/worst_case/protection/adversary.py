@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lowland.randomness import Key, generator
 from lowland.worst_case.budget import Budget
@@ -70,6 +70,17 @@ class Adversary:
             evaluations=self.evaluations,
             generator=generator(*self.key, "protected"),
         )
+
+    def sparing(self, subject: PolicySubject, kept: Collection[int]) -> Adversary:
+        """The same that meets its mean over all layers, those that keep their width included.
+
+        What these have above the mean it may take from the others, down to the fewest bits of its choices.
+        """
+        elements = subject.elements
+        free = sum(count for number, count in enumerate(elements) if number not in kept)
+        spent = sum(elements[number] * subject.own_bits[number] for number in kept)
+        mean = (self.mean_bits * sum(elements) - spent) / free if free else self.mean_bits
+        return replace(self, mean_bits=min(max(mean, self.choices[0]), self.choices[-1]))
 
 
 def widths_of(subject: PolicySubject, found: SearchResult | None) -> Widths:

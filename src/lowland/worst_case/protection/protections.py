@@ -16,9 +16,12 @@ from lowland.worst_case.protection.clipping import clipping_guards
 from lowland.worst_case.protection.kept_layers import KeptLayers, added_bits, smallest_kept_layers
 from lowland.worst_case.protection.options import Name, ProtectionOptions
 from lowland.worst_case.protection.outliers import outlier_bits, outlier_guards
+from lowland.worst_case.search.result import SearchResult
 from lowland.worst_case.search.space import Widths
 
 FLOAT_BITS = 32
+SAME_MEAN = "kept_layers_same_mean"
+"""Name of the attack on kept layers whose policies meet the mean together with them: more is taken from the others."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def unprotected(given: Unprotected) -> Protected:
     return _attacked(given, given.cell)
 
 
-def protected(given: Unprotected, name: Name) -> Protected | None:
+def protected(given: Unprotected, name: Name) -> dict[str, Protected | None]:
     """The network with a protection, attacked anew.
 
     Args:
@@ -78,24 +81,27 @@ def protected(given: Unprotected, name: Name) -> Protected | None:
         name: A key of ``PROTECTIONS``.
 
     Returns:
-        ``None`` where the network cannot have it.
+        By the name of the attack, which for most is that of the protection; ``None`` where the network cannot have it.
     """
-    return PROTECTIONS[name](given)
+    found = PROTECTIONS[name](given)
+    return found if isinstance(found, dict) else {name: found}
 
 
-def _kept_layers(given: Unprotected) -> Protected:
+def _kept_layers(given: Unprotected) -> dict[str, Protected | None]:
+    """The chosen layers against policies of the others that meet the mean, and against those that meet it with all."""
     lost = None if given.cell.told is None else given.cell.on(given.searched).drop
     problem = given.cell.on(given.searched, told=True)
     kept = smallest_kept_layers(problem, given.adversary, target=given.options.target, lost=lost)
-    subject, found = given.cell.subject, kept.chosen.found
-    return Protected(
-        given.cell,
-        widths_of(subject, found),
-        0.0 if found is None else found.drop,
-        0 if found is None else found.evaluations,
-        added_bits(subject, kept.chosen.layers, given.adversary.mean_bits),
-        facts=_of_sets(kept, subject.layers),
-    )
+    layers, subject, mean = kept.chosen.layers, given.cell.subject, given.adversary.mean_bits
+    bits = added_bits(subject, layers, mean)
+    open_layers = _under(given.cell, kept.chosen.found)
+    sparing = given.adversary.sparing(subject, layers)
+    free = sum(count for number, count in enumerate(subject.elements) if number not in layers)
+    saved = (mean - sparing.mean_bits) * free / sum(subject.elements)
+    return {
+        "kept_layers": replace(open_layers, added_bits=bits, facts=_of_sets(kept, subject.layers)),
+        SAME_MEAN: replace(_under(given.cell, sparing.worst(problem, layers)), added_bits=max(0.0, bits - saved)),
+    }
 
 
 def _outliers_apart(given: Unprotected) -> Protected:
@@ -117,7 +123,7 @@ def _equalized_channels(given: Unprotected) -> Protected | None:
     return None if given.equalized is None else _attacked(given, given.equalized)
 
 
-PROTECTIONS: Mapping[Name, Callable[[Unprotected], Protected | None]] = {
+PROTECTIONS: Mapping[Name, Callable[[Unprotected], Protected | dict[str, Protected | None] | None]] = {
     "kept_layers": _kept_layers,
     "outliers_apart": _outliers_apart,
     "clipped_ranges": _clipped_ranges,
@@ -132,7 +138,11 @@ def _guarded(cell: JudgedCell, guards: Mapping[str, Guard]) -> JudgedCell:
 
 def _attacked(given: Unprotected, cell: JudgedCell) -> Protected:
     """A network with the worst policy of all of its layers."""
-    found = given.adversary.worst(cell.on(given.searched, told=True))
+    return _under(cell, given.adversary.worst(cell.on(given.searched, told=True)))
+
+
+def _under(cell: JudgedCell, found: SearchResult | None) -> Protected:
+    """A network with the worst policy found."""
     widths = widths_of(cell.subject, found)
     return Protected(cell, widths, 0.0 if found is None else found.drop, 0 if found is None else found.evaluations)
 
