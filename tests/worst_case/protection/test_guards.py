@@ -20,7 +20,7 @@ def test_ranges_end_at_percentiles_of_all_numbers_that_a_layer_reads():
     outside = math.floor(len(ordered) * 0.03)
     assert (guards["0"].low, guards["0"].high) == (ordered[outside], ordered[-1 - outside])
     assert guards["2"].low == 0 < guards["2"].high  # behind a ReLU
-    share = (INPUTS > guards["0"].high).float().mean()
+    share = (guards["0"].high < INPUTS).float().mean()
     assert 0.02 < share <= 0.03
 
 

@@ -18,9 +18,10 @@ def slow_worst(found, kept, choices=(2, 4, 8), mean=4.0):
     free = [number for number in range(len(elements)) if number not in kept]
     drops = [0.0]
     for bits in itertools.product(choices, repeat=len(free)):
-        if free and sum(elements[n] * b for n, b in zip(free, bits, strict=True)) / sum(
-            elements[n] for n in free
-        ) < mean:
+        if (
+            free
+            and sum(elements[n] * b for n, b in zip(free, bits, strict=True)) / sum(elements[n] for n in free) < mean
+        ):
             continue
         widths = [8] * len(elements)
         for number, width in zip(free, bits, strict=True):

@@ -66,9 +66,7 @@ def test_rows_say_what_each_saves_beyond_what_it_costs(given):
     plain = unprotected(given)
     networks = protected(given, "clipped_ranges") | {"equalized_channels": None}
     rows = (INPUTS[120:], network(16, 8)(INPUTS[120:]).argmax(1))
-    found = {
-        (row.measure, row.target): row for row in protection_rows(plain, networks, {"test": rows}, mean_bits=4.0)
-    }
+    found = {(row.measure, row.target): row for row in protection_rows(plain, networks, {"test": rows}, mean_bits=4.0)}
     clipped = networks["clipped_ranges"]
     before, after = plain.cell.on(rows), clipped.cell.on(rows)
     drop = after.drop(clipped.widths)

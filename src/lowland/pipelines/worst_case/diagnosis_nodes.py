@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
+from lowland.estimate import Status
 from lowland.measurements import Cell, table, unavailable
 from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.tasks import TaskOptions
@@ -24,11 +25,12 @@ def diagnose_worst_inputs(
     diagnosis: DiagnosisOptions,
     data: StoredTensors,
     model: StoredModel,
-    policy: Mapping[str, Any],
+    policy: Mapping[str, Any] | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """How well broken rows can be told before, which layers act together, and the test rows that lose most."""
-    if policy["status"] != "ok":
-        return unavailable(cell, "worst_case", policy["status"]), pd.DataFrame({"row": []})
+    if policy is None or policy["status"] != "ok":
+        status: Status = "failed" if policy is None else policy["status"]
+        return unavailable(cell, "worst_case", status), pd.DataFrame({"row": []})
     search = SearchedCell(cell, task_options, options, data)
     judged = search.judged(model.network)
     widths = tuple(policy["policy"]["bits"][layer] for layer in judged.subject.layers)
