@@ -69,10 +69,10 @@ def test_rows_may_have_widths_of_their_own_beside_outliers():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(LowlandError, match="guards name '7'; expected some of 0, 2"):
+    with pytest.raises(LowlandError, match=r"guards name '7'; expected some of 0, 2"):
         subject("litert").guarded({"7": Guard()})
-    with pytest.raises(LowlandError, match="range is 1.0 to 2.0; expected one that includes 0"):
+    with pytest.raises(LowlandError, match=r"range is 1\.0 to 2\.0; expected one that includes 0"):
         Guard(low=1.0, high=2.0)
-    with pytest.raises(LowlandError, match="outlier share is 1.0"):
+    with pytest.raises(LowlandError, match=r"outlier share is 1\.0"):
         Guard(outlier_share=1.0)
     assert Guard().high == math.inf

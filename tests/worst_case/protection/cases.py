@@ -1,5 +1,7 @@
 """A small network on rows of its own answers, so that whatever changes is harm."""
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -20,7 +22,7 @@ def network(*widths):
         torch.manual_seed(3)
         sizes = (6, *widths, 4)
         layers = []
-        for first, second in zip(sizes, sizes[1:], strict=False):
+        for first, second in itertools.pairwise(sizes):
             layers += [nn.Linear(first, second), nn.ReLU()]
             nn.init.kaiming_normal_(layers[-2].weight)
         return nn.Sequential(*layers[:-1]).eval()

@@ -9,6 +9,7 @@ from torch import nn
 from lowland.errors import LowlandError
 from lowland.quantization import Precision, quantize_dynamically
 from lowland.worst_case import PolicySubject
+from lowland.worst_case.policies import static_chooser
 from lowland.worst_case.protection import clipping_guards, outlier_bits, outlier_guards
 from tests.worst_case.protection.cases import INPUTS, judged, network
 
@@ -28,10 +29,8 @@ def test_at_100_per_cent_nothing_is_clipped_on_any_row():
     subject = judged(16, 8).subject
     clipped = subject.guarded(clipping_guards(subject, INPUTS[:3], 100))
     for widths in ((8, 8, 8), (2, 3, 4)):
-        far = 50 * INPUTS
-        assert torch.equal(
-            clipped(far, lambda layer, values: widths[layer]), subject(far, lambda layer, values: widths[layer])
-        )
+        far, choose = 50 * INPUTS, static_chooser(widths)
+        assert torch.equal(clipped(far, choose), subject(far, choose))
 
 
 @pytest.mark.parametrize("percentile", [50, 100.1, -1, math.nan])
