@@ -1,4 +1,4 @@
-"""Warnings of the worst policy on constructed tables: what was planted is found, and chance finds no more than it may."""
+"""Warnings of the worst policy on made tables: what was planted is found, and chance finds no more than it may."""
 
 import numpy as np
 import pandas as pd
