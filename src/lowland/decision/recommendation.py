@@ -33,8 +33,8 @@ def recommend(
     that one seed in three misses is a promise that breaks. The mean decides only where nothing is sure, and then the
     outcome says so. Among those that pass, the preferences decide on the *means*: sorting by lower ends would reward a
     recipe for three seeds that agree by luck. Whatever may be the best (``may_be_best``) is a tie. A configuration with
-    a seed that gave no number cannot meet anything surely, and ranks behind all that are complete: its mean is that of the
-    survivors. A configuration that does not beat the guess (``gains``) is never recommended; where that was not
+    a seed that gave no number cannot meet anything surely, and ranks behind all that are complete: its mean is that of
+    the survivors. A configuration that does not beat the guess (``gains``) is never recommended; where that was not
     measured, it is not held against it. A requirement for which nothing gave a number is met by nobody,
     which is a result: whether the study measures it at all is for ``unmeasurable`` to say, before the study.
 

@@ -63,10 +63,10 @@ def smallest_kept_layers(
     """Finds the fewest layers that must keep their own width so that the worst policy of the others costs little.
 
     For every set the worst policy is searched anew: under the one that was worst without protection nearly every set
-    looks good. It costs little where the upper end of the interval lies below the target: these rows are a sample, and a
-    set that just passes on them would fail on others half of the time. Of sets of equal size those that cost fewer bits come first. Up to six layers all sets are tried, one
-    size after the other; with more, one layer is added at a time: that with which the worst policy of the others costs
-    least.
+    looks good. It costs little where the upper end of the interval lies below the target: these rows are a sample, and
+    a set that just passes on them would fail on others half of the time. Of sets of equal size those that cost fewer
+    bits come first. Up to six layers all sets are tried, one size after the other; with more, one layer is added at a
+    time: that with which the worst policy of the others costs least.
 
     Args:
         problem: The network on rows that nothing is reported of.
