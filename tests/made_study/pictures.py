@@ -123,6 +123,25 @@ def upset_safety():
     return stacked(of_cell)
 
 
+def policy_search():
+    """Four policies of three layers, the second of them the worst; every next cell loses a tenth more."""
+
+    def of_cell(n):
+        drop = np.array([0.0, 0.3, 0.1, 0.2]) + 0.1 * n
+        return {
+            "evaluation": np.arange(1, 5),
+            "drop": drop,
+            "best": np.maximum.accumulate(drop),
+            "widths": ["8 8 8", "2 8 4", "4 4 8", "4 8 4"],
+            "layers": "a b c",
+            "agent": "greedy",
+            "mean_bits": 5.0,
+            "search_status": "converged",
+        }
+
+    return stacked(of_cell)
+
+
 TABLES = {
     "spectral_density": density,
     "loss_surface": surface,
@@ -130,4 +149,5 @@ TABLES = {
     "flip_map": flip_map,
     "protection": protection,
     "upset_safety": upset_safety,
+    "policy_search": policy_search,
 }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, rows
+from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, picture, rows
 
+FILE = f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}"
 POLICY = Artifact(
     name="worst_policy",
     kind="json",
-    path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}.policy.json",
+    path=f"{FILE}.policy.json",
     layer="model output",
     missing_ok=True,
     remark="the static policy found to cost most, and how it was found",
 )
+SEARCH = picture("policy_search", path=f"{FILE}.policy_search.parquet")
 
 
 def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTemplate:
@@ -21,7 +23,7 @@ def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTem
         level="cell",
         methods=methods,
         inputs=inputs,
-        outputs=(rows("worst_case"), POLICY),
+        outputs=(rows("worst_case"), POLICY, SEARCH),
         expects=(Expectation("worst_case"),),
         where=("worst_case.choices",),
     )

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from lowland.report.figures.bit_map import flip_map_figure
 from lowland.report.figures.choice import INSIDE, first_seed, short, with_choice
+from lowland.report.figures.policies import policy_search_figure
 from lowland.report.figures.protection import protection_figure
 from lowland.report.figures.safe_rows import safe_rows_figure
 from lowland.report.style import SEQUENTIAL, Style, axis, transparent
@@ -197,6 +198,9 @@ PICTURES: dict[str, Callable[..., go.Figure]] = {
     "flip_map": flip_map_figure,
     "protection": protection_figure,
     "upset_safety": safe_rows_figure,
+    "policy_search": policy_search_figure,
 }
 OF_BITS = ("flip_map", "protection")
-"""Those that show single bits, the others the landscape."""
+"""Those that show single bits."""
+OF_LANDSCAPE = ("spectral_density", "loss_surface", "mode_connectivity")
+"""Those that show the valley."""
