@@ -14,6 +14,7 @@ from lowland.report.figures.choice import INSIDE, first_seed, short, with_choice
 from lowland.report.figures.policies import policy_search_figure
 from lowland.report.figures.protection import protection_figure
 from lowland.report.figures.safe_rows import safe_rows_figure
+from lowland.report.figures.worst_inputs import worst_inputs_figure
 from lowland.report.style import SEQUENTIAL, Style, axis, transparent
 
 LOWEST_DENSITY = 1e-6  # of the peak: the single large eigenvalues of a network of some 10^4 parameters stay in sight
@@ -199,6 +200,7 @@ PICTURES: dict[str, Callable[..., go.Figure]] = {
     "protection": protection_figure,
     "upset_safety": safe_rows_figure,
     "policy_search": policy_search_figure,
+    "worst_inputs": worst_inputs_figure,
 }
 OF_BITS = ("flip_map", "protection")
 """Those that show single bits."""

@@ -1,0 +1,51 @@
+"""The inputs that suffer most under the worst policy, as a table where they are no images."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lowland.report.style import MINUS
+from lowland.report.words import plural
+
+
+def inputs_sentence(table: pd.DataFrame) -> str:
+    """What the worst inputs have in common.
+
+    Args:
+        table: The pictures ``worst_inputs`` of one network.
+    """
+    count, broken = len(table), int(table.broken.astype(bool).sum())
+    which = "the input that loses" if count == 1 else f"the {count} inputs that lose"
+    sentence = f"Of {which} most, {broken} {plural(broken, 'gets', 'get')} another answer."
+    layers = table.crest_layer[table.crest_layer != ""]
+    if len(layers):
+        often = layers.value_counts(sort=True)
+        sentence += (
+            f" Their largest outliers, measured by the crest factor, stand before layer {often.index[0]} in "
+            f"{int(often.iloc[0])} of {count}."
+        )
+    return sentence
+
+
+def input_rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Rows of the table, the worst first.
+
+    Args:
+        table: The pictures ``worst_inputs`` of one network.
+    """
+    return [
+        {
+            "row": str(row.row),
+            "margin": _number(row.margin),
+            "under": _number(row.margin_under),
+            "answers": f"{row.answer} → {row.answer_under}" if row.answer >= 0 else "",
+            "crest": _number(row.crest),
+            "layer": str(row.crest_layer),
+            "range": _number(row.range),
+        }
+        for row in table.itertuples()
+    ]
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.2g}".replace("-", MINUS)
