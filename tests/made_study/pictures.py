@@ -142,6 +142,29 @@ def policy_search():
     return stacked(of_cell)
 
 
+def worst_inputs(*, images=True):
+    """Two inputs: images of two by three pixels in grey, or as many features."""
+
+    def of_cell(n):
+        numbers = [np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]) + n, np.array([1.0, -1.0, 0.0, 0.0, 0.0, 0.5])]
+        return {
+            "row": [7, 3],
+            "lost": [2.0, 1.0],
+            "margin": [1.5, 0.25],
+            "margin_under": [-0.5, -0.75],
+            "answer": [1, 0],
+            "answer_under": [2, 0],
+            "broken": [True, False],
+            "crest": [4.0, 2.5],
+            "crest_layer": ["a", "b"],
+            "range": [3.0, 1.0],
+            "input": numbers,
+            "shape": [[1, 2, 3] if images else [6]] * 2,
+        }
+
+    return stacked(of_cell)
+
+
 TABLES = {
     "spectral_density": density,
     "loss_surface": surface,
@@ -150,4 +173,5 @@ TABLES = {
     "protection": protection,
     "upset_safety": upset_safety,
     "policy_search": policy_search,
+    "worst_inputs": worst_inputs,
 }

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from lowland.report.figures.choice import INSIDE, first_seed, short, with_choice
-from lowland.report.style import LABELS, RISING, Style, transparent
+from lowland.report.style import LABELS, RISING, Style, share_axis, transparent
 
 ROW, AROUND = 30, 128
 """Heights of a row of the heat map and of what stands around it, in pixels."""
@@ -52,7 +52,11 @@ def policy_search_figure(searches: pd.DataFrame, *, style: Style | None = None, 
             },
         ]
         owners += [name] * 2
-    lost = {"title": f"{style.score.label} lost", "tickformat": ".0%"} if style.score.is_share else {"title": "lost"}
+    low, high = float(searches["drop"].min()), float(searches["drop"].max())
+    gap = 0.06 * (high - low) or 0.01
+    lost: dict[str, Any] = {"title": "lost", "range": [low - gap, high + gap]}
+    if style.score.is_share:
+        lost = share_axis(low - gap, high + gap, title=f"{style.score.label} lost")
     return with_choice(
         traces,
         owners,
@@ -61,7 +65,7 @@ def policy_search_figure(searches: pd.DataFrame, *, style: Style | None = None, 
         height=360,
         x={"title": "policies tried", "rangemode": "tozero"},
         y=lost,
-        legend=INSIDE | {"y": 0.02, "yanchor": "bottom"},
+        legend=INSIDE | {"x": 0.02, "xanchor": "left"},
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
     )
 

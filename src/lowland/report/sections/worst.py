@@ -94,7 +94,6 @@ def _cells(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] | None:
         "recipe": recipe,
         "precision": precision,
         "is_subject": (recipe, precision) == (subject.get("recipe"), subject.get("precision")),
-        "bits": bits_text(float(own.mean_bits.loc[precision])),
         "lead": worst_sentence(own.loc[precision], _clean(numbers, recipe, precision), score),
         "rows": [_row(task, row, _clean(numbers, recipe, str(row.name))) for row in rows],
         "equalized": bool(own.equalized_drop.notna().any()),
@@ -192,13 +191,11 @@ def _worst_inputs(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] |
     recipe, precision = _subject(task, table)
     own = table[(table.recipe == recipe) & (table.precision == precision)]
     own = own[own.seed == own.seed.iloc[0]]
-    drawn: Any = ""
-    if is_images(own):
-        drawn = figures.add(f"{INPUTS}-{task.name}", PICTURES[INPUTS](own, style=task.style))
+    figure = PICTURES[INPUTS](table[table.precision == precision], style=task.style, recipe=recipe)
     return {
         "recipe": recipe,
         "precision": precision,
-        "rows": [] if drawn else input_rows(own),
+        "rows": [] if is_images(own) else input_rows(own),
         "sentence": inputs_sentence(own),
-        "figure": drawn,
+        "figure": figures.add(f"{INPUTS}-{task.name}", figure, linked=f"recipe-{task.name}"),
     }

@@ -25,8 +25,8 @@ def bits_text(bits: float) -> str:
 
 
 def lost_text(lost: float, score: ScoreText) -> str:
-    """A loss of the score with its unit: 12 points."""
-    return score.change(lost)
+    """A loss of the score with its unit: 12 points; nothing, where it is none."""
+    return score.change(lost) if lost > 0 else "nothing"
 
 
 def lost_interval(low: float, high: float, score: ScoreText) -> str:
@@ -42,15 +42,16 @@ def worst_sentence(row: Any, clean: float, score: ScoreText) -> str:
         clean: Its score without a policy.
         score: Of the task.
     """
-    before = f"the {score.label} of {score.text(clean)}" if clean == clean else f"the {score.label}"
+    before = f"the {score.label}" if clean != clean else f"the {score.label} of {score.text(clean)}"
+    policy = f"the worst policy found at no fewer than {bits_text(row.mean_bits)} on average"
     seeds = f", the mean over {row.num_seeds} seeds" if row.num_seeds > 1 else ""
+    changed = "" if row.policy_broken != row.policy_broken else rate_text(row.policy_broken)
+    answers = f" It changes {changed} of the answers." if changed else ""
+    if row.policy_drop <= 0:
+        return f"{policy} does not harm {before} on test rows{seeds}.{answers}"
     interval = lost_interval(row.policy_drop_low, row.policy_drop_high, score)
     sure = f" (95 % over seeds: {interval})" if interval else ""
-    changed = row.policy_broken
-    answers = "" if changed != changed else f" It changes {rate_text(changed)} of the answers."
-    if row.policy_drop <= 0:
-        return f"The worst policy found does not harm {before} on test rows{seeds}.{answers}"
-    return f"The worst policy found takes {lost_text(row.policy_drop, score)}{sure} from {before}{seeds}.{answers}"
+    return f"{policy} takes {lost_text(row.policy_drop, score)}{sure} from {before}{seeds}.{answers}"
 
 
 def layer_sentence(drops: pd.DataFrame, fewest: float | None, score: ScoreText) -> str:
@@ -74,7 +75,7 @@ def layer_sentence(drops: pd.DataFrame, fewest: float | None, score: ScoreText) 
     sentence += lost_text(float(first["mean"]), score)
     if len(known) > 1:
         second = known.iloc[1]
-        sentence += f"; then layer {second.target}, {lost_text(max(float(second['mean']), 0.0), score)}"
+        sentence += f"; then layer {second.target}, {lost_text(float(second['mean']), score)}"
     return f"{sentence}."
 
 
@@ -94,14 +95,15 @@ def search_sentence(searches: pd.DataFrame) -> str:
     by = ["recipe", "seed", "precision"]
     tried = searches.groupby(by, sort=False).evaluation.max()
     ended = searches.groupby(by, sort=False).search_status.first()
-    counts = f"{tried.min()}" if tried.min() == tried.max() else f"{tried.min()} to {tried.max()}"
+    fewest, most = int(tried.min()), int(tried.max())
+    counts = f"{most}" if fewest == most else f"{fewest} to {most}"
     whole = int((ended == "complete").sum())
     sure = ""
     if whole == len(ended):
         sure = " All policies that meet the budget were tried: on the rows of the search there is no worse one."
     elif whole:
         sure = f" For {whole} of {len(ended)} networks these were all policies that meet the budget."
-    return f"Found by {who} among {counts} {plural(int(tried.max()), 'policy', 'policies')} a network.{sure}"
+    return f"Found by {who} among {counts} {plural(most, 'policy', 'policies')} a network.{sure}"
 
 
 def rescaling_sentence(row: Any, score: ScoreText) -> str:
@@ -116,15 +118,16 @@ def rescaling_sentence(row: Any, score: ScoreText) -> str:
     """
     parts = []
     if row.rescaled_drop == row.rescaled_drop:
-        cost = lost_text(row.rescaled_drop, score) if row.rescaled_drop > 0 else "nothing"
         parts.append(
-            "Channels can be rescaled against each other so that the float network stays the same function. Done with "
-            f"ill will, this costs {cost} in 8-bit dynamic arithmetic, without any policy."
+            "Channels can be rescaled against each other so that the float network stays the same function. Done to harm, "
+            f"this costs {lost_text(row.rescaled_drop, score)} in 8-bit dynamic arithmetic, without any policy."
         )
     if row.equalized_drop == row.equalized_drop:
-        left = lost_text(row.equalized_drop, score) if row.equalized_drop > 0 else "nothing"
-        was = lost_text(max(row.policy_drop, 0.0), score) if row.policy_drop > 0 else "nothing"
-        parts.append(f"Equalization undoes such scales; after it the worst policy found costs {left}, before it {was}.")
+        left, was = lost_text(row.equalized_drop, score), lost_text(row.policy_drop, score)
+        parts.append(
+            "Equalization makes the ranges of channels alike, whatever their scales were; searched for after it, the "
+            f"worst policy costs {left}, before it {was}."
+        )
     return " ".join(parts)
 
 
@@ -138,7 +141,7 @@ def recipes_sentence(told: pd.DataFrame, chosen: pd.DataFrame, precision: str, s
         score: Of the task.
 
     Returns:
-        Empty with fewer than two recipes.
+        Empty with fewer than two recipes, or where all lose alike.
     """
     known, order = (
         rows[rows.precision == precision].set_index("recipe").policy_drop.dropna() for rows in (told, chosen)
@@ -147,6 +150,8 @@ def recipes_sentence(told: pd.DataFrame, chosen: pd.DataFrame, precision: str, s
     if len(order) < 2:
         return ""
     least, most = str(order.idxmin()), str(order.idxmax())
+    if least == most:
+        return ""
     return (
         f"Of {len(order)} recipes at {precision}, {least} loses least ({lost_text(float(known[least]), score)}) and "
         f"{most} most ({lost_text(float(known[most]), score)})."
