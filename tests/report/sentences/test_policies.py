@@ -30,8 +30,8 @@ def row(precision="fp32", **changes):
 def test_the_worst_policy_has_its_price_beside_what_there_was():
     told = worst_sentence(row(policy_drop_low=0.1, policy_drop_high=0.3), 0.65, SCORE)
     assert told == (
-        "the worst policy found at no fewer than 5 bits on average takes 21 points (95 % over seeds: 10 to 30) from the "
-        "accuracy of 65.0 %, the mean over 2 seeds. It changes 30 % of the answers."
+        "the worst policy found at no fewer than 5 bits on average takes 21 points (95 % over seeds: 10 to 30) from "
+        "the accuracy of 65.0 %, the mean over 2 seeds. It changes 30 % of the answers."
     )
     one = worst_sentence(row(policy_drop_low=float("nan"), num_seeds=1), float("nan"), SCORE)
     assert "takes 21 points from the accuracy. It" in one

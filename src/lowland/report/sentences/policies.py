@@ -119,8 +119,8 @@ def rescaling_sentence(row: Any, score: ScoreText) -> str:
     parts = []
     if row.rescaled_drop == row.rescaled_drop:
         parts.append(
-            "Channels can be rescaled against each other so that the float network stays the same function. Done to harm, "
-            f"this costs {lost_text(row.rescaled_drop, score)} in 8-bit dynamic arithmetic, without any policy."
+            "Channels can be rescaled against each other so that the float network stays the same function. Done to "
+            f"harm, this costs {lost_text(row.rescaled_drop, score)} in 8-bit dynamic arithmetic, without any policy."
         )
     if row.equalized_drop == row.equalized_drop:
         left, was = lost_text(row.equalized_drop, score), lost_text(row.policy_drop, score)
