@@ -40,7 +40,9 @@ from lowland.robustness.label_shift import LabelShiftOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
+from lowland.worst_case.diagnosis.options import DiagnosisOptions
 from lowland.worst_case.options import WorstCaseOptions
+from lowland.worst_case.protection.options import ProtectionOptions
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
 RESERVED = (PAIRS, WORST_CASE, "summary")  # students of a run live at `worst_case`, beside its cells
@@ -87,6 +89,8 @@ class Study(BaseModel):
     retraining: RetrainingOptions
     certification: CertificationOptions
     worst_case: WorstCaseOptions
+    worst_case_protection: ProtectionOptions
+    worst_case_diagnosis: DiagnosisOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property

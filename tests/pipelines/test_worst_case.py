@@ -1,6 +1,7 @@
 """The worst policy of a cell: what is searched on what, and what is reported."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from lowland.quantization import (
     quantize_dynamically,
 )
 from lowland.randomness import generator
-from lowland.tasks import HeldOut, Samples, Splits, build_task
+from lowland.tasks import Samples, Splits, build_task
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.worst_case import policy_from_spec
@@ -50,15 +51,13 @@ def cell_of(name, task="jets"):
     return Cell(task=task, recipe="plain", seed="s0", precision=name, **options)
 
 
-@pytest.fixture(scope="module")
-def rows():
+def five_classes():
     targets = torch.arange(400) % 5
     source = generator("rows of five classes")
     return Samples(torch.randn(5, 16, generator=source)[targets] + torch.randn(400, 16, generator=source), targets)
 
 
-@pytest.fixture(scope="module")
-def trained(rows):
+def trained_on(rows):
     network = initialised_network(build_task(TASK).network_spec(), key=("toy",))
     optimizer = torch.optim.Adam(network.parameters(), 0.02)
     for _ in range(60):
@@ -66,6 +65,16 @@ def trained(rows):
         torch.nn.functional.cross_entropy(network(rows.inputs), rows.targets).backward()
         optimizer.step()
     return network.eval()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return five_classes()
+
+
+@pytest.fixture(scope="module")
+def trained(rows):
+    return trained_on(rows)
 
 
 def deployed(name, network, inputs, float_from=None):
@@ -115,11 +124,7 @@ def test_scales_drowned_on_purpose_cost_a_dynamic_network_more_than_its_worst_po
 @pytest.mark.parametrize("name", ["fp32", "ptq4"])
 def test_rows_that_are_reported_are_not_searched_on(name, rows, trained):
     splits = all_in(rows, 16)
-    halves = splits.held_out.halves
-    spoiled = rows.inputs.where(~halves["test"][:, None], 1e6 * torch.ones(16))
-    targets = rows.targets.where(~halves["test"], 4 - rows.targets)
-    held_out = HeldOut(**{**vars_of(splits.held_out), "samples": Samples(spoiled, targets)})
-    poisoned = Splits({name: splits[name] for name in ("train", "validation", "landscape")}, held_out, torch.zeros(16))
+    poisoned = poisoned_test(splits, rows)
     network = deployed(name, trained, rows.inputs)
     frame, document, _ = measured(name, splits, trained, network=network)
     other, same, _ = measured(name, poisoned, trained, network=network)
@@ -129,8 +134,13 @@ def test_rows_that_are_reported_are_not_searched_on(name, rows, trained):
         assert (here == there) == (split == "selection")
 
 
-def vars_of(held_out):
-    return {name: getattr(held_out, name) for name in held_out.__dataclass_fields__}
+def poisoned_test(splits, rows):
+    """The same splits with far inputs and wrong classes in the test rows."""
+    halves = splits.held_out.halves
+    spoiled = rows.inputs.where(~halves["test"][:, None], 1e6 * torch.ones(16))
+    targets = rows.targets.where(~halves["test"], 4 - rows.targets)
+    held_out = replace(splits.held_out, samples=Samples(spoiled, targets))
+    return Splits({name: splits[name] for name in ("train", "validation", "landscape")}, held_out, torch.zeros(16))
 
 
 @pytest.mark.parametrize("name", ["fp32", "ptq4", "w4"])

@@ -14,6 +14,15 @@ POLICY = Artifact(
     remark="the static policy found to cost most, and how it was found",
 )
 SEARCH = picture("policy_search", path=f"{FILE}.policy_search.parquet")
+PROTECTION = Artifact(
+    name="policy_protection",
+    kind="json",
+    path=f"{FILE}.protection.json",
+    layer="model output",
+    missing_ok=True,
+    remark="what each protection chose, and the worst policy found against it",
+)
+INPUTS = picture("worst_inputs", path=f"{FILE}.inputs.parquet")
 
 
 def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTemplate:
@@ -41,6 +50,43 @@ STAGE = Stage(
             "search_worst_policy_and_rescale",
             ("float", "dynamic"),
             *("params:cell", "params:precision", "params:task", "params:worst_case", "splits", "trained", "model"),
+        ),
+        NodeTemplate(
+            name="protect_from_policies",
+            function="lowland.pipelines.worst_case.protection_nodes.protect_from_policies",
+            level="cell",
+            inputs=(
+                "params:cell",
+                "params:precision",
+                "params:task",
+                "params:worst_case",
+                "params:worst_case_protection",
+                "splits",
+                "trained",
+                "model",
+            ),
+            outputs=(rows("policy_protection"), PROTECTION),
+            selection="worst_case_protection",
+            expects=(Expectation("worst_case", "protected_drop"),),
+            where=("worst_case.choices",),
+        ),
+        NodeTemplate(
+            name="diagnose_worst_inputs",
+            function="lowland.pipelines.worst_case.diagnosis_nodes.diagnose_worst_inputs",
+            level="cell",
+            inputs=(
+                "params:cell",
+                "params:task",
+                "params:worst_case",
+                "params:worst_case_diagnosis",
+                "splits",
+                "model",
+                "worst_policy",
+            ),
+            outputs=(rows("policy_diagnosis"), INPUTS),
+            selection="worst_case_diagnosis",
+            expects=(Expectation("worst_case", "broken_auroc"),),
+            where=("worst_case.choices",),
         ),
     ),
 )

@@ -29,6 +29,16 @@ def is_images(inputs: pd.DataFrame) -> bool:
     return all(len(shape) == 3 and shape[0] in (1, 3) for shape in inputs["shape"])
 
 
+def answers_text(before: float, under: float) -> str:
+    """A class without the policy and under it; empty where there are none.
+
+    Args:
+        before: Number of the class, -1 where there is none.
+        under: The same under the policy.
+    """
+    return f"{before:.0f} \N{RIGHTWARDS ARROW} {under:.0f}" if before >= 0 else ""
+
+
 def worst_inputs_figure(inputs: pd.DataFrame, *, style: Style | None = None, recipe: str | None = None) -> go.Figure:
     """The worst inputs of the first network of every recipe, worst first, recipe to choose.
 
@@ -79,7 +89,7 @@ def _images(first: dict[str, pd.DataFrame]) -> tuple[list[str], list[dict[str, A
                 }
             )
             axes = {"xaxis": f"x{place}", "yaxis": f"y{place}", "hoverinfo": "skip"}
-            words = f"{row.answer} \N{RIGHTWARDS ARROW} {row.answer_under}" if row.answer >= 0 else f"row {row.row}"
+            words = answers_text(row.answer, row.answer_under) or f"row {row.row:.0f}"
             title = {"x": [width / 2 - 0.5], "y": [(TITLE + 1) / 2 * height], "text": [words]}
             traces.append({"type": "image", "z": pixels, **axes})
             traces.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lowland.report.figures.worst_inputs import answers_text
 from lowland.report.style import MINUS
 from lowland.report.words import plural
 
@@ -35,10 +36,10 @@ def input_rows(table: pd.DataFrame) -> list[dict[str, str]]:
     """
     return [
         {
-            "row": str(row.row),
+            "row": f"{row.row:.0f}",
             "margin": _number(row.margin),
             "under": _number(row.margin_under),
-            "answers": f"{row.answer} → {row.answer_under}" if row.answer >= 0 else "",
+            "answers": answers_text(row.answer, row.answer_under),
             "crest": _number(row.crest),
             "layer": str(row.crest_layer),
             "range": _number(row.range),
