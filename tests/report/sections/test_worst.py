@@ -5,6 +5,7 @@ import pytest
 
 from lowland.measurements import stack
 from tests.made_study.pictures import policy_search, worst_inputs
+from tests.made_study.protections import protections
 from tests.made_study.rendering import section_of, text_of
 from tests.made_study.tables import Tables
 from tests.made_study.worst_case import policies, students
@@ -63,6 +64,15 @@ def test_students_stand_beside_policies(tiny):
     assert "configuration" not in text
     alone = students(seeds=("s0",))
     assert "Of the network of recipe plain" in text_of(section(tiny, alone))
+
+
+def test_protections_stand_with_what_they_cost(tiny):
+    table = worst_inputs()
+    pictures = {"worst_inputs": table[table.precision == "fp32"]}
+    text = text_of(section(tiny, policies(), protections(), pictures=pictures))
+    assert "The cheapest protection that keeps the loss under 2 points: layers kept wide" in text
+    assert "no protection 20 20 to 20 0 clipped ranges 15 15 to 15 4 1 0 layers kept wide" in text
+    assert "is told beforehand by a small margin (0.90)" in text
 
 
 @pytest.mark.parametrize("measured", [("jets",), ("jets", "other")])

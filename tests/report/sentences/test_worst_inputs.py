@@ -1,7 +1,9 @@
 """The inputs that suffer most, as rows and in a sentence."""
 
-from lowland.report.sentences.worst_inputs import input_rows, inputs_sentence
+from lowland.analysis.policies import of_policies
+from lowland.report.sentences.worst_inputs import detection_sentence, input_rows, inputs_sentence
 from tests.made_study.pictures import worst_inputs
+from tests.made_study.protections import protections
 
 TABLE = worst_inputs().head(2)
 
@@ -20,3 +22,9 @@ def test_a_row_an_input():
     assert (first["margin"], first["under"]) == ("1.5", "\N{MINUS SIGN}0.5") and second["layer"] == "b"
     bare = input_rows(TABLE.assign(answer=-1, answer_under=-1, margin=float("nan")))
     assert bare[0]["answers"] == bare[0]["margin"] == ""
+
+
+def test_what_tells_them_is_listed_best_first():
+    areas = of_policies(protections(recipes=("plain",)), ("broken_auroc",))
+    assert "by a small margin (0.90) and a high crest factor (0.60)" in detection_sentence(areas)
+    assert detection_sentence(areas.head(0)) == ""

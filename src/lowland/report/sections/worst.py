@@ -9,7 +9,7 @@ import pandas as pd
 from lowland.analysis.criteria import clean_criterion
 from lowland.analysis.over_seeds import configurations
 from lowland.analysis.pairs import pairs_of
-from lowland.analysis.policies import lost_through_layers, lost_to_policies, one_level
+from lowland.analysis.policies import lost_through_layers, lost_to_policies, of_policies, one_level
 from lowland.analysis.protections import protections
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.figures import PICTURES
@@ -29,7 +29,7 @@ from lowland.report.sentences.policies import (
 )
 from lowland.report.sentences.protections import protection_rows, protection_sentence
 from lowland.report.sentences.stability import rate_text
-from lowland.report.sentences.worst_inputs import input_rows, inputs_sentence
+from lowland.report.sentences.worst_inputs import detection_sentence, input_rows, inputs_sentence
 
 SEARCH, INPUTS = "policy_search", "worst_inputs"
 
@@ -184,18 +184,20 @@ def _protection(task: TaskInputs) -> dict[str, Any] | None:
 
 
 def _worst_inputs(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] | None:
-    """The inputs that suffer most under the worst policy, of one network."""
+    """The inputs that suffer most under the worst policy, of one network, and what tells them."""
     table = task.picture(INPUTS)
     if table.empty:
         return None
     recipe, precision = _subject(task, table)
     own = table[(table.recipe == recipe) & (table.precision == precision)]
     own = own[own.seed == own.seed.iloc[0]]
+    areas = of_policies(task.measurements, ("broken_auroc",))
     figure = PICTURES[INPUTS](table[table.precision == precision], style=task.style, recipe=recipe)
     return {
         "recipe": recipe,
         "precision": precision,
         "rows": [] if is_images(own) else input_rows(own),
         "sentence": inputs_sentence(own),
+        "told": detection_sentence(areas[(areas.recipe == recipe) & (areas.precision == precision)]),
         "figure": figures.add(f"{INPUTS}-{task.name}", figure, linked=f"recipe-{task.name}"),
     }

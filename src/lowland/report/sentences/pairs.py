@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lowland.analysis.pairs import PairsOfRecipe
 from lowland.report.score_text import ScoreText
+from lowland.report.sentences.policies import lost_text
 from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.targets import TARGETS
 
@@ -48,23 +49,25 @@ def pair_sentences(pairs: PairsOfRecipe, score: ScoreText) -> list[str]:
     found = []
     harm, left = (pairs.value(measure, DETRIMENTAL, WORST) for measure in ("pair_drop", EQUALIZED))
     if harm == harm:
-        sentence = f"The detrimental student loses {score.change(harm)} under the policy that was searched against it"
+        sentence = (
+            f"The detrimental student loses {lost_text(harm, score)} under the policy that was searched against it"
+        )
         control = pairs.value("pair_drop", CONTROL, WORST)
-        sentence += f", the control {score.change(control)} under the same." if control == control else "."
+        sentence += f", the control {lost_text(control, score)} under the same." if control == control else "."
         if left == left:
             sentence += (
-                f" With equalized channels it still loses {score.change(left)} under the worst policy found then: so "
-                "much is a property of the function; the rest was a matter of channel scales."
+                f" With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: "
+                "so much is a property of the function; the rest was a matter of channel scales."
                 if left > 0
                 else " With equalized channels it loses nothing: all of it was a matter of channel scales."
             )
         found.append(sentence)
     held = pairs.value("pair_drop", ROBUST, OWN)
     if held == held:
-        sentence = f"The robust student loses {score.change(held)} under the policy found best for it"
+        sentence = f"The robust student loses {lost_text(held, score)} under the policy found best for it"
         under = pairs.value("pair_drop", ROBUST, WORST)
         found.append(
-            f"{sentence}, {score.change(under)} under the detrimental one." if under == under else f"{sentence}."
+            f"{sentence}, {lost_text(under, score)} under the detrimental one." if under == under else f"{sentence}."
         )
     if pairs.compared:
         found.append(_equivalence(pairs))

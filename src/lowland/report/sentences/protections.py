@@ -6,6 +6,7 @@ import pandas as pd
 
 from lowland.analysis.protections import NONE
 from lowland.report.score_text import ScoreText
+from lowland.report.sentences.policies import lost_text
 from lowland.vocabulary.targets import TARGETS
 
 ENOUGH = 0.02
@@ -51,8 +52,12 @@ def protection_sentence(table: pd.DataFrame, score: ScoreText) -> str:
     tried = table[(table.protection != NONE) & table.protected_drop.notna()]
     if tried.empty:
         return ""
-    before = table.loc[table.protection == NONE, "protected_drop"]
-    was = f" in place of {score.change(float(before.iloc[0]))}" if len(before) else ""
+    before = [float(value) for value in table.loc[table.protection == NONE, "protected_drop"]]
+    was = "".join(f" in place of {lost_text(value, score)}" for value in before)
+    if score.is_share and before and before[0] < ENOUGH:
+        return (
+            f"Without any protection the worst policy costs {lost_text(before[0], score)}: there is little to protect."
+        )
     enough = tried[tried.protected_drop < ENOUGH] if score.is_share else tried.iloc[:0]
     if len(enough):
         first = enough.sort_values("protection_cost", kind="stable").iloc[0]
@@ -63,7 +68,7 @@ def protection_sentence(table: pd.DataFrame, score: ScoreText) -> str:
         head = head if score.is_share else "The protection that leaves least"
     cost = float(first.protection_cost)
     price = "" if cost != cost else " at no cost in bits" if cost == 0 else f" for {cost:.2g} more bits on average"
-    return f"{head}: {protection_label(first.protection)}, {score.change(float(first.protected_drop))}{was}{price}."
+    return f"{head}: {protection_label(first.protection)}, {lost_text(float(first.protected_drop), score)}{was}{price}."
 
 
 def _between(row: object, score: ScoreText) -> str:

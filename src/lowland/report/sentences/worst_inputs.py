@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lowland.analysis.policies import layer_name
 from lowland.report.figures.worst_inputs import answers_text
 from lowland.report.style import MINUS
-from lowland.report.words import plural
+from lowland.report.words import listed, plural
+
+TOLD_BY = {"margin": "a small margin", "crest": "a high crest factor", "range": "a large range"}
 
 
 def inputs_sentence(table: pd.DataFrame) -> str:
@@ -20,7 +23,7 @@ def inputs_sentence(table: pd.DataFrame) -> str:
     sentence = f"Of {which} most, {broken} {plural(broken, 'gets', 'get')} another answer."
     layers = table.crest_layer[table.crest_layer != ""]
     if len(layers):
-        often = layers.value_counts(sort=True)
+        often = layers.map(layer_name).value_counts(sort=True)
         sentence += (
             f" Their largest outliers, measured by the crest factor, stand before layer {often.index[0]} in "
             f"{int(often.iloc[0])} of {count}."
@@ -41,7 +44,7 @@ def input_rows(table: pd.DataFrame) -> list[dict[str, str]]:
             "under": _number(row.margin_under),
             "answers": answers_text(row.answer, row.answer_under),
             "crest": _number(row.crest),
-            "layer": str(row.crest_layer),
+            "layer": layer_name(row.crest_layer),
             "range": _number(row.range),
         }
         for row in table.itertuples()
@@ -50,3 +53,22 @@ def input_rows(table: pd.DataFrame) -> list[dict[str, str]]:
 
 def _number(value: float) -> str:
     return "" if value != value else f"{value:.2g}".replace("-", MINUS)
+
+
+def detection_sentence(areas: pd.DataFrame) -> str:
+    """How well what an input shows tells that the worst policy will change its answer.
+
+    Args:
+        areas: From ``of_policies``, of the measure ``broken_auroc`` and one configuration.
+
+    Returns:
+        Empty without any.
+    """
+    known = areas[areas["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
+    if known.empty:
+        return ""
+    told = listed([f"{TOLD_BY.get(row.target, row.target)} ({row.mean:.2f})" for row in known.itertuples()])
+    return (
+        f"Which inputs the policy breaks is told beforehand by {told}: the area under the ROC curve, 0.5 by chance, no "
+        "label and no policy being used."
+    )
