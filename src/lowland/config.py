@@ -43,6 +43,7 @@ from lowland.training import Recipe, TrainingPlan
 from lowland.worst_case.diagnosis.options import DiagnosisOptions
 from lowland.worst_case.options import WorstCaseOptions
 from lowland.worst_case.protection.options import ProtectionOptions
+from lowland.worst_case.students.options import StudentOptions
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
 RESERVED = (PAIRS, WORST_CASE, "summary")  # students of a run live at `worst_case`, beside its cells
@@ -91,6 +92,7 @@ class Study(BaseModel):
     worst_case: WorstCaseOptions
     worst_case_protection: ProtectionOptions
     worst_case_diagnosis: DiagnosisOptions
+    worst_case_students: StudentOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property

@@ -62,8 +62,9 @@ class TaskInputs:
 
     Attributes:
         name: Of the task.
-        measurements: Its rows of the long table, those that are reported.
-        selection: Its rows of the long table, those that choose.
+        measurements: Its rows of the long table about cells and pairs of them, those that are reported.
+        selection: The same of the rows that choose.
+        students: Its rows of the long table about students, which have no precision; may be empty.
         tables: Those of the task.
         recommendation: The task's part of it.
         facts: About the task.
@@ -72,6 +73,7 @@ class TaskInputs:
     name: str
     measurements: pd.DataFrame
     selection: pd.DataFrame
+    students: pd.DataFrame
     tables: Tables
     recommendation: Mapping[str, Any]
     facts: Facts
@@ -129,8 +131,11 @@ class ReportInputs:
         return tuple(
             TaskInputs(
                 name=str(task),
-                measurements=rows,
-                selection=rows if self.selection is None else _of(self.selection, str(task)),
+                measurements=rows[rows.precision != ""],
+                selection=_of(self.measurements if self.selection is None else self.selection, str(task)).query(
+                    "precision != ''"
+                ),
+                students=rows[rows.precision == ""],
                 tables=self.tables.of(str(task)),
                 recommendation=self.recommendation["tasks"][task],
                 facts=self.facts.get(str(task), Facts()),

@@ -31,10 +31,12 @@ def test_it_puts_out_what_is_deployed(name: str, runtime: str, bits: int) -> Non
     twin = DynamicTwin(network, runtime=runtime)
     twin.set_bits(twin.layers, [bits] * len(twin.layers))
     expected = quantize_dynamically(network, precision)(inputs)
-    # A sum of float32 in another order may move an activation across a rounding: few rows, and by a step at most.
-    apart = (twin(inputs) - expected).abs().amax(1) > 1e-4 * expected.std()
-    # Symmetric codes of torchao always have a tie: the largest value lies half-way between two codes.
-    assert apart.double().mean() < 0.15
+    # A sum of float32 in another order may move an activation across a rounding, by a step at most: few rows with
+    # litert. Symmetric codes of torchao always have a tie, since the largest value lies half-way between two codes,
+    # and which way it falls depends on the machine's order of sums: there it is a share of the rows.
+    apart = (twin(inputs) - expected).abs().amax(1)
+    assert (apart > 1e-4 * expected.std()).double().mean() < (0.1 if runtime == "litert" else 0.4)
+    assert apart.max() < 2.0**-bits * 8 * expected.abs().max()
 
 
 def test_its_parameters_are_those_of_the_network_and_derivatives_go_straight_through() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -78,13 +77,12 @@ def _worst(search: SearchedCell, judged: JudgedCell) -> tuple[list[Measurement],
     """Rows of the worst policy found, and the policy."""
     options = search.options
     found = worst_static_policy(judged, search.searched, options, key=(search.cell.task,))
-    about = {"agent": options.agent, "status": found.status, "drop": found.drop, "rows": options.rows}
     document = {
         "cell": search.cell.model_dump(),
         "status": "ok",
         "policy": found.policy.spec,
         "mean_bits": options.mean_bits,
-        "search": {**about, "history": [asdict(each) for each in found.history]},
+        "search": {"agent": options.agent, "rows": options.rows, **found.document},
     }
     return list(worst_case_rows(judged, found.policy.widths, search.reported, options)), document
 

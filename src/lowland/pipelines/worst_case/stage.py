@@ -38,6 +38,37 @@ def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTem
     )
 
 
+def _student(kind: str) -> Artifact:
+    return Artifact(
+        name=f"{kind}_student",
+        kind="model",
+        path=f"06_models/students/{{task}}/{{recipe}}/{{seed}}/{kind}.safetensors",
+        layer="models",
+    )
+
+
+STUDENTS = NodeTemplate(
+    name="teach_students",
+    function="lowland.pipelines.worst_case.student_nodes.teach_students",
+    level="students",
+    selection="worst_case_students",
+    inputs=("params:run", "params:task", "params:worst_case", "params:worst_case_students", "splits", "trained"),
+    outputs=(
+        rows("students"),
+        Artifact(
+            name="student_pairs",
+            kind="json",
+            path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/students.json",
+            layer="model output",
+            missing_ok=True,
+            remark="policies that were searched together with students, and how they were found",
+        ),
+        *(_student(kind) for kind in ("detrimental", "robust", "control")),
+    ),
+    expects=(Expectation("worst_case", "student_accuracy"),),
+    where=("worst_case.choices", "descriptions.{task}.names_classes"),
+)
+
 STAGE = Stage(
     name="worst_case",
     nodes=(
@@ -88,5 +119,6 @@ STAGE = Stage(
             expects=(Expectation("worst_case", "broken_auroc"),),
             where=("worst_case.choices",),
         ),
+        STUDENTS,
     ),
 )

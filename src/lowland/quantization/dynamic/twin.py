@@ -6,11 +6,12 @@ import copy
 from collections.abc import Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.quantization.dynamic.activation_codes import code_activations
-from lowland.quantization.dynamic.arithmetic import DynamicArithmetic, arithmetic_of
+from lowland.quantization.dynamic.arithmetic import ActivationCoding, DynamicArithmetic, arithmetic_of
 from lowland.quantization.dynamic.conversion import deployed_modules
 from lowland.quantization.dynamic.layers import WithGradient
 from lowland.quantization.dynamic.weight_codes import channel_axis, code_weights
@@ -21,7 +22,11 @@ WEIGHT_BITS = 8
 
 
 class _CodedTwin(nn.Module):
-    """A layer whose weights and inputs are rounded to what their codes stand for, straight through.
+    r"""A layer whose weights and inputs are rounded to what their codes stand for, straight through the roundings.
+
+    With a value x, its step s and the code q nearest to x/s, what is read is qs. The derivative passes the rounding and
+    takes the step with it, as that follows the largest values: :math:`1 + (q - x/s)\,ds/dx` (Esser et al. 2020,
+    arXiv:1902.08153, for a step that is learned). Without the second term nothing tells a network what its outliers do.
 
     Args:
         layer: Whose parameters these are: they are shared, not copied.
@@ -44,9 +49,21 @@ class _CodedTwin(nn.Module):
         rounded: Tensor = WithGradient.apply(coded.codes.to(weight.dtype) * coded.scale, weight)
         coding = self.arithmetic.activations
         assert coding is not None  # of every runtime
-        codes = code_activations(values.detach(), coding, bits=self.bits, row_dims=max(1, weight.ndim - 1))
-        read: Tensor = WithGradient.apply(codes.values(), values)
+        row_dims = max(1, weight.ndim - 1)
+        codes = code_activations(values.detach(), coding, bits=self.bits, row_dims=row_dims)
+        span = _span(values, coding, row_dims=row_dims)
+        step = codes.scale * span / span.detach().clamp(min=torch.finfo(span.dtype).tiny)
+        steps_off = (codes.values() - values.detach()) / codes.scale
+        read: Tensor = WithGradient.apply(codes.values(), values + steps_off * step)
         return self.operation(read, rounded, bias)
+
+
+def _span(values: Tensor, coding: ActivationCoding, *, row_dims: int) -> Tensor:
+    """What the step size is proportional to, of every row [..., 1, ...], with its derivatives."""
+    dims = tuple(range(-row_dims, 0))
+    if coding.zero_point == "none":
+        return values.abs().amax(dims, keepdim=True)
+    return values.amax(dims, keepdim=True).clamp(min=0) - values.amin(dims, keepdim=True).clamp(max=0)
 
 
 class DynamicTwin(nn.Module):

@@ -49,12 +49,12 @@ class Worst(Section):
 
 
 def _is_known(task: TaskInputs) -> bool:
-    return bool(len(lost_to_policies(task.measurements)) or pairs_of(task.measurements))
+    return bool(len(lost_to_policies(task.measurements)) or pairs_of(task.students))
 
 
 def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
     score = task.style.score
-    pairs = pairs_of(task.measurements)
+    pairs = pairs_of(task.students)
     return {
         "name": task.name,
         "score": score,

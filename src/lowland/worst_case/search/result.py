@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from lowland.worst_case.policies import StaticPolicy
 from lowland.worst_case.search.space import Widths
@@ -46,6 +46,11 @@ class SearchResult:
     evaluations: int
     history: tuple[Evaluation, ...]
     status: SearchStatus
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Status, drop and every evaluation, jsonable."""
+        return {"status": self.status, "drop": self.drop, "history": [asdict(each) for each in self.history]}
 
     def best_after(self, evaluations: int) -> float:
         """Drop of the best policy after so many evaluations, or after all where the search ended before."""

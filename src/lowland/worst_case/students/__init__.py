@@ -5,20 +5,33 @@ from typing import TYPE_CHECKING
 from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from lowland.worst_case.students.distillation import Distillation, Student, StudentRows, distilled
+    from lowland.worst_case.students.distillation import (
+        Distillation,
+        Kind,
+        Student,
+        StudentRows,
+        check_teacher,
+        distilled,
+    )
     from lowland.worst_case.students.equivalence import equivalence_of_means
+    from lowland.worst_case.students.options import StudentOptions
     from lowland.worst_case.students.pairs import LabelledRows, Pair, PairTable, students_beside_policies
+    from lowland.worst_case.students.student_rows import student_rows
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "Distillation",
+    "Kind",
     "LabelledRows",
     "Pair",
     "PairTable",
     "Student",
+    "StudentOptions",
     "StudentRows",
+    "check_teacher",
     "distilled",
     "equivalence_of_means",
+    "student_rows",
     "students_beside_policies",
 ]

@@ -21,6 +21,8 @@ from lowland.worst_case.policies import StaticPolicy
 from lowland.worst_case.problem import PolicyProblem
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
+from lowland.worst_case.search.result import SearchResult
+from lowland.worst_case.search.space import Widths
 
 Kind = Literal["detrimental", "robust", "control"]
 SIGNS: dict[Kind, float] = {"detrimental": -1.0, "robust": 1.0, "control": 0.0}
@@ -43,19 +45,21 @@ class Distillation:
         search_every: Epochs between two searches for a policy.
         evaluations: Of each search.
         runtime: Whose dynamic arithmetic.
+        float_from: The layer from which on the network is not deployed; ``None`` where all of it is.
     """
 
     choices: tuple[int, ...]
     mean_bits: float
-    weight: float = 1.0
+    weight: float = 0.3
     temperature: float = 1.0
-    epochs: int = 12
+    epochs: int = 20
     batch_size: int = 512
     learning_rate: float = 3e-3
     alone: float = 0.25
     search_every: int = 1
     evaluations: int = 60
     runtime: str = "litert"
+    float_from: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses numbers that mean nothing."""
@@ -88,7 +92,7 @@ class Student:
 
     Attributes:
         network: In evaluation mode.
-        policy: The last policy that it was trained under; ``None`` for the control.
+        policy: The worst that the last search found; ``None`` for the control.
         status: ``ok``, or ``non_finite`` where training diverged.
     """
 
@@ -97,12 +101,34 @@ class Student:
     status: Status
 
 
+def check_teacher(teacher: nn.Module, inputs: Tensor, targets: Tensor) -> None:
+    """Refuses a teacher that is no more often right than who always names the most frequent class.
+
+    Args:
+        teacher: A classifier in float.
+        inputs: [rows, ...].
+        targets: Classes [rows].
+
+    Raises:
+        LowlandError: Its accuracy and that of the guess.
+    """
+    with torch.no_grad():
+        right = float((teacher(inputs).argmax(1) == targets).double().mean())
+    guess = float(targets.bincount().max()) / len(targets)
+    if right <= guess:
+        raise LowlandError(
+            f"teacher is right on {right:.1%} of the rows, no more than the guess of one class ({guess:.1%}); expected "
+            "a network that learned: train it longer, or leave its recipe out of worst_case_students.recipes"
+        )
+
+
 def distilled(
     teacher: nn.Module, student: nn.Module, rows: StudentRows, kind: Kind, how: Distillation, *, key: tuple[Key, ...]
 ) -> Student:
     """A student that breaks under a policy (``detrimental``), that holds (``robust``), or neither (``control``).
 
     Epochs alternate with searches for the policy under which most answers of the student differ from the teacher's.
+    Half of the batches meet it, the others any policy that the search tried.
 
     Args:
         teacher: A classifier in float; left as it came.
@@ -119,7 +145,7 @@ def distilled(
         Frank and Ardis 2025, arXiv 2510.02457, with a bounded divergence and static policies.
     """
     student = copy.deepcopy(student).train()
-    twin = DynamicTwin(student, runtime=how.runtime)
+    twin = DynamicTwin(student, runtime=how.runtime, float_from=how.float_from)
     with torch.no_grad():
         given = torch.cat([teacher(part) for part in rows.training.split(4096)])
         answers = teacher(rows.searching).argmax(1)
@@ -127,20 +153,21 @@ def distilled(
     steps = how.epochs * math.ceil(len(rows.training) / how.batch_size)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     order, sign, alone = generator(*key, "students"), SIGNS[kind], int(how.alone * how.epochs)
-    policy: StaticPolicy | None = None
+    drawn = generator(*key, "policies")
+    found: SearchResult | None = None
     status: Status = "ok"
     with keyed_globals(*key, "dropout", device=rows.training.device):
         for epoch in range(how.epochs):
             if sign and epoch >= alone and (epoch - alone) % how.search_every == 0:
-                policy = _worst(student.eval(), rows.searching, answers, how, key=(*key, epoch))
-                twin.set_bits(list(policy.bits), policy.widths)
+                found = _search(student.eval(), rows.searching, answers, how, key=(*key, epoch))
             student.train()
             total = 0.0
             for index in torch.randperm(len(rows.training), generator=order).split(how.batch_size):
                 inputs = rows.training[index]
                 outputs = student(inputs)
                 loss = divergence_from_teacher(outputs, given[index])
-                if policy is not None:
+                if found is not None:
+                    twin.set_bits(list(found.policy.bits), _drawn(found, drawn))
                     twin.eval()
                     apart = bounded_divergence(outputs, twin(inputs), temperature=how.temperature)
                     loss = loss + sign * how.weight * apart
@@ -153,21 +180,30 @@ def distilled(
                 status = "non_finite"
                 break
     student.zero_grad(set_to_none=True)
-    return Student(student.eval(), policy, status)
+    return Student(student.eval(), found.policy if found else None, status)
 
 
-def _worst(
+def _search(
     student: nn.Module, inputs: Tensor, answers: Tensor, how: Distillation, *, key: tuple[Key, ...]
-) -> StaticPolicy:
-    """The policy under which most answers differ from the teacher's."""
-    subject = subject_of(student, inputs[:1], runtime=how.runtime)
+) -> SearchResult:
+    """The policy under which most answers differ from the teacher's, and all others that were tried."""
+    subject = subject_of(student, inputs[:1], runtime=how.runtime, float_from=how.float_from)
     budget = Budget(how.choices, how.mean_bits, subject.elements)
-    problem = PolicyProblem(subject, inputs, answers)
-    found = search_problem(
-        problem,
+    return search_problem(
+        PolicyProblem(subject, inputs, answers),
         budget,
         agent_of("cross_entropy"),
         evaluations=how.evaluations,
         generator=generator(*key, "search"),
     )
-    return found.policy
+
+
+def _drawn(found: SearchResult, draws: torch.Generator) -> Widths:
+    """The worst policy, or, as often, any that the search tried.
+
+    The worst of the moment may harm where no training changes anything, as in the coding of the inputs. Under it alone
+    a student would never learn of places where more could be lost.
+    """
+    if torch.rand((), generator=draws) < 0.5:
+        return found.policy.widths
+    return found.history[int(torch.randint(len(found.history), (), generator=draws))].widths

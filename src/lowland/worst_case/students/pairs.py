@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from lowland.worst_case.problem import PolicyProblem
 from lowland.worst_case.scaling.float_network import equalized_network
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
+from lowland.worst_case.search.result import SearchResult
 from lowland.worst_case.students.distillation import Distillation, Kind
 from lowland.worst_case.students.equivalence import equivalence_of_means
 
@@ -66,11 +68,21 @@ class PairTable:
         pairs: In the order of students, policies, and before equalization.
         accuracy: In float, by kind of student.
         equivalence: p value of the test that the detrimental and the robust student are equally accurate in float.
+        searches: What was found for ``detrimental_policy``, ``robust_policy`` and ``equalized_detrimental_policy``.
     """
 
     pairs: tuple[Pair, ...]
     accuracy: Mapping[Kind, Estimate]
     equivalence: Estimate
+    searches: Mapping[str, SearchResult]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Policies and how they were found, jsonable."""
+        return {
+            "policies": {name: found.policy.spec for name, found in self.searches.items()},
+            "searches": {name: found.document for name, found in self.searches.items()},
+        }
 
     def of(self, student: Kind, policy: str, *, equalized: bool = False) -> Pair:
         """One of the pairs."""
@@ -107,22 +119,25 @@ def students_beside_policies(
     for needed in ("detrimental", "robust"):
         if needed not in students:
             raise LowlandError(f"students are {', '.join(students)}; expected {needed} among them")
-    same = [(kind, False, network) for kind, network in students.items()]
-    equal = [(kind, True, equalized_network(network, searching.inputs)) for kind, network in students.items()]
+    equal = {kind: equalized_network(network, searching.inputs) for kind, network in students.items()}
+    searches = {
+        "detrimental_policy": _found(students["detrimental"], searching, how, "worst", evaluations, key=key),
+        "robust_policy": _found(students["robust"], searching, how, "best", evaluations, key=key),
+        "equalized_detrimental_policy": _found(equal["detrimental"], searching, how, "worst", evaluations, key=key),
+    }
     pairs: list[Pair] = []
-    robust: StaticPolicy | None = None
-    for equalized, group in ((False, same), (True, equal)):
-        networks = {kind: network for kind, _, network in group}
-        worst = _found(networks["detrimental"], searching, how, "worst", evaluations, key=(*key, equalized))
-        robust = robust or _found(networks["robust"], searching, how, "best", evaluations, key=(*key, "best"))
+    for equalized, networks, worst in (
+        (False, students, searches["detrimental_policy"]),
+        (True, equal, searches["equalized_detrimental_policy"]),
+    ):
         for kind, network in networks.items():
-            pairs += _pairs_of(kind, equalized, network, (worst, robust), judging, how)
+            pairs += _pairs_of(kind, equalized, network, (worst.policy, searches["robust_policy"].policy), judging, how)
     right: dict[Kind, Tensor] = {}
     with torch.no_grad():
         for kind, network in students.items():
             right[kind] = (network(judging.inputs).argmax(1) == judging.targets).double()
     accuracy = {kind: Estimate.from_samples(each) for kind, each in right.items()}
-    return PairTable(tuple(pairs), accuracy, equivalence_of_means(right["detrimental"], right["robust"]))
+    return PairTable(tuple(pairs), accuracy, equivalence_of_means(right["detrimental"], right["robust"]), searches)
 
 
 def uniform_widths(how: Distillation) -> int:
@@ -131,13 +146,19 @@ def uniform_widths(how: Distillation) -> int:
 
 
 def _found(
-    network: nn.Module, rows: LabelledRows, how: Distillation, goal: str, evaluations: int, *, key: tuple[Key, ...]
-) -> StaticPolicy:
-    subject = subject_of(network, rows.inputs[:1], runtime=how.runtime)
-    budget = Budget(how.choices, how.mean_bits, subject.elements, goal="worst" if goal == "worst" else "best")
+    network: nn.Module,
+    rows: LabelledRows,
+    how: Distillation,
+    goal: Literal["worst", "best"],
+    evaluations: int,
+    *,
+    key: tuple[Key, ...],
+) -> SearchResult:
+    subject = subject_of(network, rows.inputs[:1], runtime=how.runtime, float_from=how.float_from)
+    budget = Budget(how.choices, how.mean_bits, subject.elements, goal=goal)
     problem = PolicyProblem(subject, rows.inputs, rows.targets)
-    agent, draws = agent_of("cross_entropy"), generator(*key, "pairs")
-    return search_problem(problem, budget, agent, evaluations=evaluations, generator=draws).policy
+    agent, draws = agent_of("cross_entropy"), generator(*key, goal)
+    return search_problem(problem, budget, agent, evaluations=evaluations, generator=draws)
 
 
 def _pairs_of(
@@ -149,7 +170,7 @@ def _pairs_of(
     how: Distillation,
 ) -> Iterator[Pair]:
     """One student under each policy."""
-    subject = subject_of(network, rows.inputs[:1], runtime=how.runtime)
+    subject = subject_of(network, rows.inputs[:1], runtime=how.runtime, float_from=how.float_from)
     problem = PolicyProblem(subject, rows.inputs, rows.targets)
     budget = Budget(how.choices, how.mean_bits, subject.elements)
     uniform = StaticPolicy(dict.fromkeys(subject.layers, uniform_widths(how)))
