@@ -6,8 +6,8 @@
 
 The networks of every study answer all sets first (`scripts.write_shift_answers`), which the page is computed from. With
 `--answers` these benchmarks are kept there, in a folder each, and what is there already is read: `--severity` then says
-nothing. Of images it is that of further corrupted sets, which stand in the page by name and severity. The text stands in
-`scripts/shift.md.j2`, published figures in `scripts/shift_published.yml`.
+nothing. Of images it is that of further corrupted sets, which stand in the page by name and severity. The text stands
+in `scripts/shift.md.j2`, published figures in `scripts/shift_published.yml`.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def answered_sets(name: str, task: Task, splits: Splits, *, severity: Severity) 
     for kind in IMAGE_CORRUPTIONS:
         made = CorruptedSet(corruption=kind, severity=severity)
         if made.name not in splits.shifted:
-            yield AnsweredSet.of(made.name, corrupted_set(task, held, made), nominal)
+            yield AnsweredSet.of(made.name, corrupted_set(task, splits, made), nominal)
 
 
 def logits_of(network: nn.Module, sets: list[AnsweredSet]) -> Tensor:

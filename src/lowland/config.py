@@ -120,6 +120,7 @@ class Study(BaseModel):
                     task.is_classifier,
                     task.input_kind,
                     self.tasks[name].extra_sets,
+                    self.tasks[name].test_rows,
                 )
                 for name, task in tasks.items()
             },

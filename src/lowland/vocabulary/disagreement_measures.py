@@ -59,8 +59,8 @@ DISAGREEMENT: dict[str, Measure] = {
     "churn_coverage_area": _pair(
         "area under churn and coverage",
         higher_is_better=False,
-        meaning="Mean share of answers other than the reference's among the surest answers, over all shares of these, by "
-        "the target's measure.",
+        meaning="Mean share of answers other than the reference's among the surest answers, over all shares of these, "
+        "by the target's measure.",
     ),
     "risk_coverage_area": _own(
         "area under risk and coverage",
