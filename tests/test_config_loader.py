@@ -82,7 +82,7 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
         "worst_case_students.epochs": 7,
         "seeds.s7": 7,
         f"requirements.{next(iter(plain['tasks']))}.prefer": "[size]",
-        f"tasks.{next(iter(plain['tasks']))}.test_rows": 77,
+        f"tasks.{next(iter(plain['tasks']))}.test_rows": 777,
         "recipes.clipping_7.kind": "clipping",
         "recipes.clipping_7.limit": 7,
         "precisions.ptq7.method": "ptq",

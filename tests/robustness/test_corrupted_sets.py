@@ -101,5 +101,7 @@ def test_typing_errors_need_the_vocabulary_before_anything_is_trained(tokens):
 def test_texts_declare_their_sets_in_per_cent_and_refuse_corruptions_of_images():
     declared = texts(typing_errors=20).shifted_sets[-1]
     assert (declared.name, declared.label) == ("typing_errors_20", "typing errors, 20 %")
-    with pytest.raises(ValueError, match="corrupted names 'fog'; expected some of unknown_words, .* per cent of the words"):
+    with pytest.raises(
+        ValueError, match=r"corrupted names 'fog'; expected some of unknown_words, .* per cent of the words"
+    ):
         texts(fog=20)

@@ -9,8 +9,8 @@ from lowland.perturbation import FeatureRanges
 from lowland.randomness import generator
 from lowland.robustness import HalfLifeOptions, Subject
 from lowland.robustness.label_shift import LabelShiftOptions, label_shift_rows
-from lowland.tasks import HeldOut, Samples
 from lowland.selection import Axes, TaskFacts
+from lowland.tasks import HeldOut, Samples
 from lowland.tasks.label_shift import shifted_priors
 from tests.made_splits import splits_of
 from tests.robustness.test_sweep import TASK

@@ -14,7 +14,8 @@ from lowland.tasks.description import CorruptedSet
 def with_corrupted_sets(task: Task, splits: Splits) -> Splits:
     """The splits with every corrupted set of a task beside the natural ones.
 
-    A corrupted set has the held-out rows in their order and halves, so that answers can be compared row by row. Severities of one corruption share their random numbers; all networks meet the same set.
+    A corrupted set has the held-out rows in their order and halves, so that answers can be compared row by row.
+    Severities of one corruption share their random numbers; all networks meet the same set.
 
     Args:
         task: Whose ``corrupted_sets`` name the corruptions.
