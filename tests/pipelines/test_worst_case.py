@@ -99,7 +99,7 @@ def measured(name, splits, trained, task=TASK, network=None):
 
 @pytest.mark.parametrize("name", PRECISIONS)
 def test_every_cell_has_its_rows_on_both_halves(name, rows, trained):
-    frame, document = measured(name, all_in(rows, 16), trained)
+    frame, document, picture = measured(name, all_in(rows, 16), trained)
     wanted = OF_ALL | ({"rescaled_drop", "equalized_drop"} if METHODS[PRECISIONS[name].method] else set())
     for split in ("selection", "test"):
         here = frame[frame.split == split]
@@ -111,10 +111,13 @@ def test_every_cell_has_its_rows_on_both_halves(name, rows, trained):
     policy = policy_from_spec(stored["policy"])
     assert list(policy.bits) == list(dict.fromkeys(frame[frame.measure == "layer_drop"].target))
     assert max(each["drop"] for each in stored["search"]["history"]) == stored["search"]["drop"] > 0
+    assert picture.best.iloc[-1] == picture["drop"].max() == document["search"]["drop"]
+    found = picture[picture["drop"] == picture.best.iloc[-1]].widths.tolist()
+    assert " ".join(map(str, policy.widths)) in found and picture.layers[0].split() == list(policy.bits)
 
 
 def test_scales_drowned_on_purpose_cost_a_dynamic_network_more_than_its_worst_policy_may(rows, trained):
-    frame, _ = measured("dyn8", all_in(rows, 16), trained)
+    frame, *_ = measured("dyn8", all_in(rows, 16), trained)
     assert frame.loc[(frame.measure == "rescaled_drop") & (frame.split == "test"), "value"].item() > 0.1
 
 
@@ -123,8 +126,8 @@ def test_rows_that_are_reported_are_not_searched_on(name, rows, trained):
     splits = all_in(rows, 16)
     poisoned = poisoned_test(splits, rows)
     network = deployed(name, trained, rows.inputs)
-    frame, document = measured(name, splits, trained, network=network)
-    other, same = measured(name, poisoned, trained, network=network)
+    frame, document, _ = measured(name, splits, trained, network=network)
+    other, same, _ = measured(name, poisoned, trained, network=network)
     assert same == document
     for split in ("selection", "test"):
         here, there = (each[each.split == split].value.tolist() for each in (frame, other))
@@ -148,7 +151,7 @@ def test_of_an_autoencoder_the_deployed_layers_alone_are_under_a_policy_and_the_
     spec = build_task(task).network_spec()
     network = initialised_network(spec, key=("wafers",)).eval()
     splits = all_in(Samples(images, torch.rand(60, 48, generator=source) + 0.1), (1, 8, 8))
-    frame, _ = measured(name, splits, network, task)
+    frame, *_ = measured(name, splits, network, task)
     layers = frame.loc[frame.measure == "layer_drop", "target"].unique()
     assert len(layers) == 2 and all("encoder" in layer for layer in layers)
     assert frame.loc[frame.measure == "policy_drop", "status"].tolist() == ["ok", "ok"]
@@ -156,11 +159,11 @@ def test_of_an_autoencoder_the_deployed_layers_alone_are_under_a_policy_and_the_
 
 def test_a_network_that_did_not_train_or_has_no_such_layer_says_so(rows, trained):
     data = StoredTensors(all_in(rows, 16).to_tensors())
-    frame, document = search_worst_policy(cell_of("ptq4"), TASK, OPTIONS, data, StoredModel(trained, "non_finite"))
+    frame, document, _ = search_worst_policy(cell_of("ptq4"), TASK, OPTIONS, data, StoredModel(trained, "non_finite"))
     assert frame[["measure", "status"]].values.tolist() == [["all", "non_finite"]]
     assert document["status"] == "non_finite"
     bare = StoredModel(torch.nn.Identity())
-    frame, document = search_worst_policy_and_rescale(
+    frame, document, _ = search_worst_policy_and_rescale(
         cell_of("fp32"), PRECISIONS["fp32"], TASK, OPTIONS, data, bare, bare
     )
     assert frame[["measure", "status"]].values.tolist() == [["all", "undefined"]]

@@ -52,7 +52,7 @@ def protected(name, splits, trained, network):
 
 def diagnosed(name, splits, network):
     data, model = StoredTensors(splits.to_tensors()), StoredModel(network)
-    _, policy = search_worst_policy(cell_of(name), TASK, OPTIONS, data, model)
+    _, policy, _ = search_worst_policy(cell_of(name), TASK, OPTIONS, data, model)
     return diagnose_worst_inputs(cell_of(name), TASK, OPTIONS, DIAGNOSIS, data, model, policy)
 
 

@@ -185,7 +185,7 @@ class _Group:
 
 
 def _rest(values: Array, score: Array) -> Array:
-    """What the score's ranks do not explain of a variable's [cells]; all of it where the score is the same everywhere."""
+    """What the score's ranks do not explain of a variable's [cells]; all of it where all scores are equal."""
     room = float(score @ score)
     return values if room == 0 else values - score * float(values @ score) / room
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.estimate import Estimate, Status
-from lowland.measurements import Cell, Measurement, table
+from lowland.measurements import Cell, Measurement, cell_frame, table
 from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.tasks import TaskOptions
 from lowland.worst_case.diagnosis import detection_rows, interaction_rows, most_harmful_layers, worst_inputs
@@ -43,4 +43,5 @@ def diagnose_worst_inputs(
     ]
     reported = judged.on(search.reported["test"])
     broken = judged.broken(reported, reported.outputs(widths))
-    return table(cell, rows), worst_inputs(reported, widths, broken=broken, count=diagnosis.worst_inputs)
+    worst = worst_inputs(reported, widths, broken=broken, count=diagnosis.worst_inputs)
+    return table(cell, rows), cell_frame(cell, **worst.to_dict("series"))

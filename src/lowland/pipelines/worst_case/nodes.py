@@ -1,8 +1,9 @@
-"""How badly the worst bit policy breaks a cell, searched on rows that are not reported."""
+"""How badly the worst bit policy breaks a cell, searched on rows that are not reported, and a picture of the search."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.errors import LowlandError
 from lowland.estimate import Status
-from lowland.measurements import Cell, Measurement, table, unavailable
+from lowland.measurements import Cell, Measurement, cell_frame, table, unavailable
 from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.quantization import Precision
 from lowland.tasks import TaskOptions
@@ -24,12 +25,14 @@ from lowland.worst_case.measured_rows import (
 from lowland.worst_case.options import WorstCaseOptions
 from lowland.worst_case.scaling import drowned_network, equalized_network
 
+Found = tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]
+"""Rows of the long table, the policy with its search, and that search as a picture."""
 _log = logging.getLogger(__name__)
 
 
 def search_worst_policy(
     cell: Cell, task_options: TaskOptions, options: WorstCaseOptions, data: StoredTensors, model: StoredModel
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> Found:
     """What the worst static policy costs on either half of the held-out rows, and the policy with its search."""
     if model.status != "ok":
         return _without(cell, model.status)
@@ -40,7 +43,7 @@ def search_worst_policy(
         _log.warning("%s: its worst policy is undefined: %s", cell.id, error)
         return _without(cell, "undefined")
     rows, document = _worst(search, judged)
-    return table(cell, rows), document
+    return table(cell, rows), document, policy_search(cell, document)
 
 
 def search_worst_policy_and_rescale(
@@ -51,11 +54,11 @@ def search_worst_policy_and_rescale(
     data: StoredTensors,
     trained: StoredModel,
     model: StoredModel,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> Found:
     """The same, and what becomes of it when channels are rescaled against each other before quantization."""
-    frame, document = search_worst_policy(cell, task_options, options, data, model)
+    frame, document, picture = search_worst_policy(cell, task_options, options, data, model)
     if document["status"] != "ok":
-        return frame, document
+        return frame, document, picture
     search = SearchedCell(cell, task_options, options, data)
     scaled: ScaledNetworks | None = None
     widths: tuple[int, ...] = ()
@@ -67,7 +70,7 @@ def search_worst_policy_and_rescale(
     except LowlandError as error:
         _log.warning("%s: its channels cannot be rescaled: %s", cell.id, error)
     rows = scaled_rows(search.judged(model.network), scaled, widths, search.reported, options)
-    return pd.concat([frame, table(cell, rows)], ignore_index=True), document
+    return pd.concat([frame, table(cell, rows)], ignore_index=True), document, picture
 
 
 def _worst(search: SearchedCell, judged: JudgedCell) -> tuple[list[Measurement], dict[str, Any]]:
@@ -84,5 +87,31 @@ def _worst(search: SearchedCell, judged: JudgedCell) -> tuple[list[Measurement],
     return list(worst_case_rows(judged, found.policy.widths, search.reported, options)), document
 
 
-def _without(cell: Cell, status: Status) -> tuple[pd.DataFrame, dict[str, Any]]:
-    return unavailable(cell, "worst_case", status), {"cell": cell.model_dump(), "status": status}
+def policy_search(cell: Cell, document: Mapping[str, Any]) -> pd.DataFrame:
+    """A search as a picture.
+
+    Args:
+        cell: On which it was.
+        document: The policy with its search.
+
+    Returns:
+        A row a policy that was tried: ``evaluation``, its ``drop``, the ``best`` so far, its ``widths`` with the names
+        of the ``layers``, and the ``agent``, ``mean_bits`` and ``search_status`` of all.
+    """
+    search = document["search"]
+    history = pd.DataFrame(search["history"])
+    return cell_frame(
+        cell,
+        evaluation=history.number.tolist(),
+        drop=history["drop"].tolist(),
+        best=history.best.tolist(),
+        widths=[" ".join(map(str, widths)) for widths in history.widths],
+        layers=" ".join(document["policy"]["bits"]),
+        agent=search["agent"],
+        mean_bits=float(document["mean_bits"]),
+        search_status=search["status"],
+    )
+
+
+def _without(cell: Cell, status: Status) -> Found:
+    return unavailable(cell, "worst_case", status), {"cell": cell.model_dump(), "status": status}, pd.DataFrame()

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, rows
+from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, picture, rows
 
+FILE = f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}"
 POLICY = Artifact(
     name="worst_policy",
     kind="json",
-    path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}.policy.json",
+    path=f"{FILE}.policy.json",
     layer="model output",
     missing_ok=True,
     remark="the static policy found to cost most, and how it was found",
 )
-
+SEARCH = picture("policy_search", path=f"{FILE}.policy_search.parquet")
 PROTECTION = Artifact(
     name="policy_protection",
     kind="json",
-    path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}.protection.json",
+    path=f"{FILE}.protection.json",
     layer="model output",
     missing_ok=True,
     remark="what each protection chose, and the worst policy found against it",
 )
-INPUTS = Artifact(
-    name="worst_inputs",
-    kind="table",
-    path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}.inputs.parquet",
-    layer="model output",
-    missing_ok=True,
-    remark="the test rows that lose most under the worst policy",
-)
+INPUTS = picture("worst_inputs", path=f"{FILE}.inputs.parquet")
 
 
 def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTemplate:
@@ -38,7 +32,7 @@ def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTem
         level="cell",
         methods=methods,
         inputs=inputs,
-        outputs=(rows("worst_case"), POLICY),
+        outputs=(rows("worst_case"), POLICY, SEARCH),
         expects=(Expectation("worst_case"),),
         where=("worst_case.choices",),
     )
