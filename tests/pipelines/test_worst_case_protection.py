@@ -66,6 +66,8 @@ def test_every_cell_has_a_row_for_every_protection(name, rows, trained):
     assert tuple(frame.loc[frame.measure == "protection_cost", "target"]) == ATTACKS
     missing = set(frame.loc[frame.status != "ok", "target"])
     assert missing == ({"equalized_channels"} if name == "ptq4" else set())
+    cost = frame[frame.measure == "protection_cost"].set_index("target").value
+    assert cost["kept_layers"] >= cost["kept_layers_same_mean"] >= 0
     found = json.loads(json.dumps(jsonable(document)))["protections"]
     assert tuple(found) == ATTACKS and found["kept_layers"]["tried"][0]["layers"] == []
     assert found["kept_layers"]["tried"][0]["lost"] == found["no_protection"]["searched_drop"]
