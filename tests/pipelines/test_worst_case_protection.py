@@ -68,7 +68,7 @@ def test_every_cell_has_a_row_for_every_protection(name, rows, trained):
     assert missing == ({"equalized_channels"} if name == "ptq4" else set())
     found = json.loads(json.dumps(jsonable(document)))["protections"]
     assert tuple(found) == ATTACKS and found["kept_layers"]["tried"][0]["layers"] == []
-    assert found["kept_layers"]["tried"][0]["drop"] == found["no_protection"]["searched_drop"]
+    assert found["kept_layers"]["tried"][0]["lost"] == found["no_protection"]["searched_drop"]
     assert found["clipped_ranges"]["rows"] == 50 and len(found["clipped_ranges"]["ranges"]) == 3
 
 

@@ -1,5 +1,7 @@
 """The section on the worst case: each part only where its rows are, for one task or several."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -9,6 +11,7 @@ from tests.made_study.protections import protections
 from tests.made_study.rendering import section_of, text_of
 from tests.made_study.tables import Tables
 from tests.made_study.worst_case import policies, students
+from tests.report.sentences.test_warnings import table as signs_table
 
 CHOSEN = {"recipe": "plain", "precision": "qat4"}
 
@@ -86,3 +89,14 @@ def test_tasks_are_told_apart_and_one_without_rows_is_passed_over(tiny, measured
 def test_rows_of_students_are_no_precision_of_the_page(tiny):
     page = section(pd.concat([tiny, policies(), students()], ignore_index=True))
     assert "fp32" in page and 'style="background:' in page
+
+
+def test_what_warns_is_told_where_it_was_asked(tiny):
+    inputs = Tables.of_recommendation(
+        stack([tiny, policies()]), {"tasks": {"jets": {"chosen": CHOSEN, "nearest": None, "best": None}}}
+    )
+    assert "warn before deployment" not in text_of(section_of("worst", inputs))
+    with_signs = replace(inputs, tables=replace(inputs.tables, policy_warnings=signs_table()))
+    text = text_of(section_of("worst", with_signs))
+    assert "Does anything warn before deployment? At equal accuracy 2 of 3 signs" in text
+    assert "most lost through one layer +0.90 +0.80 to +1.00 < 0.001 +0.45" in text

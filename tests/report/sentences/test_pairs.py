@@ -46,3 +46,10 @@ def test_only_what_was_measured_is_told():
     assert "control" not in told and "equalized" not in told and "float arithmetic" not in told
     few = few[few.condition == "robust_student"]
     assert sentences(few).startswith("The robust student loses 1 point")
+
+
+def test_where_nothing_was_lost_equalization_undid_nothing():
+    rows = students()
+    rows.loc[rows.measure.isin(["pair_drop", "pair_drop_equalized"]), "value"] = -0.01
+    told = sentences(rows)
+    assert "The detrimental student loses nothing" in told and "equalized" not in told

@@ -29,6 +29,7 @@ from lowland.report.sentences.policies import (
 )
 from lowland.report.sentences.protections import protection_rows, protection_sentence
 from lowland.report.sentences.stability import rate_text
+from lowland.report.sentences.warnings import combined, warning_rows, warning_sentence
 from lowland.report.sentences.worst_inputs import detection_sentence, input_rows, inputs_sentence
 
 SEARCH, INPUTS = "policy_search", "worst_inputs"
@@ -54,7 +55,7 @@ def _is_known(task: TaskInputs) -> bool:
 
 def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
     score = task.style.score
-    pairs = pairs_of(task.students)
+    pairs, signs = pairs_of(task.students), combined(task.tables.policy_warnings)
     return {
         "name": task.name,
         "score": score,
@@ -73,6 +74,8 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
         ],
         "protection": _protection(task),
         "worst_inputs": _worst_inputs(task, figures),
+        "warning": warning_sentence(signs),
+        "signs": warning_rows(signs),
     }
 
 

@@ -54,7 +54,7 @@ def pair_sentences(pairs: PairsOfRecipe, score: ScoreText) -> list[str]:
         )
         control = pairs.value("pair_drop", CONTROL, WORST)
         sentence += f", the control {lost_text(control, score)} under the same." if control == control else "."
-        if left == left:
+        if harm > 0 and left == left:
             sentence += (
                 f" With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: "
                 "so much is a property of the function; the rest was a matter of channel scales."

@@ -20,7 +20,7 @@ class ProtectionOptions(Selection):
             width so that no policy of the others costs ``target``), ``outliers_apart`` (the largest values of every
             range coded apart), ``clipped_ranges`` (values cut off at a percentile of training rows) and
             ``equalized_channels`` (float and dynamic cells only).
-        target: The worst policy of the layers that are not kept must cost less, in the unit of the score.
+        target: The worst policy of the layers that are not kept must surely cost less, in the unit of the score.
         percentile: Where values are cut off, in per cent, and as far from the other end; 100 cuts nothing off.
         outlier_share: Of the values of a range that are coded apart, rounded up.
         calibration_rows: Most training rows that ranges are taken from.

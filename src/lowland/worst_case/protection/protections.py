@@ -89,9 +89,8 @@ def protected(given: Unprotected, name: Name) -> dict[str, Protected | None]:
 
 def _kept_layers(given: Unprotected) -> dict[str, Protected | None]:
     """The chosen layers against policies of the others that meet the mean, and against those that meet it with all."""
-    lost = None if given.cell.told is None else given.cell.on(given.searched).drop
-    problem = given.cell.on(given.searched, told=True)
-    kept = smallest_kept_layers(problem, given.adversary, target=given.options.target, lost=lost)
+    problem, judge = given.cell.on(given.searched, told=True), given.cell.on(given.searched)
+    kept = smallest_kept_layers(problem, given.adversary, target=given.options.target, judge=judge)
     layers, subject, mean = kept.chosen.layers, given.cell.subject, given.adversary.mean_bits
     bits = added_bits(subject, layers, mean)
     open_layers = _under(given.cell, kept.chosen.found)
@@ -151,7 +150,8 @@ def _of_sets(kept: KeptLayers, layers: tuple[str, ...]) -> dict[str, Any]:
     tried = [
         {
             "layers": [layers[number] for number in each.layers],
-            "drop": each.drop,
+            "lost": each.lost.value,
+            "standard_error": each.lost.standard_error,
             "policy": {} if each.found is None else dict(each.found.policy.bits),
         }
         for each in kept.tried
