@@ -43,7 +43,9 @@ def test_signs_over_all_precisions_come_strongest_first():
 def test_only_what_is_sure_after_correction_is_called_a_warning():
     told = warning_sentence(combined(table()))
     assert told.startswith("At equal accuracy 2 of 3 signs surely go along")
-    assert "most lost through one layer (+0.90) and" in told and "(\N{MINUS SIGN}0.60)" in told and "highest" not in told
+    assert (
+        "most lost through one layer (+0.90) and" in told and "(\N{MINUS SIGN}0.60)" in told and "highest" not in told
+    )
     assert warning_sentence(combined(table(chances=0.2))).startswith("No: at equal accuracy none of 3 signs")
     one = table()
     one.loc[one.predictor == "hessian_trace", "family_chance"] = 0.2
