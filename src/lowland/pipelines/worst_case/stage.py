@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, picture, rows
 
-FILE = f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}"
+CELL = "{task}/{recipe}/{seed}/{precision}"
+FILE = f"{MEASURED}/worst_case/{CELL}"
 POLICY = Artifact(
     name="worst_policy",
     kind="json",
@@ -17,17 +18,18 @@ SEARCH = picture("policy_search", path=f"{FILE}.policy_search.parquet")
 PROTECTION = Artifact(
     name="policy_protection",
     kind="json",
-    path=f"{FILE}.protection.json",
+    path=f"{MEASURED}/policy_protection/{CELL}.protection.json",
     layer="model output",
     missing_ok=True,
     remark="what each protection chose, and the worst policy found against it",
 )
-INPUTS = picture("worst_inputs", path=f"{FILE}.inputs.parquet")
+INPUTS = picture("worst_inputs", path=f"{MEASURED}/policy_diagnosis/{CELL}.inputs.parquet")
 
 
 def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTemplate:
     return NodeTemplate(
         name=function,
+        part="policies",
         function=f"lowland.pipelines.worst_case.nodes.{function}",
         level="cell",
         methods=methods,
@@ -49,6 +51,7 @@ def _student(kind: str) -> Artifact:
 
 STUDENTS = NodeTemplate(
     name="teach_students",
+    part="students",
     function="lowland.pipelines.worst_case.student_nodes.teach_students",
     level="students",
     selection="worst_case_students",
@@ -58,7 +61,7 @@ STUDENTS = NodeTemplate(
         Artifact(
             name="student_pairs",
             kind="json",
-            path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/students.json",
+            path=f"{MEASURED}/students/{{task}}/{{recipe}}/{{seed}}/pairs.json",
             layer="model output",
             missing_ok=True,
             remark="policies that were searched together with students, and how they were found",
@@ -84,6 +87,7 @@ STAGE = Stage(
         ),
         NodeTemplate(
             name="protect_from_policies",
+            part="policy_protection",
             function="lowland.pipelines.worst_case.protection_nodes.protect_from_policies",
             level="cell",
             inputs=(
@@ -103,6 +107,7 @@ STAGE = Stage(
         ),
         NodeTemplate(
             name="diagnose_worst_inputs",
+            part="policy_diagnosis",
             function="lowland.pipelines.worst_case.diagnosis_nodes.diagnose_worst_inputs",
             level="cell",
             inputs=(
