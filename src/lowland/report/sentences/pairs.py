@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowland.analysis.pairs import PairsOfRecipe
+from lowland.analysis.pairs import EQUALIZED, PairsOfRecipe
 from lowland.report.score_text import ScoreText
 from lowland.report.sentences.policies import lost_text
 from lowland.vocabulary.conditions import condition_named
@@ -10,7 +10,6 @@ from lowland.vocabulary.targets import TARGETS
 
 DETRIMENTAL, ROBUST, CONTROL = "detrimental_student", "robust_student", "control_student"
 WORST, OWN = "detrimental_policy", "robust_policy"
-EQUALIZED = "pair_drop_equalized"
 
 
 def policy_label(name: str) -> str:
