@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
-from lowland.estimate import Status
-from lowland.measurements import Cell, cell_frame, table, unavailable
+from lowland.estimate import Estimate, Status
+from lowland.measurements import Cell, Measurement, cell_frame, table
 from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.tasks import TaskOptions
 from lowland.worst_case.diagnosis import detection_rows, interaction_rows, most_harmful_layers, worst_inputs
@@ -30,7 +30,8 @@ def diagnose_worst_inputs(
     """How well broken rows can be told before, which layers act together, and the test rows that lose most."""
     if policy is None or policy["status"] != "ok":
         status: Status = "failed" if policy is None else policy["status"]
-        return unavailable(cell, "worst_case", status), pd.DataFrame({"row": []})
+        lost = Measurement("worst_case", "broken_auroc", Estimate.missing(status))
+        return table(cell, [lost]), pd.DataFrame({"row": []})
     search = SearchedCell(cell, task_options, options, data)
     judged = search.judged(model.network)
     widths = tuple(policy["policy"]["bits"][layer] for layer in judged.subject.layers)

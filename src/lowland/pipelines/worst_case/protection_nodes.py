@@ -9,8 +9,8 @@ import pandas as pd
 
 from lowland.artifacts import StoredModel, StoredTensors
 from lowland.errors import LowlandError
-from lowland.estimate import Status
-from lowland.measurements import Cell, table, unavailable
+from lowland.estimate import Estimate, Status
+from lowland.measurements import Cell, Measurement, table
 from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.quantization import Precision
 from lowland.tasks import Splits, TaskOptions
@@ -99,4 +99,5 @@ def _document(network: Protected | None) -> dict[str, Any]:
 
 
 def _without(cell: Cell, status: Status) -> tuple[pd.DataFrame, dict[str, Any]]:
-    return unavailable(cell, "worst_case", status), {"cell": cell.model_dump(), "status": status}
+    lost = Measurement("worst_case", "protected_drop", Estimate.missing(status))
+    return table(cell, [lost]), {"cell": cell.model_dump(), "status": status}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, picture, rows
 
-CELL = "{task}/{recipe}/{seed}/{precision}"
-FILE = f"{MEASURED}/worst_case/{CELL}"
+PLACE = "{task}/{recipe}/{seed}"
+FILE = f"{MEASURED}/worst_case/{PLACE}/{{precision}}"
 POLICY = Artifact(
     name="worst_policy",
     kind="json",
@@ -18,12 +18,12 @@ SEARCH = picture("policy_search", path=f"{FILE}.policy_search.parquet")
 PROTECTION = Artifact(
     name="policy_protection",
     kind="json",
-    path=f"{MEASURED}/policy_protection/{CELL}.protection.json",
+    path=f"{MEASURED}/policy_protection/{PLACE}/{{precision}}.protection.json",
     layer="model output",
     missing_ok=True,
     remark="what each protection chose, and the worst policy found against it",
 )
-INPUTS = picture("worst_inputs", path=f"{MEASURED}/policy_diagnosis/{CELL}.inputs.parquet")
+INPUTS = picture("worst_inputs", path=f"{MEASURED}/policy_diagnosis/{PLACE}/{{precision}}.inputs.parquet")
 
 
 def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTemplate:
@@ -44,7 +44,7 @@ def _student(kind: str) -> Artifact:
     return Artifact(
         name=f"{kind}_student",
         kind="model",
-        path=f"06_models/students/{{task}}/{{recipe}}/{{seed}}/{kind}.safetensors",
+        path=f"06_models/students/{PLACE}/{kind}.safetensors",
         layer="models",
     )
 
@@ -61,7 +61,7 @@ STUDENTS = NodeTemplate(
         Artifact(
             name="student_pairs",
             kind="json",
-            path=f"{MEASURED}/students/{{task}}/{{recipe}}/{{seed}}/pairs.json",
+            path=f"{MEASURED}/students/{PLACE}/{{precision}}.pairs.json",
             layer="model output",
             missing_ok=True,
             remark="policies that were searched together with students, and how they were found",
