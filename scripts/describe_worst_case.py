@@ -5,8 +5,8 @@
     python -m scripts.describe_worst_case data/worst_case data/digits --search benchmark/search.parquet
 
 `--search` and `--factors` are tables that benchmarks leave (columns: `search_rows`, `factor_rows`); without them the
-page says that this was not measured. The text stands in `scripts/worst_case.md.j2`, published figures and what was to be
-reached in `scripts/worst_case_published.yml`.
+page says that this was not measured. The text stands in `scripts/worst_case.md.j2`, published figures and what was
+to be reached in `scripts/worst_case_published.yml`.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_protections_stand_with_what_they_cost(tiny):
     text = text_of(section(tiny, policies(), protections(), pictures=pictures))
     assert "The cheapest protection that keeps the loss under 2 points: layers kept wide" in text
     assert "no protection 20 20 to 20 0 clipped ranges 15 15 to 15 4 1 0 layers kept wide" in text
-    assert "is told beforehand by a small margin (0.90)" in text
+    assert "break it: a small margin 0.90" in text
 
 
 @pytest.mark.parametrize("measured", [("jets",), ("jets", "other")])

@@ -29,6 +29,8 @@ def test_what_survives_equalization_belongs_to_the_function():
     rows = students()
     rows.loc[rows.measure == "pair_drop_equalized", "value"] = 0.0
     assert "all of it was a matter of channel scales" in sentences(rows)
+    rows.loc[rows.measure == "pair_drop_equalized", "value"] = 0.6
+    assert "none of it was a matter of channel scales" in sentences(rows)
 
 
 def test_equal_accuracy_is_told_as_often_as_it_is_sure():

@@ -16,6 +16,7 @@ from lowland.report.figures import PICTURES
 from lowland.report.figures.policies import layer_drop_figure
 from lowland.report.figures.worst_inputs import is_images
 from lowland.report.inputs import ReportInputs, TaskInputs
+from lowland.report.score_text import ScoreText
 from lowland.report.section import Section
 from lowland.report.sentences.pairs import pair_rows, pair_sentences, policy_label
 from lowland.report.sentences.policies import (
@@ -103,7 +104,7 @@ def _cells(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] | None:
         "rescaled": bool(own.rescaled_drop.notna().any()),
         "search": search_sentence(searches),
         "layers": layer_sentence(about, one_level(about), score),
-        "scales": [(str(row.name), sentence) for row in rows if (sentence := rescaling_sentence(row, score))],
+        "scales": _scales(own, precision, rows, score),
         "recipes": recipes_sentence(table, lost_to_policies(task.selection), precision, score),
         "matrix": _matrix(task, table),
         "figures": _figures(task, layers, searches, figures),
@@ -121,6 +122,14 @@ def _subject(task: TaskInputs, table: pd.DataFrame) -> tuple[str, str]:
     order = {name: number for number, name in enumerate(task.style.precisions)}
     first = min(pairs, key=lambda pair: (pair[0] != asked[0], order[pair[1]]))
     return str(first[0]), str(first[1])
+
+
+def _scales(own: pd.DataFrame, precision: str, rows: list[pd.Series], score: ScoreText) -> tuple[str, str] | None:
+    """What channel scales do to the network that the page is about, or to the first that was rescaled."""
+    for row in (own.loc[precision], *rows):
+        if sentence := rescaling_sentence(row, score):
+            return str(row.name), sentence
+    return None
 
 
 def _clean(numbers: pd.Series, recipe: str, precision: str) -> float:
