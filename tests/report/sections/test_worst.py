@@ -10,7 +10,7 @@ from tests.made_study.pictures import policy_search, worst_inputs
 from tests.made_study.protections import protections
 from tests.made_study.rendering import section_of, text_of
 from tests.made_study.tables import Tables
-from tests.made_study.worst_case import policies, students
+from tests.made_study.worst_case import per_input, policies, students
 from tests.report.sentences.test_warnings import table as signs_table
 
 CHOSEN = {"recipe": "plain", "precision": "qat4"}
@@ -100,3 +100,10 @@ def test_what_warns_is_told_where_it_was_asked(tiny):
     text = text_of(section_of("worst", with_signs))
     assert "Does anything warn before deployment? At equal accuracy 2 of 3 signs" in text
     assert "most lost through one layer +0.90 +0.80 to +1.00 < 0.001 +0.45" in text
+
+
+def test_policies_for_each_input_stand_beside_oracles(tiny):
+    rows = policies(recipes=("clipping",))
+    text = text_of(section(tiny, rows, per_input()))
+    assert "A policy for each input The policy for each input that the cross-entropy method found costs 25" in text
+    assert "For each input: the cross-entropy method 25 50 %" in text

@@ -19,6 +19,7 @@ from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.score_text import ScoreText
 from lowland.report.section import Section
 from lowland.report.sentences.pairs import pair_rows, pair_sentences, policy_label
+from lowland.report.sentences.per_input import MEASURES, input_policy_rows, input_policy_sentence
 from lowland.report.sentences.policies import (
     bits_text,
     layer_sentence,
@@ -73,6 +74,7 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
             }
             for each in pairs
         ],
+        "per_input": _per_input(task),
         "protection": _protection(task),
         "worst_inputs": _worst_inputs(task, figures),
         "warning": warning_sentence(signs),
@@ -177,6 +179,23 @@ def _figures(task: TaskInputs, layers: pd.DataFrame, searches: pd.DataFrame, fig
         figure = PICTURES[SEARCH](searches, style=task.style, recipe=task.recipe)
         drawn["search"] = figures.add(f"{SEARCH}-{task.name}", figure, linked=linked)
     return drawn
+
+
+def _per_input(task: TaskInputs) -> dict[str, Any] | None:
+    """Policies for each input of the configuration that the page is about, or else of the first that has any."""
+    numbers = of_policies(task.measurements, MEASURES)
+    searched = numbers[(numbers.measure == "input_policy_drop") & (numbers.num_seeds > 0)]
+    if searched.empty:
+        return None
+    recipe, precision = _subject(task, searched)
+    own = numbers[(numbers.recipe == recipe) & (numbers.precision == precision)]
+    score = task.style.score
+    return {
+        "recipe": recipe,
+        "precision": precision,
+        "rows": input_policy_rows(own, score),
+        "sentence": input_policy_sentence(own, score),
+    }
 
 
 def _protection(task: TaskInputs) -> dict[str, Any] | None:

@@ -74,8 +74,8 @@ def _after_equalization(harm: float, left: float, score: ScoreText) -> str:
         return "With equalized channels it loses nothing: all of it was a matter of channel scales."
     rest = "the rest was a matter of channel scales" if left < harm else "none of it was a matter of channel scales"
     return (
-        f"With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: so much is "
-        f"a property of the function; {rest}."
+        f"With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: so much "
+        f"is a property of the function; {rest}."
     )
 
 
