@@ -32,9 +32,7 @@ def test_an_output_a_class_passes_and_the_network_stays_as_it_came(plane, sample
 
 @pytest.mark.parametrize("network", [nn.Linear(2, 1), nn.Linear(2, 9), nn.Sequential(nn.Linear(2, 2), nn.Flatten(0))])
 def test_outputs_that_are_no_logits_are_one_line(plane, samples, network):
-    with pytest.raises(
-        LowlandError, match=r"outputs have shape .*; expected \(2, \d\): a logit for each class"
-    ):
+    with pytest.raises(LowlandError, match=r"outputs have shape .*; expected \(2, \d\): a logit for each class"):
         check_logits(plane, network, samples)
 
 
