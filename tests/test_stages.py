@@ -49,7 +49,7 @@ def test_stages_that_wait_for_each_other_are_refused():
 
 @pytest.mark.parametrize("wrong", [{"outputs": (rows("noise"),)}, {"expects": (Expectation("noise"),)}])
 def test_rows_of_the_long_table_are_of_cells_and_pairs(wrong):
-    with pytest.raises(ValueError, match="noise stands at level 'run'; expected cell or group"):
+    with pytest.raises(ValueError, match="noise stands at level 'run'; expected cell, students, group"):
         node("noise", level="run", **wrong)
 
 

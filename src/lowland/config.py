@@ -40,7 +40,9 @@ from lowland.robustness.label_shift import LabelShiftOptions
 from lowland.selection import NOTHING, ONE_MESSAGE, Axes, ChecksAxes, Misfit, TaskFacts, unknown_names
 from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
+from lowland.worst_case.diagnosis.options import DiagnosisOptions
 from lowland.worst_case.options import WorstCaseOptions
+from lowland.worst_case.protection.options import ProtectionOptions
 from lowland.worst_case.students.options import StudentOptions
 
 PAIRS = "pairs"  # reserved: what compares two seeds lives in that namespace
@@ -88,6 +90,8 @@ class Study(BaseModel):
     retraining: RetrainingOptions
     certification: CertificationOptions
     worst_case: WorstCaseOptions
+    worst_case_protection: ProtectionOptions
+    worst_case_diagnosis: DiagnosisOptions
     worst_case_students: StudentOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 

@@ -17,6 +17,8 @@ ABOUT_MEMBERS = {
     ("landscape_detail", "precisions"): "precisions",
     ("flip_map", "precisions"): "precisions",
     ("certification", "precisions"): "precisions",
+    ("worst_case_protection", "precisions"): "precisions",
+    ("worst_case_diagnosis", "precisions"): "precisions",
 }
 
 

@@ -123,6 +123,48 @@ def upset_safety():
     return stacked(of_cell)
 
 
+def policy_search():
+    """Four policies of three layers, the second of them the worst; every next cell loses a tenth more."""
+
+    def of_cell(n):
+        drop = np.array([0.0, 0.3, 0.1, 0.2]) + 0.1 * n
+        return {
+            "evaluation": np.arange(1, 5),
+            "drop": drop,
+            "best": np.maximum.accumulate(drop),
+            "widths": ["8 8 8", "2 8 4", "4 4 8", "4 8 4"],
+            "layers": "a b c",
+            "agent": "greedy",
+            "mean_bits": 5.0,
+            "search_status": "converged",
+        }
+
+    return stacked(of_cell)
+
+
+def worst_inputs(*, images=True):
+    """Two inputs: images of two by three pixels in grey, or as many features."""
+
+    def of_cell(n):
+        numbers = [np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]) + n, np.array([1.0, -1.0, 0.0, 0.0, 0.0, 0.5])]
+        return {
+            "row": [7, 3],
+            "lost": [2.0, 1.0],
+            "margin": [1.5, 0.25],
+            "margin_under": [-0.5, -0.75],
+            "answer": [1, 0],
+            "answer_under": [2, 0],
+            "broken": [True, False],
+            "crest": [4.0, 2.5],
+            "crest_layer": ["a", "b"],
+            "range": [3.0, 1.0],
+            "input": numbers,
+            "shape": [[1, 2, 3] if images else [6]] * 2,
+        }
+
+    return stacked(of_cell)
+
+
 TABLES = {
     "spectral_density": density,
     "loss_surface": surface,
@@ -130,4 +172,6 @@ TABLES = {
     "flip_map": flip_map,
     "protection": protection,
     "upset_safety": upset_safety,
+    "policy_search": policy_search,
+    "worst_inputs": worst_inputs,
 }

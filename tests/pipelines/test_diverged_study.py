@@ -34,6 +34,7 @@ def test_a_study_that_diverged_has_a_page_and_figures(tiny, asked):
     told = TaskDescriptions.model_validate({})
     page = report.report(told, [], dead, {"conditions": {}}, correlations, points, fits, front, found, {}, None, None)
     assert "No network gave a result." in page and "training diverged" in page and "learning_rate" in page
+    assert not (analysis.warn_of_policies(dead).status == "ok").any()
     assert found["tasks"]["jets"]["outcome"] == FAILED and metrics["jets"]["num_rows_not_ok"] == len(dead)
 
 

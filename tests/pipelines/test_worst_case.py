@@ -1,6 +1,7 @@
 """The worst policy of a cell: what is searched on what, and what is reported."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from lowland.quantization import (
     quantize_dynamically,
 )
 from lowland.randomness import generator
-from lowland.tasks import HeldOut, Samples, Splits, build_task
+from lowland.tasks import Samples, Splits, build_task
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
 from lowland.worst_case import policy_from_spec
@@ -50,15 +51,13 @@ def cell_of(name, task="jets"):
     return Cell(task=task, recipe="plain", seed="s0", precision=name, **options)
 
 
-@pytest.fixture(scope="module")
-def rows():
+def five_classes():
     targets = torch.arange(400) % 5
     source = generator("rows of five classes")
     return Samples(torch.randn(5, 16, generator=source)[targets] + torch.randn(400, 16, generator=source), targets)
 
 
-@pytest.fixture(scope="module")
-def trained(rows):
+def trained_on(rows):
     network = initialised_network(build_task(TASK).network_spec(), key=("toy",))
     optimizer = torch.optim.Adam(network.parameters(), 0.02)
     for _ in range(60):
@@ -66,6 +65,16 @@ def trained(rows):
         torch.nn.functional.cross_entropy(network(rows.inputs), rows.targets).backward()
         optimizer.step()
     return network.eval()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return five_classes()
+
+
+@pytest.fixture(scope="module")
+def trained(rows):
+    return trained_on(rows)
 
 
 def deployed(name, network, inputs, float_from=None):
@@ -90,7 +99,7 @@ def measured(name, splits, trained, task=TASK, network=None):
 
 @pytest.mark.parametrize("name", PRECISIONS)
 def test_every_cell_has_its_rows_on_both_halves(name, rows, trained):
-    frame, document = measured(name, all_in(rows, 16), trained)
+    frame, document, picture = measured(name, all_in(rows, 16), trained)
     wanted = OF_ALL | ({"rescaled_drop", "equalized_drop"} if METHODS[PRECISIONS[name].method] else set())
     for split in ("selection", "test"):
         here = frame[frame.split == split]
@@ -102,32 +111,36 @@ def test_every_cell_has_its_rows_on_both_halves(name, rows, trained):
     policy = policy_from_spec(stored["policy"])
     assert list(policy.bits) == list(dict.fromkeys(frame[frame.measure == "layer_drop"].target))
     assert max(each["drop"] for each in stored["search"]["history"]) == stored["search"]["drop"] > 0
+    assert picture.best.iloc[-1] == picture["drop"].max() == document["search"]["drop"]
+    found = picture[picture["drop"] == picture.best.iloc[-1]].widths.tolist()
+    assert " ".join(map(str, policy.widths)) in found and picture.layers[0].split() == list(policy.bits)
 
 
 def test_scales_drowned_on_purpose_cost_a_dynamic_network_more_than_its_worst_policy_may(rows, trained):
-    frame, _ = measured("dyn8", all_in(rows, 16), trained)
+    frame, *_ = measured("dyn8", all_in(rows, 16), trained)
     assert frame.loc[(frame.measure == "rescaled_drop") & (frame.split == "test"), "value"].item() > 0.1
 
 
 @pytest.mark.parametrize("name", ["fp32", "ptq4"])
 def test_rows_that_are_reported_are_not_searched_on(name, rows, trained):
     splits = all_in(rows, 16)
-    halves = splits.held_out.halves
-    spoiled = rows.inputs.where(~halves["test"][:, None], 1e6 * torch.ones(16))
-    targets = rows.targets.where(~halves["test"], 4 - rows.targets)
-    held_out = HeldOut(**{**vars_of(splits.held_out), "samples": Samples(spoiled, targets)})
-    poisoned = Splits({name: splits[name] for name in ("train", "validation", "landscape")}, held_out, torch.zeros(16))
+    poisoned = poisoned_test(splits, rows)
     network = deployed(name, trained, rows.inputs)
-    frame, document = measured(name, splits, trained, network=network)
-    other, same = measured(name, poisoned, trained, network=network)
+    frame, document, _ = measured(name, splits, trained, network=network)
+    other, same, _ = measured(name, poisoned, trained, network=network)
     assert same == document
     for split in ("selection", "test"):
         here, there = (each[each.split == split].value.tolist() for each in (frame, other))
         assert (here == there) == (split == "selection")
 
 
-def vars_of(held_out):
-    return {name: getattr(held_out, name) for name in held_out.__dataclass_fields__}
+def poisoned_test(splits, rows):
+    """The same splits with far inputs and wrong classes in the test rows."""
+    halves = splits.held_out.halves
+    spoiled = rows.inputs.where(~halves["test"][:, None], 1e6 * torch.ones(16))
+    targets = rows.targets.where(~halves["test"], 4 - rows.targets)
+    held_out = replace(splits.held_out, samples=Samples(spoiled, targets))
+    return Splits({name: splits[name] for name in ("train", "validation", "landscape")}, held_out, torch.zeros(16))
 
 
 @pytest.mark.parametrize("name", ["fp32", "ptq4", "w4"])
@@ -138,7 +151,7 @@ def test_of_an_autoencoder_the_deployed_layers_alone_are_under_a_policy_and_the_
     spec = build_task(task).network_spec()
     network = initialised_network(spec, key=("wafers",)).eval()
     splits = all_in(Samples(images, torch.rand(60, 48, generator=source) + 0.1), (1, 8, 8))
-    frame, _ = measured(name, splits, network, task)
+    frame, *_ = measured(name, splits, network, task)
     layers = frame.loc[frame.measure == "layer_drop", "target"].unique()
     assert len(layers) == 2 and all("encoder" in layer for layer in layers)
     assert frame.loc[frame.measure == "policy_drop", "status"].tolist() == ["ok", "ok"]
@@ -146,11 +159,11 @@ def test_of_an_autoencoder_the_deployed_layers_alone_are_under_a_policy_and_the_
 
 def test_a_network_that_did_not_train_or_has_no_such_layer_says_so(rows, trained):
     data = StoredTensors(all_in(rows, 16).to_tensors())
-    frame, document = search_worst_policy(cell_of("ptq4"), TASK, OPTIONS, data, StoredModel(trained, "non_finite"))
+    frame, document, _ = search_worst_policy(cell_of("ptq4"), TASK, OPTIONS, data, StoredModel(trained, "non_finite"))
     assert frame[["measure", "status"]].values.tolist() == [["all", "non_finite"]]
     assert document["status"] == "non_finite"
     bare = StoredModel(torch.nn.Identity())
-    frame, document = search_worst_policy_and_rescale(
+    frame, document, _ = search_worst_policy_and_rescale(
         cell_of("fp32"), PRECISIONS["fp32"], TASK, OPTIONS, data, bare, bare
     )
     assert frame[["measure", "status"]].values.tolist() == [["all", "undefined"]]

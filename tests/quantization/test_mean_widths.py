@@ -66,3 +66,14 @@ def test_layers_that_a_runtime_leaves_float_have_32_bits() -> None:
     plain = nn.Sequential(nn.Linear(FEATURES, 4), nn.ReLU(), nn.Linear(4, 2)).eval()
     whole = mean_bits(quantize_dynamically(plain, Precision(**only)), inputs)
     assert whole == (4, 32) and all(isinstance(number, int) for number in whole)
+
+
+def test_layers_of_a_dynamic_network_may_have_other_widths() -> None:
+    """16 values of the input in 4 bits, 8 hidden ones in 6: hooks are gone afterwards."""
+    network = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
+    own = {"0": {"activations": 4}, "2": {"activations": 6, "weights": 2}}
+    dynamic = quantize_dynamically(
+        network, Precision(method="dynamic", weight_bits=8, activation_bits=8, layer_bits=own)
+    )
+    assert mean_bits(dynamic, torch.randn(3, 16)) == ((8 * 128 + 2 * 24) / 152, (4 * 16 + 6 * 8) / 24)
+    assert not any(layer._forward_pre_hooks for _, layer in dynamic.coded_layers())

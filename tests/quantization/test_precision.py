@@ -117,8 +117,8 @@ def test_runtimes_have_codes_of_a_byte_at_most(bits: int) -> None:
         ("ptq", {"runtime": "litert"}, "runtime is litert with method ptq; expected no runtime .or method dynamic"),
         (
             "dynamic",
-            {"layer_bits": {"*": {"weights": 4}}},
-            "layer_bits is .* with method dynamic; .* qat or ptq",
+            {"layer_bits": {"0": {"activations": 9}}},
+            "layer_bits of '0' has activations 9 with method dynamic; expected 2 to 8 bits",
         ),
         ("dynamic", {"table_bits": 9}, "table_bits is 9 with method dynamic; .* method qat or ptq"),
         ("dynamic", {"state_bits": 9}, "state_bits is 9 with method dynamic; .* method qat or ptq"),

@@ -136,6 +136,8 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
         "negative_spectral_mass",
         "bit_error_slope",
         "certificate",
+        "protected_drop",
+        "broken_auroc",
     }
     assert set(diverged["precision"]) == {"fp32", "qat4", "ptq4"}
     assert (frame.loc[frame["recipe"] == "plain", "status"] == "ok").mean() > 0.9

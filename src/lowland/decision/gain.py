@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from lowland.analysis.criteria import CELL, CONFIGURATION, cells
+from lowland.analysis.family_wise import holm
 from lowland.analysis.intervals import t_quantile
 
 GAIN = "gain_over_guess"
@@ -55,7 +56,7 @@ def gains(measurements: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(found.error > 0, found["mean"] / found.error, np.inf * np.sign(found["mean"]))
         chance = np.where(found["mean"] == 0, 1.0, stats.t.sf(ratio, freedom))
-    beats = _holm(chance, (1 - CONFIDENCE) / 2)
+    beats = holm(chance) < (1 - CONFIDENCE) / 2
     known = found["mean"].notna() & found.error.notna()
     return pd.DataFrame(
         {
@@ -69,13 +70,3 @@ def gains(measurements: pd.DataFrame) -> pd.DataFrame:
         },
         index=index,
     )
-
-
-def _holm(chance: np.ndarray, level: float) -> np.ndarray:
-    """Which of several one-sided tests reject at this level for all of them together; unknown ones are left out."""
-    known = np.flatnonzero(np.isfinite(chance))
-    order = known[np.argsort(chance[known], kind="stable")]
-    adjusted = np.maximum.accumulate(chance[order] * np.arange(len(order), 0, -1)) if len(order) else order
-    rejected = np.zeros(len(chance), dtype=bool)
-    rejected[order] = adjusted < level
-    return rejected

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from lowland.quantization.dynamic.layers import CodedLayer
 from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.integer import FLOAT_BITS, IntegerNetwork
 from lowland.quantization.graph.step import INPUTS
@@ -19,7 +20,8 @@ class MeanBits(NamedTuple):
     Attributes:
         weights: Over all weights, biases excluded; those that stay float have 32 bits. ``None`` without weights.
         activations: Over the values of one row that are rounded, those of the input excluded; 32 where all stay float.
-            ``None`` without any.
+            Of dynamic networks over all values that layers in codes read: what the first of them reads is coded as all
+            others. ``None`` without any.
     """
 
     weights: float | None
@@ -34,7 +36,7 @@ def mean_bits(network: IntegerNetwork | DynamicNetwork, inputs: Tensor) -> MeanB
         inputs: Rows [rows, ...], of which the first tells how many values there are.
     """
     if isinstance(network, DynamicNetwork):
-        return _of_words(network)
+        return _of_words(network, inputs[:1])
     widths = network.bits
     weights = [(widths[name], codes.numel()) for name, codes in network.codes.items() if name.endswith(".weight")]
     floats = [(FLOAT_BITS, value.numel()) for name, value in network.float_words.items() if name.endswith("weight")]
@@ -45,12 +47,26 @@ def mean_bits(network: IntegerNetwork | DynamicNetwork, inputs: Tensor) -> MeanB
     return MeanBits(_mean([*weights, *floats]), _mean(rounded))
 
 
-def _of_words(network: DynamicNetwork) -> MeanBits:
-    """Those of a network whose layers have codes of one width or stay float."""
+def _of_words(network: DynamicNetwork, inputs: Tensor) -> MeanBits:
+    """Those of a network whose layers have codes or stay float."""
     words = network.weights_and_biases.items()
     weights = [(stored.bits, stored.values.numel()) for name, stored in words if "weight" in name.rpartition(".")[2]]
-    rounds = network.arithmetic.activations is not None
-    return MeanBits(_mean(weights), network.conversion.activation_bits if rounds else FLOAT_BITS)
+    if network.arithmetic.activations is None:
+        return MeanBits(_mean(weights), FLOAT_BITS)
+    read: list[tuple[int, int]] = []
+
+    def count(layer: nn.Module, values: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, CodedLayer)  # of no others are hooks
+        read.append((layer.widths.activation_bits, values[0].numel()))
+
+    hooks = [layer.register_forward_pre_hook(count) for _, layer in network.coded_layers()]
+    try:
+        with torch.no_grad():
+            network(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return MeanBits(_mean(weights), _mean(read))
 
 
 def _mean(counted: Iterable[tuple[int, int]]) -> float | None:

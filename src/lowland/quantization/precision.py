@@ -50,7 +50,8 @@ PER_BATCH = ("onnxruntime", "onnxruntime_no_vnni")
 _STATIC, _CODED_FROM_FLOAT = ("qat", "ptq"), ("dynamic", "weight_only")
 _METHODS_OF = {
     **dict.fromkeys(("calibration", "percentile", "bias_correction", "equalization"), _STATIC),
-    **dict.fromkeys(("layer_bits", "table_bits", "state_bits", "activations", "scale"), _STATIC),
+    **dict.fromkeys(("table_bits", "state_bits", "activations", "scale"), _STATIC),
+    "layer_bits": (*_STATIC, "dynamic"),
     **dict.fromkeys(("runtime", "batch_rows"), ("dynamic",)),
     "per_channel": (*_STATIC, *_CODED_FROM_FLOAT),
     **dict.fromkeys(("min_elements", "min_elements_of"), _CODED_FROM_FLOAT),
@@ -101,8 +102,10 @@ class Precision(BaseModel):
         equalization: Whether neighbouring layers share their ranges out before they are quantized.
         layer_bits: Other widths for some layers: a pattern of names (``*``, ``?``, ``[...]``) and ``weights``,
             ``activations`` or both. Names are those of the deployed network's steps: layers with weights have weights,
-            ReLUs, tables and the quantizers between layers (``conv_out``, ``add_in``) have activations. Of several
-            patterns with a number for a layer the last one counts; one that names no layer is refused.
+            ReLUs, tables and the quantizers between layers (``conv_out``, ``add_in``) have activations. With
+            ``dynamic`` they are those of the float network's layers with weights (``layers.0``), and ``activations``
+            is the width of what these read, at most 8. Of several patterns with a number for a layer the last one
+            counts; one that names no layer is refused.
         table_bits: Width of the codes that tables of activations are looked up with; without it that of activations,
             and at least 8.
         state_bits: Width of the codes in which recurrent layers keep their cell state.
@@ -172,6 +175,17 @@ class Precision(BaseModel):
                 )
             elif self.method in ("qat", "ptq"):
                 check_bits(name, bits)
+        return self
+
+    @model_validator(mode="after")
+    def _widths_of_layers_fit_the_method(self) -> Precision:
+        for pattern, widths in self.layer_bits.items():
+            for name, bits in widths:
+                if self.method == "dynamic" and bits is not None and bits > MOST_BYTE_BITS:
+                    raise LowlandError(
+                        f"layer_bits of {pattern!r} has {name} {bits} with method dynamic; expected {FEWEST_BITS} to "
+                        f"{MOST_BYTE_BITS} bits"
+                    )
         return self
 
     @model_validator(mode="after")

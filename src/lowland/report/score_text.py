@@ -56,7 +56,9 @@ class ScoreText(Score):
 
     def change(self, value: float) -> str:
         """A difference with its unit."""
-        return _with(self.bare_change(value), "points" if self.is_share else self.units)
+        bare = self.bare_change(value)
+        points = "point" if bare.removeprefix("\N{MINUS SIGN}") == "1" else "points"
+        return _with(bare, points if self.is_share else self.units)
 
     def bare_change(self, value: float) -> str:
         """A difference without its unit."""

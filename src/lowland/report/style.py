@@ -110,8 +110,9 @@ class Style:
 
     @classmethod
     def of(cls, measurements: pd.DataFrame) -> Style:
-        """The style of every figure about this table of one task."""
-        found = measurements[["precision", "method", "weight_bits", "activation_bits"]].drop_duplicates("precision")
+        """The style of every figure about this table of one task; students, without a precision, have none."""
+        columns = ["precision", "method", "weight_bits", "activation_bits"]
+        found = measurements.loc[measurements.precision != "", columns].drop_duplicates("precision")
         order = {method: i for i, method in enumerate(_RAMPS)}
         rows = sorted(
             found.itertuples(index=False),

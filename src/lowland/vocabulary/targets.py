@@ -45,6 +45,20 @@ TARGETS: dict[str, Target] = {
             Target(f"{kind}_policy", f"under the {kind} policy", "activations", f"{kind}_policy")
             for kind in ("detrimental", "robust", "uniform")
         ),
+        *(
+            Target(name, f"with {what}", "activations", name)
+            for name, what in (
+                ("no_protection", "no protection"),
+                ("kept_layers", "layers kept wide"),
+                ("kept_layers_same_mean", "layers kept wide and no more bits on average"),
+                ("outliers_apart", "outliers coded apart"),
+                ("clipped_ranges", "clipped ranges"),
+                ("equalized_channels", "equalized channels"),
+            )
+        ),
+        Target("margin", "told by a small margin", "activations", "margin"),
+        Target("crest", "told by a high crest factor", "activations", "crest"),
+        Target("range", "told by a large range", "activations", "range"),
     )
 }
 

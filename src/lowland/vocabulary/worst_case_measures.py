@@ -67,11 +67,38 @@ WORST_CASE: dict[str, Measure] = {
         higher_is_better=False,
         meaning="Score lost to the worst policy by the network with the target's protection.",
     ),
+    "protection_gain": _chosen(
+        "saved by a protection",
+        higher_is_better=True,
+        meaning="Score under the worst policy with the target's protection less that without it, each under its own "
+        "worst policy: what the protection itself costs in score is counted.",
+    ),
+    "protection_harm": _own(
+        "lost to a protection itself",
+        higher_is_better=False,
+        meaning="Score that the target's protection costs without any policy.",
+        selected=True,
+    ),
     "protection_cost": _own(
         "cost of a protection",
         unit="bit",
         higher_is_better=False,
         meaning="Bits that the target's protection adds to the mean width of activations.",
+        selected=True,
+    ),
+    "broken_auroc": _chosen(
+        "broken samples told",
+        higher_is_better=True,
+        meaning="How probably the target (a small margin, a high crest factor, a large range) is higher for a sample "
+        "whose decision the worst policy changes than for another one: area under the ROC curve, 0.5 by chance.",
+        is_rate=True,
+    ),
+    "layer_interaction": _own(
+        "interaction of two layers",
+        higher_is_better=None,
+        meaning="Score lost when what either of the target's two layers reads has so few bits, beyond the sum of what "
+        "is lost through each alone.",
+        levels=BITS,
         selected=True,
     ),
     "pair_drop": _chosen(

@@ -39,9 +39,25 @@ class JudgedCell:
     decisions: Callable[[Tensor], Tensor]
     told: Harm | None = None
 
-    def on(self, rows: Rows) -> PolicyProblem:
-        """The network on some rows."""
-        return PolicyProblem(self.subject, *rows, self.harm)
+    def on(self, rows: Rows, *, told: bool = False) -> PolicyProblem:
+        """The network on some rows: judged by its harm, or by what a search is told."""
+        return PolicyProblem(self.subject, *rows, (self.told or self.harm) if told else self.harm)
+
+    def broken(self, problem: PolicyProblem, outputs: Tensor) -> Tensor:
+        """Whether a policy with these outputs changes the decision on each row, or leaves no finite output [rows]."""
+        changed = self.decisions(outputs) != self.decisions(problem.reference)
+        return changed | ~outputs.isfinite().flatten(1).all(1)
+
+
+def some_rows(searched: Sequence[Rows], most: int) -> Rows:
+    """The first rows of several sets together, as many of each.
+
+    Args:
+        searched: One set at least.
+        most: Of all sets together.
+    """
+    each = most // len(searched)
+    return torch.cat([rows[0][:each] for rows in searched]), torch.cat([rows[1][:each] for rows in searched])
 
 
 def worst_static_policy(
@@ -55,12 +71,9 @@ def worst_static_policy(
         options: Budget and agent.
         key: Keys what an agent draws.
     """
-    most = options.rows // len(searched)
-    inputs = torch.cat([rows[0][:most] for rows in searched])
-    targets = torch.cat([rows[1][:most] for rows in searched])
     budget = Budget(options.choices, options.mean_bits, cell.subject.elements)
     return search_problem(
-        PolicyProblem(cell.subject, inputs, targets, cell.told or cell.harm),
+        cell.on(some_rows(searched, options.rows), told=True),
         budget,
         agent_of(options.agent),
         evaluations=options.evaluations,
@@ -82,9 +95,10 @@ def worst_case_rows(
     for split, rows in judged.items():
         problem = cell.on(rows)
         outputs = problem.outputs(widths)
-        changed = cell.decisions(outputs) != cell.decisions(problem.reference)
-        broken = changed | ~outputs.isfinite().flatten(1).all(1)
-        found = {"policy_drop": problem.harms(outputs), "policy_broken": broken.double()}
+        found = {
+            "policy_drop": problem.harms(outputs),
+            "policy_broken": cell.broken(problem, outputs).double(),
+        }
         for measure, samples in found.items():
             estimate = Estimate.from_samples(samples)
             yield Measurement("worst_case", measure, estimate, level=float(options.mean_bits), split=split)

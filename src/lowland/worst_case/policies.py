@@ -54,6 +54,11 @@ class StaticPolicy:
         return cls(dict(spec["bits"]))
 
     @property
+    def layer_bits(self) -> dict[str, dict[str, int]]:
+        """What a precision of method ``dynamic`` says as ``layer_bits``, so that the policy is deployed with it."""
+        return {name: {"activations": bits} for name, bits in self.bits.items()}
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Bits in the order of the layers."""
         return tuple(self.bits.values())

@@ -15,6 +15,7 @@ from lowland.quantization.dynamic.arithmetic import ActivationCoding, arithmetic
 from lowland.quantization.dynamic.layers import CodedLayer, RoundedActivations
 from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.layer_specs import LAYERS
+from lowland.worst_case.guard import Guard
 from lowland.worst_case.policies import Chooser
 from lowland.worst_case.prefixes import MOST_BYTES, Prefixes
 
@@ -28,19 +29,22 @@ _KINDS = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
 
 
 class _Point(nn.Module):
-    """A layer before which a policy chooses; without one it is as it was."""
+    """A layer before which a policy chooses; without one, and without a guard, it is as it was."""
 
     def __init__(self, layer: nn.Module, number: int, own_bits: int, coding: ActivationCoding | None) -> None:
         super().__init__()
         self.layer, self.number, self.own_bits = layer, number, own_bits
         self.choose: Chooser | None = None
+        self.guard: Guard | None = None
+        self.row_dims = max(1, cast(Tensor, layer.weight).ndim - 1)
         self.rounding: RoundedActivations | None = None
         if coding is not None:
-            row_dims = max(1, cast(Tensor, layer.weight).ndim - 1)
-            self.rounding = RoundedActivations(coding, bits=own_bits, row_dims=row_dims)
+            self.rounding = RoundedActivations(coding, bits=own_bits, row_dims=self.row_dims)
 
     def forward(self, values: Tensor) -> Tensor:
         """The layer at the chosen width; one of so many bits as it has, or more, leaves it as it is."""
+        if self.guard is not None:
+            values = self.guard.clipped(values)
         bits: int | Tensor = self.own_bits if self.choose is None else self.choose(self.number, values)
         if isinstance(bits, Tensor):
             if bits.shape != (len(values),):
@@ -51,15 +55,23 @@ class _Point(nn.Module):
             bits = bits.clamp(max=self.own_bits).reshape(-1, *[1] * (values.ndim - 1))
         else:
             bits = min(bits, self.own_bits)
+        most, outliers = values, None
+        if self.guard is not None and self.guard.outlier_share:
+            most, outliers = self.guard.parted(values, row_dims=self.range_dims(values))
         if self.rounding is None:
-            result: Tensor = self.layer(values, bits)
+            result: Tensor = self.layer(most, bits, outliers=outliers)
             return result
-        if isinstance(bits, Tensor):
-            values = torch.where(bits < self.own_bits, self.rounding(values, bits), values)
-        elif bits < self.own_bits:
-            values = self.rounding(values, bits)
+        if isinstance(bits, Tensor) or bits < self.own_bits:
+            coded = self.rounding(most, bits) + (0 if outliers is None else self.rounding(outliers, self.own_bits))
+            values = torch.where(bits < self.own_bits, coded, values) if isinstance(bits, Tensor) else coded
         result = self.layer(values)
         return result
+
+    def range_dims(self, values: Tensor) -> int:
+        """Dimensions, the last ones, of values that share a range: of a row, or of the whole batch."""
+        coding = self.layer.arithmetic.activations if isinstance(self.layer, CodedLayer) else None
+        by_batch = coding is not None and coding.granularity == "batch"
+        return values.ndim if by_batch else self.row_dims
 
 
 def _lies_in(path: str, float_from: str) -> bool:
@@ -145,6 +157,23 @@ class PolicySubject(nn.Module):
         with self.choosing(choose):
             outputs: Tensor = self.network(inputs)
         return outputs
+
+    def guarded(self, guards: Mapping[str, Guard]) -> PolicySubject:
+        """A copy whose layers code what they read with care, under a policy and without one.
+
+        Args:
+            guards: By name of the layer; layers that are not named stay as they are.
+
+        Raises:
+            LowlandError: A layer that there is not.
+        """
+        for name in guards:
+            if name not in self.layers:
+                raise LowlandError(f"guards name {name!r}; expected some of {', '.join(self.layers)}")
+        copied = copy.deepcopy(self)
+        for name, point in zip(copied.layers, copied.points, strict=True):
+            point.guard = guards.get(name, point.guard)
+        return copied
 
     @contextmanager
     def choosing(self, choose: Chooser | None) -> Iterator[None]:

@@ -4,14 +4,11 @@ import pandas as pd
 import pytest
 
 from lowland.decision.requirements import Requirements
-from lowland.report.figures import PICTURES
-from lowland.report.figures.pictures import OF_BITS
+from lowland.report.figures.pictures import OF_LANDSCAPE
 from lowland.report.inputs import Facts
 from tests.made_study.pictures import TABLES
 from tests.made_study.rendering import places_of, section_of, text_of
 from tests.made_study.tables import Tables
-
-VALLEY = [name for name in PICTURES if name not in (*OF_BITS, "upset_safety")]
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +33,10 @@ def test_readings_with_limits_are_said_beside_the_prediction(little):
     assert "here no reading can lie below 0" in text_of(section_of("why", little.inputs(facts=facts)))
 
 
-@pytest.mark.parametrize("missing", VALLEY)
+@pytest.mark.parametrize("missing", OF_LANDSCAPE)
 def test_any_kind_of_picture_may_be_missing(little, missing):
-    html = section_of("why", little.inputs(pictures={name: TABLES[name]() for name in VALLEY if name != missing}))
-    assert {name for name in VALLEY if f'id="{name}-jets"' in html} == set(VALLEY) - {missing}
+    html = section_of("why", little.inputs(pictures={name: TABLES[name]() for name in OF_LANDSCAPE if name != missing}))
+    assert {name for name in OF_LANDSCAPE if f'id="{name}-jets"' in html} == set(OF_LANDSCAPE) - {missing}
     assert "What the valley looks like" in html
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.analysis.correlation import correlations
 from lowland.analysis.pareto import pareto
+from lowland.analysis.policy_warnings import policy_warnings
 from lowland.analysis.prediction import prediction_fits
 from lowland.analysis.prediction_points import prediction_points
 from lowland.analysis.splits import on_split
@@ -21,6 +22,11 @@ def predict(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predicted against measured loss rises, and how well the prediction fits."""
     points = prediction_points(on_split(measurements, "test"))
     return points, prediction_fits(points)
+
+
+def warn_of_policies(measurements: pd.DataFrame) -> pd.DataFrame:
+    """What goes with the cost of the worst policy and is known before deployment."""
+    return policy_warnings(measurements)
 
 
 def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

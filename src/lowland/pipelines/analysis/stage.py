@@ -29,6 +29,13 @@ STAGE = Stage(
             outputs=(_table("prediction_points"), _table("prediction_fits")),
         ),
         NodeTemplate(
+            name="warn_of_policies",
+            function=f"{FUNCTIONS}.warn_of_policies",
+            level="study",
+            inputs=("measurements",),
+            outputs=(_table("policy_warnings"),),
+        ),
+        NodeTemplate(
             name="find_front",
             function=f"{FUNCTIONS}.find_front",
             level="study",

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, rows
+from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, picture, rows
 
+PLACE = "{task}/{recipe}/{seed}"
+FILE = f"{MEASURED}/worst_case/{PLACE}/{{precision}}"
 POLICY = Artifact(
     name="worst_policy",
     kind="json",
-    path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/{{precision}}.policy.json",
+    path=f"{FILE}.policy.json",
     layer="model output",
     missing_ok=True,
     remark="the static policy found to cost most, and how it was found",
 )
+SEARCH = picture("policy_search", path=f"{FILE}.policy_search.parquet")
+PROTECTION = Artifact(
+    name="policy_protection",
+    kind="json",
+    path=f"{MEASURED}/policy_protection/{PLACE}/{{precision}}.protection.json",
+    layer="model output",
+    missing_ok=True,
+    remark="what each protection chose, and the worst policy found against it",
+)
+INPUTS = picture("worst_inputs", path=f"{MEASURED}/policy_diagnosis/{PLACE}/{{precision}}.inputs.parquet")
 
 
 def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTemplate:
     return NodeTemplate(
         name=function,
+        part="policies",
         function=f"lowland.pipelines.worst_case.nodes.{function}",
         level="cell",
         methods=methods,
         inputs=inputs,
-        outputs=(rows("worst_case"), POLICY),
+        outputs=(rows("worst_case"), POLICY, SEARCH),
         expects=(Expectation("worst_case"),),
         where=("worst_case.choices",),
     )
@@ -31,13 +44,14 @@ def _student(kind: str) -> Artifact:
     return Artifact(
         name=f"{kind}_student",
         kind="model",
-        path=f"06_models/students/{{task}}/{{recipe}}/{{seed}}/{kind}.safetensors",
+        path=f"06_models/students/{PLACE}/{kind}.safetensors",
         layer="models",
     )
 
 
 STUDENTS = NodeTemplate(
     name="teach_students",
+    part="students",
     function="lowland.pipelines.worst_case.student_nodes.teach_students",
     level="students",
     selection="worst_case_students",
@@ -47,7 +61,7 @@ STUDENTS = NodeTemplate(
         Artifact(
             name="student_pairs",
             kind="json",
-            path=f"{MEASURED}/worst_case/{{task}}/{{recipe}}/{{seed}}/students.json",
+            path=f"{MEASURED}/students/{PLACE}/{{precision}}.pairs.json",
             layer="model output",
             missing_ok=True,
             remark="policies that were searched together with students, and how they were found",
@@ -70,6 +84,45 @@ STAGE = Stage(
             "search_worst_policy_and_rescale",
             ("float", "dynamic"),
             *("params:cell", "params:precision", "params:task", "params:worst_case", "splits", "trained", "model"),
+        ),
+        NodeTemplate(
+            name="protect_from_policies",
+            part="policy_protection",
+            function="lowland.pipelines.worst_case.protection_nodes.protect_from_policies",
+            level="cell",
+            inputs=(
+                "params:cell",
+                "params:precision",
+                "params:task",
+                "params:worst_case",
+                "params:worst_case_protection",
+                "splits",
+                "trained",
+                "model",
+            ),
+            outputs=(rows("policy_protection"), PROTECTION),
+            selection="worst_case_protection",
+            expects=(Expectation("worst_case", "protected_drop"),),
+            where=("worst_case.choices",),
+        ),
+        NodeTemplate(
+            name="diagnose_worst_inputs",
+            part="policy_diagnosis",
+            function="lowland.pipelines.worst_case.diagnosis_nodes.diagnose_worst_inputs",
+            level="cell",
+            inputs=(
+                "params:cell",
+                "params:task",
+                "params:worst_case",
+                "params:worst_case_diagnosis",
+                "splits",
+                "model",
+                "worst_policy",
+            ),
+            outputs=(rows("policy_diagnosis"), INPUTS),
+            selection="worst_case_diagnosis",
+            expects=(Expectation("worst_case", "broken_auroc"),),
+            where=("worst_case.choices",),
         ),
         STUDENTS,
     ),

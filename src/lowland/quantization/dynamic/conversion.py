@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from lowland.coding.folding import fold_batch_norm
 from lowland.errors import LowlandError
 from lowland.quantization.admission import check_numbers
+from lowland.quantization.bit_patterns import Kind, patterned_widths
 from lowland.quantization.dynamic.arithmetic import DynamicArithmetic
 from lowland.quantization.dynamic.layers import CodedLayer, Widths
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
 from lowland.quantization.graph.layer_specs import LAYERS
+from lowland.quantization.precision import LayerBits
 
 
 class Conversion(BaseModel):
@@ -29,6 +31,7 @@ class Conversion(BaseModel):
         min_elements_of: Whether of all layers, or of convolutions alone.
         batch_rows: Rows that are computed at once; ``None``: all that come together.
         float_from: Layer from which on nothing is deployed.
+        layer_bits: Other widths for some of the layers in codes, by patterns of their names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +44,7 @@ class Conversion(BaseModel):
     min_elements_of: Literal["layers", "convolutions"] = "layers"
     batch_rows: int | None = None
     float_from: str | None = None
+    layer_bits: Mapping[str, LayerBits] = {}
 
 
 def converted(network: nn.Module, conversion: Conversion) -> nn.Module:
@@ -55,21 +59,26 @@ def converted(network: nn.Module, conversion: Conversion) -> nn.Module:
 
     Raises:
         LowlandError: Parameters that are not finite or no float32, an unknown ``float_from``, weights that two layers
-            share, padding by anything but zeros, or no layer to code.
+            share, padding by anything but zeros, no layer to code, or a pattern that names none of them.
     """
     check_numbers(network)
     plain = fold_batch_norm(independent_copy(with_plain_weights(network)))
     check_numbers(plain)
     _check_sharing(plain)
     deployed = list(deployed_modules(plain, conversion.float_from))
-    widths = Widths(conversion.weight_bits, conversion.activation_bits)
+    kinds = {name: (layer, _kind(layer)) for name, layer in deployed}
+    chosen = {
+        name: (layer, kind)
+        for name, (layer, kind) in kinds.items()
+        if kind in conversion.arithmetic.layers and not _spared(layer, kind, conversion)
+    }
+    usual: dict[Kind, int] = {"weights": conversion.weight_bits, "activations": conversion.activation_bits}
+    layers: dict[Kind, Collection[str]] = {"weights": chosen, "activations": chosen}
+    widths = patterned_widths(conversion.layer_bits, layers, usual) if chosen else {}
     coded: dict[int, CodedLayer] = {}
-    for _, layer in deployed:
-        kind = _kind(layer)
-        if kind in conversion.arithmetic.layers and not _spared(layer, kind, conversion):
-            coded[id(layer)] = CodedLayer(
-                layer, kind, conversion.arithmetic, widths, per_channel=conversion.per_channel
-            )
+    for name, (layer, kind) in chosen.items():
+        own = Widths(widths["weights"][name], widths["activations"][name])
+        coded[id(layer)] = CodedLayer(layer, kind, conversion.arithmetic, own, per_channel=conversion.per_channel)
     if not coded:
         others = sorted({type(layer).__name__ for _, layer in deployed if _kind(layer)})
         classes = ", ".join(LAYERS[kind][0].__name__ for kind in conversion.arithmetic.layers)

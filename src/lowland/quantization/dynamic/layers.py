@@ -59,18 +59,25 @@ class CodedLayer(nn.Module):
         """Codes times scale."""
         return self.weight.to(self.scale.dtype) * self.scale
 
-    def forward(self, values: Tensor, bits: int | Tensor | None = None) -> Tensor:
+    def forward(self, values: Tensor, bits: int | Tensor | None = None, *, outliers: Tensor | None = None) -> Tensor:
         """The layer in its runtime's arithmetic; derivatives are those of the layer without roundings.
 
         Args:
             values: Floats [samples, ...].
             bits: Another width of the activation codes, or one for each row, as ``code_activations`` takes it.
+            outliers: What was taken out of the values, in their shape: coded apart, in the layer's own width and with
+                scales of its own, and summed by the same kernel; ``None`` for nothing.
         """
         coding = self.arithmetic.activations
         if coding is None or not values.numel():
-            return self.operation(values, self.float_weight(), self.bias)
+            whole = values if outliers is None else values + outliers
+            return self.operation(whole, self.float_weight(), self.bias)
         bits = self.widths.activation_bits if bits is None else bits
-        result = self._rescaled(*self._accumulated(values.detach(), coding, bits))
+        result = self._rescaled(*self._accumulated(values.detach(), coding, bits), bias=self.bias)
+        if outliers is not None:
+            own = self.widths.activation_bits
+            result = result + self._rescaled(*self._accumulated(outliers.detach(), coding, own), bias=None)
+            values = values + outliers
         if not (torch.is_grad_enabled() and values.requires_grad):
             return result
         found: Tensor = WithGradient.apply(result, self.operation(values, self.float_weight(), self.bias))
@@ -92,11 +99,11 @@ class CodedLayer(nn.Module):
             sums = self.operation(activations.centred().to(dtype), self.weight.to(dtype), None)
         return sums.to(values.dtype), activations.scale
 
-    def _rescaled(self, sums: Tensor, scale: Tensor) -> Tensor:
-        """Accumulators in the units of the outputs, plus bias, in the order of roundings of the runtime."""
+    def _rescaled(self, sums: Tensor, scale: Tensor, *, bias: Tensor | None) -> Tensor:
+        """Accumulators in the units of the outputs, plus a bias, in the order of roundings of the runtime."""
         by_channel = (-1, *[1] * (self.weight.ndim - 2))
         weight_scale = self.scale.reshape(by_channel) if self.scale.ndim else self.scale
-        bias = None if self.bias is None else self.bias.reshape(by_channel)
+        bias = None if bias is None else bias.reshape(by_channel)
         if self.arithmetic.rescaling == "scales_first":
             result = sums * (scale * weight_scale)
         elif self.arithmetic.rescaling == "activations_first" or bias is None:

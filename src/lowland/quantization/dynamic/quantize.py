@@ -43,5 +43,6 @@ def quantize_dynamically(network: nn.Module, precision: Precision, *, float_from
         min_elements_of=precision.min_elements_of,
         batch_rows=precision.batch_rows,
         float_from=float_from,
+        layer_bits=precision.layer_bits,
     )
     return DynamicNetwork(converted(network, conversion), conversion, getattr(network, "spec", None))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from lowland.errors import LowlandError
+from lowland.quantization.bit_patterns import Kind, patterned_widths
 from lowland.quantization.precision import TABLE_BITS, Precision
 
 
@@ -41,26 +40,13 @@ def layer_widths(precision: Precision, layers: CodedLayers) -> dict[str, int]:
         LowlandError: A pattern that matches no layer of the kind that it has a width for.
     """
     own = set(layers.states) | (set(layers.looked_up) if precision.table_bits is not None else set())
-    by_pattern = {
+    by_pattern: dict[Kind, list[str]] = {
         "weights": list(layers.weighted),
         "activations": [name for name in dict.fromkeys((*layers.quantizers, *layers.looked_up)) if name not in own],
     }
-    usual = {"weights": precision.weight_bits, "activations": precision.activation_bits}
-    widths = {name: usual[kind] for kind, names in by_pattern.items() for name in names}
-    for pattern, bits in precision.layer_bits.items():
-        for kind, width in bits:
-            if width is None:
-                continue
-            matching = [name for name in by_pattern[kind] if fnmatchcase(name, pattern)]
-            if not matching:
-                raise LowlandError(_unmatched(pattern, kind, by_pattern[kind]))
-            widths.update((name, width) for name in matching)
+    usual: dict[Kind, int] = {"weights": precision.weight_bits, "activations": precision.activation_bits}
+    found = patterned_widths(precision.layer_bits, by_pattern, usual)
+    widths = {name: width for widths in found.values() for name, width in widths.items()}
     for name in layers.looked_up:
         widths[name] = max(widths[name], TABLE_BITS) if precision.table_bits is None else precision.table_bits
     return widths | dict.fromkeys(layers.states, precision.state_bits)
-
-
-def _unmatched(pattern: str, kind: str, names: list[str]) -> str:
-    """What is wrong with a pattern."""
-    there = ", ".join(names) or "none"
-    return f"layer_bits has {kind} for {pattern!r}, which names no layer; expected a pattern of: {there}"

@@ -11,8 +11,10 @@ import plotly.graph_objects as go
 
 from lowland.report.figures.bit_map import flip_map_figure
 from lowland.report.figures.choice import INSIDE, first_seed, short, with_choice
+from lowland.report.figures.policies import policy_search_figure
 from lowland.report.figures.protection import protection_figure
 from lowland.report.figures.safe_rows import safe_rows_figure
+from lowland.report.figures.worst_inputs import worst_inputs_figure
 from lowland.report.style import SEQUENTIAL, Style, axis, transparent
 
 LOWEST_DENSITY = 1e-6  # of the peak: the single large eigenvalues of a network of some 10^4 parameters stay in sight
@@ -197,6 +199,10 @@ PICTURES: dict[str, Callable[..., go.Figure]] = {
     "flip_map": flip_map_figure,
     "protection": protection_figure,
     "upset_safety": safe_rows_figure,
+    "policy_search": policy_search_figure,
+    "worst_inputs": worst_inputs_figure,
 }
 OF_BITS = ("flip_map", "protection")
-"""Those that show single bits, the others the landscape."""
+"""Those that show single bits."""
+OF_LANDSCAPE = ("spectral_density", "loss_surface", "mode_connectivity")
+"""Those that show the valley."""

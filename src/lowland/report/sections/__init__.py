@@ -15,6 +15,7 @@ from lowland.report.sections.reproduce import Reproduce
 from lowland.report.sections.same import Same
 from lowland.report.sections.sure import Sure
 from lowland.report.sections.why import Why
+from lowland.report.sections.worst import Worst
 
 SECTIONS: tuple[Section, ...] = (
     Answer(),
@@ -23,6 +24,7 @@ SECTIONS: tuple[Section, ...] = (
     Curves(),
     Bits(),
     Certified(),
+    Worst(),
     Same(),
     Front(),
     Why(),

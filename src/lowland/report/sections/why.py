@@ -15,7 +15,7 @@ from lowland.report.figures import (
     ratio_heatmap,
     surface_kind,
 )
-from lowland.report.figures.pictures import OF_BITS
+from lowland.report.figures.pictures import OF_LANDSCAPE
 from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.section import Section
 from lowland.report.sentences.disturbances import impossible_readings
@@ -86,5 +86,5 @@ def _pictures(task: TaskInputs, figures: FigureRegistry) -> dict[str, str]:
     return {
         kind: figures.add(f"{kind}-{task.name}", draw(table, style=task.style))
         for kind, draw in PICTURES.items()
-        if kind not in OF_BITS and len(table := task.picture(kind))
+        if kind in OF_LANDSCAPE and len(table := task.picture(kind))
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.checkpoint import Checkpoint, identity
 from lowland.worst_case.search.evaluations import Evaluations, SearchEnded
 from lowland.worst_case.search.result import SearchResult, SearchStatus
-from lowland.worst_case.search.space import number_of_policies
+from lowland.worst_case.search.space import Widths, number_of_policies
 from lowland.worst_case.subject import PolicySubject
 
 
@@ -106,7 +107,49 @@ def search_problem(
         )
     agent.check(budget, evaluations)
     kept = Checkpoint(checkpoint, {} if checkpoint is None else identity(problem, budget, agent, generator))
-    asked = Evaluations(problem.drop, budget, evaluations, kept.recorded, kept.after)
+    searched = Searched(problem.subject.layers, problem.drop, budget)
+    return _searched(searched, agent, evaluations, generator, kept)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What agents need to know of a problem.
+
+    Attributes:
+        layers: Names of those that have a width.
+        drop: Of widths in their order.
+        budget: With their elements.
+    """
+
+    layers: tuple[str, ...]
+    drop: Callable[[Widths], float]
+    budget: Budget
+
+
+def search_some_layers(
+    searched: Searched, agent: Agent, *, evaluations: int, generator: torch.Generator
+) -> SearchResult:
+    """The same where policies reach some of a network's layers only; nothing is written to resume from.
+
+    Args:
+        searched: Layers, drop and budget.
+        agent: What names policies.
+        evaluations: Most policies that are computed.
+        generator: Of all draws.
+
+    Raises:
+        LowlandError: As for ``search_policy``.
+    """
+    agent.check(searched.budget, evaluations)
+    return _searched(searched, agent, evaluations, generator, Checkpoint(None, {}))
+
+
+def _searched(
+    searched: Searched, agent: Agent, evaluations: int, generator: torch.Generator, kept: Checkpoint
+) -> SearchResult:
+    """Runs the agent."""
+    budget = searched.budget
+    asked = Evaluations(searched.drop, budget, evaluations, kept.recorded, kept.after)
     spent = False
     try:
         agent.run(budget, asked.gain, generator)
@@ -119,5 +162,5 @@ def search_problem(
     widths, drop = asked.best
     complete = len(asked.history) == number_of_policies(budget)
     status: SearchStatus = "complete" if complete else "spent" if spent else "converged"
-    policy = StaticPolicy(dict(zip(problem.subject.layers, widths, strict=True)))
+    policy = StaticPolicy(dict(zip(searched.layers, widths, strict=True)))
     return SearchResult(policy, drop, len(asked.history), tuple(asked.history), status)
