@@ -109,7 +109,10 @@ def test_a_cell_without_a_policy_says_so(rows, trained):
     for model, status in ((broken, "non_finite"), (bare, "undefined")):
         args = (PRECISIONS["fp32"], TASK, OPTIONS, PROTECTION, data, StoredModel(trained), model)
         frame, document = protect_from_policies(cell_of("fp32"), *args)
-        assert frame[["measure", "status"]].values.tolist() == [["protected_drop", status]] and document["status"] == status
+        assert (
+            frame[["measure", "status"]].values.tolist() == [["protected_drop", status]]
+            and document["status"] == status
+        )
     for policy, status in ((None, "failed"), ({"status": "undefined"}, "undefined")):
         args = (TASK, OPTIONS, DIAGNOSIS, data, broken, policy)
         frame, inputs = diagnose_worst_inputs(cell_of("fp32"), *args)

@@ -97,9 +97,7 @@ class Judgements:
     def state(self) -> dict[str, Any]:
         """All that a resumed search needs, jsonable."""
         return {
-            "history": [
-                [each.number, each.drop, each.mean_bits, each.candidate, each.best] for each in self.history
-            ],
+            "history": [[each.number, each.drop, each.mean_bits, each.candidate, each.best] for each in self.history],
             "best": None if self.best is None else self.best.spec,  # type: ignore[attr-defined]  # of those in POLICIES
             "drop": self._best_drop,
         }

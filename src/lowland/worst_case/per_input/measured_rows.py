@@ -53,9 +53,7 @@ def problem_of(cell: JudgedCell, rows: Rows, options: InputPolicyOptions) -> Pol
     return PolicyProblem(cell.subject, rows[0], reference, _changed(cell))
 
 
-def found_for_inputs(
-    given: InputProblem, options: InputPolicyOptions, *, key: tuple[Key, ...]
-) -> FoundForInputs:
+def found_for_inputs(given: InputProblem, options: InputPolicyOptions, *, key: tuple[Key, ...]) -> FoundForInputs:
     """Searches with every agent, and makes the restricted oracle.
 
     Args:
@@ -101,9 +99,7 @@ def input_policy_rows(
             done = judged(problem, result.policy)
             met = meets(found.given.budget, done.bits)
             spent[split][agent] = {"mean_bits": done.mean_bits, "met": met}
-            rows.append(
-                _row("input_policy_drop", Estimate.from_samples(done.harms), agent, found.given.budget, split)
-            )
+            rows.append(_row("input_policy_drop", Estimate.from_samples(done.harms), agent, found.given.budget, split))
             share, limits = Estimate.missing("undefined"), {}
             for name, oracle in harms.items():
                 draws = generator(*key, "share", agent, split)

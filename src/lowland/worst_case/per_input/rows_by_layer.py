@@ -111,7 +111,9 @@ class RowsByLayer(VecEnv):
         """See ``VecEnv``."""
         return [getattr(self, method_name)(*args, **kwargs)] * self.num_envs
 
-    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Any = None) -> list[bool]:
+    def env_is_wrapped(
+        self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Any = None
+    ) -> list[bool]:
         """See ``VecEnv``; none is."""
         return [False] * self.num_envs
 
