@@ -134,10 +134,10 @@ def test_masks_leave_exactly_what_can_still_meet_the_budget():
 @pytest.mark.parametrize("which", ["input", "inputs"])
 @pytest.mark.parametrize("agent", ["cross_entropy", "random", "ppo", "a2c"])
 def test_searches_keep_the_budget_and_begin_with_the_static_policy(agent, which, goal):
-    case = given(which, goal=goal)
-    found = search_input_policy(case, agent, evaluations=25, generator=generator("search"))
-    again = search_input_policy(case, agent, evaluations=25, generator=generator("search"))
-    assert found.history == again.history and found.evaluations == 25
+    case = given(which, number=40, goal=goal)
+    found = search_input_policy(case, agent, evaluations=15, generator=generator("search"))
+    again = search_input_policy(case, agent, evaluations=15, generator=generator("search"))
+    assert found.history == again.history and found.evaluations == 15
     assert found.history[0].drop == case.problem.drop(case.static)
     done = judged(case.problem, found.policy)
     assert done.drop == found.drop and meets(case.budget, done.bits)
@@ -150,15 +150,15 @@ def test_searches_keep_the_budget_and_begin_with_the_static_policy(agent, which,
 def test_an_interrupted_search_ends_as_if_it_had_not_been(agent, tmp_path, monkeypatch):
     from lowland.worst_case.per_input import input_search
 
-    case, path = given("input"), tmp_path / "search"
-    whole = search_input_policy(case, agent, evaluations=30, generator=generator("resumed"))
+    case, path = given("input", number=40), tmp_path / "search"
+    whole = search_input_policy(case, agent, evaluations=15, generator=generator("resumed"))
     monkeypatch.setattr(input_search, "EVERY", 0.0)
-    search_input_policy(case, agent, evaluations=30, generator=generator("resumed"), checkpoint=path)
+    search_input_policy(case, agent, evaluations=15, generator=generator("resumed"), checkpoint=path)
     assert path.exists()
-    resumed = search_input_policy(case, agent, evaluations=30, generator=generator("resumed"), checkpoint=path)
+    resumed = search_input_policy(case, agent, evaluations=15, generator=generator("resumed"), checkpoint=path)
     assert (resumed.history, resumed.policy.spec) == (whole.history, whole.policy.spec)
     with pytest.raises(LowlandError, match="another evaluations"):
-        search_input_policy(case, agent, evaluations=31, generator=generator("resumed"), checkpoint=path)
+        search_input_policy(case, agent, evaluations=16, generator=generator("resumed"), checkpoint=path)
 
 
 def test_networks_keep_the_budget_whatever_they_say():

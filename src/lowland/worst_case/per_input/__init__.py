@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from lowland.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from lowland.worst_case.per_input.free_oracle import FreeOracle, free_oracle
     from lowland.worst_case.per_input.input_problem import InputProblem, judged, meets
     from lowland.worst_case.per_input.input_search import INPUT_AGENTS, InputSearchResult, search_input_policy
     from lowland.worst_case.per_input.measured_rows import (
@@ -17,10 +16,11 @@ if TYPE_CHECKING:
     )
     from lowland.worst_case.per_input.network_policy import NetworkPolicy
     from lowland.worst_case.per_input.observations import Bins, Scales
-    from lowland.worst_case.per_input.restricted_oracle import RestrictedOracle, restricted_oracle
+    from lowland.worst_case.per_input.oracle_free import FreeOracle, free_oracle
+    from lowland.worst_case.per_input.oracle_restricted import RestrictedOracle, restricted_oracle
     from lowland.worst_case.per_input.share import Share, share_of_gain
     from lowland.worst_case.per_input.table_policy import TablePolicy
-    from lowland.worst_case.per_input.widths_tree import WidthsTree, widths_tree
+    from lowland.worst_case.per_input.tree_of_widths import WidthsTree, widths_tree
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 

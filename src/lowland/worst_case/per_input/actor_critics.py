@@ -27,8 +27,9 @@ FITS = 8
 
 @dataclass(frozen=True)
 class ActorCritic(InputAgent):
-    """What the algorithms have in common: one episode of all rows is one evaluation, and between some of them the actor
-    without chance is judged as a policy.
+    """What the algorithms have in common: one episode of all rows is one evaluation.
+
+    Between some of them the actor without chance is judged as a policy.
 
     Over all inputs together the reward contains the bits beyond the mean, times a multiplier that rises while episodes
     miss the mean and falls while they do not; the policy that is judged is given the least multiplier of its own with

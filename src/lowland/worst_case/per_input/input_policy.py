@@ -85,7 +85,13 @@ def budget_spec(budget: Budget) -> dict[str, Any]:
 
 def budget_from_spec(spec: Mapping[str, Any]) -> Budget:
     """The budget of a spec."""
-    return Budget(**{name: tuple(value) if isinstance(value, list) else value for name, value in spec.items()})
+    return Budget(
+        tuple(map(int, spec["choices"])),
+        float(spec["mean_bits"]),
+        tuple(map(int, spec["elements"])),
+        goal=spec["goal"],
+        over=spec["over"],
+    )
 
 
 def check_rows(subject: PolicySubject) -> None:

@@ -65,7 +65,8 @@ class InputProblem:
         bins: Of each of these statistics.
 
     Raises:
-        LowlandError: The runtime scales whole batches; the budget is of another network, or the static policy misses it.
+        LowlandError: The runtime scales whole batches; the budget is of another network, or the static policy
+            misses it.
     """
 
     problem: PolicyProblem

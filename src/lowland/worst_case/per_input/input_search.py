@@ -74,8 +74,8 @@ def search_input_policy(
 ) -> InputSearchResult:
     """Finds the policy for each input that is best for a budget's goal, beginning with the best static policy.
 
-    An evaluation computes all searching rows once, whatever it is for: a policy that could be taken, an episode in which
-    widths are drawn, or fitting a multiplier.
+    An evaluation computes all searching rows once, whatever it is for: a policy that could be taken, an episode in
+    which widths are drawn, or fitting a multiplier.
 
     Args:
         given: Network, rows, budget and the static policy.

@@ -17,13 +17,13 @@ from lowland.randomness import Key, generator
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.measured_rows import JudgedCell, Rows
 from lowland.worst_case.options import WorstCaseOptions
-from lowland.worst_case.per_input.free_oracle import free_oracle
 from lowland.worst_case.per_input.input_problem import InputProblem, judged, meets
 from lowland.worst_case.per_input.input_search import InputSearchResult, search_input_policy
 from lowland.worst_case.per_input.options import InputPolicyOptions
-from lowland.worst_case.per_input.restricted_oracle import RestrictedOracle, restricted_oracle
+from lowland.worst_case.per_input.oracle_free import free_oracle
+from lowland.worst_case.per_input.oracle_restricted import RestrictedOracle, restricted_oracle
 from lowland.worst_case.per_input.share import share_of_gain
-from lowland.worst_case.per_input.widths_tree import check_tree, widths_tree
+from lowland.worst_case.per_input.tree_of_widths import check_tree, widths_tree
 from lowland.worst_case.problem import Harm, PolicyProblem
 
 _log = logging.getLogger(__name__)

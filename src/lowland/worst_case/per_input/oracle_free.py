@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lowland.worst_case.budget import SLACK
-from lowland.worst_case.per_input.widths_tree import WidthsTree
+from lowland.worst_case.per_input.tree_of_widths import WidthsTree
 
 HALVINGS = 60
 

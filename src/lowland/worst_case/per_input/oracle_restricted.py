@@ -1,4 +1,4 @@
-"""The best that widths can do which are told by bins of what layers read: a tree of decisions, by dynamic programming."""
+"""The best widths that bins of what layers read can tell: a tree of decisions, by dynamic programming."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lowland.worst_case.budget import SLACK
 from lowland.worst_case.per_input.observations import STATISTICS, Bins
-from lowland.worst_case.per_input.widths_tree import WidthsTree
+from lowland.worst_case.per_input.tree_of_widths import WidthsTree
 
 HALVINGS = 40
 
@@ -51,7 +51,7 @@ class RestrictedOracle:
     Attributes:
         decisions: The tree; on its rows it meets the budget.
         drop: Its mean harm on its rows.
-        bound: Mean harm there that no tree of the class exceeds (for the best: falls below); over single inputs reached.
+        bound: Mean harm there that no tree of the class exceeds (for the best: falls below).
     """
 
     decisions: DecisionTree
@@ -64,11 +64,11 @@ def restricted_oracle(tree: WidthsTree, bins: Bins, *, least: int = 20) -> Restr
 
     A group are rows that shared all bins and widths. Before a layer it is split by the layer's bin where every bin
     holds ``least`` of its rows, and otherwise chooses one width. Backwards from the last layer every group takes the
-    width of which the sum over its rows is best. Within this class that is the optimum on these rows: over single inputs
-    exactly; over all inputs for the gain with a multiplier on bits, bounded from above by the Lagrangian as for the free
-    oracle, with the least multiplier that was found to meet the mean. Static policies are in the class. A table with the
-    same bins is, too, where every group was split; a network of several statistics is not, and may do better. On rows
-    that it was not made of it is a policy like others: what it loses there shows how much was learned by heart.
+    width of which the sum over its rows is best. Within this class that is the optimum on these rows: exactly over
+    single inputs; over all inputs for the gain with a multiplier on bits, the least one that was found to meet the
+    mean, with the Lagrangian as a bound from above. Static policies are in the class; so is a table with the same bins
+    where every group was split. A network of several statistics is not, and may do better. On rows that it was not made
+    of it is a policy like others: what it loses there shows how much was learned by heart.
 
     Args:
         tree: Of searching rows.
