@@ -105,6 +105,6 @@ class _watching:  # noqa: N801  # a context
             handle.remove()
 
     def _look(self, point: torch.nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        before = self.widths[: point.number]  # type: ignore[misc]  # of the points of a subject it is a number
+        before = self.widths[: int(point.number)]  # type: ignore[arg-type]  # of a subject's points it is a number
         if before not in self.seen:
             self.seen[before] = observed(arguments[0])
