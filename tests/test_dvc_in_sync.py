@@ -188,7 +188,7 @@ def test_what_is_measured_may_be_absent_for_those_who_gather():
     }
     assert {name: deps for name, deps in readers.items() if deps} == {
         "tables": ["${data}/" + MEASURED],
-        **dict.fromkeys(("policy_diagnosis", "input_policies"), ["${data}/" + MEASURED + "/worst_case/${item.task}"]),
+        **{key: ["${data}/" + MEASURED + "/worst_case/${item.task}"] for key in ("policy_diagnosis", "input_policies")},
     }
 
 
