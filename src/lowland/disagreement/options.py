@@ -17,6 +17,8 @@ class DisagreementOptions(BaseModel):
         uncertainties: Measures of uncertainty by which disagreements are looked for; the first is compared with each of
             the others. Of those that rank alike with two classes only the first is taken.
         scaled: Those that are taken with the temperature fitted on validation rows too; ``none`` fits none.
+        nearby_precision: Whether networks with codes are asked again with a bit less in every weight; how far their
+            probabilities move is one more measure of uncertainty, for twice the computation.
         calibration_bins: Bins of equally many samples for the calibration error.
         abstention_risks: Shares of wrong answers, and of answers other than the float network's, that a network which
             abstains must not exceed among those that it gives, by the first of ``uncertainties``; ``none`` proves
@@ -30,6 +32,7 @@ class DisagreementOptions(BaseModel):
 
     uncertainties: Annotated[tuple[UncertaintyMeasure, ...], Field(min_length=1)]
     scaled: Annotated[tuple[UncertaintyMeasure, ...], NONE_SWITCHES_OFF]
+    nearby_precision: Annotated[bool, Field(strict=True)]
     calibration_bins: Annotated[int, Field(ge=1)]
     abstention_risks: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], NONE_SWITCHES_OFF]
     abstention_delta: Annotated[float, Field(gt=0, lt=1)]

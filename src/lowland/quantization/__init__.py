@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lowland.quantization.graph.integer import IntegerNetwork
     from lowland.quantization.imported import IMPORTS, imported_network
     from lowland.quantization.mean_widths import MeanBits, mean_bits
+    from lowland.quantization.nearby_precision import with_a_bit_less
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
     from lowland.quantization.readers.flow import CodeRange
@@ -57,5 +58,6 @@ __all__ = [
     "padding_sensitivity",
     "quantize_dynamically",
     "read_qonnx",
+    "with_a_bit_less",
     "without_quantizers",
 ]

@@ -24,12 +24,13 @@ from lowland.disagreement.measured_rows import (
     ranked,
     uncertainties,
 )
+from lowland.disagreement.nearby import NEARBY, nearby_distance
 from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.export import runtime_outputs
 from lowland.grid import CellGroup, Run
 from lowland.measurements import Cell, Measurement, ReferenceKind, table, table_of_cells, unavailable
-from lowland.quantization import Precision
+from lowland.quantization import Precision, with_a_bit_less
 from lowland.tasks import Samples, Splits, Task, TaskOptions, build_task
 
 WITH_INTEGERS = ("qat", "ptq", "imported")
@@ -70,12 +71,15 @@ def compare_with_float(
             found = proved_abstention(fixing, proving, options, asked)
             abstentions.append(("" if asked is None else asked.kind, found))
             rows += threshold_rows(found, proving, asked)
+    nearby = with_a_bit_less(model.network) if options.nearby_precision else None
     elsewhere = _elsewhere(cell, task, model.network, splits, options)
     for condition, known in splits.evaluated.items():
         answers, references = _answered(task, model.network, others, known.samples, condition)
         if unquantized is not None:
             references.append(Reference(cell.id, "fake_float", unquantized.tensors[condition or "nominal"]))
         scores = uncertainties(answers.logits, options, temperature)
+        if nearby is not None:
+            scores[NEARBY] = nearby_distance(answers.logits, _logits(task, nearby, known.samples.inputs))
         for split, mask in known.halves.items():
             here, rankings = answers.at(mask, split), ranked(scores, mask)
             beside = {reference.kind: reference.at(mask) for reference in references}
