@@ -1,4 +1,4 @@
-"""The networks of the worst-case benchmark: perceptrons of four and six layers on jets, LeNet-5 and ResNet-8 on digits."""
+"""The networks of the worst-case benchmark: perceptrons with four and six layers on jets, convolutions on digits."""
 
 from __future__ import annotations
 

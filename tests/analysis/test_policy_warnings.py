@@ -89,7 +89,7 @@ def test_what_only_goes_with_accuracy_is_no_warning_at_equal_accuracy():
 
 def test_where_nothing_is_planted_nothing_is_found_more_often_than_by_chance():
     """One sign at its level, and any sign of the family at the level of the family."""
-    alone, family, studies = 0, 0, 25
+    alone, family, studies = 0, 0, 20
     for seed in range(studies):
         measurements = made(100 + seed, seeds=1)
         measurements = measurements[measurements.measure != "layer_drop"]  # it is the drop itself here

@@ -56,3 +56,16 @@ def _row(cell, measure, value, split, *, condition="", target="", level=NAN):
 
 def _table(rows) -> pd.DataFrame:
     return checked(pd.DataFrame.from_records(rows, columns=list(COLUMNS)))
+
+
+def per_input(split="test", *, task="jets") -> pd.DataFrame:
+    """Rows of one cell: an agent's policy for each input lies half way from the static one to the restricted oracle."""
+    cell = (task, "plain", "s0", "fp32", "float", 32, 32)
+    found = [
+        ("oracle_drop", "restricted", 0.3),
+        ("oracle_drop", "free", 0.4),
+        ("input_policy_drop", "cross_entropy", 0.25),
+        ("input_policy_share", "cross_entropy", 0.5),
+        ("policy_drop", "", 0.2),
+    ]
+    return _table([_row(cell, measure, value, split, target=target, level=5.0) for measure, target, value in found])

@@ -66,6 +66,8 @@ def test_every_cell_has_a_row_for_every_protection(name, rows, trained):
     assert tuple(frame.loc[frame.measure == "protection_cost", "target"]) == ATTACKS
     missing = set(frame.loc[frame.status != "ok", "target"])
     assert missing == ({"equalized_channels"} if name == "ptq4" else set())
+    cost = frame[frame.measure == "protection_cost"].set_index("target").value
+    assert cost["kept_layers"] >= cost["kept_layers_same_mean"] >= 0
     found = json.loads(json.dumps(jsonable(document)))["protections"]
     assert tuple(found) == ATTACKS and found["kept_layers"]["tried"][0]["layers"] == []
     assert found["kept_layers"]["tried"][0]["lost"] == found["no_protection"]["searched_drop"]
@@ -109,7 +111,8 @@ def test_a_cell_without_a_policy_says_so(rows, trained):
     for model, status in ((broken, "non_finite"), (bare, "undefined")):
         args = (PRECISIONS["fp32"], TASK, OPTIONS, PROTECTION, data, StoredModel(trained), model)
         frame, document = protect_from_policies(cell_of("fp32"), *args)
-        assert frame[["measure", "status"]].values.tolist() == [["protected_drop", status]] and document["status"] == status
+        assert frame[["measure", "status"]].values.tolist() == [["protected_drop", status]]
+        assert document["status"] == status
     for policy, status in ((None, "failed"), ({"status": "undefined"}, "undefined")):
         args = (TASK, OPTIONS, DIAGNOSIS, data, broken, policy)
         frame, inputs = diagnose_worst_inputs(cell_of("fp32"), *args)

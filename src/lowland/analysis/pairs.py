@@ -9,7 +9,8 @@ import pandas as pd
 from lowland.analysis.policies import FAMILY, of_policies, one_level
 from lowland.vocabulary.worst_case_measures import STUDENTS
 
-PAIRS = ("pair_drop", "pair_drop_equalized", "student_accuracy")
+EQUALIZED = "pair_drop_equalized"
+PAIRS = ("pair_drop", EQUALIZED, "student_accuracy")
 
 
 @dataclass(frozen=True, kw_only=True)

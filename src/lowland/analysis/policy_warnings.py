@@ -12,13 +12,15 @@ from lowland.analysis.correlation import ENOUGH_RECIPES
 from lowland.analysis.criteria import CELL, clean_criterion, criterion_values
 from lowland.analysis.family_wise import holm
 from lowland.analysis.intervals import t_quantile
-from lowland.analysis.rank_correlation import Array, coefficient, interval, resampled_clusters, spearman_moments
+from lowland.analysis.rank_correlation import Array, interval, resampled_clusters
 from lowland.analysis.score import score_of
 from lowland.analysis.splits import on_split
 from lowland.analysis.warning_signs import warning_signs
 from lowland.randomness import seed_of
 
 RESPONSE = "policy_drop"
+SMALLEST = 1e-12
+"""Product of variances of ranks below which one of them is constant but for rounding."""
 COLUMNS = (
     "task",
     "precision",
@@ -45,10 +47,12 @@ def policy_warnings(
 
     Ranks are formed inside each task and precision and combined, so that neither bits nor tasks can pose as a relation.
     With the rank correlations r of sign x, drop y and clean score z it is
-    :math:`(r_{xy} - r_{xz} r_{yz}) / \sqrt{(1 - r_{xz}^2)(1 - r_{yz}^2)}`: a network that is more accurate has more to
-    lose. Intervals come from resampling recipes with all their seeds and precisions, and tasks where there are several,
-    each drawn for itself (a recipe is the same in all tasks); one degree of freedom is left to the score. Drops are of
-    test rows, signs of selection rows.
+    :math:`(r_{xy} - r_{xz} r_{yz}) / \sqrt{(1 - r_{xz}^2)(1 - r_{yz}^2)}`, the correlation of what the score's ranks
+    leave unexplained of either: a network that is more accurate has more to lose. Intervals come from resampling these
+    residuals by recipe, with all seeds and precisions, and by task where there are several, each drawn for itself (a
+    recipe is the same in all tasks); one degree of freedom is left to the score. Residuals made anew in every resample
+    of eight recipes would scatter so much that nothing could ever be found. Drops are of test rows, signs of selection
+    rows.
 
     Args:
         measurements: The long table.
@@ -150,25 +154,40 @@ class _Group:
         if recipes < 3:
             return (float("nan"),) * 5
         cluster, weights = self.weights(num_resamples)
-        left, right = np.stack([self.x, self.z]), np.stack([self.y, self.z])
-        moments = []
+        x, y, z = (self._ranks(values) for values in (self.x, self.y, self.z))
+        plain = self._resampled(x, y, np.ones((1, len(x))))
+        at_equal_score = self._resampled(_rest(x, z), _rest(y, z), weights[:, cluster])
+        ends = interval(at_equal_score, num_clusters=recipes - 1, confidence=confidence)
+        value, low, high = float(at_equal_score[0]), float(ends[0]), float(ends[1])
+        chance = _chance(value, low, high, freedom=recipes - 2, confidence=confidence)
+        return value, low, high, chance, float(plain[0])
+
+    def _ranks(self, values: Array) -> Array:
+        """Mid-ranks inside each stratum less their mean [cells]."""
+        by_stratum = pd.Series(values).groupby(self.stratum)
+        ranks = by_stratum.rank()
+        return (ranks - ranks.groupby(self.stratum).transform("mean")).to_numpy()
+
+    def _resampled(self, x: Array, y: Array, weights: Array) -> Array:
+        """Correlation of two variables around their means in each stratum, for weights [resamples, cells]."""
+        common, own_x, own_y = (np.zeros(len(weights)) for _ in range(3))
         for number in np.unique(self.stratum):
             here = self.stratum == number
-            members, within = np.unique(cluster[here], return_inverse=True)
-            moments.append(spearman_moments(left[:, here], right[:, here], within, weights[:, members]))
-        r = coefficient(moments)
-        partial = _partial(r[:, 0, 0], r[:, 0, 1], r[:, 1, 0])
-        low, high = interval(partial, num_clusters=recipes - 1, confidence=confidence)
-        chance = _chance(float(partial[0]), float(low), float(high), freedom=recipes - 2, confidence=confidence)
-        return float(partial[0]), float(low), float(high), chance, float(r[0, 0, 0])
+            w = weights[:, here]
+            total = np.maximum(w.sum(1, keepdims=True), 1.0)
+            of_x, of_y = (each[here] - (w @ each[here])[:, None] / total for each in (x, y))
+            common += (w * of_x * of_y).sum(1)
+            own_x += (w * of_x**2).sum(1)
+            own_y += (w * of_y**2).sum(1)
+        room = own_x * own_y
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(room > SMALLEST, np.clip(common / np.sqrt(room), -1.0, 1.0), np.nan)
 
 
-def _partial(xy: Array, xz: Array, yz: Array) -> Array:
-    """NaN where x or y follows z completely; a z that is the same everywhere holds nothing equal."""
-    xz, yz = np.nan_to_num(xz), np.nan_to_num(yz)
-    rest = (1 - xz**2) * (1 - yz**2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(rest > 1e-9, np.clip((xy - xz * yz) / np.sqrt(rest), -1.0, 1.0), np.nan)
+def _rest(values: Array, score: Array) -> Array:
+    """What the score's ranks do not explain of a variable's [cells]; all of it where all scores are equal."""
+    room = float(score @ score)
+    return values if room == 0 else values - score * float(values @ score) / room
 
 
 def _chance(value: float, low: float, high: float, *, freedom: int, confidence: float) -> float:

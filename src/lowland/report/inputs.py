@@ -23,6 +23,7 @@ class Tables:
         predictions: From ``prediction_points``.
         prediction_fits: From ``prediction_fits``.
         pareto: From ``pareto``.
+        policy_warnings: From ``policy_warnings``; may be empty.
         learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; may be empty.
         pictures: A key of ``figures.PICTURES`` -> its table; a kind may be missing or empty.
     """
@@ -31,12 +32,20 @@ class Tables:
     predictions: pd.DataFrame
     prediction_fits: pd.DataFrame
     pareto: pd.DataFrame
+    policy_warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
     learning_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     pictures: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def of(self, task: str) -> Tables:
         """The same of one task."""
-        names = ("correlations", "predictions", "prediction_fits", "pareto", "learning_curves")
+        names = (
+            "correlations",
+            "predictions",
+            "prediction_fits",
+            "pareto",
+            "policy_warnings",
+            "learning_curves",
+        )
         parts = {name: _of(getattr(self, name), task) for name in names}
         return replace(self, **parts, pictures={kind: _of(table, task) for kind, table in self.pictures.items()})
 

@@ -1,5 +1,7 @@
 """The section on the worst case: each part only where its rows are, for one task or several."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -8,7 +10,8 @@ from tests.made_study.pictures import policy_search, worst_inputs
 from tests.made_study.protections import protections
 from tests.made_study.rendering import section_of, text_of
 from tests.made_study.tables import Tables
-from tests.made_study.worst_case import policies, students
+from tests.made_study.worst_case import per_input, policies, students
+from tests.report.sentences.test_warnings import table as signs_table
 
 CHOSEN = {"recipe": "plain", "precision": "qat4"}
 
@@ -72,7 +75,7 @@ def test_protections_stand_with_what_they_cost(tiny):
     text = text_of(section(tiny, policies(), protections(), pictures=pictures))
     assert "The cheapest protection that keeps the loss under 2 points: layers kept wide" in text
     assert "no protection 20 20 to 20 0 clipped ranges 15 15 to 15 4 1 0 layers kept wide" in text
-    assert "is told beforehand by a small margin (0.90)" in text
+    assert "break it: a small margin 0.90" in text
 
 
 @pytest.mark.parametrize("measured", [("jets",), ("jets", "other")])
@@ -86,3 +89,21 @@ def test_tasks_are_told_apart_and_one_without_rows_is_passed_over(tiny, measured
 def test_rows_of_students_are_no_precision_of_the_page(tiny):
     page = section(pd.concat([tiny, policies(), students()], ignore_index=True))
     assert "fp32" in page and 'style="background:' in page
+
+
+def test_what_warns_is_told_where_it_was_asked(tiny):
+    inputs = Tables.of_recommendation(
+        stack([tiny, policies()]), {"tasks": {"jets": {"chosen": CHOSEN, "nearest": None, "best": None}}}
+    )
+    assert "warn before deployment" not in text_of(section_of("worst", inputs))
+    with_signs = replace(inputs, tables=replace(inputs.tables, policy_warnings=signs_table()))
+    text = text_of(section_of("worst", with_signs))
+    assert "Does anything warn before deployment? At equal accuracy 2 of 3 signs" in text
+    assert "most lost through one layer +0.90 +0.80 to +1.00 < 0.001 +0.45" in text
+
+
+def test_policies_for_each_input_stand_beside_oracles(tiny):
+    rows = policies(recipes=("clipping",))
+    text = text_of(section(tiny, rows, per_input()))
+    assert "A policy for each input The policy for each input that the cross-entropy method found costs 25" in text
+    assert "For each input: the cross-entropy method 25 50 %" in text

@@ -29,6 +29,8 @@ def test_what_survives_equalization_belongs_to_the_function():
     rows = students()
     rows.loc[rows.measure == "pair_drop_equalized", "value"] = 0.0
     assert "all of it was a matter of channel scales" in sentences(rows)
+    rows.loc[rows.measure == "pair_drop_equalized", "value"] = 0.6
+    assert "none of it was a matter of channel scales" in sentences(rows)
 
 
 def test_equal_accuracy_is_told_as_often_as_it_is_sure():
@@ -46,3 +48,10 @@ def test_only_what_was_measured_is_told():
     assert "control" not in told and "equalized" not in told and "float arithmetic" not in told
     few = few[few.condition == "robust_student"]
     assert sentences(few).startswith("The robust student loses 1 point")
+
+
+def test_where_nothing_was_lost_equalization_undid_nothing():
+    rows = students()
+    rows.loc[rows.measure.isin(["pair_drop", "pair_drop_equalized"]), "value"] = -0.01
+    told = sentences(rows)
+    assert "The detrimental student loses nothing" in told and "equalized" not in told

@@ -26,5 +26,5 @@ def test_a_row_an_input():
 
 def test_what_tells_them_is_listed_best_first():
     areas = of_policies(protections(recipes=("plain",)), ("broken_auroc",))
-    assert "by a small margin (0.90) and a high crest factor (0.60)" in detection_sentence(areas)
+    assert "break it: a small margin 0.90 and a high crest factor 0.60 (area" in detection_sentence(areas)
     assert detection_sentence(areas.head(0)) == ""

@@ -46,6 +46,7 @@ def report(
     points: pd.DataFrame,
     fits: pd.DataFrame,
     front: pd.DataFrame,
+    warnings: pd.DataFrame,
     recommendation: dict[str, Any],
     inputs: dict[str, Any],
     *frames: pd.DataFrame | None,
@@ -58,6 +59,7 @@ def report(
         predictions=points,
         prediction_fits=fits,
         pareto=front,
+        policy_warnings=warnings,
         learning_curves=gather_frames(*frames[:half]),
         pictures=pictures_of(gather_frames(*frames[half:])),
     )

@@ -44,6 +44,7 @@ STAGE = Stage(
                 "prediction_points",
                 "prediction_fits",
                 "pareto",
+                "policy_warnings",
                 "recommendation",
                 "inputs",
                 "learning",

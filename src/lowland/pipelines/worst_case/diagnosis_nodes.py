@@ -30,8 +30,8 @@ def diagnose_worst_inputs(
     """How well broken rows can be told before, which layers act together, and the test rows that lose most."""
     if policy is None or policy["status"] != "ok":
         status: Status = "failed" if policy is None else policy["status"]
-        lost = Measurement("worst_case", "broken_auroc", Estimate.missing(status))
-        return table(cell, [lost]), pd.DataFrame({"row": []})
+        missing = Measurement("worst_case", "broken_auroc", Estimate.missing(status))
+        return table(cell, [missing]), pd.DataFrame({"row": []})
     search = SearchedCell(cell, task_options, options, data)
     judged = search.judged(model.network)
     widths = tuple(policy["policy"]["bits"][layer] for layer in judged.subject.layers)

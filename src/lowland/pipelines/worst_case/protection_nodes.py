@@ -99,5 +99,5 @@ def _document(network: Protected | None) -> dict[str, Any]:
 
 
 def _without(cell: Cell, status: Status) -> tuple[pd.DataFrame, dict[str, Any]]:
-    lost = Measurement("worst_case", "protected_drop", Estimate.missing(status))
-    return table(cell, [lost]), {"cell": cell.model_dump(), "status": status}
+    missing = Measurement("worst_case", "protected_drop", Estimate.missing(status))
+    return table(cell, [missing]), {"cell": cell.model_dump(), "status": status}

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lowland.report.figures.choice import INSIDE, first_seed, short, with_choice
-from lowland.report.style import LABELS, RISING, Style, share_axis, transparent
+from lowland.report.figures.choice import first_seed, short, with_choice
+from lowland.report.style import LABELS, RISING, Style, legend, share_axis, transparent
 
 ROW, AROUND = 30, 128
 """Heights of a row of the heat map and of what stands around it, in pixels."""
@@ -62,10 +62,10 @@ def policy_search_figure(searches: pd.DataFrame, *, style: Style | None = None, 
         owners,
         style,
         recipe=recipe,
-        height=360,
+        height=420,
         x={"title": "policies tried", "rangemode": "tozero"},
         y=lost,
-        legend=INSIDE | {"x": 0.02, "xanchor": "left"},
+        legend=legend(x=0, y=-0.2, yanchor="top"),
         margin={"l": 56, "r": 16, "t": 54, "b": 52},
     )
 

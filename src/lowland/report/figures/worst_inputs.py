@@ -109,7 +109,7 @@ def _images(first: dict[str, pd.DataFrame]) -> tuple[list[str], list[dict[str, A
 def _features(first: dict[str, pd.DataFrame]) -> tuple[list[str], list[dict[str, Any]], dict[str, Any]]:
     """Owners, traces and layout of inputs as rows of colours."""
     grids = {name: np.stack([np.asarray(row, dtype=float) for row in rows.input]) for name, rows in first.items()}
-    largest = max(float(np.abs(grid).max()) for grid in grids.values()) or 1.0
+    largest = {name: float(np.abs(grid).max()) or 1.0 for name, grid in grids.items()}
     traces = [
         {
             "type": "heatmap",
@@ -117,8 +117,8 @@ def _features(first: dict[str, pd.DataFrame]) -> tuple[list[str], list[dict[str,
             "y": list(range(len(grid))),
             "z": [[float(f"{value:.3g}") for value in row] for row in grid],
             "customdata": [[int(row)] * grid.shape[1] for row in first[name].row],
-            "zmin": -largest,
-            "zmax": largest,
+            "zmin": -largest[name],
+            "zmax": largest[name],
             "colorscale": DIVERGING,
             "xgap": 1,
             "ygap": 2,

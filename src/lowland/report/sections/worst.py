@@ -16,8 +16,10 @@ from lowland.report.figures import PICTURES
 from lowland.report.figures.policies import layer_drop_figure
 from lowland.report.figures.worst_inputs import is_images
 from lowland.report.inputs import ReportInputs, TaskInputs
+from lowland.report.score_text import ScoreText
 from lowland.report.section import Section
 from lowland.report.sentences.pairs import pair_rows, pair_sentences, policy_label
+from lowland.report.sentences.per_input import MEASURES, input_policy_rows, input_policy_sentence
 from lowland.report.sentences.policies import (
     bits_text,
     layer_sentence,
@@ -29,6 +31,7 @@ from lowland.report.sentences.policies import (
 )
 from lowland.report.sentences.protections import protection_rows, protection_sentence
 from lowland.report.sentences.stability import rate_text
+from lowland.report.sentences.warnings import combined, warning_rows, warning_sentence
 from lowland.report.sentences.worst_inputs import detection_sentence, input_rows, inputs_sentence
 
 SEARCH, INPUTS = "policy_search", "worst_inputs"
@@ -54,7 +57,7 @@ def _is_known(task: TaskInputs) -> bool:
 
 def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
     score = task.style.score
-    pairs = pairs_of(task.students)
+    pairs, signs = pairs_of(task.students), combined(task.tables.policy_warnings)
     return {
         "name": task.name,
         "score": score,
@@ -71,8 +74,11 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
             }
             for each in pairs
         ],
+        "per_input": _per_input(task),
         "protection": _protection(task),
         "worst_inputs": _worst_inputs(task, figures),
+        "warning": warning_sentence(signs),
+        "signs": warning_rows(signs),
     }
 
 
@@ -100,7 +106,7 @@ def _cells(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] | None:
         "rescaled": bool(own.rescaled_drop.notna().any()),
         "search": search_sentence(searches),
         "layers": layer_sentence(about, one_level(about), score),
-        "scales": [(str(row.name), sentence) for row in rows if (sentence := rescaling_sentence(row, score))],
+        "scales": _scales(own, precision, rows, score),
         "recipes": recipes_sentence(table, lost_to_policies(task.selection), precision, score),
         "matrix": _matrix(task, table),
         "figures": _figures(task, layers, searches, figures),
@@ -118,6 +124,14 @@ def _subject(task: TaskInputs, table: pd.DataFrame) -> tuple[str, str]:
     order = {name: number for number, name in enumerate(task.style.precisions)}
     first = min(pairs, key=lambda pair: (pair[0] != asked[0], order[pair[1]]))
     return str(first[0]), str(first[1])
+
+
+def _scales(own: pd.DataFrame, precision: str, rows: list[pd.Series], score: ScoreText) -> tuple[str, str] | None:
+    """What channel scales do to the network that the page is about, or to the first that was rescaled."""
+    for row in (own.loc[precision], *rows):
+        if sentence := rescaling_sentence(row, score):
+            return str(row.name), sentence
+    return None
 
 
 def _clean(numbers: pd.Series, recipe: str, precision: str) -> float:
@@ -165,6 +179,23 @@ def _figures(task: TaskInputs, layers: pd.DataFrame, searches: pd.DataFrame, fig
         figure = PICTURES[SEARCH](searches, style=task.style, recipe=task.recipe)
         drawn["search"] = figures.add(f"{SEARCH}-{task.name}", figure, linked=linked)
     return drawn
+
+
+def _per_input(task: TaskInputs) -> dict[str, Any] | None:
+    """Policies for each input of the configuration that the page is about, or else of the first that has any."""
+    numbers = of_policies(task.measurements, MEASURES)
+    searched = numbers[(numbers.measure == "input_policy_drop") & (numbers.num_seeds > 0)]
+    if searched.empty:
+        return None
+    recipe, precision = _subject(task, searched)
+    own = numbers[(numbers.recipe == recipe) & (numbers.precision == precision)]
+    score = task.style.score
+    return {
+        "recipe": recipe,
+        "precision": precision,
+        "rows": input_policy_rows(own, score),
+        "sentence": input_policy_sentence(own, score),
+    }
 
 
 def _protection(task: TaskInputs) -> dict[str, Any] | None:

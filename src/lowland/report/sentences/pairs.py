@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowland.analysis.pairs import PairsOfRecipe
+from lowland.analysis.pairs import EQUALIZED, PairsOfRecipe
 from lowland.report.score_text import ScoreText
 from lowland.report.sentences.policies import lost_text
 from lowland.vocabulary.conditions import condition_named
@@ -10,7 +10,6 @@ from lowland.vocabulary.targets import TARGETS
 
 DETRIMENTAL, ROBUST, CONTROL = "detrimental_student", "robust_student", "control_student"
 WORST, OWN = "detrimental_policy", "robust_policy"
-EQUALIZED = "pair_drop_equalized"
 
 
 def policy_label(name: str) -> str:
@@ -54,13 +53,8 @@ def pair_sentences(pairs: PairsOfRecipe, score: ScoreText) -> list[str]:
         )
         control = pairs.value("pair_drop", CONTROL, WORST)
         sentence += f", the control {lost_text(control, score)} under the same." if control == control else "."
-        if left == left:
-            sentence += (
-                f" With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: "
-                "so much is a property of the function; the rest was a matter of channel scales."
-                if left > 0
-                else " With equalized channels it loses nothing: all of it was a matter of channel scales."
-            )
+        if harm > 0 and left == left:
+            sentence += f" {_after_equalization(harm, left, score)}"
         found.append(sentence)
     held = pairs.value("pair_drop", ROBUST, OWN)
     if held == held:
@@ -72,6 +66,17 @@ def pair_sentences(pairs: PairsOfRecipe, score: ScoreText) -> list[str]:
     if pairs.compared:
         found.append(_equivalence(pairs))
     return found
+
+
+def _after_equalization(harm: float, left: float, score: ScoreText) -> str:
+    """What is left of the loss, and so is no matter of channel scales."""
+    if left <= 0:
+        return "With equalized channels it loses nothing: all of it was a matter of channel scales."
+    rest = "the rest was a matter of channel scales" if left < harm else "none of it was a matter of channel scales"
+    return (
+        f"With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: so much "
+        f"is a property of the function; {rest}."
+    )
 
 
 def _equivalence(pairs: PairsOfRecipe) -> str:

@@ -67,8 +67,8 @@ def detection_sentence(areas: pd.DataFrame) -> str:
     known = areas[areas["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
     if known.empty:
         return ""
-    told = listed([f"{TOLD_BY.get(row.target, row.target)} ({row.mean:.2f})" for row in known.itertuples()])
+    told = listed([f"{TOLD_BY.get(row.target, row.target)} {row.mean:.2f}" for row in known.itertuples()])
     return (
-        f"Which inputs the policy breaks is told beforehand by {told}: the area under the ROC curve, 0.5 by chance, no "
-        "label and no policy being used."
+        f"How well an input shows beforehand that the policy will break it: {told} (area under the ROC curve, 0.5 by "
+        "chance; neither label nor policy is used)."
     )

@@ -110,27 +110,22 @@ def all_sets(subject: PolicySubject) -> Iterator[Numbers]:
 
 
 class _Attempts:
-    """Sets with their worst policies; policies that several sets allow are computed once."""
+    """Sets with their worst policies; one that was found for a set counts for all others that allow it."""
 
     def __init__(self, problem: PolicyProblem, adversary: Adversary, judge: PolicyProblem) -> None:
         self.subject, self._problem, self._adversary, self._judge = problem.subject, problem, adversary, judge
-        self._drops: dict[Widths, float] = {}
+        self._known: dict[Widths, float] = {}
         self.tried: dict[Numbers, TriedSet] = {}
 
     def of(self, layers: Numbers) -> TriedSet:
         """The set, tried now or before."""
         if layers not in self.tried:
-            found = self._adversary.worst_of(self.subject, self._drop, layers)
+            found = self._adversary.worst(self._problem, layers, self._known)
             lost = Estimate(0.0)
             if found is not None:
                 lost = Estimate.from_samples(self._judge.harms(self._judge.outputs(widths_of(self.subject, found))))
             self.tried[layers] = TriedSet(layers, lost, found)
         return self.tried[layers]
-
-    def _drop(self, widths: Widths) -> float:
-        if widths not in self._drops:
-            self._drops[widths] = self._problem.drop(widths)
-        return self._drops[widths]
 
 
 def _growing(attempts: _Attempts) -> Iterator[Numbers]:
@@ -141,9 +136,7 @@ def _growing(attempts: _Attempts) -> Iterator[Numbers]:
         others = [number for number in range(len(attempts.subject.layers)) if number not in layers]
         grown = [tuple(sorted((*layers, number))) for number in others]
         elements = attempts.subject.elements
-        layers = min(
-            grown, key=lambda each: (attempts.of(each).lost.value, sum(elements[number] for number in each), each)
-        )
+        layers = min(grown, key=lambda each: (attempts.of(each).lost.value, _cost(elements, each), each))
         yield layers
 
 

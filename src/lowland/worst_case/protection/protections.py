@@ -92,14 +92,14 @@ def _kept_layers(given: Unprotected) -> dict[str, Protected | None]:
     problem, judge = given.cell.on(given.searched, told=True), given.cell.on(given.searched)
     kept = smallest_kept_layers(problem, given.adversary, target=given.options.target, judge=judge)
     layers, subject, mean = kept.chosen.layers, given.cell.subject, given.adversary.mean_bits
-    bits = added_bits(subject, layers, mean)
-    open_layers = _under(given.cell, kept.chosen.found)
     sparing = given.adversary.sparing(subject, layers)
-    free = sum(count for number, count in enumerate(subject.elements) if number not in layers)
-    saved = (mean - sparing.mean_bits) * free / sum(subject.elements)
+    widths = (width if number in layers else sparing.mean_bits for number, width in enumerate(subject.own_bits))
+    spent = sum(count * width for count, width in zip(subject.elements, widths, strict=True))
+    bits, facts = added_bits(subject, layers, mean), _of_sets(kept, subject.layers)
+    strict = _under(given.cell, sparing.worst(problem, layers))
     return {
-        "kept_layers": replace(open_layers, added_bits=bits, facts=_of_sets(kept, subject.layers)),
-        SAME_MEAN: replace(_under(given.cell, sparing.worst(problem, layers)), added_bits=max(0.0, bits - saved)),
+        "kept_layers": replace(_under(given.cell, kept.chosen.found), added_bits=bits, facts=facts),
+        SAME_MEAN: replace(strict, added_bits=max(0.0, spent / sum(subject.elements) - mean)),
     }
 
 

@@ -50,10 +50,10 @@ class Distillation:
 
     choices: tuple[int, ...]
     mean_bits: float
-    weight: float = 0.3
+    weight: float = 0.5
     temperature: float = 1.0
     epochs: int = 20
-    batch_size: int = 512
+    batch_size: int = 256
     learning_rate: float = 3e-3
     alone: float = 0.25
     search_every: int = 1

@@ -1,0 +1,126 @@
+"""The page on the worst case holds the numbers of its tables, and says what misses and what was not measured."""
+
+import pandas as pd
+import pytest
+import yaml
+
+from lowland.measurements import stack
+from scripts.describe_worst_case import PUBLISHED, factor_rows, facts_of, main, page, points
+from scripts.worst_case_tables import all_pairs, layer_rows, means_of, policy_rows, protection_rows, search_rows
+from tests.made_study.protections import protections
+from tests.made_study.tables import tiny
+from tests.made_study.worst_case import policies, students
+
+__all__ = ["tiny"]
+TARGETS = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["targets"]
+OPTIONS = {
+    "choices": [2, 4, 8],
+    "mean_bits": 5.0,
+    "agent": "cross_entropy",
+    "evaluations": 120,
+    "rows": 1000,
+    "runtime": "litert",
+}
+
+
+def searches():
+    """Two agents on a network whose worst policy costs 0.4: greedy is there after 3 evaluations, random never."""
+    rows = []
+    for repetition in range(3):
+        for agent, bests in (("greedy", (0.1, 0.2, 0.4)), ("random", (0.1, 0.1, 0.2))):
+            for number, best in enumerate(bests, start=1):
+                rows.append(("six layers", agent, repetition, number, best, 0.4))
+    return pd.DataFrame(rows, columns=["network", "agent", "repetition", "evaluation", "best", "optimum"])
+
+
+def study(folder, *tables):
+    (folder / "08_reporting").mkdir(parents=True)
+    stack(tables).to_parquet(folder / "08_reporting" / "measurements.parquet")
+    record = {"parameters": {"worst_case": OPTIONS}}
+    (folder / "08_reporting" / "study.yml").write_text(yaml.safe_dump(record), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("studies") / "made"
+    halves = [table(split) for split in ("test", "selection") for table in (policies, protections)]
+    return study(folder, tiny, students(), *halves)
+
+
+def test_losses_are_means_over_recipes(tiny):
+    rows = {row["precision"]: row for row in policy_rows(stack([tiny, policies()]))}
+    assert rows["fp32"]["policy_drop"][0] == pytest.approx(0.16) and rows["fp32"]["ends"] == pytest.approx((0.11, 0.21))
+    assert (rows["fp32"]["networks"], rows["fp32"]["recipes"]) == (4, 2) and rows["qat4"]["equalized_drop"][0] != 0
+    first = layer_rows(policies())[0]
+    assert (first["layer"], first["place"], first["layers"], first["first_in"]) == ("2", 2, 3, 2)
+
+
+def test_targets_are_held_against_what_was_measured():
+    (facts,) = all_pairs(students(), TARGETS)
+    assert (facts["detrimental"], facts["equalized"]) == (pytest.approx(0.5), pytest.approx(0.4))
+    assert facts["breaks"] and facts["survives"] and facts["holds"]
+    rows = students()
+    weak = rows.assign(value=rows.value.where(~rows.measure.str.startswith("pair_drop"), 0.05))
+    (facts,) = all_pairs(weak, TARGETS)
+    assert not (facts["breaks"] or facts["survives"] or facts["holds"])
+
+
+def test_protections_are_sorted_by_cost_and_areas_end_at_one():
+    rows = protection_rows(protections())
+    assert [row["protection"] for row in rows][:2] == ["no_protection", "clipped_ranges"]
+    assert rows[0]["lost"][0] == pytest.approx(0.2) and not rows[0]["is_protection"]
+    (crest, _) = means_of(protections(), "broken_auroc")
+    assert crest["target"] == "crest" and crest["value"][0] == pytest.approx(0.6)
+    wide = protections()
+    wide.loc[(wide.measure == "broken_auroc") & (wide.recipe == "plain"), "value"] = 0.99
+    assert max(row["value"][2] for row in means_of(wide, "broken_auroc")) <= 1
+
+
+def test_agents_are_compared_at_equal_evaluations():
+    greedy, random = search_rows(searches(), share=0.95, evaluations=120)
+    assert (greedy["reached"], greedy["missed"], greedy["share"]) == (3, 0, pytest.approx(1.0))
+    assert (random["reached"], random["missed"], random["share"]) == (float("inf"), 3, pytest.approx(0.5))
+    assert random["below_greedy"] and not greedy["below_greedy"]
+    early = search_rows(searches(), share=0.95, evaluations=1)
+    assert not any(row["below_greedy"] for row in early)
+
+
+def test_factors_are_means_over_networks():
+    table = pd.DataFrame(
+        {"factor": "depth", "setting": ["2", "2", "4"], "accuracy": 0.5, "policy_drop": [0.1, 0.3, 0.5]}
+    )
+    first, second = factor_rows(table)
+    assert (first["setting"], first["networks"], first["lost"]) == ("2", 2, pytest.approx(0.2))
+    assert second["lost"] == pytest.approx(0.5)
+
+
+def test_the_page_tells_all_parts(whole, tmp_path):
+    searches().to_parquet(tmp_path / "search.parquet")
+    text = page(facts_of([whole], search=tmp_path / "search.parquet"))
+    assert "lose\n10 to 65 points of accuracy" in text and "ResNet-18: 24.39 against\n0.22" in text
+    assert "the detrimental pair reaches the 30 points that were to be lost (50)" in text
+    assert "The target is reached by greedy." in text and "| six layers | random | 3 | - | 3 |" in text
+    assert "| jets | fp32 | 4 |" in text and "outliers coded apart" in text and "cross entropy | 120 at most" in text
+    assert "Networks that differ in one thing" not in text and "Not measured in this study" in text
+
+
+def test_what_was_not_measured_is_said(tiny, tmp_path):
+    text = page(facts_of([study(tmp_path / "bare", tiny, policies())]))
+    for absent in ("were not compared here", "No students were made", "No protection was tried", "Not measured in"):
+        assert absent in text
+
+
+def test_losses_have_no_plus():
+    assert (points(0.123), points(-0.01), points(float("nan"))) == ("12", "\N{MINUS SIGN}1", "-")
+
+
+def test_the_command_writes_the_page(whole, tmp_path, monkeypatch, capsys):
+    out, factors = tmp_path / "worst_case.md", tmp_path / "factors.parquet"
+    pd.DataFrame({"factor": "depth", "setting": ["2"], "accuracy": 0.5, "policy_drop": 0.1}).to_parquet(factors)
+    command = ["describe_worst_case", str(whole), str(whole), "--factors", str(factors), "--page", str(out)]
+    monkeypatch.setattr("sys.argv", command)
+    main()
+    text = out.read_text(encoding="utf-8")
+    assert text.startswith("# How bad can it get") and "| depth | 2 | 1 | 50.0 % | 10 |" in text
+    assert text.count("| jets | fp32 | 4 |") == 2 and str(out) in capsys.readouterr().out
