@@ -7,18 +7,10 @@ from lowland.worst_case.search.agent import Agent
 from lowland.worst_case.search.cross_entropy import CrossEntropy
 from lowland.worst_case.search.exhaustive import Exhaustive
 from lowland.worst_case.search.greedy import Greedy
-from lowland.worst_case.search.greedy_then_cross_entropy import GreedyThenCrossEntropy
 from lowland.worst_case.search.proximal_policy import ProximalPolicy
 from lowland.worst_case.search.random_draws import RandomDraws
 
-_KINDS: tuple[type[Agent], ...] = (
-    GreedyThenCrossEntropy,
-    Greedy,
-    CrossEntropy,
-    RandomDraws,
-    Exhaustive,
-    ProximalPolicy,
-)
+_KINDS: tuple[type[Agent], ...] = (Greedy, CrossEntropy, RandomDraws, Exhaustive, ProximalPolicy)
 
 AGENTS = {agent.name: agent for agent in _KINDS}
 """Ways to search, with their usual options when called without any."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -38,22 +37,9 @@ class CrossEntropy(Agent):
 
     def run(self, budget: Budget, gain: Gain, generator: torch.Generator) -> None:
         """See ``Agent``."""
-        self.run_from({}, budget, gain, generator)
-
-    def run_from(
-        self, known: Mapping[Widths, float], budget: Budget, gain: Gain, generator: torch.Generator
-    ) -> None:
-        """The same with policies that were evaluated before, which may be among the elite; the first draws are even.
-
-        Args:
-            known: What they gain, by widths.
-            budget: What every policy meets.
-            gain: What a policy gains.
-            generator: Of all draws.
-        """
         choices = len(budget.choices)
         probabilities = torch.full((budget.layers, choices), 1 / choices, dtype=torch.float64)
-        known = dict(known)
+        known: dict[Widths, float] = {}
         while True:
             for _ in range(self.draws):
                 widths = drawn(budget, probabilities, generator)
