@@ -5,8 +5,9 @@
     python -m scripts.describe_shift data/shift data/another_study --answers shift_answers --severity 3
 
 The networks of every study answer all sets first (`scripts.write_shift_answers`), which the page is computed from. With
-`--answers` these benchmarks are kept there, in a folder each, and what is there already is read. The text stands in
-`scripts/shift.md.j2`, published figures in `scripts/shift_published.yml`.
+`--answers` these benchmarks are kept there, in a folder each, and what is there already is read: `--severity` then says
+nothing. Of images it is that of further corrupted sets, which stand in the page by name and severity. The text stands
+in `scripts/shift.md.j2`, published figures in `scripts/shift_published.yml`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lowland.analysis.splits import on_split
 from lowland.estimate import Estimate
 from lowland.report.sentences import stability
 from lowland.report.sentences.stability import rate_text
+from scripts.shift_answers_of_task import TaskAnswers
 from scripts.shift_table_rows import (
     abstention_table,
     published_shift,
@@ -34,8 +36,8 @@ from scripts.shift_table_rows import (
     reference_rows,
     retraining_table,
 )
-from scripts.shift_tables import TaskAnswers, accuracy_row, detector_rows, shift_rows, training_rows
-from scripts.write_shift_answers import RATIO, SEVERITY, write_answers
+from scripts.shift_tables import accuracy_row, detector_rows, shift_rows, training_rows
+from scripts.write_shift_answers import RATIO, severity_of, write_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("shift.md.j2")
@@ -97,7 +99,7 @@ def page(facts: dict[str, Any]) -> str:
     """The text.
 
     Args:
-        facts: ``studies``, ``severity``, ``ratio``, ``tasks``, ``references``, ``retraining``, ``published``.
+        facts: ``studies``, ``ratio``, ``tasks``, ``references``, ``retraining``, ``published``.
     """
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {
@@ -113,12 +115,11 @@ def page(facts: dict[str, Any]) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def facts_of(studies: Sequence[tuple[Path, Path]], *, severity: str) -> dict[str, Any]:
+def facts_of(studies: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
     """What the page is made of.
 
     Args:
         studies: Data folders of finished studies, each with the folder of the benchmark made of it.
-        severity: Of corruptions, as the page says it.
     """
     published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
     tasks: list[dict[str, Any]] = []
@@ -132,7 +133,6 @@ def facts_of(studies: Sequence[tuple[Path, Path]], *, severity: str) -> dict[str
         tables.append(table)
     return {
         "studies": [study.name for study, _ in studies],
-        "severity": severity,
         "ratio": RATIO,
         "tasks": tasks,
         "references": [row for table in tables for row in reference_rows(table)],
@@ -147,16 +147,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", type=Path, nargs="+", help="data folders of finished studies")
     parser.add_argument("--answers", type=Path, help="keeps the benchmarks; read where they are there")
-    parser.add_argument("--severity", default=str(SEVERITY), choices=[*"12345", "none"])
+    parser.add_argument("--severity", default="auto", choices=[*"12345", "auto", "none"])
     parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
-    severity = None if arguments.severity == "none" else int(arguments.severity)
     with TemporaryDirectory() as scratch:
         folders = [(study, (arguments.answers or Path(scratch)) / study.name) for study in arguments.studies]
         for study, folder in folders:
             if not (folder / CELLS).is_file():
-                write_answers(study, folder, severity=severity)
-        text = page(facts_of(folders, severity=arguments.severity))
+                write_answers(study, folder, severity=severity_of(arguments.severity))
+        text = page(facts_of(folders))
     arguments.page.write_text(text, encoding="utf-8")
     print(arguments.page)
 

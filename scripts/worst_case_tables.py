@@ -148,40 +148,34 @@ def means_of(cells: pd.DataFrame, *measures: str) -> list[dict[str, Any]]:
     return rows
 
 
-def search_rows(history: pd.DataFrame, *, share: float, evaluations: int) -> list[dict[str, Any]]:
-    """How soon each agent came near the optimum, a row a network and agent, medians over repetitions.
+def search_rows(shares: pd.DataFrame, *, share: float, evaluations: int) -> list[dict[str, Any]]:
+    """How soon each agent came near the optimum, a row a network, budget and agent, medians over seeds.
 
     Args:
-        history: ``network``, ``agent``, ``repetition``, ``evaluation`` (1 for the first), ``best`` (drop of the best
-            policy so far) and ``optimum`` (of all policies), of the benchmark.
+        shares: ``network``, ``mean_bits``, ``agent``, ``seed``, ``evaluations`` and the ``share`` of the optimum that
+            the best policy has after so many, as ``benchmarks.worst_case_search`` gives them.
         share: Of the optimum.
         evaluations: Within how many it is to be reached.
     """
-    greedy = _best_after(history[history.agent == "greedy"], evaluations)
     rows = []
-    for (network, agent), own in history.groupby(["network", "agent"], sort=False):
-        reached = own[own.best >= share * own.optimum].groupby("repetition").evaluation.min()
-        reached = reached.reindex(own.repetition.unique())
-        after, optimum = _best_after(own, evaluations), float(own.optimum.iloc[0])
-        rows.append(
-            {
-                "network": str(network),
-                "agent": str(agent),
-                "repetitions": len(reached),
-                "reached": float(reached.fillna(float("inf")).median()),
-                "missed": int(reached.isna().sum()),
-                "share": after.get(network, float("nan")) / optimum,
-                "below_greedy": bool(after.get(network, 0.0) < greedy.get(network, -1.0) - 1e-12),
-            }
-        )
+    for (network, mean_bits), group in shares.groupby(["network", "mean_bits"], sort=False):
+        medians = group.groupby(["agent", "evaluations"], sort=False).share.median().unstack(0)
+        for agent, own in group.groupby("agent", sort=False):
+            reached = own[own.share >= share].groupby("seed").evaluations.min().reindex(own.seed.unique())
+            behind = medians[agent] < medians["greedy"] - 1e-9 if "greedy" in medians else medians[agent] < 0
+            rows.append(
+                {
+                    "network": str(network),
+                    "mean_bits": float(mean_bits),
+                    "agent": str(agent),
+                    "seeds": len(reached),
+                    "reached": float(reached.fillna(float("inf")).median()),
+                    "missed": int(reached.isna().sum()),
+                    "share": float(medians.loc[:evaluations, agent].iloc[-1]),
+                    "behind": int(behind.loc[:evaluations].sum()),
+                }
+            )
     return rows
-
-
-def _best_after(history: pd.DataFrame, evaluations: int) -> dict[Any, float]:
-    """By network, the median over repetitions of the best drop after so many evaluations."""
-    within = history[history.evaluation <= evaluations]
-    best = within.groupby(["network", "repetition"]).best.max()
-    return dict(best.groupby("network").median())
 
 
 def all_pairs(students: pd.DataFrame, targets: Mapping[str, float]) -> list[dict[str, Any]]:

@@ -3,8 +3,8 @@
     python -m scripts.write_shift_answers data/shift shift_answers
     python -m scripts.write_shift_answers data/shift shift_answers --severity none    # shifted sets of the tasks alone
 
-Of tasks of images the held-out rows are answered under every corruption, too, in one severity, unless a task has
-corrupted sets of its own.
+Of tasks of images the held-out rows are answered under every corruption, too: in the severity that is asked for, and
+where none is, in the third unless a task has corrupted sets of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,12 +23,17 @@ from torch import Tensor, nn
 
 from benchmarks.shift.loader import CELLS, LABEL_SHIFT, LOGITS, NOMINAL, ROWS
 from lowland.datasets.tensors import ModelDataset, TensorsDataset
-from lowland.perturbation import IMAGE_CORRUPTIONS, corrupt
+from lowland.perturbation import IMAGE_CORRUPTIONS
 from lowland.randomness import generator
+from lowland.robustness.corrupted_sets import corrupted_set
+from lowland.tasks import Task, TaskOptions, build_task
+from lowland.tasks.description import CorruptedSet
 from lowland.tasks.label_shift import kept_under_label_shift
 from lowland.tasks.splits import HeldOut, Splits
 
 SEVERITY = 3
+"""Of corruptions of images whose task names none."""
+Severity = int | Literal["auto"] | None
 RATIO = 5.0
 """Of the most frequent class to the rarest under label shift."""
 
@@ -63,42 +68,50 @@ class AnsweredSet:
         return pd.DataFrame(names | {"source": self.sources.numpy(), "label": self.labels.numpy()})
 
 
-def answered_sets(task: str, splits: Splits, *, is_image: bool, severity: int | None) -> Iterator[AnsweredSet]:
+def severity_of(asked: str) -> Severity:
+    """What a command line asks for: ``auto``, ``none``, or 1 to 5."""
+    if asked == "auto":
+        return "auto"
+    return None if asked == "none" else int(asked)
+
+
+def answered_sets(name: str, task: Task, splits: Splits, *, severity: Severity) -> Iterator[AnsweredSet]:
     """Nominal rows, these under label shift, the shifted sets of a task and, of images, corruptions of nominal rows.
 
     A row of a shifted set that equals a nominal row has its number; a shifted set with the labels and halves of the
     nominal rows is made of these, row by row; all others have numbers of their own.
 
     Args:
-        task: Its name.
+        name: Of the task.
+        task: The task; of images it says what no pixel can be below or above.
         splits: Of the task.
-        is_image: Whether inputs can be corrupted.
-        severity: Of corruptions, 1 to 5; None: there are none, nor where the task has corrupted sets of its own.
+        severity: Of corruptions, 1 to 5; ``auto``: ``SEVERITY``, and none where the task has corrupted sets of its own;
+            None: the task's own sets alone.
     """
     held = splits.held_out
     nominal = torch.arange(len(held.selects))
     known = {row.numpy().tobytes(): number for number, row in enumerate(held.samples.inputs)}
     yield AnsweredSet.of(NOMINAL, held, nominal)
     if len(held.samples.targets.unique()) > 1:
-        kept = kept_under_label_shift(held, RATIO, generator=generator(task, LABEL_SHIFT, "shift answers"))
+        kept = kept_under_label_shift(held, RATIO, generator=generator(name, LABEL_SHIFT, "shift answers"))
         yield AnsweredSet.of(LABEL_SHIFT, HeldOut(held.samples.at(kept), held.selects[kept]), nominal[kept])
     next_source = len(nominal)
-    for name, each in splits.shifted.items():
+    for shifted, each in splits.shifted.items():
         if torch.equal(each.selects, held.selects) and torch.equal(each.samples.targets, held.samples.targets):
-            yield AnsweredSet.of(name, each, nominal)
+            yield AnsweredSet.of(shifted, each, nominal)
             continue
         own = range(next_source, next_source + len(each.selects))
         next_source = own.stop
         rows = [known.get(row.numpy().tobytes(), new) for row, new in zip(each.samples.inputs, own, strict=True)]
-        yield AnsweredSet.of(name, each, torch.tensor(rows))
-    own = {f"{kind}_{level}" for kind in IMAGE_CORRUPTIONS for level in range(1, 6)} & splits.shifted.keys()
-    if not is_image or severity is None or own:
+        yield AnsweredSet.of(shifted, each, torch.tensor(rows))
+    if severity == "auto":
+        severity = None if task.corrupted_sets else SEVERITY
+    if task.input_kind != "image" or severity is None:
         return
     for kind in IMAGE_CORRUPTIONS:
-        if kind not in splits.shifted:
-            drawn = generator(task, kind, "shift answers")
-            changed = corrupt(held.samples.inputs, kind, severity=severity, generator=drawn)
-            yield AnsweredSet.of(kind, HeldOut(held.samples._replace(inputs=changed), held.selects), nominal)
+        made = CorruptedSet(corruption=kind, severity=severity)
+        if made.name not in splits.shifted:
+            yield AnsweredSet.of(made.name, corrupted_set(task, splits, made), nominal)
 
 
 def logits_of(network: nn.Module, sets: list[AnsweredSet]) -> Tensor:
@@ -113,15 +126,13 @@ def write_logits(logits: Tensor, file: Path) -> None:
     pd.DataFrame(logits.numpy(), columns=names).to_parquet(file, index=False, compression="zstd")
 
 
-def write_answers(
-    study: Path, out: Path, *, severity: int | None = SEVERITY, tasks: tuple[str, ...] = ()
-) -> pd.DataFrame:
+def write_answers(study: Path, out: Path, *, severity: Severity = "auto", tasks: tuple[str, ...] = ()) -> pd.DataFrame:
     """Writes the benchmark of a finished study.
 
     Args:
         study: Its data folder.
         out: Where the benchmark goes.
-        severity: Of corruptions; None: shifted sets of the tasks alone.
+        severity: Of corruptions, see ``answered_sets``.
         tasks: Of which tasks; all classifiers without it.
 
     Returns:
@@ -144,8 +155,8 @@ def write_answers(
         splits = Splits.from_tensors(stored.tensors)
         if (tasks and task not in tasks) or splits.held_out.samples.targets.is_floating_point():
             continue
-        is_image = splits.held_out.samples.inputs.ndim == 4 and splits.held_out.samples.inputs.is_floating_point()
-        sets = list(answered_sets(task, splits, is_image=is_image, severity=severity))
+        built = build_task(TaskOptions.model_validate(parameters["tasks"][task]))
+        sets = list(answered_sets(task, built, splits, severity=severity))
         written = list(_networks(study, out, about[about.task == task], sets))
         if written:
             cells += written
@@ -188,11 +199,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, help="data folder of a finished study")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--severity", default=str(SEVERITY), choices=[*"12345", "none"])
+    parser.add_argument("--severity", default="auto", choices=[*"12345", "auto", "none"])
     parser.add_argument("--task", action="append", default=[], help="may be repeated; all without it")
     arguments = parser.parse_args()
-    severity = None if arguments.severity == "none" else int(arguments.severity)
-    write_answers(arguments.study, arguments.out, severity=severity, tasks=tuple(arguments.task))
+    write_answers(arguments.study, arguments.out, severity=severity_of(arguments.severity), tasks=tuple(arguments.task))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def test_the_hardened_student_stands_beside_usual_recipes(study):
 def test_what_a_policy_costs_decides(study):
     needs = study.study.requirements.root["jets"].needs
     assert [need.at_most for need in needs if need.measure == "policy_drop"] == [0.02]
-    assert study.study.worst_case.evaluations == 120
+    assert study.study.worst_case.agent == "cross_entropy"
 
 
 def test_what_the_question_does_not_need_is_off(study):

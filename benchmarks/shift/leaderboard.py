@@ -5,8 +5,8 @@
 
 A detector is a function of the deployed network's logits [rows, classes] (numpy), that returns a score [rows], higher
 where it expects a difference. Rows of all sets of a network count together, but those of label shift, which are nominal
-rows once more; the area under the receiver operating
-characteristic is a mean over networks with ten differing answers or more. Errors come from a bootstrap of source rows.
+rows once more; the area under the receiver operating characteristic is a mean over networks with ten differing answers
+or more. Errors come from a bootstrap of source rows.
 """
 
 from __future__ import annotations

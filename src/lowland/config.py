@@ -42,6 +42,7 @@ from lowland.tasks import Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan
 from lowland.worst_case.diagnosis.options import DiagnosisOptions
 from lowland.worst_case.options import WorstCaseOptions
+from lowland.worst_case.per_input.options import InputPolicyOptions
 from lowland.worst_case.protection.options import ProtectionOptions
 from lowland.worst_case.students.options import StudentOptions
 
@@ -92,6 +93,7 @@ class Study(BaseModel):
     worst_case: WorstCaseOptions
     worst_case_protection: ProtectionOptions
     worst_case_diagnosis: DiagnosisOptions
+    worst_case_inputs: InputPolicyOptions
     worst_case_students: StudentOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
@@ -120,6 +122,7 @@ class Study(BaseModel):
                     task.is_classifier,
                     task.input_kind,
                     self.tasks[name].extra_sets,
+                    self.tasks[name].test_rows,
                 )
                 for name, task in tasks.items()
             },

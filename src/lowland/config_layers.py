@@ -19,6 +19,7 @@ ABOUT_MEMBERS = {
     ("certification", "precisions"): "precisions",
     ("worst_case_protection", "precisions"): "precisions",
     ("worst_case_diagnosis", "precisions"): "precisions",
+    ("worst_case_inputs", "precisions"): "precisions",
 }
 
 

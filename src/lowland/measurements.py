@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -177,9 +177,18 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
     Raises:
         pandera.errors.SchemaError: A measure or family that the table does not know, or a row measured twice.
     """
+    return table_of_cells({cell: measurements})
+
+
+def table_of_cells(measurements: Mapping[Cell, Iterable[Measurement]]) -> pd.DataFrame:
+    """The same for several cells, checked once.
+
+    Raises:
+        pandera.errors.SchemaError: A measure or family that the table does not know, or a row measured twice.
+    """
     records = [
         (
-            *cell.model_dump().values(),
+            *names,
             m.family,
             m.measure,
             m.condition,
@@ -194,7 +203,9 @@ def table(cell: Cell, measurements: Iterable[Measurement]) -> pd.DataFrame:
             m.estimate.num_samples,
             m.estimate.status,
         )
-        for m in measurements
+        for cell, rows in measurements.items()
+        for names in (tuple(cell.model_dump().values()),)
+        for m in rows
     ]
     return checked(pd.DataFrame.from_records(records, columns=list(COLUMNS)))
 

@@ -87,6 +87,7 @@ class TaskFacts(NamedTuple):
         is_classifier: Whether it names one of several classes.
         input_kind: What its inputs are: ``features``, ``image`` or ``tokens``.
         extra_sets: Sets beside the usual ones that its options ask for.
+        test_rows: Held-out rows that its options ask for; None where they do not say.
     """
 
     outputs: int
@@ -96,6 +97,7 @@ class TaskFacts(NamedTuple):
     is_classifier: bool
     input_kind: str
     extra_sets: tuple[str, ...] = ()
+    test_rows: int | None = None
 
 
 @dataclass(frozen=True)

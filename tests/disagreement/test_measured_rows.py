@@ -2,7 +2,7 @@
 
 import torch
 
-from lowland.disagreement import DisagreementOptions, fitted_temperature, uncertainty
+from lowland.disagreement import DisagreementOptions, fitted_temperature, risk_coverage_area, uncertainty
 from lowland.disagreement.measured_rows import (
     Answers,
     Reference,
@@ -27,10 +27,25 @@ def test_of_two_classes_one_probability_measure_is_kept_and_compared_with_the_en
     rankings = ranked(scores, torch.ones(300, dtype=torch.bool))
     rows = list(detection_rows(Answers(logits, targets, "test"), Reference("a", "float", other), rankings))
     assert [(row.measure, row.target) for row in rows] == [
+        ("churn_coverage_area", "margin"),
         ("detection_auroc", "margin"),
+        ("churn_coverage_area", "energy"),
         ("detection_auroc", "energy"),
         ("detection_advantage", "energy"),
     ]
+    expected = risk_coverage_area(scores["margin"], logits.argmax(1) != other.argmax(1))
+    assert (rows[0].estimate, rows[0].reference_kind) == (expected, "float") and expected.status == "ok"
+
+
+def test_few_differences_have_no_area_under_churn_and_coverage():
+    logits = torch.randn(300, 3, generator=generator("alike"))
+    answers, every = Answers(logits, torch.zeros(300, dtype=torch.int64), "test"), torch.ones(300, dtype=torch.bool)
+    other = logits.clone()
+    other[:9] = logits[:9].roll(1, 1)
+    for changed, status in ((logits, "undefined"), (other, "undefined"), (logits.roll(1, 1), "ok")):
+        ranking = ranked({"margin": uncertainty(logits, "margin")}, every)
+        area, _ = detection_rows(answers, Reference("a", "float", changed), ranking)
+        assert (area.measure, area.estimate.status) == ("churn_coverage_area", status)
 
 
 def test_scaled_measures_take_the_fitted_temperature_if_there_is_one():

@@ -9,6 +9,7 @@ from lowland.perturbation import FeatureRanges
 from lowland.randomness import generator
 from lowland.robustness import HalfLifeOptions, Subject
 from lowland.robustness.label_shift import LabelShiftOptions, label_shift_rows
+from lowland.selection import Axes, TaskFacts
 from lowland.tasks import HeldOut, Samples
 from lowland.tasks.label_shift import shifted_priors
 from tests.made_splits import splits_of
@@ -69,3 +70,18 @@ def test_options():
         LabelShiftOptions(ratios=(0.5,), draws=2)
     with pytest.raises(ValidationError, match="ratios names an entry twice"):
         LabelShiftOptions(ratios=(2, 2), draws=2)
+
+
+def test_a_ratio_beyond_the_rows_of_a_class_is_refused_before_anything_is_trained():
+    facts = {"score": "accuracy", "unit": "%", "is_share": True, "input_kind": "features"}
+
+    def told(ratio, *, is_classifier=True, test_rows=100):
+        task = TaskFacts(outputs=5, is_classifier=is_classifier, test_rows=test_rows, **facts)
+        axes = Axes(tasks={"toy": task}, recipes=(), seeds=(), precisions=(), deployed={})
+        return list(LabelShiftOptions(ratios=[1, ratio], draws=2).misfits(axes))
+
+    assert told(10) == told(11, is_classifier=False) == told(11, test_rows=None) == []
+    ((option, what),) = told(11)
+    assert option == "ratios"
+    assert what.startswith("holds 11, and of task 'toy', with test_rows 100, each half has 10 rows a class")
+    assert "expected at most 10" in what

@@ -105,5 +105,5 @@ def test_typing_errors_of_a_task_that_does_not_say_its_words_are_refused(made):
     task, splits, networks = made
     nameless = Splits.from_tensors(splits.to_tensors())
     asked = Subject(task, networks["float"], nameless, None, ("t",), HalfLifeOptions(floor="halfway"))
-    with pytest.raises(LowlandError, match="typing_errors of a task whose preprocessing records no vocabulary"):
+    with pytest.raises(LowlandError, match=r"typing_errors are asked for of a task .* records no vocabulary"):
         list(robustness("token_corruption", asked, SPOILED))

@@ -18,6 +18,9 @@ from tests.made_study.answers import answers
 
 STEPS = {"fp32": None, "qat8": 16.0, "ptq8": 4.0}
 """Of the largest weight, to which weights are rounded."""
+TASK = {"kind": "images", "source": "digits", "shift": "none"}
+TASK |= {"train_rows": 100, "validation_rows": 20, "landscape_rows": 20, "test_rows": 200}
+"""Options of the task whose images these would be."""
 RECIPES = ("plain", "mixup")
 SEEDS = ("s0", "s1")
 
@@ -53,7 +56,9 @@ def finished_study(folder: Path, *, rows: int = 200) -> Path:
                 ModelDataset(filepath=str(path)).save(StoredModel(coarse(network, levels)))
     reporting = folder / "08_reporting"
     reporting.mkdir(parents=True)
-    (reporting / "study.yml").write_text(yaml.safe_dump({"parameters": {"tasks": {"pictures": {}}}}), encoding="utf-8")
+    (reporting / "study.yml").write_text(
+        yaml.safe_dump({"parameters": {"tasks": {"pictures": TASK}}}), encoding="utf-8"
+    )
     table().to_parquet(reporting / "measurements.parquet")
     return folder
 

@@ -10,6 +10,7 @@ import yaml
 from benchmarks.shift.loader import Benchmark
 from lowland.measurements import stack
 from scripts.describe_shift import PUBLISHED, facts_of, main, page, points
+from scripts.shift_answers_of_task import TaskAnswers
 from scripts.shift_table_rows import (
     abstention_table,
     published_shift,
@@ -17,7 +18,7 @@ from scripts.shift_table_rows import (
     reference_rows,
     retraining_table,
 )
-from scripts.shift_tables import TaskAnswers, detector_rows, shift_rows, training_rows
+from scripts.shift_tables import detector_rows, shift_rows, training_rows
 from scripts.write_shift_answers import write_answers
 from tests.made_study.answers import answers
 from tests.scripts.shift_study import finished_study, table
@@ -85,7 +86,7 @@ def test_training_is_compared_at_equal_widths(folder, told):
 
 
 def test_the_page_says_what_was_not_measured(study, folder):
-    text = page(facts_of([(study, folder)], severity="3"))
+    text = page(facts_of([(study, folder)]))
     assert "This study retrained no network." in text
     assert "has not compared networks with their own weights without quantizers" in text
     assert "24 of its 1,184 pairs" in text and "| LeNet-1 | static8 | 14 | 115 | 15 of 15 |" in text
@@ -174,7 +175,7 @@ def test_published_means_are_those_of_the_study():
 
 
 def test_several_studies_stand_on_one_page(study, folder):
-    facts = facts_of([(study, folder)] * 2, severity="3")
+    facts = facts_of([(study, folder)] * 2)
     assert [task["name"] for task in facts["tasks"]] == ["pictures"] * 2
     assert page(facts).count("| pictures | qat8 |") == 2
 
@@ -194,5 +195,5 @@ def test_the_command_writes_the_page_and_keeps_the_answers(study, tmp_path, monk
         and (kept / study.name / "cells.parquet").is_file()
     )
     main()
-    assert out.read_text(encoding="utf-8") == first and "corruptions of severity" not in first
+    assert out.read_text(encoding="utf-8") == first
     assert str(out) in capsys.readouterr().out

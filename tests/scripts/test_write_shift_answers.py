@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 import torch
 
+from benchmarks.shift import loader
 from benchmarks.shift.leaderboard import leaderboard, scored
 from benchmarks.shift.loader import Benchmark
 from lowland.datasets.tensors import ModelDataset, TensorsDataset
 from lowland.disagreement import detection_auroc, uncertainty
 from lowland.perturbation import IMAGE_CORRUPTIONS
-from lowland.tasks import Splits
-from scripts.write_shift_answers import answered_sets, write_answers
-from tests.scripts.shift_study import finished_study
+from lowland.robustness.label_shift import LABEL_SHIFT
+from lowland.tasks import Splits, TaskOptions, build_task
+from scripts.write_shift_answers import answered_sets, severity_of, write_answers
+from tests.scripts.shift_study import TASK, finished_study
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +38,38 @@ def test_deployed_networks_are_written_and_float_ones_are_references(benchmark):
 
 def test_sets_are_the_nominal_rows_natural_shifts_and_every_corruption(benchmark):
     first, *others = benchmark.sets("pictures")
-    assert first == "nominal" and set(others) == {"label_shift", "mnist", "fewer", *IMAGE_CORRUPTIONS}
+    assert first == "nominal" and set(others) == {
+        "label_shift",
+        "mnist",
+        "fewer",
+        *(f"{kind}_3" for kind in IMAGE_CORRUPTIONS),
+    }
 
 
-def test_a_task_with_corrupted_sets_of_its_own_gets_no_others(study):
+def test_a_task_with_corrupted_sets_of_its_own_gets_others_only_where_asked(study):
     stored = TensorsDataset(filepath=str(study / "05_model_input/pictures/splits.safetensors")).load()
     splits = Splits.from_tensors(stored.tensors)
     splits.shifted["rotation_4"] = splits.held_out
-    names = [each.name for each in answered_sets("pictures", splits, is_image=True, severity=3)]
-    assert sorted(names) == ["fewer", "label_shift", "mnist", "nominal", "rotation_4"]
+    task = build_task(TaskOptions.model_validate(TASK | {"corrupted": {"rotation": 4}}))
+
+    def others(asked):
+        sets = answered_sets("pictures", task, splits, severity=severity_of(asked))
+        names = [each.name for each in sets]
+        assert names.count("rotation_4") == 1
+        return set(names) - {"fewer", "label_shift", "mnist", "nominal", "rotation_4"}
+
+    assert others("auto") == others("none") == set()
+    assert others("4") == {f"{kind}_4" for kind in IMAGE_CORRUPTIONS if kind != "rotation"}, "asked for all the same"
+
+
+def test_label_shift_is_called_what_the_long_table_calls_it():
+    assert loader.LABEL_SHIFT == LABEL_SHIFT, "the loader is given away without lowland"
 
 
 def test_rows_made_of_one_row_share_its_number(benchmark):
     rows = benchmark.rows
     sources = {name: set(part.source) for name, part in rows.groupby("set")}
-    assert sources["nominal"] == sources["contrast"] == set(range(200))
+    assert sources["nominal"] == sources["contrast_3"] == set(range(200))
     assert not sources["mnist"] & sources["nominal"] and len(sources["mnist"]) == 80
     assert sources["fewer"] == set(range(0, 200, 2)), "equal rows of another set are the same rows"
     assert sources["label_shift"] < sources["nominal"]

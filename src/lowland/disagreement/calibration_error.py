@@ -45,13 +45,14 @@ def expected_calibration_error(logits: Tensor, targets: Tensor, *, num_bins: int
     confidence, answers = logits.detach().double().softmax(1).max(1)
     order = np.argsort(confidence.numpy(), kind="stable")
     gaps = ((answers == targets).double() - confidence).numpy()[order]
-    value, variance = 0.0, 0.0
-    for rows in np.array_split(gaps, num_bins):
-        share, gap = len(rows) / len(gaps), abs(float(rows.mean()))
-        error = float(rows.std(ddof=1)) / math.sqrt(len(rows))
-        value += share * (2 * gap - _mean_of_folded(gap, error))
-        variance += (share * error) ** 2
-    return Estimate(value, math.sqrt(variance), len(gaps))
+    each, larger = divmod(len(gaps), num_bins)
+    sizes = np.where(np.arange(num_bins) < larger, each + 1, each)
+    starts = np.append(0, sizes.cumsum()[:-1])
+    means = np.add.reduceat(gaps, starts) / sizes
+    squares = np.add.reduceat(np.square(gaps - np.repeat(means, sizes)), starts)
+    shares, errors = sizes / len(gaps), np.sqrt(squares / (sizes - 1) / sizes)
+    folded = np.array([_mean_of_folded(*pair) for pair in zip(abs(means).tolist(), errors.tolist(), strict=True)])
+    return Estimate(float(shares @ (2 * abs(means) - folded)), float(np.linalg.norm(shares * errors)), len(gaps))
 
 
 def brier_score(logits: Tensor, targets: Tensor) -> Estimate:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lowland.disagreement.calibration_error import brier_score, expected_calibration_error
 from lowland.disagreement.changes import answer_changes
-from lowland.disagreement.detection import detect_by_each
+from lowland.disagreement.detection import LEAST_POSITIVES, detect_by_each
 from lowland.disagreement.options import DisagreementOptions
 from lowland.disagreement.ranking import Ranking
 from lowland.disagreement.risk_coverage import ranked_area
@@ -105,14 +105,20 @@ def ranked(scores: Mapping[str, Tensor], rows: Tensor) -> dict[str, Ranking]:
 def detection_rows(answers: Answers, reference: Reference, rankings: Mapping[str, Ranking]) -> Iterator[Measurement]:
     """How well each measure of uncertainty tells where the answers differ, and how far the first is ahead of each.
 
+    Also what of the difference is left when only the surest answers are given; ``undefined`` with few differences, too.
+
     Args:
         answers: Of the deployed network, whose uncertainty it is.
         reference: What it is compared with.
         rankings: Of the rows by measure of uncertainty.
     """
-    disagree = answers.logits.argmax(1) != reference.logits.argmax(1)
+    disagree = (answers.logits.argmax(1) != reference.logits.argmax(1)).numpy()
     first, *_ = rankings
-    for name, (area, ahead) in detect_by_each(rankings, disagree.numpy()).items():
+    few = int(disagree.sum()) < LEAST_POSITIVES
+    for name, (area, ahead) in detect_by_each(rankings, disagree).items():
+        ranking = rankings[name]
+        churned = Estimate.missing("undefined") if few and ranking.is_finite else ranked_area(ranking, disagree)
+        yield reference.named(answers.measured("churn_coverage_area", churned, target=name))
         yield reference.named(answers.measured("detection_auroc", area, target=name))
         if name != first:
             yield reference.named(answers.measured("detection_advantage", ahead, target=name))

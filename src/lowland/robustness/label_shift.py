@@ -13,7 +13,7 @@ from lowland.measurements import Measurement, Where
 from lowland.randomness import generator
 from lowland.robustness.subject import Subject
 from lowland.scores import deterioration, sign
-from lowland.selection import NONE_SWITCHES_OFF, NOTHING, refuse_repeats
+from lowland.selection import NONE_SWITCHES_OFF, NOTHING, Axes, Misfit, refuse_repeats
 from lowland.tasks.label_shift import kept_under_label_shift
 from lowland.vocabulary.conditions import CONDITIONS
 from lowland.vocabulary.planned import Planned
@@ -44,6 +44,22 @@ class LabelShiftOptions(BaseModel):
     def _names_nothing_twice(self) -> Self:
         refuse_repeats(ratios=self.ratios)
         return self
+
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """Ratios that leave no row of the rarest class even where all classes are equally frequent.
+
+        Data may have still fewer: then the draw refuses the ratio.
+        """
+        for name, task in axes.tasks.items():
+            if not (self.ratios and task.is_classifier and task.test_rows):
+                continue
+            most = task.test_rows / 2 / max(task.outputs, 2)
+            if max(self.ratios) > most:
+                yield (
+                    "ratios",
+                    f"holds {max(self.ratios):g}, and of task {name!r}, with test_rows {task.test_rows}, each half has "
+                    f"{most:g} rows a class: the rarest would have none; expected at most {most:g}, or more test_rows",
+                )
 
     def planned(self) -> Iterator[Planned]:
         """Label shift at every ratio."""

@@ -11,7 +11,7 @@ from lowland.errors import LowlandError
 from lowland.perturbation import TOKEN_CORRUPTIONS, TokenCorruptionOptions, TokenDraw, draw_tokens
 from lowland.robustness.scenario import Disturbed, Scenario
 from lowland.robustness.subject import Subject
-from lowland.tasks import Samples
+from lowland.tasks import Samples, Splits
 from lowland.vocabulary.conditions import CONDITIONS
 
 
@@ -20,7 +20,7 @@ def token_corruption_scenarios(subject: Subject, options: TokenCorruptionOptions
     tokens, targets = subject.samples
     for kind, levels in options.levels.items():
         condition, corrupt = CONDITIONS[kind], partial(TOKEN_CORRUPTIONS[kind], tokens)
-        words = _vocabulary(subject) if kind == "typing_errors" else None
+        words = vocabulary_of(subject.splits) if kind == "typing_errors" else None
         draws = [
             draw_tokens(tokens, key=(*subject.key, kind, number), words=words)
             for number in range(options.draws if condition.random else 1)
@@ -34,16 +34,16 @@ def token_corruption_scenarios(subject: Subject, options: TokenCorruptionOptions
         yield Scenario(condition, levels, len(draws), at)
 
 
-def _vocabulary(subject: Subject) -> Sequence[str]:
-    """The words of the task, which a typing error is made in.
+def vocabulary_of(splits: Splits) -> Sequence[str]:
+    """The words of the task, which a typing error is made in, in the order of their tokens.
 
     Raises:
         LowlandError: The task does not say them.
     """
-    words = subject.splits.facts.get("preprocessing", {}).get("vocabulary")
+    words = splits.facts.get("preprocessing", {}).get("vocabulary")
     if words is None:
         raise LowlandError(
-            "token_corruptions.levels asks for typing_errors of a task whose preprocessing records no vocabulary; "
+            "typing_errors are asked for of a task whose preprocessing records no vocabulary; "
             "expected typing_errors: none, or facts={'preprocessing': {'vocabulary': [...], ...}} from the task"
         )
     return list(words)

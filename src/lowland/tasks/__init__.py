@@ -67,6 +67,13 @@ class TaskOptions(
         return tuple(name for name in getattr(options, "sizes", ()) if name in OF_THE_REST)
 
     @property
+    def test_rows(self) -> int | None:
+        """Held-out rows that it asks for; None where a user's own options do not say."""
+        options = self.root.chosen if isinstance(self.root, CustomOptions) else self.root
+        rows = getattr(options, "test_rows", None)
+        return rows if isinstance(rows, int) else None
+
+    @property
     def given(self) -> GivenNetwork | None:
         """The quantized network that the task has from outside; None: networks are trained for it."""
         return getattr(self.root, "given", None)

@@ -48,11 +48,11 @@ class ShiftedSet(_Record):
 
 
 class CorruptedSet(_Record):
-    """A shifted set that a corruption makes of the held-out images of a task.
+    """A shifted set that a corruption makes of the held-out images or texts of a task.
 
     Attributes:
-        corruption: Name of its condition, of the family ``image_corruption``.
-        severity: 1 (mild) to 5.
+        corruption: Name of its condition, of the family ``image_corruption`` or ``token_corruption``.
+        severity: 1 (mild) to 5 of images, per cent of the words of texts.
     """
 
     corruption: str
@@ -67,9 +67,10 @@ class CorruptedSet(_Record):
     def shifted(self) -> ShiftedSet:
         """Its record among the shifted sets."""
         known = condition_named(self.corruption)
+        told = f"{self.severity} %" if known.family == "token_corruption" else f"severity {self.severity}"
         return ShiftedSet(
             name=self.name,
-            label=f"{known.label}, severity {self.severity}",
+            label=f"{known.label}, {told}",
             explanation=known.explanation,
         )
 

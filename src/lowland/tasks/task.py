@@ -28,7 +28,8 @@ class Task(ABC):
         score_name: The headline score, one of ``lowland.vocabulary.measures.SCORES``.
         description: A sentence on data and network for people who read the report.
         shifted_sets: The naturally shifted sets that its data hold, and the corrupted ones.
-        corrupted_sets: Those that corruptions make of its held-out images; ``prepare`` leaves them to its caller.
+        corrupted_sets: Those that corruptions make of its held-out images or texts; ``prepare`` leaves them to its
+            caller.
         is_classifier: Whether outputs are [samples, classes] and the highest one is what counts.
         readings: What its sensors deliver.
         input_kind: What its inputs are; an ``image`` can be blurred and rotated.

@@ -56,6 +56,12 @@ DISAGREEMENT: dict[str, Measure] = {
         higher_is_better=None,
         meaning="Detection by the first measure of uncertainty that was asked for, less that by the target.",
     ),
+    "churn_coverage_area": _pair(
+        "area under churn and coverage",
+        higher_is_better=False,
+        meaning="Mean share of answers other than the reference's among the surest answers, over all shares of these, "
+        "by the target's measure.",
+    ),
     "risk_coverage_area": _own(
         "area under risk and coverage",
         higher_is_better=False,

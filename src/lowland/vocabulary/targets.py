@@ -56,6 +56,17 @@ TARGETS: dict[str, Target] = {
                 ("equalized_channels", "equalized channels"),
             )
         ),
+        *(
+            Target(name, what, "activations", name)
+            for name, what in (
+                ("cross_entropy", "policy by cross-entropy"),
+                ("random", "policy by chance"),
+                ("ppo", "policy by proximal policy optimization"),
+                ("a2c", "policy by advantage actor-critic"),
+                ("restricted", "oracle told what layers read"),
+                ("free", "oracle told the answer"),
+            )
+        ),
         Target("margin", "told by a small margin", "activations", "margin"),
         Target("crest", "told by a high crest factor", "activations", "crest"),
         Target("range", "told by a large range", "activations", "range"),

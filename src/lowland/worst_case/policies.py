@@ -78,7 +78,23 @@ def rows_chooser(widths: Tensor) -> Chooser:
     return lambda layer, _: widths[:, layer]
 
 
-POLICIES: dict[str, Callable[[Mapping[str, Any]], Policy]] = {StaticPolicy.kind: StaticPolicy.from_spec}
+def _table(spec: Mapping[str, Any]) -> Policy:
+    from lowland.worst_case.per_input.table_policy import TablePolicy  # which needs this file
+
+    return TablePolicy.from_spec(spec)
+
+
+def _network(spec: Mapping[str, Any]) -> Policy:
+    from lowland.worst_case.per_input.network_policy import NetworkPolicy
+
+    return NetworkPolicy.from_spec(spec)
+
+
+POLICIES: dict[str, Callable[[Mapping[str, Any]], Policy]] = {
+    StaticPolicy.kind: StaticPolicy.from_spec,
+    "table": _table,
+    "network": _network,
+}
 """Policies by the ``kind`` of their spec."""
 
 

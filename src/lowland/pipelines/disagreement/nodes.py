@@ -28,7 +28,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Estimate
 from lowland.export import runtime_outputs
 from lowland.grid import CellGroup, Run
-from lowland.measurements import Cell, Measurement, ReferenceKind, stack, table, unavailable
+from lowland.measurements import Cell, Measurement, ReferenceKind, table, table_of_cells, unavailable
 from lowland.quantization import Precision
 from lowland.tasks import Samples, Splits, Task, TaskOptions, build_task
 
@@ -112,7 +112,7 @@ def compare_seeds(
             continue
         for a, b in zip(mine, theirs, strict=True):
             found.setdefault(first, []).extend(change_rows(a, Reference(second.id, "seed", b.logits)))
-    return stack(table(cell, rows) for cell, rows in found.items())
+    return table_of_cells(found)
 
 
 class _Other(NamedTuple):

@@ -11,6 +11,7 @@ from lowland.grid import Run
 from lowland.pipelines.training_data import training_data
 from lowland.quantization import imported_network
 from lowland.tasks import Splits, TaskOptions, build_task
+from lowland.tasks.logits import check_logits
 from lowland.training import Recipe, TrainingPlan, train
 
 COMPARED_ROWS = 1000
@@ -23,6 +24,7 @@ def train_float(
     """The run's float network and its learning curves."""
     target, task, splits = resolve_device(device), build_task(task_options), Splits.from_tensors(data.tensors)
     network = initialised_network(task.network_spec_for(splits["train"]), key=(run.task, run.number)).to(target)
+    check_logits(task, network, splits["train"])
     result = train(
         network,
         training_data(task, splits, target),
@@ -38,4 +40,5 @@ def read_network(task_options: TaskOptions, data: StoredTensors) -> tuple[Stored
     """The dequantized copy of the task's network from outside, which stands for what is trained, and the network."""
     task, rows = build_task(task_options), Splits.from_tensors(data.tensors)["train"]
     network = imported_network(task.network_spec_for(rows), rows.inputs[:COMPARED_ROWS]).eval()
+    check_logits(task, network, rows)
     return StoredModel(network.dequantized()), StoredModel(network)

@@ -23,6 +23,14 @@ PROTECTION = Artifact(
     missing_ok=True,
     remark="what each protection chose, and the worst policy found against it",
 )
+INPUT_POLICIES = Artifact(
+    name="input_policies",
+    kind="json",
+    path=f"{MEASURED}/input_policies/{PLACE}/{{precision}}.policies.json",
+    layer="model output",
+    missing_ok=True,
+    remark="policies that choose widths for each input, what they spend, and how they were found",
+)
 INPUTS = picture("worst_inputs", path=f"{MEASURED}/policy_diagnosis/{PLACE}/{{precision}}.inputs.parquet")
 
 
@@ -122,6 +130,25 @@ STAGE = Stage(
             outputs=(rows("policy_diagnosis"), INPUTS),
             selection="worst_case_diagnosis",
             expects=(Expectation("worst_case", "broken_auroc"),),
+            where=("worst_case.choices",),
+        ),
+        NodeTemplate(
+            name="judge_input_policies",
+            part="input_policies",
+            function="lowland.pipelines.worst_case.input_policy_nodes.judge_input_policies",
+            level="cell",
+            inputs=(
+                "params:cell",
+                "params:task",
+                "params:worst_case",
+                "params:worst_case_inputs",
+                "splits",
+                "model",
+                "worst_policy",
+            ),
+            outputs=(rows("input_policies"), INPUT_POLICIES),
+            selection="worst_case_inputs",
+            expects=(Expectation("worst_case", "input_policy_drop"),),
             where=("worst_case.choices",),
         ),
         STUDENTS,

@@ -80,12 +80,18 @@ def converted(network: nn.Module, conversion: Conversion) -> nn.Module:
         own = Widths(widths["weights"][name], widths["activations"][name])
         coded[id(layer)] = CodedLayer(layer, kind, conversion.arithmetic, own, per_channel=conversion.per_channel)
     if not coded:
-        others = sorted({type(layer).__name__ for _, layer in deployed if _kind(layer)})
+        counts = (
+            (layer, sum(each.numel() for each in layer.parameters(recurse=False) if each.ndim > 1))
+            for _, layer in deployed
+        )
+        others = sorted({f"{type(layer).__name__} with {count}" for layer, count in counts if count})
         classes = ", ".join(LAYERS[kind][0].__name__ for kind in conversion.arithmetic.layers)
         least = f" with at least {conversion.min_elements} weights" if conversion.min_elements else ""
         raise LowlandError(
             f"network has no layer that arithmetic {conversion.arithmetic.name!r} computes in codes; expected one of "
             f"{classes}{least}, found {', '.join(others) or 'none with weights'}"
+            + "; lower min_elements"
+            * bool(conversion.min_elements)
         )
     if id(plain) in coded:
         return coded[id(plain)]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from lowland.analysis.precision_roles import control_precisions
 from lowland.analysis.stability import ALL_SHIFTED, NOMINAL, changed_answers, changes_of_configurations
 from lowland.report.style import ACCENT, FAINT, MUTED, NO_RESULT, Style, blank, figure, legend, transparent
 
@@ -83,6 +84,8 @@ def churn_figure(
 def churn_points(measurements: pd.DataFrame) -> pd.DataFrame:
     """Churn against the float network of every configuration that has one on nominal rows and on shifted sets.
 
+    Controls, which are fine-tuned without quantizers, are none of them.
+
     Args:
         measurements: The long table of one task, of one half of the held-out rows.
 
@@ -92,6 +95,7 @@ def churn_points(measurements: pd.DataFrame) -> pd.DataFrame:
     """
     changes = changed_answers(measurements)
     changes = changes[(changes.reference_kind == "float") & (changes.measure == "churn") & (changes.method != "float")]
+    changes = changes[~changes.precision.isin(control_precisions(measurements))]
     sets = [name for name in changes.condition.unique() if name != NOMINAL]
     if not sets or NOMINAL not in set(changes.condition):
         return pd.DataFrame()

@@ -9,13 +9,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lowland.architectures.densenet import layers_a_block
+from lowland.tasks.corruption_names import check_corruptions
 from lowland.tasks.given_network import NetworkChoice
 from lowland.tasks.images.image_sets import IMAGE_SETS, ImageSet
 from lowland.tasks.images.networks import IMAGE_NETWORKS
 from lowland.tasks.network_options import NetworkOptions
 from lowland.tasks.split_sizes import ClassifierSplitSizes, Count, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT
-from lowland.vocabulary.conditions import CONDITIONS
 
 Shift = Literal["auto", "file", "package", "none"]
 
@@ -72,10 +72,7 @@ class ImagesOptions(NetworkOptions, ClassifierSplitSizes):
     @field_validator("corrupted")
     @classmethod
     def _are_corruptions(cls, corrupted: dict[str, int]) -> dict[str, int]:
-        known = [name for name, condition in CONDITIONS.items() if condition.family == "image_corruption"]
-        for name in corrupted:
-            if name not in known:
-                raise ValueError(f"corrupted names {name!r}; expected some of {', '.join(known)}, each with a severity")
+        check_corruptions(corrupted, family="image_corruption", beside="a severity")
         return corrupted
 
     @model_validator(mode="after")

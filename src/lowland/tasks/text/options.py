@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lowland.selection import NONE_SWITCHES_OFF, refuse_repeats
+from lowland.tasks.corruption_names import check_corruptions
 from lowland.tasks.split_sizes import ClassifierSplitSizes, Count, seen_from
 from lowland.tasks.splits import LEAST_HELD_OUT
 from lowland.tasks.text.files import LARGEST_RATING
@@ -23,6 +24,9 @@ class SentimentOptions(ClassifierSplitSizes):
         world: Whose texts are learned and split: ``movie``, ``product``, ``tweets`` or ``editorials``.
         shifted: Other worlds, each a shifted set; ``none`` for no shift.
         shifted_rows: Texts at most of each.
+        corrupted: Corruptions of the held-out texts that are shifted sets of their own, each at per cent of the words:
+            ``{typing_errors: 20, truncation: 50}`` makes ``typing_errors_20`` and ``truncation_50``. All that is asked
+            of a shifted set is asked of them, such as disagreement; ``token_corruptions`` measure how accuracy falls.
         neutral: Texts whose mean rating (-4 to 4) is nearer to 0 are left out: they belong to no class. A rating of
             exactly 0 is left out always.
         max_tokens: Words of a text that the network reads, the first ones; shorter texts are filled up.
@@ -39,6 +43,7 @@ class SentimentOptions(ClassifierSplitSizes):
     world: WorldName = "movie"
     shifted: Annotated[tuple[WorldName, ...], NONE_SWITCHES_OFF] = ("product", "tweets", "editorials")
     shifted_rows: Annotated[int, Field(ge=LEAST_HELD_OUT)] = 2000
+    corrupted: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field(default_factory=dict)
     neutral: Annotated[float, Field(ge=0, lt=LARGEST_RATING)] = 0.5
     max_tokens: Count = 32
     too_long: Literal["cut", "refuse"] = "cut"
@@ -47,6 +52,12 @@ class SentimentOptions(ClassifierSplitSizes):
     network: Literal["lstm", "gru"] = "gru"
     embedding: Count = 32
     hidden: Count = 32
+
+    @field_validator("corrupted")
+    @classmethod
+    def _are_corruptions(cls, corrupted: dict[str, int]) -> dict[str, int]:
+        check_corruptions(corrupted, family="token_corruption", beside="per cent of the words")
+        return corrupted
 
     @model_validator(mode="after")
     def _shifts_are_others(self) -> Self:

@@ -16,6 +16,7 @@ from lowland.coding.tokens import PADDING, UNKNOWN
 from lowland.errors import LowlandError
 from lowland.tasks import table_checks as checks
 from lowland.tasks.classifier import Classifier
+from lowland.tasks.description import CorruptedSet
 from lowland.tasks.groups import tied_rows
 from lowland.tasks.preprocessing import Classes
 from lowland.tasks.splits import LEAST_HELD_OUT, HeldOut, Samples, Splits, halved
@@ -41,7 +42,11 @@ class Sentiment(Classifier):
 
     def __init__(self, options: SentimentOptions) -> None:
         self.options = options
-        self.shifted_sets = tuple(world.shifted for world in list(options.worlds.values())[1:])
+        self._worlds = tuple(world.shifted for world in list(options.worlds.values())[1:])
+        self.corrupted_sets = tuple(
+            CorruptedSet(corruption=kind, severity=level) for kind, level in options.corrupted.items()
+        )
+        self.shifted_sets = (*self._worlds, *(each.shifted for each in self.corrupted_sets))
         read = f"{NETWORK_NAMES[options.network]} with {options.hidden} units over embeddings of {options.embedding}"
         self.description = (
             f"The task: {options.worlds[options.world].label}, liking or dislike by the sign of people's mean rating "
@@ -79,7 +84,7 @@ class Sentiment(Classifier):
                 f"{origin}: column 'label' says {raw['label'].iloc[row]!r} in row {row}; expected "
                 + " or ".join(CLASSES)
             )
-        gone = [found.name for found in self.shifted_sets if (raw["set"] == found.name).sum() < LEAST_HELD_OUT]
+        gone = [found.name for found in self._worlds if (raw["set"] == found.name).sum() < LEAST_HELD_OUT]
         if gone:
             raise LowlandError(
                 f"{origin}: fewer than {LEAST_HELD_OUT} texts of the set {gone[0]!r}; leave it out of shifted, or "

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -18,7 +18,6 @@ from lowland.atomic_files import atomic_path
 from lowland.errors import LowlandError
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.problem import PolicyProblem
-from lowland.worst_case.search.agent import Agent
 from lowland.worst_case.search.result import Evaluation
 from lowland.worst_case.search.space import Widths
 
@@ -26,7 +25,16 @@ EVERY = 1.0
 """Seconds between two writes, so that what is lost when the machine stops is worth less than a second of computing."""
 
 
-def identity(problem: PolicyProblem, budget: Budget, agent: Agent, generator: torch.Generator) -> dict[str, Any]:
+class Described(Protocol):
+    """An agent of any kind."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Name and options, jsonable."""
+        ...
+
+
+def identity(problem: PolicyProblem, budget: Budget, agent: Described, generator: torch.Generator) -> dict[str, Any]:
     """What a search depends on, part by part, jsonable; tensors and structure as digests."""
     subject = problem.subject
     tensors = [*subject.named_parameters(), *subject.named_buffers()]
@@ -88,13 +96,27 @@ def _read(path: Path, identity: dict[str, Any]) -> list[tuple[Widths, float]]:
         raise LowlandError(
             f"checkpoint {path} cannot be read ({reason}); expected a file that a search wrote: delete it"
         ) from error
+    check_same_search(path, search, identity)
+    return evaluations
+
+
+def check_same_search(path: Path, stored: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Refuses a checkpoint of another search.
+
+    Args:
+        path: File.
+        stored: What the search of the file depends on.
+        identity: What this search depends on.
+
+    Raises:
+        LowlandError: They differ.
+    """
     for part, now in identity.items():
-        if search.get(part) != now:
+        if stored.get(part) != now:
             raise LowlandError(
-                f"checkpoint {path} is of a search with another {part} ({_short(search.get(part))}, now "
+                f"checkpoint {path} is of a search with another {part} ({_short(stored.get(part))}, now "
                 f"{_short(now)}); expected one of this search: give another path or delete the file"
             )
-    return evaluations
 
 
 def _short(value: object) -> str:

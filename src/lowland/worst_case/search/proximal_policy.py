@@ -46,12 +46,7 @@ class ProximalPolicy(Agent):
         Raises:
             LowlandError: One is missing.
         """
-        for package in PACKAGES:
-            if importlib.util.find_spec(package) is None:
-                raise LowlandError(
-                    f"agent is ppo, and {package} is not installed; expected the extra: pip install -e "
-                    "'.[reinforcement]', or use another agent"
-                )
+        check_packages(self.name)
 
     def run(self, budget: Budget, gain: Gain, generator: torch.Generator) -> None:
         """See ``Agent``."""
@@ -61,7 +56,7 @@ class ProximalPolicy(Agent):
         from lowland.worst_case.search.masked_actor import MaskedActor
 
         steps = self.episodes * budget.layers
-        with _own_chance():
+        with own_chance():
             PPO(
                 MaskedActor,
                 LayerByLayer(budget, gain),
@@ -78,8 +73,22 @@ class ProximalPolicy(Agent):
             ).learn(ENDLESS)
 
 
+def check_packages(agent: str) -> None:
+    """Refuses an agent without the packages that it needs.
+
+    Raises:
+        LowlandError: One is missing.
+    """
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise LowlandError(
+                f"agent is {agent}, and {package} is not installed; expected the extra: pip install -e "
+                "'.[reinforcement]', or use another agent"
+            )
+
+
 @contextmanager
-def _own_chance() -> Iterator[None]:
+def own_chance() -> Iterator[None]:
     """Global generators that are left as they were: stable-baselines3 seeds all of them."""
     states = random.getstate(), np.random.get_state()  # the one that it seeds
     try:
