@@ -1,4 +1,4 @@
-"""Time that a policy takes one core: with what policies have in common kept, computed whole, beside the float network."""
+"""How long a policy takes one core: in a search that keeps what policies share, computed whole, and in float."""
 
 from __future__ import annotations
 
