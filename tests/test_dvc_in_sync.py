@@ -27,7 +27,7 @@ ADDED = {
     "groups": {"recipes", "seeds", "precisions", "qat_recipes"},
     "everything": {"tasks", "own_code", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
     | {"certification", "retraining", "worst_case"}
-    | {"worst_case_protection", "worst_case_diagnosis", "worst_case_students"}
+    | {"worst_case_protection", "worst_case_diagnosis", "worst_case_students", "worst_case_inputs"}
     | {"attacks", "sensor_faults", "corruptions", "token_corruptions", "label_shift", "faults"},
     "descriptions": {"tasks", "own_code"},
     "commands": set(),
@@ -180,7 +180,7 @@ def places():
 def test_what_is_measured_may_be_absent_for_those_who_gather():
     """A family that is switched off leaves no folder, and DVC wants every dependency to be there.
 
-    Whoever diagnoses reads policies, and where there are none has nothing to do either.
+    Whoever diagnoses a policy or goes on from it reads it, and where there is none has nothing to do either.
     """
     readers = {
         name: [dep for dep in stage.get("do", stage)["deps"] if MEASURED in dep]
@@ -188,7 +188,7 @@ def test_what_is_measured_may_be_absent_for_those_who_gather():
     }
     assert {name: deps for name, deps in readers.items() if deps} == {
         "tables": ["${data}/" + MEASURED],
-        "policy_diagnosis": ["${data}/" + MEASURED + "/worst_case/${item.task}"],
+        **{key: ["${data}/" + MEASURED + "/worst_case/${item.task}"] for key in ("policy_diagnosis", "input_policies")},
     }
 
 
