@@ -37,8 +37,8 @@ def search_tables(seeds: int) -> Iterator[pd.DataFrame]:
         for seed in range(seeds):
             known = Known.of(subject(name, recipe=recipe, seed=seed))
             for mean_bits in MEAN_BITS:
-                label = f"{name}, {recipe}, seed {seed}, {mean_bits:g} bits"
-                history = searched(known, mean_bits=mean_bits, repetitions=REPETITIONS, network=label)
+                label = f"{name}, {recipe}, seed {seed}"
+                history = searched(known, mean_bits=mean_bits, seeds=REPETITIONS, network=label)
                 print(summary(history).round(3).to_string(index=False), flush=True)
                 yield history
 

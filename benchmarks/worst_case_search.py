@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pandas as pd
+import torch
 from worst_case_subjects import BenchmarkSubject
 
 from lowland.randomness import generator
@@ -21,8 +20,6 @@ from lowland.worst_case.search.space import Widths
 CHOICES = (2, 4, 6, 8)
 MOST = 160
 """Evaluations that every agent is given."""
-NEAR = 0.95
-"""Share of the optimum that counts as reached."""
 
 
 @dataclass(frozen=True)
@@ -56,39 +53,41 @@ class Known:
         return max(self.drops[widths] for widths in budget.policies())
 
 
-def searched(known: Known, *, mean_bits: float, repetitions: int, network: str) -> pd.DataFrame:
-    """What every agent has found after each evaluation.
+def searched(known: Known, *, mean_bits: float, seeds: int, network: str) -> pd.DataFrame:
+    """The share of the optimum that every agent has after each evaluation.
 
     Args:
         known: The network.
         mean_bits: Least mean width.
-        repetitions: Of the agents' draws.
+        seeds: Of the agents' draws.
         network: Its name, for the table.
 
     Returns:
-        ``network``, ``mean_bits``, ``agent``, ``repetition``, ``evaluation`` (1 for the first), ``best`` (drop of the
-        best policy so far) and ``optimum`` (of all policies).
+        A row for every agent, seed and number of evaluations.
     """
     budget = Budget(CHOICES, mean_bits, known.subject.elements)
     optimum = known.optimum(budget)
     agents: dict[str, Callable[[int], list[float]]] = {
-        name: partial(_history, known, budget, name) for name in AGENTS if name != "exhaustive"
+        name: lambda seed, name=name: _history(known, budget, name, seed)  # type: ignore[misc]  # bound at once
+        for name in AGENTS
+        if name != "exhaustive"
     }
     if (peer := _tpe(known, budget)) is not None:
         agents["optuna's TPE"] = peer
     rows = []
     for name, run in agents.items():
-        for repetition in range(1 if name == "greedy" else repetitions):
-            best = run(repetition)
+        for seed in range(1 if name == "greedy" else seeds):
+            best = run(seed)
             for number in range(1, MOST + 1):
-                rows.append((network, mean_bits, name, repetition, number, best[min(number, len(best)) - 1], optimum))
-    names = ["network", "mean_bits", "agent", "repetition", "evaluation", "best", "optimum"]
+                share = best[min(number, len(best)) - 1] / optimum
+                rows.append((network, mean_bits, optimum, name, seed, number, share))
+    names = ["network", "mean_bits", "optimum", "agent", "seed", "evaluations", "share"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _history(known: Known, budget: Budget, name: str, repetition: int) -> list[float]:
+def _history(known: Known, budget: Budget, name: str, seed: int) -> list[float]:
     problem = cast(PolicyProblem, known)  # has all that a search without a checkpoint asks of one
-    draws = generator("benchmark", name, repetition)
+    draws = generator("benchmark", name, seed)
     found = search_problem(problem, budget, AGENTS[name](), evaluations=MOST, generator=draws)
     return [each.best for each in found.history]
 
@@ -127,32 +126,25 @@ def _tpe(known: Known, budget: Budget) -> Callable[[int], list[float]] | None:
     return run
 
 
-def summary(history: pd.DataFrame) -> pd.DataFrame:
-    """Evaluations to 95 % of the optimum with their range, shares after 40, 80 and 120; medians over repetitions.
-
-    Args:
-        history: Of ``searched``, of several networks.
-
-    Returns:
-        ``behind_greedy`` counts after how many of the first 120 evaluations the median is below greedy.
-    """
+def summary(shares: pd.DataFrame) -> pd.DataFrame:
+    """Evaluations to 95 % of the optimum and shares after 40, 80 and 120, medians over seeds; worst seed beside it."""
+    keys = ["network", "mean_bits", "agent"]
     rows = []
-    for (network, agent), group in history.groupby(["network", "agent"], sort=False):
-        greedy = history[(history.network == network) & (history.agent == "greedy")].set_index("evaluation").best
-        optimum = float(group.optimum.iloc[0])
-        best = group.pivot(index="repetition", columns="evaluation", values="best")
-        near = best >= NEAR * optimum
-        reached = near.idxmax(axis=1).where(near.any(axis=1), math.inf)
+    for (network, mean_bits, agent), group in shares.groupby(keys, sort=False):
+        wide = group.pivot(index="seed", columns="evaluations", values="share")
+        reached = (wide >= 0.95).idxmax(axis=1).where((wide >= 0.95).any(axis=1))
+        greedy = shares[(shares.network == network) & (shares.mean_bits == mean_bits) & (shares.agent == "greedy")]
+        behind = (wide.median() < greedy.set_index("evaluations").share - 1e-9).loc[:120].sum()
         rows.append(
             {
                 "network": network,
-                "optimum": optimum,
+                "mean_bits": mean_bits,
+                "optimum": group.optimum.iloc[0],
                 "agent": agent,
-                "to_95": reached.median(),
-                "from": reached.min(),
-                "to": reached.max(),
-                **{f"share_{number}": best[number].median() / optimum for number in (40, 80, 120)},
-                "behind_greedy": int((best.median() < greedy - 1e-12).loc[:120].sum()),
+                "to_95": reached.fillna(torch.inf).median(),
+                "to_95_worst": reached.fillna(torch.inf).max(),
+                **{f"share_{n}": wide[n].median() for n in (40, 80, 120)},
+                "behind_greedy": int(behind),
             }
         )
     return pd.DataFrame(rows)
