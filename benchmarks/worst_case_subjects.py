@@ -85,7 +85,7 @@ def subject(name: str, *, recipe: str = "plain", seed: int = 0) -> BenchmarkSubj
     splits = task.prepare(raw)
     start = initialised_network(task.network_spec_for(splits["train"]), key=(name, seed))
     plan = TypeAdapter(TrainingPlan).validate_python(PLANS[options["kind"]]).of(name)
-    data = training_data(task, splits, torch.device("cpu"))
+    data = training_data(task, splits, "cpu")
     how = TypeAdapter(Recipe).validate_python({"kind": recipe}).root
     result = train(start, data, recipe=how, options=plan, key=(name, seed))
     return BenchmarkSubject(name, task, splits, result.network.eval(), seed)
