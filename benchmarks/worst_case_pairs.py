@@ -23,8 +23,15 @@ from lowland.worst_case.students import (
 )
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "jets, 4 layers": {"weight": 1.0, "hardening": 3.0, "mean_bits": 5.0, "epochs": 20},
-    "digits, LeNet-5": {"weight": 0.3, "hardening": 3.0, "mean_bits": 5.0, "epochs": 60, "batch_size": 64},
+    "jets, 4 layers": {"weight": 0.5, "hardening": 1.0, "mean_bits": 5.0, "epochs": 20},
+    "digits, LeNet-5": {
+        "weight": 1.0,
+        "hardening": 1.0,
+        "mean_bits": 5.0,
+        "epochs": 60,
+        "batch_size": 64,
+        "search_every": 5,
+    },
 }
 """Of students, by network: fields of ``Distillation``; ``hardening`` is the weight of the robust student."""
 CHOICES = (2, 4, 6, 8)
