@@ -122,6 +122,8 @@ def test_a_teacher_that_learned_nothing_is_refused(teacher: nn.Module) -> None:
         ({"temperature": -1.0}, "temperature is"),
         ({"epochs": 0}, "epochs is 0"),
         ({"alone": 1.0}, "alone is 1.0"),
+        ({"worst_share": 1.5}, "worst_share is 1.5"),
+        ({"agent": "gredy"}, "agent is 'gredy'"),
     ],
 )
 def test_numbers_that_mean_nothing_are_refused(options: dict[str, float], message: str) -> None:

@@ -15,16 +15,13 @@ def test_kinds_differ_in_their_weight_alone() -> None:
     options = StudentOptions(**GIVEN)
     detrimental, robust = (options.distillation(kind, BUDGET) for kind in ("detrimental", "robust"))
     assert (detrimental.weight, robust.weight) == (GIVEN["weight"], GIVEN["hardening"])
-    assert (detrimental.choices, detrimental.mean_bits, detrimental.runtime) == (
-        BUDGET.choices,
-        BUDGET.mean_bits,
-        BUDGET.runtime,
-    )
+    of_budget = [getattr(BUDGET, name) for name in ("choices", "mean_bits", "agent", "runtime")]
+    assert of_budget == [getattr(detrimental, name) for name in ("choices", "mean_bits", "agent", "runtime")]
     assert options.distillation("control", BUDGET, float_from="4").float_from == "4"
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("weight", 0), ("epochs", 0), ("alone", 1.0), ("temperature", -1), ("recipes", {"a": 1})]
+    ("option", "value"), [("weight", 0), ("epochs", 0), ("alone", 1.0), ("worst_share", -0.1), ("temperature", -1), ("recipes", {"a": 1})]
 )
 def test_numbers_that_mean_nothing_are_refused(option: str, value: object) -> None:
     with pytest.raises(ValidationError, match=option):

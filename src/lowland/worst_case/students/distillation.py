@@ -44,6 +44,8 @@ class Distillation:
         alone: Share of the epochs, from the first, in which the student learns from its teacher only.
         search_every: Epochs between two searches for a policy.
         evaluations: Of each search.
+        agent: What searches.
+        worst_share: Of the batches that meet the worst policy found; the others meet any that the search tried.
         runtime: Whose dynamic arithmetic.
         float_from: The layer from which on the network is not deployed; ``None`` where all of it is.
     """
@@ -58,6 +60,8 @@ class Distillation:
     alone: float = 0.25
     search_every: int = 1
     evaluations: int = 60
+    agent: str = "cross_entropy"
+    worst_share: float = 0.5
     runtime: str = "litert"
     float_from: str | None = None
 
@@ -71,6 +75,9 @@ class Distillation:
                 raise LowlandError(f"{name} is {getattr(self, name)}; expected 1 at least")
         if not 0 <= self.alone < 1:
             raise LowlandError(f"alone is {self.alone}; expected a share of the epochs, at least 0 and below 1")
+        if not 0 <= self.worst_share <= 1:
+            raise LowlandError(f"worst_share is {self.worst_share}; expected a share of the batches, from 0 to 1")
+        agent_of(self.agent)
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ def distilled(
     """A student that breaks under a policy (``detrimental``), that holds (``robust``), or neither (``control``).
 
     Epochs alternate with searches for the policy under which most answers of the student differ from the teacher's.
-    Half of the batches meet it, the others any policy that the search tried.
+    A share of the batches meets it, the others any policy that the search tried.
 
     Args:
         teacher: A classifier in float; left as it came.
@@ -167,7 +174,7 @@ def distilled(
                 outputs = student(inputs)
                 loss = divergence_from_teacher(outputs, given[index])
                 if found is not None:
-                    twin.set_bits(list(found.policy.bits), _drawn(found, drawn))
+                    twin.set_bits(list(found.policy.bits), _drawn(found, drawn, how.worst_share))
                     twin.eval()
                     apart = bounded_divergence(outputs, twin(inputs), temperature=how.temperature)
                     loss = loss + sign * how.weight * apart
@@ -192,18 +199,18 @@ def _search(
     return search_problem(
         PolicyProblem(subject, inputs, answers),
         budget,
-        agent_of("cross_entropy"),
+        agent_of(how.agent),
         evaluations=how.evaluations,
         generator=generator(*key, "search"),
     )
 
 
-def _drawn(found: SearchResult, draws: torch.Generator) -> Widths:
-    """The worst policy, or, as often, any that the search tried.
+def _drawn(found: SearchResult, draws: torch.Generator, worst_share: float) -> Widths:
+    """The worst policy, in a share of all cases, or any that the search tried.
 
     The worst of the moment may harm where no training changes anything, as in the coding of the inputs. Under it alone
     a student would never learn of places where more could be lost.
     """
-    if torch.rand((), generator=draws) < 0.5:
+    if torch.rand((), generator=draws) < worst_share:
         return found.policy.widths
     return found.history[int(torch.randint(len(found.history), (), generator=draws))].widths

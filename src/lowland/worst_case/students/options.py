@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 class StudentOptions(RunSelection):
     """Of which runs students are made that break or hold under bit policies, and how; of classifiers alone.
 
-    Widths, mean and runtime are those of `worst_case`. All students of a run begin with the same weights and see the
+    Widths, mean, agent and runtime are those of `worst_case`. All students of a run begin with the same weights and see the
     rows in the same order.
 
     Attributes:
@@ -33,6 +33,7 @@ class StudentOptions(RunSelection):
         alone: Share of the epochs, from the first, in which students learn from their teacher only.
         search_every: Epochs between two searches for the policy.
         evaluations: Policies tried in each of these searches.
+        worst_share: Share of the batches that meet the worst policy found; the others meet any that was tried.
     """
 
     weight: Number
@@ -44,13 +45,14 @@ class StudentOptions(RunSelection):
     alone: Annotated[float, Field(ge=0, lt=1)]
     search_every: Count
     evaluations: Count
+    worst_share: Annotated[float, Field(ge=0, le=1)]
 
     def distillation(self, kind: Kind, budget: WorstCaseOptions, *, float_from: str | None = None) -> Distillation:
         """How the student of a kind is trained.
 
         Args:
             kind: Which student.
-            budget: Gives widths, their mean and the runtime.
+            budget: Gives widths, their mean, the agent and the runtime.
             float_from: The layer from which on the network is not deployed.
         """
         how = Distillation(
@@ -64,6 +66,8 @@ class StudentOptions(RunSelection):
             alone=self.alone,
             search_every=self.search_every,
             evaluations=self.evaluations,
+            agent=budget.agent,
+            worst_share=self.worst_share,
             runtime=budget.runtime,
             float_from=float_from,
         )

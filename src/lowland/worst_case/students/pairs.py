@@ -109,7 +109,7 @@ def students_beside_policies(
         students: Float networks by kind; the detrimental and the robust one at least.
         searching: Rows on which policies are searched for.
         judging: Rows on which everything is reported; no search sees them.
-        how: Choices, mean and runtime.
+        how: Choices, mean, runtime and what searches.
         evaluations: Of each search.
         key: Of all searches.
 
@@ -157,7 +157,7 @@ def _found(
     subject = subject_of(network, rows.inputs[:1], runtime=how.runtime, float_from=how.float_from)
     budget = Budget(how.choices, how.mean_bits, subject.elements, goal=goal)
     problem = PolicyProblem(subject, rows.inputs, rows.targets)
-    agent, draws = agent_of("cross_entropy"), generator(*key, goal)
+    agent, draws = agent_of(how.agent), generator(*key, goal)
     return search_problem(problem, budget, agent, evaluations=evaluations, generator=draws)
 
 
