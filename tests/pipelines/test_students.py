@@ -44,6 +44,9 @@ def test_every_student_meets_every_policy_on_test_rows(rows, trained, tmp_path):
     assert (of_policy.activation_bits >= BUDGET.mean_bits).all()
     stored = json.loads(json.dumps(jsonable(document)))
     policy = policy_from_spec(stored["policies"]["detrimental_policy"])
+    assert list(stored["trained_under"]) == ["detrimental", "robust"]
+    assert policy_from_spec(stored["trained_under"]["robust"]).bits.keys() == policy.bits.keys()
+    assert [len(each["history"]) > 1 for each in stored["searches"].values()] == [True] * 3
     assert list(policy.bits) == ["layers.0", "layers.2", "layers.4"]
     for kind, model in zip(KINDS, models, strict=True):
         dataset = ModelDataset(filepath=str(tmp_path / f"{kind}.safetensors"))

@@ -11,6 +11,7 @@ from torch import nn
 
 from lowland.architectures import MLP
 from lowland.errors import LowlandError
+from lowland.training.divergence import bounded_divergence
 from lowland.worst_case.students import (
     Distillation,
     Kind,
@@ -105,6 +106,36 @@ def test_kinds_differ_in_the_sign_alone(teacher: nn.Module) -> None:
     for other in others:
         pairs = zip(control.network.parameters(), other.network.parameters(), strict=True)
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
+
+
+def test_a_policy_is_all_that_sets_a_student_and_its_deployed_network_apart(
+    teacher: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 8 bits alone to choose from as good as nothing does: batches have no statistics of their own then."""
+    seen: list[float] = []
+
+    def divergence(*logits: torch.Tensor, temperature: float) -> torch.Tensor:
+        seen.append(bounded_divergence(*logits, temperature=temperature).item())
+        return bounded_divergence(*logits, temperature=temperature)
+
+    monkeypatch.setattr("lowland.worst_case.students.distillation.bounded_divergence", divergence)
+    start = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 10))
+    how = Distillation((8,), 8.0, epochs=8, alone=0.5, batch_size=67, evaluations=1)  # one row is left of 67 · 2
+    few = StudentRows(FEW.training[:135], FEW.searching)
+    assert distilled(teacher, start, few, "control", how, key=("toy",)).status == "ok" and not seen
+    assert distilled(teacher, start, few, "detrimental", how, key=("toy",)).status == "ok"
+    assert len(seen) == 8 and max(seen) < 1e-3
+
+
+def test_only_policies_that_were_tried_are_met_where_the_worst_has_no_share(teacher: nn.Module) -> None:
+    start = network(3)
+    worst, tried = (
+        distilled(teacher, start, FEW, "robust", dataclasses.replace(SHORT, worst_share=share), key=("toy",))
+        for share in (1.0, 0.0)
+    )
+    assert worst.policy is not None and tried.policy is not None
+    pairs = zip(worst.network.parameters(), tried.network.parameters(), strict=True)
+    assert not all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_a_teacher_that_learned_nothing_is_refused(teacher: nn.Module) -> None:

@@ -21,7 +21,8 @@ def test_kinds_differ_in_their_weight_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("weight", 0), ("epochs", 0), ("alone", 1.0), ("worst_share", -0.1), ("temperature", -1), ("recipes", {"a": 1})]
+    ("option", "value"),
+    [("weight", 0), ("epochs", 0), ("alone", 1.0), ("worst_share", -0.1), ("temperature", -1), ("recipes", {"a": 1})],
 )
 def test_numbers_that_mean_nothing_are_refused(option: str, value: object) -> None:
     with pytest.raises(ValidationError, match=option):

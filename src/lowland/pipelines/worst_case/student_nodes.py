@@ -65,7 +65,13 @@ def teach_students(
         networks, searching, LabelledRows(*splits["test"]), how, evaluations=budget.evaluations, key=key
     )
     frame = student_rows(found, run=(run.task, run.recipe, run.seed), mean_bits=budget.mean_bits)
-    document = {"run": run.model_dump(), "status": "ok", "options": options.model_dump(mode="json"), **found.document}
+    document = {
+        "run": run.model_dump(),
+        "status": "ok",
+        "options": options.model_dump(mode="json"),
+        "trained_under": {kind: each.policy.spec for kind, each in students.items() if each.policy is not None},
+        **found.document,
+    }
     detrimental, robust, control = (StoredModel(networks[kind]) for kind in KINDS)
     return frame, document, detrimental, robust, control
 

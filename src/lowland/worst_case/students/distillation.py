@@ -9,11 +9,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.quantization.dynamic.twin import DynamicTwin
 from lowland.randomness import Key, generator, keyed_globals
+from lowland.training.batches import batches, normalises_batches
 from lowland.training.divergence import bounded_divergence, divergence_from_teacher
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.deployed_subject import subject_of
@@ -135,7 +137,8 @@ def distilled(
     """A student that breaks under a policy (``detrimental``), that holds (``robust``), or neither (``control``).
 
     Epochs alternate with searches for the policy under which most answers of the student differ from the teacher's.
-    A share of the batches meets it, the others any policy that the search tried.
+    A share of the batches meets it, the others any policy that the search tried. Statistics of batch-norm stand still
+    from the first search on, in the control as well.
 
     Args:
         teacher: A classifier in float; left as it came.
@@ -167,9 +170,9 @@ def distilled(
         for epoch in range(how.epochs):
             if sign and epoch >= alone and (epoch - alone) % how.search_every == 0:
                 found = _search(student.eval(), rows.searching, answers, how, key=(*key, epoch))
-            student.train()
-            total = 0.0
-            for index in torch.randperm(len(rows.training), generator=order).split(how.batch_size):
+            _to_train(student, statistics=epoch < max(alone, 1))
+            total, shuffled = 0.0, torch.randperm(len(rows.training), generator=order)
+            for index in batches(shuffled, how.batch_size, no_single=normalises_batches(student)):
                 inputs = rows.training[index]
                 outputs = student(inputs)
                 loss = divergence_from_teacher(outputs, given[index])
@@ -188,6 +191,18 @@ def distilled(
                 break
     student.zero_grad(set_to_none=True)
     return Student(student.eval(), found.policy if found else None, status)
+
+
+def _to_train(student: nn.Module, *, statistics: bool) -> None:
+    """Training mode; statistics of batches are taken in the first epochs alone and stand still from then on.
+
+    A policy acts on the network that is deployed. Were the student normalised by the batch and the network under the
+    policy by running statistics, the two would differ by that as well, and to differ by that would be what is learned.
+    """
+    student.train()
+    for layer in student.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.train(statistics)
 
 
 def _search(

@@ -18,8 +18,8 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 class StudentOptions(RunSelection):
     """Of which runs students are made that break or hold under bit policies, and how; of classifiers alone.
 
-    Widths, mean, agent and runtime are those of `worst_case`. All students of a run begin with the same weights and see the
-    rows in the same order.
+    Widths, mean, agent and runtime are those of `worst_case`. All students of a run begin with the same weights and see
+    the rows in the same order.
 
     Attributes:
         recipes: Of whose float networks: names, how many from the first, `all`, or `none`.
