@@ -17,6 +17,7 @@ from lowland.worst_case.students import (
     Distillation,
     Kind,
     LabelledRows,
+    PairTable,
     StudentRows,
     distilled,
     students_beside_policies,
@@ -37,8 +38,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 CHOICES = (2, 4, 6, 8)
 
 
-def pairs(subject: BenchmarkSubject, settings: dict[str, Any]) -> pd.DataFrame:
-    """Accuracy that each student loses under each policy, on test rows.
+def judged_students(
+    subject: BenchmarkSubject, settings: dict[str, Any]
+) -> tuple[dict[Kind, nn.Module], Distillation, PairTable]:
+    """Students of a network, how policies for them are searched in the end, and what they lose on test rows.
 
     Args:
         subject: The teacher.
@@ -57,9 +60,21 @@ def pairs(subject: BenchmarkSubject, settings: dict[str, Any]) -> pd.DataFrame:
         if made.status != "ok":
             raise RuntimeError(f"{kind} student of {subject.name}: {made.status}")
         students[kind] = made.network
+    how = replace(how, agent="cross_entropy")  # judges all alike, whatever they were trained with
     found = students_beside_policies(
         students, searching, LabelledRows(*subject.splits["test"]), how, key=(*key, "benchmark")
     )
+    return students, how, found
+
+
+def pairs(subject: BenchmarkSubject, settings: dict[str, Any]) -> pd.DataFrame:
+    """Accuracy that each student loses under each policy, on test rows.
+
+    Args:
+        subject: The teacher.
+        settings: As in ``SETTINGS``.
+    """
+    _, _, found = judged_students(subject, settings)
     records = [
         {
             "network": subject.name,

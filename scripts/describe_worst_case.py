@@ -4,9 +4,9 @@
     python -m scripts.describe_worst_case data/worst_case
     python -m scripts.describe_worst_case data/worst_case data/digits --search benchmark/search.parquet
 
-`--search` and `--factors` are tables that benchmarks leave (columns: `search_rows`, `factor_rows`); without them the
-page says that this was not measured. The text stands in `scripts/worst_case.md.j2`, published figures and what was
-to be reached in `scripts/worst_case_published.yml`.
+`--search`, `--students` and `--factors` are tables that benchmarks leave (columns: `search_rows`, `student_rows`,
+`factor_rows`); without them the page says that this was not measured. The text stands in `scripts/worst_case.md.j2`,
+published figures and what was to be reached in `scripts/worst_case_published.yml`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from scripts.worst_case_tables import (
     policy_rows,
     protection_rows,
     search_rows,
+    student_rows,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,7 +97,7 @@ def page(facts: dict[str, Any]) -> str:
     """The text.
 
     Args:
-        facts: ``studies``, ``tasks``, ``search``, ``factors``, ``published``.
+        facts: ``studies``, ``tasks``, ``search``, ``trained``, ``factors``, ``published``.
     """
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {
@@ -112,12 +113,15 @@ def page(facts: dict[str, Any]) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def facts_of(studies: Sequence[Path], *, search: Path | None = None, factors: Path | None = None) -> dict[str, Any]:
+def facts_of(
+    studies: Sequence[Path], *, search: Path | None = None, students: Path | None = None, factors: Path | None = None
+) -> dict[str, Any]:
     """What the page is made of.
 
     Args:
         studies: Data folders of finished studies.
         search: History of the searches that the benchmark compares, see ``search_rows``.
+        students: Students at several budgets, see ``student_rows``.
         factors: Networks that differ in one thing: ``factor``, ``setting``, ``accuracy``, ``policy_drop``, ...
     """
     published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
@@ -127,6 +131,7 @@ def facts_of(studies: Sequence[Path], *, search: Path | None = None, factors: Pa
         "studies": [study.name for study in studies],
         "tasks": [task for study in studies for task in study_facts(study, targets)],
         "search": search_rows(pd.read_parquet(search), **near) if search else [],
+        "trained": student_rows(pd.read_parquet(students)) if students else [],
         "factors": factor_rows(pd.read_parquet(factors)) if factors else [],
         "published": published,
     }
@@ -156,10 +161,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", type=Path, nargs="+", help="data folders of finished studies")
     parser.add_argument("--search", type=Path, help="every evaluation of searches whose optimum is known")
+    parser.add_argument("--students", type=Path, help="students at several budgets and after several ways of training")
     parser.add_argument("--factors", type=Path, help="networks that differ in one thing")
     parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
-    text = page(facts_of(arguments.studies, search=arguments.search, factors=arguments.factors))
+    tables = {name: getattr(arguments, name) for name in ("search", "students", "factors")}
+    text = page(facts_of(arguments.studies, **tables))
     arguments.page.write_text(text, encoding="utf-8")
     print(arguments.page)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from math import ceil
+from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -17,6 +19,7 @@ from lowland.analysis.protections import NONE, protections
 from lowland.analysis.score import score_of
 from lowland.vocabulary.measures import MEASURES
 
+SIGNIFICANT, POINT = 0.05, 0.01
 PER_INPUT = ("input_policy_drop", "oracle_drop", "input_policy_share")
 
 
@@ -175,6 +178,27 @@ def search_rows(shares: pd.DataFrame, *, share: float, evaluations: int) -> list
                     "behind": int(behind.loc[:evaluations].sum()),
                 }
             )
+    return rows
+
+
+def student_rows(trained: pd.DataFrame) -> list[dict[str, Any]]:
+    """What students lose at several budgets and after several ways of training, means over teachers.
+
+    ``rows_needed`` are the test rows without which a test of equivalence cannot succeed though both students are right
+    equally often, as on a share of them one alone is right: from its standard error, √(share / rows).
+
+    Args:
+        trained: A row a teacher, budget and way of training, as ``benchmarks.worst_case_students`` gives them.
+    """
+    rows, quantile = [], NormalDist().inv_cdf(1 - SIGNIFICANT)
+    for (network, way, mean_bits), own in trained.groupby(["network", "trained_under", "mean_bits"], sort=False):
+        numbers = own.drop(columns=["network", "trained_under", "mean_bits", "seed", "equivalence_p"]).mean()
+        equivalent = int((own.equivalence_p < SIGNIFICANT).sum())
+        rows.append(
+            {"network": str(network), "trained_under": str(way), "mean_bits": float(mean_bits), "teachers": len(own)}
+            | {str(name): float(value) for name, value in numbers.items()}
+            | {"equivalent": equivalent, "rows_needed": ceil((quantile / POINT) ** 2 * numbers.one_right)}
+        )
     return rows
 
 

@@ -6,7 +6,15 @@ import yaml
 
 from lowland.measurements import stack
 from scripts.describe_worst_case import PUBLISHED, factor_rows, facts_of, main, page, points
-from scripts.worst_case_tables import all_pairs, layer_rows, means_of, policy_rows, protection_rows, search_rows
+from scripts.worst_case_tables import (
+    all_pairs,
+    layer_rows,
+    means_of,
+    policy_rows,
+    protection_rows,
+    search_rows,
+    student_rows,
+)
 from tests.made_study.protections import protections
 from tests.made_study.tables import tiny
 from tests.made_study.worst_case import policies, students
@@ -87,6 +95,26 @@ def test_agents_are_compared_at_equal_evaluations():
     assert search_rows(alone[alone.agent == "random"], share=0.95, evaluations=120)[0]["behind"] == 0
 
 
+def trained_students():
+    """Two teachers at one budget."""
+    losses = ("detrimental", "detrimental_equalized", "detrimental_under_robust", "control_under_detrimental", "robust")
+    others = ("robust_own_worst", "control_own_worst", "detrimental_accuracy", "robust_accuracy", "control_accuracy")
+    rows = [
+        {"network": "LeNet", "seed": seed, "mean_bits": 4.5, "trained_under": way, "equivalence_p": 0.04 + 0.02 * seed}
+        | {"detrimental": 0.4 + 0.2 * seed, "one_right": 0.01, "rows": 250}
+        for way in ("", "random policies")
+        for seed in (0, 1)
+    ]
+    return pd.DataFrame([dict.fromkeys((*losses, *others), 0.5) | row for row in rows])
+
+
+def test_students_are_means_over_teachers_and_rows_that_equivalence_needs_are_counted():
+    usual, other = student_rows(trained_students())
+    assert (usual["trained_under"], other["trained_under"]) == ("", "random policies")
+    assert (usual["teachers"], usual["equivalent"], usual["detrimental"]) == (2, 1, pytest.approx(0.5))
+    assert usual["rows_needed"] == 271  # 1.645 standard errors √(0.01 / n) are a point
+
+
 def test_factors_are_means_over_networks():
     table = pd.DataFrame(
         {"factor": "depth", "setting": ["2", "2", "4"], "accuracy": 0.5, "policy_drop": [0.1, 0.3, 0.5]}
@@ -98,7 +126,9 @@ def test_factors_are_means_over_networks():
 
 def test_the_page_tells_all_parts(whole, tmp_path):
     searches().to_parquet(tmp_path / "search.parquet")
-    text = page(facts_of([whole], search=tmp_path / "search.parquet"))
+    trained_students().to_parquet(tmp_path / "students.parquet")
+    text = page(facts_of([whole], search=tmp_path / "search.parquet", students=tmp_path / "students.parquet"))
+    assert "| LeNet | 4.5 | as usual | 2 | 50 | 50 |" in text and "| 1 of 2 | 250 (271) |" in text
     assert "lose\n10 to 65 points of accuracy" in text and "ResNet-18: 24.39 against\n0.22" in text
     assert "the detrimental pair reaches the 30 points that were to be lost (50)" in text
     assert "it is reached by greedy (six layers, 5 bits)." in text and "| six layers | 5 | random | 3 | - | 3 |" in text
