@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from math import ceil
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -18,8 +17,9 @@ from lowland.analysis.policies import OF_CELLS, lost_through_layers, lost_to_pol
 from lowland.analysis.protections import NONE, protections
 from lowland.analysis.score import score_of
 from lowland.vocabulary.measures import MEASURES
+from lowland.worst_case.students import equivalence_p
 
-SIGNIFICANT, POINT = 0.05, 0.01
+SIGNIFICANT, MOST_ROWS = 0.05, 10**6
 PER_INPUT = ("input_policy_drop", "oracle_drop", "input_policy_share")
 
 
@@ -184,22 +184,31 @@ def search_rows(shares: pd.DataFrame, *, share: float, evaluations: int) -> list
 def student_rows(trained: pd.DataFrame) -> list[dict[str, Any]]:
     """What students lose at several budgets and after several ways of training, means over teachers.
 
-    ``rows_needed`` are the test rows without which a test of equivalence cannot succeed though both students are right
-    equally often, as on a share of them one alone is right: from its standard error, √(share / rows).
-
     Args:
         trained: A row a teacher, budget and way of training, as ``benchmarks.worst_case_students`` gives them.
     """
-    rows, quantile = [], NormalDist().inv_cdf(1 - SIGNIFICANT)
+    rows = []
     for (network, way, mean_bits), own in trained.groupby(["network", "trained_under", "mean_bits"], sort=False):
         numbers = own.drop(columns=["network", "trained_under", "mean_bits", "seed", "equivalence_p"]).mean()
         equivalent = int((own.equivalence_p < SIGNIFICANT).sum())
         rows.append(
             {"network": str(network), "trained_under": str(way), "mean_bits": float(mean_bits), "teachers": len(own)}
             | {str(name): float(value) for name, value in numbers.items()}
-            | {"equivalent": equivalent, "rows_needed": ceil((quantile / POINT) ** 2 * numbers.one_right)}
+            | {"equivalent": equivalent, "rows_needed": rows_needed(numbers.one_right)}
         )
     return rows
+
+
+def rows_needed(one_right: float) -> int:
+    """Test rows on which equivalence can be shown where both networks are right equally often.
+
+    Args:
+        one_right: Share of the rows on which one of them alone is.
+    """
+    shown = bisect_left(
+        range(1, MOST_ROWS), True, key=lambda rows: equivalence_p(*[one_right * rows / 2] * 2, rows) < SIGNIFICANT
+    )
+    return shown + 1
 
 
 def all_pairs(students: pd.DataFrame, targets: Mapping[str, float]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from scripts.worst_case_tables import (
     means_of,
     policy_rows,
     protection_rows,
+    rows_needed,
     search_rows,
     student_rows,
 )
@@ -112,7 +113,8 @@ def test_students_are_means_over_teachers_and_rows_that_equivalence_needs_are_co
     usual, other = student_rows(trained_students())
     assert (usual["trained_under"], other["trained_under"]) == ("", "random policies")
     assert (usual["teachers"], usual["equivalent"], usual["detrimental"]) == (2, 1, pytest.approx(0.5))
-    assert usual["rows_needed"] == 271  # 1.645 standard errors √(0.01 / n) are a point
+    assert usual["rows_needed"] == rows_needed(0.01) and rows_needed(0) == 268 < rows_needed(0.001)
+    assert rows_needed(0.3) == pytest.approx(0.3 * (1.645 / 0.01) ** 2, rel=0.02)  # of many rows: standard errors
 
 
 def test_factors_are_means_over_networks():
@@ -128,7 +130,7 @@ def test_the_page_tells_all_parts(whole, tmp_path):
     searches().to_parquet(tmp_path / "search.parquet")
     trained_students().to_parquet(tmp_path / "students.parquet")
     text = page(facts_of([whole], search=tmp_path / "search.parquet", students=tmp_path / "students.parquet"))
-    assert "| LeNet | 4.5 | as usual | 2 | 50 | 50 |" in text and "| 1 of 2 | 250 (271) |" in text
+    assert "| LeNet | 4.5 | as usual | 2 | 50 | 50 |" in text and f"| 1 of 2 | 250 ({rows_needed(0.01)}) |" in text
     assert "lose\n10 to 65 points of accuracy" in text and "ResNet-18: 24.39 against\n0.22" in text
     assert "the detrimental pair reaches the 30 points that were to be lost (50)" in text
     assert "it is reached by greedy (six layers, 5 bits)." in text and "| six layers | 5 | random | 3 | - | 3 |" in text

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         check_teacher,
         distilled,
     )
-    from lowland.worst_case.students.equivalence import equivalence_of_means
+    from lowland.worst_case.students.equivalence import equivalence_of_shares, equivalence_p
     from lowland.worst_case.students.options import StudentOptions
     from lowland.worst_case.students.pairs import LabelledRows, Pair, PairTable, students_beside_policies
     from lowland.worst_case.students.student_rows import student_rows
@@ -31,7 +31,8 @@ __all__ = [
     "StudentRows",
     "check_teacher",
     "distilled",
-    "equivalence_of_means",
+    "equivalence_of_shares",
+    "equivalence_p",
     "student_rows",
     "students_beside_policies",
 ]

@@ -21,7 +21,7 @@ from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
 from lowland.worst_case.search.result import SearchResult
 from lowland.worst_case.students.distillation import Distillation, Kind
-from lowland.worst_case.students.equivalence import equivalence_of_means
+from lowland.worst_case.students.equivalence import equivalence_of_shares
 
 POLICIES = ("detrimental_policy", "robust_policy", "uniform_policy")
 
@@ -135,9 +135,9 @@ def students_beside_policies(
     right: dict[Kind, Tensor] = {}
     with torch.no_grad():
         for kind, network in students.items():
-            right[kind] = (network(judging.inputs).argmax(1) == judging.targets).double()
-    accuracy = {kind: Estimate.from_samples(each) for kind, each in right.items()}
-    return PairTable(tuple(pairs), accuracy, equivalence_of_means(right["detrimental"], right["robust"]), searches)
+            right[kind] = network(judging.inputs).argmax(1) == judging.targets
+    accuracy = {kind: Estimate.from_samples(each.double()) for kind, each in right.items()}
+    return PairTable(tuple(pairs), accuracy, equivalence_of_shares(right["detrimental"], right["robust"]), searches)
 
 
 def uniform_widths(how: Distillation) -> int:
