@@ -11,12 +11,16 @@ import torch
 from torch import Tensor, nn
 from worst_case_subjects import DIGITS, JETS, samples_of
 
+from lowland.quantization import Precision, quantize_dynamically
+from lowland.quantization.precision import PER_BATCH
 from lowland.randomness import generator
 from lowland.tasks import Samples, Splits
 from lowland.worst_case import Budget, PolicyProblem, subject_of
 from lowland.worst_case.search import AGENTS, search_problem
 
 CHOICES, MEAN_BITS, EVALUATIONS = (2, 4, 6, 8), 5.0, 120
+BATCH = 100
+"""Rows that are computed together where scales are of whole batches."""
 SHAPES: dict[str, dict[str, Any]] = {"perceptron on jets": JETS, "convolutions on digits": DIGITS}
 
 
@@ -96,7 +100,10 @@ def trained(shape: Shape, rows: Samples, *, seed: int) -> nn.Module:
 def lost(network: nn.Module, shape: Shape, splits: Splits, *, seed: int) -> dict[str, float]:
     """Accuracy on test rows, and what the worst policy found on other rows takes from it."""
     searching = Samples(*(torch.cat(part) for part in zip(splits["validation"], splits["selection"], strict=True)))
-    subject = subject_of(network, searching.inputs[:1], runtime=shape.runtime)
+    given = {"method": "dynamic", "weight_bits": 8, "activation_bits": 8, "runtime": shape.runtime}
+    given |= {"batch_rows": BATCH} if shape.runtime in PER_BATCH else {}
+    dynamic = quantize_dynamically(network, Precision.model_validate(given))
+    subject = subject_of(dynamic, searching.inputs[:1])
     budget = Budget(CHOICES, MEAN_BITS, subject.elements)
     searched = PolicyProblem(subject, searching.inputs[:1000], searching.targets[:1000])
     draws = generator("factors", seed)
@@ -120,7 +127,7 @@ def factors(seeds: int) -> Iterator[pd.DataFrame]:
     runtimes = {
         "litert (rows, asymmetric)": "litert",
         "torchao (rows, symmetric)": "torchao",
-        "onnxruntime (batch, asymmetric)": "onnxruntime",
+        "onnxruntime (batches of 100, asymmetric)": "onnxruntime",
     }
     settings: list[tuple[str, str, Shape]] = []
     for base, depths, widths in ((perceptron, (1, 3, 6), (16, 32, 64)), (convolutions, (1, 3, 6), (4, 8, 16))):

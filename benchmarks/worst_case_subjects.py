@@ -24,6 +24,7 @@ JETS = {
     "validation_rows": 1000,
     "landscape_rows": 100,
     "test_rows": 4000,
+    "hidden": [64, 32, 32],
 }
 DIGITS = {
     "kind": "images",
@@ -36,7 +37,7 @@ DIGITS = {
     "network": "lenet5",
 }
 NETWORKS: dict[str, dict[str, Any]] = {
-    "jets, 4 layers": JETS | {"hidden": [64, 32, 32]},
+    "jets, 4 layers": JETS,
     "jets, 6 layers": JETS | {"hidden": [64, 32, 32, 32, 32]},
     "digits, LeNet-5": DIGITS,
     "digits, ResNet-8": DIGITS | {"network": "resnet8", "width": 8},

@@ -13,9 +13,10 @@ from lowland.analysis.intervals import Ends, t_interval
 from lowland.analysis.over_seeds import configurations
 from lowland.analysis.pairs import EQUALIZED, PairsOfRecipe, pairs_of
 from lowland.analysis.policies import OF_CELLS, lost_through_layers, lost_to_policies, of_policies
-from lowland.analysis.protections import NONE, protections
+from lowland.analysis.protections import protections
 from lowland.analysis.score import score_of
 from lowland.vocabulary.measures import MEASURES
+from lowland.vocabulary.worst_case_measures import NO_PROTECTION
 
 PER_INPUT = ("input_policy_drop", "oracle_drop", "input_policy_share")
 
@@ -119,7 +120,7 @@ def protection_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "precision": str(precision),
                 "protection": str(name),
-                "is_protection": name != NONE,
+                "is_protection": name != NO_PROTECTION,
                 "recipes": len(own),
                 "lost": t_interval(own.protected_drop.tolist()),
                 "gain": float(own.protection_gain.mean()),

@@ -37,13 +37,13 @@ def taught(splits, trained, status="ok"):
 def test_every_student_meets_every_policy_on_test_rows(rows, trained, tmp_path):
     frame, document, *models = taught(all_in(rows, 16), trained)
     pairs = frame[frame.measure.isin(["pair_drop", "pair_drop_equalized"])]
-    assert len(pairs) == 2 * 3 * 3 and set(frame.status) == {"ok"} and set(frame.split) == {"test"}
+    assert len(pairs) == 2 * 3 * 4 and set(frame.status) == {"ok"} and set(frame.split) == {"test"}
     assert set(frame.precision) == {""} and set(frame.method) == {"dynamic"}
     assert set(pairs.level) == {BUDGET.mean_bits} and set(pairs.level_unit) == {"mean bits"}
     of_policy = pairs[pairs.target == "detrimental_policy"]
     assert (of_policy.activation_bits >= BUDGET.mean_bits).all()
     stored = json.loads(json.dumps(jsonable(document)))
-    policy = policy_from_spec(stored["policies"]["detrimental_policy"])
+    policy = policy_from_spec(stored["policies"]["detrimental_worst"])
     assert list(policy.bits) == ["layers.0", "layers.2", "layers.4"]
     for kind, model in zip(KINDS, models, strict=True):
         dataset = ModelDataset(filepath=str(tmp_path / f"{kind}.safetensors"))

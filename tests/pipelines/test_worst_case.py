@@ -39,7 +39,7 @@ OF_ALL = {"policy_drop", "policy_broken", "layer_drop", "activation_crest"}
 PRECISIONS = {
     "fp32": Precision(method="float", weight_bits=32, activation_bits=32),
     "dyn8": Precision(method="dynamic", weight_bits=8, activation_bits=8),
-    "dyn8_batch": Precision(method="dynamic", weight_bits=8, activation_bits=8, runtime="onnxruntime"),
+    "dyn8_batch": Precision(method="dynamic", weight_bits=8, activation_bits=8, runtime="onnxruntime", batch_rows=50),
     "w4": Precision(method="weight_only", weight_bits=4, activation_bits=32, min_elements=1),
     "ptq4": Precision(method="ptq", weight_bits=4, activation_bits=4),
 }

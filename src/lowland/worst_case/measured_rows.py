@@ -49,31 +49,20 @@ class JudgedCell:
         return changed | ~outputs.isfinite().flatten(1).all(1)
 
 
-def some_rows(searched: Sequence[Rows], most: int) -> Rows:
-    """The first rows of several sets together, as many of each.
-
-    Args:
-        searched: One set at least.
-        most: Of all sets together.
-    """
-    each = most // len(searched)
-    return torch.cat([rows[0][:each] for rows in searched]), torch.cat([rows[1][:each] for rows in searched])
-
-
 def worst_static_policy(
-    cell: JudgedCell, searched: Sequence[Rows], options: WorstCaseOptions, *, key: tuple[Key, ...]
+    cell: JudgedCell, searched: Rows, options: WorstCaseOptions, *, key: tuple[Key, ...]
 ) -> SearchResult:
     """The static policy found to harm a cell most, on rows that nothing is reported of.
 
     Args:
         cell: The network.
-        searched: Rows that are not judged; as many of each as ``options.rows`` allow.
+        searched: Rows that are not judged.
         options: Budget and agent.
         key: Keys what an agent draws.
     """
     budget = Budget(options.choices, options.mean_bits, cell.subject.elements)
     return search_problem(
-        cell.on(some_rows(searched, options.rows), told=True),
+        cell.on(searched, told=True),
         budget,
         agent_of(options.agent),
         evaluations=options.evaluations,
@@ -100,13 +89,13 @@ def worst_case_rows(
             "policy_broken": cell.broken(problem, outputs).double(),
         }
         for measure, samples in found.items():
-            estimate = Estimate.from_samples(samples)
+            estimate = problem.estimate(samples)
             yield Measurement("worst_case", measure, estimate, level=float(options.mean_bits), split=split)
         fewest = options.choices[0]
         for number, layer in enumerate(cell.subject.layers):
             alone = list(cell.subject.own_bits)
             alone[number] = min(fewest, alone[number])
-            lost = Estimate.from_samples(problem.harms(problem.outputs(alone)))
+            lost = problem.estimate(problem.harms(problem.outputs(alone)))
             yield Measurement("worst_case", "layer_drop", lost, target=layer, level=float(fewest), split=split)
         for layer, crests in crest_factors(cell.subject, rows[0]).items():
             crest = Estimate.from_samples(crests) if len(crests) else Estimate.missing("undefined")
@@ -145,9 +134,9 @@ def scaled_rows(
     for split, rows in judged.items():
         drowned = equalized = Estimate.missing("undefined")
         if scaled is not None:
-            drowned = Estimate.from_samples(scaled.drowned.on(rows).clean - cell.on(rows).clean)
+            drowned = cell.on(rows).estimate(scaled.drowned.on(rows).clean - cell.on(rows).clean)
             problem = scaled.equalized.on(rows)
-            equalized = Estimate.from_samples(problem.harms(problem.outputs(equalized_widths)))
+            equalized = problem.estimate(problem.harms(problem.outputs(equalized_widths)))
         yield Measurement("worst_case", "rescaled_drop", drowned, split=split)
         yield Measurement("worst_case", "equalized_drop", equalized, level=float(options.mean_bits), split=split)
 

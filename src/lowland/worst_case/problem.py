@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from lowland.errors import LowlandError
+from lowland.estimate import Estimate
 from lowland.worst_case.policies import Chooser, rows_chooser, static_chooser
 from lowland.worst_case.prefixes import ChangesInPlaceError
 from lowland.worst_case.subject import PolicySubject
@@ -77,6 +79,21 @@ class PolicyProblem:
     def harms(self, outputs: Tensor) -> Tensor:
         """Harm of every row beyond what it has without a policy, float64 [rows]."""
         return self.harm(outputs, self.targets).double() - self.clean
+
+    def estimate(self, samples: Tensor) -> Estimate:
+        """Mean of a number of every row [rows], and its standard error.
+
+        Rows that are computed at once and share a scale depend on each other: then the error is that of whole batches.
+        """
+        together = self.subject.rows_together
+        if together == 1:
+            return Estimate.from_samples(samples)
+        values = samples.double()
+        batches = values.split(together)
+        mean, count = values.mean(), len(batches)
+        apart = torch.stack([(batch - mean).sum() for batch in batches])
+        error = (apart.square().sum() * count / max(count - 1, 1)).sqrt() / len(values)
+        return Estimate(float(mean), float(error) if count > 1 else math.nan, len(values))
 
     def drop(self, widths: Sequence[int]) -> float:
         """Mean harm of a static policy beyond none: for ``wrong`` the accuracy lost."""

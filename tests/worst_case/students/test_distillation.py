@@ -70,9 +70,11 @@ def test_one_breaks_where_the_other_holds_and_both_are_as_accurate_in_float(stud
     assert table.of("robust", "detrimental_policy").drop.value < 0.1
     accuracies = [table.accuracy[kind].value for kind in get_args(Kind)]
     assert min(accuracies) > 0.85 and max(accuracies) - min(accuracies) < 0.03
-    assert len(table.pairs) == 18
+    assert len(table.pairs) == 24
+    own = table.of("detrimental", "own_worst_policy")
+    assert own.drop == broken.drop and table.of("robust", "own_worst_policy").drop.value < broken.drop.value
     assert table.of("detrimental", "uniform_policy").widths.widths == (8, 8, 8)
-    assert table.document["policies"]["detrimental_policy"] == broken.widths.spec
+    assert table.document["policies"]["detrimental_worst"] == broken.widths.spec
 
 
 def test_policies_are_not_searched_for_on_the_rows_that_judge(students: dict[Kind, nn.Module]) -> None:

@@ -38,11 +38,10 @@ def search_worst_policy(
         return _without(cell, model.status)
     search = SearchedCell(cell, task_options, options, data)
     try:
-        judged = search.judged(model.network)
+        rows, document = _worst(search, search.judged(model.network))
     except LowlandError as error:
         _log.warning("%s: its worst policy is undefined: %s", cell.id, error)
         return _without(cell, "undefined")
-    rows, document = _worst(search, judged)
     return table(cell, rows), document, policy_search(cell, document)
 
 
@@ -64,11 +63,12 @@ def search_worst_policy_and_rescale(
     widths: tuple[int, ...] = ()
     try:
         changes = (drowned_network, equalized_network)
-        scaled = ScaledNetworks(*(search.rescaled(change, model, trained, precision) for change in changes))
-        found = worst_static_policy(scaled.equalized, search.searched, options, key=(cell.task, "equalized"))
-        widths = found.policy.widths
+        networks = ScaledNetworks(*(search.rescaled(change, model, trained, precision) for change in changes))
+        found = worst_static_policy(networks.equalized, search.searched, options, key=(cell.task, "equalized"))
     except LowlandError as error:
-        _log.warning("%s: its channels cannot be rescaled: %s", cell.id, error)
+        _log.warning("%s: it is not rescaled: %s", cell.id, error)
+    else:
+        scaled, widths = networks, found.policy.widths
     rows = scaled_rows(search.judged(model.network), scaled, widths, search.reported, options)
     return pd.concat([frame, table(cell, rows)], ignore_index=True), document, picture
 

@@ -148,7 +148,7 @@ STAGE = Stage(
             ),
             outputs=(rows("input_policies"), INPUT_POLICIES),
             selection="worst_case_inputs",
-            expects=(Expectation("worst_case", "input_policy_drop"),),
+            expects=(Expectation("worst_case", "input_policy_gain"),),
             where=("worst_case.choices",),
         ),
         STUDENTS,

@@ -52,20 +52,21 @@ def teach_students(
     try:
         check_teacher(trained.network, searching.inputs, searching.targets)
         for kind in KINDS:
-            how = options.distillation(kind, budget, float_from=task.float_from)
+            own = options.distillation(kind, budget, float_from=task.float_from)
             rows = StudentRows(splits["train"].inputs, searching.inputs)
-            students[kind] = distilled(trained.network, start, rows, kind, how, key=key)
+            students[kind] = distilled(trained.network, start, rows, kind, own, key=key)
     except LowlandError as error:
         _log.warning("%s: it has no students: %s", run.id, error)
         return _without(run, start, "undefined")
     if broken := next((each.status for each in students.values() if each.status != "ok"), None):
         return _without(run, start, broken)
     networks = {kind: each.network for kind, each in students.items()}
-    found = students_beside_policies(
-        networks, searching, LabelledRows(*splits["test"]), how, evaluations=budget.evaluations, key=key
-    )
+    judging, how = LabelledRows(*splits["test"]), options.distillation("control", budget, float_from=task.float_from)
+    found = students_beside_policies(networks, searching, judging, how, evaluations=budget.evaluations, key=key)
     frame = student_rows(found, run=(run.task, run.recipe, run.seed), mean_bits=budget.mean_bits)
-    document = {"run": run.model_dump(), "status": "ok", "options": options.model_dump(mode="json"), **found.document}
+    last = {kind: each.policy.spec for kind, each in students.items() if each.policy is not None}
+    document = {"run": run.model_dump(), "status": "ok", "options": options.model_dump(mode="json"), "last": last}
+    document |= found.document
     detrimental, robust, control = (StoredModel(networks[kind]) for kind in KINDS)
     return frame, document, detrimental, robust, control
 

@@ -14,7 +14,7 @@ from lowland.errors import LowlandError
 from lowland.estimate import Status
 from lowland.quantization.dynamic.twin import DynamicTwin
 from lowland.randomness import Key, generator, keyed_globals
-from lowland.training.divergence import bounded_divergence, divergence_from_teacher
+from lowland.training.divergence import divergence_from_teacher, divergence_in_codes
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.deployed_subject import subject_of
 from lowland.worst_case.policies import StaticPolicy
@@ -168,8 +168,7 @@ def distilled(
                 loss = divergence_from_teacher(outputs, given[index])
                 if found is not None:
                     twin.set_bits(list(found.policy.bits), _drawn(found, drawn))
-                    twin.eval()
-                    apart = bounded_divergence(outputs, twin(inputs), temperature=how.temperature)
+                    apart = divergence_in_codes(student, twin, inputs, outputs, temperature=how.temperature)
                     loss = loss + sign * how.weight * apart
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
