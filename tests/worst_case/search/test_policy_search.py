@@ -103,7 +103,7 @@ def test_of_equal_drops_the_one_of_fewer_bits_is_taken() -> None:
         nn.init.zeros_(layer.weight)
     without_effect = PolicyProblem(PolicySubject(constant, inputs), inputs, None)
     found = search_problem(without_effect, budget(4.0), agent_of("exhaustive"), evaluations=27, generator=generator())
-    least = min(budget(4.0).policies(), key=lambda bits: (float(budget(4.0).mean(bits)), bits))
+    least = min(budget(4.0).policies(), key=lambda bits: (budget(4.0).spent(bits), bits))
     assert (found.drop, found.policy.widths) == (0.0, least)
 
 

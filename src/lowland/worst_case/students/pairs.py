@@ -176,4 +176,4 @@ def _pairs_of(
     uniform = StaticPolicy(dict.fromkeys(subject.layers, uniform_widths(how)))
     for name, policy in zip(POLICIES, (*policies, uniform), strict=True):
         drop = Estimate.from_samples(problem.harms(problem.outputs(policy.widths)))
-        yield Pair(kind, name, equalized, drop, policy, float(budget.mean(policy.widths)))
+        yield Pair(kind, name, equalized, drop, policy, budget.spent(policy.widths))
