@@ -133,12 +133,13 @@ def facts_of(studies: Sequence[Path], *, search: Path | None = None, factors: Pa
 
 
 def factor_rows(networks: pd.DataFrame) -> list[dict[str, Any]]:
-    """Means over the networks of every setting of every factor.
+    """Means over the networks of every setting of every factor, with standard errors of what is lost.
 
     Args:
         networks: A row a network: ``factor``, ``setting``, ``accuracy`` and ``policy_drop``.
     """
-    means = networks.groupby(["factor", "setting"], sort=False)[["accuracy", "policy_drop"]].agg(["mean", "size"])
+    lost = networks.groupby(["factor", "setting"], sort=False)[["accuracy", "policy_drop"]]
+    means = lost.agg(["mean", "size", "sem"])
     return [
         {
             "factor": str(factor),
@@ -146,6 +147,7 @@ def factor_rows(networks: pd.DataFrame) -> list[dict[str, Any]]:
             "networks": int(row["policy_drop", "size"]),
             "accuracy": float(row["accuracy", "mean"]),
             "lost": float(row["policy_drop", "mean"]),
+            "error": float(row["policy_drop", "sem"]),  # NaN of one network
         }
         for (factor, setting), row in means.iterrows()
     ]
