@@ -63,6 +63,7 @@ def study_facts(folder: Path, targets: dict[str, float]) -> list[dict[str, Any]]
             "pairs": all_pairs(students, targets),
             "per_input": means_of(cells, *PER_INPUT),
             "told": means_of(cells, "broken_auroc"),
+            "shifted": means_of(cells, "shifted_policy_drop"),
             "warning": warning_sentence(signs := combined(warnings[warnings.task == task])),
             "signs": warning_rows(signs),
             "protection": protection_rows(cells),

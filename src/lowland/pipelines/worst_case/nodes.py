@@ -19,6 +19,7 @@ from lowland.worst_case.measured_rows import (
     JudgedCell,
     ScaledNetworks,
     scaled_rows,
+    shifted_rows,
     worst_case_rows,
     worst_static_policy,
 )
@@ -85,6 +86,8 @@ def _found(
         "search": {"agent": options.agent, "rows": options.rows, **found.document},
     }
     rows = [*worst_case_rows(judged, found.policy.widths, search.reported, options)]
+    if options.shifted:
+        rows += shifted_rows(judged, found.policy.widths, search.shifted, options)
     rows += [] if further is None else further(judged)
     return table(cell, rows), document, policy_search(cell, document)
 

@@ -31,6 +31,9 @@ class SearchedCell:
         splits = Splits.from_tensors(data.tensors)
         self.searched: list[Rows] = [(splits[name].inputs, splits[name].targets) for name in SEARCHED]
         self.reported: Mapping[Split, Rows] = {half: (splits[half].inputs, splits[half].targets) for half in HALVES}
+        self.shifted: Mapping[str, Mapping[Split, Rows]] = {
+            name: {half: tuple(held_out.half(half)) for half in HALVES} for name, held_out in splits.shifted.items()
+        }
         self.sample = splits["validation"].inputs[:1]
 
     def judged(self, network: nn.Module, precision: Precision | None = None) -> JudgedCell:
