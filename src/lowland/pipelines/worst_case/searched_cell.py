@@ -32,7 +32,8 @@ class SearchedCell:
         self.searched: list[Rows] = [(splits[name].inputs, splits[name].targets) for name in SEARCHED]
         self.reported: Mapping[Split, Rows] = {half: (splits[half].inputs, splits[half].targets) for half in HALVES}
         self.shifted: Mapping[str, Mapping[Split, Rows]] = {
-            name: {half: tuple(held_out.half(half)) for half in HALVES} for name, held_out in splits.shifted.items()
+            name: {half: (rows.inputs, rows.targets) for half in held_out.halves for rows in [held_out.half(half)]}
+            for name, held_out in splits.shifted.items()
         }
         self.sample = splits["validation"].inputs[:1]
 
