@@ -3,9 +3,9 @@
     python benchmarks/worst_case.py --out /tmp/worst_case
     python benchmarks/worst_case.py --only search times --seeds 1    # minutes
 
-Parts are the search, times, pairs of students and policies, mere rescaling, and factors of architecture and arithmetic.
-Tables are printed and written, one ``<part>.parquet`` each; ``python -m scripts.describe_worst_case STUDY --search
-OUT/search.parquet --factors OUT/factors.parquet`` reads two of them. The peer is optuna's TPE,
+Parts are the search, times, pairs of students and policies, and mere rescaling; ``worst_case_factors.py`` compares
+architectures and schemes. Tables are printed and written, one ``<part>.parquet`` each; ``python -m
+scripts.describe_worst_case STUDY --search OUT/search.parquet`` reads the first. The peer is optuna's TPE,
 left out where it is not installed: ``pip install --target PEERS optuna`` and ``PYTHONPATH=PEERS``, so that torch stays.
 
 Asked: the best agent within 120 evaluations at 95 % of the optimum of 4,096 policies, and never below greedy at equal
@@ -20,7 +20,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from worst_case_factors import factors
 from worst_case_pairs import SETTINGS, pairs, rescaled
 from worst_case_search import Known, searched, summary
 from worst_case_subjects import NETWORKS, subject
@@ -72,7 +71,6 @@ PARTS: dict[str, Callable[[int], Iterator[pd.DataFrame]]] = {
     "times": time_tables,
     "pairs": pair_tables,
     "rescaled": rescaled_tables,
-    "factors": factors,
 }
 
 

@@ -1,150 +1,281 @@
-"""Which architectures and arithmetics lose most to the worst policy: networks that differ in one thing at a time."""
+"""What the worst policy costs networks, and runtimes, that differ in one thing.
+
+    python benchmarks/worst_case_factors.py --out /tmp/worst_case    # minutes
+    python -m scripts.describe_worst_case STUDY --factors /tmp/worst_case/factors.parquet
+
+Perceptrons on jets, LeNet-5 and ResNet-8 on digits: width, depth, batch-norm and skips change one at a time, and so do
+range, zero point and weight scales of LiteRT's arithmetic. Networks of a seed are trained and judged on the same rows,
+so that differences from the first setting of a factor are paired by seed. Standard errors are over seeds; what other
+test rows would change (of digits there are about 250) is not in them. Where there are many layers, 120 evaluations find
+a lower bound of the worst.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
-from worst_case_subjects import DIGITS, JETS, samples_of
+from worst_case_subjects import NETWORKS, PLANS, ROOT
 
-from lowland.quantization import Precision, quantize_dynamically
-from lowland.quantization.precision import PER_BATCH
-from lowland.randomness import generator
-from lowland.tasks import Samples, Splits
-from lowland.worst_case import Budget, PolicyProblem, subject_of
+from lowland.architectures.resnet import ResidualBlock, ResNet8
+from lowland.pipelines.training_data import training_data
+from lowland.quantization.dynamic.arithmetic import arithmetic_of
+from lowland.quantization.dynamic.conversion import Conversion, converted
+from lowland.quantization.dynamic.network import DynamicNetwork
+from lowland.randomness import generator, seed_of
+from lowland.tasks import Splits, Task, TaskOptions, build_task
+from lowland.training import Recipe, TrainingPlan, train
+from lowland.worst_case import Budget, PolicyProblem, PolicySubject
 from lowland.worst_case.search import AGENTS, search_problem
 
-CHOICES, MEAN_BITS, EVALUATIONS = (2, 4, 6, 8), 5.0, 120
-BATCH = 100
-"""Rows that are computed together where scales are of whole batches."""
-SHAPES: dict[str, dict[str, Any]] = {"perceptron on jets": JETS, "convolutions on digits": DIGITS}
+CHOICES = (2, 4, 6, 8)
+MEAN_BITS = 5.0
+EVALUATIONS = 120
+BITS = 8
+TASKS = {"jets": NETWORKS["jets, 4 layers"], "digits": NETWORKS["digits, LeNet-5"]}
+MEASURED = ("accuracy", "policy_drop", "uniform_drop", "first_drop", "first_share")
+
+
+def perceptron(hidden: Sequence[int] = (64, 32, 32), *, norm: bool = False) -> nn.Module:
+    """Jets: linear layers with ReLU, on request behind batch-norm."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise((16, *hidden)):
+        layers += [nn.Linear(before, after), *[nn.BatchNorm1d(after)] * norm, nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(hidden[-1], 5))
+
+
+def lenet(channels: Sequence[int] = (6, 16), hidden: Sequence[int] = (120, 84), *, norm: bool = False) -> nn.Module:
+    """Digits of 8 x 8 pixels: LeNet-5 with other numbers of channels and units, on request with batch-norm."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise((1, *channels)):
+        layers += [nn.Conv2d(before, after, 5, padding=2), *[nn.BatchNorm2d(after)] * norm, nn.ReLU(), nn.MaxPool2d(2)]
+    layers.append(nn.Flatten())
+    for before, after in pairwise((4 * channels[-1], *hidden)):
+        layers += [nn.Linear(before, after), *[nn.BatchNorm1d(after)] * norm, nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(hidden[-1], 10))
+
+
+class PlainBlock(ResidualBlock):
+    """A residual block that adds nothing."""
+
+    def __init__(self, before: int, channels: int, *, stride: int) -> None:
+        super().__init__(before, channels, stride=stride)
+        self.skip = nn.Identity()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The way through the convolutions alone."""
+        return self.relu2(self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(inputs))))))
+
+
+def resnet(*, skips: bool = True, norm: bool = True, width: int = 8) -> nn.Module:
+    """Digits: ResNet-8 with or without skips and batch-norm; what has no batch-norm has biases."""
+    network = ResNet8(inputs=(1, 8, 8), outputs=10, width=width)
+    if not skips:
+        network.stage1 = PlainBlock(width, width, stride=1)
+        network.stage2 = PlainBlock(width, 2 * width, stride=2)
+        network.stage3 = PlainBlock(2 * width, 4 * width, stride=2)
+    if not norm:
+        for parent in list(network.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, nn.BatchNorm2d):
+                    setattr(parent, name, nn.Identity())
+                elif isinstance(child, nn.Conv2d) and child.bias is None:
+                    child.bias = nn.Parameter(torch.zeros(child.out_channels))
+    return network
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a network is made of.
+class Setting:
+    """One setting of one factor.
 
     Attributes:
-        kind: ``perceptron on jets`` or ``convolutions on digits``.
-        depth: Hidden layers, or convolutions after the first.
-        width: Units or channels of each.
-        skips: Whether the input of each convolution is added to its output.
-        batch_norm: Whether what each of these layers puts out is normalised.
+        factor: What differs, and in which network.
+        name: Of the setting; the first of a factor is what the others are compared with.
+        task: A key of ``TASKS``.
+        build: The untrained network; equal ones are trained once.
+        coding: Fields of the runtime's ``ActivationCoding`` that differ.
+        per_channel: Whether weights have a scale for each channel.
         runtime: Whose arithmetic.
     """
 
-    kind: str
-    depth: int
-    width: int
-    skips: bool = False
-    batch_norm: bool = False
+    factor: str
+    name: str
+    task: str
+    build: Callable[[], nn.Module]
+    coding: tuple[tuple[str, str], ...] = ()
+    per_channel: bool = True
     runtime: str = "litert"
 
 
-class Block(nn.Module):
-    """A layer, batch norm and the sum with what came in where they are asked for, and ReLU."""
-
-    def __init__(self, layer: nn.Module, norm: nn.Module | None, *, skips: bool) -> None:
-        super().__init__()
-        self.layer, self.norm, self.skips = layer, nn.Identity() if norm is None else norm, skips
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Results in the shape of the values."""
-        found = self.norm(self.layer(values))
-        return torch.relu(found + values if self.skips else found)
+def _of(factor: str, task: str, settings: dict[str, Callable[[], nn.Module]]) -> list[Setting]:
+    return [Setting(factor, name, task, build) for name, build in settings.items()]
 
 
-def built(shape: Shape, rows: Samples) -> nn.Module:
-    """A network of this shape, with initial weights from torch's generator."""
-    classes, width = int(rows.targets.max()) + 1, shape.width
-    if shape.kind == "perceptron on jets":
-        first = Block(nn.Linear(rows.inputs.shape[1], width), _norm(shape, flat=True), skips=False)
-        blocks = [
-            Block(nn.Linear(width, width), _norm(shape, flat=True), skips=shape.skips) for _ in range(shape.depth - 1)
-        ]
-        return nn.Sequential(first, *blocks, nn.Linear(width, classes))
-    first = Block(nn.Conv2d(rows.inputs.shape[1], width, 3, padding=1), _norm(shape, flat=False), skips=False)
-    blocks = [
-        Block(nn.Conv2d(width, width, 3, padding=1), _norm(shape, flat=False), skips=shape.skips)
-        for _ in range(shape.depth)
-    ]
-    return nn.Sequential(first, *blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, classes))
+_SCHEMES: dict[str, dict[str, Any]] = {
+    "rows, asymmetric, channels": {},
+    "rows, symmetric, channels": {"coding": (("zero_point", "none"),)},
+    "batch, asymmetric, channels": {"coding": (("granularity", "batch"),)},
+    "rows, asymmetric, whole tensors": {"per_channel": False},
+}
+SETTINGS = [
+    *_of(
+        "width, perceptron on jets",
+        "jets",
+        {
+            "64-32-32": perceptron,
+            "32-16-16": partial(perceptron, (32, 16, 16)),
+            "128-64-64": partial(perceptron, (128, 64, 64)),
+        },
+    ),
+    *_of(
+        "depth, perceptron on jets",
+        "jets",
+        {
+            "4 layers": perceptron,
+            "3 layers": partial(perceptron, (64, 32)),
+            "6 layers": partial(perceptron, (64, 32, 32, 32, 32)),
+        },
+    ),
+    *_of("batch-norm, perceptron on jets", "jets", {"without": perceptron, "with": partial(perceptron, norm=True)}),
+    *_of(
+        "width, LeNet-5 on digits",
+        "digits",
+        {"1": lenet, "1/2": partial(lenet, (3, 8), (60, 42)), "2": partial(lenet, (12, 32), (240, 168))},
+    ),
+    *_of(
+        "depth, LeNet-5 on digits",
+        "digits",
+        {
+            "5 layers": lenet,
+            "4 layers": partial(lenet, (6, 16), (120,)),
+            "6 layers": partial(lenet, (6, 16), (120, 84, 84)),
+        },
+    ),
+    *_of("batch-norm, LeNet-5 on digits", "digits", {"without": lenet, "with": partial(lenet, norm=True)}),
+    *_of("skips, ResNet-8 on digits", "digits", {"with": resnet, "without": partial(resnet, skips=False)}),
+    *_of("batch-norm, ResNet-8 on digits", "digits", {"with": resnet, "without": partial(resnet, norm=False)}),
+    *(
+        Setting(f"scheme, {label}", name, task, build, **scheme)
+        for label, task, build in (
+            ("perceptron on jets", "jets", perceptron),
+            ("LeNet-5 on digits", "digits", lenet),
+            ("ResNet-8 on digits", "digits", resnet),
+        )
+        for name, scheme in _SCHEMES.items()
+    ),
+    *(
+        Setting("runtime, perceptron on jets", name, "jets", perceptron, runtime=name)
+        for name in ("litert", "torchao", "onnxruntime")
+    ),
+]
 
 
-def _norm(shape: Shape, *, flat: bool) -> nn.Module | None:
-    if not shape.batch_norm:
-        return None
-    return nn.BatchNorm1d(shape.width) if flat else nn.BatchNorm2d(shape.width)
+@cache
+def task_and_rows(name: str) -> tuple[Task, Splits]:
+    """A task and its rows."""
+    task = build_task(TypeAdapter(TaskOptions).validate_python(TASKS[name]))
+    raw = pd.read_parquet(ROOT / "data/01_raw/jets.parquet") if name == "jets" else task.fetch()
+    return task, task.prepare(raw)
 
 
-def trained(shape: Shape, rows: Samples, *, seed: int) -> nn.Module:
-    """The network after 20 passes over jets or 40 over digits, with Adam."""
-    torch.manual_seed(seed)
-    network = built(shape, rows)
-    passes, batch = (20, 512) if shape.kind == "perceptron on jets" else (40, 64)
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, passes)
-    for _ in range(passes):
-        for index in torch.randperm(len(rows.inputs)).split(batch):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(network(rows.inputs[index]), rows.targets[index]).backward()
-            optimizer.step()
-        schedule.step()
-    return network.eval()
+@cache
+def trained(name: str, build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """The network of a setting, trained without a recipe."""
+    task, splits = task_and_rows(name)
+    key = (name, "factors", seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(*key, "initialisation"))
+        start = build()
+    plan = TypeAdapter(TrainingPlan).validate_python(PLANS[TASKS[name]["kind"]]).of(name)
+    recipe = TypeAdapter(Recipe).validate_python({"kind": "plain"}).root
+    data = training_data(task, splits, torch.device("cpu"))
+    return train(start, data, recipe=recipe, options=plan, key=key).network.eval()
 
 
-def lost(network: nn.Module, shape: Shape, splits: Splits, *, seed: int) -> dict[str, float]:
-    """Accuracy on test rows, and what the worst policy found on other rows takes from it."""
-    searching = Samples(*(torch.cat(part) for part in zip(splits["validation"], splits["selection"], strict=True)))
-    given = {"method": "dynamic", "weight_bits": 8, "activation_bits": 8, "runtime": shape.runtime}
-    given |= {"batch_rows": BATCH} if shape.runtime in PER_BATCH else {}
-    dynamic = quantize_dynamically(network, Precision.model_validate(given))
-    subject = subject_of(dynamic, searching.inputs[:1])
+def policy_subject(setting: Setting, network: nn.Module, sample: Tensor) -> PolicySubject:
+    """The network in the setting's arithmetic, with a choice of width before every layer."""
+    arithmetic = arithmetic_of(setting.runtime)
+    assert arithmetic.activations is not None  # of all runtimes
+    coding = arithmetic.activations.model_copy(update=dict(setting.coding))
+    how = Conversion(
+        arithmetic=arithmetic.model_copy(update={"activations": coding}),
+        weight_bits=BITS,
+        activation_bits=BITS,
+        per_channel=setting.per_channel,
+    )
+    return PolicySubject(DynamicNetwork(converted(network, how), how, None), sample)
+
+
+def measured(setting: Setting, seed: int) -> dict[str, Any]:
+    """What a network of a setting loses on test rows, all of one batch: a row of the table."""
+    _, splits = task_and_rows(setting.task)
+    network = trained(setting.task, setting.build, seed)
+    searching = [torch.cat(part) for part in zip(splits["validation"], splits["selection"], strict=True)]
+    subject = policy_subject(setting, network, searching[0][:1])
     budget = Budget(CHOICES, MEAN_BITS, subject.elements)
-    searched = PolicyProblem(subject, searching.inputs[:1000], searching.targets[:1000])
-    draws = generator("factors", seed)
-    agent = AGENTS["cross_entropy"]()
-    found = search_problem(searched, budget, agent, evaluations=EVALUATIONS, generator=draws)
-    judged = PolicyProblem(subject, *splits["test"])
-    return {"accuracy": 1 - float(judged.clean.mean()), "policy_drop": judged.drop(found.policy.widths)}
+    draws = generator("benchmark", "factors", seed)
+    found = search_problem(
+        PolicyProblem(subject, *searching), budget, AGENTS["cross_entropy"](), evaluations=EVALUATIONS, generator=draws
+    )
+    judged, layers = PolicyProblem(subject, *splits["test"]), len(subject.layers)
+    return {
+        "factor": setting.factor,
+        "setting": setting.name,
+        "seed": seed,
+        "layers": layers,
+        "accuracy": 1 - float(judged.clean.mean()),
+        "policy_drop": judged.drop(found.policy.widths),
+        "uniform_drop": judged.drop([4] * layers),
+        "first_drop": judged.drop([CHOICES[0], *[BITS] * (layers - 1)]),
+        "first_share": subject.elements[0] / sum(subject.elements),
+    }
 
 
-def factors(seeds: int) -> Iterator[pd.DataFrame]:
-    """Networks with one setting of one factor each, all else as in the first of their kind.
+def summary(networks: pd.DataFrame) -> pd.DataFrame:
+    """Means with standard errors over seeds, and what the drop differs from the first setting's, paired by seed.
 
     Args:
-        seeds: Networks of every setting.
-
-    Yields:
-        A row a network: ``factor``, ``setting``, ``seed``, ``accuracy``, ``policy_drop``.
+        networks: A row a network, as ``measured`` makes it.
     """
-    perceptron = Shape("perceptron on jets", depth=3, width=32)
-    convolutions = Shape("convolutions on digits", depth=3, width=8, batch_norm=True)
-    runtimes = {
-        "litert (rows, asymmetric)": "litert",
-        "torchao (rows, symmetric)": "torchao",
-        "onnxruntime (batches of 100, asymmetric)": "onnxruntime",
-    }
-    settings: list[tuple[str, str, Shape]] = []
-    for base, depths, widths in ((perceptron, (1, 3, 6), (16, 32, 64)), (convolutions, (1, 3, 6), (4, 8, 16))):
-        settings += [(f"{base.kind}: depth", str(n), replace(base, depth=n)) for n in depths]
-        settings += [(f"{base.kind}: width", str(n), replace(base, width=n)) for n in widths]
-        for name in ("skips", "batch_norm"):
-            for value in (False, True):
-                setting = "with" if value else "without"
-                settings.append((f"{base.kind}: {name.replace('_', ' ')}", setting, replace(base, **{name: value})))
-        known = {label: runtime for label, runtime in runtimes.items() if base is perceptron or runtime != "torchao"}
-        settings += [(f"{base.kind}: arithmetic", label, replace(base, runtime=name)) for label, name in known.items()]
-    rows = {kind: samples_of(options) for kind, options in SHAPES.items()}
-    networks: dict[tuple[Shape, int], nn.Module] = {}
-    for factor, setting, shape in settings:
-        for seed in range(seeds):
-            key = replace(shape, runtime="litert"), seed  # arithmetic changes nothing in training
-            if key not in networks:
-                networks[key] = trained(shape, rows[shape.kind]["train"], seed=seed)
-            found = lost(networks[key], shape, rows[shape.kind], seed=seed)
-            yield pd.DataFrame([{"factor": factor, "setting": setting, "seed": seed, **found}])
+    rows = []
+    for factor, group in networks.groupby("factor", sort=False):
+        wide = group.pivot(index="seed", columns="setting", values="policy_drop")
+        first = group.setting.iloc[0]
+        for setting, here in group.groupby("setting", sort=False):
+            row: dict[str, Any] = {"factor": factor, "setting": setting, "layers": here.layers.iloc[0]}
+            row |= {name: _in_points(100 * here[name]) for name in MEASURED}
+            row["beyond first"] = "" if setting == first else _in_points(100 * (wide[setting] - wide[first]))
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _in_points(values: pd.Series) -> str:
+    mean = f"{values.mean():.1f}"
+    return mean if len(values) < 2 else f"{mean} ± {values.sem():.1f}"
+
+
+def main() -> None:
+    """Prints and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3, help="trained networks of every setting")
+    parser.add_argument("--out", type=Path, help="folder for factors.parquet")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    networks = pd.DataFrame([measured(each, seed) for each in SETTINGS for seed in range(arguments.seeds)])
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        networks.to_parquet(arguments.out / "factors.parquet")
+    print(summary(networks).to_markdown(index=False))
+
+
+if __name__ == "__main__":
+    main()

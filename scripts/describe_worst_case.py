@@ -63,6 +63,7 @@ def study_facts(folder: Path, targets: dict[str, float]) -> list[dict[str, Any]]
             "pairs": all_pairs(students, targets),
             "per_input": means_of(cells, *PER_INPUT),
             "told": means_of(cells, "broken_auroc"),
+            "shifted": means_of(cells, "shifted_policy_drop"),
             "warning": warning_sentence(signs := combined(warnings[warnings.task == task])),
             "signs": warning_rows(signs),
             "protection": protection_rows(cells),
@@ -133,13 +134,13 @@ def facts_of(studies: Sequence[Path], *, search: Path | None = None, factors: Pa
 
 
 def factor_rows(networks: pd.DataFrame) -> list[dict[str, Any]]:
-    """Means over the networks of every setting of every factor, and their standard errors.
+    """Means over the networks of every setting of every factor, with standard errors of what is lost.
 
     Args:
         networks: A row a network: ``factor``, ``setting``, ``accuracy`` and ``policy_drop``.
     """
-    measures = networks.groupby(["factor", "setting"], sort=False)[["accuracy", "policy_drop"]]
-    means = measures.agg(["mean", "size", "sem"])
+    lost = networks.groupby(["factor", "setting"], sort=False)[["accuracy", "policy_drop"]]
+    means = lost.agg(["mean", "size", "sem"])
     return [
         {
             "factor": str(factor),
@@ -147,7 +148,7 @@ def factor_rows(networks: pd.DataFrame) -> list[dict[str, Any]]:
             "networks": int(row["policy_drop", "size"]),
             "accuracy": float(row["accuracy", "mean"]),
             "lost": float(row["policy_drop", "mean"]),
-            "lost_error": float(row["policy_drop", "sem"]),
+            "error": float(row["policy_drop", "sem"]),  # NaN of one network
         }
         for (factor, setting), row in means.iterrows()
     ]

@@ -93,8 +93,8 @@ def test_factors_are_means_over_networks():
     )
     first, second = factor_rows(table)
     assert (first["setting"], first["networks"], first["lost"]) == ("2", 2, pytest.approx(0.2))
-    assert first["lost_error"] == pytest.approx(0.1)
-    assert second["lost"] == pytest.approx(0.5) and second["lost_error"] != second["lost_error"]
+    assert first["error"] == pytest.approx(0.1)
+    assert second["lost"] == pytest.approx(0.5) and second["error"] != second["error"]
 
 
 def test_the_page_tells_all_parts(whole, tmp_path):

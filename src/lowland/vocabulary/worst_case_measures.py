@@ -22,6 +22,12 @@ WORST_CASE: dict[str, Measure] = {
         meaning="Share of samples whose decision that policy changes.",
         is_rate=True,
     ),
+    "shifted_policy_drop": _chosen(
+        "lost to the worst policy on shifted data",
+        higher_is_better=False,
+        meaning="Score lost under the policy that was found to be the worst on nominal data, beyond what the network "
+        "loses on the shifted set without it.",
+    ),
     "layer_drop": _own(
         "lost through one layer",
         higher_is_better=False,

@@ -102,6 +102,26 @@ def worst_case_rows(
             yield Measurement("worst_case", "activation_crest", crest, target=layer, split=split)
 
 
+def shifted_rows(
+    cell: JudgedCell, widths: Sequence[int], sets: Mapping[str, Mapping[Split, Rows]], options: WorstCaseOptions
+) -> Iterator[Measurement]:
+    """What a policy costs on shifted sets, beyond what the network loses there without it.
+
+    Args:
+        cell: The network.
+        widths: Of the policy, which was searched on rows that are not shifted.
+        sets: Judged rows by the name of the set and the split that they are.
+        options: Its mean is the level.
+    """
+    for name, judged in sets.items():
+        for split, rows in judged.items():
+            problem = cell.on(rows)
+            lost = Estimate.from_samples(problem.harms(problem.outputs(widths)))
+            yield Measurement(
+                "worst_case", "shifted_policy_drop", lost, condition=name, level=float(options.mean_bits), split=split
+            )
+
+
 @dataclass(frozen=True)
 class ScaledNetworks:
     """The cell's network made again from its float network with other channel scales.

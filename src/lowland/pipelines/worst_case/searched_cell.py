@@ -30,6 +30,10 @@ class SearchedCell:
         validation = splits["validation"]
         self.searched: Rows = (validation.inputs[: options.rows], validation.targets[: options.rows])
         self.reported: Mapping[Split, Rows] = {half: (splits[half].inputs, splits[half].targets) for half in HALVES}
+        self.shifted: Mapping[str, Mapping[Split, Rows]] = {
+            name: {half: (rows.inputs, rows.targets) for half in held_out.halves for rows in [held_out.half(half)]}
+            for name, held_out in splits.shifted.items()
+        }
         self.sample = splits["validation"].inputs[:1]
 
     def judged(self, network: nn.Module, precision: Precision | None = None) -> JudgedCell:

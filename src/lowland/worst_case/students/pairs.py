@@ -180,4 +180,4 @@ def _pairs_of(
     uniform = StaticPolicy(dict.fromkeys(subject.layers, uniform_widths(how)))
     for name, policy in zip(POLICIES, (detrimental, robust, uniform, own), strict=True):
         drop = Estimate.from_samples(wrong(problem.outputs(policy.widths), rows.targets) - in_float)
-        yield Pair(kind, name, equalized, drop, policy, float(budget.mean(policy.widths)))
+        yield Pair(kind, name, equalized, drop, policy, budget.spent(policy.widths))
