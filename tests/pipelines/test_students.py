@@ -12,7 +12,7 @@ from lowland.expectations import everything
 from lowland.grid import Run, grid_of
 from lowland.measurements import student_cell
 from lowland.pipelines.worst_case.stage import STAGE
-from lowland.pipelines.worst_case.student_nodes import KINDS, teach_students
+from lowland.pipelines.worst_case.student_nodes import KINDS, judge_students, teach_students
 from lowland.placing import chosen_places
 from lowland.tasks import HeldOut, Samples, Splits
 from lowland.worst_case import policy_from_spec
@@ -31,7 +31,10 @@ OPTIONS = StudentOptions(**base("worst_case_students", recipes="all", epochs=2, 
 
 
 def taught(splits, trained, status="ok"):
-    return teach_students(RUN, TASK, BUDGET, OPTIONS, StoredTensors(splits.to_tensors()), StoredModel(trained, status))
+    """Rows, document and models."""
+    args = RUN, TASK, BUDGET, OPTIONS, StoredTensors(splits.to_tensors())
+    models = teach_students(*args, StoredModel(trained, status))
+    return *judge_students(*args, *models), *models
 
 
 def test_every_student_meets_every_policy_on_test_rows(rows, trained, tmp_path):
@@ -82,7 +85,7 @@ def test_a_teacher_that_failed_or_learned_nothing_is_said(rows, trained):
 
 def test_they_stand_beside_the_cells_of_the_runs_that_are_asked_for():
     parameters = default_parameters()
-    assert not chosen_places(STAGE.nodes[-1], grid_of(parameters))
+    assert STAGE.nodes[-1].name == "judge_students" and not chosen_places(STAGE.nodes[-1], grid_of(parameters))
     asked = parameters["worst_case_students"] | {"recipes": ["plain"], "seeds": 2}
     study = grid_of({**parameters, "worst_case_students": asked})
     names = [place.namespace for place in chosen_places(STAGE.nodes[-1], study)]

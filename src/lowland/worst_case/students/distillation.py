@@ -17,7 +17,6 @@ from lowland.randomness import Key, generator, keyed_globals
 from lowland.training.divergence import divergence_from_teacher, divergence_in_codes
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.deployed_subject import subject_of
-from lowland.worst_case.policies import StaticPolicy
 from lowland.worst_case.problem import PolicyProblem
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
@@ -92,12 +91,10 @@ class Student:
 
     Attributes:
         network: In evaluation mode.
-        policy: The worst that the last search found; ``None`` for the control.
         status: ``ok``, or ``non_finite`` where training diverged.
     """
 
     network: nn.Module
-    policy: StaticPolicy | None
     status: Status
 
 
@@ -179,7 +176,7 @@ def distilled(
                 status = "non_finite"
                 break
     student.zero_grad(set_to_none=True)
-    return Student(student.eval(), found.policy if found else None, status)
+    return Student(student.eval(), status)
 
 
 def _search(
