@@ -90,17 +90,17 @@ def pair_facts(pairs: PairsOfRecipe, targets: Mapping[str, float]) -> dict[str, 
         pairs: Means over seeds.
         targets: ``detrimental``, ``equalized`` and ``robust``, as shares.
     """
-    worst, own = "detrimental_policy", "robust_policy"
+    worst, best, its_worst = "detrimental_policy", "robust_policy", "own_worst_policy"
     harm = pairs.value("pair_drop", "detrimental_student", worst)
     left = pairs.value(EQUALIZED, "detrimental_student", worst)
-    held = pairs.value("pair_drop", "robust_student", own)
+    held = pairs.value("pair_drop", "robust_student", best)
     return {
         **asdict(pairs),
         "detrimental": harm,
         "equalized": left,
-        "control": pairs.value("pair_drop", "control_student", worst),
+        "control": pairs.value("pair_drop", "control_student", its_worst),
         "robust": held,
-        "robust_under_worst": pairs.value("pair_drop", "robust_student", worst),
+        "robust_under_worst": pairs.value("pair_drop", "robust_student", its_worst),
         "accuracies": [pairs.value("student_accuracy", student) for student in pairs.students],
         "breaks": harm >= targets["detrimental"],
         "survives": left >= targets["equalized"],

@@ -102,7 +102,7 @@ def test_the_page_tells_all_parts(whole, tmp_path):
     text = page(facts_of([whole], search=tmp_path / "search.parquet"))
     assert "lose\n10 to 65 points of accuracy" in text and "ResNet-18: 24.39 against\n0.22" in text
     assert "the detrimental pair reaches the 30 points that were to be lost (50)" in text
-    assert "it is reached by greedy (six layers, 5 bits)." in text and "| six layers | 5 | random | 3 | - | 3 |" in text
+    assert "- greedy: 1 of 1 networks and budgets" in text and "| six layers | 5 | random | 3 | - | 3 |" in text
     assert "| jets | fp32 | 4 |" in text and "outliers coded apart" in text and "cross entropy | 120 at most" in text
     assert "Networks that differ in one thing" not in text and "Not measured in this study" in text
 
