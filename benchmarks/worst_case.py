@@ -1,12 +1,13 @@
-"""The worst that bit policies do: how soon agents find it, how long a policy takes, students, and mere rescaling.
+"""The worst that bit policies do: how soon agents find it, how long a policy takes, who loses most to it.
 
     python benchmarks/worst_case.py --out /tmp/worst_case
     python benchmarks/worst_case.py --only search times --seeds 1    # minutes
 
-Tables are printed and written to ``search.parquet``, ``times.parquet``, ``pairs.parquet``, ``students.parquet`` (other
-budgets, other ways of training) and ``rescaled.parquet``; ``python -m scripts.describe_worst_case STUDY --search
-OUT/search.parquet --students OUT/students.parquet`` takes two of them. The peer is optuna's TPE,
-left out where it is not installed: ``pip install --target PEERS optuna`` and ``PYTHONPATH=PEERS``, so that torch stays.
+Parts are the search, times, pairs of students and policies, students at other budgets and trained in other ways, and
+mere rescaling; ``worst_case_factors.py`` compares architectures and schemes. Tables are printed and written, one
+``<part>.parquet`` each; ``python -m scripts.describe_worst_case STUDY --search OUT/search.parquet --students
+OUT/students.parquet`` reads two of them. The peer is optuna's TPE, left out where it is not installed: ``pip install
+--target PEERS optuna`` and ``PYTHONPATH=PEERS``, so that torch stays.
 
 Asked: the best agent within 120 evaluations at 95 % of the optimum of 4,096 policies, and never below greedy at equal
 evaluations; a policy on 2,000 rows of jets in 5 ms.
@@ -61,9 +62,10 @@ def pair_tables(seeds: int) -> Iterator[pd.DataFrame]:
 
 
 def student_tables(seeds: int) -> Iterator[pd.DataFrame]:
-    """Of LeNet-5, which is trained in seconds."""
-    for seed in range(seeds):
-        yield from students(subject("digits, LeNet-5", seed=seed))
+    """Of every network with settings for students."""
+    for name in SETTINGS:
+        for seed in range(seeds):
+            yield from students(subject(name, seed=seed))
 
 
 def rescaled_tables(seeds: int) -> Iterator[pd.DataFrame]:

@@ -38,10 +38,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 CHOICES = (2, 4, 6, 8)
 
 
-def judged_students(
-    subject: BenchmarkSubject, settings: dict[str, Any]
-) -> tuple[dict[Kind, nn.Module], Distillation, PairTable]:
-    """Students of a network, how policies for them are searched in the end, and what they lose on test rows.
+def judged_students(subject: BenchmarkSubject, settings: dict[str, Any]) -> tuple[dict[Kind, nn.Module], PairTable]:
+    """Students of a network, and what they lose on test rows.
 
     Args:
         subject: The teacher.
@@ -64,7 +62,7 @@ def judged_students(
     found = students_beside_policies(
         students, searching, LabelledRows(*subject.splits["test"]), how, key=(*key, "benchmark")
     )
-    return students, how, found
+    return students, found
 
 
 def pairs(subject: BenchmarkSubject, settings: dict[str, Any]) -> pd.DataFrame:
@@ -74,7 +72,7 @@ def pairs(subject: BenchmarkSubject, settings: dict[str, Any]) -> pd.DataFrame:
         subject: The teacher.
         settings: As in ``SETTINGS``.
     """
-    _, _, found = judged_students(subject, settings)
+    _, found = judged_students(subject, settings)
     records = [
         {
             "network": subject.name,

@@ -108,7 +108,7 @@ def _tpe(known: Known, budget: Budget) -> Callable[[int], list[float]] | None:
         def lost(trial: optuna.Trial) -> float:
             widths = [trial.suggest_categorical(f"layer {n}", CHOICES) for n in range(len(order))]
             for layer in order:  # the cheapest layers are widened until the budget is met
-                while not budget.met(widths) and widths[layer] != CHOICES[-1]:
+                while not budget.allows(widths) and widths[layer] != CHOICES[-1]:
                     widths[layer] = CHOICES[CHOICES.index(widths[layer]) + 1]
             key = tuple(widths)
             if key not in seen:

@@ -24,6 +24,7 @@ JETS = {
     "validation_rows": 1000,
     "landscape_rows": 100,
     "test_rows": 4000,
+    "hidden": [64, 32, 32],
 }
 DIGITS = {
     "kind": "images",
@@ -33,11 +34,12 @@ DIGITS = {
     "validation_rows": 200,
     "landscape_rows": 100,
     "test_rows": 497,
+    "network": "lenet5",
 }
 NETWORKS: dict[str, dict[str, Any]] = {
-    "jets, 4 layers": JETS | {"hidden": [64, 32, 32]},
+    "jets, 4 layers": JETS,
     "jets, 6 layers": JETS | {"hidden": [64, 32, 32, 32, 32]},
-    "digits, LeNet-5": DIGITS | {"network": "lenet5"},
+    "digits, LeNet-5": DIGITS,
     "digits, ResNet-8": DIGITS | {"network": "resnet8", "width": 8},
 }
 PLANS = {
@@ -71,6 +73,17 @@ class BenchmarkSubject:
         return Samples(*(torch.cat(part) for part in parts))
 
 
+def _task_of(options: dict[str, Any]) -> Task:
+    return build_task(TypeAdapter(TaskOptions).validate_python(options))
+
+
+def samples_of(options: dict[str, Any]) -> Splits:
+    """The rows of a task by its options; those of jets come from the study's raw data."""
+    task = _task_of(options)
+    raw = pd.read_parquet(ROOT / "data/01_raw/jets.parquet") if options["kind"] == "jets" else task.fetch()
+    return task.prepare(raw)
+
+
 def subject(name: str, *, recipe: str = "plain", seed: int = 0) -> BenchmarkSubject:
     """One trained network.
 
@@ -80,9 +93,7 @@ def subject(name: str, *, recipe: str = "plain", seed: int = 0) -> BenchmarkSubj
         seed: Of initial weights and batches.
     """
     options = NETWORKS[name]
-    task = build_task(TypeAdapter(TaskOptions).validate_python(options))
-    raw = pd.read_parquet(ROOT / "data/01_raw/jets.parquet") if options["kind"] == "jets" else task.fetch()
-    splits = task.prepare(raw)
+    task, splits = _task_of(options), samples_of(options)
     start = initialised_network(task.network_spec_for(splits["train"]), key=(name, seed))
     plan = TypeAdapter(TrainingPlan).validate_python(PLANS[options["kind"]]).of(name)
     data = training_data(task, splits, "cpu")

@@ -64,6 +64,7 @@ def study_facts(folder: Path, targets: dict[str, float]) -> list[dict[str, Any]]
             "pairs": all_pairs(students, targets),
             "per_input": means_of(cells, *PER_INPUT),
             "told": means_of(cells, "broken_auroc"),
+            "shifted": means_of(cells, "shifted_policy_drop"),
             "warning": warning_sentence(signs := combined(warnings[warnings.task == task])),
             "signs": warning_rows(signs),
             "protection": protection_rows(cells),
@@ -138,12 +139,13 @@ def facts_of(
 
 
 def factor_rows(networks: pd.DataFrame) -> list[dict[str, Any]]:
-    """Means over the networks of every setting of every factor.
+    """Means over the networks of every setting of every factor, with standard errors of what is lost.
 
     Args:
         networks: A row a network: ``factor``, ``setting``, ``accuracy`` and ``policy_drop``.
     """
-    means = networks.groupby(["factor", "setting"], sort=False)[["accuracy", "policy_drop"]].agg(["mean", "size"])
+    lost = networks.groupby(["factor", "setting"], sort=False)[["accuracy", "policy_drop"]]
+    means = lost.agg(["mean", "size", "sem"])
     return [
         {
             "factor": str(factor),
@@ -151,6 +153,7 @@ def factor_rows(networks: pd.DataFrame) -> list[dict[str, Any]]:
             "networks": int(row["policy_drop", "size"]),
             "accuracy": float(row["accuracy", "mean"]),
             "lost": float(row["policy_drop", "mean"]),
+            "error": float(row["policy_drop", "sem"]),  # NaN of one network
         }
         for (factor, setting), row in means.iterrows()
     ]

@@ -14,9 +14,10 @@ from lowland.analysis.intervals import Ends, t_interval
 from lowland.analysis.over_seeds import configurations
 from lowland.analysis.pairs import EQUALIZED, PairsOfRecipe, pairs_of
 from lowland.analysis.policies import OF_CELLS, lost_through_layers, lost_to_policies, of_policies
-from lowland.analysis.protections import NONE, protections
+from lowland.analysis.protections import protections
 from lowland.analysis.score import score_of
 from lowland.vocabulary.measures import MEASURES
+from lowland.vocabulary.worst_case_measures import NO_PROTECTION
 from lowland.worst_case.students import equivalence_p
 
 SIGNIFICANT, MOST_ROWS = 0.05, 10**6
@@ -92,17 +93,17 @@ def pair_facts(pairs: PairsOfRecipe, targets: Mapping[str, float]) -> dict[str, 
         pairs: Means over seeds.
         targets: ``detrimental``, ``equalized`` and ``robust``, as shares.
     """
-    worst, own = "detrimental_policy", "robust_policy"
+    worst, best, its_worst = "detrimental_policy", "robust_policy", "own_worst_policy"
     harm = pairs.value("pair_drop", "detrimental_student", worst)
     left = pairs.value(EQUALIZED, "detrimental_student", worst)
-    held = pairs.value("pair_drop", "robust_student", own)
+    held = pairs.value("pair_drop", "robust_student", best)
     return {
         **asdict(pairs),
         "detrimental": harm,
         "equalized": left,
-        "control": pairs.value("pair_drop", "control_student", worst),
+        "control": pairs.value("pair_drop", "control_student", its_worst),
         "robust": held,
-        "robust_under_worst": pairs.value("pair_drop", "robust_student", worst),
+        "robust_under_worst": pairs.value("pair_drop", "robust_student", its_worst),
         "accuracies": [pairs.value("student_accuracy", student) for student in pairs.students],
         "breaks": harm >= targets["detrimental"],
         "survives": left >= targets["equalized"],
@@ -122,7 +123,7 @@ def protection_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "precision": str(precision),
                 "protection": str(name),
-                "is_protection": name != NONE,
+                "is_protection": name != NO_PROTECTION,
                 "recipes": len(own),
                 "lost": t_interval(own.protected_drop.tolist()),
                 "gain": float(own.protection_gain.mean()),

@@ -213,7 +213,8 @@ def table_of_cells(measurements: Mapping[Cell, Iterable[Measurement]]) -> pd.Dat
 def _unit(measurement: Measurement) -> str:
     """What a level counts; most levels of other things than conditions are shares or numbers that need no unit."""
     known, measure = CONDITIONS.get(measurement.condition), MEASURES.get(measurement.measure)
-    unit = known.unit if known else measure.levels if measure else NO_LEVEL
+    own = measure.levels if measure else NO_LEVEL
+    unit = own if known is None or known.unit == NO_LEVEL else known.unit  # a shifted set has no levels itself
     counted = measurement.level == measurement.level or measurement.measure == "half_life"
     return unit.name if counted else ""
 

@@ -10,8 +10,8 @@ LOST = {"plain": 0.2, "clipping": 0.1}
 LAYERS = {"layers.0": 0.05, "layers.2": 0.15, "layers.4": -0.01}
 """What each loses alone; networks of integers call them 0, 2 and 4."""
 STUDENTS = {"detrimental_student": (0.5, 0.4), "robust_student": (0.02, 0.01), "control_student": (0.2, 0.15)}
-"""What each loses under the detrimental policy, before and after equalization; half of it under the others."""
-POLICIES = {"detrimental_policy": 1.0, "robust_policy": 0.5, "uniform_policy": 0.5}
+"""What each loses under the detrimental policy and its own worst, before and after equalization; half of it else."""
+POLICIES = {"detrimental_policy": 1.0, "robust_policy": 0.5, "uniform_policy": 0.5, "own_worst_policy": 1.0}
 
 
 def policies(split="test", *, recipes=("plain", "clipping"), task="jets", shift=0.0) -> pd.DataFrame:
@@ -66,6 +66,9 @@ def per_input(split="test", *, task="jets") -> pd.DataFrame:
         ("oracle_drop", "free", 0.4),
         ("input_policy_drop", "cross_entropy", 0.25),
         ("input_policy_share", "cross_entropy", 0.5),
-        ("policy_drop", "", 0.2),
+        ("input_policy_drop", "static", 0.2),
+        ("input_policy_gain", "cross_entropy", 0.05),
+        ("input_policy_bits", "cross_entropy", 5.0),
     ]
-    return _table([_row(cell, measure, value, split, target=target, level=5.0) for measure, target, value in found])
+    rows = [_row(cell, measure, value, split, target=target, level=5.0) for measure, target, value in found]
+    return _table(rows)

@@ -41,9 +41,11 @@ def test_policies_and_oracles_stand_in_rows_and_can_be_read_again(rows, trained)
     assert set(lost.index) == {
         ("oracle_drop", "restricted"),
         ("oracle_drop", "free"),
-        ("input_policy_drop", "cross_entropy"),
-        ("input_policy_share", "cross_entropy"),
+        ("input_policy_drop", "static"),
+        *((f"input_policy_{of}", "cross_entropy") for of in ("drop", "gain", "bits", "share")),
     }
+    gained = lost["input_policy_drop", "cross_entropy"] - lost["input_policy_drop", "static"]
+    assert lost["input_policy_gain", "cross_entropy"] == pytest.approx(gained)
     assert lost["oracle_drop", "free"] >= lost["input_policy_drop", "cross_entropy"] - 1e-12
     stored = json.loads(json.dumps(jsonable(document)))
     found = stored["policies"]["cross_entropy"]
@@ -56,7 +58,8 @@ def test_without_labels_harm_is_a_changed_decision(rows, trained):
     splits = all_in(rows, 16)
     free = INPUTS.model_copy(update={"labels": False})
     frame, document = run(splits, trained, free)
-    assert document["static_drop"] >= 0 and (frame[frame.measure == "oracle_drop"].value >= 0).all()
+    assert document["static_drop"] >= 0 and (frame[frame.measure == "oracle_broken"].value >= 0).all()
+    assert not frame.measure.isin(["oracle_drop", "input_policy_drop"]).any()
 
 
 def test_nothing_of_the_search_knows_the_rows_that_are_reported(rows, trained):

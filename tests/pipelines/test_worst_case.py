@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -23,10 +24,10 @@ from lowland.quantization import (
     quantize_dynamically,
 )
 from lowland.randomness import generator
-from lowland.tasks import Samples, Splits, build_task
+from lowland.tasks import Samples, Splits, build_task, halved
 from lowland.tasks.econ import EconOptions
 from lowland.tasks.jets import JetsOptions
-from lowland.worst_case import policy_from_spec
+from lowland.worst_case import policy_from_spec, subject_of
 from lowland.worst_case.options import WorstCaseOptions
 from tests.base_options import base
 from tests.made_splits import all_in
@@ -39,7 +40,7 @@ OF_ALL = {"policy_drop", "policy_broken", "layer_drop", "activation_crest"}
 PRECISIONS = {
     "fp32": Precision(method="float", weight_bits=32, activation_bits=32),
     "dyn8": Precision(method="dynamic", weight_bits=8, activation_bits=8),
-    "dyn8_batch": Precision(method="dynamic", weight_bits=8, activation_bits=8, runtime="onnxruntime"),
+    "dyn8_batch": Precision(method="dynamic", weight_bits=8, activation_bits=8, runtime="onnxruntime", batch_rows=50),
     "w4": Precision(method="weight_only", weight_bits=4, activation_bits=32, min_elements=1),
     "ptq4": Precision(method="ptq", weight_bits=4, activation_bits=4),
 }
@@ -132,6 +133,31 @@ def test_rows_that_are_reported_are_not_searched_on(name, rows, trained):
     for split in ("selection", "test"):
         here, there = (each[each.split == split].value.tolist() for each in (frame, other))
         assert (here == there) == (split == "selection")
+
+
+def test_shifted_sets_meet_the_policy_that_was_searched_on_nominal_rows(rows, trained):
+    far = Samples(rows.inputs + 1, rows.targets)
+    splits = replace(all_in(rows, 16), shifted={"far": halved(far, key=("far",)), "same": all_in(rows, 16).held_out})
+    options = OPTIONS.model_copy(update={"shifted": True})
+    data, model = StoredTensors(splits.to_tensors()), StoredModel(deployed("ptq4", trained, rows.inputs))
+    plain, policy, _ = search_worst_policy(cell_of("ptq4"), TASK, OPTIONS, data, model)
+    frame, same, _ = search_worst_policy(cell_of("ptq4"), TASK, options, data, model)
+    assert same == policy
+    of_shift = frame.measure == "shifted_policy_drop"
+    pd.testing.assert_frame_equal(frame[~of_shift].reset_index(drop=True), plain)
+    found = frame[of_shift].set_index(["condition", "split"]).value
+    assert set(frame[of_shift].level) == {5.0} and set(frame[of_shift].level_unit) == {"mean bits"}
+    subject = subject_of(model.network, rows.inputs[:1], runtime=OPTIONS.runtime)
+    widths = policy_from_spec(policy["policy"])
+    for half in ("selection", "test"):
+        there = splits.shifted["far"].half(half)
+        right = [
+            (subject(there.inputs, chooser).argmax(1) == there.targets).double().mean()
+            for chooser in (None, widths.chooser())
+        ]
+        assert found["far", half] == pytest.approx(float(right[0] - right[1]))
+        nominal = plain[(plain.measure == "policy_drop") & (plain.split == half)].value.item()
+        assert found["same", half] == nominal
 
 
 def poisoned_test(splits, rows):

@@ -123,7 +123,8 @@ def test_factors_are_means_over_networks():
     )
     first, second = factor_rows(table)
     assert (first["setting"], first["networks"], first["lost"]) == ("2", 2, pytest.approx(0.2))
-    assert second["lost"] == pytest.approx(0.5)
+    assert first["error"] == pytest.approx(0.1)
+    assert second["lost"] == pytest.approx(0.5) and second["error"] != second["error"]
 
 
 def test_the_page_tells_all_parts(whole, tmp_path):
@@ -133,7 +134,7 @@ def test_the_page_tells_all_parts(whole, tmp_path):
     assert "| LeNet | 4.5 | as usual | 2 | 50 | 50 |" in text and f"| 1 of 2 | 250 ({rows_needed(0.01)}) |" in text
     assert "lose\n10 to 65 points of accuracy" in text and "ResNet-18: 24.39 against\n0.22" in text
     assert "the detrimental pair reaches the 30 points that were to be lost (50)" in text
-    assert "it is reached by greedy (six layers, 5 bits)." in text and "| six layers | 5 | random | 3 | - | 3 |" in text
+    assert "- greedy: 1 of 1 networks and budgets" in text and "| six layers | 5 | random | 3 | - | 3 |" in text
     assert "| jets | fp32 | 4 |" in text and "outliers coded apart" in text and "cross entropy | 120 at most" in text
     assert "Networks that differ in one thing" not in text and "Not measured in this study" in text
 

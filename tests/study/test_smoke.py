@@ -138,6 +138,7 @@ def test_a_diverging_recipe_costs_its_own_cells_only(project):
         "certificate",
         "protected_drop",
         "broken_auroc",
+        "input_policy_gain",
     }
     assert set(diverged["precision"]) == {"fp32", "qat4", "ptq4"}
     assert (frame.loc[frame["recipe"] == "plain", "status"] == "ok").mean() > 0.9

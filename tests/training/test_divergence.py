@@ -5,8 +5,10 @@ import math
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from lowland.training.divergence import bounded_divergence, divergence_from_teacher
+from lowland.quantization.dynamic.twin import DynamicTwin
+from lowland.training.divergence import bounded_divergence, divergence_from_teacher, divergence_in_codes
 
 
 def kl(first: torch.Tensor, second: torch.Tensor) -> float:
@@ -38,3 +40,15 @@ def test_it_is_bounded_where_logits_are_huge_and_has_derivatives_there() -> None
     assert math.isclose(float(found.detach()), math.log(2) / 2, rel_tol=1e-6)
     found.backward()
     assert first.grad is not None and first.grad.isfinite().all()
+
+
+def test_batch_norm_and_dropout_are_no_part_of_the_divergence_in_codes() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+        network(torch.randn(200, 6) * 2 + 1)  # running statistics that are not those of a batch
+        inputs = torch.randn(50, 6)
+        outputs = network(inputs)
+        found = divergence_in_codes(network, DynamicTwin(network, runtime="litert"), inputs, outputs)
+    assert float(found.detach()) < 1e-4 < float(bounded_divergence(outputs, network.eval()(inputs)).detach())
+    found.backward()

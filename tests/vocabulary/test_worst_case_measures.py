@@ -26,6 +26,8 @@ def test_what_every_cell_has_is_not_selected_and_all_else_is():
         ("layer_drop", "", "bits"),
         ("activation_crest", "", ""),
         ("pair_drop", "robust_student", "mean bits"),
+        ("shifted_policy_drop", "mnist", "mean bits"),
+        ("shifted_policy_drop", "a set from elsewhere", "mean bits"),
     ],
 )
 def test_a_level_counts_what_its_measure_or_its_condition_says(measure, condition, unit):

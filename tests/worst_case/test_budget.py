@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+import torch
 
 from lowland.errors import LowlandError
 from lowland.worst_case import Budget
@@ -17,7 +18,9 @@ def test_policies_are_those_that_meet_the_mean(goal: str) -> None:
         bits for bits, mean in zip(everything, means, strict=True) if (mean >= 5 if goal == "worst" else mean <= 5)
     ]
     assert list(budget.policies()) == expected
-    assert [bool(each) for each in budget.met(everything)] == [bits in expected for bits in everything]
+    assert [budget.allows(bits) for bits in everything] == [bits in expected for bits in everything]
+    assert budget.met(torch.tensor(everything)).tolist() == [bits in expected for bits in everything]
+    assert budget.mean(torch.tensor(everything)).tolist() == [budget.spent(bits) for bits in everything] == means
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def rows_of(cell, widths, targets):
 
 
 def test_the_worst_policy_is_the_worst_of_all_that_meet_the_budget_on_the_rows_it_is_searched_on(cell, targets):
-    searched = [(INPUTS[:100], targets[:100]), (INPUTS[100:200], targets[100:200])]
+    searched = INPUTS[:200], targets[:200]
     found = worst_static_policy(cell, searched, OPTIONS, key=("jets",))
     budget = Budget(OPTIONS.choices, OPTIONS.mean_bits, cell.subject.elements)
     problem = cell.on((INPUTS[:200], targets[:200]))
@@ -55,10 +55,6 @@ def test_the_worst_policy_is_the_worst_of_all_that_meet_the_budget_on_the_rows_i
     gentle = replace(cell, told=lambda outputs, targets: -wrong(outputs, targets))  # a search that is told otherwise
     least = worst_static_policy(gentle, searched, OPTIONS, key=("jets",))
     assert -least.drop == min(problem.drop(widths) for widths in budget.policies())
-    few = OPTIONS.model_copy(update={"rows": 40})
-    of_few = worst_static_policy(cell, searched, few, key=("jets",))
-    kept = torch.cat([torch.arange(20), torch.arange(100, 120)])
-    assert of_few.drop == max(cell.on((INPUTS[kept], targets[kept])).drop(widths) for widths in budget.policies())
 
 
 def test_what_a_policy_costs_and_breaks_is_counted_row_by_row(cell, targets):

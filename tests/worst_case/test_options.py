@@ -18,6 +18,7 @@ from tests.base_options import base
         ({"evaluations": 0}, "greater than or equal to 1"),
         ({"rows": 1}, "greater than or equal to 2"),
         ({"runtime": "tvm"}, "Input should be"),
+        ({"shifted": "mnist"}, "shifted\\n.*valid boolean"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(change, message):

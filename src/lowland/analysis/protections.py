@@ -6,10 +6,9 @@ import pandas as pd
 
 from lowland.analysis.criteria import CONFIGURATION
 from lowland.analysis.policies import of_policies
+from lowland.vocabulary.worst_case_measures import NO_PROTECTION
 
 MEASURES = ("protected_drop", "protection_gain", "protection_harm", "protection_cost")
-NONE = "no_protection"
-"""The network as it is, under the policy that the same search found for it."""
 
 
 def protections(measurements: pd.DataFrame) -> pd.DataFrame:
@@ -30,5 +29,5 @@ def protections(measurements: pd.DataFrame) -> pd.DataFrame:
     for measure in MEASURES[1:]:
         own = means.loc[means.measure == measure, [*by, "mean"]].rename(columns={"mean": measure})
         wide = wide.merge(own, on=by, how="left", sort=False)
-    order = wide.assign(_first=wide.target != NONE).sort_values(["_first", "protection_cost"], kind="stable")
+    order = wide.assign(_first=wide.target != NO_PROTECTION).sort_values(["_first", "protection_cost"], kind="stable")
     return order.drop(columns="_first").rename(columns={"target": "protection"}).reset_index(drop=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax
+
+from lowland.training.modes import evaluated
 
 
 def divergence_from_teacher(outputs: Tensor, teacher: Tensor) -> Tensor:
@@ -36,3 +38,27 @@ def bounded_divergence(first: Tensor, second: Tensor, *, temperature: float = 1.
     mean = one.logaddexp(other) - math.log(2)
     terms = one.exp() * (one - mean) + other.exp() * (other - mean)
     return terms.sum(1).mean() / 2
+
+
+def divergence_in_codes(
+    network: nn.Module, twin: nn.Module, inputs: Tensor, outputs: Tensor, *, temperature: float = 1.0
+) -> Tensor:
+    """``bounded_divergence`` of a network in training from its twin in codes, both as they are deployed.
+
+    Batch statistics and dropout move outputs by themselves: with them the divergence would not be that of the codes.
+    The network is asked again in evaluation mode where it has any.
+
+    Args:
+        network: In training.
+        twin: The same parameters in codes.
+        inputs: [rows, ...].
+        outputs: Of the network in its own mode [rows, classes].
+        temperature: That logits are divided by.
+    """
+    by_mode = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+    with evaluated(twin):  # running statistics see each batch once
+        coded = twin(inputs)
+    if any(isinstance(module, by_mode) for module in network.modules()):
+        with evaluated(network):
+            outputs = network(inputs)
+    return bounded_divergence(outputs, coded, temperature=temperature)

@@ -45,6 +45,7 @@ TARGETS: dict[str, Target] = {
             Target(f"{kind}_policy", f"under the {kind} policy", "activations", f"{kind}_policy")
             for kind in ("detrimental", "robust", "uniform")
         ),
+        Target("own_worst_policy", "under its own worst policy", "activations", "own_worst_policy"),
         *(
             Target(name, f"with {what}", "activations", name)
             for name, what in (
@@ -63,6 +64,7 @@ TARGETS: dict[str, Target] = {
                 ("random", "policy by chance"),
                 ("ppo", "policy by proximal policy optimization"),
                 ("a2c", "policy by advantage actor-critic"),
+                ("static", "worst static policy"),
                 ("restricted", "oracle told what layers read"),
                 ("free", "oracle told the answer"),
             )

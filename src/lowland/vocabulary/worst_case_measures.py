@@ -22,6 +22,12 @@ WORST_CASE: dict[str, Measure] = {
         meaning="Share of samples whose decision that policy changes.",
         is_rate=True,
     ),
+    "shifted_policy_drop": _chosen(
+        "lost to the worst policy on shifted data",
+        higher_is_better=False,
+        meaning="Score lost under the policy that was found to be the worst on nominal data, beyond what the network "
+        "loses on the shifted set without it.",
+    ),
     "layer_drop": _own(
         "lost through one layer",
         higher_is_better=False,
@@ -55,6 +61,31 @@ WORST_CASE: dict[str, Measure] = {
         higher_is_better=False,
         meaning="Score lost to the worst widths of each input: of those that can be told by what layers read "
         "(restricted), or of all, knowing the right answer (free).",
+    ),
+    "input_policy_gain": _chosen(
+        "gained by choosing for each input",
+        higher_is_better=False,
+        meaning="What a policy for each input takes beyond the worst static one, row by row: of the score, or of "
+        "decisions that stay, whatever is counted.",
+    ),
+    "input_policy_bits": _chosen(
+        "bits spent by a policy for each input",
+        unit="bit",
+        higher_is_better=None,
+        meaning="Mean width that a policy for each input gives on these samples; below the level it spends less than "
+        "the mean that it was searched at.",
+    ),
+    "input_policy_broken": _chosen(
+        "broken by a policy for each input",
+        higher_is_better=False,
+        meaning="Share of samples whose decision such a policy changes, where no labels were used.",
+        is_rate=True,
+    ),
+    "oracle_broken": _chosen(
+        "broken by an oracle",
+        higher_is_better=False,
+        meaning="Share of samples whose decision the worst widths of each input change, where no labels were used.",
+        is_rate=True,
     ),
     "input_policy_share": _chosen(
         "share of the oracle's gain",
@@ -104,7 +135,7 @@ WORST_CASE: dict[str, Measure] = {
     "pair_drop": _chosen(
         "lost by student and policy",
         higher_is_better=False,
-        meaning="Score that a student loses under a policy, beyond its own in 8 bits.",
+        meaning="Score that a student loses under a policy, from its own in float arithmetic.",
     ),
     "pair_drop_equalized": _chosen(
         "lost by student and policy, equalized",
@@ -126,6 +157,9 @@ WORST_CASE: dict[str, Measure] = {
         selected=True,
     ),
 }
+
+NO_PROTECTION = "no_protection"
+"""Target of a network as it is, under the policy that the search against protections found for it."""
 
 STUDENTS = ("detrimental_student", "robust_student", "control_student")
 """Conditions under which pairs are measured: what a student was trained to do under a policy."""

@@ -7,6 +7,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from lowland.errors import LowlandError
 from lowland.quantization import Precision, quantize_dynamically
 from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.quantization.graph.integer import IntegerNetwork
@@ -37,15 +38,21 @@ def subject_of(
         float_from: The layer from which on a network is not deployed.
 
     Raises:
-        LowlandError: No layer that codes.
+        LowlandError: No layer that codes, or scales of whole batches and nothing said of how large these are.
     """
+    if not isinstance(network, DynamicNetwork | IntegerNetwork):
+        network = quantize_dynamically(network, dynamic_precision(runtime), float_from=float_from)
     if isinstance(network, DynamicNetwork):
+        if network.depends_on_batch and network.conversion.batch_rows is None:
+            raise LowlandError(
+                f"runtime is {network.arithmetic.name!r}, which scales whole batches, so that what a policy costs "
+                "follows how many rows are judged at once; expected batch_rows with the precision, as many as are "
+                "deployed together, or arithmetic by row: runtime litert or torchao"
+            )
         if network.arithmetic.activations is None:
             return PolicySubject(network.dequantized(), sample, float_from=float_from)
         return PolicySubject(network, sample)
-    if isinstance(network, IntegerNetwork):
-        return PolicySubject(network.dequantized(), sample, own_bits=widths_read(network), float_from=float_from)
-    return PolicySubject(quantize_dynamically(network, dynamic_precision(runtime), float_from=float_from), sample)
+    return PolicySubject(network.dequantized(), sample, own_bits=widths_read(network), float_from=float_from)
 
 
 def widths_read(network: IntegerNetwork) -> dict[str, int]:

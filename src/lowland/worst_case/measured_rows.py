@@ -49,31 +49,20 @@ class JudgedCell:
         return changed | ~outputs.isfinite().flatten(1).all(1)
 
 
-def some_rows(searched: Sequence[Rows], most: int) -> Rows:
-    """The first rows of several sets together, as many of each.
-
-    Args:
-        searched: One set at least.
-        most: Of all sets together.
-    """
-    each = most // len(searched)
-    return torch.cat([rows[0][:each] for rows in searched]), torch.cat([rows[1][:each] for rows in searched])
-
-
 def worst_static_policy(
-    cell: JudgedCell, searched: Sequence[Rows], options: WorstCaseOptions, *, key: tuple[Key, ...]
+    cell: JudgedCell, searched: Rows, options: WorstCaseOptions, *, key: tuple[Key, ...]
 ) -> SearchResult:
     """The static policy found to harm a cell most, on rows that nothing is reported of.
 
     Args:
         cell: The network.
-        searched: Rows that are not judged; as many of each as ``options.rows`` allow.
+        searched: Rows that are not judged.
         options: Budget and agent.
         key: Keys what an agent draws.
     """
     budget = Budget(options.choices, options.mean_bits, cell.subject.elements)
     return search_problem(
-        cell.on(some_rows(searched, options.rows), told=True),
+        cell.on(searched, told=True),
         budget,
         agent_of(options.agent),
         evaluations=options.evaluations,
@@ -100,17 +89,37 @@ def worst_case_rows(
             "policy_broken": cell.broken(problem, outputs).double(),
         }
         for measure, samples in found.items():
-            estimate = Estimate.from_samples(samples)
+            estimate = problem.estimate(samples)
             yield Measurement("worst_case", measure, estimate, level=float(options.mean_bits), split=split)
         fewest = options.choices[0]
         for number, layer in enumerate(cell.subject.layers):
             alone = list(cell.subject.own_bits)
             alone[number] = min(fewest, alone[number])
-            lost = Estimate.from_samples(problem.harms(problem.outputs(alone)))
+            lost = problem.estimate(problem.harms(problem.outputs(alone)))
             yield Measurement("worst_case", "layer_drop", lost, target=layer, level=float(fewest), split=split)
         for layer, crests in crest_factors(cell.subject, rows[0]).items():
             crest = Estimate.from_samples(crests) if len(crests) else Estimate.missing("undefined")
             yield Measurement("worst_case", "activation_crest", crest, target=layer, split=split)
+
+
+def shifted_rows(
+    cell: JudgedCell, widths: Sequence[int], sets: Mapping[str, Mapping[Split, Rows]], options: WorstCaseOptions
+) -> Iterator[Measurement]:
+    """What a policy costs on shifted sets, beyond what the network loses there without it.
+
+    Args:
+        cell: The network.
+        widths: Of the policy, which was searched on rows that are not shifted.
+        sets: Judged rows by the name of the set and the split that they are.
+        options: Its mean is the level.
+    """
+    for name, judged in sets.items():
+        for split, rows in judged.items():
+            problem = cell.on(rows)
+            lost = Estimate.from_samples(problem.harms(problem.outputs(widths)))
+            yield Measurement(
+                "worst_case", "shifted_policy_drop", lost, condition=name, level=float(options.mean_bits), split=split
+            )
 
 
 @dataclass(frozen=True)
@@ -145,9 +154,9 @@ def scaled_rows(
     for split, rows in judged.items():
         drowned = equalized = Estimate.missing("undefined")
         if scaled is not None:
-            drowned = Estimate.from_samples(scaled.drowned.on(rows).clean - cell.on(rows).clean)
+            drowned = cell.on(rows).estimate(scaled.drowned.on(rows).clean - cell.on(rows).clean)
             problem = scaled.equalized.on(rows)
-            equalized = Estimate.from_samples(problem.harms(problem.outputs(equalized_widths)))
+            equalized = problem.estimate(problem.harms(problem.outputs(equalized_widths)))
         yield Measurement("worst_case", "rescaled_drop", drowned, split=split)
         yield Measurement("worst_case", "equalized_drop", equalized, level=float(options.mean_bits), split=split)
 

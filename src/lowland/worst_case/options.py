@@ -22,8 +22,9 @@ class WorstCaseOptions(BaseModel):
         mean_bits: Least mean width of a policy, over all elements of a row that are coded.
         agent: What searches: ``greedy``, ``cross_entropy``, ``random`` or ``exhaustive`` (small networks only).
         evaluations: Most policies that are tried on a cell.
-        rows: Most rows that a policy is searched on, half of them validation rows, half selection rows.
-        runtime: Whose dynamic arithmetic float cells are given, with weights and activations in 8 bits.
+        rows: Most validation rows that a policy is searched on; it is reported on the held-out rows.
+        runtime: Whose dynamic arithmetic, by row, float cells are given, with weights and activations in 8 bits.
+        shifted: Whether what the policy costs is also measured on the shifted sets of a task.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +34,8 @@ class WorstCaseOptions(BaseModel):
     agent: str
     evaluations: Annotated[int, Field(ge=1, strict=True)]
     rows: Annotated[int, Field(ge=2, strict=True)]
-    runtime: Literal["torchao", "onnxruntime", "onnxruntime_no_vnni", "litert"]
+    runtime: Literal["torchao", "litert"]
+    shifted: Annotated[bool, Field(strict=True)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -46,7 +48,7 @@ class WorstCaseOptions(BaseModel):
         return self
 
     def planned(self) -> Iterator[Planned]:
-        """What is lost to the worst policy; single layers are targets that are known with the network alone."""
+        """What is lost to the worst policy; single layers and shifted sets are known with network and task alone."""
         if self.choices:
             yield Planned(
                 family="worst_case", measures=("policy_drop", "policy_broken"), levels=(float(self.mean_bits),)

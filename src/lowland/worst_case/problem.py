@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from lowland.errors import LowlandError
+from lowland.estimate import Estimate
 from lowland.worst_case.policies import Chooser, rows_chooser, static_chooser
-from lowland.worst_case.prefixes import ChangesInPlaceError
+from lowland.worst_case.prefixes import ChangesInPlaceError, Prefixes
 from lowland.worst_case.subject import PolicySubject
 
 Harm = Callable[[Tensor, Tensor], Tensor]
@@ -43,7 +46,7 @@ class PolicyProblem:
             self.reference = subject(inputs)
         if not self.reference.isfinite().all():
             raise LowlandError("outputs without a policy are not finite; expected a network that computes")
-        self._prefixes = subject.prefixes(inputs)
+        self._shares = True  # what policies have in common, until a step turns out to change what it reads
         self.targets = self.reference.argmax(1) if targets is None else targets
         self.clean = self.harm(self.reference, self.targets).double()
 
@@ -54,15 +57,20 @@ class PolicyProblem:
         What policies asked for before have in common with this one is not computed again.
         """
         choose = static_chooser(tuple(widths))
-        if self._prefixes is not None:
+        if self._shares and self._prefixes is not None:
             # A width that is not below a layer's own is its own.
             least = [min(width, own) for width, own in zip(widths, self.subject.own_bits, strict=True)]
             try:
                 with self.subject.choosing(choose):
                     return self._prefixes.outputs(least)
             except ChangesInPlaceError:
-                self._prefixes = None
+                self._shares = False
         return self.under(choose)
+
+    @cached_property
+    def _prefixes(self) -> Prefixes | None:
+        """Traced when the first policy is asked for: who wants the reference alone does not wait for it."""
+        return self.subject.prefixes(self.inputs)
 
     def outputs_by_row(self, widths: Tensor) -> Tensor:
         """Outputs [rows, ...] with widths [rows, layers] of their own."""
@@ -77,6 +85,21 @@ class PolicyProblem:
     def harms(self, outputs: Tensor) -> Tensor:
         """Harm of every row beyond what it has without a policy, float64 [rows]."""
         return self.harm(outputs, self.targets).double() - self.clean
+
+    def estimate(self, samples: Tensor) -> Estimate:
+        """Mean of a number of every row [rows], and its standard error.
+
+        Rows that are computed at once and share a scale depend on each other: then the error is that of whole batches.
+        """
+        together = self.subject.rows_together
+        if together == 1:
+            return Estimate.from_samples(samples)
+        values = samples.double()
+        batches = values.split(together)
+        mean, count = values.mean(), len(batches)
+        apart = torch.stack([(batch - mean).sum() for batch in batches])
+        error = (apart.square().sum() * count / max(count - 1, 1)).sqrt() / len(values)
+        return Estimate(float(mean), float(error) if count > 1 else math.nan, len(values))
 
     def drop(self, widths: Sequence[int]) -> float:
         """Mean harm of a static policy beyond none: for ``wrong`` the accuracy lost."""

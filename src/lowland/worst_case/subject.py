@@ -158,6 +158,14 @@ class PolicySubject(nn.Module):
             outputs: Tensor = self.network(inputs)
         return outputs
 
+    @property
+    def rows_together(self) -> int:
+        """How many rows are computed at once and have a scale in common; 1 where every row has its own."""
+        network = self.network
+        if not isinstance(network, DynamicNetwork) or not network.depends_on_batch:
+            return 1
+        return network.conversion.batch_rows or 1
+
     def guarded(self, guards: Mapping[str, Guard]) -> PolicySubject:
         """A copy whose layers code what they read with care, under a policy and without one.
 

@@ -73,7 +73,9 @@ def test_protections_stand_with_what_they_cost(tiny):
     table = worst_inputs()
     pictures = {"worst_inputs": table[table.precision == "fp32"]}
     text = text_of(section(tiny, policies(), protections(), pictures=pictures))
-    assert "The cheapest protection that keeps the loss under 2 points: layers kept wide" in text
+    assert (
+        "The cheapest protection that keeps the loss under 2 points on the rows that choose: layers kept wide" in text
+    )
     assert "no protection 20 20 to 20 0 clipped ranges 15 15 to 15 4 1 0 layers kept wide" in text
     assert "break it: a small margin 0.90" in text
 
@@ -106,4 +108,4 @@ def test_policies_for_each_input_stand_beside_oracles(tiny):
     rows = policies(recipes=("clipping",))
     text = text_of(section(tiny, rows, per_input()))
     assert "A policy for each input The policy for each input that the cross-entropy method found costs 25" in text
-    assert "For each input: the cross-entropy method 25 50 %" in text
+    assert "For each input: the cross-entropy method 25 5.00 50 %" in text

@@ -18,19 +18,27 @@ def test_a_row_a_student_with_what_it_loses_before_and_after_equalization():
     (pairs,) = pairs_of(students())
     rows = pair_rows(pairs, SCORE)
     assert [row["student"] for row in rows] == ["detrimental student", "robust student", "control student"]
-    assert rows[0]["accuracy"] == "65.0 %" and rows[0]["cells"] == [("50", "40"), ("25", "20"), ("25", "20")]
+    assert rows[0]["accuracy"] == "65.0 %" and rows[0]["cells"] == [
+        ("50", "40"),
+        ("25", "20"),
+        ("25", "20"),
+        ("50", "40"),
+    ]
     assert policy_label("detrimental_policy") == "the detrimental policy" and policy_label("my_own") == "my own"
 
 
 def test_what_survives_equalization_belongs_to_the_function():
     told = sentences(students())
-    assert "loses 50 points under the policy that was searched against it, the control 20 points" in told
+    assert (
+        "loses 50 points under the policy that was searched against it, the control 20 points under the worst" in told
+    )
     assert "still loses 40 points" in told and "The robust student loses 1 point under" in told
     rows = students()
     rows.loc[rows.measure == "pair_drop_equalized", "value"] = 0.0
-    assert "all of it was a matter of channel scales" in sentences(rows)
+    assert "channel scales did it" in sentences(rows)
     rows.loc[rows.measure == "pair_drop_equalized", "value"] = 0.6
-    assert "none of it was a matter of channel scales" in sentences(rows)
+    assert "is a property of the function." in sentences(rows)
+    assert "went with channel scales" not in sentences(rows)
 
 
 def test_equal_accuracy_is_told_as_often_as_it_is_sure():

@@ -91,7 +91,7 @@ def test_the_restricted_oracle_is_the_best_of_all_decisions():
         """By recursion over all that may be seen and chosen."""
         if layer == 3:
             leaf = tree.leaves.tolist().index(list(widths))
-            return float(tree.harms[group, leaf].sum()) if space.met(widths) else -torch.inf
+            return float(tree.harms[group, leaf].sum()) if space.allows(widths) else -torch.inf
         number = int("".join("01"[width == 8] for width in widths) or "0", 2)
         seen = bins.of_statistics(layer, tree.seen[layer][number][group][:, [4]])
         parts = [group[seen == each] for each in range(2)]
@@ -126,7 +126,7 @@ def test_masks_leave_exactly_what_can_still_meet_the_budget():
         for before in itertools.product(CHOICES, repeat=layer):
             allowed = allowed_choices(space, torch.tensor(before, dtype=torch.int64).reshape(1, layer))[0].tolist()
             rest = list(itertools.product(CHOICES, repeat=2 - layer))
-            assert allowed == [any(space.met((*before, width, *end)) for end in rest) for width in CHOICES]
+            assert allowed == [any(space.allows((*before, width, *end)) for end in rest) for width in CHOICES]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

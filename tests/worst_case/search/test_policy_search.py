@@ -66,7 +66,7 @@ def test_every_policy_meets_the_budget_and_counts_once(
     space = Budget(CHOICES, mean_bits, tuple(elements), goal=goal)  # type: ignore[arg-type]  # of a strategy
     found = search_problem(WithoutNetwork(), space, agent_of(agent), evaluations=15, generator=generator("any"))
     assert len(asked) == len(set(asked)) == found.evaluations == len(found.history) <= 15
-    assert all(bool(space.met(widths)) for widths in asked)
+    assert all(space.allows(widths) for widths in asked)
     sign = 1 if goal == "worst" else -1
     assert found.drop == sign * max(sign * each.drop for each in found.history)
     bests = [sign * each.best for each in found.history]
@@ -103,7 +103,7 @@ def test_of_equal_drops_the_one_of_fewer_bits_is_taken() -> None:
         nn.init.zeros_(layer.weight)
     without_effect = PolicyProblem(PolicySubject(constant, inputs), inputs, None)
     found = search_problem(without_effect, budget(4.0), agent_of("exhaustive"), evaluations=27, generator=generator())
-    least = min(budget(4.0).policies(), key=lambda bits: (float(budget(4.0).mean(bits)), bits))
+    least = min(budget(4.0).policies(), key=lambda bits: (budget(4.0).spent(bits), bits))
     assert (found.drop, found.policy.widths) == (0.0, least)
 
 

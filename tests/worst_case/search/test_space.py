@@ -28,14 +28,14 @@ def test_every_draw_meets_the_budget_and_can_be_spent(
     draws = generator("space", seed)
     equal = torch.full((len(elements), len(CHOICES)), 0.25, dtype=torch.float64)
     widths = drawn(budget, equal, draws)
-    assert bool(budget.met(widths))
+    assert budget.allows(widths)
     spent = all_spent(budget, widths, draws)
-    assert bool(budget.met(spent))
+    assert budget.allows(spent)
     sign = 1 if goal == "worst" else -1
     assert all(sign * after <= sign * before for before, after in zip(widths, spent, strict=True))
     for layer, width in enumerate(spent):
         further = [choice for choice in CHOICES if sign * choice < sign * width]
-        assert not any(bool(budget.met([*spent[:layer], choice, *spent[layer + 1 :]])) for choice in further)
+        assert not any(budget.allows([*spent[:layer], choice, *spent[layer + 1 :]]) for choice in further)
 
 
 def test_draws_are_uniform_over_what_meets_the_budget() -> None:

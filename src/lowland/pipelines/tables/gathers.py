@@ -34,7 +34,8 @@ def gathers(placing: Placing) -> list[Node]:
             here, own = place.namespace, (*study.precisions_of(place.recipe), WORST_CASE)
             tables = [f"{here}.{precision}.{name}" for precision, name in product(own, usual)]
             tables += [f"{here}.{precision}.{name}" for name, precision in product(selected, own)]
-            gather(template, place, tables)
+            documents = [f"{here}.{precision}.{name}" for name, precision in product(_documents(placing), own)]
+            gather(template, place, [*tables, *documents])
     for place in places_of("recipe", study):
         here, own = place.namespace, study.precisions_of(place.recipe)
         children = [*study.seeds, PAIRS]
@@ -66,6 +67,23 @@ def _rows(placing: Placing) -> tuple[list[str], list[str]]:
     }
     usual = [name for name, is_selected in named.items() if not is_selected]
     return usual, [name for name in named if name not in usual]
+
+
+def _documents(placing: Placing) -> list[str]:
+    """Names of what cells and students leave beside their rows and not every one of them is asked for again.
+
+    What nothing reads leaves the boxes of kedro-viz, each file by itself; so the tables that close a run read it, too.
+    """
+    templates = [template for known in placing.stages for template in known.nodes]
+    read = {(name, template.selection) for template in templates for name in template.inputs}
+    made = (
+        each.name
+        for template in templates
+        if template.level in ("cell", "students")
+        for each in template.outputs
+        if each.kind == "json" and not {(each.name, ""), (each.name, template.selection)} & read
+    )
+    return list(dict.fromkeys(made))
 
 
 def _album(place: Place, kinds: Sequence[str], recipes: Iterable[str]) -> dict[str, str]:

@@ -13,9 +13,9 @@ from lowland.measurements import checked, complete, stack, with_widths_of_networ
 from lowland.pipelines.frames import FACTS, gather_frames
 
 
-def gather(*tables: pd.DataFrame | None) -> pd.DataFrame:
-    """The children's tables on top of each other; a child that left nothing is passed over here and told later."""
-    return stack(tables)
+def gather(*tables: pd.DataFrame | dict[str, Any] | None) -> pd.DataFrame:
+    """Tables on top of each other; documents that end with them hold no rows."""
+    return stack(each for each in tables if isinstance(each, pd.DataFrame))
 
 
 def gather_references(tasks: dict[str, Any], *albums: pd.DataFrame | None) -> pd.DataFrame:

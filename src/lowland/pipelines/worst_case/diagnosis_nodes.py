@@ -14,7 +14,6 @@ from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.tasks import TaskOptions
 from lowland.worst_case.diagnosis import detection_rows, interaction_rows, most_harmful_layers, worst_inputs
 from lowland.worst_case.diagnosis.options import DiagnosisOptions
-from lowland.worst_case.measured_rows import some_rows
 from lowland.worst_case.options import WorstCaseOptions
 
 
@@ -35,7 +34,7 @@ def diagnose_worst_inputs(
     search = SearchedCell(cell, task_options, options, data)
     judged = search.judged(model.network)
     widths = tuple(policy["policy"]["bits"][layer] for layer in judged.subject.layers)
-    fewest, searched = options.choices[0], judged.on(some_rows(search.searched, options.rows))
+    fewest, searched = options.choices[0], judged.on(search.searched)
     layers = most_harmful_layers(searched, fewest, count=diagnosis.interacting_layers)
     rows = [
         *detection_rows(judged, widths, search.reported, mean_bits=float(options.mean_bits)),

@@ -14,7 +14,6 @@ from lowland.estimate import Estimate, Status
 from lowland.measurements import Cell, Measurement, table
 from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.tasks import TaskOptions
-from lowland.worst_case.measured_rows import some_rows
 from lowland.worst_case.options import WorstCaseOptions
 from lowland.worst_case.per_input import (
     InputProblem,
@@ -44,7 +43,7 @@ def judge_input_policies(
     search, key = SearchedCell(cell, task_options, options, data), (cell.task,)
     judged = search.judged(model.network)
     static = tuple(policy["policy"]["bits"][layer] for layer in judged.subject.layers)
-    searched = problem_of(judged, some_rows(search.searched, options.rows), inputs)
+    searched = problem_of(judged, search.searched, inputs)
     budget = budget_for_inputs(judged, options, inputs)
     try:
         given = InputProblem(searched, budget, static, inputs.statistics, inputs.bins)
@@ -59,5 +58,5 @@ def judge_input_policies(
 
 
 def _without(cell: Cell, status: Status) -> tuple[pd.DataFrame, dict[str, Any]]:
-    lost = Measurement("worst_case", "input_policy_drop", Estimate.missing(status))
+    lost = Measurement("worst_case", "input_policy_gain", Estimate.missing(status))
     return table(cell, [lost]), {"cell": cell.model_dump(), "status": status}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,7 @@ from lowland.worst_case.measured_rows import (
     JudgedCell,
     ScaledNetworks,
     scaled_rows,
+    shifted_rows,
     worst_case_rows,
     worst_static_policy,
 )
@@ -34,16 +35,7 @@ def search_worst_policy(
     cell: Cell, task_options: TaskOptions, options: WorstCaseOptions, data: StoredTensors, model: StoredModel
 ) -> Found:
     """What the worst static policy costs on either half of the held-out rows, and the policy with its search."""
-    if model.status != "ok":
-        return _without(cell, model.status)
-    search = SearchedCell(cell, task_options, options, data)
-    try:
-        judged = search.judged(model.network)
-    except LowlandError as error:
-        _log.warning("%s: its worst policy is undefined: %s", cell.id, error)
-        return _without(cell, "undefined")
-    rows, document = _worst(search, judged)
-    return table(cell, rows), document, policy_search(cell, document)
+    return _found(SearchedCell(cell, task_options, options, data), model)
 
 
 def search_worst_policy_and_rescale(
@@ -56,35 +48,49 @@ def search_worst_policy_and_rescale(
     model: StoredModel,
 ) -> Found:
     """The same, and what becomes of it when channels are rescaled against each other before quantization."""
-    frame, document, picture = search_worst_policy(cell, task_options, options, data, model)
-    if document["status"] != "ok":
-        return frame, document, picture
     search = SearchedCell(cell, task_options, options, data)
-    scaled: ScaledNetworks | None = None
-    widths: tuple[int, ...] = ()
+
+    def scaled(judged: JudgedCell) -> Iterator[Measurement]:
+        networks: ScaledNetworks | None = None
+        widths: tuple[int, ...] = ()
+        try:
+            changes = (drowned_network, equalized_network)
+            made = ScaledNetworks(*(search.rescaled(change, model, trained, precision) for change in changes))
+            found = worst_static_policy(made.equalized, search.searched, options, key=(cell.task, "equalized"))
+        except LowlandError as error:
+            _log.warning("%s: it is not rescaled: %s", cell.id, error)
+        else:
+            networks, widths = made, found.policy.widths
+        return scaled_rows(judged, networks, widths, search.reported, options)
+
+    return _found(search, model, scaled)
+
+
+def _found(
+    search: SearchedCell, model: StoredModel, further: Callable[[JudgedCell], Iterator[Measurement]] | None = None
+) -> Found:
+    """Rows of the worst policy found and whatever else is measured of the network, the policy, and its search."""
+    cell, options = search.cell, search.options
+    if model.status != "ok":
+        return _without(cell, model.status)
     try:
-        changes = (drowned_network, equalized_network)
-        scaled = ScaledNetworks(*(search.rescaled(change, model, trained, precision) for change in changes))
-        found = worst_static_policy(scaled.equalized, search.searched, options, key=(cell.task, "equalized"))
-        widths = found.policy.widths
+        judged = search.judged(model.network)
+        found = worst_static_policy(judged, search.searched, options, key=(cell.task,))
     except LowlandError as error:
-        _log.warning("%s: its channels cannot be rescaled: %s", cell.id, error)
-    rows = scaled_rows(search.judged(model.network), scaled, widths, search.reported, options)
-    return pd.concat([frame, table(cell, rows)], ignore_index=True), document, picture
-
-
-def _worst(search: SearchedCell, judged: JudgedCell) -> tuple[list[Measurement], dict[str, Any]]:
-    """Rows of the worst policy found, and the policy."""
-    options = search.options
-    found = worst_static_policy(judged, search.searched, options, key=(search.cell.task,))
+        _log.warning("%s: its worst policy is undefined: %s", cell.id, error)
+        return _without(cell, "undefined")
     document = {
-        "cell": search.cell.model_dump(),
+        "cell": cell.model_dump(),
         "status": "ok",
         "policy": found.policy.spec,
         "mean_bits": options.mean_bits,
         "search": {"agent": options.agent, "rows": options.rows, **found.document},
     }
-    return list(worst_case_rows(judged, found.policy.widths, search.reported, options)), document
+    rows = [*worst_case_rows(judged, found.policy.widths, search.reported, options)]
+    if options.shifted:
+        rows += shifted_rows(judged, found.policy.widths, search.shifted, options)
+    rows += [] if further is None else further(judged)
+    return table(cell, rows), document, policy_search(cell, document)
 
 
 def policy_search(cell: Cell, document: Mapping[str, Any]) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from lowland.measurements import Cell, Measurement, table
 from lowland.pipelines.worst_case.searched_cell import SearchedCell
 from lowland.quantization import Precision
 from lowland.tasks import Splits, TaskOptions
-from lowland.worst_case.measured_rows import JudgedCell, some_rows
+from lowland.vocabulary.worst_case_measures import NO_PROTECTION
+from lowland.worst_case.measured_rows import JudgedCell
 from lowland.worst_case.options import WorstCaseOptions
 from lowland.worst_case.protection import (
     Adversary,
@@ -24,7 +25,6 @@ from lowland.worst_case.protection import (
     protection_rows,
     unprotected,
 )
-from lowland.worst_case.protection.measured_rows import NONE
 from lowland.worst_case.protection.options import ProtectionOptions
 from lowland.worst_case.scaling import equalized_network
 from lowland.worst_case.search.agents import agent_of
@@ -55,7 +55,7 @@ def protect_from_policies(
     given = Unprotected(
         judged,
         _equalized(search, model, trained, precision),
-        some_rows(search.searched, options.rows),
+        search.searched,
         Splits.from_tensors(data.tensors)["train"].inputs[: protection.calibration_rows],
         Adversary(options.choices, options.mean_bits, agent_of(options.agent), options.evaluations, (cell.task,)),
         protection,
@@ -65,7 +65,7 @@ def protect_from_policies(
     for name in protection.protections:
         networks |= protected(given, name)
     rows = protection_rows(plain, networks, search.reported, mean_bits=float(options.mean_bits))
-    found = {name: _document(network) for name, network in {NONE: plain, **networks}.items()}
+    found = {name: _document(network) for name, network in {NO_PROTECTION: plain, **networks}.items()}
     document = {"cell": cell.model_dump(), "status": "ok", "mean_bits": options.mean_bits, "protections": found}
     return table(cell, rows), document
 

@@ -20,8 +20,6 @@ from lowland.worst_case.subject import PolicySubject
 Change = Callable[[nn.Module, Tensor], nn.Module]
 """(Float network, sample) to the same function with other channel scales."""
 
-SEARCHED = ("validation", "selection")
-
 
 class SearchedCell:
     """What a cell is searched on and judged by."""
@@ -29,8 +27,13 @@ class SearchedCell:
     def __init__(self, cell: Cell, task_options: TaskOptions, options: WorstCaseOptions, data: StoredTensors) -> None:
         self.cell, self.options, self.task = cell, options, build_task(task_options)
         splits = Splits.from_tensors(data.tensors)
-        self.searched: list[Rows] = [(splits[name].inputs, splits[name].targets) for name in SEARCHED]
+        validation = splits["validation"]
+        self.searched: Rows = (validation.inputs[: options.rows], validation.targets[: options.rows])
         self.reported: Mapping[Split, Rows] = {half: (splits[half].inputs, splits[half].targets) for half in HALVES}
+        self.shifted: Mapping[str, Mapping[Split, Rows]] = {
+            name: {half: (rows.inputs, rows.targets) for half in held_out.halves for rows in [held_out.half(half)]}
+            for name, held_out in splits.shifted.items()
+        }
         self.sample = splits["validation"].inputs[:1]
 
     def judged(self, network: nn.Module, precision: Precision | None = None) -> JudgedCell:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, picture, rows
 
 PLACE = "{task}/{recipe}/{seed}"
@@ -52,18 +54,28 @@ def _student(kind: str) -> Artifact:
     return Artifact(
         name=f"{kind}_student",
         kind="model",
-        path=f"06_models/students/{PLACE}/{kind}.safetensors",
+        path=f"{MEASURED}/students/{PLACE}/{{precision}}.{kind}.safetensors",
         layer="models",
     )
 
 
-STUDENTS = NodeTemplate(
+KINDS = ("detrimental", "robust", "control")
+OF_STUDENTS = ("params:run", "params:task", "params:worst_case", "params:worst_case_students", "splits")
+TEACHING = NodeTemplate(
     name="teach_students",
     part="students",
     function="lowland.pipelines.worst_case.student_nodes.teach_students",
     level="students",
     selection="worst_case_students",
-    inputs=("params:run", "params:task", "params:worst_case", "params:worst_case_students", "splits", "trained"),
+    inputs=(*OF_STUDENTS, "trained"),
+    outputs=tuple(_student(kind) for kind in KINDS),
+    where=("worst_case.choices", "descriptions.{task}.names_classes"),
+)
+JUDGING = replace(
+    TEACHING,
+    name="judge_students",
+    function="lowland.pipelines.worst_case.student_nodes.judge_students",
+    inputs=(*OF_STUDENTS, *(f"{kind}_student" for kind in KINDS)),
     outputs=(
         rows("students"),
         Artifact(
@@ -72,12 +84,10 @@ STUDENTS = NodeTemplate(
             path=f"{MEASURED}/students/{PLACE}/{{precision}}.pairs.json",
             layer="model output",
             missing_ok=True,
-            remark="policies that were searched together with students, and how they were found",
+            remark="policies that were searched for students, and how they were found",
         ),
-        *(_student(kind) for kind in ("detrimental", "robust", "control")),
     ),
     expects=(Expectation("worst_case", "student_accuracy"),),
-    where=("worst_case.choices", "descriptions.{task}.names_classes"),
 )
 
 STAGE = Stage(
@@ -148,9 +158,10 @@ STAGE = Stage(
             ),
             outputs=(rows("input_policies"), INPUT_POLICIES),
             selection="worst_case_inputs",
-            expects=(Expectation("worst_case", "input_policy_drop"),),
+            expects=(Expectation("worst_case", "input_policy_gain"),),
             where=("worst_case.choices",),
         ),
-        STUDENTS,
+        TEACHING,
+        JUDGING,
     ),
 )

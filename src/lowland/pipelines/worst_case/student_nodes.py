@@ -40,48 +40,62 @@ def teach_students(
     options: StudentOptions,
     data: StoredTensors,
     trained: StoredModel,
-) -> tuple[pd.DataFrame, dict[str, Any], StoredModel, StoredModel, StoredModel]:
-    """What pairs of students and policies lose on test rows, the policies, and the three students."""
+) -> tuple[StoredModel, StoredModel, StoredModel]:
+    """The detrimental, the robust and the control student; as they began, with the reason, where there are none."""
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
     start = initialised_network(task.network_spec_for(splits["train"]), key=(run.task, run.number))
-    searching = LabelledRows(*(torch.cat(parts) for parts in zip(*(splits[name] for name in SEARCHED), strict=True)))
-    if trained.status != "ok":
-        return _without(run, start, trained.status)
-    key = (run.task, run.number, "students")
-    students: dict[Kind, Student] = {}
+    status, searching, key = trained.status, _searching(splits), (run.task, run.number, "students")
+    students: list[Student] = []
     try:
         check_teacher(trained.network, searching.inputs, searching.targets)
-        for kind in KINDS:
+        for kind in KINDS if status == "ok" else ():
             how = options.distillation(kind, budget, float_from=task.float_from)
             rows = StudentRows(splits["train"].inputs, searching.inputs)
-            students[kind] = distilled(trained.network, start, rows, kind, how, key=key)
+            students.append(distilled(trained.network, start, rows, kind, how, key=key))
     except LowlandError as error:
         _log.warning("%s: it has no students: %s", run.id, error)
-        return _without(run, start, "undefined")
+        status = status if status != "ok" else "undefined"
+    if status != "ok":
+        students = [Student(start, status)] * len(KINDS)
+    detrimental, robust, control = (StoredModel(each.network, each.status) for each in students)
+    return detrimental, robust, control
+
+
+def judge_students(
+    run: Run,
+    task_options: TaskOptions,
+    budget: WorstCaseOptions,
+    options: StudentOptions,
+    data: StoredTensors,
+    detrimental: StoredModel,
+    robust: StoredModel,
+    control: StoredModel,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """What pairs of students and policies lose on test rows, and the policies."""
+    task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
+    students = dict(zip(KINDS, (detrimental, robust, control), strict=True))
     if broken := next((each.status for each in students.values() if each.status != "ok"), None):
-        return _without(run, start, broken)
-    networks = {kind: each.network for kind, each in students.items()}
+        return _without(run, broken)
+    networks, key = {kind: each.network for kind, each in students.items()}, (run.task, run.number, "pairs")
+    judging, how = LabelledRows(*splits["test"]), options.distillation("control", budget, float_from=task.float_from)
     found = students_beside_policies(
-        networks, searching, LabelledRows(*splits["test"]), how, evaluations=budget.evaluations, key=key
+        networks, _searching(splits), judging, how, evaluations=budget.evaluations, key=key
     )
     frame = student_rows(found, run=(run.task, run.recipe, run.seed), mean_bits=budget.mean_bits)
-    document = {
-        "run": run.model_dump(),
-        "status": "ok",
-        "options": options.model_dump(mode="json"),
-        "trained_under": {kind: each.policy.spec for kind, each in students.items() if each.policy is not None},
-        **found.document,
-    }
-    detrimental, robust, control = (StoredModel(networks[kind]) for kind in KINDS)
-    return frame, document, detrimental, robust, control
+    document = {"run": run.model_dump(), "status": "ok", "options": options.model_dump(mode="json")}
+    return frame, document | found.document
 
 
-def _without(run: Run, start: torch.nn.Module, status: Status) -> tuple[Any, ...]:
+def _searching(splits: Splits) -> LabelledRows:
+    """Rows on which policies are searched for; students are reported on test rows alone."""
+    return LabelledRows(*(torch.cat(parts) for parts in zip(*(splits[name] for name in SEARCHED), strict=True)))
+
+
+def _without(run: Run, status: Status) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Nothing but the reason."""
     cell = student_cell(run.task, run.recipe, run.seed)
     lost = [
         Measurement("worst_case", measure, Estimate.missing(status), split="test")
         for measure in ("pair_drop", "student_accuracy", "accuracy_equivalence")
     ]
-    models = (StoredModel(start, status) for _ in KINDS)
-    return table(cell, lost), {"run": run.model_dump(), "status": status}, *models
+    return table(cell, lost), {"run": run.model_dump(), "status": status}

@@ -9,7 +9,7 @@ import pandas as pd
 from lowland.analysis.criteria import clean_criterion
 from lowland.analysis.over_seeds import configurations
 from lowland.analysis.pairs import pairs_of
-from lowland.analysis.policies import lost_through_layers, lost_to_policies, of_policies, one_level
+from lowland.analysis.policies import gains_for_inputs, lost_through_layers, lost_to_policies, of_policies, one_level
 from lowland.analysis.protections import protections
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.figures import PICTURES
@@ -190,11 +190,13 @@ def _per_input(task: TaskInputs) -> dict[str, Any] | None:
     recipe, precision = _subject(task, searched)
     own = numbers[(numbers.recipe == recipe) & (numbers.precision == precision)]
     score = task.style.score
+    halves = [gains_for_inputs(rows) for rows in (task.measurements, task.selection)]
+    gains, chosen = (each[(each.recipe == recipe) & (each.precision == precision)] for each in halves)
     return {
         "recipe": recipe,
         "precision": precision,
         "rows": input_policy_rows(own, score),
-        "sentence": input_policy_sentence(own, score),
+        "sentence": input_policy_sentence(own, gains, chosen, score),
     }
 
 
@@ -204,12 +206,13 @@ def _protection(task: TaskInputs) -> dict[str, Any] | None:
     if table.empty:
         return None
     recipe, precision = _subject(task, table)
-    own = table[(table.recipe == recipe) & (table.precision == precision)]
+    both = table, protections(task.selection)
+    own, chosen = (each[(each.recipe == recipe) & (each.precision == precision)] for each in both)
     return {
         "recipe": recipe,
         "precision": precision,
         "rows": protection_rows(own, task.style.score),
-        "sentence": protection_sentence(own, task.style.score),
+        "sentence": protection_sentence(own, chosen, task.style.score),
         "seeds": int(own.num_seeds.max()),
     }
 

@@ -9,7 +9,7 @@ from lowland.vocabulary.conditions import condition_named
 from lowland.vocabulary.targets import TARGETS
 
 DETRIMENTAL, ROBUST, CONTROL = "detrimental_student", "robust_student", "control_student"
-WORST, OWN = "detrimental_policy", "robust_policy"
+WORST, OWN, ITS_WORST = "detrimental_policy", "robust_policy", "own_worst_policy"
 
 
 def policy_label(name: str) -> str:
@@ -51,17 +51,18 @@ def pair_sentences(pairs: PairsOfRecipe, score: ScoreText) -> list[str]:
         sentence = (
             f"The detrimental student loses {lost_text(harm, score)} under the policy that was searched against it"
         )
-        control = pairs.value("pair_drop", CONTROL, WORST)
-        sentence += f", the control {lost_text(control, score)} under the same." if control == control else "."
+        control = pairs.value("pair_drop", CONTROL, ITS_WORST)
+        known = control == control
+        sentence += f", the control {lost_text(control, score)} under the worst found for it." if known else "."
         if harm > 0 and left == left:
             sentence += f" {_after_equalization(harm, left, score)}"
         found.append(sentence)
     held = pairs.value("pair_drop", ROBUST, OWN)
     if held == held:
         sentence = f"The robust student loses {lost_text(held, score)} under the policy found best for it"
-        under = pairs.value("pair_drop", ROBUST, WORST)
+        under = pairs.value("pair_drop", ROBUST, ITS_WORST)
         found.append(
-            f"{sentence}, {lost_text(under, score)} under the detrimental one." if under == under else f"{sentence}."
+            f"{sentence}, {lost_text(under, score)} under the worst found for it." if under == under else f"{sentence}."
         )
     if pairs.compared:
         found.append(_equivalence(pairs))
@@ -69,13 +70,13 @@ def pair_sentences(pairs: PairsOfRecipe, score: ScoreText) -> list[str]:
 
 
 def _after_equalization(harm: float, left: float, score: ScoreText) -> str:
-    """What is left of the loss, and so is no matter of channel scales."""
+    """What is left of the loss, as far as the searches tell."""
     if left <= 0:
-        return "With equalized channels it loses nothing: all of it was a matter of channel scales."
-    rest = "the rest was a matter of channel scales" if left < harm else "none of it was a matter of channel scales"
+        return "With equalized channels no policy was found under which it loses anything: channel scales did it."
+    rest = " What is more than that went with channel scales." if harm > left else ""
     return (
-        f"With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: so much "
-        f"is a property of the function; {rest}."
+        f"With equalized channels it still loses {lost_text(left, score)} under the worst policy found then: so much, "
+        f"at least, is a property of the function.{rest}"
     )
 
 

@@ -43,6 +43,7 @@ def worst_sentence(row: Any, clean: float, score: ScoreText) -> str:
         score: Of the task.
     """
     before = f"the {score.label}" if clean != clean else f"the {score.label} of {score.text(clean)}"
+    before += " (counted from the network in 8-bit dynamic arithmetic)" if row.method == "float" else ""
     policy = f"the worst policy found at no fewer than {bits_text(row.mean_bits)} on average"
     seeds = f", the mean over {row.num_seeds} seeds" if row.num_seeds > 1 else ""
     changed = "" if row.policy_broken != row.policy_broken else rate_text(row.policy_broken)
@@ -152,7 +153,9 @@ def recipes_sentence(told: pd.DataFrame, chosen: pd.DataFrame, precision: str, s
     least, most = str(order.idxmin()), str(order.idxmax())
     if least == most:
         return ""
+    if known[least] >= known[most]:
+        return f"Which of {len(order)} recipes at {precision} loses least is not the same on both halves of the rows."
     return (
         f"Of {len(order)} recipes at {precision}, {least} loses least ({lost_text(float(known[least]), score)}) and "
-        f"{most} most ({lost_text(float(known[most]), score)})."
+        f"{most} most ({lost_text(float(known[most]), score)}), as they did on the rows that chose them."
     )

@@ -51,7 +51,8 @@ def warning_sentence(signs: pd.DataFrame) -> str:
             f"Of {recipes} recipes nothing sure can be said: fewer than eight. The numbers describe these networks and "
             "say nothing about others."
         )
-    sure = signs[signs.family_chance < SURE]
+    told = signs[~signs.descriptive.astype(bool)]  # of the others too few recipes know
+    sure = told[told.family_chance < SURE]
     if sure.empty:
         return (
             f"No: at equal accuracy none of {tried} surely goes along with the loss to the worst policy over {recipes} "

@@ -19,8 +19,9 @@ def inputs_sentence(table: pd.DataFrame) -> str:
         table: The pictures ``worst_inputs`` of one network.
     """
     count, broken = len(table), int(table.broken.astype(bool).sum())
-    which = "the input that loses" if count == 1 else f"the {count} inputs that lose"
-    sentence = f"Of {which} most, {broken} {plural(broken, 'gets', 'get')} another answer."
+    if count == 1:
+        return f"The input that loses most {'gets another' if broken else 'keeps its'} answer."
+    sentence = f"Of the {count} inputs that lose most, {broken} {plural(broken, 'gets', 'get')} another answer."
     layers = table.crest_layer[table.crest_layer != ""]
     if len(layers):
         often = layers.map(layer_name).value_counts(sort=True)

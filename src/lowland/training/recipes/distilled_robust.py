@@ -14,8 +14,7 @@ from lowland.quantization.dynamic.twin import DynamicTwin
 from lowland.quantization.fake_quantized.network import QuantizedNetwork
 from lowland.quantization.precision import FEWEST_BITS, MOST_BYTE_BITS
 from lowland.selection import Axes, Misfit
-from lowland.training.divergence import bounded_divergence, divergence_from_teacher
-from lowland.training.modes import evaluated
+from lowland.training.divergence import divergence_from_teacher, divergence_in_codes
 from lowland.training.recipe_base import Loss, RecipeBase, Weight
 
 Width = Annotated[int, Field(ge=FEWEST_BITS, le=MOST_BYTE_BITS)]
@@ -93,6 +92,5 @@ class _Distillation(RecipeBase):
         layers = self.twin.layers
         drawn = torch.randint(len(self.widths), (len(layers),), generator=generator)
         self.twin.set_bits(layers, [self.widths[number] for number in drawn.tolist()])
-        with evaluated(self.twin):  # as it is deployed; running statistics see each batch once
-            apart = bounded_divergence(outputs, self.twin(inputs))
+        apart = divergence_in_codes(network, self.twin, inputs, outputs)
         return divergence_from_teacher(outputs, teacher) + self.weight * apart

@@ -86,7 +86,7 @@ def interaction_rows(
         alone = {number: problem.harms(problem.outputs(low_in(own, (number,), fewest))) for number in layers}
         for pair in itertools.combinations(sorted(layers), 2):
             both = problem.harms(problem.outputs(low_in(own, pair, fewest)))
-            beyond = Estimate.from_samples(both - torch.stack([alone[number] for number in pair]).sum(0))
+            beyond = problem.estimate(both - torch.stack([alone[number] for number in pair]).sum(0))
             target = " + ".join(names[number] for number in pair)
             yield Measurement(
                 "worst_case", "layer_interaction", beyond, target=target, level=float(fewest), split=split

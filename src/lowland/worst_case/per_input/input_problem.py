@@ -83,9 +83,9 @@ class InputProblem:
                 f"budget has elements {self.budget.elements}, the network {self.problem.subject.elements}; expected "
                 "the same"
             )
-        if not bool(self.budget.met(self.static)):
+        if not self.budget.allows(self.static):
             raise LowlandError(
-                f"static is {list(self.static)} with mean {float(self.budget.mean(self.static))}; expected widths that "
+                f"static is {list(self.static)} with mean {self.budget.spent(self.static)}; expected widths that "
                 f"meet the mean {self.budget.mean_bits}"
             )
 

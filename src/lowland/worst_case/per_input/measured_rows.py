@@ -35,11 +35,13 @@ class FoundForInputs:
 
     Attributes:
         given: Those rows, the budget and the static policy.
+        labels: Whether harm is score lost, and not decisions that change.
         policies: The search of each agent.
         restricted: The oracle that is told what layers read; None where there are too many widths to try all.
     """
 
     given: InputProblem
+    labels: bool
     policies: Mapping[str, InputSearchResult]
     restricted: RestrictedOracle | None
 
@@ -74,7 +76,7 @@ def found_for_inputs(given: InputProblem, options: InputPolicyOptions, *, key: t
         restricted = restricted_oracle(tree, given.table_bins, least=options.least)
     except LowlandError as error:
         _log.warning("no oracle: %s", error)
-    return FoundForInputs(given, policies, restricted)
+    return FoundForInputs(given, options.labels, policies, restricted)
 
 
 def input_policy_rows(
@@ -92,21 +94,27 @@ def input_policy_rows(
     for split, problem in judged_rows.items():
         static = problem.harms(problem.outputs(found.given.static))
         harms, spent[split] = _oracles(found, problem)
+        lost_to, budget = ("drop" if found.labels else "broken"), found.given.budget
+        rows.append(_row(f"input_policy_{lost_to}", problem.estimate(static), "static", budget, split))
         for name in ("restricted", "free"):
             lost = Estimate.from_samples(harms[name]) if name in harms else Estimate.missing("undefined")
-            rows.append(_row("oracle_drop", lost, name, found.given.budget, split))
+            rows.append(_row(f"oracle_{lost_to}", lost, name, budget, split))
         for agent, result in found.policies.items():
             done = judged(problem, result.policy)
             met = meets(found.given.budget, done.bits)
             spent[split][agent] = {"mean_bits": done.mean_bits, "met": met}
-            rows.append(_row("input_policy_drop", Estimate.from_samples(done.harms), agent, found.given.budget, split))
+            rows += [
+                _row(f"input_policy_{lost_to}", Estimate.from_samples(done.harms), agent, budget, split),
+                _row("input_policy_gain", Estimate.from_samples(done.harms - static), agent, budget, split),
+                _row("input_policy_bits", Estimate.from_samples(done.bits), agent, budget, split),
+            ]
             share, limits = Estimate.missing("undefined"), {}
             for name, oracle in harms.items():
                 draws = generator(*key, "share", agent, split)
                 of_gain = share_of_gain(done.harms, static, oracle, draws)
                 limits[name] = [of_gain.estimate.value, of_gain.lower, of_gain.upper]
                 share = of_gain.estimate if name == "restricted" else share
-            rows.append(_row("input_policy_share", share, agent, found.given.budget, split))
+            rows.append(_row("input_policy_share", share, agent, budget, split))
             spent[split][agent]["share"] = limits
     return rows, spent
 

@@ -72,7 +72,7 @@ class Adversary:
             widths
             for whole in known
             if all(whole[number] >= subject.own_bits[number] for number in kept)
-            and budget.met(widths := tuple(whole[number] for number in free))
+            and budget.allows(widths := tuple(whole[number] for number in free))
             and set(widths) <= set(self.choices)
         }
         layers = tuple(subject.layers[number] for number in free)

@@ -58,7 +58,12 @@ class KeptLayers:
 
 
 def smallest_kept_layers(
-    problem: PolicyProblem, adversary: Adversary, *, target: float, judge: PolicyProblem | None = None
+    problem: PolicyProblem,
+    adversary: Adversary,
+    *,
+    target: float,
+    judge: PolicyProblem | None = None,
+    known: dict[Widths, float] | None = None,
 ) -> KeptLayers:
     """Finds the fewest layers that must keep their own width so that the worst policy of the others costs little.
 
@@ -73,13 +78,14 @@ def smallest_kept_layers(
         adversary: What searches.
         target: The worst policy must surely cost less than this, in the unit of the harm.
         judge: The same rows with the harm that the target is about, where a search is told another one.
+        known: Drops of policies of all layers that are known of this problem, see ``Adversary.worst``; filled further.
 
     Raises:
         LowlandError: A target that is not positive.
     """
     if not target > 0:
         raise LowlandError(f"target is {target}; expected a drop above 0, such as 0.02")
-    attempts = _Attempts(problem, adversary, judge or problem)
+    attempts = _Attempts(problem, adversary, judge or problem, {} if known is None else known)
     everything = 2 ** len(problem.subject.layers) <= MOST_SETS
     sets = all_sets(problem.subject) if everything else _growing(attempts)
     chosen = next((each for layers in sets if (each := attempts.of(layers)).most < target), None)
@@ -112,9 +118,11 @@ def all_sets(subject: PolicySubject) -> Iterator[Numbers]:
 class _Attempts:
     """Sets with their worst policies; one that was found for a set counts for all others that allow it."""
 
-    def __init__(self, problem: PolicyProblem, adversary: Adversary, judge: PolicyProblem) -> None:
+    def __init__(
+        self, problem: PolicyProblem, adversary: Adversary, judge: PolicyProblem, known: dict[Widths, float]
+    ) -> None:
         self.subject, self._problem, self._adversary, self._judge = problem.subject, problem, adversary, judge
-        self._known: dict[Widths, float] = {}
+        self._known = known
         self.tried: dict[Numbers, TriedSet] = {}
 
     def of(self, layers: Numbers) -> TriedSet:
@@ -123,7 +131,7 @@ class _Attempts:
             found = self._adversary.worst(self._problem, layers, self._known)
             lost = Estimate(0.0)
             if found is not None:
-                lost = Estimate.from_samples(self._judge.harms(self._judge.outputs(widths_of(self.subject, found))))
+                lost = self._judge.estimate(self._judge.harms(self._judge.outputs(widths_of(self.subject, found))))
             self.tried[layers] = TriedSet(layers, lost, found)
         return self.tried[layers]
 

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Split
+from lowland.vocabulary.worst_case_measures import NO_PROTECTION
 from lowland.worst_case.measured_rows import Rows
 from lowland.worst_case.protection.protections import Protected
-
-NONE = "no_protection"
-"""Target of the rows of the network as it is, which the same adversary attacked."""
 
 
 def protection_rows(
@@ -30,17 +28,17 @@ def protection_rows(
     for split, rows in judged.items():
         before = plain.cell.on(rows)
         plain_harm = before.harms(before.outputs(plain.widths)) + before.clean
-        for name, network in {NONE: plain, **networks}.items():
+        for name, network in {NO_PROTECTION: plain, **networks}.items():
             problem = None if network is None else network.cell.on(rows)
             drop = gain = harm = Estimate.missing("undefined")
             if network is not None and problem is not None:
                 under = problem.harms(problem.outputs(network.widths))
-                drop = Estimate.from_samples(under)
-                gain = Estimate.from_samples(plain_harm - (under + problem.clean))
-                harm = Estimate.from_samples(problem.clean - before.clean)
+                drop = problem.estimate(under)
+                gain = problem.estimate(plain_harm - (under + problem.clean))
+                harm = problem.estimate(problem.clean - before.clean)
             for measure, estimate in (("protected_drop", drop), ("protection_gain", gain)):
                 yield Measurement("worst_case", measure, estimate, target=name, level=mean_bits, split=split)
             yield Measurement("worst_case", "protection_harm", harm, target=name, split=split)
-    for name, network in {NONE: plain, **networks}.items():
+    for name, network in {NO_PROTECTION: plain, **networks}.items():
         cost = Estimate.missing("undefined") if network is None else Estimate(network.added_bits)
         yield Measurement("worst_case", "protection_cost", cost, target=name)

@@ -35,6 +35,7 @@ class Unprotected:
         calibration: Inputs of training rows [rows, ...].
         adversary: What searches for the worst policy of whatever a protection leaves open.
         options: How far protections go.
+        known: Drops of policies of the network as it is, by their widths: what one search finds counts in all others.
     """
 
     cell: JudgedCell
@@ -43,6 +44,7 @@ class Unprotected:
     calibration: Tensor
     adversary: Adversary
     options: ProtectionOptions
+    known: dict[Widths, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class Protected:
 
 def unprotected(given: Unprotected) -> Protected:
     """The network as it is, under the worst policy that the same adversary finds."""
-    return _attacked(given, given.cell)
+    problem = given.cell.on(given.searched, told=True)
+    return _under(given.cell, given.adversary.worst(problem, known=given.known))
 
 
 def protected(given: Unprotected, name: Name) -> dict[str, Protected | None]:
@@ -90,13 +93,13 @@ def protected(given: Unprotected, name: Name) -> dict[str, Protected | None]:
 def _kept_layers(given: Unprotected) -> dict[str, Protected | None]:
     """The chosen layers against policies of the others that meet the mean, and against those that meet it with all."""
     problem, judge = given.cell.on(given.searched, told=True), given.cell.on(given.searched)
-    kept = smallest_kept_layers(problem, given.adversary, target=given.options.target, judge=judge)
+    kept = smallest_kept_layers(problem, given.adversary, target=given.options.target, judge=judge, known=given.known)
     layers, subject, mean = kept.chosen.layers, given.cell.subject, given.adversary.mean_bits
     sparing = given.adversary.sparing(subject, layers)
     widths = (width if number in layers else sparing.mean_bits for number, width in enumerate(subject.own_bits))
     spent = sum(count * width for count, width in zip(subject.elements, widths, strict=True))
     bits, facts = added_bits(subject, layers, mean), _of_sets(kept, subject.layers)
-    strict = _under(given.cell, sparing.worst(problem, layers))
+    strict = _under(given.cell, sparing.worst(problem, layers, given.known))
     return {
         "kept_layers": replace(_under(given.cell, kept.chosen.found), added_bits=bits, facts=facts),
         SAME_MEAN: replace(strict, added_bits=max(0.0, spent / sum(subject.elements) - mean)),

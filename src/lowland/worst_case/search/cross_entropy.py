@@ -39,14 +39,14 @@ class CrossEntropy(Agent):
         """See ``Agent``."""
         choices = len(budget.choices)
         probabilities = torch.full((budget.layers, choices), 1 / choices, dtype=torch.float64)
-        known: dict[Widths, float] = {}
+        known: dict[Widths, tuple[float, tuple[float, Widths]]] = {}  # by what they are ordered, the best first
         while True:
             for _ in range(self.draws):
                 widths = drawn(budget, probabilities, generator)
                 if float(torch.rand((), generator=generator)) < self.spending:
                     widths = all_spent(budget, widths, generator)
-                known[widths] = gain(widths)
-            best = sorted(known, key=lambda widths: (-known[widths], preference(budget, widths)))[: self.elite]
+                known[widths] = -gain(widths), preference(budget, widths)
+            best = sorted(known, key=known.__getitem__)[: self.elite]
             chosen = torch.tensor([[budget.choices.index(width) for width in widths] for widths in best])
             shares = torch.nn.functional.one_hot(chosen, choices).double().mean(0)
             probabilities = self.smoothing * shares + (1 - self.smoothing) * probabilities

@@ -58,8 +58,8 @@ class Evaluations:
             if self._repeats > MOST_REPEATS:
                 raise SearchEnded
             return self._gains[widths]
-        if not self._budget.met(widths):
-            raise ValueError(f"agent asks for {widths} with mean {self._budget.mean(widths)}, which misses the budget")
+        if not self._budget.allows(widths):
+            raise ValueError(f"agent asks for {widths} with mean {self._budget.spent(widths)}, which misses the budget")
         if len(self.history) >= self._most:
             raise SearchEnded
         self._repeats = 0

@@ -47,7 +47,7 @@ def _moves(budget: Budget, widths: Widths) -> Iterator[Widths]:
     step = -1 if budget.goal == "worst" else 1
     for layer in range(budget.layers):
         moved = _moved(budget, widths, layer, step)
-        if moved is not None and budget.met(moved):
+        if moved is not None and budget.allows(moved):
             yield moved
 
 
@@ -58,7 +58,7 @@ def _exchanges(budget: Budget, widths: Widths) -> Iterator[Widths]:
         further = _moved(budget, widths, one, step)
         for other in range(budget.layers):
             moved = None if further is None or one == other else _moved(budget, further, other, -step)
-            if moved is not None and budget.met(moved):
+            if moved is not None and budget.allows(moved):
                 yield moved
 
 

@@ -61,7 +61,7 @@ class LayerByLayer(gymnasium.Env[Observation, int]):
 
     def _least(self, chosen: Widths) -> bool:
         """Whether the budget is met when all layers that are left do the least for the goal."""
-        return bool(self.budget.met(chosen + cheapest_sure(self.budget)[len(chosen) :]))
+        return self.budget.allows(chosen + cheapest_sure(self.budget)[len(chosen) :])
 
     def _observed(self) -> Observation:
         """See the class; after the last layer everything is allowed, since nothing follows."""
@@ -71,6 +71,6 @@ class LayerByLayer(gymnasium.Env[Observation, int]):
         places = np.zeros(layers)
         places[:number] = [(choices.index(width) + 1) / len(choices) for width in self.chosen]
         sure = self.chosen + cheapest_sure(self.budget)[number:]
-        slack = abs(float(self.budget.mean(sure)) - self.budget.mean_bits) / max(1, choices[-1] - choices[0])
+        slack = abs(self.budget.spent(sure) - self.budget.mean_bits) / max(1, choices[-1] - choices[0])
         allowed = self.allowed() if number < layers else np.ones(len(choices))
         return np.concatenate([following, places, [slack], allowed]).astype(np.float32)

@@ -19,7 +19,7 @@ MOST_COUNTED = 200_000
 
 def preference(budget: Budget, widths: Widths) -> tuple[float, Widths]:
     """What decides between policies of equal harm: lower is better; fewer mean bits, then fewer in the first layers."""
-    return float(budget.mean(widths)), widths
+    return budget.spent(widths), widths
 
 
 def number_of_policies(budget: Budget) -> int | None:
@@ -41,18 +41,19 @@ def drawn(budget: Budget, probabilities: Tensor, generator: torch.Generator) -> 
         probabilities: Of each layer's choices, float64 [layers, choices].
         generator: Of all draws.
     """
-    picks = torch.multinomial(probabilities.repeat(TRIES, 1), 1, generator=generator).view(TRIES, budget.layers)
-    widths = torch.tensor(budget.choices)[picks]
-    met = budget.met(widths)
-    if met.any():
-        return tuple(widths[int(met.int().argmax())].tolist())
-    return _repaired(budget, picks[-1].tolist(), generator)
+    # Exponential clocks race: the first to ring is a draw by these rates, and all tries cost one call.
+    clocks = torch.empty(TRIES, *probabilities.shape, dtype=torch.float64).exponential_(generator=generator)
+    for row in (probabilities / clocks).argmax(-1).tolist():
+        widths = tuple(budget.choices[pick] for pick in row)
+        if budget.allows(widths):
+            return widths
+    return _repaired(budget, row, generator)
 
 
 def _repaired(budget: Budget, picks: list[int], generator: torch.Generator) -> Widths:
     """Layers moved, one choice at a time, until the budget is met."""
     step, end = (1, len(budget.choices) - 1) if budget.goal == "worst" else (-1, 0)
-    while not budget.met([budget.choices[pick] for pick in picks]):
+    while not budget.allows([budget.choices[pick] for pick in picks]):
         movable = [layer for layer, pick in enumerate(picks) if pick != end]
         picks[movable[int(torch.randint(len(movable), (), generator=generator))]] += step
     return tuple(budget.choices[pick] for pick in picks)
@@ -78,7 +79,7 @@ def all_spent(budget: Budget, widths: Widths, generator: torch.Generator) -> Wid
     moved = list(widths)
     for layer in torch.randperm(budget.layers, generator=generator).tolist():
         for width in towards[: towards.index(moved[layer])]:
-            if budget.met([*moved[:layer], width, *moved[layer + 1 :]]):
+            if budget.allows([*moved[:layer], width, *moved[layer + 1 :]]):
                 moved[layer] = width
                 break
     return tuple(moved)

@@ -16,10 +16,9 @@ from lowland.estimate import Status
 from lowland.quantization.dynamic.twin import DynamicTwin
 from lowland.randomness import Key, generator, keyed_globals
 from lowland.training.batches import batches, normalises_batches
-from lowland.training.divergence import bounded_divergence, divergence_from_teacher
+from lowland.training.divergence import divergence_from_teacher, divergence_in_codes
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.deployed_subject import subject_of
-from lowland.worst_case.policies import StaticPolicy
 from lowland.worst_case.problem import PolicyProblem
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
@@ -101,12 +100,10 @@ class Student:
 
     Attributes:
         network: In evaluation mode.
-        policy: The worst that the last search found; ``None`` for the control.
         status: ``ok``, or ``non_finite`` where training diverged.
     """
 
     network: nn.Module
-    policy: StaticPolicy | None
     status: Status
 
 
@@ -178,8 +175,7 @@ def distilled(
                 loss = divergence_from_teacher(outputs, given[index])
                 if found is not None:
                     twin.set_bits(list(found.policy.bits), _drawn(found, drawn, how.worst_share))
-                    twin.eval()
-                    apart = bounded_divergence(outputs, twin(inputs), temperature=how.temperature)
+                    apart = divergence_in_codes(student, twin, inputs, outputs, temperature=how.temperature)
                     loss = loss + sign * how.weight * apart
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -190,7 +186,7 @@ def distilled(
                 status = "non_finite"
                 break
     student.zero_grad(set_to_none=True)
-    return Student(student.eval(), found.policy if found else None, status)
+    return Student(student.eval(), status)
 
 
 def _to_train(student: nn.Module, *, statistics: bool) -> None:

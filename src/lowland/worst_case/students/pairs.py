@@ -15,7 +15,7 @@ from lowland.randomness import Key, generator
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.deployed_subject import subject_of
 from lowland.worst_case.policies import StaticPolicy
-from lowland.worst_case.problem import PolicyProblem
+from lowland.worst_case.problem import PolicyProblem, wrong
 from lowland.worst_case.scaling.float_network import equalized_network
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
@@ -23,7 +23,7 @@ from lowland.worst_case.search.result import SearchResult
 from lowland.worst_case.students.distillation import Distillation, Kind
 from lowland.worst_case.students.equivalence import equivalence_of_shares
 
-POLICIES = ("detrimental_policy", "robust_policy", "uniform_policy")
+POLICIES = ("detrimental_policy", "robust_policy", "uniform_policy", "own_worst_policy")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Pair:
     Attributes:
         student: Its kind.
         policy: Name of the policy, one of ``POLICIES``.
-        equalized: Whether the student's channels were equalized before, and the detrimental policy searched for anew.
-        drop: Accuracy lost beyond the student's own in 8 bits, on the rows that judge.
+        equalized: Whether the student's channels were equalized before, and the worst policies searched for anew.
+        drop: Accuracy lost from the student's own in float, on the rows that judge.
         widths: Of the policy.
         mean_bits: Of the policy.
     """
@@ -68,7 +68,8 @@ class PairTable:
         pairs: In the order of students, policies, and before equalization.
         accuracy: In float, by kind of student.
         equivalence: p value of the test that the detrimental and the robust student are equally accurate in float.
-        searches: What was found for ``detrimental_policy``, ``robust_policy`` and ``equalized_detrimental_policy``.
+        searches: What was found for ``robust_policy`` and, by kind of student, ``<kind>_worst``, and
+            ``<kind>_worst_equalized`` after equalization. The detrimental policy is ``detrimental_worst``.
     """
 
     pairs: tuple[Pair, ...]
@@ -100,7 +101,9 @@ def students_beside_policies(
     evaluations: int = 120,
     key: tuple[Key, ...],
 ) -> PairTable:
-    """What students lose under the worst policy of the detrimental one, the best of the robust one, and a uniform one.
+    """What students lose under the worst policy of the detrimental one, the best of the robust one, and others.
+
+    The others are the same width in all layers, and the worst policy that is found for each student itself.
 
     The detrimental policy has no fewer bits on the mean than the budget, the robust one no more, so that a comparison
     favours neither.
@@ -120,18 +123,16 @@ def students_beside_policies(
         if needed not in students:
             raise LowlandError(f"students are {', '.join(students)}; expected {needed} among them")
     equal = {kind: equalized_network(network, searching.inputs) for kind, network in students.items()}
-    searches = {
-        "detrimental_policy": _found(students["detrimental"], searching, how, "worst", evaluations, key=key),
-        "robust_policy": _found(students["robust"], searching, how, "best", evaluations, key=key),
-        "equalized_detrimental_policy": _found(equal["detrimental"], searching, how, "worst", evaluations, key=key),
-    }
-    pairs: list[Pair] = []
-    for equalized, networks, worst in (
-        (False, students, searches["detrimental_policy"]),
-        (True, equal, searches["equalized_detrimental_policy"]),
-    ):
+    robust = _found(students["robust"], searching, how, "best", evaluations, key=key)
+    searches, pairs = {"robust_policy": robust}, list[Pair]()
+    for equalized, networks in ((False, students), (True, equal)):
+        worst = {
+            kind: _found(network, searching, how, "worst", evaluations, key=key) for kind, network in networks.items()
+        }
+        searches |= {f"{kind}_worst{'_equalized' * equalized}": found for kind, found in worst.items()}
         for kind, network in networks.items():
-            pairs += _pairs_of(kind, equalized, network, (worst.policy, searches["robust_policy"].policy), judging, how)
+            policies = worst["detrimental"].policy, robust.policy, worst[kind].policy
+            pairs += _pairs_of(kind, equalized, network, policies, judging, how)
     right: dict[Kind, Tensor] = {}
     with torch.no_grad():
         for kind, network in students.items():
@@ -165,15 +166,18 @@ def _pairs_of(
     kind: Kind,
     equalized: bool,
     network: nn.Module,
-    policies: tuple[StaticPolicy, StaticPolicy],
+    policies: tuple[StaticPolicy, StaticPolicy, StaticPolicy],
     rows: LabelledRows,
     how: Distillation,
 ) -> Iterator[Pair]:
-    """One student under each policy."""
+    """One student under the detrimental, the robust and its own worst policy, and under a uniform one."""
     subject = subject_of(network, rows.inputs[:1], runtime=how.runtime, float_from=how.float_from)
     problem = PolicyProblem(subject, rows.inputs, rows.targets)
+    with torch.no_grad():
+        in_float = wrong(network(rows.inputs), rows.targets)
     budget = Budget(how.choices, how.mean_bits, subject.elements)
+    detrimental, robust, own = policies
     uniform = StaticPolicy(dict.fromkeys(subject.layers, uniform_widths(how)))
-    for name, policy in zip(POLICIES, (*policies, uniform), strict=True):
-        drop = Estimate.from_samples(problem.harms(problem.outputs(policy.widths)))
-        yield Pair(kind, name, equalized, drop, policy, float(budget.mean(policy.widths)))
+    for name, policy in zip(POLICIES, (detrimental, robust, uniform, own), strict=True):
+        drop = Estimate.from_samples(wrong(problem.outputs(policy.widths), rows.targets) - in_float)
+        yield Pair(kind, name, equalized, drop, policy, budget.spent(policy.widths))
