@@ -11,7 +11,6 @@ from torch import nn
 
 from lowland.architectures import MLP
 from lowland.errors import LowlandError
-from lowland.training.divergence import bounded_divergence
 from lowland.worst_case.students import (
     Distillation,
     Kind,
@@ -108,23 +107,17 @@ def test_kinds_differ_in_the_sign_alone(teacher: nn.Module) -> None:
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
 
 
-def test_a_policy_is_all_that_sets_a_student_and_its_deployed_network_apart(
-    teacher: nn.Module, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With 8 bits alone to choose from as good as nothing does: batches have no statistics of their own then."""
-    seen: list[float] = []
-
-    def divergence(*logits: torch.Tensor, temperature: float) -> torch.Tensor:
-        seen.append(bounded_divergence(*logits, temperature=temperature).item())
-        return bounded_divergence(*logits, temperature=temperature)
-
-    monkeypatch.setattr("lowland.training.divergence.bounded_divergence", divergence)
+def test_statistics_of_batches_stand_still_from_the_first_search_on(teacher: nn.Module) -> None:
+    """In the control as well; a last row that would be alone, which has no statistics, joins the batch before it."""
     start = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 10))
-    how = Distillation((8,), 8.0, epochs=8, alone=0.5, batch_size=67, evaluations=1)  # one row is left of 67 · 2
-    few = StudentRows(FEW.training[:135], FEW.searching)
-    assert distilled(teacher, start, few, "control", how, key=("toy",)).status == "ok" and not seen
-    assert distilled(teacher, start, few, "detrimental", how, key=("toy",)).status == "ok"
-    assert len(seen) == 8 and max(seen) < 1e-3
+    how = Distillation((8,), 8.0, epochs=8, alone=0.5, batch_size=67, evaluations=1)
+    few = StudentRows(FEW.training[: 2 * 67 + 1], FEW.searching)
+    for kind in get_args(Kind):
+        student = distilled(teacher, start, few, kind, how, key=("toy",))
+        assert student.status == "ok" and not student.network.training
+        assert student.network[1].num_batches_tracked == 4 * 2
+    at_once = dataclasses.replace(how, alone=0.0)
+    assert distilled(teacher, start, few, "robust", at_once, key=("toy",)).network[1].num_batches_tracked == 2
 
 
 def test_only_policies_that_were_tried_are_met_where_the_worst_has_no_share(teacher: nn.Module) -> None:

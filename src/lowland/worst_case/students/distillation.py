@@ -192,8 +192,8 @@ def distilled(
 def _to_train(student: nn.Module, *, statistics: bool) -> None:
     """Training mode; statistics of batches are taken in the first epochs alone and stand still from then on.
 
-    A policy acts on the network that is deployed. Were the student normalised by the batch and the network under the
-    policy by running statistics, the two would differ by that as well, and to differ by that would be what is learned.
+    What a policy does is asked of the network that is deployed. Were the teacher's answers learned by one that the
+    batch normalises, nothing would hold the deployed one back from giving others without any policy.
     """
     student.train()
     for layer in student.modules():
