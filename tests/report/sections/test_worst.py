@@ -16,8 +16,8 @@ from tests.report.sentences.test_warnings import table as signs_table
 CHOSEN = {"recipe": "plain", "precision": "qat4"}
 
 
-def section(*tables, tasks=("jets",), chosen=CHOSEN, pictures=None):
-    found = {"chosen": chosen, "nearest": None, "best": None}
+def section(*tables, tasks=("jets",), chosen=CHOSEN, pictures=None, nearest=None, best=None):
+    found = {"chosen": chosen, "nearest": nearest, "best": best}
     inputs = Tables.of_recommendation(stack(tables), {"tasks": dict.fromkeys(tasks, found)})
     inputs.tables.pictures.update(pictures or {})
     return section_of("worst", inputs)
@@ -109,3 +109,9 @@ def test_policies_for_each_input_stand_beside_oracles(tiny):
     text = text_of(section(tiny, rows, per_input()))
     assert "A policy for each input The policy for each input that the cross-entropy method found costs 25" in text
     assert "For each input: the cross-entropy method 25 5.00 50 %" in text
+
+
+def test_a_configuration_that_only_comes_nearest_is_not_called_recommended(tiny):
+    for name, word in (("nearest", "nearest"), ("best", "best")):
+        text = text_of(section(tiny, policies(), chosen=None, **{name: CHOSEN}))
+        assert f"The {word} configuration plain , qat4 : the worst policy found" in text

@@ -99,7 +99,7 @@ def _cells(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] | None:
     return {
         "recipe": recipe,
         "precision": precision,
-        "is_subject": (recipe, precision) == (subject.get("recipe"), subject.get("precision")),
+        "which": _which(task) if (recipe, precision) == (subject.get("recipe"), subject.get("precision")) else "A",
         "lead": worst_sentence(own.loc[precision], _clean(numbers, recipe, precision), score),
         "rows": [_row(task, row, _clean(numbers, recipe, str(row.name))) for row in rows],
         "equalized": bool(own.equalized_drop.notna().any()),
@@ -112,6 +112,13 @@ def _cells(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] | None:
         "figures": _figures(task, layers, searches, figures),
         "fewest": None if (fewest := one_level(layers)) is None else bits_text(fewest),
     }
+
+
+def _which(task: TaskInputs) -> str:
+    """What the configuration is that the page is about."""
+    if task.recommendation["chosen"]:
+        return "The recommended"
+    return "The nearest" if task.recommendation["nearest"] else "The best"
 
 
 def _subject(task: TaskInputs, table: pd.DataFrame) -> tuple[str, str]:
