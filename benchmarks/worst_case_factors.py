@@ -22,18 +22,14 @@ from typing import Any
 
 import pandas as pd
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor, nn
-from worst_case_subjects import NETWORKS, PLANS, ROOT
+from worst_case_subjects import task_and_rows, trained
 
 from lowland.architectures.resnet import ResidualBlock, ResNet8
-from lowland.pipelines.training_data import training_data
 from lowland.quantization.dynamic.arithmetic import arithmetic_of
 from lowland.quantization.dynamic.conversion import Conversion, converted
 from lowland.quantization.dynamic.network import DynamicNetwork
 from lowland.randomness import generator, seed_of
-from lowland.tasks import Splits, Task, TaskOptions, build_task
-from lowland.training import Recipe, TrainingPlan, train
 from lowland.worst_case import Budget, PolicyProblem, PolicySubject
 from lowland.worst_case.search import AGENTS, search_problem
 
@@ -41,7 +37,10 @@ CHOICES = (2, 4, 6, 8)
 MEAN_BITS = 5.0
 EVALUATIONS = 120
 BITS = 8
-TASKS = {"jets": NETWORKS["jets, 4 layers"], "digits": NETWORKS["digits, LeNet-5"]}
+BATCH = 100
+"""Rows that are computed together where one range serves all of them."""
+TASKS = {"jets": "jets, 4 layers", "digits": "digits, LeNet-5"}
+"""Keys of ``NETWORKS``, of which the rows are taken."""
 MEASURED = ("accuracy", "policy_drop", "uniform_drop", "first_drop", "first_share")
 
 
@@ -180,25 +179,13 @@ SETTINGS = [
 
 
 @cache
-def task_and_rows(name: str) -> tuple[Task, Splits]:
-    """A task and its rows."""
-    task = build_task(TypeAdapter(TaskOptions).validate_python(TASKS[name]))
-    raw = pd.read_parquet(ROOT / "data/01_raw/jets.parquet") if name == "jets" else task.fetch()
-    return task, task.prepare(raw)
-
-
-@cache
-def trained(name: str, build: Callable[[], nn.Module], seed: int) -> nn.Module:
+def network_of(name: str, build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """The network of a setting, trained without a recipe."""
-    task, splits = task_and_rows(name)
     key = (name, "factors", seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(*key, "initialisation"))
         start = build()
-    plan = TypeAdapter(TrainingPlan).validate_python(PLANS[TASKS[name]["kind"]]).of(name)
-    recipe = TypeAdapter(Recipe).validate_python({"kind": "plain"}).root
-    data = training_data(task, splits, torch.device("cpu"))
-    return train(start, data, recipe=recipe, options=plan, key=key).network.eval()
+    return trained(start, TASKS[name], key=key)
 
 
 def policy_subject(setting: Setting, network: nn.Module, sample: Tensor) -> PolicySubject:
@@ -211,14 +198,15 @@ def policy_subject(setting: Setting, network: nn.Module, sample: Tensor) -> Poli
         weight_bits=BITS,
         activation_bits=BITS,
         per_channel=setting.per_channel,
+        batch_rows=BATCH if coding.granularity == "batch" else None,
     )
     return PolicySubject(DynamicNetwork(converted(network, how), how, None), sample)
 
 
 def measured(setting: Setting, seed: int) -> dict[str, Any]:
-    """What a network of a setting loses on test rows, all of one batch: a row of the table."""
-    _, splits = task_and_rows(setting.task)
-    network = trained(setting.task, setting.build, seed)
+    """What a network of a setting loses on test rows: a row of the table."""
+    _, splits = task_and_rows(TASKS[setting.task])
+    network = network_of(setting.task, setting.build, seed)
     searching = [torch.cat(part) for part in zip(splits["validation"], splits["selection"], strict=True)]
     subject = policy_subject(setting, network, searching[0][:1])
     budget = Budget(CHOICES, MEAN_BITS, subject.elements)

@@ -11,12 +11,11 @@ from torch import nn
 from worst_case_subjects import BenchmarkSubject
 
 from lowland.architectures import initialised_network
-from lowland.worst_case import subject_of
+from lowland.worst_case import Rows, subject_of
 from lowland.worst_case.scaling import drowned_network, equalized_network
 from lowland.worst_case.students import (
     Distillation,
     Kind,
-    LabelledRows,
     PairTable,
     StudentRows,
     distilled,
@@ -49,7 +48,7 @@ def judged_students(subject: BenchmarkSubject, settings: dict[str, Any]) -> tupl
     hardening = options.pop("hardening")
     how, rows, key = Distillation(choices=CHOICES, **options), subject.splits["train"], (subject.name, subject.seed)
     start = initialised_network(subject.task.network_spec_for(rows), key=key)
-    searching, students = LabelledRows(*subject.searching), {}
+    searching, students = Rows(*subject.searching), {}
     for kind in get_args(Kind):
         own = replace(how, weight=hardening) if kind == "robust" else how
         made = distilled(
@@ -59,9 +58,7 @@ def judged_students(subject: BenchmarkSubject, settings: dict[str, Any]) -> tupl
             raise RuntimeError(f"{kind} student of {subject.name}: {made.status}")
         students[kind] = made.network
     how = replace(how, agent="cross_entropy")  # judges all alike, whatever they were trained with
-    found = students_beside_policies(
-        students, searching, LabelledRows(*subject.splits["test"]), how, key=(*key, "benchmark")
-    )
+    found = students_beside_policies(students, searching, Rows(*subject.splits["test"]), how, key=(*key, "benchmark"))
     return students, found
 
 

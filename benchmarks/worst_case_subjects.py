@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from lowland.architectures import initialised_network
 from lowland.pipelines.training_data import training_data
+from lowland.randomness import Key
 from lowland.tasks import Samples, Splits, Task, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan, train
 
@@ -73,15 +75,33 @@ class BenchmarkSubject:
         return Samples(*(torch.cat(part) for part in parts))
 
 
-def _task_of(options: dict[str, Any]) -> Task:
-    return build_task(TypeAdapter(TaskOptions).validate_python(options))
+@cache
+def task_and_rows(name: str) -> tuple[Task, Splits]:
+    """A network's task and its rows; those of jets come from the study's raw data.
 
-
-def samples_of(options: dict[str, Any]) -> Splits:
-    """The rows of a task by its options; those of jets come from the study's raw data."""
-    task = _task_of(options)
+    Args:
+        name: A key of ``NETWORKS``.
+    """
+    options = NETWORKS[name]
+    task = build_task(TypeAdapter(TaskOptions).validate_python(options))
     raw = pd.read_parquet(ROOT / "data/01_raw/jets.parquet") if options["kind"] == "jets" else task.fetch()
-    return task.prepare(raw)
+    return task, task.prepare(raw)
+
+
+def trained(start: nn.Module, name: str, *, recipe: str = "plain", key: tuple[Key, ...]) -> nn.Module:
+    """A network with these initial weights, trained on a task's rows.
+
+    Args:
+        start: Left as it came.
+        name: A key of ``NETWORKS``, which says the task.
+        recipe: Kind of a recipe, with its usual options.
+        key: Of the batches.
+    """
+    task, splits = task_and_rows(name)
+    plan = TypeAdapter(TrainingPlan).validate_python(PLANS[NETWORKS[name]["kind"]]).of(name)
+    how = TypeAdapter(Recipe).validate_python({"kind": recipe}).root
+    data = training_data(task, splits, torch.device("cpu"))
+    return train(start, data, recipe=how, options=plan, key=key).network.eval()
 
 
 def subject(name: str, *, recipe: str = "plain", seed: int = 0) -> BenchmarkSubject:
@@ -92,11 +112,6 @@ def subject(name: str, *, recipe: str = "plain", seed: int = 0) -> BenchmarkSubj
         recipe: Kind of a recipe, with its usual options.
         seed: Of initial weights and batches.
     """
-    options = NETWORKS[name]
-    task, splits = _task_of(options), samples_of(options)
+    task, splits = task_and_rows(name)
     start = initialised_network(task.network_spec_for(splits["train"]), key=(name, seed))
-    plan = TypeAdapter(TrainingPlan).validate_python(PLANS[options["kind"]]).of(name)
-    data = training_data(task, splits, "cpu")
-    how = TypeAdapter(Recipe).validate_python({"kind": recipe}).root
-    result = train(start, data, recipe=how, options=plan, key=(name, seed))
-    return BenchmarkSubject(name, task, splits, result.network.eval(), seed)
+    return BenchmarkSubject(name, task, splits, trained(start, name, recipe=recipe, key=(name, seed)), seed)

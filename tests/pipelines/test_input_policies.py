@@ -12,21 +12,13 @@ from lowland.worst_case import policy_from_spec
 from lowland.worst_case.per_input.options import InputPolicyOptions
 from tests.base_options import base
 from tests.made_splits import all_in
-from tests.pipelines.test_worst_case import OPTIONS, TASK, cell_of, five_classes, poisoned_test, trained_on
+from tests.pipelines.test_worst_case import OPTIONS, TASK, cell_of, poisoned_test, rows, trained
+
+__all__ = ["rows", "trained"]
 
 INPUTS = InputPolicyOptions(
     **base("worst_case_inputs", precisions="all", agents=["cross_entropy"], evaluations=12, bins=2, least=5)
 )
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return five_classes()
-
-
-@pytest.fixture(scope="module")
-def trained(rows):
-    return trained_on(rows)
 
 
 def run(splits, network, inputs=INPUTS, status="ok"):

@@ -52,13 +52,15 @@ def cell_of(name, task="jets"):
     return Cell(task=task, recipe="plain", seed="s0", precision=name, **options)
 
 
-def five_classes():
+@pytest.fixture(scope="module")
+def rows():
     targets = torch.arange(400) % 5
     source = generator("rows of five classes")
     return Samples(torch.randn(5, 16, generator=source)[targets] + torch.randn(400, 16, generator=source), targets)
 
 
-def trained_on(rows):
+@pytest.fixture(scope="module")
+def trained(rows):
     network = initialised_network(build_task(TASK).network_spec(), key=("toy",))
     optimizer = torch.optim.Adam(network.parameters(), 0.02)
     for _ in range(60):
@@ -66,16 +68,6 @@ def trained_on(rows):
         torch.nn.functional.cross_entropy(network(rows.inputs), rows.targets).backward()
         optimizer.step()
     return network.eval()
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return five_classes()
-
-
-@pytest.fixture(scope="module")
-def trained(rows):
-    return trained_on(rows)
 
 
 def deployed(name, network, inputs, float_from=None):

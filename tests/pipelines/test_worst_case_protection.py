@@ -24,29 +24,21 @@ from tests.pipelines.test_worst_case import (
     TASK,
     cell_of,
     deployed,
-    five_classes,
     poisoned_test,
-    trained_on,
+    rows,
+    trained,
 )
 from tests.studies import default_parameters
+
+__all__ = ["rows", "trained"]
 
 PROTECTION = ProtectionOptions(**base("worst_case_protection", precisions="all", calibration_rows=50))
 DIAGNOSIS = DiagnosisOptions(**base("worst_case_diagnosis", precisions="all"))
 ATTACKS = ("no_protection", "kept_layers", "kept_layers_same_mean", *NAMES[1:])
 
 
-@pytest.fixture(scope="module")
-def rows():
-    return five_classes()
-
-
-@pytest.fixture(scope="module")
-def trained(rows):
-    return trained_on(rows)
-
-
 def protected(name, splits, trained, network):
-    args = (PRECISIONS[name], TASK, OPTIONS, PROTECTION, StoredTensors(splits.to_tensors()))
+    args = (TASK, OPTIONS, PROTECTION, StoredTensors(splits.to_tensors()), PRECISIONS[name])
     return protect_from_policies(cell_of(name), *args, StoredModel(trained), StoredModel(network))
 
 
@@ -109,7 +101,7 @@ def test_a_cell_without_a_policy_says_so(rows, trained):
     data = StoredTensors(all_in(rows, 16).to_tensors())
     broken, bare = StoredModel(trained, "non_finite"), StoredModel(torch.nn.Identity())
     for model, status in ((broken, "non_finite"), (bare, "undefined")):
-        args = (PRECISIONS["fp32"], TASK, OPTIONS, PROTECTION, data, StoredModel(trained), model)
+        args = (TASK, OPTIONS, PROTECTION, data, PRECISIONS["fp32"], StoredModel(trained), model)
         frame, document = protect_from_policies(cell_of("fp32"), *args)
         assert frame[["measure", "status"]].values.tolist() == [["protected_drop", status]]
         assert document["status"] == status

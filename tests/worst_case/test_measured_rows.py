@@ -9,7 +9,7 @@ from torch import nn
 
 from lowland.estimate import Estimate
 from lowland.randomness import generator
-from lowland.worst_case import Budget, PolicySubject
+from lowland.worst_case import Budget, PolicySubject, Rows
 from lowland.worst_case.measured_rows import (
     JudgedCell,
     ScaledNetworks,
@@ -42,15 +42,15 @@ def targets(cell):
 
 
 def rows_of(cell, widths, targets):
-    rows = worst_case_rows(cell, widths, {"test": (INPUTS[200:], targets[200:])}, OPTIONS)
+    rows = worst_case_rows(cell, widths, {"test": Rows(INPUTS[200:], targets[200:])}, OPTIONS)
     return {(row.measure, row.target): row for row in rows}
 
 
 def test_the_worst_policy_is_the_worst_of_all_that_meet_the_budget_on_the_rows_it_is_searched_on(cell, targets):
-    searched = INPUTS[:200], targets[:200]
+    searched = Rows(INPUTS[:200], targets[:200])
     found = worst_static_policy(cell, searched, OPTIONS, key=("jets",))
     budget = Budget(OPTIONS.choices, OPTIONS.mean_bits, cell.subject.elements)
-    problem = cell.on((INPUTS[:200], targets[:200]))
+    problem = cell.on(searched)
     assert found.drop == max(problem.drop(widths) for widths in budget.policies()) > 0
     gentle = replace(cell, told=lambda outputs, targets: -wrong(outputs, targets))  # a search that is told otherwise
     least = worst_static_policy(gentle, searched, OPTIONS, key=("jets",))
@@ -59,7 +59,7 @@ def test_the_worst_policy_is_the_worst_of_all_that_meet_the_budget_on_the_rows_i
 
 def test_what_a_policy_costs_and_breaks_is_counted_row_by_row(cell, targets):
     found = rows_of(cell, (2, 2, 2), targets)
-    outputs = cell.on((INPUTS[200:], targets[200:])).outputs((2, 2, 2))
+    outputs = cell.on(Rows(INPUTS[200:], targets[200:])).outputs((2, 2, 2))
     share = (outputs.argmax(1) != targets[200:]).double().mean()
     for measure in ("policy_drop", "policy_broken"):  # the targets are what the network says itself
         row = found[measure, ""]
@@ -70,7 +70,7 @@ def test_what_a_policy_costs_and_breaks_is_counted_row_by_row(cell, targets):
 def test_a_layer_alone_has_the_fewest_bits_and_all_others_their_own(cell, targets):
     found = rows_of(cell, (8, 8, 8), targets)
     assert found["policy_drop", ""].estimate.value == 0
-    problem = cell.on((INPUTS[200:], targets[200:]))
+    problem = cell.on(Rows(INPUTS[200:], targets[200:]))
     for number, layer in enumerate(cell.subject.layers):
         alone = tuple(2 if number == other else 8 for other in range(3))
         row = found["layer_drop", layer]
@@ -86,7 +86,7 @@ def test_crest_factors_are_of_what_a_layer_reads(cell):
 
 
 def test_scaled_networks_are_compared_with_the_cell_and_with_themselves(cell, targets):
-    judged = {"test": (INPUTS, targets)}
+    judged = {"test": Rows(INPUTS, targets)}
     with torch.random.fork_rng():
         torch.manual_seed(4)
         other = JudgedCell(
@@ -95,7 +95,7 @@ def test_scaled_networks_are_compared_with_the_cell_and_with_themselves(cell, ta
     rows = {r.measure: r for r in scaled_rows(cell, ScaledNetworks(other, other), (2,), judged, OPTIONS)}
     apart = wrong(other.subject(INPUTS), targets).mean() - 0
     assert rows["rescaled_drop"].estimate.value == pytest.approx(float(apart))
-    own = other.on((INPUTS, targets)).drop((2,))
+    own = other.on(Rows(INPUTS, targets)).drop((2,))
     assert rows["equalized_drop"].estimate.value == pytest.approx(own) and rows["equalized_drop"].level == 5
     missing = [row.estimate for row in scaled_rows(cell, None, (), judged, OPTIONS)]
     assert {(each.status, each.num_samples) for each in missing} == {

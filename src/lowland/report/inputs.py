@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -107,6 +107,19 @@ class TaskInputs:
     def recipe(self) -> str | None:
         """The recipe of that configuration, which figures show first."""
         return str(self.subject["recipe"]) if self.subject else None
+
+    def subject_among(self, recipes: Iterable[str], precisions: Iterable[str]) -> tuple[str, str]:
+        """That configuration, if it is among some; else the first precision of its recipe, or of any, that is.
+
+        Args:
+            recipes: Of the configurations, one at least.
+            precisions: Of the same.
+        """
+        pairs = list(dict.fromkeys(zip(map(str, recipes), map(str, precisions), strict=True)))
+        subject = self.subject or {}
+        asked = (subject.get("recipe"), subject.get("precision"))
+        order = {name: number for number, name in enumerate(self.style.precisions)}
+        return min(pairs, key=lambda pair: (pair != asked, pair[0] != asked[0], order[pair[1]]))
 
     def picture(self, kind: str) -> pd.DataFrame:
         """The table of one kind of picture; empty where there is none."""

@@ -46,7 +46,7 @@ def divergence_in_codes(
     """``bounded_divergence`` of a network in training from its twin in codes, both as they are deployed.
 
     Batch statistics and dropout move outputs by themselves: with them the divergence would not be that of the codes.
-    The network is asked again in evaluation mode where it has any.
+    The network is asked again in evaluation mode where any is at work.
 
     Args:
         network: In training.
@@ -58,7 +58,7 @@ def divergence_in_codes(
     by_mode = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
     with evaluated(twin):  # running statistics see each batch once
         coded = twin(inputs)
-    if any(isinstance(module, by_mode) for module in network.modules()):
+    if any(module.training and isinstance(module, by_mode) for module in network.modules()):
         with evaluated(network):
             outputs = network(inputs)
     return bounded_divergence(outputs, coded, temperature=temperature)

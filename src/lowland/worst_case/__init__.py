@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from lowland.worst_case.budget import Budget
     from lowland.worst_case.deployed_subject import dynamic_precision, subject_of
     from lowland.worst_case.policies import POLICIES, Policy, StaticPolicy, policy_from_spec
-    from lowland.worst_case.problem import PolicyProblem
+    from lowland.worst_case.problem import PolicyProblem, Rows
     from lowland.worst_case.subject import PolicySubject
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -19,6 +19,7 @@ __all__ = [
     "Policy",
     "PolicyProblem",
     "PolicySubject",
+    "Rows",
     "StaticPolicy",
     "dynamic_precision",
     "policy_from_spec",

@@ -12,15 +12,13 @@ from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Split
 from lowland.randomness import Key, generator
 from lowland.worst_case.budget import Budget
+from lowland.worst_case.crest import crest_factor
 from lowland.worst_case.options import WorstCaseOptions
-from lowland.worst_case.problem import Harm, PolicyProblem
+from lowland.worst_case.problem import Harm, PolicyProblem, Rows
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
 from lowland.worst_case.search.result import SearchResult
 from lowland.worst_case.subject import PolicySubject
-
-Rows = tuple[Tensor, Tensor]
-"""Inputs and targets, [rows, ...] each."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def worst_case_rows(
             alone[number] = min(fewest, alone[number])
             lost = problem.estimate(problem.harms(problem.outputs(alone)))
             yield Measurement("worst_case", "layer_drop", lost, target=layer, level=float(fewest), split=split)
-        for layer, crests in crest_factors(cell.subject, rows[0]).items():
+        for layer, crests in crest_factors(cell.subject, rows.inputs).items():
             crest = Estimate.from_samples(crests) if len(crests) else Estimate.missing("undefined")
             yield Measurement("worst_case", "activation_crest", crest, target=layer, split=split)
 
@@ -116,7 +114,7 @@ def shifted_rows(
     for name, judged in sets.items():
         for split, rows in judged.items():
             problem = cell.on(rows)
-            lost = Estimate.from_samples(problem.harms(problem.outputs(widths)))
+            lost = problem.estimate(problem.harms(problem.outputs(widths)))
             yield Measurement(
                 "worst_case", "shifted_policy_drop", lost, condition=name, level=float(options.mean_bits), split=split
             )
@@ -154,16 +152,16 @@ def scaled_rows(
     for split, rows in judged.items():
         drowned = equalized = Estimate.missing("undefined")
         if scaled is not None:
-            drowned = cell.on(rows).estimate(scaled.drowned.on(rows).clean - cell.on(rows).clean)
-            problem = scaled.equalized.on(rows)
-            equalized = problem.estimate(problem.harms(problem.outputs(equalized_widths)))
+            plain, equal = cell.on(rows), scaled.equalized.on(rows)
+            drowned = plain.estimate(scaled.drowned.on(rows).clean - plain.clean)
+            equalized = equal.estimate(equal.harms(equal.outputs(equalized_widths)))
         yield Measurement("worst_case", "rescaled_drop", drowned, split=split)
         yield Measurement("worst_case", "equalized_drop", equalized, level=float(options.mean_bits), split=split)
 
 
 @torch.no_grad()
 def crest_factors(subject: PolicySubject, inputs: Tensor) -> dict[str, Tensor]:
-    r"""By layer, of every row that it reads, :math:`\max_i |x_i| / \sqrt{\mathrm{mean}_i\, x_i^2}`.
+    """By layer the crest factor of every row that it reads.
 
     Args:
         subject: The network.
@@ -175,9 +173,8 @@ def crest_factors(subject: PolicySubject, inputs: Tensor) -> dict[str, Tensor]:
     found: dict[str, list[Tensor]] = {layer: [] for layer in subject.layers}
 
     def look(number: int, values: Tensor) -> int:
-        flat = values.flatten(1).double()
-        root = flat.square().mean(1).sqrt()
-        found[subject.layers[number]].append((flat.abs().amax(1) / root)[root > 0])
+        crests = crest_factor(values)
+        found[subject.layers[number]].append(crests[crests > 0])
         return subject.own_bits[number]
 
     subject(inputs, look)

@@ -12,6 +12,7 @@ from lowland.selection import NONE_SWITCHES_OFF
 from lowland.vocabulary.planned import Planned
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.search.agents import agent_of
+from lowland.worst_case.search.packages import check_packages
 
 
 class WorstCaseOptions(BaseModel):
@@ -20,7 +21,8 @@ class WorstCaseOptions(BaseModel):
     Attributes:
         choices: Widths in bits that a policy may give to what a layer reads, rising; ``none`` switches the stage off.
         mean_bits: Least mean width of a policy, over all elements of a row that are coded.
-        agent: What searches: ``greedy``, ``cross_entropy``, ``random`` or ``exhaustive`` (small networks only).
+        agent: What searches: ``greedy``, ``cross_entropy``, ``random``, ``exhaustive`` (small networks only) or ``ppo``
+            (extra ``reinforcement``).
         evaluations: Most policies that are tried on a cell.
         rows: Most validation rows that a policy is searched on; it is reported on the held-out rows.
         runtime: Whose dynamic arithmetic, by row, float cells are given, with weights and activations in 8 bits.
@@ -40,8 +42,9 @@ class WorstCaseOptions(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         try:
-            agent_of(self.agent)
+            agent = agent_of(self.agent)
             if self.choices:
+                check_packages(agent)
                 Budget(self.choices, self.mean_bits, elements=(1,))
         except LowlandError as error:
             raise ValueError(str(error)) from None

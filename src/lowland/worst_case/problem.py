@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,19 @@ from lowland.estimate import Estimate
 from lowland.worst_case.policies import Chooser, rows_chooser, static_chooser
 from lowland.worst_case.prefixes import ChangesInPlaceError, Prefixes
 from lowland.worst_case.subject import PolicySubject
+
+
+class Rows(NamedTuple):
+    """Rows with what would be right.
+
+    Attributes:
+        inputs: [rows, ...].
+        targets: [rows, ...].
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
 
 Harm = Callable[[Tensor, Tensor], Tensor]
 """(Outputs [rows, ...], targets [rows, ...]) to the harm of every row [rows]; higher is worse."""

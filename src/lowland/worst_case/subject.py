@@ -14,7 +14,7 @@ from lowland.errors import LowlandError
 from lowland.quantization.dynamic.arithmetic import ActivationCoding, arithmetic_of
 from lowland.quantization.dynamic.layers import CodedLayer, RoundedActivations
 from lowland.quantization.dynamic.network import DynamicNetwork
-from lowland.quantization.graph.layer_specs import LAYERS
+from lowland.quantization.graph.operations import OPERATIONS, own_kind
 from lowland.worst_case.guard import Guard
 from lowland.worst_case.policies import Chooser
 from lowland.worst_case.prefixes import MOST_BYTES, Prefixes
@@ -25,7 +25,8 @@ OWN_BITS = 8
 RUNTIME = "litert"
 """Whose coding integer and float networks are given, whose own does not follow the inputs."""
 
-_KINDS = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
+SUMMING = frozenset(OPERATIONS) - {"affine"}
+"""Kinds of layers that sum over what they read; one that scales channels is no place for a width of its own."""
 
 
 class _Point(nn.Module):
@@ -115,7 +116,7 @@ class PolicySubject(nn.Module):
         for parent_name, parent in list(self.network.named_modules()):
             for child_name, child in list(parent._modules.items()):
                 codes = isinstance(child, CodedLayer) and child.arithmetic.activations is not None
-                if child is None or not (codes if dynamic else type(child) in {LAYERS[kind][0] for kind in _KINDS}):
+                if child is None or not (codes if dynamic else own_kind(child) in SUMMING):
                     continue
                 if float_from is not None and _lies_in(f"{parent_name}.{child_name}", float_from):
                     continue

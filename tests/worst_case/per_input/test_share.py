@@ -22,3 +22,10 @@ def test_shares_of_known_gains():
 def test_where_the_oracle_gains_nothing_there_is_no_share():
     static = torch.zeros(50, dtype=torch.float64)
     assert share_of_gain(static, static, static, generator("none")).estimate.status == "undefined"
+
+
+def test_an_oracle_that_does_worse_than_the_static_policy_is_no_measure():
+    static = torch.zeros(400, dtype=torch.float64)
+    worse = -torch.rand(400, generator=generator("oracle"), dtype=torch.float64)
+    found = share_of_gain(2 * worse, static, worse, generator("draws"))
+    assert found.estimate.status == "undefined" and found.lower != found.lower

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lowland.worst_case import Rows
 from lowland.worst_case.protection import PROTECTIONS, Unprotected, protected, protection_rows, unprotected
 from lowland.worst_case.protection.options import NAMES, ProtectionOptions
 from lowland.worst_case.scaling import drowned_network, equalized_network
@@ -19,7 +20,7 @@ def given():
     cell = judged(module=drowned)
     targets = drowned(INPUTS).argmax(1)
     equal = judged(module=equalized_network(drowned, INPUTS[:1]))
-    return Unprotected(cell, equal, (INPUTS[:120], targets[:120]), INPUTS[:60], ADVERSARY, OPTIONS)
+    return Unprotected(cell, equal, Rows(INPUTS[:120], targets[:120]), INPUTS[:60], ADVERSARY, OPTIONS)
 
 
 def test_names_are_those_that_options_know():
@@ -65,7 +66,7 @@ def test_idle_protections_are_the_network_as_it_is(given):
 def test_rows_say_what_each_saves_beyond_what_it_costs(given):
     plain = unprotected(given)
     networks = protected(given, "clipped_ranges") | {"equalized_channels": None}
-    rows = (INPUTS[120:], network(16, 8)(INPUTS[120:]).argmax(1))
+    rows = Rows(INPUTS[120:], network(16, 8)(INPUTS[120:]).argmax(1))
     found = {(row.measure, row.target): row for row in protection_rows(plain, networks, {"test": rows}, mean_bits=4.0)}
     clipped = networks["clipped_ranges"]
     before, after = plain.cell.on(rows), clipped.cell.on(rows)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lowland.errors import LowlandError
+from lowland.quantization import Precision, quantize_dynamically
 from lowland.randomness import generator
-from lowland.worst_case import Budget, PolicyProblem, PolicySubject
+from lowland.worst_case import Budget, PolicyProblem, PolicySubject, subject_of
 from lowland.worst_case.search import AGENTS, SearchResult, agent_of, search_policy, search_problem
 from tests.worst_case.search.cases import CHOICES, best_by_hand, budget, network, plain_drop, problem, rows
 
@@ -115,12 +116,17 @@ def test_a_search_of_a_network_leaves_it_and_takes_any_batches() -> None:
     found = search_policy(
         given_network, halves, choices=CHOICES, mean_bits=4.0, agent="greedy", evaluations=12, generator=generator("a")
     )
-    assert found == searched("greedy")
-    subject = PolicySubject(network(), inputs)
-    whole = [(inputs, targets)]
-    assert found == search_policy(
-        subject, whole, choices=CHOICES, mean_bits=4.0, agent="greedy", evaluations=12, generator=generator("a")
-    )
+    by_itself, as_given = subject_of(network(), inputs), PolicySubject(network(), inputs)
+    for subject, expected in ((by_itself, found), (as_given, searched("greedy"))):
+        assert expected == search_policy(
+            subject,
+            [(inputs, targets)],
+            choices=CHOICES,
+            mean_bits=4.0,
+            agent="greedy",
+            evaluations=12,
+            generator=generator("a"),
+        )
     assert all(torch.equal(value, before[name]) for name, value in given_network.state_dict().items())
     assert all(parameter.requires_grad for parameter in given_network.parameters())
 
@@ -166,3 +172,20 @@ def test_a_budget_of_another_network_is_refused() -> None:
     other = Budget(CHOICES, 4.0, (6, 10, 8))
     with pytest.raises(LowlandError, match="budget has elements"):
         search_problem(problem(), other, agent_of("greedy"), evaluations=5, generator=generator())
+
+
+def test_scales_of_whole_batches_are_refused_in_one_line() -> None:
+    inputs, targets = rows()
+    batch = quantize_dynamically(
+        network(), Precision(method="dynamic", weight_bits=8, activation_bits=8, runtime="onnxruntime")
+    )
+    with pytest.raises(LowlandError, match="scales whole batches"):
+        search_policy(
+            batch,
+            [(inputs, targets)],
+            choices=CHOICES,
+            mean_bits=4.0,
+            agent="greedy",
+            evaluations=3,
+            generator=generator("a"),
+        )

@@ -11,10 +11,10 @@ from torch import nn
 
 from lowland.architectures import MLP
 from lowland.errors import LowlandError
+from lowland.worst_case import Rows
 from lowland.worst_case.students import (
     Distillation,
     Kind,
-    LabelledRows,
     StudentRows,
     check_teacher,
     distilled,
@@ -33,10 +33,10 @@ def network(seed: int) -> nn.Module:
         return MLP(inputs=64, outputs=10, hidden=(32, 16))
 
 
-def rows(first: int, last: int) -> LabelledRows:
+def rows(first: int, last: int) -> Rows:
     """Handwritten digits of 8 x 8 pixels."""
     pixels, labels = load_digits(return_X_y=True)
-    return LabelledRows(torch.tensor(pixels[first:last] / 16, dtype=torch.float32), torch.tensor(labels[first:last]))
+    return Rows(torch.tensor(pixels[first:last] / 16, dtype=torch.float32), torch.tensor(labels[first:last]))
 
 
 TRAINING, SEARCHING, JUDGING = rows(0, 1000), rows(1000, 1300), rows(1300, 1797)
@@ -78,7 +78,7 @@ def test_one_breaks_where_the_other_holds_and_both_are_as_accurate_in_float(stud
 
 
 def test_policies_are_not_searched_for_on_the_rows_that_judge(students: dict[Kind, nn.Module]) -> None:
-    poisoned = LabelledRows(JUDGING.inputs + 5, (JUDGING.targets + 1) % 10)
+    poisoned = Rows(JUDGING.inputs + 5, (JUDGING.targets + 1) % 10)
     found = [
         students_beside_policies(students, SEARCHING, each, HOW, evaluations=9, key=("toy",))
         for each in (JUDGING, poisoned)

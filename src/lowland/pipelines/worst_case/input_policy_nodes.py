@@ -47,10 +47,10 @@ def judge_input_policies(
     budget = budget_for_inputs(judged, options, inputs)
     try:
         given = InputProblem(searched, budget, static, inputs.statistics, inputs.bins)
+        found = found_for_inputs(given, inputs, key=key)
     except LowlandError as error:
         _log.warning("%s: it has no policy for each input: %s", cell.id, error)
         return _without(cell, "undefined")
-    found = found_for_inputs(given, inputs, key=key)
     halves = {half: problem_of(judged, rows, inputs) for half, rows in search.reported.items()}
     rows, spent = input_policy_rows(found, halves, key=key)
     document = {"cell": cell.model_dump(), "status": "ok", **input_policy_document(found), "spent": spent}

@@ -35,11 +35,11 @@ _FROM_FLOAT = ("float", "dynamic", "weight_only")
 
 def protect_from_policies(
     cell: Cell,
-    precision: Precision,
     task_options: TaskOptions,
     options: WorstCaseOptions,
     protection: ProtectionOptions,
     data: StoredTensors,
+    precision: Precision,
     trained: StoredModel,
     model: StoredModel,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -47,23 +47,22 @@ def protect_from_policies(
     if model.status != "ok":
         return _without(cell, model.status)
     search = SearchedCell(cell, task_options, options, data)
-    try:
-        judged = search.judged(model.network)
-    except LowlandError as error:
-        _log.warning("%s: no policy to protect it from: %s", cell.id, error)
-        return _without(cell, "undefined")
-    given = Unprotected(
-        judged,
-        _equalized(search, model, trained, precision),
-        search.searched,
-        Splits.from_tensors(data.tensors)["train"].inputs[: protection.calibration_rows],
-        Adversary(options.choices, options.mean_bits, agent_of(options.agent), options.evaluations, (cell.task,)),
-        protection,
-    )
-    plain = unprotected(given)
     networks: dict[str, Protected | None] = {}
-    for name in protection.protections:
-        networks |= protected(given, name)
+    try:
+        given = Unprotected(
+            search.judged(model.network),
+            _equalized(search, model, trained, precision),
+            search.searched,
+            Splits.from_tensors(data.tensors)["train"].inputs[: protection.calibration_rows],
+            Adversary(options.choices, options.mean_bits, agent_of(options.agent), options.evaluations, (cell.task,)),
+            protection,
+        )
+        plain = unprotected(given)
+        for name in protection.protections:
+            networks |= protected(given, name)
+    except LowlandError as error:
+        _log.warning("%s: it is not protected from policies: %s", cell.id, error)
+        return _without(cell, "undefined")
     rows = protection_rows(plain, networks, search.reported, mean_bits=float(options.mean_bits))
     found = {name: _document(network) for name, network in {NO_PROTECTION: plain, **networks}.items()}
     document = {"cell": cell.model_dump(), "status": "ok", "mean_bits": options.mean_bits, "protections": found}

@@ -12,9 +12,9 @@ from lowland.quantization import DynamicNetwork, Precision, quantize_dynamically
 from lowland.scores import sign
 from lowland.tasks import Splits, Task, TaskOptions, build_task
 from lowland.worst_case.deployed_subject import dynamic_precision, subject_of
-from lowland.worst_case.measured_rows import JudgedCell, Rows
+from lowland.worst_case.measured_rows import JudgedCell
 from lowland.worst_case.options import WorstCaseOptions
-from lowland.worst_case.problem import Harm
+from lowland.worst_case.problem import Harm, Rows
 from lowland.worst_case.subject import PolicySubject
 
 Change = Callable[[nn.Module, Tensor], nn.Module]
@@ -27,14 +27,13 @@ class SearchedCell:
     def __init__(self, cell: Cell, task_options: TaskOptions, options: WorstCaseOptions, data: StoredTensors) -> None:
         self.cell, self.options, self.task = cell, options, build_task(task_options)
         splits = Splits.from_tensors(data.tensors)
-        validation = splits["validation"]
-        self.searched: Rows = (validation.inputs[: options.rows], validation.targets[: options.rows])
-        self.reported: Mapping[Split, Rows] = {half: (splits[half].inputs, splits[half].targets) for half in HALVES}
+        self.searched = Rows(*(part[: options.rows] for part in splits["validation"]))
+        self.reported: Mapping[Split, Rows] = {half: Rows(*splits[half]) for half in HALVES}
         self.shifted: Mapping[str, Mapping[Split, Rows]] = {
-            name: {half: (rows.inputs, rows.targets) for half in held_out.halves for rows in [held_out.half(half)]}
+            name: {half: Rows(*held_out.half(half)) for half in held_out.halves}
             for name, held_out in splits.shifted.items()
         }
-        self.sample = splits["validation"].inputs[:1]
+        self.sample = self.searched.inputs[:1]
 
     def judged(self, network: nn.Module, precision: Precision | None = None) -> JudgedCell:
         """A network under policies; a float one is made dynamic at a precision first, where one is given."""

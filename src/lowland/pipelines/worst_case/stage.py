@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lowland.stages import MEASURED, Artifact, Expectation, NodeTemplate, Stage, picture, rows
+from lowland.vocabulary.worst_case_measures import STUDENTS
 
 PLACE = "{task}/{recipe}/{seed}"
 FILE = f"{MEASURED}/worst_case/{PLACE}/{{precision}}"
@@ -50,16 +51,29 @@ def _searching(function: str, methods: tuple[str, ...], *inputs: str) -> NodeTem
     )
 
 
-def _student(kind: str) -> Artifact:
-    return Artifact(
-        name=f"{kind}_student",
-        kind="model",
-        path=f"{MEASURED}/students/{PLACE}/{{precision}}.{kind}.safetensors",
-        layer="models",
+def _of_selected(
+    function: str, part: str, option: str, inputs: tuple[str, ...], artifact: Artifact, measure: str
+) -> NodeTemplate:
+    """A node of the cells that an option selects, in a part and a file of nodes of its own."""
+    return NodeTemplate(
+        name=function.rpartition(".")[2],
+        part=part,
+        function=f"lowland.pipelines.worst_case.{function}",
+        level="cell",
+        inputs=("params:cell", "params:task", "params:worst_case", f"params:{option}", "splits", *inputs),
+        outputs=(rows(part), artifact),
+        selection=option,
+        expects=(Expectation("worst_case", measure),),
+        where=("worst_case.choices",),
     )
 
 
-KINDS = ("detrimental", "robust", "control")
+def _student(name: str) -> Artifact:
+    return Artifact(
+        name=name, kind="model", path=f"{MEASURED}/students/{PLACE}/{{precision}}.{name}.safetensors", layer="models"
+    )
+
+
 OF_STUDENTS = ("params:run", "params:task", "params:worst_case", "params:worst_case_students", "splits")
 TEACHING = NodeTemplate(
     name="teach_students",
@@ -68,14 +82,14 @@ TEACHING = NodeTemplate(
     level="students",
     selection="worst_case_students",
     inputs=(*OF_STUDENTS, "trained"),
-    outputs=tuple(_student(kind) for kind in KINDS),
+    outputs=tuple(_student(name) for name in STUDENTS),
     where=("worst_case.choices", "descriptions.{task}.names_classes"),
 )
 JUDGING = replace(
     TEACHING,
     name="judge_students",
     function="lowland.pipelines.worst_case.student_nodes.judge_students",
-    inputs=(*OF_STUDENTS, *(f"{kind}_student" for kind in KINDS)),
+    inputs=(*OF_STUDENTS, *STUDENTS),
     outputs=(
         rows("students"),
         Artifact(
@@ -103,63 +117,29 @@ STAGE = Stage(
             ("float", "dynamic"),
             *("params:cell", "params:precision", "params:task", "params:worst_case", "splits", "trained", "model"),
         ),
-        NodeTemplate(
-            name="protect_from_policies",
-            part="policy_protection",
-            function="lowland.pipelines.worst_case.protection_nodes.protect_from_policies",
-            level="cell",
-            inputs=(
-                "params:cell",
-                "params:precision",
-                "params:task",
-                "params:worst_case",
-                "params:worst_case_protection",
-                "splits",
-                "trained",
-                "model",
-            ),
-            outputs=(rows("policy_protection"), PROTECTION),
-            selection="worst_case_protection",
-            expects=(Expectation("worst_case", "protected_drop"),),
-            where=("worst_case.choices",),
+        _of_selected(
+            "protection_nodes.protect_from_policies",
+            "policy_protection",
+            "worst_case_protection",
+            ("params:precision", "trained", "model"),
+            PROTECTION,
+            "protected_drop",
         ),
-        NodeTemplate(
-            name="diagnose_worst_inputs",
-            part="policy_diagnosis",
-            function="lowland.pipelines.worst_case.diagnosis_nodes.diagnose_worst_inputs",
-            level="cell",
-            inputs=(
-                "params:cell",
-                "params:task",
-                "params:worst_case",
-                "params:worst_case_diagnosis",
-                "splits",
-                "model",
-                "worst_policy",
-            ),
-            outputs=(rows("policy_diagnosis"), INPUTS),
-            selection="worst_case_diagnosis",
-            expects=(Expectation("worst_case", "broken_auroc"),),
-            where=("worst_case.choices",),
+        _of_selected(
+            "diagnosis_nodes.diagnose_worst_inputs",
+            "policy_diagnosis",
+            "worst_case_diagnosis",
+            ("model", "worst_policy"),
+            INPUTS,
+            "broken_auroc",
         ),
-        NodeTemplate(
-            name="judge_input_policies",
-            part="input_policies",
-            function="lowland.pipelines.worst_case.input_policy_nodes.judge_input_policies",
-            level="cell",
-            inputs=(
-                "params:cell",
-                "params:task",
-                "params:worst_case",
-                "params:worst_case_inputs",
-                "splits",
-                "model",
-                "worst_policy",
-            ),
-            outputs=(rows("input_policies"), INPUT_POLICIES),
-            selection="worst_case_inputs",
-            expects=(Expectation("worst_case", "input_policy_gain"),),
-            where=("worst_case.choices",),
+        _of_selected(
+            "input_policy_nodes.judge_input_policies",
+            "input_policies",
+            "worst_case_inputs",
+            ("model", "worst_policy"),
+            INPUT_POLICIES,
+            "input_policy_gain",
         ),
         TEACHING,
         JUDGING,

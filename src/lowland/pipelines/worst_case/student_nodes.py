@@ -16,9 +16,9 @@ from lowland.grid import Run
 from lowland.measurements import Measurement, student_cell, table
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.worst_case.options import WorstCaseOptions
+from lowland.worst_case.problem import Rows
 from lowland.worst_case.students import (
     Kind,
-    LabelledRows,
     Student,
     StudentOptions,
     StudentRows,
@@ -44,19 +44,20 @@ def teach_students(
     """The detrimental, the robust and the control student; as they began, with the reason, where there are none."""
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors)
     start = initialised_network(task.network_spec_for(splits["train"]), key=(run.task, run.number))
-    status, searching, key = trained.status, _searching(splits), (run.task, run.number, "students")
-    students: list[Student] = []
-    try:
-        check_teacher(trained.network, searching.inputs, searching.targets)
-        for kind in KINDS if status == "ok" else ():
-            how = options.distillation(kind, budget, float_from=task.float_from)
-            rows = StudentRows(splits["train"].inputs, searching.inputs)
-            students.append(distilled(trained.network, start, rows, kind, how, key=key))
-    except LowlandError as error:
-        _log.warning("%s: it has no students: %s", run.id, error)
-        status = status if status != "ok" else "undefined"
-    if status != "ok":
-        students = [Student(start, status)] * len(KINDS)
+    students = [Student(start, trained.status)] * len(KINDS)
+    if trained.status == "ok":
+        searching, key = _searching(splits), (run.task, run.number, "students")
+        rows = StudentRows(splits["train"].inputs, searching.inputs)
+        try:
+            check_teacher(trained.network, searching.inputs, searching.targets)
+            hows = (options.distillation(kind, budget, float_from=task.float_from) for kind in KINDS)
+            students = [
+                distilled(trained.network, start, rows, kind, how, key=key)
+                for kind, how in zip(KINDS, hows, strict=True)
+            ]
+        except LowlandError as error:
+            _log.warning("%s: it has no students: %s", run.id, error)
+            students = [Student(start, "undefined")] * len(KINDS)
     detrimental, robust, control = (StoredModel(each.network, each.status) for each in students)
     return detrimental, robust, control
 
@@ -77,7 +78,7 @@ def judge_students(
     if broken := next((each.status for each in students.values() if each.status != "ok"), None):
         return _without(run, broken)
     networks, key = {kind: each.network for kind, each in students.items()}, (run.task, run.number, "pairs")
-    judging, how = LabelledRows(*splits["test"]), options.distillation("control", budget, float_from=task.float_from)
+    judging, how = Rows(*splits["test"]), options.distillation("control", budget, float_from=task.float_from)
     found = students_beside_policies(
         networks, _searching(splits), judging, how, evaluations=budget.evaluations, key=key
     )
@@ -86,9 +87,9 @@ def judge_students(
     return frame, document | found.document
 
 
-def _searching(splits: Splits) -> LabelledRows:
+def _searching(splits: Splits) -> Rows:
     """Rows on which policies are searched for; students are reported on test rows alone."""
-    return LabelledRows(*(torch.cat(parts) for parts in zip(*(splits[name] for name in SEARCHED), strict=True)))
+    return Rows(*(torch.cat(parts) for parts in zip(*(splits[name] for name in SEARCHED), strict=True)))
 
 
 def _without(run: Run, status: Status) -> tuple[pd.DataFrame, dict[str, Any]]:

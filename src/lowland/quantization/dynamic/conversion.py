@@ -16,6 +16,7 @@ from lowland.quantization.dynamic.arithmetic import DynamicArithmetic
 from lowland.quantization.dynamic.layers import CodedLayer, Widths
 from lowland.quantization.effective_weights import independent_copy, with_plain_weights
 from lowland.quantization.graph.layer_specs import LAYERS
+from lowland.quantization.graph.operations import own_kind
 from lowland.quantization.precision import LayerBits
 
 
@@ -66,7 +67,7 @@ def converted(network: nn.Module, conversion: Conversion) -> nn.Module:
     check_numbers(plain)
     _check_sharing(plain)
     deployed = list(deployed_modules(plain, conversion.float_from))
-    kinds = {name: (layer, _kind(layer)) for name, layer in deployed}
+    kinds = {name: (layer, own_kind(layer)) for name, layer in deployed}
     chosen = {
         name: (layer, kind)
         for name, (layer, kind) in kinds.items()
@@ -119,12 +120,6 @@ def deployed_modules(network: nn.Module, float_from: str | None) -> Iterator[tup
         yield name, module
     if float_from is not None:
         raise LowlandError(f"float_from is {float_from!r}; expected the name of a layer of the network")
-
-
-def _kind(layer: nn.Module) -> str:
-    """Key of ``LAYERS`` for torch's own layers with weights; empty for all others."""
-    kinds = ("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
-    return next((kind for kind in kinds if type(layer) is LAYERS[kind][0]), "")
 
 
 def _spared(layer: nn.Module, kind: str, conversion: Conversion) -> bool:

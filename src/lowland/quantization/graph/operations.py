@@ -39,6 +39,11 @@ def weighted_kind(layer: nn.Module) -> str | None:
     return next((kind for kind in OPERATIONS if isinstance(layer, LAYERS[kind][0])), None)
 
 
+def own_kind(layer: nn.Module) -> str | None:
+    """The same for torch's own layers alone: those of derived classes do more with their weights."""
+    return next((kind for kind in OPERATIONS if type(layer) is LAYERS[kind][0]), None)
+
+
 def geometry(layer: nn.Module) -> dict[str, Any]:
     """Sizes of a layer with weights, as its constructor wants them, jsonable; padding in numbers.
 

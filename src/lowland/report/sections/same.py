@@ -108,14 +108,7 @@ def _subject(task: TaskInputs, means: pd.DataFrame) -> tuple[str, str]:
     """What the page is about, if it was compared; else the first precision of its recipe that was."""
     known = means[(means.reference_kind == "float") & (means.measure == "churn") & (means.num_seeds > 0)]
     known = known[known.method != "float"]
-    pairs = list(dict.fromkeys(zip(known.recipe, known.precision, strict=True)))
-    subject = task.subject or {}
-    asked = (subject.get("recipe"), subject.get("precision"))
-    if asked in pairs:
-        return str(asked[0]), str(asked[1])
-    order = {name: number for number, name in enumerate(task.style.precisions)}
-    first = min(pairs, key=lambda pair: (pair[0] != asked[0], order[pair[1]]))
-    return str(first[0]), str(first[1])
+    return task.subject_among(known.recipe, known.precision)
 
 
 def _sets(task: TaskInputs, own: pd.DataFrame, recipe: str, precision: str) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ def _cells(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] | None:
     if table.empty:
         return None
     score = task.style.score
-    recipe, precision = _subject(task, table)
+    recipe, precision = task.subject_among(table.recipe, table.precision)
     numbers = configurations(task.measurements, [clean_criterion(score)]).set_index(["recipe", "precision"])["mean"]
     own = table[table.recipe == recipe].set_index("precision")
     rows = [own.loc[name] for name in task.style.precisions if name in own.index]
@@ -119,18 +119,6 @@ def _which(task: TaskInputs) -> str:
     if task.recommendation["chosen"]:
         return "The recommended"
     return "The nearest" if task.recommendation["nearest"] else "The best"
-
-
-def _subject(task: TaskInputs, table: pd.DataFrame) -> tuple[str, str]:
-    """What the page is about, if its policy is known; else the first precision of its recipe whose policy is."""
-    pairs = list(zip(table.recipe, table.precision, strict=True))
-    subject = task.subject or {}
-    asked = (subject.get("recipe"), subject.get("precision"))
-    if asked in pairs:
-        return str(asked[0]), str(asked[1])
-    order = {name: number for number, name in enumerate(task.style.precisions)}
-    first = min(pairs, key=lambda pair: (pair[0] != asked[0], order[pair[1]]))
-    return str(first[0]), str(first[1])
 
 
 def _scales(own: pd.DataFrame, precision: str, rows: list[pd.Series], score: ScoreText) -> tuple[str, str] | None:
@@ -194,7 +182,7 @@ def _per_input(task: TaskInputs) -> dict[str, Any] | None:
     searched = numbers[(numbers.measure == "input_policy_drop") & (numbers.num_seeds > 0)]
     if searched.empty:
         return None
-    recipe, precision = _subject(task, searched)
+    recipe, precision = task.subject_among(searched.recipe, searched.precision)
     own = numbers[(numbers.recipe == recipe) & (numbers.precision == precision)]
     score = task.style.score
     halves = [gains_for_inputs(rows) for rows in (task.measurements, task.selection)]
@@ -212,7 +200,7 @@ def _protection(task: TaskInputs) -> dict[str, Any] | None:
     table = protections(task.measurements)
     if table.empty:
         return None
-    recipe, precision = _subject(task, table)
+    recipe, precision = task.subject_among(table.recipe, table.precision)
     both = table, protections(task.selection)
     own, chosen = (each[(each.recipe == recipe) & (each.precision == precision)] for each in both)
     return {
@@ -229,7 +217,7 @@ def _worst_inputs(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any] |
     table = task.picture(INPUTS)
     if table.empty:
         return None
-    recipe, precision = _subject(task, table)
+    recipe, precision = task.subject_among(table.recipe, table.precision)
     own = table[(table.recipe == recipe) & (table.precision == precision)]
     own = own[own.seed == own.seed.iloc[0]]
     areas = of_policies(task.measurements, ("broken_auroc",))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lowland.worst_case.crest import crest_factor
 from lowland.worst_case.problem import PolicyProblem
 from lowland.worst_case.subject import PolicySubject
 
@@ -49,9 +50,7 @@ def layer_facts(subject: PolicySubject, inputs: Tensor) -> LayerFacts:
 
     def look(number: int, values: Tensor) -> int:
         if len(values) == rows:
-            size = values.flatten(1).double().abs()
-            largest, root = size.amax(1), size.square().mean(1).sqrt()
-            crest = torch.where(root > 0, largest / root.where(root > 0, 1.0), 1.0)
+            largest, crest = values.flatten(1).double().abs().amax(1), crest_factor(values).clamp_min(1.0)
             ranges[number] = torch.maximum(ranges.get(number, largest), largest)
             crests[number] = torch.maximum(crests.get(number, crest), crest)
         return subject.own_bits[number]

@@ -11,8 +11,8 @@ from torch import Tensor
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Split
 from lowland.worst_case.diagnosis.input_facts import layer_facts, margins, names_classes
-from lowland.worst_case.measured_rows import JudgedCell, Rows
-from lowland.worst_case.problem import PolicyProblem
+from lowland.worst_case.measured_rows import JudgedCell
+from lowland.worst_case.problem import PolicyProblem, Rows
 from lowland.worst_case.search.space import Widths
 
 TOLD_BY = ("margin", "crest", "range")

@@ -14,7 +14,8 @@ from lowland.worst_case.per_input.input_agent import InputAgent, Learner
 from lowland.worst_case.per_input.input_problem import InputProblem
 from lowland.worst_case.per_input.judgements import Judgements
 from lowland.worst_case.per_input.network_policy import NetworkPolicy
-from lowland.worst_case.search.proximal_policy import check_packages, own_chance
+from lowland.worst_case.search.packages import STABLE_BASELINES
+from lowland.worst_case.search.proximal_policy import own_chance
 
 if TYPE_CHECKING:
     from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -43,6 +44,7 @@ class ActorCritic(InputAgent):
         pace: Of the reward's multiplier, in the static policy's gain a bit of mean width and bit missed.
     """
 
+    packages = STABLE_BASELINES
     every: int = 5
     learning_rate: float = 0.01
     entropy: float = 0.01
@@ -51,7 +53,6 @@ class ActorCritic(InputAgent):
 
     def learner(self, given: InputProblem, seed: int) -> Learner:
         """See ``InputAgent``."""
-        check_packages(self.name)
         return _Actor(given, self, seed)
 
     @abstractmethod

@@ -40,9 +40,11 @@ class InputAgent(ABC):
 
     Attributes:
         name: Its key in ``INPUT_AGENTS``.
+        packages: That it needs and the usual installation does not have.
     """
 
     name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def learner(self, given: InputProblem, seed: int) -> Learner:
@@ -51,9 +53,6 @@ class InputAgent(ABC):
         Args:
             given: What policies are searched for.
             seed: Of what is drawn at the beginning.
-
-        Raises:
-            LowlandError: A package is missing.
         """
 
     @property

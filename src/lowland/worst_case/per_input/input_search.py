@@ -23,6 +23,7 @@ from lowland.worst_case.per_input.table_policy import constant_table
 from lowland.worst_case.policies import policy_from_spec
 from lowland.worst_case.search.checkpoint import EVERY, check_same_search, identity
 from lowland.worst_case.search.evaluations import SearchEnded
+from lowland.worst_case.search.packages import check_packages
 
 _KINDS: tuple[type[InputAgent], ...] = (CrossEntropyTables, RandomTables, ProximalActor, AdvantageActor)
 
@@ -91,6 +92,7 @@ def search_input_policy(
     if evaluations < 1:
         raise LowlandError(f"evaluations is {evaluations}; expected 1 at least")
     how = input_agent_of(agent) if isinstance(agent, str) else agent
+    check_packages(how)
     search = {**_identity(given, how, generator), "evaluations": evaluations}
     seed = int(torch.randint(2**31, (), generator=generator))
     learner, judge, rounds = how.learner(given, seed), Judgements(given, evaluations), 0

@@ -15,7 +15,7 @@ from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Split
 from lowland.randomness import Key, generator
 from lowland.worst_case.budget import Budget
-from lowland.worst_case.measured_rows import JudgedCell, Rows
+from lowland.worst_case.measured_rows import JudgedCell
 from lowland.worst_case.options import WorstCaseOptions
 from lowland.worst_case.per_input.input_problem import InputProblem, judged, meets
 from lowland.worst_case.per_input.input_search import InputSearchResult, search_input_policy
@@ -24,7 +24,7 @@ from lowland.worst_case.per_input.oracle_free import free_oracle
 from lowland.worst_case.per_input.oracle_restricted import RestrictedOracle, restricted_oracle
 from lowland.worst_case.per_input.share import share_of_gain
 from lowland.worst_case.per_input.tree_of_widths import check_tree, widths_tree
-from lowland.worst_case.problem import Harm, PolicyProblem
+from lowland.worst_case.problem import Harm, PolicyProblem, Rows
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ def problem_of(cell: JudgedCell, rows: Rows, options: InputPolicyOptions) -> Pol
     if options.labels:
         return cell.on(rows)
     with torch.no_grad():
-        reference = cell.subject(rows[0])
-    return PolicyProblem(cell.subject, rows[0], reference, _changed(cell))
+        reference = cell.subject(rows.inputs)
+    return PolicyProblem(cell.subject, rows.inputs, reference, _changed(cell))
 
 
 def found_for_inputs(given: InputProblem, options: InputPolicyOptions, *, key: tuple[Key, ...]) -> FoundForInputs:

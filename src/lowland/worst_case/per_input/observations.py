@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lowland.errors import LowlandError, did_you_mean
+from lowland.worst_case.crest import crest_factor
 from lowland.worst_case.subject import PolicySubject
 
 STATISTICS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -17,7 +18,7 @@ STATISTICS: dict[str, Callable[[Tensor], Tensor]] = {
     "least": lambda flat: flat.amin(1),
     "highest": lambda flat: flat.amax(1),
     "mean_magnitude": lambda flat: flat.abs().mean(1),
-    "crest": lambda flat: flat.abs().amax(1) / flat.square().mean(1).sqrt().clamp_min(torch.finfo(flat.dtype).tiny),
+    "crest": crest_factor,
     "zeros": lambda flat: (flat == 0).to(flat.dtype).mean(1),
 }
 """Of values [rows, elements], one number a row; a row of zeros has the crest factor 0."""

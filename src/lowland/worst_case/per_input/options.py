@@ -10,6 +10,7 @@ from lowland.errors import LowlandError
 from lowland.selection import Selection, refuse_repeats
 from lowland.worst_case.per_input.input_search import input_agent_of
 from lowland.worst_case.per_input.observations import check_statistics
+from lowland.worst_case.search.packages import check_packages
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -41,8 +42,9 @@ class InputPolicyOptions(Selection):
     @model_validator(mode="after")
     def _are_known(self) -> Self:
         try:
-            for agent in self.agents:
-                input_agent_of(agent)
+            for agent in map(input_agent_of, self.agents):
+                if self.precisions:
+                    check_packages(agent)
             check_statistics(self.statistics)
         except LowlandError as error:
             raise ValueError(str(error)) from None

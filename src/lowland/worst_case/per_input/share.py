@@ -11,7 +11,8 @@ from lowland.estimate import Estimate
 
 RESAMPLES = 2000
 CERTAIN = 2.0
-"""Standard errors by which the oracle must surpass the static policy for a share of its gain to exist."""
+"""Standard errors by which the oracle must surpass the static policy for a share of its gain to exist: where it does
+worse on these rows, as one that learned others by heart may, a ratio would say nothing."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Share:
     """A ratio of mean gains and where it may lie.
 
     Attributes:
-        estimate: The ratio; ``undefined`` where the oracle's own gain is not told from none.
+        estimate: The ratio; ``undefined`` where the oracle does not surely gain anything itself.
         lower: 2.5th percentile of resampled rows; NaN where undefined.
         upper: 97.5th percentile.
     """
@@ -36,14 +37,14 @@ def share_of_gain(policy: Tensor, static: Tensor, oracle: Tensor, generator: tor
     and above 1 where the oracle knows less than the policy.
 
     Args:
-        policy: Harm of every row [rows].
+        policy: Harm of every row [rows], higher where more is gained.
         static: Under the best static policy [rows].
         oracle: Under the oracle [rows].
         generator: Of the resamples.
     """
     gained, possible = policy - static, oracle - static
     whole = Estimate.from_samples(possible)
-    if whole.status != "ok" or abs(whole.value) <= CERTAIN * whole.standard_error:
+    if whole.status != "ok" or whole.value <= CERTAIN * whole.standard_error:
         return Share(Estimate.missing("undefined"), float("nan"), float("nan"))
     ratio = float(gained.mean() / possible.mean())
     error = Estimate.from_samples((gained - ratio * possible) / possible.mean()).standard_error

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from lowland.estimate import Estimate
 from lowland.measurements import Measurement, Split
 from lowland.vocabulary.worst_case_measures import NO_PROTECTION
-from lowland.worst_case.measured_rows import Rows
+from lowland.worst_case.problem import Rows
 from lowland.worst_case.protection.protections import Protected
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from lowland.worst_case.guard import Guard
-from lowland.worst_case.measured_rows import JudgedCell, Rows
+from lowland.worst_case.measured_rows import JudgedCell
+from lowland.worst_case.problem import Rows
 from lowland.worst_case.protection.adversary import Adversary, widths_of
 from lowland.worst_case.protection.clipping import clipping_guards
 from lowland.worst_case.protection.kept_layers import KeptLayers, added_bits, smallest_kept_layers
@@ -109,7 +110,7 @@ def _kept_layers(given: Unprotected) -> dict[str, Protected | None]:
 def _outliers_apart(given: Unprotected) -> Protected:
     share, subject = given.options.outlier_share, given.cell.subject
     attacked = _attacked(given, _guarded(given.cell, outlier_guards(subject, share)))
-    bits = outlier_bits(subject, given.searched[0], share)
+    bits = outlier_bits(subject, given.searched.inputs, share)
     return replace(attacked, added_bits=bits, facts={"share": share})
 
 

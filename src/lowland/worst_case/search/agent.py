@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 
 from lowland.worst_case.budget import Budget
+from lowland.worst_case.search.packages import check_packages
 from lowland.worst_case.search.space import Widths
 
 Gain = Callable[[Widths], float]
@@ -24,16 +25,19 @@ class Agent(ABC):
 
     Attributes:
         name: Its key in ``AGENTS``.
+        packages: That it needs and the usual installation does not have.
     """
 
     name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
 
-    def check(self, budget: Budget, evaluations: int) -> None:  # noqa: B027  # most can do everything
+    def check(self, budget: Budget, evaluations: int) -> None:
         """Refuses what the agent cannot do, before anything is computed.
 
         Raises:
             LowlandError: In one line.
         """
+        check_packages(self)
 
     @abstractmethod
     def run(self, budget: Budget, gain: Gain, generator: torch.Generator) -> None:

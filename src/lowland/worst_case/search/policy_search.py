@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lowland.errors import LowlandError
 from lowland.worst_case.budget import Budget
+from lowland.worst_case.deployed_subject import subject_of
 from lowland.worst_case.policies import StaticPolicy
 from lowland.worst_case.problem import PolicyProblem
 from lowland.worst_case.search.agent import Agent
@@ -36,7 +37,7 @@ def search_policy(
     """Finds the static policy under which a classifier loses most accuracy, at no fewer bits on the mean than stated.
 
     Args:
-        network: Any that ``PolicySubject`` takes, or such a subject; left as it came.
+        network: Any that ``subject_of`` takes, or such a subject; left as it came.
         batches: Pairs of inputs [rows, ...] and classes [rows]; computed together, as one batch.
         choices: Widths in bits that every layer may have, rising.
         mean_bits: Least mean width over all elements of a row that are coded.
@@ -49,8 +50,8 @@ def search_policy(
         The policy, its drop and every evaluation.
 
     Raises:
-        LowlandError: No rows, a budget that nothing meets, an unknown agent, one that cannot search this space, a drop
-            that is no finite number, or a checkpoint of another search.
+        LowlandError: No rows, scales of whole batches, a budget that nothing meets, an unknown agent, one that cannot
+            search this space, a drop that is no finite number, or a checkpoint of another search.
 
     Example:
         >>> from lowland.randomness import generator
@@ -65,7 +66,7 @@ def search_policy(
     if not any(len(inputs) for inputs, _ in pairs):
         raise LowlandError("batches have no rows; expected pairs of inputs and targets, one row at least")
     inputs, targets = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-    subject = network if isinstance(network, PolicySubject) else PolicySubject(network, inputs[:1])
+    subject = network if isinstance(network, PolicySubject) else subject_of(network, inputs[:1])
     budget = Budget(tuple(choices), float(mean_bits), subject.elements)
     problem = PolicyProblem(subject, inputs, targets)
     path = None if checkpoint is None else Path(checkpoint)

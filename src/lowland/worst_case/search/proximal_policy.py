@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lowland.errors import LowlandError
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.search.agent import Agent, Gain
+from lowland.worst_case.search.packages import STABLE_BASELINES
 
-PACKAGES = ("gymnasium", "stable_baselines3")
 ENDLESS = 2**62
 
 
@@ -34,19 +32,12 @@ class ProximalPolicy(Agent):
     """
 
     name = "ppo"
+    packages = STABLE_BASELINES
     episodes: int = 8
     epochs: int = 10
     learning_rate: float = 0.01
     entropy: float = 0.01
     hidden: int = 32
-
-    def check(self, budget: Budget, evaluations: int) -> None:
-        """Refuses to begin without the packages.
-
-        Raises:
-            LowlandError: One is missing.
-        """
-        check_packages(self.name)
 
     def run(self, budget: Budget, gain: Gain, generator: torch.Generator) -> None:
         """See ``Agent``."""
@@ -71,20 +62,6 @@ class ProximalPolicy(Agent):
                 seed=int(torch.randint(2**31, (), generator=generator)),
                 device="cpu",
             ).learn(ENDLESS)
-
-
-def check_packages(agent: str) -> None:
-    """Refuses an agent without the packages that it needs.
-
-    Raises:
-        LowlandError: One is missing.
-    """
-    for package in PACKAGES:
-        if importlib.util.find_spec(package) is None:
-            raise LowlandError(
-                f"agent is {agent}, and {package} is not installed; expected the extra: pip install -e "
-                "'.[reinforcement]', or use another agent"
-            )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     )
     from lowland.worst_case.students.equivalence import equivalence_of_shares, equivalence_p
     from lowland.worst_case.students.options import StudentOptions
-    from lowland.worst_case.students.pairs import LabelledRows, Pair, PairTable, students_beside_policies
+    from lowland.worst_case.students.pairs import Pair, PairTable, students_beside_policies
     from lowland.worst_case.students.student_rows import student_rows
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -23,7 +23,6 @@ else:
 __all__ = [
     "Distillation",
     "Kind",
-    "LabelledRows",
     "Pair",
     "PairTable",
     "Student",

@@ -15,7 +15,7 @@ from lowland.randomness import Key, generator
 from lowland.worst_case.budget import Budget
 from lowland.worst_case.deployed_subject import subject_of
 from lowland.worst_case.policies import StaticPolicy
-from lowland.worst_case.problem import PolicyProblem, wrong
+from lowland.worst_case.problem import PolicyProblem, Rows, wrong
 from lowland.worst_case.scaling.float_network import equalized_network
 from lowland.worst_case.search.agents import agent_of
 from lowland.worst_case.search.policy_search import search_problem
@@ -24,19 +24,6 @@ from lowland.worst_case.students.distillation import Distillation, Kind
 from lowland.worst_case.students.equivalence import equivalence_of_shares
 
 POLICIES = ("detrimental_policy", "robust_policy", "uniform_policy", "own_worst_policy")
-
-
-@dataclass(frozen=True)
-class LabelledRows:
-    """Rows with their classes.
-
-    Attributes:
-        inputs: [rows, ...].
-        targets: Classes [rows].
-    """
-
-    inputs: Tensor
-    targets: Tensor
 
 
 @dataclass(frozen=True)
@@ -94,8 +81,8 @@ class PairTable:
 
 def students_beside_policies(
     students: Mapping[Kind, nn.Module],
-    searching: LabelledRows,
-    judging: LabelledRows,
+    searching: Rows,
+    judging: Rows,
     how: Distillation,
     *,
     evaluations: int = 120,
@@ -148,7 +135,7 @@ def uniform_widths(how: Distillation) -> int:
 
 def _found(
     network: nn.Module,
-    rows: LabelledRows,
+    rows: Rows,
     how: Distillation,
     goal: Literal["worst", "best"],
     evaluations: int,
@@ -167,7 +154,7 @@ def _pairs_of(
     equalized: bool,
     network: nn.Module,
     policies: tuple[StaticPolicy, StaticPolicy, StaticPolicy],
-    rows: LabelledRows,
+    rows: Rows,
     how: Distillation,
 ) -> Iterator[Pair]:
     """One student under the detrimental, the robust and its own worst policy, and under a uniform one."""
