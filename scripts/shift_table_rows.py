@@ -35,6 +35,24 @@ def reference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def coverage_areas(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """By measure of uncertainty: area under churn and coverage, and the churn itself, which is the area by chance.
+
+    Means over the pairs of a network and a set (the nominal rows, the task's own shifted sets) with answers that differ
+    from the run's float network's in ten rows or more.
+
+    Args:
+        table: Rows of the long table, of one task, of test rows and of the precisions that count.
+    """
+    by = ["recipe", "seed", "precision", "condition"]
+    rows = table[(table.family == "disagreement") & (table.reference_kind == "float") & (table.status == "ok")]
+    churn = rows[(rows.measure == "churn") & (rows.target == "")][[*by, "value"]]
+    areas = rows[rows.measure == "churn_coverage_area"]
+    both = areas.merge(churn, on=by, suffixes=("", "_by_chance"), validate="many_to_one")
+    means = both.groupby("target", sort=False)[["value", "value_by_chance"]].mean()
+    return {str(name): (float(area), float(chance)) for name, area, chance in means.itertuples()}
+
+
 def abstention_table(table: pd.DataFrame) -> list[dict[str, Any]]:
     """What networks answer that abstain above a proved threshold, a row a task, kind of error and risk.
 

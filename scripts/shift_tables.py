@@ -15,7 +15,7 @@ from lowland.analysis.stability import ALL_SHIFTED, changed_answers, detectors
 from lowland.disagreement import MarkedScores, mean_detection_auroc, share_among_least_sure
 from lowland.estimate import Estimate
 from scripts.shift_answers_of_task import TaskAnswers, place_weights
-from scripts.shift_table_rows import mean_of
+from scripts.shift_table_rows import coverage_areas, mean_of
 
 LEAST_SURE = 0.1
 
@@ -117,6 +117,8 @@ def _seeds_below(answers: TaskAnswers, ours: Sequence[int], theirs: Sequence[int
 def detector_rows(answers: TaskAnswers, table: pd.DataFrame) -> list[dict[str, Any]]:
     """Third question, a row a measure: area over all sets, the margin less it, DeLong's counts, the least sure rows.
 
+    And the area under churn and coverage beside what it is by chance, ``None`` where no set has ten differing answers.
+
     Args:
         answers: Of the task.
         table: The long table, of test rows.
@@ -131,7 +133,9 @@ def detector_rows(answers: TaskAnswers, table: pd.DataFrame) -> list[dict[str, A
     networks = [MarkedScores(*each) for each in scored]
     found = mean_detection_auroc(networks, answers.sources[own], key=("shift page", answers.name))
     precisions = [name for name in table.precision.unique() if not answers.role(name)]
-    counts = detectors(table[table.task == answers.name], precisions=precisions).set_index("detector")
+    of_task = table[table.task == answers.name]
+    counts = detectors(of_task, precisions=precisions).set_index("detector")
+    areas = coverage_areas(of_task[of_task.precision.isin(precisions)])
     rows = []
     for name, (area, ahead) in found.items():
         shares = [share_among_least_sure(scores[name], disagree, share=LEAST_SURE) for scores, disagree in scored]
@@ -145,6 +149,7 @@ def detector_rows(answers: TaskAnswers, table: pd.DataFrame) -> list[dict[str, A
                 "verdict": _beyond(ahead),
                 "share": float(np.nanmean(shares)) if np.isfinite(shares).any() else float("nan"),
                 "delong": told,
+                "coverage": areas.get(name),
             }
         )
     return rows

@@ -13,6 +13,7 @@ from scripts.describe_shift import PUBLISHED, facts_of, main, page, points
 from scripts.shift_answers_of_task import TaskAnswers
 from scripts.shift_table_rows import (
     abstention_table,
+    coverage_areas,
     published_shift,
     published_training,
     reference_rows,
@@ -161,6 +162,19 @@ def test_controls_and_what_hardly_codes_weights_are_in_no_count(folder, told):
     (margin, *_) = detector_rows(control, table())
     assert margin["area"].num_samples <= 4 and control.counted == control.where(precision="qat8")
     assert detector_rows(replace(control, hardly={"qat8": 0.02}), table()) == []
+
+
+def test_what_is_left_among_the_surest_stands_beside_what_chance_leaves():
+    rows = answers(task="pictures", sets={"": 1.0, "mnist": 2.0})
+    churn = rows[(rows.measure == "churn") & (rows.target == "") & (rows.reference_kind == "float")]
+    areas = churn.assign(measure="churn_coverage_area", target="margin", value=churn.value / 4)
+    few = areas.assign(target="entropy", status="undefined", value=np.nan)
+    half = areas[areas.condition == "mnist"].assign(target="energy", value=0.5)
+    found = coverage_areas(pd.concat([churn, areas, few, half]))
+    area, chance = found["margin"]
+    assert area == pytest.approx(churn.value.mean() / 4) and chance == pytest.approx(churn.value.mean())
+    assert found["energy"] == (0.5, pytest.approx(churn.value[churn.condition == "mnist"].mean()))
+    assert "entropy" not in found
 
 
 def test_published_means_are_those_of_the_study():
