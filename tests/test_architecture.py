@@ -69,6 +69,7 @@ KEDRO_LAYER = {
     "config_files",
     "config_layers",
     "config_loader",
+    "completeness",
     "expectations",
     "given_axes",
     "measurable",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from lowland.measurements import Cell, Expected, Family, student_cell
+from lowland.completeness import Expected
+from lowland.measurements import Cell, Family, student_cell
 from lowland.placing import Place, chosen_places, holds
 from lowland.stages import NodeTemplate, Stage, all_stages
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import pandas as pd
 import pandera.pandas as pa
@@ -14,7 +14,7 @@ from lowland.estimate import STATUSES, Estimate, Status
 from lowland.vocabulary.conditions import CONDITIONS, Condition, condition_named
 from lowland.vocabulary.families import DISTURBANCES, Family
 from lowland.vocabulary.levels import NO_LEVEL
-from lowland.vocabulary.measures import MEASURES, SELECTED
+from lowland.vocabulary.measures import MEASURES
 from lowland.vocabulary.targets import TARGETS
 
 Method = Literal["float", "qat", "ptq", "weight_only", "dynamic", "imported"]
@@ -167,7 +167,7 @@ _TYPES = {
     for name, column in SCHEMA.columns.items()
     if name not in WIDTHS
 }
-_CELL_NAMES = COLUMNS[:4]
+CELL_NAMES = COLUMNS[:4]
 KEYS: tuple[str, ...] = COLUMNS[: COLUMNS.index("value")]
 
 
@@ -236,83 +236,14 @@ def stack(tables: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
     """Tables on top of each other in their given order; ``None`` stands for a child that left nothing."""
     present = [t for t in tables if t is not None and len(t)]
     frame = pd.concat(present, ignore_index=True) if present else pd.DataFrame(columns=list(COLUMNS))
-    return _typed(frame)
+    return typed(frame)
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the schema's types; widths are integers where all of them are whole."""
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A long table with the schema's types; widths are integers where all of them are whole."""
     numbers = {name: frame[name].astype("float64") for name in WIDTHS}
     widths = {name: "int64" if bool((bits % 1 == 0).all()) else "float64" for name, bits in numbers.items()}
     return frame.astype({**_TYPES, **widths})
-
-
-def with_widths_of_networks(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with the widths that networks have in every row about them.
-
-    The stage that quantizes a network knows how many bits its layers have on average, all others what the precision
-    says; networks of one task at one precision are alike in this, also those that could not be had.
-
-    Args:
-        frame: Rows of the long table.
-    """
-    keys = ["task", "precision"]
-    known = frame[(frame["family"] == "cost") & (frame["status"] == "ok")].groupby(keys)[list(WIDTHS)].first()
-    found = frame[keys].merge(known.reset_index(), on=keys, how="left").set_axis(frame.index)
-    return _typed(frame.assign(**{name: found[name].fillna(frame[name]) for name in WIDTHS}))
-
-
-class Expected(NamedTuple):
-    """What a study should have measured.
-
-    Attributes:
-        cell: On which cell.
-        family: Of which family.
-        measure: Which measure, or ``all``: any that is taken on every cell.
-        reference: Id of the other cell, for pairs.
-    """
-
-    cell: Cell
-    family: Family
-    measure: str = "all"
-    reference: str = ""
-
-
-def complete(frame: pd.DataFrame, expected: Iterable[Expected]) -> pd.DataFrame:
-    """The table with a ``failed`` row for whatever was expected and has no row at all.
-
-    A crashed node leaves no file, so only the list of what was expected can tell what is missing.
-
-    Args:
-        frame: Rows of the long table.
-        expected: What there should be.
-    """
-    keys = [*_CELL_NAMES, "family", "reference"]
-    usual = frame[~frame["measure"].isin(SELECTED)]
-    anything = set(zip(*(usual[column] for column in keys), strict=True))
-    present = set(zip(*(frame[column] for column in (*keys, "measure")), strict=True))
-
-    def is_there(wanted: Expected) -> bool:
-        cell = wanted.cell
-        key = (cell.task, cell.recipe, cell.seed, cell.precision, wanted.family, wanted.reference)
-        return key in anything if wanted.measure == "all" else (*key, wanted.measure) in present
-
-    missing = [
-        table(
-            wanted.cell,
-            [
-                Measurement(
-                    wanted.family,
-                    wanted.measure,
-                    Estimate.missing("failed"),
-                    reference=wanted.reference,
-                    reference_kind="seed" if wanted.reference else "",
-                )
-            ],
-        )
-        for wanted in expected
-        if not is_there(wanted)
-    ]
-    return stack([frame, *missing]) if missing else frame
 
 
 def checked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -321,7 +252,7 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         pandera.errors.SchemaError: With the first column and value that do not fit.
     """
-    return _VALUES.validate(_typed(frame))
+    return _VALUES.validate(typed(frame))
 
 
 def words_of(frame: pd.DataFrame) -> dict[str, Any]:

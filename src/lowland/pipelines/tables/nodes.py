@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
+from lowland.completeness import complete, with_widths_of_networks
 from lowland.expectations import Everything
-from lowland.measurements import checked, complete, stack, with_widths_of_networks, words_of
+from lowland.measurements import checked, stack, words_of
 from lowland.pipelines.frames import FACTS, gather_frames
 
 
