@@ -123,6 +123,7 @@ class Study(BaseModel):
                     task.input_kind,
                     self.tasks[name].extra_sets,
                     self.tasks[name].test_rows,
+                    task.has_vocabulary,
                 )
                 for name, task in tasks.items()
             },

@@ -88,6 +88,7 @@ class TaskFacts(NamedTuple):
         input_kind: What its inputs are: ``features``, ``image`` or ``tokens``.
         extra_sets: Sets beside the usual ones that its options ask for.
         test_rows: Held-out rows that its options ask for; None where they do not say.
+        has_vocabulary: Whether it says which word each token is.
     """
 
     outputs: int
@@ -98,6 +99,7 @@ class TaskFacts(NamedTuple):
     input_kind: str
     extra_sets: tuple[str, ...] = ()
     test_rows: int | None = None
+    has_vocabulary: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from lowland.coding.tokens import FIRST_WORD, PADDING, UNKNOWN
 from lowland.errors import LowlandError
 from lowland.perturbation import TOKEN_CORRUPTIONS, TokenCorruptionOptions, draw_tokens, truncation, typing_errors
 from lowland.perturbation.token_corruptions import unknown_words
+from lowland.selection import Axes, TaskFacts
 from tests.perturbation.test_typing_errors import all_edits
 
 WORDS = ("good", "god", "goods", "a", "!", "film", "films")
@@ -111,3 +112,13 @@ def test_none_switches_off(nothing):
 def test_what_cannot_be_is_refused(levels, message):
     with pytest.raises(ValidationError, match=message):
         TokenCorruptionOptions(levels=levels, draws=2)
+
+
+def test_typing_errors_want_a_vocabulary_before_anything_runs():
+    facts = TaskFacts(2, "accuracy", "", True, True, "tokens")
+    options = TokenCorruptionOptions(levels={"typing_errors": [10], "truncation": [25]}, draws=2)
+    known, other = facts._replace(has_vocabulary=True), facts._replace(input_kind="image")
+    axes = Axes({"own": facts, "known": known, "pictures": other}, ("plain",), ("s0",), ("fp32",), {})
+    ((option, what),) = options.misfits(axes)
+    assert option == "levels.typing_errors" and "task 'own' records no vocabulary; expected none, or" in what
+    assert not list(TokenCorruptionOptions(levels={"truncation": [25]}, draws=2).misfits(axes))

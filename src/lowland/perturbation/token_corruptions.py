@@ -13,7 +13,7 @@ from lowland.coding.tokens import FIRST_WORD, PADDING, UNKNOWN
 from lowland.errors import LowlandError
 from lowland.perturbation.typing_errors import mistyped
 from lowland.randomness import Key, generator
-from lowland.selection import NOTHING, refuse_repeats
+from lowland.selection import NOTHING, Axes, Misfit, refuse_repeats
 from lowland.vocabulary.planned import Planned
 
 TokenCorruptionKind = Literal["unknown_words", "typing_errors", "truncation"]
@@ -54,6 +54,16 @@ class TokenCorruptionOptions(BaseModel):
     def _names_nothing_twice(self) -> Self:
         refuse_repeats(**{f"levels of {kind}": levels for kind, levels in self.levels.items()})
         return self
+
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """Typing errors in tokens of which nobody says what words they are."""
+        for name, task in axes.tasks.items():
+            if "typing_errors" in self.levels and task.input_kind == "tokens" and not task.has_vocabulary:
+                yield (
+                    "levels.typing_errors",
+                    f"are asked for, and task {name!r} records no vocabulary; expected none, or a task with "
+                    "has_vocabulary = True whose facts hold {'preprocessing': {'vocabulary': [...]}}",
+                )
 
     def planned(self) -> Iterator[Planned]:
         """Every corruption at its levels."""

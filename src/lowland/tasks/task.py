@@ -33,6 +33,8 @@ class Task(ABC):
         is_classifier: Whether outputs are [samples, classes] and the highest one is what counts.
         readings: What its sensors deliver.
         input_kind: What its inputs are; an ``image`` can be blurred and rotated.
+        has_vocabulary: Whether ``prepare`` records the words behind its tokens as
+            ``facts["preprocessing"]["vocabulary"]``; only such a task can meet typing errors.
         sensor_dims: Dimensions of the inputs that distinguish sensors.
         float_from: Layer of the network from which on it stays float when it is deployed; None: all is quantized.
         detail_measures: What ``details`` measures of its samples.
@@ -46,6 +48,7 @@ class Task(ABC):
     corrupted_sets: tuple[CorruptedSet, ...] = ()
     readings: Readings = Readings()
     input_kind: InputKind = "features"
+    has_vocabulary: bool = False
     sensor_dims: tuple[int, ...] = (1,)
     float_from: str | None = None
     detail_measures: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ class Sentiment(Classifier):
     """Two classes of texts by the sign of their mean rating, with cross-entropy and accuracy."""
 
     input_kind = "tokens"
+    has_vocabulary = True
     obtained_from = "python -m scripts.fetch_sentiment gets it"
 
     def __init__(self, options: SentimentOptions) -> None:
