@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from lowland.artifacts import StoredModel, StoredTensors
+from lowland.completeness import Expected, complete
 from lowland.disagreement import disagreement_rate
 from lowland.expectations import everything
 from lowland.grid import Run, grid_of
-from lowland.measurements import Cell, Expected, complete
+from lowland.measurements import Cell
 from lowland.pipelines.retraining.nodes import retrain_on_disagreements
 from lowland.pipelines.retraining.stage import STAGE
 from lowland.placing import chosen_places
