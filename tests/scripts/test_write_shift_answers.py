@@ -15,7 +15,7 @@ from lowland.disagreement import detection_auroc, uncertainty
 from lowland.perturbation import IMAGE_CORRUPTIONS
 from lowland.robustness.label_shift import LABEL_SHIFT
 from lowland.tasks import Splits, TaskOptions, build_task
-from scripts.write_shift_answers import answered_sets, severity_of, write_answers
+from scripts.write_shift_answers import answered_sets, same_but_for_rounding, severity_of, write_answers
 from tests.scripts.shift_study import TASK, finished_study
 
 
@@ -34,6 +34,12 @@ def benchmark(study, tmp_path_factory):
 def test_deployed_networks_are_written_and_float_ones_are_references(benchmark):
     assert len(benchmark.cells) == 8 and set(benchmark.cells.method) == {"qat", "ptq"}
     assert len(list((benchmark.folder / "logits").iterdir())) == 8 + 4
+
+
+def test_a_float_network_that_adds_in_another_order_is_no_network_of_its_own():
+    logits = torch.tensor([[10.0, -3.0], [1.0, 2.0]])
+    assert same_but_for_rounding(torch.nextafter(logits, torch.tensor(100.0)), logits)
+    assert not same_but_for_rounding(logits + 0.01, logits)
 
 
 def test_sets_are_the_nominal_rows_natural_shifts_and_every_corruption(benchmark):
