@@ -94,7 +94,8 @@ def train(
 
     recipe = recipe.prepared(network, trained, float_from=data.float_from)
     length = length._replace(batches=len(batches(torch.arange(len(inputs)), length.batch_size, no_single=whole)))
-    optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.weight_decay), lr=options.learning_rate, fused=True)
+    rate = options.learning_rate * recipe.rate_factor
+    optimizer = torch.optim.AdamW(_parameter_groups(network, recipe.weight_decay), lr=rate, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: options.rate(step, length))
     order, projections = generator(*key, "batch order"), generator(*key, "projections")
     disturbances = generator(*key, "disturbances")

@@ -117,6 +117,11 @@ class RecipeBase(BaseModel):
         return False
 
     @property
+    def rate_factor(self) -> float:
+        """What the learning rate of the options is multiplied by."""
+        return 1.0
+
+    @property
     def weight_decay(self) -> float:
         """Decoupled weight decay handed to the optimizer, for weights (not biases)."""
         return 0.0

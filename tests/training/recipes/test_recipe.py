@@ -6,7 +6,7 @@ from torch import nn
 from lowland.selection import Axes, TaskFacts
 from lowland.training.recipes.recipe import Recipe
 from tests.quantization.convolutions import CASES
-from tests.training.fitting import OPTIONS, RECIPES, fit
+from tests.training.fitting import OPTIONS, RECIPES, equal_weights, fit, network
 
 GENERATOR = torch.Generator()
 
@@ -89,3 +89,10 @@ def test_what_moves_inputs_is_refused_for_tokens_with_the_parameters(name):
 def test_wrong_recipes_are_refused(options):
     with pytest.raises(ValidationError):
         recipe(**options)
+
+
+def test_a_learning_rate_of_ones_own_trains_as_the_options_with_that_rate_do():
+    faster = OPTIONS.model_copy(update={"learning_rate": 3 * OPTIONS.learning_rate})
+    own = fit(network(), kind="plain", learning_rate_factor=3).network
+    same, other = fit(network(), options=faster).network, fit(network()).network
+    assert equal_weights(own, same) and not equal_weights(own, other)

@@ -23,9 +23,20 @@ from lowland.training.regularizers import clip_weights, jacobian_penalty, orthog
 
 
 class Plain(RecipeBase):
-    """The loss and nothing else."""
+    """The loss and nothing else.
+
+    Attributes:
+        learning_rate_factor: Times the learning rate of ``training`` and ``fine_tuning``: a study of learning rates
+            names one recipe a rate.
+    """
 
     kind: Literal["plain"]
+    learning_rate_factor: Weight = 1.0
+
+    @property
+    def rate_factor(self) -> float:
+        """What learning rates are multiplied by."""
+        return self.learning_rate_factor
 
 
 class WeightDecay(RecipeBase):
