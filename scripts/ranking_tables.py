@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.fault_ranking.cell_map import PLACEBOS
 from benchmarks.fault_ranking.loader import Benchmark
-from lowland.analysis.fault_ranking import Columns, Interval, Relations, relations, reliability
+from lowland.analysis.fault_ranking import Columns, Comparison, Interval, Relations, relations, reliability
 
 STRATA = ("task", "precision")
 REFERENCE, CONTROL, SCATTERED = "matched curvature", "mean squared flip", "placebo: dealt out over the network"
@@ -68,9 +68,8 @@ def predictor_rows(networks: pd.DataFrame, *, truth: str, strata: Sequence[str] 
     predictors = dict(PREDICTORS)
     if "precision" not in strata:
         predictors["bits of a weight"] = "weight_bits"
-    found = relations(
-        networks, predictors, truth=truth, strata=strata, cluster="recipe", reference=REFERENCE, control=CONTROL
-    )
+    compared = Comparison(truth, strata, "recipe", reference=REFERENCE, control=CONTROL)
+    found = relations(networks, predictors, compared)
     return dict(sorted(found.items(), key=lambda item: -np.nan_to_num(item[1].rho.value)))
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lowland.analysis.fault_ranking import relations, reliability
+from lowland.analysis.fault_ranking import Comparison, relations, reliability
 
 SOURCE = np.random.default_rng(0)
 
@@ -24,8 +24,8 @@ def networks(recipes=12, strata=("a", "b")):
 
 
 def found(frame, predictors, **options):
-    options = {"truth": "rise", "strata": ["stratum"], "cluster": "recipe"} | options
-    return relations(frame, predictors, **{"reference": "good", "control": "bad"} | options)
+    asked = {"truth": "rise", "strata": ["stratum"], "cluster": "recipe", "reference": "good", "control": "bad"}
+    return relations(frame, predictors, Comparison(**asked | options))
 
 
 def test_within_one_stratum_the_coefficient_is_spearmans():

@@ -82,15 +82,30 @@ class Relations:
     partial: Interval
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What predictors are held against.
+
+    Attributes:
+        truth: Column.
+        strata: Columns inside whose combinations ranks are formed.
+        cluster: Column that names what is drawn together.
+        reference: Predictor that the others are held against.
+        control: Predictor that is held fixed in ``partial``.
+    """
+
+    truth: str
+    strata: Sequence[str]
+    cluster: str
+    reference: str
+    control: str
+
+
 def relations(
     networks: pd.DataFrame,
     predictors: Mapping[str, Columns],
+    compared: Comparison,
     *,
-    truth: str,
-    strata: Sequence[str],
-    cluster: str,
-    reference: str,
-    control: str,
     num_resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Relations]:
@@ -102,27 +117,24 @@ def relations(
     Args:
         networks: One row each.
         predictors: By name; signs are as they come.
-        truth: Column.
-        strata: Columns whose combinations are strata.
-        cluster: Column that names clusters.
-        reference: Predictor that the others are held against.
-        control: Predictor that is held fixed in ``partial``.
+        compared: With what, and how.
         num_resamples: Of the clusters.
         seed: Of the resamples.
 
     Raises:
         KeyError: A reference or control that is no predictor.
     """
-    codes, names = pd.factorize(networks[cluster])
+    reference, control = compared.reference, compared.control
+    codes, names = pd.factorize(networks[compared.cluster])
     weights = resampled_clusters(len(names), num_resamples=num_resamples, seed=seed)
     columns = {name: [columns] if isinstance(columns, str) else list(columns) for name, columns in predictors.items()}
     flat = [column for each in columns.values() for column in each]
     truth_moments, control_moments = [], []
     controls = columns[control]
-    for place in networks.groupby(list(strata), sort=False).indices.values():
+    for place in networks.groupby(list(compared.strata), sort=False).indices.values():
         stratum = networks.iloc[place]
         x = stratum[flat].to_numpy(dtype=float).T
-        y = stratum[[truth]].to_numpy(dtype=float).T
+        y = stratum[[compared.truth]].to_numpy(dtype=float).T
         z = stratum[controls].to_numpy(dtype=float).T
         truth_moments.append(spearman_moments(x, y, codes[place], weights))
         control_moments.append(spearman_moments(x, z, codes[place], weights))
