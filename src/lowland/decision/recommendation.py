@@ -10,7 +10,9 @@ from lowland.analysis.criteria import CLEAN
 from lowland.analysis.score import score_of
 from lowland.analysis.still_falling import still_falling
 from lowland.decision.choice import Choice
+from lowland.decision.described import described
 from lowland.decision.lost import lost_networks
+from lowland.decision.numbers import Numbers
 from lowland.decision.references import far_behind, references_of
 from lowland.decision.requirements import TaskRequirements
 
@@ -71,7 +73,7 @@ def recommend(
     for task, rows in measurements.groupby("task", sort=False):
         beside = references_of(references, str(task))
         told = rows if reported is None else reported[reported.task == task]
-        found = Choice(rows, requirements.of(str(task)), folder, told).recommendation()
+        found = described(Choice(Numbers(rows, told), requirements.of(str(task))), folder)
         subject = found["chosen"] or found["nearest"] or found["best"]
         reached = subject["numbers"][CLEAN]["mean"] if subject else None
         curves = None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task")
