@@ -33,6 +33,7 @@ class Criterion:
             same bit error rate their memory holds these instead of codes.
         level: Strength; ``None`` takes the mean over all levels.
         higher_is_better: Direction.
+        parts: Of a mixture: what is averaged, and the share of each; the shares sum to 1.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Criterion:
     target: str = ""
     level: float | None = None
     higher_is_better: bool = True
+    parts: tuple[tuple[Criterion, float], ...] = ()
 
     def towards(self, end: Literal["high", "low"]) -> Criterion:
         """The same with this end as the better one, under a name of its own where that is not its usual direction."""
@@ -145,6 +147,8 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     Raises:
         ValueError: Both halves are in the table.
     """
+    if criterion.parts:
+        return _mixed([(criterion_values(measurements, part), share) for part, share in criterion.parts])
     rows = measurements[
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
@@ -187,4 +191,18 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         value=(merged.total / merged["rows"]).where(good),
         standard_error=(np.sqrt(merged.variance) / merged["rows"]).where(good),
         status=status,
+    )
+
+
+def _mixed(parts: list[tuple[pd.DataFrame, float]]) -> pd.DataFrame:
+    """The mean of several criteria of every cell; there is one only where there are all of them."""
+    frame = parts[0][0]
+    statuses = pd.DataFrame({place: part.status for place, (part, _) in enumerate(parts)})
+    bad = statuses.where(statuses != "ok").bfill(axis=1)[0]
+    return frame.assign(
+        value=np.sum([share * part.value.to_numpy() for part, share in parts], axis=0),
+        standard_error=np.sqrt(
+            np.sum([(share * part.standard_error.to_numpy()) ** 2 for part, share in parts], axis=0)
+        ),
+        status=bad.fillna("ok").astype(str),
     )

@@ -122,11 +122,11 @@ def with_test_rows(
     rows and e² the mean over the cells of the squared standard error over draws; then it is bent so that it ends where
     the score does (``bounded_interval``). Of a share a of n rows r² is a(1 - a)/n. Of another score the long table
     holds r where nothing is drawn; where something is, r is taken as the same part of the mean as on the undisturbed
-    rows. Whatever is disturbed with levels is the clean test set; a shifted set has rows of its own. All cells met the
-    same rows and the same draws, so neither shows in the spread over seeds. Where nothing is drawn a score's own
-    standard error is that of the test rows, which is not counted twice: it is one over draws where there are fewer
-    samples than rows. Other rows and draws would move all configurations together, so this is the wrong interval for
-    comparing them.
+    rows. Whatever is disturbed with levels is the clean test set; a shifted set has rows of its own; of a mixture the
+    fewest rows of a part count, and the largest relative error. All cells met the same rows and the same draws, so
+    neither shows in the spread over seeds. Where nothing is drawn a score's own standard error is that of the test
+    rows, which is not counted twice: it is one over draws where there are fewer samples than rows. Other rows and draws
+    would move all configurations together, so this is the wrong interval for comparing them.
 
     Args:
         numbers: From ``configurations``.
@@ -151,19 +151,20 @@ def with_test_rows(
                 for name, end in (("low", -half), ("high", half)):
                     frame.loc[rows.index, name] = rows["mean"] * np.exp(end) if ratio else rows["mean"] + end
             continue
-        source = _source(criterion, score)
-        num_rows = _num_test_rows(measurements, source)
+        parts = [part for part, _ in criterion.parts] or [criterion]
+        sources = [_source(part, score) for part in parts]
+        num_rows = min(_num_test_rows(measurements, source) for source in sources)  # NaN where one is not known
         drawn = measurements.num_samples < num_rows
         over_draws = measurements.assign(standard_error=measurements.standard_error.where(drawn, 0.0))
         variance = _squared_errors(rows, over_draws, criterion)
         own = 0.0
         if score.is_share:
             own = normal_quantile(confidence) ** 2 / num_rows
-        elif num_rows != num_rows or not drawn[_about(measurements, criterion)].any():
+        elif num_rows != num_rows or not any(drawn[_about(measurements, part)].any() for part in parts):
             variance = _squared_errors(rows, measurements, criterion) + 0 * num_rows  # unknown where that is
         else:
-            clean = _squared_errors(rows, measurements, source) / _means(rows, measurements, source) ** 2
-            variance += clean * rows["mean"] ** 2
+            relative = [_squared_errors(rows, measurements, s) / _means(rows, measurements, s) ** 2 for s in sources]
+            variance += np.max(relative, axis=0) * rows["mean"] ** 2
         half = np.sqrt(rows.half**2 + normal_quantile(confidence) ** 2 * variance)
         low, high = bounded_interval(rows["mean"], half, ends=score.ends, own=own)
         frame.loc[rows.index, "low"], frame.loc[rows.index, "high"] = low, high

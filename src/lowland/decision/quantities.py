@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from lowland.analysis.criteria import CLEAN, Criterion
@@ -37,6 +38,32 @@ def criterion_of(
         target,
         level,
         better_end(score, measure, condition) != "low",
+    )
+
+
+def mixture_of(score: Score, measure: str, parts: Sequence[tuple[Criterion, float]]) -> Criterion:
+    """The mean of a measure over several circumstances, each with its share of the time.
+
+    Args:
+        score: Of the task.
+        measure: A key of ``MEASURES``, or the score.
+        parts: The measure under each (``criterion_of``), and its share; the shares sum to 1.
+    """
+    name = score.label if measure == score.name else MEASURES[measure].label
+    first = CLEAN if measure == score.name else measure
+    shares = [
+        f"{100 * share:g} % {part.label.removeprefix(name).strip() if part.condition else 'undisturbed'}"
+        for part, share in parts
+    ]
+    names = [f"{share:g}_{part.name.removeprefix(first).strip('_') or CLEAN}" for part, share in parts]
+    return Criterion(
+        f"{first}_mixture_{'_'.join(names)}",
+        f"{name} in a mixture: {', '.join(shares)}",
+        parts[0][0].family,
+        measure,
+        "",
+        higher_is_better=parts[0][0].higher_is_better,
+        parts=tuple(parts),
     )
 
 

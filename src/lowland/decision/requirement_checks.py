@@ -55,11 +55,20 @@ def unmeasurable(requirements: Requirements, *, planned: Sequence[Planned], scor
 def _about(quantity: Quantity, score: Score) -> Quantity:
     """A quantity without its limit, the score by its own name."""
     measure, condition, target = quantity.named(score), quantity.condition, quantity.target
-    return Quantity.model_construct(measure=measure, condition=condition, target=target, level=quantity.level)
+    return Quantity.model_construct(
+        measure=measure, condition=condition, target=target, level=quantity.level, mixture=quantity.mixture
+    )
 
 
 def _not_taken(quantity: Quantity, planned: Sequence[Planned], score: Score) -> Misfit | None:
     """The first part of a quantity that the study does not have."""
+    for i, part in enumerate(quantity.mixture):
+        alone = Quantity(measure=quantity.measure, **part.circumstance.model_dump())
+        if (mistake := _not_taken(alone, planned, score)) is not None:
+            option, what = mistake
+            return ("measure" if option == "measure" else f"mixture[{i}].{option}"), what
+    if quantity.mixture:
+        return None
     measure = quantity.named(score)
     of_measure = [plan for plan in planned if measure in plan.measures]
     if not of_measure:

@@ -9,19 +9,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, m
 
 from lowland.analysis.criteria import CLEAN, Criterion
 from lowland.analysis.score import Score
-from lowland.decision.quantities import criterion_of
+from lowland.decision.quantities import criterion_of, mixture_of
 from lowland.errors import did_you_mean
 from lowland.selection import Axes, Misfit, or_word
 
 MEAN = "mean"
+SHARES_TOLERANCE = 1e-6
 Limit = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Quantity(BaseModel):
-    """One number of a configuration: a measure under a condition, or on undisturbed rows.
+class Circumstance(BaseModel):
+    """Under what a measure is taken.
 
     Attributes:
-        measure: Any measure of the long table that is of one network; ``score`` is the task's own (accuracy, EMD ...).
         condition: Under which it is taken: a noise, a sensor fault, an attack, flipped bits, a shifted set ... Without
             it the rows are undisturbed.
         target: What the condition hits, such as ``weights``; without it the whole. Float networks are asked about the
@@ -32,10 +32,61 @@ class Quantity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    measure: str = CLEAN
     condition: str = ""
     target: str = ""
     level: Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["mean"], or_word(MEAN)] | None = None
+
+    def measured(self, score: Score, measure: str) -> Criterion:
+        """A measure under it, to be read from the long table.
+
+        Args:
+            score: Of the task.
+            measure: Its name in the long table.
+        """
+        level = self.level if isinstance(self.level, float) else None
+        return criterion_of(score, measure, self.condition, self.target, level=level)
+
+
+class MixturePart(Circumstance):
+    """One circumstance of an environment.
+
+    Attributes:
+        share: Of the time, above 0 and below 1.
+    """
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+    @property
+    def circumstance(self) -> Circumstance:
+        """Without the share."""
+        return Circumstance(condition=self.condition, target=self.target, level=self.level)
+
+
+class Quantity(Circumstance):
+    """One number of a configuration: a measure under a condition, on undisturbed rows, or in a mixture of these.
+
+    Attributes:
+        measure: Any measure of the long table that is of one network; ``score`` is the task's own (accuracy, EMD ...).
+        mixture: In place of a condition: an environment of one's own, as circumstances with their shares of the time,
+            which sum to 1. What counts is the mean of the measure over them.
+    """
+
+    measure: str = CLEAN
+    mixture: tuple[MixturePart, ...] = ()
+
+    @model_validator(mode="after")
+    def _mixes_what_can_be_mixed(self) -> Self:
+        if not self.mixture:
+            return self
+        if self.condition or self.target or self.level is not None:
+            raise ValueError("mixture is given beside condition, target or level; expected these in its parts")
+        if len({part.circumstance for part in self.mixture}) < max(2, len(self.mixture)):
+            raise ValueError("mixture has one part, or one twice; expected at least two that differ")
+        if abs((total := sum(part.share for part in self.mixture)) - 1) > SHARES_TOLERANCE:
+            raise ValueError(f"mixture has shares that sum to {total:g}; expected 1")
+        if self.measure == "half_life":
+            raise ValueError("mixture is of half_life, which is a level and not what is left at one; expected another")
+        return self
 
     def named(self, score: Score) -> str:
         """Its measure by the name in the long table."""
@@ -47,8 +98,10 @@ class Quantity(BaseModel):
         Args:
             score: Of the task.
         """
-        level = self.level if isinstance(self.level, float) else None
-        return criterion_of(score, self.named(score), self.condition, self.target, level=level)
+        if not self.mixture:
+            return self.measured(score, self.named(score))
+        parts = [(part.measured(score, self.named(score)), part.share) for part in self.mixture]
+        return mixture_of(score, self.named(score), parts)
 
 
 class Requirement(Quantity):
