@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from lowland.analysis.criteria import Criterion
+from lowland.decision.alternatives import conflict, safer, undecided
 from lowland.decision.breaking_levels import breaking_levels
 from lowland.decision.choice import Choice
 from lowland.decision.deployment import to_deploy
 from lowland.decision.numbers import ENDS, Subject, about, plain
-from lowland.decision.outcomes import GUESSING, NOTHING
+from lowland.decision.outcomes import FAILED, GUESSING, NOTHING
+from lowland.decision.requirements import Requirements
+from lowland.decision.what_if import what_if
 from lowland.vocabulary.measures import SELECTED
 
 TOLERATED = 0.1  # of the clean score: what may be lost where no requirement says how much
 
 
-def described(choice: Choice, folder: str) -> dict[str, Any]:
+def described(choice: Choice, requirements: Requirements, folder: str) -> dict[str, Any]:
     """What ``recommend`` says of the task, less what stands beside its networks.
 
     Args:
         choice: Of one task.
+        requirements: What it was made by.
         folder: Of the study's data, relative to the project.
     """
     numbers, outcome = choice.numbers, choice.outcome
@@ -58,7 +62,10 @@ def described(choice: Choice, folder: str) -> dict[str, Any]:
         report["runner_up"] = None if runner_up is None else configuration(choice, runner_up, folder)
         report["tightest"] = _tightest(choice, subject)
     report["breaking_levels"] = [] if subject is None else _breaking_levels(choice, subject)
-    return report
+    # Where no network gave a result or none learned, other requirements change nothing.
+    hopeless = outcome in (FAILED, GUESSING)
+    report |= {"safer": safer(choice), "undecided": undecided(choice)}
+    return report | {"what_if": [] if hopeless else what_if(choice, requirements)}
 
 
 def configuration(choice: Choice, subject: Subject, folder: str) -> dict[str, Any]:
@@ -147,14 +154,15 @@ def _blocked(choice: Choice) -> dict[str, Any]:
     """Why nothing may be chosen, and because of which requirements."""
     meeting = choice.on_the_mean.all(axis=1)
     if (meeting & choice.preferable & ~choice.numbers.learned).any():
-        return {"reason": "guessing", "requirements": []}
+        return {"reason": "guessing", "requirements": [], "conflict": []}
     if meeting.any():
-        return {"reason": "preference_without_number", "requirements": []}
+        return {"reason": "preference_without_number", "requirements": [], "conflict": []}
     unknown = [p for p, c, _ in choice.demands if not choice.numbers.means(c).notna().any()]
     if unknown:
-        return {"reason": "requirement_without_number", "requirements": unknown}
+        return {"reason": "requirement_without_number", "requirements": unknown, "conflict": []}
     alone = [p for p, _, _ in choice.demands if not choice.on_the_mean[p].any()]
-    return {"reason": "unmet" if alone else "not_together", "requirements": alone}
+    reason = "unmet" if alone else "not_together"
+    return {"reason": reason, "requirements": alone, "conflict": conflict(choice)}
 
 
 def _tightest(choice: Choice, subject: Subject) -> dict[str, Any] | None:

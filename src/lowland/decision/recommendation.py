@@ -61,11 +61,14 @@ def recommend(
           tied, else the best of the others that may be recommended);
         - ``chosen_by`` (how many competed, did not beat the guess or rank behind; ``steps``, what each preference left;
           ``tie_break``, what names one of those that are tied; None where nothing is chosen);
-        - ``blocked_by`` (why nothing is: ``reason`` and the ``requirements`` to blame; None where something is),
+        - ``blocked_by`` (why nothing is: ``reason``, the ``requirements`` to blame and ``conflict``, the fewest that no
+          configuration meets together; None where something is),
           ``nearest`` (the configuration with the smallest worst shortfall), ``best`` (where nothing beats the guess);
         - ``requirements`` (per requirement: how many meet it, who comes nearest, by how much it is missed),
           ``tightest`` (the requirement with the least to spare), ``breaking_levels`` (of the chosen or nearest
           configuration);
+        - ``safer`` (what keeps more to the limits, and what it costs), ``undecided`` (what the study could not settle,
+          and which measurement would), ``what_if`` (the recommendation under other requirements);
         - ``references``, ``reference_ahead`` (one that the choice is far behind) and ``num_beating_guess`` (None where
           not measured).
     """
@@ -73,7 +76,8 @@ def recommend(
     for task, rows in measurements.groupby("task", sort=False):
         beside = references_of(references, str(task))
         told = rows if reported is None else reported[reported.task == task]
-        found = described(Choice(Numbers(rows, told), requirements.of(str(task))), folder)
+        asked = requirements.of(str(task))
+        found = described(Choice(Numbers(rows, told), asked), asked, folder)
         subject = found["chosen"] or found["nearest"] or found["best"]
         reached = subject["numbers"][CLEAN]["mean"] if subject else None
         curves = None if learning_curves is None or learning_curves.empty else learning_curves.query("task == @task")

@@ -42,12 +42,20 @@ def requirement(parameter, label, threshold=0.9, *, higher=True):
         ("preference_without_number", [], "a number is missing for the accuracy or for what is preferred."),
         ("requirement_without_number", ["needs[1]"], "No configuration has a number for noisy accuracy: that part"),
         ("unmet", ["needs[0]", "needs[1]"], "clean accuracy ≥ 90.0 % or noisy accuracy ≤ 90.0 % even on its own."),
-        ("not_together", [], "but no configuration meets all of them."),
+        (
+            "not_together",
+            [],
+            "met by some configuration, but none meets clean accuracy ≥ 90.0 % and noisy accuracy ≤ 90.0 % together.",
+        ),
     ],
 )
 def test_why_nothing_is_chosen(reason, guilty, words):
     asked = [requirement("needs[0]", "clean accuracy"), requirement("needs[1]", "noisy accuracy", higher=False)]
-    found = {"requirements": asked, "blocked_by": {"reason": reason, "requirements": guilty}, "chosen_by": None}
+    found = {
+        "requirements": asked,
+        "blocked_by": {"reason": reason, "requirements": guilty, "conflict": ["needs[0]", "needs[1]"]},
+        "chosen_by": None,
+    }
     assert words in blocked_sentence(found, ACCURACY)
     assert choice_sentences(found, ACCURACY) == []
 

@@ -14,11 +14,13 @@ from lowland.report.sections.inputs import Inputs
 from lowland.report.sections.reproduce import Reproduce
 from lowland.report.sections.same import Same
 from lowland.report.sections.sure import Sure
+from lowland.report.sections.what_if import WhatIf
 from lowland.report.sections.why import Why
 from lowland.report.sections.worst import Worst
 
 SECTIONS: tuple[Section, ...] = (
     Answer(),
+    WhatIf(),
     Inputs(),
     Disturbed(),
     Curves(),

@@ -68,7 +68,9 @@ def blocked_sentence(recommendation: Mapping[str, Any], score: ScoreText) -> str
             which = " or ".join(asked(r, score) for r in guilty)
             return f"No configuration meets {which} even on its own."
         case _:
-            return "Each requirement is met by some configuration, but no configuration meets all of them."
+            parts = [r for r in recommendation["requirements"] if r["parameter"] in blocked["conflict"]]
+            together = " and ".join(asked(r, score) for r in parts)
+            return f"Each requirement is met by some configuration, but none meets {together} together."
 
 
 def asked(requirement: Mapping[str, Any], score: ScoreText) -> str:
