@@ -29,8 +29,8 @@ def test_what_would_settle_it(needed, words):
 
 def test_what_safety_costs():
     assert safer_sentence(SAFER, [NEED], ACCURACY) == (
-        "ema at ptq6 keeps +3.1 % to its tightest limit (noisy accuracy) in place of −0.2 %, at 1.50 times the size and "
-        "with 1.2 points less accuracy."
+        "ema at ptq6 keeps +3.1 % to its tightest limit (noisy accuracy) in place of −0.2 %, at 1.50 times the size "
+        "and with 1.2 points less accuracy."
     )
     same = safer_sentence(SAFER | {"size_factor": 1.0, "score_change": 0.02, "margin": None}, [NEED], ACCURACY)
     assert "keeps an unknown part" in same and "at the same size and with 2 points more accuracy." in same
