@@ -63,7 +63,8 @@ def pareto(
             told = _of_a_task(reported[reported.task == task], robustness)
             keys = [*CONFIGURATION, "robustness"]
             decided = [*DECIDED]
-            standings = told.drop(columns=decided).merge(standings[[*keys, *decided]], on=keys, how="left")
+            joined = told.drop(columns=decided).merge(standings[[*keys, *decided]], on=keys, how="left")
+            standings = joined[list(told.columns)]
         parts.append(standings)
     parts = [part for part in parts if len(part)]
     first = [*CONFIGURATION, "robustness", "label", "measure"]
