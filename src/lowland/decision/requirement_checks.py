@@ -130,7 +130,7 @@ def _measures(quantity: Quantity, planned: Iterable[Planned], score: Score) -> s
         return f"expected a measure that this study takes of every network{hint}"
     there = [plan for plan in planned if plan.condition == quantity.condition and plan.family != "landscape"]
     names = dict.fromkeys(name for plan in there for name in plan.measures if name not in SELECTED | {score.name})
-    others = "" if quantity.condition else ", or a measure of the landscape or of single bits"
+    others = "" if quantity.condition else ", or of the landscape, or of bits"
     return f"expected one of {', '.join((CLEAN, *names))}{others}"
 
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
@@ -70,6 +70,7 @@ def test_shares_follow_the_distribution(alpha):
 
 
 @given(st.floats(1e-9, 1e3), st.floats(0, 1))
+@example(3.0, 2.1266566095180713e-306)
 def test_the_larger_share_is_at_least_half(alpha, quantile):
     assert 0.5 - 1e-9 <= larger_share(alpha, quantile) <= 1
 

@@ -69,6 +69,10 @@ class Mixup(RecipeBase):
         return mixed._replace(loss=mixed_loss(batch.loss, order, share))
 
 
+SMALLEST = 1e-280
+"""Quantiles below count as 0."""
+
+
 def larger_share(alpha: float, quantile: float) -> float:
     """The larger of λ and 1 − λ, 0.5 to 1, λ being this quantile of Beta(alpha, alpha).
 
@@ -78,7 +82,9 @@ def larger_share(alpha: float, quantile: float) -> float:
     """
     from scipy.special import betaincinv  # not with the options: a run that is refused must not wait for SciPy
 
-    return 1.0 - float(betaincinv(alpha, alpha, min(quantile, 1.0 - quantile)))
+    nearer = min(quantile, 1.0 - quantile)
+    # Of quantiles near the smallest float SciPy makes NaN; the share is 1 to the last digit there.
+    return 1.0 - float(betaincinv(alpha, alpha, nearer if nearer > SMALLEST else 0.0))
 
 
 def mixed_loss(loss: Loss, order: Tensor, share: float) -> Loss:
