@@ -18,6 +18,7 @@ STAGE = Stage(
     nodes=(
         NodeTemplate(
             name="measure_run",
+            part="screened_runs",
             function=f"{FUNCTIONS}.measure_run",
             level="run",
             where=("screening.known", "recipe.trains"),
@@ -37,6 +38,7 @@ STAGE = Stage(
         ),
         NodeTemplate(
             name="screen",
+            part="predicted_cells",
             function=f"{FUNCTIONS}.screen",
             level="study",
             where=("screening.known",),
