@@ -18,7 +18,7 @@ import yaml
 
 from lowland.analysis.criteria import CELL
 from lowland.analysis.screening.families import known_study
-from lowland.analysis.screening.features import features, to_be_deployed
+from lowland.analysis.screening.features import Source, features, to_be_deployed
 from lowland.analysis.screening.folds import FAMILY, HIGHEST, LOWEST, TASK, predictions
 from lowland.analysis.screening.halving import halving_scores, with_halving
 from lowland.analysis.screening.models import MODELS
@@ -32,7 +32,9 @@ from lowland.grid import Grid
 from lowland.measurements import stack
 from lowland.pipelines.screen.nodes import measure_run
 
-STOPS = {"float": (0.05, 0.1, 0.25, 0.5, 1.0), "ptq": (0.1,)}
+STOPS = {"float": (0.05, 0.1, 0.25, 0.5, 1.0), "ptq": ()}
+MAIN = "gaussian_process"
+TRUTHS = ("accuracy bit_error_rate", "accuracy gaussian", "accuracy_drop bit_error_rate", "accuracy_drop gaussian")
 BASELINES = {
     "bits of a weight": ("bits",),
     "clean loss": ("clean_loss", "bits"),
@@ -84,6 +86,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="of a finished study")
     parser.add_argument("out", type=Path)
     parser.add_argument("--task", default="jets", help="whose runs are trained again up to shares of their epochs")
+    parser.add_argument("--truths", nargs="+", default=list(TRUTHS))
+    parser.add_argument("--covered", nargs="*", default=[TRUTHS[0]], help="truths of which coverage is counted: slow")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -102,43 +106,45 @@ def main() -> None:
     records = []
     chosen_share = 1 / len(table.recipe.unique())
     for (source, stop), measured in found.items():
-        known = features(measured, cells, source=source)  # type: ignore[arg-type]  # STOPS has the two sources
+        known = features(measured, cells, source=source)
         columns = [name for name in known.columns if name not in CELL]
         known = known.assign(family=known.recipe.map(families))
         spent = 1.0 if stop == FINISHED else _training_seconds(measured) / whole
-        kept = timings[timings.namespace.str.startswith(tuple(known.task.unique()))]
-        saved = saving(kept, source=source, training_share=spent, chosen_share=chosen_share).share  # type: ignore[arg-type]  # likewise
-        for truth, all_rows in known.merge(there, on=CELL).groupby("truth", sort=False):
-            several = all_rows.task.nunique() > 1
-            sets = [(str(task), rows.reset_index(drop=True)) for task, rows in all_rows.groupby("task", sort=False)]
-            for task, rows in sets:
-                common = {"source": source, "stop": str(stop), "task": task, "truth": truth, "saved": saved}
-                common |= {"kind": rows.kind.iloc[0], "halved": bool(rows.halved.all())}
-                for model in MODELS:
-                    for by in (FAMILY, LOWEST, HIGHEST) if stop == FINISHED else (FAMILY,):
-                        out = predictions(rows, columns, model=model, by=by)
-                        records.append(common | {"model": model, "by": by} | _scores(out, saved))
-                    if model == "ridge" and stop == FINISHED:
-                        share, error = coverage(rows, columns, model=model)
-                        records[-3] |= {"coverage": share, "coverage_error": error}
-                for name, used in BASELINES.items():
-                    if stop == FINISHED and set(used) <= set(columns):
-                        out = predictions(rows, used, model="ridge", by=FAMILY)
-                        records.append(common | {"model": name, "by": FAMILY} | _scores(out, saved))
-                if source == "float" and stop == FINISHED and task == arguments.task:
-                    out = with_halving(out, _halved(found))
-                    scores = asdict(choice(out, name="halving"))
-                    named = {"model": "successive halving", "by": FAMILY, "saved": float("nan")}
-                    records.append(common | named | scores)
-            if several and stop == FINISHED:
-                for model in MODELS:
-                    out = predictions(all_rows.reset_index(drop=True), columns, model=model, by=TASK)
-                    common = {"source": source, "stop": str(stop), "truth": truth, "saved": saved}
-                    common |= {"kind": all_rows.kind.iloc[0], "halved": bool(all_rows.halved.all()), "by": TASK}
-                    for task, rows in out.groupby("task", sort=False):
-                        records.append(common | {"task": str(task), "model": model} | _scores(rows, saved))
+        kept = timings[timings.namespace.str.partition(".")[0] == arguments.task]
+        saved = _saved(kept, source, spent, chosen_share)
+        for truth, all_rows in known.merge(there[there.truth.isin(arguments.truths)], on=CELL).groupby("truth"):
+            rows = all_rows[all_rows.task == arguments.task].reset_index(drop=True)
+            common = {"source": source, "stop": str(stop), "truth": truth, "saved": saved}
+            common |= {"kind": rows.kind.iloc[0], "task": arguments.task, "halved": bool(rows.halved.all())}
+            asked = [(model, FAMILY) for model in (MODELS if stop == FINISHED else (MAIN,))]
+            asked += [(MAIN, end) for end in (LOWEST, HIGHEST) if stop == FINISHED]
+            for model, by in asked:
+                out = predictions(rows, columns, model=model, by=by)
+                records.append(common | {"model": model, "by": by} | _scores(out, saved))
+            if stop != FINISHED:
+                continue
+            for name, used in BASELINES.items():
+                if set(used) <= set(columns):
+                    out = predictions(rows, used, model="ridge", by=FAMILY)
+                    records.append(common | {"model": name, "by": FAMILY} | _scores(out, saved))
+            if source == "float":
+                scores = asdict(choice(with_halving(out, _halved(found)), name="halving"))
+                records.append(common | {"model": "successive halving", "by": FAMILY, "saved": float("nan")} | scores)
+            if truth in arguments.covered:
+                share, error = coverage(rows, columns, model="ridge")
+                told = {"model": "ridge", "by": "coverage", "coverage": share, "coverage_error": error}
+                records.append(common | told)
+            if all_rows.task.nunique() > 1:
+                out = predictions(all_rows.reset_index(drop=True), columns, model=MAIN, by=TASK)
+                for task, part in out.groupby("task", sort=False):
+                    named = {"task": str(task), "model": MAIN, "by": TASK}
+                    records.append(common | named | _scores(part, saved))
         print(source, stop, f"{saved:.2f}", flush=True)
         pd.DataFrame(records).to_parquet(arguments.out / "scores.parquet")
+
+
+def _saved(timings: pd.DataFrame, source: Source, training_share: float, chosen_share: float) -> float:
+    return saving(timings, source=source, training_share=training_share, chosen_share=chosen_share).share
 
 
 def _scores(out: pd.DataFrame, saved: float) -> dict[str, object]:

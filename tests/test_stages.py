@@ -30,7 +30,7 @@ def test_stages_run_after_what_they_read():
 
 
 def test_the_closing_stages_are_those_of_the_whole_study():
-    assert closing_stages() == {"tables", "analysis", "decision", "report", "screen"}
+    assert closing_stages() == {"tables", "analysis", "decision", "report"}
 
 
 def test_the_order_follows_artifacts_and_then_names():

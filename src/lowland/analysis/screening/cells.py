@@ -13,7 +13,7 @@ from lowland.analysis.criteria import CELL
 from lowland.analysis.screening.features import features, to_be_deployed
 from lowland.analysis.screening.folds import FAMILY, interval, predictions
 from lowland.analysis.screening.options import ScreeningOptions
-from lowland.analysis.screening.scores import choice, coverage, r_squared
+from lowland.analysis.screening.scores import choice, r_squared
 from lowland.analysis.screening.truths import truths
 from lowland.errors import LowlandError
 
@@ -50,7 +50,7 @@ def screened(
         One row per cell and truth: ``CELL``, ``truth``, ``kind``, ``predicted``, ``low``, ``high``, ``extrapolated``
         (another task, or bits beyond the known ones; empty where neither), ``worth_training``, ``status``; the better
         of two cells has the larger number. And a record per task and truth with what held-out families of the known
-        study say: ``r_squared``, ``regret``, ``points``, ``coverage``, ``coverage_error``, ``num_families``.
+        study say: ``r_squared``, ``regret``, ``points`` with its interval, ``num_families``.
 
     Raises:
         LowlandError: Known and new sources have no measure in common.
@@ -97,13 +97,10 @@ def trust(frame: pd.DataFrame, columns: list[str], options: ScreeningOptions) ->
     """
     out = predictions(frame, columns, model=options.model, by=FAMILY)
     outcome = asdict(choice(out, top=options.worth_share))
-    share, error = coverage(frame, columns, model=options.model, confidence=options.confidence)
     kept = ("regret", "points", "low", "high", "num_families")
     return {
         "r_squared": r_squared(out),
         **{name: outcome[name] for name in kept},
-        "coverage": share,
-        "coverage_error": error,
         "halved": bool(frame.halved.all()),
     }
 

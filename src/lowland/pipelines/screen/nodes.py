@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.analysis.screening.answer import answer
@@ -27,12 +28,15 @@ from lowland.quantization import Precision, QuantizationOptions
 from lowland.tasks import Splits, TaskOptions, build_task
 from lowland.training import Recipe, TrainingPlan, train
 
+Precisions = TypeAdapter(dict[str, Precision])
+"""Kedro validates single models, not mappings of them."""
+
 
 def measure_run(
     run: Run,
     task_options: TaskOptions,
     recipe: Recipe,
-    precisions: Mapping[str, Precision],
+    precisions: Mapping[str, Any],
     training: TrainingPlan,
     quantization: QuantizationOptions,
     landscape: LandscapeOptions,
@@ -54,7 +58,7 @@ def measure_run(
     )
     trained, trained_at = StoredModel(result.network.cpu(), result.status), time.perf_counter()
     parts = []
-    for cell, precision in _sources(run, precisions, options):
+    for cell, precision in _sources(run, Precisions.validate_python(precisions), options):
         if precision is None:
             model, rows = deploy_float(cell, task_options, data, trained)
         else:
@@ -69,7 +73,7 @@ def measure_run(
 
 def screen(
     options: ScreeningOptions,
-    precisions: Mapping[str, Precision],
+    precisions: Mapping[str, Any],
     qat_recipes: tuple[str, ...] | Literal["all"],
     *runs: pd.DataFrame | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
@@ -78,7 +82,7 @@ def screen(
     assert options.known is not None, "without a known study there is no such node"
     table, families = known_study(options.known)
     known = Known(table, families, table if options.known_screened is None else _measured(options, sources))
-    wanted = _wanted(sources, precisions, qat_recipes)
+    wanted = _wanted(sources, Precisions.validate_python(precisions), qat_recipes)
     predicted, records = screened(known, sources, wanted, options)
     return sources, predicted, answer(predicted, records, options)
 

@@ -18,7 +18,6 @@ STAGE = Stage(
     nodes=(
         NodeTemplate(
             name="measure_run",
-            part="screened_runs",
             function=f"{FUNCTIONS}.measure_run",
             level="run",
             where=("screening.known", "recipe.trains"),
@@ -38,30 +37,29 @@ STAGE = Stage(
         ),
         NodeTemplate(
             name="screen",
-            part="predicted_cells",
             function=f"{FUNCTIONS}.screen",
-            level="study",
+            level="task",
             where=("screening.known",),
             inputs=("params:screening", "params:precisions", "params:qat_recipes", "screened_run"),
             outputs=(
                 Artifact(
                     name="screened",
                     kind="table",
-                    path="08_reporting/screened.parquet",
+                    path="08_reporting/screening/{task}/screened.parquet",
                     layer="reporting",
                     remark="what was measured of all runs",
                 ),
                 Artifact(
                     name="screening",
                     kind="table",
-                    path="08_reporting/screening.parquet",
+                    path="08_reporting/screening/{task}/screening.parquet",
                     layer="reporting",
                     remark="predicted robustness of every cell, and which cells are worth training",
                 ),
                 Artifact(
                     name="screening_answer",
                     kind="json",
-                    path="08_reporting/screening.json",
+                    path="08_reporting/screening/{task}/screening.json",
                     layer="reporting",
                     remark="the recipes worth training, and how far predictions are to be trusted",
                 ),
