@@ -81,7 +81,7 @@ def screen(
     sources = stack(runs)
     assert options.known is not None, "without a known study there is no such node"
     table, families = known_study(options.known)
-    known = Known(table, families, table if options.known_screened is None else _measured(options, sources))
+    known = Known(table, families, _known_sources(table, options, sources))
     wanted = _wanted(sources, Precisions.validate_python(precisions), qat_recipes)
     predicted, records = screened(known, sources, wanted, options)
     return sources, predicted, answer(predicted, records, options)
@@ -117,10 +117,22 @@ def _sources(
     ]
 
 
-def _measured(options: ScreeningOptions, sources: pd.DataFrame) -> pd.DataFrame:
+def _known_sources(known: pd.DataFrame, options: ScreeningOptions, sources: pd.DataFrame) -> pd.DataFrame:
     """What the known study's own runs measured at the same share of their epochs."""
+    if options.known_screened is None:
+        if options.epochs_share == 1:
+            return known
+        run = ["task", "recipe", "seed"]
+        of_task = known[known.task.isin(sources.task.unique()) & (known.seed != "pairs")]
+        runs = set(of_task[run].itertuples(index=False, name=None))
+        if runs and runs <= set(sources[run].itertuples(index=False, name=None)):
+            return sources  # it is the known study that is screened
+        raise LowlandError(
+            f"screening.known_screened is none and screening.epochs_share is {options.epochs_share}; expected "
+            "screened.parquet of the known study's runs at this share: screen that study first, or train whole runs"
+        )
     path = options.known_screened
-    if path is None or not path.is_file():
+    if not path.is_file():
         raise LowlandError(
             f"screening.known_screened is {path}, which is not there; expected screened.parquet of a screening of the "
             "known study's runs, or none"
