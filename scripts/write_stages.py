@@ -143,7 +143,7 @@ def _dvc_stage(stage: Stage, stages: Sequence[Stage]) -> str:
     made = [artifact for node in stage.nodes for artifact in node.outputs]
     outs = _paths((each for each in made if each.tracked == "outs"), stage.axes)
     lines += _block("outs", [f"{path}: {{persist: true}}" for path in outs] if stage.resumes else outs)
-    lines += _block("metrics", [f"{p}: {{cache: false}}" for p in _paths(_tracked(made, "metrics"), stage.axes)])
+    lines += _block("metrics", _paths(_tracked(made, "metrics"), stage.axes))
     for artifact in _tracked(made, "plots"):
         options = ", ".join(f"{name}: {value}" for name, value in artifact.plot)
         lines += _block("plots", [f"{_paths([artifact], stage.axes)[0]}: {{{options}}}"])

@@ -206,10 +206,24 @@ class RunGuard:
                 save_record(made[0].parent, root=root, command=self._command(), parameters=parameters)
                 for line in closing_lines(catalog.load("summary.recommendation")):
                     _log.info("%s", line)
+                self._keep(root, made[0].parents[1], catalog)
         except OSError as error:  # a full disk must not hide how the run itself ended
             _log.warning("%s: %s", error.filename, error.strerror)
         finally:
             self._end_lock()
+
+    def _keep(self, root: Path, folder: Path, catalog: DataCatalog) -> None:
+        """Keeps the study beside others; a table of these that is of no use must not spoil the end of this one."""
+        from lowland.runs.studies import keep_study  # pandas and statistics: only where a study was finished
+
+        if "summary.measurements" not in catalog:  # a catalog of one's own
+            return
+        try:
+            table, recommendation = (catalog.load(f"summary.{name}") for name in ("measurements", "recommendation"))
+            for line in keep_study(root, folder, table, recommendation):
+                _log.info("%s", line)
+        except LowlandError as error:
+            _log.warning("%s", error)
 
     def _record_others(self) -> None:
         """What was made without word of it: by a runner that is none of the project's, or just before an interrupt."""

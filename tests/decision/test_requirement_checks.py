@@ -45,7 +45,8 @@ def test_what_the_study_measures_is_not_refused(planned):
 
 
 CLEAN = "expected one of score, loss, gain_over_guess, deployment_mismatch, integer_mismatch_rate, "
-CLEAN += "integer_decision_rate, size, parameters, calibration_error, brier_score, policy_drop, policy_broken, "
+CLEAN += "integer_decision_rate, size, bit_operations, parameters, calibration_error, brier_score, policy_drop, "
+CLEAN += "policy_broken, "
 CLEAN += "or a measure of the landscape "
 CLEAN += "or of single bits"
 NOT = "which is not measured; expected"

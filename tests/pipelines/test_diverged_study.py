@@ -32,9 +32,11 @@ def test_a_study_that_diverged_has_a_page_and_figures(tiny, asked):
     figures = report.draw(dead, correlations, front)
     assert all("No network gave a result" in f.layout.annotations[0].text for f in figures)
     told = TaskDescriptions.model_validate({})
-    warned = analysis.warn_of_policies(dead)
+    warned, volume = analysis.warn_of_policies(dead), analysis.measure_hypervolume(dead)
     words = {"conditions": {}}
-    page = report.report(told, [], dead, words, correlations, points, fits, front, warned, found, {}, None, None)
+    page = report.report(
+        told, [], dead, words, correlations, points, fits, front, warned, volume, found, {}, None, None
+    )
     assert "No network gave a result." in page and "training diverged" in page and "learning_rate" in page
     assert not (warned.status == "ok").any()
     assert found["tasks"]["jets"]["outcome"] == FAILED and metrics["jets"]["num_rows_not_ok"] == len(dead)

@@ -55,6 +55,7 @@ class Criterion:
 
 CLEAN = "score"  # name of the criterion of undisturbed test rows, whatever the score
 SIZE = Criterion("size", "size", "cost", "size", "", higher_is_better=False)
+OPERATIONS = Criterion("bit_operations", "bit operations", "cost", "bit_operations", "", higher_is_better=False)
 
 
 def clean_criterion(score: Score) -> Criterion:

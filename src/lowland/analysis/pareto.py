@@ -8,11 +8,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lowland.analysis.criteria import CELL, CONFIGURATION, SIZE, Criterion, clean_criterion, robustness_criteria
-from lowland.analysis.over_seeds import configurations
+from lowland.analysis.criteria import (
+    CELL,
+    CLEAN,
+    CONFIGURATION,
+    OPERATIONS,
+    SIZE,
+    Criterion,
+    clean_criterion,
+    robustness_criteria,
+)
+from lowland.analysis.over_seeds import by_seed, configurations
 from lowland.analysis.score import Score, score_of
 
 SIZE_TOLERANCE = 0.01
+DECIDED = ("standing", "dominated_by", "on_front_in", "standing_by_operations")
+"""Columns that are of the rows that choose."""
 
 
 def pareto(
@@ -41,7 +52,9 @@ def pareto(
         (what the score is), score, size, robust (the score under the disturbance), each with ``_low`` and ``_high``
         (95 % t-interval over seeds; smallest and largest for the size), num_seeds, num_not_ok, ``standing``,
         ``dominated_by`` (``recipe precision`` of the one with the best clean score that beats it on the means; empty on
-        the front).
+        the front), ``on_front_in``, the share of the seeds in which nothing beats it in their own numbers, and
+        ``operations`` with ``standing_by_operations``: the bit operations, and where it stands with these in the place
+        of the size (``undefined`` where they are not known).
     """
     parts = []
     for task, rows in measurements.groupby("task", sort=False):
@@ -49,13 +62,14 @@ def pareto(
         if reported is not None and len(standings):
             told = _of_a_task(reported[reported.task == task], robustness)
             keys = [*CONFIGURATION, "robustness"]
-            decided = standings[[*keys, "standing", "dominated_by"]]
-            standings = told.drop(columns=["standing", "dominated_by"]).merge(decided, on=keys, how="left")
+            decided = [*DECIDED]
+            joined = told.drop(columns=decided).merge(standings[[*keys, *decided]], on=keys, how="left")
+            standings = joined[list(told.columns)]
         parts.append(standings)
     parts = [part for part in parts if len(part)]
     first = [*CONFIGURATION, "robustness", "label", "measure"]
     if not parts:
-        return pd.DataFrame(columns=[*first, "standing", "dominated_by"])
+        return pd.DataFrame(columns=[*first, *DECIDED])
     frame = pd.concat(parts, ignore_index=True)
     return frame[[*first, *(c for c in frame.columns if c not in first)]]
 
@@ -64,16 +78,21 @@ def _of_a_task(measurements: pd.DataFrame, robustness: Sequence[Criterion] | Non
     score = score_of(measurements)
     clean = clean_criterion(score)
     criteria = robustness_criteria(measurements, score) if robustness is None else tuple(robustness)
-    asked = {clean.measure, SIZE.measure, *(c.measure for c in criteria)}
+    asked = {clean.measure, SIZE.measure, OPERATIONS.measure, *(c.measure for c in criteria)}
     # Far fewer rows to search, once for every criterion; of each cell one stays, whatever it is about.
     few = measurements[measurements.measure.isin(asked) | ~measurements.duplicated(CELL)]
-    numbers = configurations(few, list({c.name: c for c in (clean, SIZE, *criteria)}.values()))
+    numbers = configurations(few, list({c.name: c for c in (clean, SIZE, OPERATIONS, *criteria)}.values()))
+    seeds = {c.name: by_seed(few, c) for c in (clean, SIZE, *criteria)}
     parts = []
     for criterion in criteria:
         wide = _wide(numbers, {clean.name: "score", SIZE.name: "size", criterion.name: "robust"})
         lacking = wide[["num_not_ok", "score_num_not_ok", "size_num_not_ok"]].any(axis=1)
         wide = wide.drop(columns=[c for c in wide if c.startswith(("score_num", "size_num"))])
         standing = _standings(wide, score, lacking.to_numpy())
+        operations = _wide(numbers, {clean.name: "score", OPERATIONS.name: "size", criterion.name: "robust"})
+        other = _standings(operations, score, lacking.to_numpy())
+        standing = standing.assign(operations=operations["size"], standing_by_operations=other.standing)
+        standing = standing.assign(on_front_in=_on_front_in(standing, seeds, criterion, score))
         parts.append(standing.assign(robustness=criterion.name, label=criterion.label, measure=score.name))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
@@ -117,3 +136,22 @@ def _dominance(task: pd.DataFrame, score: Score) -> tuple[NDArray[np.bool_], NDA
         apart = apart | (lower[:, None] > upper[None, :])
     beats = as_good & better
     return beats, beats & apart
+
+
+def _on_front_in(
+    task: pd.DataFrame, seeds: dict[str, pd.DataFrame], criterion: Criterion, score: Score
+) -> NDArray[np.float64]:
+    """The share of the seeds in which nothing beats a configuration; NaN where no seed has all its numbers."""
+    index = pd.MultiIndex.from_frame(task[CONFIGURATION])
+    names = {"score": CLEAN, "size": SIZE.name, "robust": criterion.name}
+    own = {name: seeds[key].reindex(index) for name, key in names.items()}
+    counts, fronts = np.zeros(len(index)), np.zeros(len(index))
+    for seed in own["score"].columns:
+        frame = pd.DataFrame({name: table[seed].to_numpy(dtype=float) for name, table in own.items()})
+        ends = {f"{name}_{end}": frame[name] for name in ("score", "robust") for end in ("low", "high")}
+        known = frame.notna().all(axis=1).to_numpy()
+        beats, _ = _dominance(frame.assign(**ends), score)
+        counts += known
+        fronts += known & ~(beats & known[:, None]).any(0)
+    with np.errstate(invalid="ignore"):
+        return np.where(counts > 0, fronts / counts, np.nan)

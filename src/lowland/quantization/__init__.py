@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lowland.quantization.graph.integer import IntegerNetwork
     from lowland.quantization.imported import IMPORTS, imported_network
     from lowland.quantization.mean_widths import MeanBits, mean_bits
+    from lowland.quantization.multiplications import bit_operations
     from lowland.quantization.nearby_precision import with_a_bit_less
     from lowland.quantization.parameter_codes import coded_parameters
     from lowland.quantization.precision import Precision, QuantizationOptions
@@ -46,6 +47,7 @@ __all__ = [
     "QuantizedNetwork",
     "StoredTensor",
     "batch_sensitivity",
+    "bit_operations",
     "build_calibrated",
     "build_quantized",
     "calibrate",

@@ -24,6 +24,7 @@ class Tables:
         prediction_fits: From ``prediction_fits``.
         pareto: From ``pareto``.
         policy_warnings: From ``policy_warnings``; may be empty.
+        hypervolume: From ``hypervolume_changes``; may be empty.
         learning_curves: ``task, recipe, seed, precision, epoch, validation_loss``; may be empty.
         pictures: A key of ``figures.PICTURES`` -> its table; a kind may be missing or empty.
     """
@@ -33,6 +34,7 @@ class Tables:
     prediction_fits: pd.DataFrame
     pareto: pd.DataFrame
     policy_warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    hypervolume: pd.DataFrame = field(default_factory=pd.DataFrame)
     learning_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     pictures: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -44,6 +46,7 @@ class Tables:
             "prediction_fits",
             "pareto",
             "policy_warnings",
+            "hypervolume",
             "learning_curves",
         )
         parts = {name: _of(getattr(self, name), task) for name in names}

@@ -77,7 +77,7 @@ class Task(ABC):
         decided = ("integer_decision_rate",) if self.is_classifier else ()
         clean = (self.score_name, *always, *decided, *self.detail_measures)
         yield Planned(family="performance", measures=clean)
-        yield Planned(family="cost", measures=("size", "parameters"))
+        yield Planned(family="cost", measures=("size", "bit_operations", "parameters"))
         if self.is_classifier:
             yield Planned(family="disagreement", measures=("calibration_error", "brier_score"))
         for shifted in self.shifted_sets:

@@ -134,5 +134,12 @@ PERFORMANCE: dict[str, Measure] = {
         "Bits that store weights, biases, tables and whatever else the network keeps.",
         families=("cost",),
     ),
+    "bit_operations": Measure(
+        "bit operations",
+        "1",
+        False,
+        "Multiplications of one answer, each times the bits of the weight and of what it is multiplied with.",
+        families=("cost",),
+    ),
     "parameters": Measure("parameters", "1", False, "Number of weights and biases.", families=("cost",)),
 }

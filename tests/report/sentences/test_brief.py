@@ -1,5 +1,7 @@
 """The lines below the answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from lowland.analysis.certificates import CertifiedCell
@@ -60,7 +62,10 @@ def test_what_is_proved_is_told_of_its_own_networks_only():
     )
     assert "25 % of 400 test rows" in lines(NOISE, proved=[cell])["Never loses"]
     assert lines(NOISE, proved=[cell])["Never loses"].endswith("Proved, of seed s1.")
-    assert lines(NOISE)["Never loses"].startswith("nothing is proved of it")
+    assert lines(NOISE)["Never loses"] == "nothing is proved of it: name its precision in certification.precisions."
+    other = replace(cell, precision="ptq8")
+    assert "Of the same recipe at ptq8, seed s1: " in lines(NOISE, proved=[other])["Never loses"]
+    assert "ptq8" not in lines(NOISE, proved=[replace(other, recipe="plain")])["Never loses"]
 
 
 def test_how_sure_names_seeds_requirements_and_ties():

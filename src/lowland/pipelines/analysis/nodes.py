@@ -6,6 +6,7 @@ import pandas as pd
 
 import lowland.tasks  # noqa: F401  # declares what tasks call their shifted sets
 from lowland.analysis.correlation import correlations
+from lowland.analysis.hypervolume import hypervolume_changes
 from lowland.analysis.pareto import pareto
 from lowland.analysis.policy_warnings import policy_warnings
 from lowland.analysis.prediction import prediction_fits
@@ -33,3 +34,8 @@ def find_front(measurements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The Pareto front of score, size and robustness; once more, rounded, for DVC's plots."""
     front = pareto(on_split(measurements, "selection"), reported=on_split(measurements, "test"))
     return front, front.round(6)
+
+
+def measure_hypervolume(measurements: pd.DataFrame) -> pd.DataFrame:
+    """What each recipe and way to quantize adds to all that can be had at once."""
+    return hypervolume_changes(on_split(measurements, "test"))

@@ -36,6 +36,13 @@ STAGE = Stage(
             outputs=(_table("policy_warnings"),),
         ),
         NodeTemplate(
+            name="measure_hypervolume",
+            function=f"{FUNCTIONS}.measure_hypervolume",
+            level="study",
+            inputs=("measurements",),
+            outputs=(_table("hypervolume"),),
+        ),
+        NodeTemplate(
             name="find_front",
             function=f"{FUNCTIONS}.find_front",
             level="study",

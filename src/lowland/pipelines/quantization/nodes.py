@@ -26,6 +26,7 @@ from lowland.quantization import (
     QuantizationOptions,
     QuantizedNetwork,
     batch_sensitivity,
+    bit_operations,
     build_calibrated,
     coded_parameters,
     deployment_check,
@@ -67,8 +68,9 @@ def deploy_float(
     task = build_task(task_options)
     folded = fold_batch_norm(trained.network)  # as it is deployed: folding can give a layer its bias
     parameters = sum(tensor.numel() for tensor in coded_parameters(folded, task.float_from).values())
-    costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters)
     splits = Splits.from_tensors(data.tensors, data.facts)
+    operations = bit_operations(folded, splits.held_out.samples.inputs, float_from=task.float_from)
+    costs = _costs(size=FLOAT_BITS * parameters, parameters=parameters, operations=operations)
     rows = _performance(task, trained.network, splits)
     return _stored(cell, task, splits, trained.network, rows), table(cell, [*rows, *costs])
 
@@ -107,7 +109,9 @@ def quantize_as_runtime(
     task, splits = build_task(task_options), Splits.from_tensors(data.tensors, data.facts)
     network = quantize_dynamically(trained.network, precision, float_from=task.float_from)
     stored = network.weights_and_biases.values()
-    costs = _costs(size=network.size, parameters=sum(tensor.values.numel() for tensor in stored))
+    operations = bit_operations(network, splits.held_out.samples.inputs, float_from=task.float_from)
+    parameters = sum(tensor.values.numel() for tensor in stored)
+    costs = _costs(size=network.size, parameters=parameters, operations=operations)
     rows = _performance(task, network, splits)
     if precision.method == "dynamic":
         rows += _dependence(task, network, splits)
@@ -233,7 +237,8 @@ def _deployed(
     if check.integer_decisions is not None:
         decided = Estimate(check.integer_decisions, 0.0, count)
         checks.append(Measurement("performance", "integer_decision_rate", decided))
-    costs = _costs(size=network.size, parameters=sum(codes.numel() for codes in network.codes.values()))
+    parameters = sum(codes.numel() for codes in network.codes.values())
+    costs = _costs(size=network.size, parameters=parameters, operations=bit_operations(network, inputs))
     rows = _performance(task, network, splits)
     model = _stored(cell, task, splits, network, rows)
     return model, table(_with_widths(cell, network, inputs), [*rows, *checks, *costs])
@@ -301,8 +306,10 @@ def _dependence(task: Task, network: DynamicNetwork, splits: Splits) -> list[Mea
     return found
 
 
-def _costs(*, size: int, parameters: int) -> list[Measurement]:
+def _costs(*, size: int, parameters: int, operations: float | None) -> list[Measurement]:
+    known = Estimate.missing("undefined") if operations is None else Estimate(operations)
     return [
+        Measurement("cost", "bit_operations", known),
         Measurement("cost", "size", Estimate(float(size))),
         Measurement("cost", "parameters", Estimate(float(parameters))),
     ]

@@ -47,6 +47,7 @@ def report(
     fits: pd.DataFrame,
     front: pd.DataFrame,
     warnings: pd.DataFrame,
+    hypervolume: pd.DataFrame,
     recommendation: dict[str, Any],
     inputs: dict[str, Any],
     *frames: pd.DataFrame | None,
@@ -60,6 +61,7 @@ def report(
         prediction_fits=fits,
         pareto=front,
         policy_warnings=warnings,
+        hypervolume=hypervolume,
         learning_curves=gather_frames(*frames[:half]),
         pictures=pictures_of(gather_frames(*frames[half:])),
     )

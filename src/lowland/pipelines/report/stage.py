@@ -45,6 +45,7 @@ STAGE = Stage(
                 "prediction_fits",
                 "pareto",
                 "policy_warnings",
+                "hypervolume",
                 "recommendation",
                 "inputs",
                 "learning",

@@ -22,13 +22,13 @@ from lowland.report.sections.worst import Worst
 SECTIONS: tuple[Section, ...] = (
     Answer(),
     WhatIf(),
-    Disturbed(),
     Certified(),
     Worst(),
     Same(),
     Front(),
     Checklist(),
     # Folded away behind these:
+    Disturbed(),
     Curves(),
     Bits(),
     Why(),

@@ -14,6 +14,7 @@ class Disturbed(Section):
     """The tasks and the disturbances in plain words."""
 
     name, title = "disturbed", "What we disturbed"
+    is_detail = True
 
     def context(self, inputs: ReportInputs, figures: FigureRegistry) -> dict[str, Any]:
         """``descriptions`` of the tasks, and the ``groups`` of disturbances."""

@@ -12,6 +12,7 @@ from lowland.report.figure_registry import FigureRegistry
 from lowland.report.figures import pareto_figure
 from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.section import Section
+from lowland.report.sentences.volume import volume_sentences
 from lowland.report.style import DASH
 
 
@@ -41,6 +42,10 @@ def _task(task: TaskInputs, figures: FigureRegistry) -> dict[str, Any]:
         "score": task.style.score,
         "style": task.style,
         "figure": _figure(task, figures),
+        "volume": volume_sentences(
+            task.tables.hypervolume, _first(task.tables.pareto) if len(task.tables.pareto) else None
+        ),
+        "operations": _on_front_by_operations(task),
         "table": _scores(task),
         "references": [r for r in found["references"] if r["score"] is not None],
         "framed": framed,
@@ -57,9 +62,18 @@ def _figure(task: TaskInputs, figures: FigureRegistry) -> str:
     return figures.add(f"pareto-{task.name}", figure)
 
 
+def _on_front_by_operations(task: TaskInputs) -> list[str]:
+    """What is on the front shown first when bit operations stand in the place of the size; empty if not known."""
+    pareto = task.tables.pareto
+    if not len(pareto) or "standing_by_operations" not in pareto:
+        return []
+    rows = pareto[(pareto.robustness == _first(pareto)) & (pareto.standing_by_operations == "front")]
+    return [f"{recipe} at {precision}" for recipe, precision in zip(rows.recipe, rows.precision, strict=True)]
+
+
 def _first(pareto: pd.DataFrame) -> str | None:
     """The front shown first: bit errors if measured, for they are what the clean score says nothing about."""
-    names = list(dict.fromkeys(pareto.robustness))
+    names = list(dict.fromkeys(pareto.robustness)) if len(pareto) else []
     wanted = f"{CLEAN}_bit_error_rate"
     return wanted if wanted in names else (names[0] if names else None)
 

@@ -56,12 +56,17 @@ def _up_to(entry: Mapping[str, Any]) -> str:
 
 def _never_loses(chosen: Mapping[str, Any], proved: Sequence[CertifiedCell]) -> str:
     """What is proved of one of its networks."""
-    own = [c for c in proved if (c.recipe, c.precision) == (chosen["recipe"], chosen["precision"])]
-    sentences = [(cell, sentence) for cell in own for sentence in certificate_sentences(cell)]
-    if not sentences:
-        return "nothing is proved of it: name its precision in certification.precisions"
-    cell, sentence = sentences[0]
-    return f"{sentence} Proved, of seed {cell.seed}."
+    told = [(cell, sentence) for cell in proved for sentence in certificate_sentences(cell)[:1]]
+    own = [(c, s) for c, s in told if (c.recipe, c.precision) == (chosen["recipe"], chosen["precision"])]
+    if own:
+        cell, sentence = own[0]
+        return f"{sentence} Proved, of seed {cell.seed}."
+    nothing = "nothing is proved of it: name its precision in certification.precisions."
+    beside = [(c, s) for c, s in told if c.recipe == chosen["recipe"] and c.has_codes]
+    if not beside:
+        return nothing
+    cell, sentence = beside[0]
+    return f"{nothing} Of the same recipe at {cell.precision}, seed {cell.seed}: {sentence}"
 
 
 def _loses_first(entries: Sequence[Mapping[str, Any]]) -> str:
