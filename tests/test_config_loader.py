@@ -81,6 +81,7 @@ def test_a_value_of_every_part_of_every_environment_can_be_given_alone(env):
         "worst_case_diagnosis.worst_inputs": 7,
         "worst_case_inputs.evaluations": 77,
         "worst_case_students.epochs": 7,
+        "screening.worth_share": 0.7,
         "seeds.s7": 7,
         f"requirements.{next(iter(plain['tasks']))}.prefer": "[size]",
         f"tasks.{next(iter(plain['tasks']))}.test_rows": 777,

@@ -26,7 +26,7 @@ ADDED = {
     "runs": {"recipes", "seeds"},
     "groups": {"recipes", "seeds", "precisions", "qat_recipes"},
     "everything": {"tasks", "own_code", "recipes", "seeds", "precisions", "qat_recipes", "landscape_detail", "flip_map"}
-    | {"certification", "retraining", "worst_case"}
+    | {"certification", "retraining", "screening", "worst_case"}
     | {"worst_case_protection", "worst_case_diagnosis", "worst_case_students", "worst_case_inputs"}
     | {"attacks", "sensor_faults", "corruptions", "token_corruptions", "label_shift", "faults"},
     "descriptions": {"tasks", "own_code"},

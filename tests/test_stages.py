@@ -25,7 +25,7 @@ def table(name):
 
 def test_stages_run_after_what_they_read():
     names = [stage.name for stage in all_stages()]
-    assert names[:4] == ["ingestion", "preparation", "training", "quantization"]
+    assert names[:5] == ["ingestion", "preparation", "screen", "training", "quantization"]
     assert names[-4:] == ["tables", "analysis", "decision", "report"]
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from lowland.analysis.score import Score
+from lowland.analysis.screening.options import ScreeningOptions
 from lowland.architectures import build_network
 from lowland.certification.statements.options import CertificationOptions
 from lowland.config_errors import TOGETHER, SaysWhere, lines_of, named
@@ -95,6 +96,7 @@ class Study(BaseModel):
     worst_case_diagnosis: DiagnosisOptions
     worst_case_inputs: InputPolicyOptions
     worst_case_students: StudentOptions
+    screening: ScreeningOptions
     requirements: Annotated[TaskRequirements, BeforeValidator(lambda asked: {} if asked in NOTHING else asked)]
 
     @property

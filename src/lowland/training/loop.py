@@ -65,7 +65,13 @@ class TrainingData:
 
 
 def train(
-    network: Network, data: TrainingData, *, recipe: RecipeBase, options: TrainingOptions, key: tuple[Key, ...]
+    network: Network,
+    data: TrainingData,
+    *,
+    recipe: RecipeBase,
+    options: TrainingOptions,
+    key: tuple[Key, ...],
+    epochs_share: float = 1.0,
 ) -> Training[Network]:
     """Fit a network with Adam and keep the weights of its best epoch on validation data.
 
@@ -78,6 +84,8 @@ def train(
         options: Epochs, batch size, learning rate.
         key: Keys batch order, dropout, the penalty's projections and the recipe's disturbances; equal keys see equal
             batches. Torch's global generators are left as they were.
+        epochs_share: Above 0, at most 1: training stops after this share of its epochs (one at least), on the schedule
+            of the whole, so that its curves are the beginning of those of the whole.
 
     Raises:
         LowlandError: Nothing to train, batches of one sample with batch normalisation, a recipe that changes or
@@ -107,7 +115,7 @@ def train(
     loss, iterates = recipe.loss(data.loss), recipe.iterates()
     masked = list(pruned_tensors(network)) if isinstance(network, QuantizedNetwork) else []
     with keyed_globals(*key, "dropout", device=inputs.device):
-        for epoch in range(1, length.epochs + 1):
+        for epoch in range(1, max(1, math.ceil(epochs_share * length.epochs)) + 1):
             network.train()
             total = penalty_total = 0.0
             parts = batches(torch.randperm(len(inputs), generator=order), length.batch_size, no_single=whole)
