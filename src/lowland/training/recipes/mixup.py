@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -69,10 +70,6 @@ class Mixup(RecipeBase):
         return mixed._replace(loss=mixed_loss(batch.loss, order, share))
 
 
-SMALLEST = 1e-280
-"""Quantiles below count as 0."""
-
-
 def larger_share(alpha: float, quantile: float) -> float:
     """The larger of λ and 1 − λ, 0.5 to 1, λ being this quantile of Beta(alpha, alpha).
 
@@ -80,11 +77,13 @@ def larger_share(alpha: float, quantile: float) -> float:
         alpha: Above 0.
         quantile: 0 to 1.
     """
-    from scipy.special import betaincinv  # not with the options: a run that is refused must not wait for SciPy
+    from scipy.special import betaincinv, betaln  # not with the options: a refused run must not wait for SciPy
 
     nearer = min(quantile, 1.0 - quantile)
-    # Of quantiles near the smallest float SciPy makes NaN; the share is 1 to the last digit there.
-    return 1.0 - float(betaincinv(alpha, alpha, nearer if nearer > SMALLEST else 0.0))
+    least = float(betaincinv(alpha, alpha, nearer))
+    if math.isnan(least):  # of the tiniest quantiles; there the integral is x^alpha / (alpha B(alpha, alpha))
+        least = math.exp((math.log(nearer) + math.log(alpha) + float(betaln(alpha, alpha))) / alpha)
+    return 1.0 - least
 
 
 def mixed_loss(loss: Loss, order: Tensor, share: float) -> Loss:
