@@ -35,7 +35,8 @@ def facts(scores: pd.DataFrame) -> dict[str, Any]:
     Args:
         scores: ``scores.parquet`` of the benchmark.
     """
-    family, finished = scores[scores.by == FAMILY], scores.stop == "finished"
+    family = scores[scores.by == FAMILY]
+    finished = family.stop == "finished"
     models = family[finished & family.model.isin(MODELS)]
     others = family[finished & ~family.model.isin(MODELS)]
     cheap = others[others.model.isin(["bits of a weight", "clean loss"])]
@@ -47,7 +48,7 @@ def facts(scores: pd.DataFrame) -> dict[str, Any]:
         "num_families": int(family.num_families.max()),
         "models": models.to_dict("records"),
         "baselines": others.to_dict("records"),
-        "stops": family[~finished[family.index]].to_dict("records"),
+        "stops": family[~finished].to_dict("records"),
         "beyond": scores[scores.by.isin([LOWEST, HIGHEST])].to_dict("records"),
         "tasks": scores[scores.by == TASK].to_dict("records"),
         "covered": scores[scores.by == "coverage"].to_dict("records"),

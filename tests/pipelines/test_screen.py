@@ -7,6 +7,7 @@ import yaml
 from lowland.analysis.screening.families import known_study
 from lowland.analysis.screening.options import ScreeningOptions
 from lowland.errors import LowlandError
+from lowland.measurements import COLUMNS
 from lowland.pipelines.screen.nodes import screen
 
 
@@ -17,8 +18,10 @@ def options(**changes):
 
 def measured(recipe):
     """A run as a screening measured it."""
-    where = {"task": "t", "recipe": recipe, "seed": "s0", "precision": "float"}
-    return pd.DataFrame([where | {"weight_bits": 32.0, "activation_bits": 32.0, "epochs_share": 0.1}])
+    where = {"task": "t", "recipe": recipe, "seed": "s0", "precision": "float", "method": "float"}
+    rest = {name: "" for name in COLUMNS if name not in where} | {"value": 0.0, "num_samples": 1, "status": "ok"}
+    widths = {"weight_bits": 32.0, "activation_bits": 32.0, "level": 0.0, "standard_error": 0.0}
+    return pd.DataFrame([where | rest | widths | {"epochs_share": 0.1}])
 
 
 @pytest.fixture
