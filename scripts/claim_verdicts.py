@@ -21,6 +21,7 @@ from lowland.analysis.splits import on_split
 from scripts.describe_certification import comparison
 from scripts.describe_ranking import facts as ranking_facts
 from scripts.describe_ranking import signed
+from scripts.describe_screening import MODELS
 from scripts.describe_shift import facts_of, points
 from scripts.worst_case_tables import all_pairs, by_task, layer_rows
 
@@ -61,12 +62,14 @@ class Sources:
         answers: Folder with benchmarks of answers by the name of their study, or None.
         ranking: Benchmark of flipped bits, or None.
         targets: What pairs of networks and policies were to reach.
+        screening: Scores of `benchmarks.screening`, or None.
     """
 
     studies: Sequence[Path]
     answers: Path | None = None
     ranking: Path | None = None
     targets: dict[str, float] = field(default_factory=dict)
+    screening: pd.DataFrame | None = None
 
     @cached_property
     def tables(self) -> dict[Path, pd.DataFrame]:
@@ -164,6 +167,22 @@ def gentle_robust(sources: Sources) -> Iterator[Finding]:
 def cka_foretells(sources: Sources) -> Iterator[Finding]:
     """Rank correlation of the likeness of seeds with what is lost, within precisions."""
     yield from _correlations(sources, "cka", sign=-1)
+
+
+def half_saved(sources: Sources) -> Iterator[Finding]:
+    """Cells chosen by predictions from other recipe families: seconds saved and what is lost by it, truth by truth."""
+    if sources.screening is None:
+        return
+    table = sources.screening
+    whole = table[(table.by == "family") & (table.stop == "finished") & table.model.isin(MODELS)]
+    for (task, truth), rows in whole.groupby(["task", "truth"], sort=False):
+        best = rows.loc[rows.points.idxmin()]
+        held = int((rows.verdict == "held").sum())
+        missed = int((rows.verdict == "not held").sum())
+        lost = f"{100 * best.points:.2g} points lost [{100 * best.low:.2g}, {100 * best.high:.2g}]"
+        ours = f"{truth.replace('_', ' ')}: {100 * best.saved:.0f} % of the seconds, {lost} by the best of {len(rows)} "
+        ours += f"combinations ({best.model.replace('_', ' ')}, {best.source}); held by {held}, not by {missed}"
+        yield Finding(str(task), ours.replace("-", "−"), "holds in part" if held else "cannot tell")
 
 
 def matching_inside(sources: Sources) -> Iterator[Finding]:
@@ -284,6 +303,7 @@ CLAIMS: dict[str, Callable[[Sources], Iterator[Finding]]] = {
         gentle_robust,
         cka_foretells,
         regularizers_help,
+        half_saved,
         matching_inside,
         matching_between,
         matched_above_flip,

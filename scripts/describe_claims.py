@@ -1,11 +1,12 @@
 """Write `docs/claims.md`: what published studies claim, and what ours say of it; no number of ours is typed.
 
     python -m scripts.describe_claims data data/shift data/shift_text data/worst_case data/plane \\
-        --answers shift_answers --ranking fault_ranking
+        --answers shift_answers --ranking fault_ranking --screening screening
 
 Folders of finished studies, as many as there are; `--answers` is where `scripts.describe_shift --answers` left what
-their networks answer, `--ranking` what `benchmarks.fault_ranking.write` made. What is not given is not tested.
-Published figures and reasons stand in `scripts/claims.yml`, the text in `scripts/claims.md.j2`.
+their networks answer, `--ranking` what `benchmarks.fault_ranking.write` made, `--screening` what `benchmarks.screening`
+did. What is not given is not tested. Published figures and reasons stand in `scripts/claims.yml`, the text in
+`scripts/claims.md.j2`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 import yaml
 
 from scripts.claim_verdicts import CLAIMS, Sources
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("studies", type=Path, nargs="+", help="data folders of finished studies")
     parser.add_argument("--answers", type=Path)
     parser.add_argument("--ranking", type=Path)
+    parser.add_argument("--screening", type=Path)
     parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
     for study in arguments.studies:
@@ -53,7 +56,8 @@ def main() -> None:
                 f"{study}: 08_reporting/study.yml is missing; expected the data folder of a finished study"
             )
     targets = yaml.safe_load(TARGETS.read_text(encoding="utf-8"))["targets"]
-    text = page(Sources(arguments.studies, arguments.answers, arguments.ranking, targets))
+    screening = None if arguments.screening is None else pd.read_parquet(arguments.screening / "scores.parquet")
+    text = page(Sources(arguments.studies, arguments.answers, arguments.ranking, targets, screening))
     arguments.page.write_text(text, encoding="utf-8")
     print(arguments.page)
 

@@ -156,7 +156,8 @@ def _covered(frame: pd.DataFrame, family: str, columns: Sequence[str], model: Mo
 def verdict(outcome: Choice, *, saved: float, in_points: bool) -> Verdict:
     """Whether the promise is held: less than one point lost, surely, at more than half of the seconds saved.
 
-    Where recipes surely do not differ there is nothing to choose, and nothing is held.
+    Where recipes surely do not differ there is nothing to choose, and nothing is held; nor by an interval without
+    width, which says that leaving out any one family changes nothing, not that nothing could.
 
     Args:
         outcome: Of the choice, over held-out families.
@@ -167,5 +168,5 @@ def verdict(outcome: Choice, *, saved: float, in_points: bool) -> Verdict:
         return "cannot tell"
     if 100 * outcome.low >= MOST_LOST:
         return "not held"
-    worth_it = outcome.gap_low > 0 and saved > LEAST_SAVED
+    worth_it = outcome.gap_low > 0 and saved > LEAST_SAVED and outcome.high > outcome.low
     return "held" if worth_it and 100 * outcome.high < MOST_LOST else "cannot tell"
