@@ -79,7 +79,11 @@ def test_the_seeds_that_settle_are_the_fewest(distance, spread, rows):
 
 
 def test_more_seeds_than_anyone_trains_are_none():
-    assert _seeds_for(1e-4, 0.01, rows=0.0) is None and _seeds_for(0.1, float("nan"), rows=0.0) is None
+    assert _seeds_for(1e-4, 0.01, rows=0.0) is None
+
+
+def test_one_seed_asks_for_a_second():
+    assert _seeds_for(0.1, float("nan"), rows=0.0) == 2
 
 
 def test_a_conflict_is_the_fewest_that_no_configuration_meets_together(numbers):

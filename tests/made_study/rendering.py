@@ -1,5 +1,7 @@
 """The page, or one of its sections, as HTML and as text."""
 
+import base64
+import gzip
 import html
 import json
 import re
@@ -18,19 +20,24 @@ def section_of(name: str, inputs: ReportInputs) -> str:
 
 def text_of(page: str) -> str:
     """What a reader reads."""
-    bare = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
+    bare = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", bare)))
 
 
 def without_scripts(page: str) -> str:
     """The page without its scripts."""
-    return re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
 def figures_of(page: str) -> dict:
     """The figures of a page by their ids."""
-    found = re.search(r"var figures = (\{.*?\n?\});\n", page, flags=re.DOTALL)
-    return json.loads(found.group(1).replace("<\\/", "</"))
+    return json.loads(unpacked(page, "figures-packed"))
+
+
+def unpacked(page: str, name: str) -> str:
+    """What a page carries packed."""
+    found = re.search(f'<script type="application/gzip" id="{name}">([^<]*)</script>', page)
+    return gzip.decompress(base64.b64decode(found.group(1))).decode()
 
 
 def places_of(page: str) -> set[str]:

@@ -13,11 +13,12 @@ from lowland.report.page import render_page
 from lowland.report.section import Section
 from lowland.report.sections import SECTIONS
 from tests.made_study.pictures import TABLES
-from tests.made_study.rendering import figures_of, places_of, section_of, text_of, without_scripts
+from tests.made_study.rendering import figures_of, places_of, section_of, text_of, unpacked, without_scripts
 from tests.made_study.tables import Tables
 
 ROOM = Path(lowland.report.__file__).parent
 TESTS = Path(__file__).parent
+DETAILS = {section.name: section.is_detail for section in SECTIONS}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,19 @@ def test_it_needs_nothing_else(page):
     assert not re.search(r"https?://", body)
     assert not re.search(r'(src|href)="(?!#|data:|study\.yml")', body)
     assert "@import" not in body
-    assert page.count("* plotly.js v") == 1
+    assert unpacked(page, "plotly-packed").count("* plotly.js v") == 1
+
+
+def test_what_is_packed_is_a_third_of_what_is_not(page):
+    assert len(page) < 0.45 * (len(unpacked(page, "plotly-packed")) + len(unpacked(page, "figures-packed")))
+
+
+def test_what_an_engineer_reads_first_is_not_folded_away(page):
+    body = without_scripts(page)
+    first, _, folded = body.partition('<div id="details">')
+    names = [section.name for section in SECTIONS if f'<section id="{section.name}"' in body]
+    assert re.findall(r'<section id="([^"]+)"', first) == [n for n in names if not DETAILS[n]]
+    assert re.findall(r'data-part="([^"]+)"', folded) == [n for n in names if DETAILS[n]]
 
 
 def test_every_figure_has_its_place_and_every_place_its_figure(page):

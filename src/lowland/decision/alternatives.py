@@ -15,7 +15,7 @@ from lowland.decision.choice import Choice
 from lowland.decision.numbers import Subject, about, plain
 
 MOST_SAFER = 3
-MOST_SEEDS = 100
+LEAST_SEEDS, MOST_SEEDS = 2, 100
 CONFIDENCE = 0.95
 
 
@@ -90,7 +90,8 @@ def undecided(choice: Choice) -> list[dict[str, Any]]:
 
     Returns:
         ``kind`` (``requirement`` or ``tie``), ``parameter`` or the ``recipe`` and ``precision`` of the other,
-        what it is about, ``seeds`` (needed in all; None: more than ``MOST_SEEDS``, or more seeds do not help) and
+        what it is about, ``seeds`` (needed in all, ``LEAST_SEEDS`` where one does not tell how far seeds spread; None:
+        more than ``MOST_SEEDS``, or more seeds do not help) and
         ``rows_factor`` (how many times the test rows and draws are needed; None where seeds are what is missing).
     """
     subject, numbers = choice.subject, choice.numbers
@@ -139,9 +140,12 @@ def _settled(choice: Choice, criterion: Criterion, subject: Subject, spare: floa
 
 
 def _seeds_for(distance: float, spread: float, *, rows: float) -> int | None:
-    """The fewest seeds whose interval, with the error of the rows, is narrower than a distance on either side."""
+    """The fewest seeds whose interval, with the error of the rows, is narrower than a distance on either side.
+
+    Without a spread these are ``LEAST_SEEDS``: what one seed cannot say, two begin to.
+    """
     if not isfinite(spread):
-        return None
+        return LEAST_SEEDS
     counts = np.arange(2, MOST_SEEDS + 1)
     half = np.sqrt((t_quantile(CONFIDENCE, counts - 1) * spread / np.sqrt(counts)) ** 2 + rows**2)
     enough = counts[half < distance]

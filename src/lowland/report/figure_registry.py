@@ -8,6 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+DIGITS = 7
+"""Of numbers in figures, far beyond a pixel."""
+
 
 class FigureRegistry:
     """Collects figures: a placeholder where each stands, all their data at the end of the page."""
@@ -26,23 +29,25 @@ class FigureRegistry:
         """
         specification = figure.to_plotly_json()
         text = json.dumps(_plain(specification), separators=(",", ":"), allow_nan=False, sort_keys=True)
-        self._specifications[name] = text.replace("</", "<\\/")
+        self._specifications[name] = text
         height = int(figure.layout.height)
         template = '<div class="scroll"><div class="{}" id="{}" data-linked="{}" style="height:{}px"></div></div>'
         return Markup(template).format("figure wide" if wide else "figure", name, linked, height)  # escapes the names
 
-    def scripts(self) -> str:
-        """All figures as one JavaScript object by name."""
+    def as_json(self) -> str:
+        """All figures as one object by name."""
         entries = ",\n".join(f"{json.dumps(name)}:{text}" for name, text in self._specifications.items())
         return f"{{{entries}}}"
 
 
 def _plain(value: Any) -> Any:
-    """Plotly's nested values as JSON knows them: NaN becomes null, arrays become lists."""
+    """Plotly's nested values as JSON knows them: NaN becomes null, arrays lists, numbers as exact as eyes are."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return None if isinstance(value, float) and value != value else value
+    if isinstance(value, float):
+        return None if value != value else float(f"{value:.{DIGITS}g}")
+    return value

@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.inputs import ReportInputs
 from lowland.report.labels import predictor_label
+from lowland.report.packed import packed
 from lowland.report.section import Section
 from lowland.report.sections import SECTIONS
 from lowland.report.style import DASH, MINUS
@@ -37,9 +38,14 @@ def render_page(inputs: ReportInputs, *, sections: Sequence[Section] = SECTIONS)
             size=inputs.size,
             imported=inputs.imported,
             contents=[(section.name, section.heading(inputs)) for section in shown],
-            sections=[render_section(section, inputs, figures) for section in shown],
-            plotly=Markup(get_plotlyjs()),  # the library's own text, once
-            figures=Markup(figures.scripts()),  # JSON with every closing tag escaped
+            sections=[render_section(section, inputs, figures) for section in shown if not section.is_detail],
+            details=[
+                (section.name, section.heading(inputs), render_section(section, inputs, figures))
+                for section in shown
+                if section.is_detail
+            ],
+            plotly=packed(get_plotlyjs(), "plotly-packed"),  # the library's own text, once
+            figures=packed(figures.as_json(), "figures-packed"),
         )
     )
 

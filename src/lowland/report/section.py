@@ -15,10 +15,12 @@ class Section(ABC):
     Attributes:
         name: Its id on the page and the name of its template.
         title: Its entry in the contents.
+        is_detail: Whether it is folded away behind what an engineer reads first.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    is_detail: ClassVar[bool] = False
 
     @property
     def template(self) -> str:

@@ -16,6 +16,10 @@ SAFER |= {"size_factor": 1.5, "score_change": -0.012}
     ("needed", "words"),
     [
         ({"seeds": 7, "rows_factor": None}, "7 seeds in all would settle it, if means and spreads stay as they are."),
+        (
+            {"seeds": 2, "rows_factor": None},
+            "a second seed would begin to settle it, for one does not tell how far seeds",
+        ),
         ({"seeds": None, "rows_factor": 2.34}, "about 2.3 times the test rows would settle it; more seeds alone would"),
         ({"seeds": None, "rows_factor": None}, "more than 100 seeds would be needed, so that it makes no difference"),
     ],

@@ -6,6 +6,7 @@ from lowland.report.section import Section
 from lowland.report.sections.answer import Answer
 from lowland.report.sections.bits import Bits
 from lowland.report.sections.certified import Certified
+from lowland.report.sections.checklist import Checklist
 from lowland.report.sections.curves import Curves
 from lowland.report.sections.disturbed import Disturbed
 from lowland.report.sections.front import Front
@@ -21,16 +22,18 @@ from lowland.report.sections.worst import Worst
 SECTIONS: tuple[Section, ...] = (
     Answer(),
     WhatIf(),
-    Inputs(),
     Disturbed(),
-    Curves(),
-    Bits(),
     Certified(),
     Worst(),
     Same(),
     Front(),
+    Checklist(),
+    # Folded away behind these:
+    Curves(),
+    Bits(),
     Why(),
     Sure(),
+    Inputs(),
     Glossary(),
     Reproduce(),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lowland.analysis.certificates import certified_cells
 from lowland.decision.references import guess_of
 from lowland.measurements import IMPORTED
 from lowland.report.figure_registry import FigureRegistry
@@ -15,6 +16,7 @@ from lowland.report.interval_plot import interval_plot
 from lowland.report.labels import method_label
 from lowland.report.score_text import ScoreText
 from lowland.report.section import Section
+from lowland.report.sentences.brief import brief
 from lowland.report.sentences.cautions import cautions, unconfirmed
 from lowland.report.sentences.choice import asked, blocked_sentence, choice_sentences, least_to_spare
 from lowland.report.values import display
@@ -44,6 +46,7 @@ def _task(task: TaskInputs) -> dict[str, Any]:
         "score": score,
         "guess": guess_of(found["references"]),
         "references": [r for r in found["references"] if r["score"] is not None],
+        "brief": brief(found, certified_cells(task.measurements), score),
         "cautions": cautions(found, score),
         "unconfirmed": unconfirmed(found["chosen"]) if found["chosen"] else [],
         "numbers": _numbers(subject, score) if subject else [],

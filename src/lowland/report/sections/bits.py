@@ -19,6 +19,7 @@ class Bits(Section):
     """Single bits."""
 
     name, title = "bits", "Which bits matter"
+    is_detail = True
 
     def applies(self, inputs: ReportInputs) -> bool:
         """Where single bits were looked at, or rankings of them compared."""

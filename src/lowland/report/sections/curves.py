@@ -30,6 +30,7 @@ class Curves(Section):
     """The score against the strength of every disturbance."""
 
     name, title = "curves", "Noise and flips"
+    is_detail = True
 
     def context(self, inputs: ReportInputs, figures: FigureRegistry) -> dict[str, Any]:
         """``tasks`` with their figures by group, half-lives and the comparison of precisions under flips."""

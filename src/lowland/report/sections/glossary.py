@@ -15,6 +15,7 @@ class Glossary(Section):
     """The study's own words, and every measure that was taken."""
 
     name, title = "glossary", "Glossary"
+    is_detail = True
 
     def context(self, inputs: ReportInputs, figures: FigureRegistry) -> dict[str, Any]:
         """``measures``: label, unit (empty where there is none) and meaning."""

@@ -13,6 +13,7 @@ class Inputs(Section):
     """The data of tasks that are tables."""
 
     name, title = "inputs", "Data"
+    is_detail = True
 
     def applies(self, inputs: ReportInputs) -> bool:
         """Where some task is a table."""

@@ -13,6 +13,7 @@ class Reproduce(Section):
     """Commands, and where the numbers are."""
 
     name, title = "reproduce", "Reproduce"
+    is_detail = True
 
     def context(self, inputs: ReportInputs, figures: FigureRegistry) -> dict[str, Any]:
         """``commands``."""

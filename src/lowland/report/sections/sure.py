@@ -28,6 +28,7 @@ class Sure(Section):
     """What stands behind the numbers."""
 
     name, title = "sure", "How sure are we"
+    is_detail = True
 
     def context(self, inputs: ReportInputs, figures: FigureRegistry) -> dict[str, Any]:
         """The ``size`` of the study, what ``failed``, and ``tasks`` with what is missing and their learning curves."""

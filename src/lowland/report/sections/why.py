@@ -32,6 +32,7 @@ class Why(Section):
     """The shape of the loss landscape, and what it foretells."""
 
     name, title = "why", "Why"
+    is_detail = True
 
     def context(self, inputs: ReportInputs, figures: FigureRegistry) -> dict[str, Any]:
         """``tasks``, each with its correlations, predictions and pictures."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lowland.decision.alternatives import MOST_SEEDS
+from lowland.decision.alternatives import LEAST_SEEDS, MOST_SEEDS
 from lowland.report.score_text import ScoreText
 from lowland.report.sentences.choice import asked
 
@@ -28,6 +28,8 @@ def _settled_by(entry: Mapping[str, Any]) -> str:
     factor, seeds = entry["rows_factor"], entry["seeds"]
     if factor is not None:
         return f"about {max(1.1, factor):.1f} times the test rows would settle it; more seeds alone would not"
+    if seeds == LEAST_SEEDS:
+        return "a second seed would begin to settle it, for one does not tell how far seeds spread"
     if seeds is not None:
         return f"{seeds} seeds in all would settle it, if means and spreads stay as they are"
     return f"more than {MOST_SEEDS} seeds would be needed, so that it makes no difference worth measuring"
