@@ -1,11 +1,13 @@
 """Who may be the best of all: critical values, coverage, and configurations that spread far more than the others."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from lowland.analysis.best import may_be_best, one_sided_critical_value, spread_apart
+from lowland.analysis.best import may_be_best, one_sided_critical_value, seeds_to_tell, spread_apart
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,31 @@ def test_without_two_seeds_in_common_nothing_is_told_apart():
 def test_equal_numbers_without_any_spread_are_told_apart_exactly():
     scores = pd.DataFrame([[0.1 + 0.2] * 3, [0.3] * 3, [0.2] * 3])
     assert list(may_be_best(scores)) == [True, True, False]
+
+
+@pytest.mark.parametrize(("seeds", "gap"), [(3, 0.4), (3, 1.0), (4, 0.6)])
+def test_so_many_seeds_of_the_same_means_and_spreads_tell_and_one_less_does_not(seeds, gap):
+    """Seeds are added so that means and covariances of all configurations are what they were."""
+    draws = np.random.default_rng(seeds)
+    scores = np.array(list(permutations(np.linspace(-1, 1, seeds)))) + draws.normal(size=seeds)
+    scores -= scores.mean(1, keepdims=True)
+    scores[0] += gap
+    needed = seeds_to_tell(pd.DataFrame(scores), 0, 1, most=5000)
+    assert not spread_apart(scores).any() and needed is not None and needed > len(scores)
+    sizes, axes = np.linalg.eigh(np.cov(scores))
+
+    def more(total):
+        fresh = draws.normal(size=(total, len(scores)))
+        independent = np.linalg.qr(fresh - fresh.mean(0))[0] * np.sqrt(total - 1)
+        return pd.DataFrame(scores.mean(1)[:, None] + axes * np.sqrt(np.clip(sizes, 0, None)) @ independent.T)
+
+    assert not may_be_best(more(needed))[1] and may_be_best(more(needed - 1))[1]
+
+
+def test_what_no_number_of_seeds_tells():
+    values = pd.DataFrame([[1.0, 1.2, 1.4], [1.1, 1.1, 1.4], [1.3, 1.0, 1.3]])
+    assert seeds_to_tell(values, 0, 1, most=1000) is None, "equal means"
+    assert seeds_to_tell(values[[0]], 0, 2, most=1000) is None, "one seed"
+    apart = values + np.array([[0.001], [0], [0]])
+    assert seeds_to_tell(apart, 0, 1, most=100) is None
+    assert seeds_to_tell(values + np.array([[5], [0], [0]]), 0, 1, most=100) == 2

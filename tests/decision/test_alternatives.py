@@ -1,13 +1,11 @@
-"""What safety costs, what would settle an open question, and which requirements exclude each other."""
+"""What safety costs, and which requirements exclude each other."""
 
 from itertools import combinations
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from lowland.analysis.criteria import SIZE
-from lowland.decision.alternatives import _seeds_for, conflict, margins, safer, undecided
+from lowland.decision.alternatives import conflicts, margins, safer
 from lowland.decision.choice import Choice
 from lowland.decision.numbers import Numbers
 from lowland.decision.requirements import Requirements
@@ -52,52 +50,18 @@ def test_without_limits_or_a_choice_nothing_is_safer(numbers):
     assert safer(choice(numbers, {"measure": "size", "at_most": 1e9})) == [], "smaller than allowed is not safer"
 
 
-def test_a_limit_within_the_interval_is_open_and_one_far_off_is_not(numbers):
-    far = choice(numbers, LOW, prefer=["size"])
-    assert [e for e in undecided(far) if e["kind"] == "requirement"] == []
-    reached = float(numbers.of(numbers.clean).loc[far.subject, "mean"])
-    near = choice(numbers, {"at_least": round(reached - 1e-3, 6)}, prefer=["size"])
-    (entry,) = [e for e in undecided(near) if e["kind"] == "requirement"]
-    assert entry["parameter"] == "needs[0]"
-    assert (entry["seeds"] is None) == (entry["rows_factor"] is not None)
-
-
-def test_ties_are_open_questions(numbers):
-    made = choice(numbers)
-    entries = [e for e in undecided(made) if e["kind"] == "tie"]
-    assert len(entries) == (len(made.narrowed[0]) > 1)
-    assert undecided(choice(numbers, {"at_least": 0.9999})) == []
-
-
-@pytest.mark.parametrize(("distance", "spread", "rows"), [(0.01, 0.01, 0.0), (0.02, 0.01, 0.01), (0.005, 0.003, 0.004)])
-def test_the_seeds_that_settle_are_the_fewest(distance, spread, rows):
-    def half(count):
-        return np.hypot(stats.t.ppf(0.975, count - 1) * spread / np.sqrt(count), rows)
-
-    found = _seeds_for(distance, spread, rows=rows)
-    assert half(found) < distance <= half(found - 1)
-
-
-def test_more_seeds_than_anyone_trains_are_none():
-    assert _seeds_for(1e-4, 0.01, rows=0.0) is None
-
-
-def test_one_seed_asks_for_a_second():
-    assert _seeds_for(0.1, float("nan"), rows=0.0) == 2
-
-
-def test_a_conflict_is_the_fewest_that_no_configuration_meets_together(numbers):
+def test_the_first_conflict_is_the_fewest_that_no_configuration_meets_together(numbers):
     sizes, scores = numbers.means(SIZE), numbers.means(numbers.clean)
     smallest = float(sizes.min()) * 1.01
     above = float(scores[sizes <= smallest].max()) + 1e-6
     made = choice(
         numbers, {"measure": "size", "at_most": smallest}, {"at_least": above}, LOW | {"at_least": 0.1} | NOISY
     )
-    assert (scores >= above).any() and conflict(made) == ["needs[0]", "needs[1]"]
+    assert (scores >= above).any() and conflicts(made)[0] == ["needs[0]", "needs[1]"]
     met = made.on_the_mean
     for pair in combinations(met.columns, 1):
         assert met[list(pair)].all(axis=1).any()
-    assert conflict(choice(numbers, LOW, NOISY)) == []
+    assert conflicts(choice(numbers, LOW, NOISY)) == []
 
 
 def test_the_made_study_is_chosen_from_its_candidates(numbers):

@@ -43,9 +43,10 @@ def test_the_value_of_every_cell_is_the_mean_of_its_parts(faulty):
     assert ((value.status != "ok") == broken).all()
 
 
-def test_a_mixture_of_one_thing_twice_is_that_thing(faulty):
+@pytest.mark.parametrize("part", [{}, {"condition": "gaussian", "level": 10}])
+def test_a_mixture_of_one_thing_twice_is_that_thing(faulty, part):
     """Interval and all: the same rows and draws are in both."""
-    alone, twice = criterion_of(ACCURACY, "accuracy"), mixed([{"share": 0.5}, {"share": 0.5}])
+    alone, twice = criterion_of(ACCURACY, "accuracy", **part), mixed([part | {"share": 0.3}, part | {"share": 0.7}])
     first, second = (with_test_rows(configurations(faulty, [c]), faulty, [c]) for c in (alone, twice))
     for name in ("mean", "low", "high", "num_seeds"):
         assert np.allclose(first[name], second[name], equal_nan=True)
@@ -90,3 +91,36 @@ def test_a_part_that_is_not_measured_is_named_before_the_study():
     assert list(unmeasurable(asked, planned=planned, score=ACCURACY)) == [
         ("needs[0].mixture[1].level", "is 10, which is not measured; expected one of 5, or add it to the study")
     ]
+
+
+def test_errors_of_levels_add_and_those_of_conditions_do_not(faulty):
+    """Levels share their draws."""
+    other = NOISY | {"level": 50, "share": 0.7}
+    levels, conditions = ([NOISY, other, FLIPPED], [FLIPPED, other | {"share": 0.9}])
+    errors = {
+        (c, level): criterion_values(faulty, criterion_of(ACCURACY, "accuracy", c, level=level)).standard_error
+        for c, level in (("gaussian", 10), ("gaussian", 50), ("bit_error_rate", 1e-2))
+    }
+    of_levels = 0.2 * errors["gaussian", 10] + 0.7 * errors["gaussian", 50]
+    flips = 0.1 * errors["bit_error_rate", 1e-2]
+    found = criterion_values(faulty, mixed(levels)).standard_error
+    assert np.allclose(found, np.hypot(of_levels, flips), equal_nan=True) and (found > 0).any()
+    found = criterion_values(faulty, mixed(conditions)).standard_error
+    assert np.allclose(found, np.hypot(0.9 * errors["gaussian", 50], flips), equal_nan=True)
+
+
+def test_rows_that_tell_never_choose_by_a_mixture(faulty):
+    """What is told of a mixture is of the other rows; who is chosen, by it and for it, is not."""
+    asked = Requirements(needs=[{"mixture": MIXTURE, "at_least": 0.3}], prefer=[{"mixture": MIXTURE}, "size"])
+    worse = faulty.assign(value=faulty.value.where(faulty.measure != "accuracy", 0.9 * faulty.value))
+    first, second = (
+        recommend(faulty, TaskRequirements({"jets": asked}), reported=table)["tasks"]["jets"]
+        for table in (faulty, worse)
+    )
+    subjects = [
+        [(c["recipe"], c["precision"]) for c in (a["chosen"], *a["tied"], a["runner_up"])] for a in (first, second)
+    ]
+    assert subjects[0] == subjects[1] and first["outcome"] == second["outcome"]
+    (name,) = [n for n in first["chosen"]["numbers"] if "mixture" in n]
+    assert second["chosen"]["numbers"][name]["mean"] == pytest.approx(0.9 * first["chosen"]["numbers"][name]["mean"])
+    assert second["chosen"]["numbers"][name]["met"] == first["chosen"]["numbers"][name]["met"]

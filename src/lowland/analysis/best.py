@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Hashable
 from functools import cache
 
 import numpy as np
@@ -41,18 +43,43 @@ def may_be_best(values: pd.DataFrame, *, higher_is_better: bool = True, confiden
     if seeds < 2 or count < 2:
         return pd.Series(True, index=values.index)
     scores = shared.to_numpy(dtype=float) * (1 if higher_is_better else -1)
-    apart = spread_apart(scores)
     behind = scores.mean(1)[None, :] - scores.mean(1)[:, None]  # [i, j]: how far i falls short of j
-    allowed = _paired(scores, 1 - (1 - confidence) / (count - 1))
-    alike = np.flatnonzero(~apart)
-    if len(alike) > 1:
-        freedom = (len(alike) - 1) * (seeds - 1)
-        variance = (_residuals(scores[alike]) ** 2).sum() / freedom
-        critical = one_sided_critical_value(count - 1, freedom, confidence)
-        allowed[np.ix_(alike, alike)] = critical * np.sqrt(2 * variance / seeds)
     # Means of equal numbers differ in their last digits.
     rounding = 1e-12 * np.abs(scores).max()
-    return pd.Series((behind <= allowed + rounding).all(1), index=values.index)
+    open_still = behind <= _allowed(scores, spread_apart(scores), seeds, confidence) + rounding
+    return pd.Series(open_still.all(1), index=values.index)
+
+
+def seeds_to_tell(
+    values: pd.DataFrame, ahead: Hashable, behind: Hashable, *, most: int, confidence: float = 0.95
+) -> int | None:
+    """The fewest seeds with which ``may_be_best`` would tell two configurations apart, if means and spreads stay.
+
+    Args:
+        values: [configurations, seeds], all that are compared; seeds that lack a number are left out.
+        ahead: Label of the one with the better mean.
+        behind: Label of the other.
+        most: So many are not asked for; above that the answer is None.
+        confidence: Between 0 and 1, over all configurations together.
+
+    Returns:
+        At least 2; None where even ``most`` would not, where the means are equal, and with fewer than two seeds that
+        all share, since then nothing says how far seeds spread.
+    """
+    shared = values.dropna(axis=1)
+    if min(shared.shape) < 2:
+        return None
+    scores = shared.to_numpy(dtype=float)
+    apart = spread_apart(scores)
+    i, j = (shared.index.get_loc(label) for label in (behind, ahead))
+    distance = abs(float(scores[j].mean() - scores[i].mean()))
+
+    def told(seeds: int) -> bool:
+        return distance > _allowed(scores, apart, seeds, confidence)[i, j] + 1e-12 * np.abs(scores).max()
+
+    if not told(most):
+        return None
+    return bisect_left(range(2, most + 1), True, key=told) + 2  # more seeds always allow less
 
 
 def spread_apart(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -120,11 +147,24 @@ def _residuals(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return scores - scores.mean(1, keepdims=True) - scores.mean(0, keepdims=True) + scores.mean()
 
 
-def _paired(scores: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:
-    """[i, j]: how far i may fall short of j for the paired one-sided t-test to leave it open."""
+def _allowed(
+    scores: NDArray[np.float64], apart: NDArray[np.bool_], seeds: int, confidence: float
+) -> NDArray[np.float64]:
+    """[i, j]: how far i may fall short of j and may still be the best, with so many seeds that spread as these do."""
+    count = len(scores)
+    allowed = _paired(scores, seeds, 1 - (1 - confidence) / (count - 1))
+    alike = np.flatnonzero(~apart)
+    if len(alike) > 1:
+        variance = (_residuals(scores[alike]) ** 2).sum() / ((len(alike) - 1) * (scores.shape[1] - 1))
+        critical = one_sided_critical_value(count - 1, (len(alike) - 1) * (seeds - 1), confidence)
+        allowed[np.ix_(alike, alike)] = critical * np.sqrt(2 * variance / seeds)
+    return allowed
+
+
+def _paired(scores: NDArray[np.float64], seeds: int, confidence: float) -> NDArray[np.float64]:
+    """[i, j]: how far i may fall short of j for the paired one-sided t-test of so many seeds to leave it open."""
     from scipy import stats  # takes a second: only where configurations are compared
 
-    seeds = scores.shape[1]
     differences = scores[:, None, :] - scores[None, :, :]
     spread = differences.std(2, ddof=1)
     return np.asarray(stats.t.ppf(confidence, seeds - 1) * spread / np.sqrt(seeds))

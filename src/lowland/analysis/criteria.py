@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lowland.analysis.conditions import KEYS, codes_targets
 from lowland.analysis.score import Score
@@ -149,7 +150,7 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
         ValueError: Both halves are in the table.
     """
     if criterion.parts:
-        return _mixed([(criterion_values(measurements, part), share) for part, share in criterion.parts])
+        return _mixed([(part, criterion_values(measurements, part), share) for part, share in criterion.parts])
     rows = measurements[
         (measurements.family == criterion.family)
         & (measurements.measure == criterion.measure)
@@ -195,15 +196,20 @@ def criterion_values(measurements: pd.DataFrame, criterion: Criterion) -> pd.Dat
     )
 
 
-def _mixed(parts: list[tuple[pd.DataFrame, float]]) -> pd.DataFrame:
-    """The mean of several criteria of every cell; there is one only where there are all of them."""
-    frame = parts[0][0]
-    statuses = pd.DataFrame({place: part.status for place, (part, _) in enumerate(parts)})
+def _mixed(parts: list[tuple[Criterion, pd.DataFrame, float]]) -> pd.DataFrame:
+    """The mean of several criteria of every cell; there is one only where there are all of them.
+
+    Levels of one condition share their draws, so that what is luck at one is luck at the others: their errors add.
+    Those of different conditions are independent.
+    """
+    frame = parts[0][1]
+    statuses = pd.DataFrame({place: values.status for place, (_, values, _) in enumerate(parts)})
     bad = statuses.where(statuses != "ok").bfill(axis=1)[0]
+    errors: dict[str, NDArray[np.float64]] = {}
+    for part, values, share in parts:
+        errors[part.condition] = errors.get(part.condition, 0.0) + share * values.standard_error.to_numpy()
     return frame.assign(
-        value=np.sum([share * part.value.to_numpy() for part, share in parts], axis=0),
-        standard_error=np.sqrt(
-            np.sum([(share * part.standard_error.to_numpy()) ** 2 for part, share in parts], axis=0)
-        ),
+        value=np.sum([share * values.value.to_numpy() for _, values, share in parts], axis=0),
+        standard_error=np.sqrt(np.sum([error**2 for error in errors.values()], axis=0)),
         status=bad.fillna("ok").astype(str),
     )

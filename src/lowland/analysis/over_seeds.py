@@ -69,7 +69,7 @@ def configurations(measurements: pd.DataFrame, criteria: Sequence[Criterion]) ->
         ends = Score.named(criterion.measure).ends if criterion.measure in SCORES else "none"
         part = over_seeds(values, by=CONFIGURATION, ends=ends).assign(criterion=criterion.name)
         part.loc[part.method == IMPORTED, ["low", "high", "half"]] = _of_one_network(part)
-        if _by_ratio(criterion):
+        if by_ratio(criterion):
             part = part.assign(**{name: np.exp(part[name]) for name in ("mean", "low", "high")})
         if criterion.name == SIZE.name:
             ends = values.groupby(CONFIGURATION, sort=False)["value"].agg(low="min", high="max").reset_index()
@@ -84,8 +84,12 @@ def _of_one_network(part: pd.DataFrame) -> NDArray[np.float64]:
     return np.stack([means, means, 0 * means], axis=1)
 
 
-def _by_ratio(criterion: Criterion) -> bool:
-    """Whether seeds are averaged in the logarithm, as half-lives are whose levels span decades."""
+def by_ratio(criterion: Criterion) -> bool:
+    """Whether seeds are averaged in the logarithm, as half-lives are whose levels span decades.
+
+    Args:
+        criterion: What is averaged.
+    """
     return criterion.measure == "half_life" and is_logarithmic(criterion.condition)
 
 
@@ -107,7 +111,7 @@ def by_seed(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
 def _values(measurements: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     """The criterion of every cell on the scale on which seeds are averaged, with standard errors to first order."""
     values = criterion_values(measurements, criterion)
-    if not _by_ratio(criterion):
+    if not by_ratio(criterion):
         return values
     with np.errstate(divide="ignore", invalid="ignore"):  # a half-life before the first level counts as 0
         return values.assign(value=np.log(values.value), standard_error=values.standard_error / values.value)
@@ -147,7 +151,7 @@ def with_test_rows(
             if MEASURES[criterion.measure].families != ("cost",):
                 variance = _squared_errors(rows, measurements, criterion)
                 half = np.sqrt(rows.half**2 + normal_quantile(confidence) ** 2 * variance)
-                ratio = _by_ratio(criterion)
+                ratio = by_ratio(criterion)
                 for name, end in (("low", -half), ("high", half)):
                     frame.loc[rows.index, name] = rows["mean"] * np.exp(end) if ratio else rows["mean"] + end
             continue

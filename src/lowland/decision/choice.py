@@ -68,10 +68,15 @@ class Choice:
         means = {c.name: self.numbers.means(c).notna() for c in (self.numbers.clean, *self.preferences)}
         return pd.DataFrame(means).all(axis=1)
 
+    @property
+    def eligible(self) -> pd.Series:
+        """Which configurations may be chosen, whatever they keep: all that decides is known, and something was learned."""
+        return self.preferable & self.numbers.learned
+
     @cached_property
     def pools(self) -> dict[str, pd.Series]:
         """By outcome, the best first: which configurations may be chosen with it."""
-        eligible = self.preferable & self.numbers.learned
+        eligible = self.eligible
         surely, on_the_mean = self.surely.all(axis=1), self.on_the_mean.all(axis=1)
         return {
             RECOMMENDED: surely & self.complete & eligible,
@@ -153,9 +158,12 @@ class Choice:
 
     def confirmed(self, criterion: Criterion, limit: float, subject: Subject) -> str:
         """How it fares on the rows that are told, which had no part in the choice."""
-        spares = [self.numbers.spare(criterion, limit, end, reported=True).loc[subject] for end in ("worst", "mean")]
+        worst, mean = (
+            self.numbers.spare(criterion, limit, "worst", reported=True),
+            self.numbers.spare(criterion, limit, "mean", reported=True),
+        )
         complete = self.numbers.of(criterion, reported=True).loc[subject, "num_not_ok"] == 0
-        return how_met(spares[0] >= 0 and complete, spares[1] >= 0)
+        return how_met(worst.loc[subject] >= 0 and complete, mean.loc[subject] >= 0)
 
 
 def how_met(surely: bool, on_the_mean: bool) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from lowland.analysis.criteria import Criterion
-from lowland.decision.alternatives import conflict, safer, undecided
+from lowland.decision.alternatives import conflicts, safer
 from lowland.decision.breaking_levels import breaking_levels
 from lowland.decision.choice import Choice
 from lowland.decision.deployment import to_deploy
 from lowland.decision.numbers import ENDS, Subject, about, plain
 from lowland.decision.outcomes import FAILED, GUESSING, NOTHING
 from lowland.decision.requirements import Requirements
+from lowland.decision.undecided import undecided
 from lowland.decision.what_if import what_if
 from lowland.vocabulary.measures import SELECTED
 
@@ -154,15 +155,15 @@ def _blocked(choice: Choice) -> dict[str, Any]:
     """Why nothing may be chosen, and because of which requirements."""
     meeting = choice.on_the_mean.all(axis=1)
     if (meeting & choice.preferable & ~choice.numbers.learned).any():
-        return {"reason": "guessing", "requirements": [], "conflict": []}
+        return {"reason": "guessing", "requirements": [], "conflicts": []}
     if meeting.any():
-        return {"reason": "preference_without_number", "requirements": [], "conflict": []}
+        return {"reason": "preference_without_number", "requirements": [], "conflicts": []}
     unknown = [p for p, c, _ in choice.demands if not choice.numbers.means(c).notna().any()]
     if unknown:
-        return {"reason": "requirement_without_number", "requirements": unknown, "conflict": []}
+        return {"reason": "requirement_without_number", "requirements": unknown, "conflicts": []}
     alone = [p for p, _, _ in choice.demands if not choice.on_the_mean[p].any()]
     reason = "unmet" if alone else "not_together"
-    return {"reason": reason, "requirements": alone, "conflict": conflict(choice)}
+    return {"reason": reason, "requirements": alone, "conflicts": conflicts(choice)}
 
 
 def _tightest(choice: Choice, subject: Subject) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from lowland.decision.gain import gains
 from lowland.vocabulary.measures import SELECTED
 
 ENDS = ("low", "high", "seeds_low", "seeds_high")
+End = Literal["mean", "worst", "best"]
 Subject = tuple[Any, ...]
 """A configuration: task, recipe, precision, method, weight_bits."""
 
@@ -49,13 +50,13 @@ class Numbers:
         """The means on the rows that choose."""
         return self.of(criterion)["mean"]
 
-    def seeds(self, criterion: Criterion) -> pd.DataFrame:
-        """[configurations, seeds] on the rows that choose."""
-        return by_seed(self.measurements, criterion)
+    def seeds(self, criterion: Criterion, *, reported: bool = False) -> pd.DataFrame:
+        """[configurations, seeds] on the rows that choose, or on those that are told."""
+        return by_seed(self.reported if reported else self.measurements, criterion)
 
-    def spare(self, criterion: Criterion, limit: float, end: str, *, reported: bool = False) -> pd.Series:
-        """How much better than the limit, at the ``mean`` or the ``worst`` end of the wide interval; NaN: unknown."""
-        column = end if end == "mean" else ("low" if criterion.higher_is_better else "high")
+    def spare(self, criterion: Criterion, limit: float, end: End, *, reported: bool = False) -> pd.Series:
+        """How much better than the limit, at the ``mean`` or an end of the wide interval; NaN: unknown."""
+        column = end if end == "mean" else ("low" if criterion.higher_is_better == (end == "worst") else "high")
         values = self.of(criterion, reported=reported)[column]
         return values - limit if criterion.higher_is_better else limit - values
 

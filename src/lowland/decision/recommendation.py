@@ -61,8 +61,8 @@ def recommend(
           tied, else the best of the others that may be recommended);
         - ``chosen_by`` (how many competed, did not beat the guess or rank behind; ``steps``, what each preference left;
           ``tie_break``, what names one of those that are tied; None where nothing is chosen);
-        - ``blocked_by`` (why nothing is: ``reason``, the ``requirements`` to blame and ``conflict``, the fewest that no
-          configuration meets together; None where something is),
+        - ``blocked_by`` (why nothing is: ``reason``, the ``requirements`` to blame and ``conflicts``, those that no
+          configuration meets together though any fewer of them; None where something is),
           ``nearest`` (the configuration with the smallest worst shortfall), ``best`` (where nothing beats the guess);
         - ``requirements`` (per requirement: how many meet it, who comes nearest, by how much it is missed),
           ``tightest`` (the requirement with the least to spare), ``breaking_levels`` (of the chosen or nearest

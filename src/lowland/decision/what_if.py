@@ -7,11 +7,15 @@ from typing import Any, Literal
 
 from lowland.analysis.criteria import CLEAN, SIZE, Criterion
 from lowland.decision.choice import Choice
-from lowland.decision.numbers import Numbers, about, plain
+from lowland.decision.numbers import Numbers, Subject, about, plain
+from lowland.decision.quantities import better_end
 from lowland.decision.requirements import Quantity, Requirement, Requirements
 from lowland.vocabulary.measures import MEASURES
 
 Change = Literal["dropped", "loosened", "tightened", "preferred"]
+Reason = Literal["same", "nothing", "excluded", "admitted", "preferred"]
+"""The same is recommended; nothing may be; the present choice no longer may be chosen; only then the other one may;
+both may, and the preferences or who else competes decide for the other."""
 POINTS = 0.02
 """By how much a limit on a share is moved."""
 PART = 0.1
@@ -33,40 +37,50 @@ def what_if(choice: Choice, requirements: Requirements) -> list[dict[str, Any]]:
     Returns:
         One entry a change: ``change``, ``parameter`` and what it is about, ``limit`` and ``changed`` (the limits; None
         where there is none), ``outcome``, ``recipe``, ``precision`` (None where nothing may be chosen), ``same``
-        (whether that is what is recommended now), ``num_candidates``, ``num_tied`` and the means of the ``score`` and
-        the ``size``.
+        (whether that is what is recommended now), ``reason`` (why it is or is not), ``num_candidates``, ``num_tied``,
+        the means of the ``score``, of the ``size`` and of what was changed (``value``), and ``misses``: the
+        requirements as they were asked that it does not surely meet.
     """
     return [
-        {**change, **_outcome(Choice(choice.numbers, asked), choice)}
-        for change, asked in _changes(requirements, choice.numbers)
+        {**about(criterion), **change, **_outcome(Choice(choice.numbers, asked), choice, criterion)}
+        for criterion, change, asked in _changes(requirements, choice.numbers)
     ]
 
 
-def _changes(requirements: Requirements, numbers: Numbers) -> Iterator[tuple[dict[str, Any], Requirements]]:
-    """What is changed, and the requirements then."""
+def _changes(
+    requirements: Requirements, numbers: Numbers
+) -> Iterator[tuple[Criterion, dict[str, Any], Requirements]]:
+    """What is changed and how, and the requirements then."""
     for place, need in enumerate(requirements.needs):
-        others = [*requirements.needs[:place], *requirements.needs[place + 1 :]]
+        before, after = requirements.needs[:place], requirements.needs[place + 1 :]
         criterion = need.criterion(numbers.score)
-        shared = {"parameter": f"needs[{place}]", **about(criterion), "limit": need.limit}
-        yield shared | {"change": "dropped", "changed": None}, requirements.model_copy(update={"needs": tuple(others)})
+        shared = {"parameter": f"needs[{place}]", "limit": need.limit}
+        without = requirements.model_copy(update={"needs": (*before, *after)})
+        yield criterion, shared | {"change": "dropped", "changed": None}, without
         for change, limit in _moved(need, criterion, numbers):
             moved = need.model_copy(update={need.side: limit})
-            needs = (*requirements.needs[:place], moved, *requirements.needs[place + 1 :])
-            yield shared | {"change": change, "changed": limit}, requirements.model_copy(update={"needs": needs})
-    first = requirements.prefer[0].criterion(numbers.score).name
-    for quantity in _quantities(requirements):
-        criterion = quantity.criterion(numbers.score)
-        if criterion.name != first:
-            later = [q for q in requirements.prefer if q.criterion(numbers.score).name != criterion.name]
-            shared = {"parameter": "prefer", **about(criterion), "limit": None, "changed": None}
+            asked = requirements.model_copy(update={"needs": (*before, moved, *after)})
+            yield criterion, shared | {"change": change, "changed": limit}, asked
+    preferable = _preferable(requirements, numbers)
+    first, *_ = preferable
+    for name, quantity in preferable.items():
+        if name != first:
+            later = [q for q in requirements.prefer if q.criterion(numbers.score).name != name]
             asked = requirements.model_copy(update={"prefer": (quantity, *later)})
-            yield shared | {"change": "preferred"}, asked
+            change = {"parameter": "prefer", "limit": None, "change": "preferred", "changed": None}
+            yield quantity.criterion(numbers.score), change, asked
 
 
-def _quantities(requirements: Requirements) -> list[Quantity]:
-    """What could be preferred: all that is, score and size, and what is required."""
+def _preferable(requirements: Requirements, numbers: Numbers) -> dict[str, Quantity]:
+    """What could be preferred, by its name: what is, the score, the size, and what is required and has a better end."""
+    score = numbers.score
     needed = [Quantity(**need.model_dump(exclude={"at_least", "at_most"})) for need in requirements.needs]
-    return list(dict.fromkeys([*requirements.prefer, Quantity(), Quantity(measure=SIZE.measure), *needed]))
+    every = [*requirements.prefer, Quantity(), Quantity(measure=SIZE.measure), *needed]
+    known: dict[str, Quantity] = {}
+    for quantity in every:
+        if better_end(score, quantity.named(score), quantity.condition) is not None:
+            known.setdefault(quantity.criterion(score).name, quantity)
+    return known
 
 
 def _moved(need: Requirement, criterion: Criterion, numbers: Numbers) -> Iterator[tuple[Change, float]]:
@@ -85,28 +99,35 @@ def _moved(need: Requirement, criterion: Criterion, numbers: Numbers) -> Iterato
             yield change, limit
 
 
-def _outcome(other: Choice, now: Choice) -> dict[str, Any]:
+def _outcome(other: Choice, now: Choice, criterion: Criterion) -> dict[str, Any]:
     """What would be recommended, told on the other rows."""
     subject, numbers = other.subject, other.numbers
-    entry: dict[str, Any] = {
+    shown = {CLEAN: numbers.clean, SIZE.name: SIZE, "value": criterion}
+    means = {name: None if subject is None else _told(numbers, c, subject) for name, c in shown.items()}
+    return {
         "outcome": other.outcome,
         "same": subject == now.subject,
+        "reason": _reason(other, now),
         "num_candidates": len(other.candidates),
-        "num_tied": 0,
-        "recipe": None,
-        "precision": None,
-        CLEAN: None,
-        SIZE.name: None,
+        "num_tied": 0 if subject is None else len(other.narrowed[0]) - 1,
+        "recipe": None if subject is None else subject[1],
+        "precision": None if subject is None else subject[2],
+        **means,
+        "misses": [] if subject is None else [p for p, _, _ in now.demands if not now.surely.loc[subject, p]],
     }
-    if subject is None:
-        return entry
-    told = {
-        CLEAN: numbers.of(numbers.clean, reported=True),
-        SIZE.name: numbers.of(SIZE, reported=True),
-    }
-    return entry | {
-        "num_tied": len(other.narrowed[0]) - 1,
-        "recipe": subject[1],
-        "precision": subject[2],
-        **{name: plain(table.loc[subject, "mean"]) for name, table in told.items()},
-    }
+
+
+def _told(numbers: Numbers, criterion: Criterion, subject: Subject) -> float | None:
+    """Its mean on the rows that are told."""
+    return plain(numbers.of(criterion, reported=True).loc[subject, "mean"])
+
+
+def _reason(other: Choice, now: Choice) -> Reason:
+    """Why something else would be recommended, or not."""
+    if other.subject is None:
+        return "nothing"
+    if other.subject == now.subject:
+        return "same"
+    if now.subject is not None and now.subject not in other.candidates:
+        return "excluded"
+    return "preferred" if other.subject in now.candidates else "admitted"

@@ -53,7 +53,7 @@ def test_why_nothing_is_chosen(reason, guilty, words):
     asked = [requirement("needs[0]", "clean accuracy"), requirement("needs[1]", "noisy accuracy", higher=False)]
     found = {
         "requirements": asked,
-        "blocked_by": {"reason": reason, "requirements": guilty, "conflict": ["needs[0]", "needs[1]"]},
+        "blocked_by": {"reason": reason, "requirements": guilty, "conflicts": [["needs[0]", "needs[1]"]]},
         "chosen_by": None,
     }
     assert words in blocked_sentence(found, ACCURACY)

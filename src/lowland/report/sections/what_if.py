@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lowland.analysis.criteria import SIZE
+from lowland.decision.outcomes import INCOMPLETE, ON_THE_MEAN, RECOMMENDED
 from lowland.report.figure_registry import FigureRegistry
 from lowland.report.inputs import ReportInputs, TaskInputs
 from lowland.report.score_text import ScoreText
@@ -13,8 +14,11 @@ from lowland.report.section import Section
 from lowland.report.sentences.choice import asked
 from lowland.report.sentences.open_questions import open_question, safer_sentence
 from lowland.report.values import display
+from lowland.report.words import listed
 
+LABELS = ("without it", "looser", "tighter", "preferred")
 CHANGES = ("dropped", "loosened", "tightened")
+NOTES = {ON_THE_MEAN: "on the mean only", INCOMPLETE: "with seeds missing", RECOMMENDED: "then surely"}
 
 
 class WhatIf(Section):
@@ -33,49 +37,54 @@ class WhatIf(Section):
 
 def _task(task: TaskInputs) -> dict[str, Any]:
     found, score = task.recommendation, task.style.score
-    needs = [_need(need, found["what_if"], score) for need in found["requirements"]]
-    preferred = [entry for entry in found["what_if"] if entry["change"] == "preferred"]
     return {
         "name": task.name,
         "chosen": found["chosen"],
-        "score": score,
-        "needs": needs,
-        "preferred": [{"label": entry["label"], **_leads_to(entry, score)} for entry in preferred],
+        "rows": _rows(found, score),
         "safer": [safer_sentence(entry, found["requirements"], score) for entry in found["safer"]],
         "asked_anything": bool(found["requirements"]),
         "open": [open_question(entry, score) for entry in found["undecided"]],
+        "spread_known": found["chosen"] is not None and found["chosen"]["num_seeds"] > 1,
     }
 
 
-def _need(need: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], score: ScoreText) -> dict[str, Any]:
-    """A requirement, and where its changes lead."""
-    own = {entry["change"]: entry for entry in entries if entry["parameter"] == need["parameter"]}
-    return {
-        "asked": asked(need, score),
-        "changes": [_change(own.get(change), score) for change in CHANGES],
-    }
+def _rows(found: Mapping[str, Any], score: ScoreText) -> list[dict[str, Any]]:
+    """A row a requirement and one for what is not required but could be preferred, with where its changes lead."""
+    numbers = {need["parameter"]: place for place, need in enumerate(found["requirements"], start=1)}
+    preferred = {(e["label"], e["condition"]): e for e in found["what_if"] if e["change"] == "preferred"}
+    rows = []
+    for need in found["requirements"]:
+        own = {e["change"]: e for e in found["what_if"] if e["parameter"] == need["parameter"]}
+        first = preferred.pop((need["label"], need["condition"]), None)
+        changes = [*(own.get(change) for change in CHANGES), first]
+        rows.append({"number": numbers[need["parameter"]], "asked": asked(need, score), "changes": changes})
+    for entry in preferred.values():
+        rows.append({"number": "", "asked": entry["label"], "changes": [None, None, None, entry]})
+    for row in rows:
+        shown = [_change(entry, found["outcome"], numbers, score) for entry in row["changes"]]
+        row["changes"] = list(zip(LABELS, shown, strict=True))
+    return rows
 
 
-def _change(entry: Mapping[str, Any] | None, score: ScoreText) -> dict[str, Any] | None:
-    """One change; None where a limit cannot be moved that way."""
+def _change(
+    entry: Mapping[str, Any] | None, now: str, numbers: Mapping[str, int], score: ScoreText
+) -> dict[str, Any] | None:
+    """Where one change leads; None where there is no such change."""
     if entry is None:
         return None
-    limit = entry["changed"]
+    limit, nothing = entry["changed"], entry["recipe"] is None
+    notes = [] if entry["outcome"] == now or nothing else [NOTES.get(entry["outcome"], entry["outcome"])]
+    # What the present choice misses stands above; of another one it is the price.
+    missed = [] if entry["same"] else [str(numbers[p]) for p in entry["misses"]]
+    if missed:
+        notes.append(f"{listed(missed)} not surely met")
     return {
         "limit": "" if limit is None else display(limit, entry["measure"], score, condition=entry["condition"]),
-        **_leads_to(entry, score),
-    }
-
-
-def _leads_to(entry: Mapping[str, Any], score: ScoreText) -> dict[str, Any]:
-    """What would be recommended then."""
-    nothing = entry["recipe"] is None
-    return {
         "same": entry["same"],
         "nothing": nothing,
         "recipe": entry["recipe"],
         "precision": entry["precision"],
-        "outcome": entry["outcome"],
         "reached": "" if nothing else score.text(entry["score"]),
         "size": "" if nothing else display(entry[SIZE.name], SIZE.measure, score),
+        "notes": "; ".join(notes),
     }

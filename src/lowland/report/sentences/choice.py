@@ -68,9 +68,9 @@ def blocked_sentence(recommendation: Mapping[str, Any], score: ScoreText) -> str
             which = " or ".join(asked(r, score) for r in guilty)
             return f"No configuration meets {which} even on its own."
         case _:
-            parts = [r for r in recommendation["requirements"] if r["parameter"] in blocked["conflict"]]
-            together = " and ".join(asked(r, score) for r in parts)
-            return f"Each requirement is met by some configuration, but none meets {together} together."
+            known = {r["parameter"]: asked(r, score) for r in recommendation["requirements"]}
+            together = [" and ".join(known[p] for p in group) + " together" for group in blocked["conflicts"]]
+            return f"Each requirement is met by some configuration, but none meets {', nor '.join(together)}."
 
 
 def asked(requirement: Mapping[str, Any], score: ScoreText) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lowland.decision.alternatives import LEAST_SEEDS, MOST_SEEDS
+from lowland.decision.undecided import LEAST_SEEDS, MOST_SEEDS
 from lowland.report.score_text import ScoreText
 from lowland.report.sentences.choice import asked
+from lowland.report.words import plural
 
 
 def open_question(entry: Mapping[str, Any], score: ScoreText) -> str:
@@ -19,19 +20,26 @@ def open_question(entry: Mapping[str, Any], score: ScoreText) -> str:
     """
     if entry["kind"] == "tie":
         what = f"By {entry['label']}, {entry['recipe']} at {entry['precision']} may be as good or better"
+    elif entry["kind"] == "rival":
+        other = f"{entry['recipe']} at {entry['precision']}"
+        what = f"{other} would be chosen if {asked(entry, score)} were sure; its interval reaches across"
     else:
         what = f"The limit of {asked(entry, score)} lies within the interval"
     return f"{what}: {_settled_by(entry)}."
 
 
 def _settled_by(entry: Mapping[str, Any]) -> str:
-    factor, seeds = entry["rows_factor"], entry["seeds"]
-    if factor is not None:
-        return f"about {max(1.1, factor):.1f} times the test rows would settle it; more seeds alone would not"
+    factor, seeds, lost = entry["rows_factor"], entry["seeds"], entry["lost"]
+    if lost:
+        return f"{lost} {plural(lost, 'seed')} gave no number; run what failed again before anything else"
     if seeds == LEAST_SEEDS:
         return "a second seed would begin to settle it, for one does not tell how far seeds spread"
+    rows = "" if factor is None else f"about {max(1.1, factor):.1f} times the test rows"
+    if seeds is None and rows:
+        return f"{rows} would settle it; more seeds alone would not"
     if seeds is not None:
-        return f"{seeds} seeds in all would settle it, if means and spreads stay as they are"
+        needed = f"{seeds} seeds in all" + (f" and {rows}" if rows else "")
+        return f"{needed} would settle it, if means and spreads stay as they are"
     return f"more than {MOST_SEEDS} seeds would be needed, so that it makes no difference worth measuring"
 
 
