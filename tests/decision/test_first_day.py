@@ -24,7 +24,7 @@ def test_meeting_the_requirements_by_guessing_is_not_meeting_them(tiny):
     idle = with_gains(tiny, lambda r, p, s: 0.0 if p == "qat4" else 0.3)
     answer = answer_of(idle, needs=[{"measure": "size", "at_most": small_ones}])
     assert answer["outcome"] == NOTHING
-    assert answer["blocked_by"] == {"reason": "guessing", "requirements": [], "conflict": []}
+    assert answer["blocked_by"] == {"reason": "guessing", "requirements": [], "conflicts": []}
     assert answer["nearest"]["precision"] != "qat4" and answer["requirements"][0]["nearest"]["precision"] != "qat4"
 
 

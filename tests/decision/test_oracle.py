@@ -48,9 +48,7 @@ def studies(draw):
             values[key, "size"] = [draw(st.sampled_from([1000, 1005, 2000])) for _ in range(seeds)]
             for name in PARTS:
                 values[key, name] = [draw(shares) if draw(st.integers(0, 9)) else nan for _ in range(seeds)]
-            values[key, "mixed"] = [
-                sum(PARTS[n] * values[key, n][s] for n in PARTS) for s in range(seeds)
-            ]
+            values[key, "mixed"] = [sum(PARTS[n] * values[key, n][s] for n in PARTS) for s in range(seeds)]
         halves.append(values)
     return keys, seeds, *halves
 
@@ -199,4 +197,3 @@ def test_conflicts_are_all_smallest_sets_that_nothing_meets(made, needs):
             if not any(group <= those for those in met.values()) and not any(smaller <= group for smaller in excluded):
                 excluded.append(group)
     assert found == [[f"needs[{i}]" for i in sorted(group)] for group in excluded]
-

@@ -97,7 +97,7 @@ def test_nothing_meets_is_a_result_that_names_the_nearest(tables):
     assert answer["outcome"] == NOTHING == "no configuration meets the requirements"
     assert answer["chosen"] is None
     assert answer["tied"] == []
-    assert answer["blocked_by"] == {"reason": "unmet", "requirements": ["needs[0]"], "conflict": []}
+    assert answer["blocked_by"] == {"reason": "unmet", "requirements": ["needs[0]"], "conflicts": []}
     missed = {r["parameter"]: r for r in answer["requirements"]}
     assert missed["needs[0]"]["num_meeting_on_the_mean"] == 0
     assert missed["needs[0]"]["shortfall"] == pytest.approx(0.9 - missed["needs[0]"]["nearest_value"])
@@ -111,7 +111,11 @@ def test_each_alone_but_not_together(tables):
     smallest = _answer(tables.measurements, prefer=("size",))["chosen"]["numbers"]["size"]["mean"]
     answer = _answer(tables.measurements, {"measure": "size", "at_most": smallest * 1.001}, {"at_least": 0.73})
     assert answer["outcome"] == NOTHING
-    assert answer["blocked_by"] == {"reason": "not_together", "requirements": [], "conflict": ["needs[0]", "needs[1]"]}
+    assert answer["blocked_by"] == {
+        "reason": "not_together",
+        "requirements": [],
+        "conflicts": [["needs[0]", "needs[1]"]],
+    }
     missed = {r["parameter"]: r for r in answer["requirements"]}
     assert missed["needs[0]"]["shortfall"] > 0
     assert missed["needs[1]"]["shortfall"] > 0

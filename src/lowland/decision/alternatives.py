@@ -95,5 +95,6 @@ def conflicts(choice: Choice) -> list[list[str]]:
         grown = {group | {p} for group in found for p in one} if one else set()
         grown |= {group for group in found if group & one}
         found = {group for group in grown if not any(other < group for other in grown)}
-    places = sorted((sorted(map(order.index, group)) for group in found if group), key=lambda group: (len(group), group))
+    groups = [sorted(map(order.index, group)) for group in found if group]
+    places = sorted(groups, key=lambda group: (len(group), group))
     return [[order[place] for place in group] for group in places]

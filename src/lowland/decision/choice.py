@@ -70,7 +70,7 @@ class Choice:
 
     @property
     def eligible(self) -> pd.Series:
-        """Which configurations may be chosen, whatever they keep: all that decides is known, and something was learned."""
+        """Which may be chosen, whatever they keep: what decides between them is known, and something was learned."""
         return self.preferable & self.numbers.learned
 
     @cached_property

@@ -47,9 +47,7 @@ def what_if(choice: Choice, requirements: Requirements) -> list[dict[str, Any]]:
     ]
 
 
-def _changes(
-    requirements: Requirements, numbers: Numbers
-) -> Iterator[tuple[Criterion, dict[str, Any], Requirements]]:
+def _changes(requirements: Requirements, numbers: Numbers) -> Iterator[tuple[Criterion, dict[str, Any], Requirements]]:
     """What is changed and how, and the requirements then."""
     for place, need in enumerate(requirements.needs):
         before, after = requirements.needs[:place], requirements.needs[place + 1 :]
@@ -67,8 +65,8 @@ def _changes(
         if name != first:
             later = [q for q in requirements.prefer if q.criterion(numbers.score).name != name]
             asked = requirements.model_copy(update={"prefer": (quantity, *later)})
-            change = {"parameter": "prefer", "limit": None, "change": "preferred", "changed": None}
-            yield quantity.criterion(numbers.score), change, asked
+            first_of_all = {"parameter": "prefer", "limit": None, "change": "preferred", "changed": None}
+            yield quantity.criterion(numbers.score), first_of_all, asked
 
 
 def _preferable(requirements: Requirements, numbers: Numbers) -> dict[str, Quantity]:

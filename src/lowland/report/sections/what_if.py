@@ -52,7 +52,7 @@ def _rows(found: Mapping[str, Any], score: ScoreText) -> list[dict[str, Any]]:
     """A row a requirement and one for what is not required but could be preferred, with where its changes lead."""
     numbers = {need["parameter"]: place for place, need in enumerate(found["requirements"], start=1)}
     preferred = {(e["label"], e["condition"]): e for e in found["what_if"] if e["change"] == "preferred"}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for need in found["requirements"]:
         own = {e["change"]: e for e in found["what_if"] if e["parameter"] == need["parameter"]}
         first = preferred.pop((need["label"], need["condition"]), None)
