@@ -59,6 +59,7 @@ def test_two_families_have_no_interval():
         (-0.001, 0.011, 0.02, 0.6, "cannot tell"),
         (0.011, 0.03, 0.02, 0.6, "not held"),
         (-0.001, 0.005, -0.01, 0.6, "cannot tell"),
+        (0.0, 0.0, 0.02, 0.6, "cannot tell"),
         (np.nan, np.nan, np.nan, 0.9, "cannot tell"),
     ],
 )

@@ -17,6 +17,8 @@ from lowland.analysis.screening.scores import choice, r_squared
 from lowland.analysis.screening.truths import truths
 from lowland.errors import LowlandError
 
+PREDICTED = [*CELL, "truth", "kind", "predicted", "low", "high", "extrapolated", "status"]
+
 
 @dataclass(frozen=True, eq=False)
 class Known:
@@ -83,7 +85,7 @@ def screened(
             records.append({"task": str(task), "truth": truth, **trust(frame, columns, options)})
     missing = wanted.merge(new[CELL], on=CELL, how="left", indicator=True)
     missing = missing[missing._merge == "left_only"].drop(columns="_merge")
-    table = pd.concat([*tables, missing.assign(status="failed")], ignore_index=True)
+    table = pd.concat([*tables, missing.assign(status="failed")], ignore_index=True).reindex(columns=PREDICTED)
     return table.assign(worth_training=_worth(table, options.worth_share)), records
 
 
