@@ -27,6 +27,15 @@ def test_a_second_study_of_the_task_is_told_where_it_stands(tmp_path, study):
     assert len(known_studies(tmp_path / FILE)) == len(known), "in the place of what was known of it"
 
 
+def test_a_study_that_recommends_nothing_is_kept_without_a_place(tmp_path, study):
+    table, found = study
+    missed = recommend(table[table.split == "test"], TaskRequirements({"jets": {"needs": [{"at_least": 0.9999}]}}))
+    assert list(keep_study(tmp_path, tmp_path / "data", table, found)) == []
+    assert list(keep_study(tmp_path, tmp_path / "data" / "missed", table, missed)) == []
+    known = known_studies(tmp_path / FILE)
+    assert not known[known.study == "data/missed"].recommended.astype(bool).any()
+
+
 @pytest.mark.parametrize("content", [b"no table", None])
 def test_what_is_no_table_of_studies_is_left_as_it_is(tmp_path, study, content):
     path = tmp_path / FILE

@@ -61,8 +61,9 @@ def study_summary(name: str, measurements: pd.DataFrame, recommendation: Mapping
             columns=["criterion", "label", "measure", "higher_is_better"],
         )
         frame = frame.merge(about, on="criterion").assign(study=name)
-        chosen = recommendation["tasks"][str(task)]["chosen"] or {"recipe": None, "precision": None}
-        same = (frame.recipe == chosen["recipe"]) & (frame.precision == chosen["precision"])
+        chosen = recommendation["tasks"][str(task)]["chosen"]
+        asked = None if chosen is None else (chosen["recipe"], chosen["precision"])
+        same = [pair == asked for pair in zip(frame.recipe, frame.precision, strict=True)]
         parts.append(frame.assign(recommended=same)[COLUMNS])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
