@@ -56,16 +56,22 @@ def test_no_more_are_named_than_fit():
 
 
 def test_what_is_proved_is_told_of_its_own_networks_only():
-    shares = {("upset_safe_share", STORED, None): 0.25, ("upset_safe_share_lower", STORED, None): 0.2}
+    shares = {("upset_safe_share", STORED, None): 0.25}
     cell = CertifiedCell(
         method="ptq", recipe="ema", precision="ptq6", seed="s1", values=shares, rows={"upset_safe_share": 400}
     )
-    assert "25 % of 400 test rows" in lines(NOISE, proved=[cell])["Never loses"]
-    assert lines(NOISE, proved=[cell])["Never loses"].endswith("Proved, of seed s1.")
-    assert lines(NOISE)["Never loses"] == "nothing is proved of it: name its precision in certification.precisions."
+    words = "25 % of 400 test rows keep their class whichever stored bit flips (proved of seed s1)"
+    assert lines(NOISE, proved=[cell])["Never loses"] == words
+    nothing = "nothing is proved of it"
+    assert lines(NOISE)["Never loses"] == f"{nothing}: name its precision in certification.precisions"
     other = replace(cell, precision="ptq8")
-    assert "Of the same recipe at ptq8, seed s1: " in lines(NOISE, proved=[other])["Never loses"]
+    assert lines(NOISE, proved=[other])["Never loses"] == f"{nothing}; of ema at ptq8: {words}"
     assert "ptq8" not in lines(NOISE, proved=[replace(other, recipe="plain")])["Never loses"]
+    rounded = {("certified_share", "", 8.0): 0.5, ("certified_share", "", 12.0): 1.0}
+    rounded_cell = replace(cell, values=rounded, rows={"certified_share": 500})
+    told = lines(NOISE, proved=[rounded_cell])["Never loses"]
+    assert told.startswith("any of 500 test rows keep their class however weights round to 12 bits")
+    assert lines(NOISE, proved=[replace(cell, values={})])["Never loses"].startswith(f"{nothing}: ")
 
 
 def test_how_sure_names_seeds_requirements_and_ties():

@@ -8,7 +8,7 @@ from typing import Any
 from lowland.analysis.certificates import CertifiedCell
 from lowland.measurements import IMPORTED
 from lowland.report.score_text import ScoreText
-from lowland.report.sentences.certificates import certificate_sentences
+from lowland.report.sentences.certificates import STORED, rows_text
 from lowland.report.words import listed, plural
 from lowland.vocabulary.labels import level_text
 
@@ -56,17 +56,30 @@ def _up_to(entry: Mapping[str, Any]) -> str:
 
 def _never_loses(chosen: Mapping[str, Any], proved: Sequence[CertifiedCell]) -> str:
     """What is proved of one of its networks."""
-    told = [(cell, sentence) for cell in proved for sentence in certificate_sentences(cell)[:1]]
-    own = [(c, s) for c, s in told if (c.recipe, c.precision) == (chosen["recipe"], chosen["precision"])]
+    told = [(cell, words) for cell in proved if (words := _proved(cell))]
+    own = [(c, words) for c, words in told if (c.recipe, c.precision) == (chosen["recipe"], chosen["precision"])]
     if own:
-        cell, sentence = own[0]
-        return f"{sentence} Proved, of seed {cell.seed}."
-    nothing = "nothing is proved of it: name its precision in certification.precisions."
-    beside = [(c, s) for c, s in told if c.recipe == chosen["recipe"] and c.has_codes]
+        cell, words = own[0]
+        return f"{words} (proved of seed {cell.seed})"
+    beside = [(c, words) for c, words in told if c.recipe == chosen["recipe"] and c.has_codes]
     if not beside:
-        return nothing
-    cell, sentence = beside[0]
-    return f"{nothing} Of the same recipe at {cell.precision}, seed {cell.seed}: {sentence}"
+        return "nothing is proved of it: name its precision in certification.precisions"
+    cell, words = beside[0]
+    return f"nothing is proved of it; of {cell.recipe} at {cell.precision}: {words} (proved of seed {cell.seed})"
+
+
+def _proved(cell: CertifiedCell) -> str:
+    """What is proved of a network in one clause, flips before roundings; empty where neither is known."""
+    share = cell.value("upset_safe_share", STORED)
+    if share is not None:
+        return f"{rows_text(share, cell.rows['upset_safe_share'])} keep their class whichever stored bit flips"
+    bits = cell.levels("certified_share")
+    share = cell.value("certified_share", level=bits[-1]) if bits else None
+    if share is None:
+        return ""
+    return (
+        f"{rows_text(share, cell.rows['certified_share'])} keep their class however weights round to {bits[-1]:g} bits"
+    )
 
 
 def _loses_first(entries: Sequence[Mapping[str, Any]]) -> str:
