@@ -70,7 +70,7 @@ def test_what_is_proved_is_told_of_its_own_networks_only():
     rounded = {("certified_share", "", 8.0): 0.5, ("certified_share", "", 12.0): 1.0}
     rounded_cell = replace(cell, values=rounded, rows={"certified_share": 500})
     told = lines(NOISE, proved=[rounded_cell])["Never loses"]
-    assert told.startswith("any of 500 test rows keep their class however weights round to 12 bits")
+    assert told.startswith("all of 500 test rows keep their class however weights round to 12 bits")
     assert lines(NOISE, proved=[replace(cell, values={})])["Never loses"].startswith(f"{nothing}: ")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from lowland.analysis.certificates import CertifiedCell
 from lowland.measurements import IMPORTED
 from lowland.report.score_text import ScoreText
-from lowland.report.sentences.certificates import STORED, rows_text
+from lowland.report.sentences.certificates import STORED, share_text
 from lowland.report.words import listed, plural
 from lowland.vocabulary.labels import level_text
 
@@ -72,14 +72,17 @@ def _proved(cell: CertifiedCell) -> str:
     """What is proved of a network in one clause, flips before roundings; empty where neither is known."""
     share = cell.value("upset_safe_share", STORED)
     if share is not None:
-        return f"{rows_text(share, cell.rows['upset_safe_share'])} keep their class whichever stored bit flips"
+        return f"{_rows(share, cell.rows['upset_safe_share'])} keep their class whichever stored bit flips"
     bits = cell.levels("certified_share")
     share = cell.value("certified_share", level=bits[-1]) if bits else None
     if share is None:
         return ""
-    return (
-        f"{rows_text(share, cell.rows['certified_share'])} keep their class however weights round to {bits[-1]:g} bits"
-    )
+    kept = _rows(share, cell.rows["certified_share"])
+    return f"{kept} keep their class however weights round to {bits[-1]:g} bits"
+
+
+def _rows(share: float, rows: int) -> str:
+    return f"{'all' if share >= 1 else share_text(share)} of {rows:,} test rows"
 
 
 def _loses_first(entries: Sequence[Mapping[str, Any]]) -> str:
