@@ -165,7 +165,9 @@ def test_choice_and_every_what_if_are_those_of_the_oracle(made, question):
     entries = what_if(choice, asked)
     assert [e["change"] for e in entries] == [change for change, *_ in expected]
     now = left[0] if left else None
-    for entry, (_, other_needs, other_prefer, name) in zip(entries, expected, strict=True):
+    for entry, (change, other_needs, other_prefer, name) in zip(entries, expected, strict=True):
+        moved = dict(other_needs)[name] if change in ("loosened", "tightened") else None
+        assert entry["changed"] == moved
         other_outcome, other_pool, other_left = oracle(keys, seeds, values, other_needs, other_prefer)
         then = other_left[0] if other_left else None
         assert (entry["outcome"], entry["num_candidates"]) == (other_outcome, len(other_pool))
