@@ -11,6 +11,7 @@ import pandas as pd
 from benchmarks.fault_ranking.cell_map import PLACEBOS
 from benchmarks.fault_ranking.loader import Benchmark
 from lowland.analysis.fault_ranking import Columns, Comparison, Interval, Relations, relations, reliability
+from lowland.analysis.intervals import t_interval
 
 STRATA = ("task", "precision")
 REFERENCE, CONTROL, SCATTERED = "matched curvature", "mean squared flip", "placebo: dealt out over the network"
@@ -105,7 +106,11 @@ def stratum_rows(benchmark: Benchmark, networks: pd.DataFrame) -> Iterator[dict[
 
 
 def rate_rows(benchmark: Benchmark, networks: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """What many flips at once cost against what single ones add up to, by task and bit error rate."""
+    """What many flips at once cost against what single ones add up to, by task and bit error rate.
+
+    All networks of a task see the same draws, and their ratios go up and down together: what is not known of their mean
+    shows between draws (``mean``, with a t-interval over these), not between networks (``ratios``, quantiles).
+    """
     for task in benchmark.tasks:
         rates = benchmark.rates(task)
         means = rates.groupby(["recipe", "precision", "bit_error_rate"], sort=False).loss_rise.mean().reset_index()
@@ -114,6 +119,8 @@ def rate_rows(benchmark: Benchmark, networks: pd.DataFrame) -> Iterator[dict[str
         joined = means.join(total.rename("slope"), on=["recipe", "precision"]).join(
             own.matched_mean, on=["recipe", "precision"]
         )
+        slopes = rates.join(total.rename("slope"), on=["recipe", "precision"]).slope
+        by_draw = (rates.loss_rise / (rates.bit_error_rate * slopes)).groupby([rates.bit_error_rate, rates.draw]).mean()
         for rate, cells in joined.groupby("bit_error_rate"):
             ratio = cells.loss_rise / (rate * cells.slope)
             ranks = [
@@ -127,5 +134,6 @@ def rate_rows(benchmark: Benchmark, networks: pd.DataFrame) -> Iterator[dict[str
                 "flips": float((rate * own.num_bits).median()),
                 "rise": float(cells.loss_rise.median()),
                 "ratios": ratio.quantile([0.1, 0.5, 0.9]).tolist(),
+                "mean": Interval(*t_interval(list(by_draw.loc[rate]))),
                 "rho": float(np.mean(ranks)) if ranks else float("nan"),
             }

@@ -20,7 +20,7 @@ from lowland.landscape.measures.matched import flip_curvature, weight_changes
 from lowland.randomness import generator
 from lowland.tasks import Splits, TaskOptions, build_task
 from scripts import describe_ranking
-from scripts.ranking_tables import inside_change, networks_of, verdict
+from scripts.ranking_tables import inside_change, networks_of, rate_rows, verdict
 from tests.scripts.flipped_study import TASK, finished_study
 
 CELL = "flowers.plain.s0.ptq4"
@@ -124,6 +124,30 @@ def test_equal_keys_draw_equal_flips(parts):
     network, task, measured, known = parts
     first, again = (map_cell(network, task, measured=measured, known=known, key=("flowers",)) for _ in range(2))
     assert first.about == again.about and first.rates.equals(again.rates)
+
+
+def test_networks_that_share_a_lucky_draw_do_not_make_a_ratio_sure():
+    """A hundred networks that agree in every draw are as unsure as one."""
+    ratios = np.array([0.0, 0.0, 0.0, 6.8])
+    names = [{"task": "flowers", "recipe": f"r{i}", "seed": "s0", "precision": "ptq4"} for i in range(100)]
+
+    class Shared:
+        tasks = ("flowers",)
+
+        def rates(self, task):
+            draws = [
+                name | {"bit_error_rate": 0.01, "draw": draw, "loss_rise": 0.01 * (1 + i) * ratio}
+                for i, name in enumerate(names)
+                for draw, ratio in enumerate(ratios)
+            ]
+            return pd.DataFrame(draws).assign(task=task)
+
+    own = pd.DataFrame(names).assign(num_bits=10.0, loss_rise=np.arange(1, 101) / 10, matched_mean=np.arange(100.0))
+    (row,) = rate_rows(Shared(), own)
+    half = 3.182446 * ratios.std(ddof=1) / 2  # Student's quantile of four draws
+    assert row["ratios"] == pytest.approx([1.7] * 3)
+    assert (row["mean"].value, row["mean"].low, row["mean"].high) == pytest.approx((1.7, 1.7 - half, 1.7 + half))
+    assert row["mean"].low < 1
 
 
 def test_a_ranking_by_the_truth_finds_everything(folder):
